@@ -1,0 +1,66 @@
+"""Find a Chromium for the browser tests, or bring one: these tests are never skipped for want of a browser."""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from playwright.sync_api import Playwright
+
+# No call leaves the machine: Chromium's own background traffic is switched off, so that what a test sees is the app's.
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+class NoBrowser(RuntimeError):
+    """There is no Chromium here and none could be installed; the message says what to do."""
+
+
+def chromium(playwright: Playwright) -> str:
+    """Path of a Chromium: one on PATH, else Playwright's own, else one installed now. Raises NoBrowser."""
+    if found := _present(playwright):
+        return found
+    failures = []
+    for command in _installers():
+        print(f"no Chromium here; running: {' '.join(command)}", file=sys.stderr)
+        outcome = subprocess.run(command, capture_output=True, text=True)
+        if outcome.returncode:
+            failures.append(f"{' '.join(command)}: {(outcome.stderr or outcome.stdout).strip()[-400:]}")
+        elif found := _present(playwright):
+            return found
+    raise NoBrowser(
+        "The browser tests need a Chromium and none could be installed. Put `chromium` or `google-chrome` on PATH, "
+        "or run `python -m playwright install --with-deps chromium`, then start the tests again.\n" + "\n".join(failures)
+    )
+
+
+def _present(playwright: Playwright) -> str | None:
+    on_path = next(filter(None, map(shutil.which, NAMES)), None)
+    own = playwright.chromium.executable_path
+    return on_path or (own if Path(own).exists() else None)
+
+
+def _installers() -> Iterator[list[str]]:
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    # On Ubuntu the package of this name only starts a snap, which containers cannot run.
+    if root and shutil.which("apt-get") and _distribution() == "debian":
+        yield ["sh", "-c", "apt-get update && apt-get install -y --no-install-recommends chromium"]
+    yield [sys.executable, "-m", "playwright", "install", *(["--with-deps"] if root else []), "chromium"]
+
+
+def _distribution() -> str:
+    try:
+        return platform.freedesktop_os_release()["ID"]
+    except OSError:
+        return ""

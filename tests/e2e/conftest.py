@@ -1,0 +1,116 @@
+"""What a browser test needs: a browser, a page that writes down what went wrong on it, and servers of its own."""
+
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser import FLAGS, NoBrowser, chromium
+
+ROOT = Path(__file__).parents[2]
+LOCAL = {"127.0.0.1", "localhost", ""}  # the host of data: and blob: addresses is empty
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium, brought here if there is none; the whole run ends loudly when that fails."""
+    with sync_playwright() as playwright:
+        try:
+            path = chromium(playwright)
+        except NoBrowser as error:
+            pytest.exit(str(error), returncode=3)
+        running = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A fresh page of 1280x800. ``page.problems`` lists console errors, script errors and calls to other machines.
+
+    The test fails at its end if there are any; one that provokes an error on purpose clears the list.
+    """
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    opened = context.new_page()
+    opened.problems = []
+    watch(opened, opened.problems)
+    yield opened
+    found = list(opened.problems)
+    context.close()
+    assert not found, f"the page had problems: {found}"
+
+
+def watch(page: Page, problems: list[str]) -> None:
+    """Append to ``problems`` each console error, script error and request of ``page`` that leaves the machine."""
+
+    def left(url: str) -> None:
+        if urlsplit(url).hostname not in {*LOCAL, None}:
+            problems.append(f"request to {url}")
+
+    page.on("console", lambda message: message.type == "error" and problems.append(f"console: {message.text}"))
+    page.on("pageerror", lambda error: problems.append(f"script: {error}"))
+    page.on("request", lambda request: left(request.url))
+    page.on("websocket", lambda channel: left(channel.url))
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
+    """``serve("app.py")`` starts a server for a file of the repository and returns its address.
+
+    One server per file for the whole run; ``fresh=True`` starts another that nobody has visited.
+    """
+    servers: list[subprocess.Popen] = []
+    known: dict[str, str] = {}
+
+    def start(file: str, fresh: bool = False) -> str:
+        if fresh or file not in known:
+            log = tmp_path_factory.mktemp("server") / "log.txt"
+            server, address = _start(file, log)
+            servers.append(server)
+            _until_healthy(server, address, log)
+            if fresh:
+                return address
+            known[file] = address
+        return known[file]
+
+    yield start
+    for server in servers:
+        server.terminate()
+    for server in servers:
+        server.wait(timeout=20)
+
+
+def _start(file: str, log: Path) -> tuple[subprocess.Popen, str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = {
+        "server.port": port,
+        "server.address": "127.0.0.1",
+        "server.headless": "true",
+        "server.fileWatcherType": "none",
+    }
+    flags = [f"--{name}={value}" for name, value in options.items()]
+    with log.open("w") as out:
+        command = [sys.executable, "-m", "streamlit", "run", file, *flags]
+        server = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT)
+    return server, f"http://127.0.0.1:{port}"
+
+
+def _until_healthy(server: subprocess.Popen, address: str, log: Path, patience: float = 60.0) -> None:
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise RuntimeError(f"the server for {address} did not start:\n{log.read_text()[-2000:]}")
