@@ -1,0 +1,179 @@
+"""Checkpoints: a folder of safetensors and one config.json, or the same folder as one zip file to send around.
+
+Never a pickle: a file from a stranger must not run code. A folder is written aside and renamed, so that a reader sees a
+whole checkpoint or none.
+"""
+
+import io
+import json
+import shutil
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+
+from core.denoiser import Denoiser
+from core.networks import make_network
+from core.training import TrainConfig, TrainState, as_dict, begin
+
+FORMAT = 1
+PARTS = ("model", "ema", "optimizer")
+CONFIG = "config.json"
+SIZE_LIMIT = 200 * 2**20
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A state and how it came about: ``config`` holds network, prediction, data, training, all plain JSON."""
+
+    state: TrainState
+    config: dict[str, Any]
+
+    @property
+    def denoiser(self) -> Denoiser:
+        """The model to sample with: the moving average."""
+        return self.state.ema
+
+
+def build(config: dict[str, Any]) -> Denoiser:
+    """A fresh denoiser from the entries "network" (arguments of ``make_network``), "prediction" and "sigma_data"."""
+    return Denoiser(make_network(**config["network"]), config["prediction"], config["sigma_data"])
+
+
+def fresh(config: dict[str, Any], train: TrainConfig) -> Checkpoint:
+    """An untrained checkpoint: ``build(config)`` with a fresh optimizer."""
+    return Checkpoint(begin(build(config), train), {**config, "train": as_dict(train)})
+
+
+def to_files(checkpoint: Checkpoint) -> dict[str, bytes]:
+    """File name to content: three safetensors files and config.json."""
+    state = checkpoint.state
+    config = {**checkpoint.config, "format": FORMAT, "step": state.step, "loss": state.loss}
+    tensors = {
+        "model": state.model.state_dict(),
+        "ema": state.ema.state_dict(),
+        "optimizer": _optimizer_tensors(state.optimizer),
+    }
+    files = {f"{part}.safetensors": save({k: v.contiguous() for k, v in tensors[part].items()}) for part in PARTS}
+    return {**files, CONFIG: (json.dumps(config, indent=1) + "\n").encode()}
+
+
+def from_files(files: dict[str, bytes]) -> Checkpoint:
+    """The checkpoint in those files. Raises ValueError with a sentence when one is missing, damaged or does not fit."""
+    missing = [name for name in (CONFIG, *(f"{part}.safetensors" for part in PARTS)) if name not in files]
+    if missing:
+        raise ValueError(f"This is no checkpoint of this app: it lacks {', '.join(missing)}.")
+    try:
+        config = json.loads(files[CONFIG])
+        train = TrainConfig(**{**config["train"], "betas": tuple(config["train"]["betas"])})
+        state = begin(build(config), train)
+        state.step, state.loss = int(config["step"]), float(config["loss"])
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"The checkpoint's {CONFIG} describes no model that this app can build ({error}).") from error
+    tensors = {part: _read(part, files[f"{part}.safetensors"]) for part in PARTS}
+    _fill(state.model, tensors["model"])
+    _fill(state.ema, tensors["ema"])
+    _fill_optimizer(state.optimizer, tensors["optimizer"])
+    return Checkpoint(state, {k: v for k, v in config.items() if k not in ("format", "step", "loss")})
+
+
+def save_folder(checkpoint: Checkpoint, folder: Path) -> None:
+    """Write the checkpoint to ``folder``, replacing what is there only once the new one is complete."""
+    folder = Path(folder)
+    aside, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    for name, content in to_files(checkpoint).items():
+        (aside / name).write_bytes(content)
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    aside.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def load_folder(folder: Path) -> Checkpoint:
+    """The checkpoint in ``folder``; the previous one if a crash fell between its two renames.
+
+    Raises FileNotFoundError without a folder, ValueError for one that is damaged.
+    """
+    folder = Path(folder)
+    if not folder.exists() and (old := folder.with_name(folder.name + ".old")).exists():
+        folder = old
+    if not folder.is_dir():
+        raise FileNotFoundError(f"There is no checkpoint at {folder}.")
+    return from_files({path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()})
+
+
+def to_bytes(checkpoint: Checkpoint) -> bytes:
+    """The checkpoint folder as one zip file, to download."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, content in to_files(checkpoint).items():
+            archive.writestr(zipfile.ZipInfo(name), content)
+    return stream.getvalue()
+
+
+def from_bytes(content: bytes) -> Checkpoint:
+    """The checkpoint in an uploaded zip. Raises ValueError with a sentence for anything else; nothing in it is executed."""
+    if content[:2] == b"\x80\x02" or content[:1] == b"\x80" and b"." in content[-2:]:
+        raise ValueError(_PICKLE)
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            entries = archive.infolist()
+            if any(entry.filename.endswith(".pkl") for entry in entries):
+                raise ValueError(_PICKLE)
+            if sum(entry.file_size for entry in entries) > SIZE_LIMIT or len(entries) > 16:
+                raise ValueError("This file unpacks to far more than a checkpoint of this app; it was not opened.")
+            return from_files({entry.filename: archive.read(entry) for entry in entries})
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError) as error:
+        raise ValueError(
+            "This file is cut short, damaged or no checkpoint: it does not open as a zip file. Save it again from the app."
+        ) from error
+
+
+_PICKLE = (
+    "This is a PyTorch pickle. Opening one can run a stranger's code, so it was not opened; "
+    "load a checkpoint that this app saved (a zip of safetensors files)."
+)
+
+
+def _read(part: str, content: bytes) -> dict[str, Tensor]:
+    try:
+        return load(content)
+    except Exception as error:  # safetensors raises a type of its own for each kind of damage
+        raise ValueError(f"The checkpoint's {part}.safetensors is cut short or damaged. Save it again.") from error
+
+
+def _fill(model: Denoiser, tensors: dict[str, Tensor]) -> None:
+    own = model.state_dict()
+    wrong = [k for k in own.keys() | tensors.keys() if k not in own or k not in tensors or own[k].shape != tensors[k].shape]
+    if wrong:
+        raise ValueError(
+            f"The checkpoint's weights belong to another network: {len(wrong)} of its tensors do not fit, "
+            f"{min(wrong)} among them."
+        )
+    if not all(torch.isfinite(v).all() for v in tensors.values()):
+        raise ValueError("The checkpoint's weights hold numbers that are not finite; it came from a run that diverged.")
+    model.load_state_dict(tensors)
+
+
+def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    state = optimizer.state_dict()["state"]
+    return {f"{index}.{name}": value for index, entry in state.items() for name, value in entry.items()}
+
+
+def _fill_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        index, _, name = key.partition(".")
+        fits = index.isdigit() and int(index) < len(parameters) and name in ("step", "exp_avg", "exp_avg_sq")
+        if not fits or name != "step" and value.shape != parameters[int(index)].shape:
+            raise ValueError(f"The checkpoint's optimizer state does not fit its network: {key!r}.")
+        state.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

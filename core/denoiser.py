@@ -1,0 +1,78 @@
+"""Denoiser = network + preconditioning + loss. Knows nothing of coordinates: x is [B, ...].
+
+The five things that a network may be asked for are five rows of one table (c_skip, c_out):
+
+    x0_hat = c_skip x + c_out F(c_in x, c_noise),        target of F = (x0 - c_skip x) / c_out
+
+(Karras et al. 2022, eq. 7). ``eps``: the noise (Ho et al. 2020); ``x0``: the data; ``v``: sqrt(alpha_bar) eps -
+sqrt(1 - alpha_bar) x0 (Salimans & Ho 2022); ``flow``: the velocity eps - x0 (Lipman et al. 2023); ``edm``: Karras'.
+"""
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+Denoise = Callable[[Tensor, Tensor], Tensor]
+Cond = Mapping[str, Tensor]
+
+PREDICTIONS: dict[str, Callable[[Tensor, float], tuple[Tensor | float, Tensor | float]]] = {
+    "eps": lambda sigma, sd: (1.0, -sigma),
+    "x0": lambda sigma, sd: (0.0, torch.ones_like(sigma)),
+    "v": lambda sigma, sd: (1 / (1 + sigma**2), -sigma / (1 + sigma**2).sqrt()),
+    "flow": lambda sigma, sd: (1 / (1 + sigma), -sigma / (1 + sigma)),
+    "edm": lambda sigma, sd: (sd**2 / (sigma**2 + sd**2), sigma * sd / (sigma**2 + sd**2).sqrt()),
+}
+
+
+def per_sample(value: Tensor, like: Tensor) -> Tensor:
+    """[B] with as many trailing axes of length 1 as ``like`` [B, ...] has, to multiply it."""
+    return value.view(-1, *[1] * (like.ndim - 1))
+
+
+class Denoiser(nn.Module):
+    """x0_hat = D(x, sigma, cond) from a network: the conditional mean E[x0 | x] once it is trained.
+
+    prediction: what the network is asked for, a row of ``PREDICTIONS``. sigma_data: RMS of the data. Raises ValueError
+    for an unknown prediction.
+    """
+
+    def __init__(self, net: nn.Module, prediction: str = "edm", sigma_data: float = 0.5):
+        super().__init__()
+        if prediction not in PREDICTIONS:
+            raise ValueError(f"unknown prediction {prediction!r}; choose one of {', '.join(PREDICTIONS)}")
+        self.net, self.prediction, self.sigma_data = net, prediction, sigma_data
+
+    def forward(self, x: Tensor, sigma: Tensor, cond: Cond | None = None) -> Tensor:
+        """x [B, ...] at noise levels sigma [B] to x0_hat [B, ...]."""
+        s = per_sample(sigma, x)
+        c_skip, c_out = PREDICTIONS[self.prediction](s, self.sigma_data)
+        c_in = (s**2 + self.sigma_data**2).rsqrt()
+        return c_skip * x + c_out * self.net(c_in * x, sigma.log() / 4, cond)
+
+    def weight(self, sigma: Tensor) -> Tensor:
+        """What |x0_hat - x0|^2 is multiplied by, [B]: 1 / c_out^2, which is unit weight on the network's own target."""
+        return torch.as_tensor(PREDICTIONS[self.prediction](sigma, self.sigma_data)[1]) ** -2
+
+    def loss(self, x0: Tensor, sigma: Tensor, eps: Tensor, cond: Cond | None = None) -> Tensor:
+        """Weighted squared error of each sample, [B], mean over its coordinates (Karras et al. 2022, eq. 8)."""
+        return denoising_loss(lambda x, s: self(x, s, cond), x0, sigma, eps, self.weight(sigma))
+
+
+def denoising_loss(denoise: Denoise, x0: Tensor, sigma: Tensor, eps: Tensor, weight: Tensor) -> Tensor:
+    """weight |D(x0 + sigma eps, sigma) - x0|^2 per sample, [B], mean over coordinates.
+
+    With the exact denoiser and the same weight this is the floor that no network can beat on these data.
+    """
+    x0_hat = denoise(x0 + per_sample(sigma, x0) * eps, sigma)
+    return weight * (x0_hat - x0).square().flatten(1).mean(1)
+
+
+def eps_hat(x: Tensor, x0_hat: Tensor, sigma: Tensor) -> Tensor:
+    """The noise that a denoiser sees in x, (x - x0_hat) / sigma: also dx/dsigma of the probability-flow ODE."""
+    return (x - x0_hat) / per_sample(sigma, x)
+
+
+def score(x: Tensor, x0_hat: Tensor, sigma: Tensor) -> Tensor:
+    """The gradient of the log-density of noised data, (x0_hat - x) / sigma^2 (Tweedie's formula; Efron 2011)."""
+    return (x0_hat - x) / per_sample(sigma, x) ** 2

@@ -1,0 +1,159 @@
+"""Samplers: from noise to data, as generators that yield every step. ``break`` stops one; nothing is hidden in it.
+
+All start from x ~ N(0, sigma_max^2 + sigma_data^2) and walk down a grid of sigmas that ends at 0. ``denoise`` is any
+(x, sigma[B]) -> x0_hat; x is [B, ...] of any shape.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from core import seeds
+from core.denoiser import Denoise
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step from x at sigma to x_next at sigma_next; noise is what was added (None: nothing), nfe the calls so far."""
+
+    i: int
+    sigma: float
+    sigma_next: float
+    x: Tensor
+    x0: Tensor
+    x_next: Tensor
+    noise: Tensor | None
+    nfe: int
+
+
+Sampler = Callable[..., Iterator[Step]]
+
+
+def start(shape: tuple[int, ...], sigma_max: float, sigma_data: float, seed: int) -> Tensor:
+    """Starting points, float32: noise of the highest level on data of RMS ``sigma_data``. Row k is the same for any B."""
+    return (sigma_max**2 + sigma_data**2) ** 0.5 * seeds.gaussian(shape, seed)
+
+
+@torch.no_grad()
+def ancestral(
+    denoise: Denoise, x: Tensor, sigmas: Tensor, eta: float = 1.0, s_noise: float = 1.0, seed: int = 0
+) -> Iterator[Step]:
+    """From DDIM (eta = 0) to DDPM (eta = 1): step down to sigma_down, then noise up to sigma_next.
+
+    sigma_up = eta sigma_next sqrt(1 - sigma_next^2 / sigma^2) (Song, Meng & Ermon 2021, eq. 16, where sigma_up /
+    sqrt(1 + sigma_next^2) is called sigma_tau). At eta = 1 it is the standard deviation of DDPM's posterior.
+    s_noise = 0 leaves the noise out and keeps DDPM's step: the mean in place of a sample.
+    """
+    for i, (sigma, sigma_next) in enumerate(_pairs(sigmas)):
+        x0 = denoise(x, x.new_full((len(x),), sigma))
+        up = eta * sigma_next * (1 - (sigma_next / sigma) ** 2) ** 0.5
+        down = max(sigma_next**2 - up**2, 0.0) ** 0.5
+        x_next = torch.lerp(x0, x, down / sigma)
+        noise = None
+        if up * s_noise > 0:
+            noise = (up * s_noise) * seeds.gaussian(x.shape, seed, i + 1, like=x)
+            x_next += noise
+        yield Step(i, sigma, sigma_next, x, x0, x_next, noise, i + 1)
+        x = x_next
+
+
+@torch.no_grad()
+def euler(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
+    """Euler's method on the probability-flow ODE dx/dsigma = (x - x0_hat) / sigma (Karras et al. 2022, eq. 4)."""
+    for i, (sigma, sigma_next) in enumerate(_pairs(sigmas)):
+        x0 = denoise(x, x.new_full((len(x),), sigma))
+        slope = (x - x0) / sigma
+        x_next = x + (sigma_next - sigma) * slope
+        yield Step(i, sigma, sigma_next, x, x0, x_next, None, i + 1)
+        x = x_next
+
+
+@torch.no_grad()
+def heun(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
+    """Heun's second-order method: average the slopes at both ends; the step to 0 is Euler's (Karras et al. 2022, alg. 1)."""
+    nfe = 0
+    for i, (sigma, sigma_next) in enumerate(_pairs(sigmas)):
+        x0 = denoise(x, x.new_full((len(x),), sigma))
+        slope = (x - x0) / sigma
+        x_next = x + (sigma_next - sigma) * slope
+        nfe += 1
+        if sigma_next > 0:
+            ahead = (x_next - denoise(x_next, x.new_full((len(x),), sigma_next))) / sigma_next
+            x_next = x + (sigma_next - sigma) * (slope + ahead) / 2
+            nfe += 1
+        yield Step(i, sigma, sigma_next, x, x0, x_next, None, nfe)
+        x = x_next
+
+
+@torch.no_grad()
+def dpmpp_2m(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
+    """DPM-Solver++(2M): exponential integrator, x0_hat extrapolated from the last two (Lu et al. 2022, algorithm 2).
+
+    The first step and the step to 0 are first order, where there is nothing to extrapolate from or to.
+    """
+    x0_before, h_before = None, 0.0
+    for i, (sigma, sigma_next) in enumerate(_pairs(sigmas)):
+        x0 = denoise(x, x.new_full((len(x),), sigma))
+        ahead, ratio = x0, sigma_next / sigma
+        if sigma_next > 0:
+            h = -torch.tensor(ratio, dtype=torch.float64).log().item()
+            if x0_before is not None:
+                ahead = torch.lerp(x0_before, x0, 1 + h / (2 * h_before))
+            h_before = h
+        x_next = torch.lerp(ahead, x, ratio)
+        yield Step(i, sigma, sigma_next, x, x0, x_next, None, i + 1)
+        x, x0_before = x_next, x0
+
+
+@torch.no_grad()
+def sde(denoise: Denoise, x: Tensor, sigmas: Tensor, seed: int = 0) -> Iterator[Step]:
+    """Euler-Maruyama on the reverse-time SDE, dx = -2 sigma score dsigma + sqrt(2 sigma) dw (Song et al. 2021, eq. 6).
+
+    The score is held over a step, over which the variance falls by sigma^2 - sigma_next^2; the last step adds no noise.
+    """
+    for i, (sigma, sigma_next) in enumerate(_pairs(sigmas)):
+        x0 = denoise(x, x.new_full((len(x),), sigma))
+        fall = sigma**2 - sigma_next**2
+        x_next = torch.lerp(x, x0, fall / sigma**2)
+        noise = None
+        if sigma_next > 0:
+            noise = fall**0.5 * seeds.gaussian(x.shape, seed, i + 1, like=x)
+            x_next += noise
+        yield Step(i, sigma, sigma_next, x, x0, x_next, noise, i + 1)
+        x = x_next
+
+
+def ddim(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
+    """DDIM (Song, Meng & Ermon 2021): ``ancestral`` with eta = 0."""
+    return ancestral(denoise, x, sigmas, eta=0.0)
+
+
+SAMPLERS: dict[str, Sampler] = {
+    "ddpm": ancestral,
+    "ddim": ddim,
+    "euler": euler,
+    "heun": heun,
+    "dpmpp-2m": dpmpp_2m,
+    "sde": sde,
+}
+
+
+def last(steps: Iterator[Step]) -> Tensor:
+    """Run a sampler to its end: the samples [B, ...]."""
+    for step in steps:
+        x = step.x_next
+    return x
+
+
+def path(steps: Iterator[Step]) -> Tensor:
+    """Every state of a run, [steps + 1, B, ...], the starting points first."""
+    run = list(steps)
+    return torch.stack([run[0].x, *(step.x_next for step in run)])
+
+
+def _pairs(sigmas: Tensor) -> Iterator[tuple[float, float]]:
+    """(sigma, sigma_next) along the grid as Python floats: arithmetic on them costs no tensor operation."""
+    levels = sigmas.tolist()
+    return zip(levels, levels[1:])

@@ -1,0 +1,180 @@
+"""Noise levels. A schedule says which sigma belongs to a time t in [0, 1], and how the noised picture is scaled.
+
+Every schedule is the same rule with another ruler: a monotone function ``ruler(sigma)`` grows linearly in t,
+
+    t = (ruler(sigma) - ruler(sigma_min)) / (ruler(sigma_max) - ruler(sigma_min)).
+
+The state is x = x0 + sigma eps throughout (Karras et al. 2022). DDPM's alpha_bar enters through
+sigma = sqrt((1 - alpha_bar) / alpha_bar); rectified flow's time through sigma = t / (1 - t).
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from core import seeds
+
+Ruler = Callable[[Tensor], Tensor]
+VIEWS = ("vp", "ve", "flow")
+
+
+def scale(sigma: Tensor, view: str) -> Tensor:
+    """The factor that draws a state x = x0 + sigma eps in a view: "vp" keeps the variance, "ve" lets it grow, "flow"
+    interpolates on a straight line. Raises ValueError for another view."""
+    if view == "vp":
+        return (1 + sigma**2).rsqrt()
+    if view == "flow":
+        return 1 / (1 + sigma)
+    if view == "ve":
+        return torch.ones_like(sigma)
+    raise ValueError(f"unknown view {view!r}; choose one of {', '.join(VIEWS)}")
+
+
+def log_snr(sigma: Tensor) -> Tensor:
+    """The log signal-to-noise ratio, log(1 / sigma^2) (Kingma et al. 2021)."""
+    return -2 * sigma.log()
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Noise levels sigma(t) from ``sigma_min`` at t = 0 to ``sigma_max`` at t = 1, spaced evenly on ``ruler``."""
+
+    name: str
+    sigma_min: float
+    sigma_max: float
+    ruler: Ruler
+    unruler: Ruler
+    view: str = "ve"
+
+    def _ends(self) -> tuple[Tensor, Tensor]:
+        return tuple(self.ruler(torch.tensor(s, dtype=torch.float64)) for s in (self.sigma_min, self.sigma_max))
+
+    def sigma(self, t: Tensor) -> Tensor:
+        """Noise level at time t in [0, 1], same shape and dtype."""
+        low, high = self._ends()
+        return self.unruler(low + t.double() * (high - low)).to(t.dtype)
+
+    def t(self, sigma: Tensor) -> Tensor:
+        """Time at which the noise level is sigma, same shape and dtype: the inverse of ``sigma``."""
+        low, high = self._ends()
+        return ((self.ruler(sigma.double()) - low) / (high - low)).to(sigma.dtype)
+
+    def scale(self, sigma: Tensor) -> Tensor:
+        """The factor of this schedule's own view of the state (see ``scale``)."""
+        return scale(sigma, self.view)
+
+    def sigmas(self, steps: int, sigma_max: float | None = None, sigma_min: float | None = None) -> Tensor:
+        """The grid of a sampler, [steps + 1] float64: descending from sigma_max to sigma_min on the ruler, then 0.
+
+        Raises ValueError unless steps >= 1 and 0 < sigma_min < sigma_max.
+        """
+        top, bottom = sigma_max or self.sigma_max, sigma_min or self.sigma_min
+        if steps < 1:
+            raise ValueError(f"a sampler needs at least one step, not {steps}")
+        if not 0 < bottom < top:
+            raise ValueError(f"sigma has to fall from sigma_max to sigma_min > 0, not from {top:g} to {bottom:g}")
+        ends = torch.tensor([top, bottom], dtype=torch.float64)
+        high, low = self.ruler(ends)
+        levels = self.unruler(high + torch.linspace(0, 1, steps, dtype=torch.float64) * (low - high))
+        levels[0] = top
+        return torch.cat([levels, torch.zeros(1, dtype=torch.float64)])
+
+    def sample(self, n: int, seed: int, *place: int) -> Tensor:
+        """n training noise levels, [n] float32, t stratified over [0, 1]: one draw in each n-th."""
+        t = (torch.arange(n) + seeds.uniform(n, seed, *place)) / n
+        return self.sigma(t.clamp(1e-6, 1 - 1e-6))
+
+
+def log_linear(sigma_min: float = 0.01, sigma_max: float = 10.0) -> Schedule:
+    """log sigma linear in t (Song & Ermon 2019)."""
+    return Schedule("log-linear", sigma_min, sigma_max, torch.log, torch.exp)
+
+
+def karras(sigma_min: float = 0.002, sigma_max: float = 80.0, rho: float = 7.0) -> Schedule:
+    """sigma^(1/rho) linear in t (Karras et al. 2022, eq. 5)."""
+    return Schedule("karras", sigma_min, sigma_max, lambda s: s ** (1 / rho), lambda r: r**rho)
+
+
+def rectified_flow(t_min: float = 1e-3, t_max: float = 1 - 1e-3) -> Schedule:
+    """x_t = (1 - t) x0 + t eps, so sigma = t / (1 - t) (Liu et al. 2023)."""
+    return Schedule(
+        "rectified-flow", t_min / (1 - t_min), t_max / (1 - t_max), lambda s: s / (1 + s), lambda r: r / (1 - r), "flow"
+    )
+
+
+def cosine(steps: int = 1000, s: float = 0.008) -> Schedule:
+    """alpha_bar = cos^2((t + s) / (1 + s) pi/2), divided by its value at 0 (Nichol & Dhariwal 2021, eq. 17).
+
+    The ends are the first and the last but one of ``steps`` discrete times: at t = 1 itself sigma is infinite.
+    """
+    start = s / (1 + s) * math.pi / 2
+    top = math.cos(start)
+
+    def ruler(sigma: Tensor) -> Tensor:
+        return torch.arccos(top / (1 + sigma**2).sqrt())
+
+    def unruler(angle: Tensor) -> Tensor:
+        return (top**2 / angle.cos() ** 2 - 1).clamp_min(0).sqrt()
+
+    ends = torch.tensor([1 / steps, 1 - 1 / steps], dtype=torch.float64)
+    sigma_min, sigma_max = unruler((ends + s) / (1 + s) * math.pi / 2).tolist()
+    return Schedule("cosine", sigma_min, sigma_max, ruler, unruler, "vp")
+
+
+@cache
+def linear_alpha_bar(steps: int = 1000, beta_min: float = 1e-4, beta_max: float = 0.02) -> Tensor:
+    """DDPM's alpha_bar of its ``steps`` discrete times, [steps] float64 (Ho et al. 2020, section 4)."""
+    return (1 - torch.linspace(beta_min, beta_max, steps, dtype=torch.float64)).cumprod(0)
+
+
+def ddpm_linear(steps: int = 1000) -> Schedule:
+    """DDPM's linear beta: exact at its discrete times, log sigma interpolated linearly between them."""
+    alpha_bar = linear_alpha_bar(steps)
+    table = ((1 - alpha_bar) / alpha_bar).sqrt().log()
+    index = torch.arange(steps, dtype=torch.float64)
+    return Schedule(
+        "ddpm-linear",
+        math.exp(table[0]),
+        math.exp(table[-1]),
+        lambda sigma: _interpolate(sigma.log(), table, index),
+        lambda place: _interpolate(place, index, table).exp(),
+        "vp",
+    )
+
+
+def log_normal(mean: float = -1.8, std: float = 1.2) -> Schedule:
+    """log sigma ~ N(mean, std^2) for t uniform: the training distribution of Karras et al. 2022 (their -1.2, 1.2).
+
+    The ends cut 1e-5 off either tail.
+    """
+    normal = torch.distributions.Normal(torch.tensor(mean, dtype=torch.float64), std, validate_args=False)
+    ends = normal.icdf(torch.tensor([1e-5, 1 - 1e-5], dtype=torch.float64)).exp().tolist()
+    return Schedule("log-normal", *ends, lambda s: normal.cdf(s.log()), lambda r: normal.icdf(r).exp())
+
+
+def _interpolate(x: Tensor, xs: Tensor, ys: Tensor) -> Tensor:
+    """Piecewise linear through (xs, ys), xs ascending, continued straight beyond the ends."""
+    right = torch.searchsorted(xs, x.contiguous()).clamp(1, len(xs) - 1)
+    left = right - 1
+    return ys[left] + (x - xs[left]) / (xs[right] - xs[left]) * (ys[right] - ys[left])
+
+
+SCHEDULES: dict[str, Callable[[], Schedule]] = {
+    "ddpm-linear": ddpm_linear,
+    "cosine": cosine,
+    "log-linear": log_linear,
+    "karras": karras,
+    "rectified-flow": rectified_flow,
+    "log-normal": log_normal,
+}
+
+
+def make_schedule(name: str) -> Schedule:
+    """The schedule of that name with its default ends. Raises ValueError naming the schedules there are."""
+    if name not in SCHEDULES:
+        raise ValueError(f"unknown schedule {name!r}; choose one of {', '.join(SCHEDULES)}")
+    return SCHEDULES[name]()

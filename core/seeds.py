@@ -1,0 +1,41 @@
+"""Where randomness comes from: a draw follows from a seed and the place it is used in, never from what was drawn before.
+
+``gaussian(shape, seed, step)`` is the same whether the run was resumed, forked or drawn with more samples: training needs
+no stored generator state to resume bit for bit, and sample k of a seed does not depend on how many samples are drawn.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+_MASK = (1 << 64) - 1
+
+
+def mix(seed: int, *place: int) -> int:
+    """A 64-bit seed from a seed and the integers that name a place in the computation (splitmix64, Steele et al. 2014)."""
+    state = 0
+    for word in (seed, *place):
+        state = (state ^ (word & _MASK)) + 0x9E3779B97F4A7C15 & _MASK
+        state = (state ^ state >> 30) * 0xBF58476D1CE4E5B9 & _MASK
+        state = (state ^ state >> 27) * 0x94D049BB133111EB & _MASK
+        state ^= state >> 31
+    return state
+
+
+def generator(seed: int, *place: int) -> torch.Generator:
+    """A fresh CPU generator for one place of one seed."""
+    return torch.Generator().manual_seed(mix(seed, *place))
+
+
+def gaussian(shape: tuple[int, ...], seed: int, *place: int, like: Tensor | None = None) -> Tensor:
+    """Standard normal noise of ``shape``; row k is the same for any number of rows. Dtype and device of ``like``."""
+    # Box-Muller fills blocks of 16 and treats a ragged tail apart; whole blocks keep the earlier rows unchanged.
+    count = math.prod(shape)
+    noise = torch.randn(-(-count // 16) * 16, generator=generator(seed, *place))[:count].view(shape)
+    return noise if like is None else noise.to(like)
+
+
+def uniform(n: int, seed: int, *place: int) -> Tensor:
+    """n numbers in [0, 1), float32; number k is the same for any n."""
+    return torch.rand(n, generator=generator(seed, *place))

@@ -1,0 +1,141 @@
+"""The one training loop. Spirals, images, towers and priors differ in their loss function and batches, not here."""
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from core import seeds
+from core.denoiser import Cond, Denoiser
+from core.schedules import Schedule
+
+Batch = Any
+LossFn = Callable[[nn.Module, Batch], Tensor]
+Batches = Callable[[int], Batch]
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How long and how fast: ``steps`` in all, constant ``lr`` after ``warmup`` steps, AdamW, EMA decay at most ``ema``."""
+
+    steps: int = 15_000
+    lr: float = 4.9e-3
+    warmup: int = 50
+    betas: tuple[float, float] = (0.9, 0.99)
+    weight_decay: float = 0.0
+    ema: float = 0.98
+    backup_every: int = 50
+
+
+@dataclass
+class TrainState:
+    """Everything a run needs to go on: model, its moving average, optimizer, steps taken and the loss of the last one."""
+
+    model: nn.Module
+    ema: nn.Module
+    optimizer: torch.optim.Optimizer
+    step: int = 0
+    loss: float = float("nan")
+
+
+class Diverged(ArithmeticError):
+    """The loss left the finite numbers; the state holds the last good weights."""
+
+
+def begin(model: nn.Module, config: TrainConfig) -> TrainState:
+    """A fresh state around ``model``; the EMA starts as a copy of it."""
+    ema = deepcopy(model).requires_grad_(False)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=config.lr, betas=config.betas, weight_decay=config.weight_decay, fused=True
+    )
+    return TrainState(model, ema, optimizer)
+
+
+def train(loss_fn: LossFn, batches: Batches, config: TrainConfig, state: TrainState) -> Iterator[TrainState]:
+    """Train ``state`` in place until ``config.steps``; yields it after each step and its EMA, so any break is safe.
+
+    loss_fn(model, batch) -> losses of any shape, averaged here. batches(step) -> the batch of that step: it depends on
+    the step alone, so a resumed run goes on bit for bit. Raises Diverged once the loss is not finite, with the state set
+    back to the last good weights.
+    """
+    good = _memory(state)
+    while state.step < config.steps:
+        for group in state.optimizer.param_groups:
+            group["lr"] = config.lr * min(1.0, (state.step + 1) / config.warmup)
+        loss = loss_fn(state.model, batches(state.step)).mean()
+        value = loss.item()
+        if not value < 1e6:
+            broken = state.step
+            _recall(state, good)
+            raise Diverged(
+                f"The loss became {value:g} at step {broken} with learning rate {config.lr:g}. The last good weights, of "
+                f"step {state.step}, are kept: lower the learning rate and go on from them."
+            )
+        # The loss vouches for the weights it was computed with, so they are remembered before they change.
+        if state.step % config.backup_every == 0:
+            good = _memory(state)
+        state.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        state.optimizer.step()
+        state.step, state.loss = state.step + 1, value
+        update_ema(state.ema, state.model, min(config.ema, state.step / (state.step + 9)))
+        yield state
+
+
+@torch.no_grad()
+def update_ema(ema: nn.Module, model: nn.Module, decay: float) -> None:
+    """ema <- decay ema + (1 - decay) model, in place, all parameters at once."""
+    torch._foreach_lerp_(list(ema.parameters()), list(model.parameters()), 1 - decay)
+
+
+def diffusion_batches(
+    draw: Callable[[int, torch.Generator], tuple[Tensor, Tensor | None]],
+    schedule: Schedule,
+    batch: int,
+    seed: int,
+    label_dropout: float = 0.0,
+) -> Batches:
+    """Batches (x0, sigma, eps, cond) for ``diffusion_loss``.
+
+    draw(n, generator) -> data [n, ...] and labels [n] or None. sigma is stratified over ``schedule``; every data point
+    comes with a noise and its negative, which halves the variance of the gradient's odd part. A label is replaced by -1
+    (none) with probability ``label_dropout``.
+    """
+
+    half = (batch + 1) // 2
+
+    def at(step: int) -> tuple[Tensor, Tensor, Tensor, Cond | None]:
+        x0, label = draw(half, seeds.generator(seed, step, 0))
+        sigma = schedule.sample(half, seed, step, 1)
+        eps = seeds.gaussian(x0.shape, seed, step, 2)
+        cond = None
+        if label is not None:
+            label = torch.where(seeds.uniform(half, seed, step, 3) < label_dropout, -1, label)
+            cond = {"label": label.repeat(2)}
+        return x0.repeat(2, *[1] * (x0.ndim - 1)), sigma.repeat(2), torch.cat([eps, -eps]), cond
+
+    return at
+
+
+def diffusion_loss(model: Denoiser, batch: tuple[Tensor, Tensor, Tensor, Cond | None]) -> Tensor:
+    """The loss function of every diffusion model here: ``Denoiser.loss`` of a batch, [B]."""
+    return model.loss(*batch)
+
+
+def _memory(state: TrainState) -> tuple:
+    return deepcopy((state.model.state_dict(), state.ema.state_dict(), state.optimizer.state_dict(), state.step, state.loss))
+
+
+def _recall(state: TrainState, memory: tuple) -> None:
+    model, ema, optimizer, state.step, state.loss = memory
+    state.model.load_state_dict(model)
+    state.ema.load_state_dict(ema)
+    state.optimizer.load_state_dict(optimizer)
+
+
+def as_dict(config: TrainConfig) -> dict[str, Any]:
+    """The configuration as JSON can hold it."""
+    return {**asdict(config), "betas": list(config.betas)}
