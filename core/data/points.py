@@ -1,0 +1,234 @@
+"""Data sets of points in the plane.
+
+A set is a continuous distribution, written as a map from the unit cube to the plane: three uniform numbers go in, one
+point comes out (inverse-transform sampling; Devroye 1986, chapter 2). The first number moves *along* the shape, the
+others across it. Fresh draws feed the map independent uniforms; the N points of the data set spread the first number
+evenly over its range, so that a hundred points already look like the shape.
+
+All sets are stored centred and at the size of the spiral, root mean square about 0.45, so that one range of noise
+levels suits them all. `Affine` remembers how to get back.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from core import seeds
+
+RMS = 0.45
+MAX_N = 1_000_000
+_PLACE = 0xDA7A  # keeps the data of a seed apart from its noise
+
+Draw = Callable[[Tensor], tuple[Tensor, Tensor | None]]  # uniforms [n, 3] -> raw points [n, 2], labels [n] or None
+
+
+@dataclass(frozen=True)
+class Affine:
+    """How raw coordinates became stored ones: ``stored = (raw - centre) / scale``."""
+
+    centre: tuple[float, ...]
+    scale: float
+
+    def apply(self, raw: Tensor) -> Tensor:
+        """Raw coordinates [..., D] to stored ones."""
+        return (raw - raw.new_tensor(self.centre)) / self.scale
+
+    def invert(self, stored: Tensor) -> Tensor:
+        """Stored coordinates [..., D] back to raw ones."""
+        return stored * self.scale + stored.new_tensor(self.centre)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A distribution in raw coordinates. ``scale=None`` brings it to an RMS of 0.45. ``curve`` is its support, if thin."""
+
+    draw: Draw
+    scale: float | None = None
+    curve: Tensor | None = None
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class PointSet:
+    """N points [N, 2] (float32, mean 0), with their distribution to draw fresh ones from.
+
+    ``labels`` [N] index ``classes``; both are absent where the set has no classes. ``curve`` [M, 2] is the polyline on
+    which every fresh draw lies, None for sets with thickness; a row of NaN lifts the pen between its pieces. ``note``
+    is a sentence for the learner when the set is not exactly what was given, else empty.
+    """
+
+    name: str
+    points: Tensor
+    labels: Tensor | None
+    classes: tuple[str, ...]
+    affine: Affine
+    curve: Tensor | None
+    draw: Draw
+    note: str = ""
+
+    @property
+    def rms(self) -> float:
+        """Root mean square coordinate: the ``sigma_data`` of a denoiser for this set."""
+        return self.points.square().mean().sqrt().item()
+
+    def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        """``n`` independent fresh draws [n, 2] and their labels [n] (or None).
+
+        Draw k depends on the generator's seed and k only, not on ``n``. A set without a continuous distribution
+        (a CSV) is drawn from with replacement.
+        """
+        raw, labels = self.draw(torch.rand(n, 3, generator=generator, dtype=torch.float64))
+        return self.affine.apply(raw).float(), labels
+
+
+def make(name: str, n: int, seed: int = 0) -> PointSet:
+    """The built-in set ``name`` (a key of `BUILT_IN`) with ``n`` points: equal arguments, equal points.
+
+    Raises ValueError for a name that does not exist and for ``n`` outside 1..1,000,000.
+    """
+    if name not in BUILT_IN:
+        raise ValueError(f"There is no data set named {name!r}; choose one of {', '.join(BUILT_IN)}.")
+    return realise(name, BUILT_IN[name](), n, seed)
+
+
+def spiral(n: int = 100, turns: float = 2.5, seed: int = 0) -> PointSet:
+    """The spiral (t cos t, t sin t) / (2 pi turns), t uniform from pi/2 on; inner third person, then dog, then cat.
+
+    With the 2.5 turns of `make`, t runs to 5.5 pi: the "swiss roll" of Sohl-Dickstein et al. 2015. Raises ValueError
+    for ``turns`` that are not positive and for ``n`` outside 1..1,000,000.
+    """
+    if not 0 < turns < 100:
+        raise ValueError(f"The spiral needs between 0 and 100 turns, not {turns}.")
+    return realise("spiral", _spiral(turns), n, seed)
+
+
+def realise(name: str, shape: Shape, n: int, seed: int) -> PointSet:
+    """``n`` points of ``shape``, evenly spread along it, centred and scaled.
+
+    Raises ValueError for ``n`` outside 1..1,000,000 and for a shape whose points all coincide.
+    """
+    if not 1 <= n <= MAX_N:
+        raise ValueError(f"A data set has between 1 and {MAX_N:,} points, not {n}.")
+    raw, labels = shape.draw(_spread_uniforms(n, seed))
+    scale = shape.scale or spread(shape.draw(_spread_uniforms(2048, 0))[0]) / RMS
+    affine = Affine(tuple(raw.mean(0).tolist()), scale)
+    return PointSet(
+        name=name,
+        points=affine.apply(raw).float(),
+        labels=labels,
+        classes=shape.classes,
+        affine=affine,
+        curve=None if shape.curve is None else affine.apply(shape.curve).float(),
+        draw=shape.draw,
+    )
+
+
+def spread(raw: Tensor) -> float:
+    """Root mean square distance per coordinate of raw points [N, 2] from their mean; ValueError if it is 0 or infinite."""
+    rms = (raw - raw.mean(0)).square().mean().sqrt().item()
+    if not math.isfinite(rms):
+        raise ValueError("The coordinates are too large to compute with; scale them to ordinary numbers, such as -1 to 1.")
+    if rms <= 1e-9 * raw.abs().max().item():
+        raise ValueError("All points are in the same place; a data set needs at least two different points.")
+    return rms
+
+
+def along(curve: Tensor) -> Draw:
+    """Draws uniform in arc length on a polyline [M, 2] (float64; NaN rows lift the pen)."""
+    steps = curve.diff(dim=0)
+    length = steps.norm(dim=1).nan_to_num(0.0)
+    ends = length.cumsum(0)
+
+    def draw(u: Tensor) -> tuple[Tensor, None]:
+        travelled = u[:, 0] * ends[-1]
+        segment = torch.searchsorted(ends, travelled, right=True).clamp(max=len(ends) - 1)
+        fraction = 1 - (ends[segment] - travelled) / length[segment]
+        return curve[segment] + fraction[:, None] * steps[segment], None
+
+    return draw
+
+
+def join(strokes: list[Tensor]) -> Tensor:
+    """Polylines [k, 2] as one polyline with a row of NaN between each two."""
+    lift = torch.full((1, 2), math.nan, dtype=torch.float64)
+    return torch.cat([piece for stroke in strokes for piece in (lift, stroke)][1:])
+
+
+def _spread_uniforms(n: int, seed: int) -> Tensor:
+    u = torch.rand(n, 3, generator=seeds.generator(seed, _PLACE), dtype=torch.float64)
+    # Half of each stratum is left free: random enough that seeds differ, even enough that no gap opens along the shape.
+    u[:, 0] = (torch.arange(n) + 0.25 + 0.5 * u[:, 0]) / n
+    return u
+
+
+def _spiral(turns: float = 2.5) -> Shape:
+    length = 2 * math.pi * turns
+    classes = ("person", "dog", "cat")
+
+    def position(u: Tensor) -> Tensor:
+        t = math.pi / 2 + length * u
+        return torch.stack((t * t.cos(), t * t.sin()), 1)
+
+    def draw(u: Tensor) -> tuple[Tensor, Tensor]:
+        return position(u[:, 0]), (len(classes) * u[:, 0]).long()
+
+    vertices = 1 + math.ceil(200 * turns)
+    return Shape(draw, length, position(torch.linspace(0, 1, vertices, dtype=torch.float64)), classes)
+
+
+def _moons() -> Shape:
+    upper = _arc(1.0, 0.0, math.pi)
+    lower = torch.tensor([1.0, 0.5], dtype=torch.float64) - upper
+    return _thin([upper, lower])
+
+
+def _rings() -> Shape:
+    return _thin([_arc(radius, 0.0, 2 * math.pi) for radius in (1.0, 2 / 3, 1 / 3)])
+
+
+def _thin(strokes: list[Tensor]) -> Shape:
+    curve = join(strokes)
+    return Shape(along(curve), curve=curve)
+
+
+def _arc(radius: float, start: float, end: float) -> Tensor:
+    angle = torch.linspace(start, end, 181, dtype=torch.float64)
+    return radius * torch.stack((angle.cos(), angle.sin()), 1)
+
+
+def _eight_gaussians(u: Tensor) -> tuple[Tensor, None]:
+    angle = (8 * u[:, 0]).floor() * (math.pi / 4)
+    return torch.stack((angle.cos(), angle.sin()), 1) + 0.1 * _gaussian(u[:, 1:]), None
+
+
+def _checkerboard(u: Tensor) -> tuple[Tensor, None]:
+    square = (8 * u[:, 0]).floor()
+    row = (square / 2).floor()
+    column = 2 * (square % 2) + row % 2
+    return torch.stack((column, row), 1) + u[:, 1:], None
+
+
+def _pinwheel(u: Tensor) -> tuple[Tensor, None]:
+    """Five Gaussians, long in radius and thin across, sheared into blades (Johnson et al. 2016)."""
+    out, across = (_gaussian(u[:, 1:]) * torch.tensor([0.3, 0.08]) + torch.tensor([1.0, 0.0])).unbind(1)
+    angle = (5 * u[:, 0]).floor() * (2 * math.pi / 5) + 0.25 * out.exp()
+    return torch.stack((out * angle.cos() - across * angle.sin(), out * angle.sin() + across * angle.cos()), 1), None
+
+
+def _gaussian(u: Tensor) -> Tensor:
+    # Element by element, unlike torch.randn, whose first values depend on how many are drawn.
+    return torch.special.ndtri(u.clamp(1e-9, 1 - 1e-9))
+
+
+BUILT_IN: dict[str, Callable[[], Shape]] = {
+    "spiral": _spiral,
+    "moons": _moons,
+    "rings": _rings,
+    "eight-gaussians": partial(Shape, _eight_gaussians),
+    "checkerboard": partial(Shape, _checkerboard),
+    "pinwheel": partial(Shape, _pinwheel),
+}
