@@ -1,0 +1,42 @@
+"""The shipped models. Made by ``python -m core.pretrained``, each with the log of the run that made it."""
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from core.checkpoints import Checkpoint, load_folder
+from core.data.points import BUILT_IN, PointSet, make
+from core.recipe import REFERENCE, Recipe
+
+FOLDER = Path(__file__).parent
+N = 100
+
+RECIPES: dict[str, tuple[str, Recipe]] = {
+    **{name: (name, Recipe()) for name in BUILT_IN},
+    "spiral-100-reference": ("spiral", REFERENCE),
+    "spiral-100-fourier": ("spiral", Recipe(endless=False, batch=512, steps=15_000)),
+    "spiral-classes-strong": ("spiral", Recipe(conditional=True)),
+    "spiral-classes-weak": ("spiral", replace(REFERENCE, conditional=True, endless=True, steps=3_000)),
+}
+"""Checkpoint name to (data set, recipe)."""
+
+
+@cache
+def pretrained(name: str) -> Checkpoint:
+    """The shipped checkpoint of that name, a key of ``RECIPES``; one shared copy, not to be trained further in place.
+
+    Raises KeyError naming the checkpoints there are.
+    """
+    if name not in RECIPES:
+        raise KeyError(f"there is no shipped checkpoint {name!r}; there are {', '.join(RECIPES)}")
+    return load_folder(FOLDER / name)
+
+
+def find(data: str, recipe: Recipe) -> str | None:
+    """The name of the shipped checkpoint made with exactly this data set and recipe, if there is one."""
+    return next((name for name, made in RECIPES.items() if made == (data, recipe)), None)
+
+
+def points_of(name: str) -> PointSet:
+    """The data set that a shipped checkpoint was trained on."""
+    return make(RECIPES[name][0], N)
