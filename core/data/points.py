@@ -11,7 +11,7 @@ levels suits them all. `Affine` remembers how to get back.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -44,7 +44,7 @@ class Affine:
 
 @dataclass(frozen=True)
 class Shape:
-    """A distribution in raw coordinates. ``scale=None`` brings it to an RMS of 0.45. ``curve`` is its support, if thin."""
+    """A distribution in raw coordinates; ``curve`` is its support, if thin. ``scale=None`` means: to RMS 0.45."""
 
     draw: Draw
     scale: float | None = None
@@ -113,9 +113,17 @@ def realise(name: str, shape: Shape, n: int, seed: int) -> PointSet:
     """
     if not 1 <= n <= MAX_N:
         raise ValueError(f"A data set has between 1 and {MAX_N:,} points, not {n}.")
-    raw, labels = shape.draw(_spread_uniforms(n, seed))
-    scale = shape.scale or spread(shape.draw(_spread_uniforms(2048, 0))[0]) / RMS
-    affine = Affine(tuple(raw.mean(0).tolist()), scale)
+    # The size follows from the shape, not from its n points: asking for more points must not resize the picture.
+    scale = shape.scale or spread(shape.draw(_even_uniforms(2048, 0))[0]) / RMS
+    return settle(name, replace(shape, scale=scale), *shape.draw(_even_uniforms(n, seed)))
+
+
+def settle(name: str, shape: Shape, raw: Tensor, labels: Tensor | None, note: str = "") -> PointSet:
+    """These raw points [N, 2] as a set: centred on their mean, scaled by ``shape.scale`` or else to RMS 0.45.
+
+    Raises ValueError when that scale is wanted and all points coincide or are too large.
+    """
+    affine = Affine(tuple(raw.mean(0).tolist()), shape.scale or spread(raw) / RMS)
     return PointSet(
         name=name,
         points=affine.apply(raw).float(),
@@ -124,14 +132,17 @@ def realise(name: str, shape: Shape, n: int, seed: int) -> PointSet:
         affine=affine,
         curve=None if shape.curve is None else affine.apply(shape.curve).float(),
         draw=shape.draw,
+        note=note,
     )
 
 
 def spread(raw: Tensor) -> float:
-    """Root mean square distance per coordinate of raw points [N, 2] from their mean; ValueError if it is 0 or infinite."""
+    """Root mean square coordinate of raw points [N, 2] about their mean. Raises ValueError if it is 0 or infinite."""
     rms = (raw - raw.mean(0)).square().mean().sqrt().item()
     if not math.isfinite(rms):
-        raise ValueError("The coordinates are too large to compute with; scale them to ordinary numbers, such as -1 to 1.")
+        raise ValueError(
+            "The coordinates are too large to compute with; scale them to ordinary numbers, such as -1 to 1."
+        )
     if rms <= 1e-9 * raw.abs().max().item():
         raise ValueError("All points are in the same place; a data set needs at least two different points.")
     return rms
@@ -146,7 +157,7 @@ def along(curve: Tensor) -> Draw:
     def draw(u: Tensor) -> tuple[Tensor, None]:
         travelled = u[:, 0] * ends[-1]
         segment = torch.searchsorted(ends, travelled, right=True).clamp(max=len(ends) - 1)
-        fraction = 1 - (ends[segment] - travelled) / length[segment]
+        fraction = 1 - (ends[segment] - travelled) / length[segment].clamp(min=1e-300)
         return curve[segment] + fraction[:, None] * steps[segment], None
 
     return draw
@@ -158,7 +169,7 @@ def join(strokes: list[Tensor]) -> Tensor:
     return torch.cat([piece for stroke in strokes for piece in (lift, stroke)][1:])
 
 
-def _spread_uniforms(n: int, seed: int) -> Tensor:
+def _even_uniforms(n: int, seed: int) -> Tensor:
     u = torch.rand(n, 3, generator=seeds.generator(seed, _PLACE), dtype=torch.float64)
     # Half of each stratum is left free: random enough that seeds differ, even enough that no gap opens along the shape.
     u[:, 0] = (torch.arange(n) + 0.25 + 0.5 * u[:, 0]) / n

@@ -1,0 +1,147 @@
+"""How close samples are to data: in distribution (two distances), in reach (coverage), and point by point.
+
+Samples and data are [n, ...], trailing dimensions flattened, so that all but the polylines work for images as well. No
+metric is judged alone: a collapsed sampler has a small distance to the data and a ruined coverage.
+"""
+
+from collections.abc import Callable, Iterator
+from statistics import median
+
+import torch
+from torch import Tensor
+
+from core import seeds
+
+Sampler = Callable[[int, torch.Generator], Tensor | tuple[Tensor, Tensor | None]]
+
+_PLACE = 0xF100  # keeps the draws of the noise floor apart from other uses of a seed
+_CELLS = 4_000_000  # entries of the largest matrix held at once: 32 MB
+
+
+@torch.no_grad()
+def energy_distance(x: Tensor, y: Tensor) -> float:
+    """2 E|X - Y| - E|X - X'| - E|Y - Y'| between samples x [n, ...] and y [m, ...] (Szekely & Rizzo 2013).
+
+    The V-statistic: X' may be X itself. It is zero only for equal samples and never negative, so its ratio to the
+    `noise_floor` makes sense, where the unbiased estimate scatters around zero. Time n m, memory bounded. Raises
+    ValueError for empty or unequal-sized samples.
+    """
+    x, y = _flat_pair(x, y)
+    return 2 * _mean_distance(x, y) - _mean_distance(x, x) - _mean_distance(y, y)
+
+
+def noise_floor(source: Sampler | Tensor, n: int, seed: int = 0, repeats: int = 9) -> float:
+    """The energy distance that a perfect sampler has: median over ``repeats`` pairs of independent draws of size ``n``.
+
+    ``source`` is ``PointSet.sample`` or any function (n, generator) -> points, or points [N, ...] to be drawn from
+    with replacement.
+    """
+
+    def draw(*place: int) -> Tensor:
+        generator = seeds.generator(seed, _PLACE, *place)
+        if isinstance(source, Tensor):
+            return source[torch.randint(len(source), (n,), generator=generator)]
+        drawn = source(n, generator)
+        return drawn[0] if isinstance(drawn, tuple) else drawn
+
+    return median(energy_distance(draw(pair, 0), draw(pair, 1)) for pair in range(repeats))
+
+
+@torch.no_grad()
+def sliced_wasserstein(x: Tensor, y: Tensor, directions: int = 128, generator: torch.Generator | None = None) -> float:
+    """The sliced 2-Wasserstein distance between x [n, ...] and y [m, ...] (Bonneel et al. 2015), n and m may differ.
+
+    Root mean square, over random directions, of the exact 2-Wasserstein distance of the projections. A shift by s
+    gives |s| / sqrt(D) on average. Without a ``generator`` the directions are always the same. Raises ValueError for
+    empty or unequal-sized samples.
+    """
+    x, y = _flat_pair(x, y)
+    generator = generator or seeds.generator(0, _PLACE)
+    axes = torch.randn(x.shape[1], directions, generator=generator, dtype=torch.float64)
+    axes = axes / axes.norm(dim=0)
+    n, m = len(x), len(y)
+    # Both quantile functions are steps; in units of 1 / (n m) all steps end at whole numbers.
+    ends = torch.cat((torch.arange(1, n + 1) * m, torch.arange(1, m + 1) * n)).unique()
+    widths = ends.diff(prepend=torch.zeros(1, dtype=torch.long))[:, None] / (n * m)
+    apart = (x @ axes).sort(0).values[(ends - 1) // m] - (y @ axes).sort(0).values[(ends - 1) // n]
+    return (widths * apart.square()).sum(0).mean().sqrt().item()
+
+
+@torch.no_grad()
+def nearest(samples: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
+    """The distance [n] of each sample to its nearest point, and that point's index [n]."""
+    samples, points = _flat_pair(samples, points)
+    found = [distance.min(1) for distance in _distances(samples, points)]
+    return torch.cat([f.values for f in found]), torch.cat([f.indices for f in found])
+
+
+def covered(samples: Tensor, points: Tensor, radius: float | None = None) -> Tensor:
+    """Which points [N] are the nearest point of at least one sample, and within ``radius`` of it if that is given."""
+    distance, index = nearest(samples, points)
+    counts = distance.isfinite() if radius is None else distance <= radius
+    reached = torch.zeros(len(points), dtype=torch.bool)
+    reached[index[counts]] = True
+    return reached
+
+
+def coverage(samples: Tensor, points: Tensor, radius: float | None = None) -> float:
+    """The fraction of points that `covered` finds; "100 of 100" is ``covered(...).sum()`` of ``len(points)``."""
+    return covered(samples, points, radius).double().mean().item()
+
+
+def distance_to(samples: Tensor, points: Tensor) -> Tensor:
+    """Distance [n] of each sample [n, ...] to the nearest of the points [N, ...]."""
+    return nearest(samples, points)[0]
+
+
+@torch.no_grad()
+def distance_to_curve(samples: Tensor, curve: Tensor) -> Tensor:
+    """Distance [n] of each sample [n, D] to the segments of a polyline [M, D], in which NaN rows lift the pen.
+
+    Raises ValueError for a curve without a segment.
+    """
+    starts, steps = curve[:-1].double(), curve.diff(dim=0).double()
+    drawn = steps.isfinite().all(1)
+    if not drawn.any():
+        raise ValueError("The curve has no segment; give at least two vertices in a row.")
+    starts, steps = starts[drawn], steps[drawn]
+    square, offset = steps.square().sum(1), (starts * steps).sum(1)
+
+    def squared(x: Tensor) -> Tensor:
+        # From a segment's start the sample lies at w, and the nearest place at a fraction f of the step t:
+        # |w - f t|^2 = |w|^2 + f (f |t|^2 - 2 w.t).
+        dot = x @ steps.T - offset
+        fraction = (dot / square.clamp(min=1e-300)).clamp(0, 1)
+        return (_distance(x, starts).square() + fraction * (fraction * square - 2 * dot)).amin(1)
+
+    chunks = samples.double().split(max(1, _CELLS // len(steps)))
+    return torch.cat([squared(x) for x in chunks]).clamp(min=0).sqrt()
+
+
+def off_curve(samples: Tensor, curve: Tensor, tolerance: float = 0.05) -> float:
+    """The fraction of samples [n, D] farther than ``tolerance`` from the curve [M, D]; NaN counts as off."""
+    return 1 - (distance_to_curve(samples, curve) <= tolerance).double().mean().item()
+
+
+def _flat_pair(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    if len(x) == 0 or len(y) == 0:
+        raise ValueError("There is nothing to compare; both sets need at least one sample.")
+    if x.shape[1:] != y.shape[1:]:
+        raise ValueError(f"Samples of shape {tuple(x.shape[1:])} and {tuple(y.shape[1:])} cannot be compared.")
+    return x.flatten(1).double(), y.flatten(1).double()
+
+
+def _distances(x: Tensor, y: Tensor) -> Iterator[Tensor]:
+    """All distances |x_i - y_j|, some rows at a time."""
+    for rows in x.split(max(1, _CELLS // len(y))):
+        yield _distance(rows, y)
+
+
+def _distance(x: Tensor, y: Tensor) -> Tensor:
+    # By a matrix product only in many dimensions: there it is ten times as fast, in the plane it only loses digits.
+    few = x.shape[1] <= 8
+    return torch.cdist(x, y, compute_mode=f"{'donot_use' if few else 'use'}_mm_for_euclid_dist")
+
+
+def _mean_distance(x: Tensor, y: Tensor) -> float:
+    return sum(rows.sum().item() for rows in _distances(x, y)) / (len(x) * len(y))
