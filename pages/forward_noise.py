@@ -1,0 +1,12 @@
+"""Chapter 1."""
+
+from pages.ui import shell
+
+shell.require_shell()
+shell.chapter(1, "An image is a point", "To be written.")
+controls, picture = shell.picture()
+with controls:
+    seed = shell.slider("Seed", 0, 9, 5, key="seed")
+with picture:
+    shell.st.write("seed", seed)
+shell.finish()

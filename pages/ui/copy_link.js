@@ -1,0 +1,28 @@
+// Copies the page's address, without the parameters that belong to one visitor only (data.without).
+export default function ({ parentElement, data }) {
+  const button = parentElement.querySelector("button")
+  const status = parentElement.querySelector("span")
+
+  button.onclick = async () => {
+    const link = new URL(location.href)
+    for (const name of data.without) link.searchParams.delete(name)
+    status.textContent = (await copied(link.href)) ? "Copied" : "Copy the address bar instead"
+    setTimeout(() => (status.textContent = ""), 3000)
+  }
+  return () => (button.onclick = null)
+}
+
+// A classroom's server is often plain http, where browsers offer no clipboard object.
+async function copied(text) {
+  try {
+    await navigator.clipboard.writeText(text)
+    return true
+  } catch {
+    const field = Object.assign(document.createElement("textarea"), { value: text })
+    document.body.append(field)
+    field.select()
+    const done = document.execCommand("copy")
+    field.remove()
+    return done
+  }
+}

@@ -1,0 +1,155 @@
+"""The whole state of a page in its address, so that a pasted link shows what its sender saw.
+
+A control made here is Streamlit's own widget bound to the address: its key is the parameter's name, its default stays
+out of the address, and a value that it cannot take is left out. This module adds what the binding does not do: one
+notice that names what was ignored in a link, and values that belong to a page (two chapters may both have a `seed`).
+"""
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import streamlit as st
+
+T = TypeVar("T")
+
+EVERYWHERE = {"present", "predictions"}  # a lecturer's choices hold on every page
+UNSHARED = ("run",)  # somebody's own training run: a copied link leaves it out
+BROWSER = {"clock"}  # written by the stage in the browser, whatever the page
+
+
+@dataclass
+class Memory:
+    """What one visitor's session remembers of its addresses."""
+
+    page: str | None = None
+    unread: dict[str, str] = field(default_factory=dict)  # came with the address, claimed by nothing so far
+    ignored: list[str] = field(default_factory=list)
+    values: dict[str, dict[str, Any]] = field(default_factory=dict)  # page -> key -> value
+
+
+def arrive(page: str) -> None:
+    """Read the address when a visitor comes to `page`; give the page's controls the values they had at the last visit."""
+    memory = _memory()
+    if memory.page == page:
+        return
+    first, memory.page = memory.page is None, page
+    memory.unread = st.query_params.to_dict()
+    if not first:
+        _give_back(memory)
+        # A widget that is registered after a "back" of the browser takes nothing but the address; after a rerun it does.
+        st.rerun()
+
+
+def _give_back(memory: Memory) -> None:
+    own = memory.values.get(memory.page, {})
+    others = {key for values in memory.values.values() for key in values} - own.keys()
+    for key in others & set(st.session_state):
+        del st.session_state[key]
+    for key in own.keys() - st.query_params.keys():
+        st.session_state[key] = own[key]
+
+
+def _bound(widget: Callable[..., T]) -> Callable[..., T]:
+    @functools.wraps(widget)
+    def control(*args: Any, key: str, **kwargs: Any) -> T:
+        value = widget(*args, key=key, bind="query-params", **kwargs)
+        if value is None:  # the address cleared a choice that must be made
+            value = kwargs.get("default")
+        memory = _memory()
+        came = memory.unread.pop(key, None)
+        if came is not None and not _says(came, value, kwargs.get("format_func") or str):
+            memory.ignored.append(f"{key}={came}")
+        if key not in EVERYWHERE:
+            memory.values.setdefault(memory.page, {})[key] = value
+        return value
+
+    return control
+
+
+slider = _bound(st.slider)
+select_slider = _bound(st.select_slider)
+selectbox = _bound(st.selectbox)
+segmented = _bound(functools.partial(st.segmented_control, required=True))
+radio = _bound(st.radio)
+multiselect = _bound(st.multiselect)
+toggle = _bound(st.toggle)
+number = _bound(st.number_input)
+text = _bound(st.text_input)
+
+
+def param(name: str, parse: Callable[[str], T], default: T) -> T:
+    """The value of a parameter that is no widget's (a probe, a run); `default` if absent or `parse` raises ValueError."""
+    came = _memory().unread.pop(name, None)
+    raw = st.query_params.get(name)
+    if raw is None:
+        return default
+    try:
+        return parse(raw)
+    except ValueError:
+        if came is not None:
+            _memory().ignored.append(f"{name}={came}")
+        return default
+
+
+def set_param(name: str, value: object | None) -> None:
+    """Write a parameter that is no widget's into the address; None takes it out."""
+    if value is None:
+        st.query_params.pop(name, None)
+    elif st.query_params.get(name) != str(value):
+        st.query_params[name] = str(value)
+
+
+def between(low: float, high: float) -> Callable[[str], float]:
+    """A parser for `param`: a finite number from `low` to `high`."""
+
+    def parse(raw: str) -> float:
+        value = float(raw)
+        if not (math.isfinite(value) and low <= value <= high):
+            raise ValueError(f"{name_of(raw)} is not between {low} and {high}")
+        return value
+
+    return parse
+
+
+def notice() -> None:
+    """Say once, in a small message, which parts of the link were ignored; what nothing claimed leaves the address."""
+    memory = _memory()
+    unknown = [name for name in memory.unread if name not in BROWSER]
+    ignored = memory.ignored + [f"{name}={memory.unread[name]}" for name in unknown]
+    memory.unread, memory.ignored = {}, []
+    for name in unknown:
+        st.query_params.pop(name, None)
+    if ignored:
+        listed = ", ".join(map(name_of, ignored[:4])) + (f" and {len(ignored) - 4} more" if len(ignored) > 4 else "")
+        st.toast(f"Ignored in this link: {listed}. The defaults stand.", icon=":material/link_off:", duration="infinite")
+
+
+def name_of(raw: str) -> str:
+    """A visitor's text as short inert code: it may hold Markdown, and Markdown can call other machines."""
+    inert = "".join(sign for sign in raw if sign.isprintable()).replace("`", "'")
+    return f"`{inert[:32]}{'…' if len(inert) > 32 else ''}`"
+
+
+def _says(raw: str, value: Any, label: Callable[[Any], str]) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(_says(raw, item, label) for item in value)
+    if isinstance(value, bool):
+        return raw.lower() == str(value).lower()
+    if raw == label(value):
+        return True
+    try:
+        return isinstance(value, (int, float)) and float(raw) == value
+    except ValueError:
+        return False
+
+
+def _memory() -> Memory:
+    return st.session_state.setdefault("_links", Memory())
+
+
+def here() -> str:
+    """The page that the visitor is on."""
+    return _memory().page or ""

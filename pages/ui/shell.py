@@ -1,0 +1,267 @@
+"""The frame of every chapter: sentence, prediction, picture with its controls, notes, equation, code, tasks.
+
+A page reads from top to bottom like this::
+
+    shell.require_shell()
+    shell.chapter(3, "The vector field", "Every arrow points to where the data are on average, seen from here.")
+    controls, picture = shell.picture()
+    with controls:
+        seed = shell.slider("Seed", 0, 99, 0, key="seed")
+        if shell.predict("guess", "Where do the arrows point at large t?", ("the mean", "the nearest arm"), 0, "Because ..."):
+            t = shell.slider("t", 0.0, 1.0, 0.5, key="t")
+    with picture:
+        ...
+    shell.notes([("data", "the points are ...")])
+    shell.equation([(r"\\hat x_0", "denoise"), (r" = x - \\sigma", None)], [("denoise", "the network's guess")])
+    shell.code(samplers.euler)
+    shell.tasks([("Find ...", t > 0.9, "Look at ...")])
+    shell.finish()
+"""
+
+import html
+import inspect
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from string import ascii_lowercase
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.navigation.page import Page
+
+from core.figures import palette
+from pages.ui import links
+from pages.ui.links import (  # noqa: F401  the controls that pages call as shell.slider(...)
+    between,
+    multiselect,
+    number,
+    param,
+    radio,
+    segmented,
+    select_slider,
+    selectbox,
+    set_param,
+    slider,
+    text,
+    toggle,
+)
+
+ROOT = Path(__file__).parents[2]
+CHAPTERS = {
+    "home": "Home",
+    "forward_noise": "1 Forward noise",
+    "training": "2 Training",
+    "vector_field": "3 Vector field",
+}
+SHAPES = {"dot": "●", "ring": "○", "cross": "✕", "square": "■", "triangle": "▲"}
+
+_inside = ContextVar("inside the shell", default=False)
+_copy_link = st.components.v2.component(
+    "copy_link",
+    html='<button type="button">Copy link</button><span role="status"></span>',
+    css=(Path(__file__).parent / "copy_link.css").read_text(),
+    js=(Path(__file__).parent / "copy_link.js").read_text(),
+)
+
+
+# The way to a page
+
+
+def chapters() -> list[Page]:
+    """The pages there are, in the order of the lesson."""
+    present = {name: ROOT / "pages" / f"{name}.py" for name in CHAPTERS}
+    return [
+        st.Page(path, title=CHAPTERS[name], url_path=name, default=name == "home")
+        for name, path in present.items()
+        if path.exists()
+    ]
+
+
+def show(page: Page) -> None:
+    """Draw `page` in the frame; whatever goes wrong on it ends as a sentence."""
+    with frame(page.url_path), guard():
+        page.run()
+
+
+@contextmanager
+def frame(page: str) -> Iterator[None]:
+    """Inside it a page knows that it is framed; the address is read on arrival."""
+    token = _inside.set(True)
+    try:
+        st.html(Path(__file__).parent / "shell.css")
+        links.arrive(page)
+        yield
+    finally:
+        _inside.reset(token)
+
+
+def require_shell() -> None:
+    """First line of a page: a fresh server runs a deep link's page without app.py; ask it to begin again with it."""
+    if not _inside.get():
+        st.navigation(chapters(), position="top")
+        st.rerun()
+
+
+@contextmanager
+def guard() -> Iterator[None]:
+    """Turn an unexpected exception into one sentence with a remedy; the traceback goes to the server's log."""
+    try:
+        yield
+    except Exception:
+        logging.getLogger(__name__).exception("a page failed")
+        st.error(
+            "Something on this page went wrong and was written to the server's log. "
+            "Reload the page; if it happens again, open the chapter from the navigation, without the rest of its address.",
+            icon=":material/error:",
+        )
+
+
+def theme() -> str:
+    """The visitor's theme: "light" or "dark"."""
+    return "dark" if st.context.theme.type == "dark" else "light"
+
+
+# The parts of a page, from top to bottom
+
+
+def chapter(number: int, title: str, sentence: str) -> None:
+    """The header: number and title, the one sentence that says what the picture shows, the lecturer's switches."""
+    with st.container(horizontal=True, key="heading", vertical_alignment="center"):
+        numeral = f'<span class="numeral">{number}</span> ' if number else ""
+        st.html(f'<a class="skip" href="#picture">Skip to the picture</a><h1>{numeral}{title}</h1><p>{sentence}</p>')
+        with st.container(horizontal=True, key="switches", width="content"):
+            _copy_link(key="copy_link", data={"without": list(links.UNSHARED)}, width="content")
+            with st.popover("Lecture", icon=":material/co_present:", width="content"):
+                toggle("Ask for predictions", True, key="predictions")
+                if toggle("Presentation: picture and large type only", key="present"):
+                    st.html(Path(__file__).parent / "present.css")
+
+
+def picture() -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Two columns, (controls, picture): the controls narrow on the left, the picture wide and above the fold."""
+    left, right = st.columns([5, 14], gap="medium")
+    right.html('<div id="picture" tabindex="-1"></div>')
+    return left.container(key="controls", gap="small"), right.container(key="picture", gap="small")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A question as it was asked, and what the learner said (an index into options, None before the answer)."""
+
+    options: Sequence[str]
+    answer: int
+    why: str
+    guess: int | None
+
+
+def predict(key: str, question: str, options: Sequence[str], answer: int, why: str) -> bool:
+    """Ask before the control that answers is shown; True when it may be shown.
+
+    `answer` is the index of the right one of `options`. The learner's choice is the parameter `key` of the address,
+    as a letter. `explain(key, seen)` compares the two and gives `why` once the learner has seen the run.
+    """
+    asked = st.session_state["predictions"]
+    slot = f"_guess of {key} on {links.here()}"
+    guess = links.param(key, lambda letter: _index(letter, len(options)), st.session_state.get(slot))
+    st.session_state[slot] = guess
+    links.set_param(key, None if guess is None else ascii_lowercase[guess])
+    st.session_state[f"_prediction {key}"] = Prediction(options, answer, why, guess if asked else None)
+    if not asked:
+        return True
+
+    def answered() -> None:
+        links.set_param(key, ascii_lowercase[st.session_state[f"_{key}"]])
+
+    def again() -> None:
+        st.session_state[slot] = None
+        links.set_param(key, None)
+
+    with st.container(border=True, key=f"predict_{key}", gap="small"):
+        if guess is None:
+            names = range(len(options))
+            label = f"**Predict first.** {question}"
+            st.radio(label, names, None, format_func=options.__getitem__, key=f"_{key}", on_change=answered)
+            return False
+        st.markdown(f"**You predict:** {options[guess]}")
+        st.button("Ask me again", on_click=again, type="tertiary", key=f"_{key}_again")
+    return True
+
+
+def _index(letter: str, count: int) -> int:
+    return ascii_lowercase[:count].index(letter or "-")
+
+
+def explain(key: str, seen: bool) -> None:
+    """Once the learner has `seen` the run: the prediction beside what happened, and why."""
+    prediction: Prediction = st.session_state[f"_prediction {key}"]
+    if not seen:
+        return
+    said, right = prediction.guess, prediction.options[prediction.answer]
+    if said is None:
+        st.info(f"{right[:1].upper()}{right[1:]}. {prediction.why}", icon=":material/lightbulb:")
+    elif said == prediction.answer:
+        st.success(f"**As you predicted:** {right}. {prediction.why}", icon=":material/check_circle:")
+    else:
+        text = f"**You predicted:** {prediction.options[said]}. **It is:** {right}. {prediction.why}"
+        st.info(text, icon=":material/lightbulb:")
+
+
+def mark(role: str) -> str:
+    """The shape of `role` in its colour, as HTML for Markdown text: the legend of the picture inside a sentence."""
+    shape = SHAPES[palette.ROLES[role].shape]
+    return f'<span class="mark" style="color:{palette.colour(role, theme())}" aria-hidden="true">{shape}</span>'
+
+
+def notes(items: Sequence[tuple[str, str]]) -> None:
+    """What you see: numbered (role, Markdown text); each begins with the mark of what it names in the picture."""
+    lines = [f"{place}. {mark(role)} {text}" for place, (role, text) in enumerate(items, 1)]
+    with st.container(key="notes", gap="small"):
+        st.markdown("#### What you see\n" + "\n".join(lines), unsafe_allow_html=True)
+
+
+def tint(role: str | None, tex: str) -> str:
+    """`tex` in the colour of `role` for the visitor's theme, as LaTeX."""
+    return tex if role is None else rf"\textcolor{{{palette.colour(role, theme())}}}{{{tex}}}"
+
+
+def equation(terms: Sequence[tuple[str, str | None]], legend: Sequence[tuple[str, str]] = ()) -> None:
+    """Terms (LaTeX, role or None) on one line, each in the colour of what it stands for; legend of (role, Markdown)."""
+    with st.container(key="equation", gap="small"):
+        st.markdown("#### The equation")
+        st.latex("".join(tint(role, tex) for tex, role in terms))
+        if legend:
+            st.markdown(" &emsp; ".join(f"{mark(role)} {text}" for role, text in legend), unsafe_allow_html=True)
+
+
+def code(*functions: Callable) -> None:
+    """The lines of core/ that made the picture, read from the source now."""
+    with st.expander("The code that made this picture", icon=":material/code:", key="code"):
+        for function in map(inspect.unwrap, functions):
+            lines, first = inspect.getsourcelines(function)
+            path = Path(inspect.getsourcefile(function)).resolve().relative_to(ROOT)
+            st.caption(f"`{path}`, line {first}")
+            st.code(inspect.cleandoc("".join(lines)), language="python")
+
+
+def tasks(items: Sequence[tuple[str, bool, str]]) -> None:
+    """Try this: (what to do, done, hint) with plain text; a task checks itself from the state of the page."""
+    rows = [_task(*item) for item in items]
+    done = sum(bool(item[1]) for item in items)
+    with st.container(key="tasks", gap="small"):
+        st.markdown("#### Try this")
+        st.html(f'<ul role="list">{"".join(rows)}</ul><p role="status">{done} of {len(items)} done</p>')
+
+
+def _task(text: str, done: bool, hint: str) -> str:
+    sign, word = ("✓", "Done") if done else ("○", "To do")
+    help_ = "" if done or not hint else f"<details><summary>Hint</summary>{html.escape(hint)}</details>"
+    state = f'<span class="{"done" if done else "open"}">{sign} <small>{word}</small></span>'
+    return f"<li>{state} <span>{html.escape(text)} {help_}</span></li>"
+
+
+def finish() -> None:
+    """Last line of a page: the notice for what was ignored in its link."""
+    links.notice()
