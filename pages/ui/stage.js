@@ -1,0 +1,448 @@
+// The player: clock, controls, pointer and keyboard of one stage. `paint.js` draws its frames.
+// `show` is called by Streamlit at mount and at each data update; a player lives as long as its parent element does.
+
+const PLAYERS = new WeakMap();
+const still = matchMedia('(prefers-reduced-motion: reduce)');
+const clamp = (v, lo, hi) => Math.min(hi, Math.max(lo, v));
+
+function show({data, parentElement: root, setStateValue}) {
+  if (!data) return;
+  const s = PLAYERS.get(root) ?? mount(root);
+  s.send = place => setStateValue('probe', place);
+  update(s, data);
+  return () => unmount(s);
+}
+
+// ---- data
+
+const TYPES = {i1: Int8Array, u1: Uint8Array, i2: Int16Array, f4: Float32Array};
+
+// Header and arrays of what Python packed; every reference [type, offset, length] becomes a typed array.
+function decode(data) {
+  const size = new DataView(data.buffer, data.byteOffset).getUint32(0, true);
+  const scene = JSON.parse(new TextDecoder().decode(data.subarray(4, 4 + size)));
+  const bytes = data.slice(4 + size).buffer;
+  const unpack = part => {
+    for (const [name, [type, offset, length]] of Object.entries(part.arrays ?? {})) part[name] = new TYPES[type](bytes, offset, length);
+  };
+  unpack(scene);
+  scene.panels.forEach((p, index) => {
+    unpack(p);
+    p.layers.forEach(unpack);
+    p.index = index;
+    p.link = JSON.stringify([p.x, p.y, !p.xlog, !p.ylog, isPicture(p)]);
+  });
+  for (const p of scene.panels) p.group = scene.panels.findIndex(q => q.link === p.link);
+  return scene;
+}
+
+function update(s, data) {
+  const before = s.scene, scene = s.scene = decode(data);
+  s.bytes = data.byteLength;
+  s.ticks++;
+  s.fps = scene.fps;
+  if (!before) begin(s);
+  else if (scene.restart !== before.restart) restart(s);
+  else if (scene.T !== before.T) s.k = carry(s.k, before.T, scene.T, scene.start ?? 0);
+  const asked = JSON.stringify(scene.probe ?? null);
+  if (asked !== s.asked && !s.sent.includes(asked)) s.probe = scene.probe ?? null;
+  s.asked = asked;
+  describe(s);
+  measure(s);
+  draw(s);
+  if (!before) s.ready = performance.now();
+  keepClock(s);
+}
+
+// The same relative position on a clock of another length; whoever stood at the end stays there.
+function carry(k, from, to, start) {
+  if (from === 1) return start;
+  return k === from - 1 ? to - 1 : Math.round(k / (from - 1) * (to - 1));
+}
+
+function begin(s) {
+  const {scene} = s, linked = scene.permalink ? readClock() : null;
+  s.loop = !!scene.loop;
+  s.k = linked === null ? scene.start ?? 0 : Math.round(linked * (scene.T - 1));
+  if (scene.autoplay && linked === null && !still.matches && scene.T > 1) play(s);
+  const counters = ['k', 'drawn', 'ms', 'ticks', 'mounted', 'ready', 'bytes', 'playing', 'probe', 'zoom', 'frames'];
+  const own = globalThis.__stage ??= {};
+  own[scene.key] = Object.defineProperties({get T() { return s.scene.T; }},
+    Object.fromEntries(counters.map(name => [name, {get: () => s[name], enumerable: true}])));
+}
+
+function restart(s) {
+  s.k = s.scene.start ?? 0;
+  if (s.scene.autoplay && !still.matches) play(s); else pause(s);
+}
+
+// ---- the page's address remembers the clock
+
+// Which path wrote which value last: a value carried over from another page is not this page's.
+let written = {path: location.pathname, value: new URLSearchParams(location.search).get('clock')};
+
+function readClock() {
+  const text = new URLSearchParams(location.search).get('clock'), value = Number(text);
+  const foreign = written.path !== location.pathname && written.value === text;
+  return text === null || text === '' || foreign || !(value >= 0 && value <= 1) ? null : value;
+}
+
+function writeClock(s, gone = false) {
+  if (!s.scene.permalink || s.scene.T < 2) return;
+  const url = new URL(location.href), value = String(+(s.k / (s.scene.T - 1)).toFixed(3));
+  const plain = gone || s.k === (s.scene.start ?? 0);
+  if ((plain ? null : value) === url.searchParams.get('clock')) return;
+  if (plain) url.searchParams.delete('clock'); else url.searchParams.set('clock', value);
+  written = {path: location.pathname, value: plain ? null : value};
+  history.replaceState(history.state, '', url);
+}
+
+// The page may rewrite its address from what it knew before; put the clock back when it does.
+function keepClock(s) {
+  if (!s.scene.permalink) return;
+  clearTimeout(s.keeping);
+  s.keeping = setTimeout(() => s.playing || !s.mounted || writeClock(s), 400);
+}
+
+// ---- mounting
+
+const ICONS = {
+  back: '<path class="solid" d="M15 5v14l-9-7z"/><path d="M4.5 5v14"/>', forward: '<path class="solid" d="M9 5v14l9-7z"/><path d="M19.5 5v14"/>',
+  play: '<path class="solid" d="M8 5v14l11-7z"/>', pause: '<path class="solid" d="M7 5h3v14H7zM14 5h3v14h-3z"/>',
+  loop: '<path d="M17 3l3.5 3.5L17 10M20 6.5H8a4.5 4.5 0 0 0-4.5 4.5v.5M7 21l-3.5-3.5L7 14M4 17.5h12a4.5 4.5 0 0 0 4.5-4.5v-.5"/>',
+  whole: '<path d="M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5"/>', save: '<path d="M12 4v11M7.5 11l4.5 4.5 4.5-4.5M4.5 20h15"/>',
+};
+const button = (name, label, more = '') =>
+  `<button type="button" class="${name}" aria-label="${label}" title="${label}" ${more}><svg viewBox="0 0 24 24" aria-hidden="true">${ICONS[name]}</svg></button>`;
+const BODY = `<div class="view"><canvas tabindex="0" role="application" aria-roledescription="animated figure" aria-describedby="alt keys"></canvas>
+<div class="readout" aria-hidden="true"></div></div><div class="controls" role="group" aria-label="Player">
+<div class="clock">${button('back', 'Step back')}${button('play', 'Play')}${button('forward', 'Step forward')}
+<input type="range" min="0" step="1"><output aria-hidden="true"></output>
+<select aria-label="Speed" title="Speed"><option value=".25">¼×</option><option value=".5">½×</option><option value="1" selected>1×</option><option value="2">2×</option><option value="4">4×</option></select>
+${button('loop', 'Loop')}</div>${button('whole', 'Reset zoom')}${button('save', 'Save picture (PNG)')}</div>
+<p id="alt" class="hidden"></p><p id="keys" class="hidden"></p><p class="hidden" role="status"></p>`;
+
+function mount(root) {
+  const box = document.createElement('div');
+  box.className = 'stage';
+  box.innerHTML = `<style>${CSS}</style>${BODY}`;
+  root.append(box);
+  const get = selector => box.querySelector(selector);
+  const s = {
+    root, box, canvas: get('canvas'), slider: get('input'), label: get('output'), readout: get('.readout'), status: get('[role=status]'),
+    buttons: Object.fromEntries(Object.keys(ICONS).filter(n => n !== 'pause').map(n => [n, get(`.${n}`)])),
+    k: 0, playing: false, speed: 1, loop: false, zoom: {}, probe: null, asked: undefined, sent: [], sentAt: 0, pointers: new Map(),
+    visible: true, raf: 0, due: 0, drawn: 0, frames: 0, ticks: 0, ms: [], mounted: performance.now(), off: new AbortController(),
+  };
+  s.context = s.canvas.getContext('2d');
+  PLAYERS.set(root, s);
+  listen(s, get);
+  return s;
+}
+
+function listen(s, get) {
+  const {signal} = s.off, on = (target, event, act, more = {}) => target.addEventListener(event, act, {signal, ...more});
+  on(s.buttons.play, 'click', () => s.playing ? pause(s) : play(s));
+  on(s.buttons.back, 'click', () => step(s, -1));
+  on(s.buttons.forward, 'click', () => step(s, 1));
+  on(s.buttons.loop, 'click', () => { s.loop = !s.loop; controls(s); });
+  on(s.buttons.whole, 'click', () => { s.zoom = {}; refresh(s); });
+  on(s.buttons.save, 'click', () => save(s));
+  on(get('select'), 'change', event => { s.speed = +event.target.value; });
+  on(s.slider, 'input', () => { pause(s, false); go(s, +s.slider.value); });
+  on(s.slider, 'change', () => writeClock(s));
+  on(s.canvas, 'keydown', event => press(s, event));
+  on(s.canvas, 'wheel', event => wheel(s, event), {passive: false});
+  on(s.canvas, 'pointerdown', event => pointerDown(s, event));
+  on(s.canvas, 'pointermove', event => pointerMove(s, event));
+  for (const name of ['pointerup', 'pointercancel']) on(s.canvas, name, event => pointerUp(s, event));
+  on(s.canvas, 'pointerleave', () => { s.readout.style.visibility = 'hidden'; });
+  on(s.canvas, 'dblclick', () => { s.zoom = {}; refresh(s); });
+  on(document, 'visibilitychange', () => refresh(s));
+  on(window, 'resize', () => { measure(s); draw(s); });
+  s.resizing = new ResizeObserver(() => { if (s.box.clientWidth !== s.width) { measure(s); draw(s); } });
+  s.resizing.observe(s.box);
+  s.seeing = new IntersectionObserver(seen => { s.visible = seen.at(-1).isIntersecting; refresh(s); });
+  s.seeing.observe(s.canvas);
+}
+
+function unmount(s) {
+  if (s.scene) writeClock(s, true);
+  cancelAnimationFrame(s.raf);
+  clearTimeout(s.keeping);
+  s.off.abort();
+  s.resizing.disconnect();
+  s.seeing.disconnect();
+  s.mounted = 0;
+  s.box.remove();
+  PLAYERS.delete(s.root);
+}
+
+// ---- drawing
+
+function luminance(colour) {
+  const probe = luminance.context ??= Object.assign(document.createElement('canvas'), {width: 1, height: 1}).getContext('2d', {willReadFrequently: true});
+  probe.fillStyle = colour;
+  probe.fillRect(0, 0, 1, 1);
+  const [r, g, b] = probe.getImageData(0, 0, 1, 1).data;
+  return {r, g, b, light: 0.2126 * r + 0.7152 * g + 0.0722 * b > 128};
+}
+
+// Colours, font and text scale, from the theme the page has now.
+function appearance(s) {
+  const css = getComputedStyle(s.box), paper = css.getPropertyValue('--st-background-color').trim() || '#fff';
+  const text = css.getPropertyValue('--st-text-color').trim() || '#222', name = luminance(paper).light ? 'light' : 'dark';
+  const id = `${paper} ${text} ${css.fontFamily}`;
+  if (s.look?.id !== id) {
+    const {r, g, b} = luminance(text), ramp = mix(RAMPS[name].map(luminance)), table = new Uint32Array(256);
+    for (let i = 1; i < 256; i++) { const [R, G, B] = ramp((i - 1) / 254); table[i] = 0xff000000 | B << 16 | G << 8 | R; }
+    s.look = {id, name, paper, table, font: css.fontFamily, ink: a => `rgba(${r},${g},${b},${a})`,
+      colour: role => ROLES[role][name === 'dark' ? 1 : 0], ramp: v => `rgb(${ramp(v)})`};
+  }
+  return Object.assign(s.look, {unit: clamp(innerHeight / 800, 1, 1.4), ratio: devicePixelRatio || 1});
+}
+
+const mix = stops => v => {
+  const i = Math.min(stops.length - 2, Math.floor(v * (stops.length - 1))), f = v * (stops.length - 1) - i, a = stops[i], b = stops[i + 1];
+  return [a.r + f * (b.r - a.r), a.g + f * (b.g - a.g), a.b + f * (b.b - a.b)].map(Math.round);
+};
+
+function measure(s) {
+  s.width = s.box.clientWidth;
+  if (!s.width || !s.scene) return;
+  const look = appearance(s);
+  s.height = Math.round(layout(s.scene, s.width, 0.54 * innerHeight, look.unit, s.scene.height));
+  const w = Math.round(s.width * look.ratio), h = Math.round(s.height * look.ratio);
+  if (s.canvas.width !== w || s.canvas.height !== h) Object.assign(s.canvas, {width: w, height: h});
+  s.canvas.style.height = `${s.height}px`;
+  s.canvas.style.touchAction = s.scene.panels.some(p => p.probe) ? 'none' : 'pan-y';
+}
+
+function draw(s) {
+  controls(s);
+  if (!s.width || !s.scene) return;
+  const start = performance.now();
+  render(s, s.context, s.look.ratio);
+  s.ms.push(performance.now() - start);
+  if (s.ms.length > 500) s.ms.shift();
+  s.drawn++;
+}
+
+function render(s, context, ratio) {
+  for (const p of s.scene.panels) p.view = view(p, s.zoom[p.group]);
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, s.width, s.height);
+  paint(context, s.scene, s.k, s.probe, {...s.look, ratio});
+}
+
+// A zoom is a scale and a centre in fractions of the panel's own view, so that it survives new limits.
+function view(p, zoom = {x: 0.5, y: 0.5, scale: 1}) {
+  const w = p.x[1] - p.x[0], h = p.y[1] - p.y[0], f = 0.5 / zoom.scale;
+  return {x0: p.x[0] + (zoom.x - f) * w, x1: p.x[0] + (zoom.x + f) * w, y0: p.y[0] + (zoom.y - f) * h, y1: p.y[0] + (zoom.y + f) * h};
+}
+
+const clockText = s => {
+  const {scene, k} = s;
+  return scene.clock ? `${scene.label} = ${format(scene.clock[k], scene.digits)}` : `${k + 1} / ${scene.T}`;
+};
+
+function controls(s) {
+  const {scene, buttons, slider} = s, one = scene.T < 2, text = clockText(s);
+  slider.parentElement.hidden = one;
+  slider.max = scene.T - 1;
+  slider.value = s.k;
+  slider.setAttribute('aria-label', scene.clock ? scene.label : 'frame');
+  slider.setAttribute('aria-valuetext', `${text}, frame ${s.k + 1} of ${scene.T}`);
+  s.label.textContent = text;
+  if (buttons.play.dataset.playing !== String(s.playing)) {
+    buttons.play.dataset.playing = s.playing;
+    buttons.play.firstElementChild.innerHTML = ICONS[s.playing ? 'pause' : 'play'];
+    buttons.play.title = s.playing ? 'Pause' : 'Play';
+    buttons.play.setAttribute('aria-label', buttons.play.title);
+  }
+  buttons.loop.setAttribute('aria-pressed', s.loop);
+  buttons.whole.disabled = !Object.keys(s.zoom).length;
+}
+
+function describe(s) {
+  const {scene} = s, probes = scene.panels.some(p => p.probe);
+  s.canvas.setAttribute('aria-label', scene.panels.map(p => p.title).filter(Boolean).join(', ') || 'Figure');
+  s.box.querySelector('#alt').textContent = scene.alt;
+  s.box.querySelector('#keys').textContent = 'Space plays and pauses, left and right arrow step, home and end jump, plus and minus zoom, 0 resets the zoom.'
+    + (probes ? ' Shift and arrow keys move the probe.' : '');
+}
+
+// ---- the clock
+
+const hold = s => !s.visible || document.hidden || !s.mounted;
+
+// Asks for one more animation frame, unless nobody could see it.
+function refresh(s) {
+  if (!s.raf && !hold(s)) s.raf = requestAnimationFrame(now => tick(s, now));
+}
+
+function tick(s, now) {
+  s.raf = 0;
+  s.frames++;
+  if (hold(s)) return;
+  const moved = s.playing && advance(s, now);
+  if (!s.playing || moved) draw(s);
+  if (s.playing) refresh(s);
+}
+
+// With reduced motion the clock moves in a few slow, separate steps.
+function advance(s, now) {
+  const {T} = s.scene, period = still.matches ? 700 / s.speed : 1000 / (s.fps * s.speed);
+  if (!s.due || now > s.due + 1000) s.due = now;
+  if (now < s.due) return false;
+  const hops = 1 + Math.floor((now - s.due) / period), stride = still.matches ? Math.ceil(T / 24) : hops;
+  s.due += hops * period;
+  if (s.k === T - 1) s.k = 0;
+  else s.k = Math.min(T - 1, s.k + stride);
+  if (s.k === T - 1) {
+    if (s.loop) s.due += 700; // rest at the end before the next round
+    else pause(s);
+  }
+  return true;
+}
+
+function play(s) {
+  if (s.scene.T < 2) return;
+  if (s.k === s.scene.T - 1) s.k = 0;
+  s.playing = true;
+  s.due = 0;
+  controls(s);
+  refresh(s);
+}
+
+function pause(s, note = true) {
+  s.playing = false;
+  controls(s);
+  refresh(s);
+  if (note) writeClock(s);
+}
+
+function go(s, k) {
+  s.k = clamp(k, 0, s.scene.T - 1);
+  refresh(s);
+}
+
+function step(s, by) {
+  pause(s, false);
+  go(s, s.k + by);
+  controls(s);
+  writeClock(s);
+}
+
+// ---- keyboard
+
+function press(s, event) {
+  const arrows = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1]};
+  const way = arrows[event.key];
+  const act = way && (event.shiftKey || event.altKey) ? () => nudge(s, ...way)
+    : event.ctrlKey || event.metaKey || event.altKey ? null
+    : way ? () => step(s, way[0] + way[1])
+    : {' ': () => s.playing ? pause(s) : play(s), Home: () => step(s, -s.scene.T), End: () => step(s, s.scene.T),
+      '+': () => zoomAll(s, 1.25), '=': () => zoomAll(s, 1.25), '-': () => zoomAll(s, 0.8), '0': () => { s.zoom = {}; refresh(s); }}[event.key];
+  if (!act) return;
+  event.preventDefault();
+  act();
+}
+
+function nudge(s, dx, dy) {
+  const p = s.scene.panels.find(p => p.probe);
+  if (!p) return;
+  const from = s.probe ? [axis(s.probe[0], p.xlog), axis(s.probe[1], p.ylog)] : [(p.view.x0 + p.view.x1) / 2, (p.view.y0 + p.view.y1) / 2];
+  const moved = s.probe ? [from[0] + dx * (p.view.x1 - p.view.x0) / 40, from[1] + dy * (p.view.y1 - p.view.y0) / 40] : from;
+  setProbe(s, p, clamp(moved[0], p.view.x0, p.view.x1), clamp(moved[1], p.view.y0, p.view.y1));
+  clearTimeout(s.settle);
+  s.settle = setTimeout(() => {
+    report(s, true);
+    s.status.textContent = `Probe at ${format(s.probe[0])}, ${format(s.probe[1])}`;
+  }, 250);
+}
+
+function zoomAll(s, by) {
+  for (const p of s.scene.panels) if (p.group === p.index && !isPicture(p)) zoomAt(s, p, p.plot.x + p.plot.w / 2, p.plot.y + p.plot.h / 2, by);
+}
+
+// ---- pointer
+
+const axis = (v, log) => log ? Math.log10(v) : v;
+const value = (v, log) => log ? 10 ** v : v;
+
+const panelAt = (s, x, y) => s.scene.panels.find(({plot}) => x >= plot.x && x <= plot.x + plot.w && y >= plot.y && y <= plot.y + plot.h);
+
+// What is under the pointer stays under it.
+function zoomAt(s, p, x, y, by) {
+  const old = s.zoom[p.group] ?? {x: 0.5, y: 0.5, scale: 1}, scale = clamp(old.scale * by, 0.1, 100);
+  const fx = (x - p.plot.x) / p.plot.w - 0.5, fy = 0.5 - (y - p.plot.y) / p.plot.h;
+  s.zoom[p.group] = {x: old.x + fx / old.scale - fx / scale, y: old.y + fy / old.scale - fy / scale, scale};
+  if (Math.abs(scale - 1) < 0.02 && by < 1) delete s.zoom[p.group];
+  refresh(s);
+}
+
+function panBy(s, p, dx, dy) {
+  const old = s.zoom[p.group] ?? {x: 0.5, y: 0.5, scale: 1};
+  s.zoom[p.group] = {...old, x: old.x - dx / p.plot.w / old.scale, y: old.y + dy / p.plot.h / old.scale};
+  refresh(s);
+}
+
+function wheel(s, event) {
+  const p = panelAt(s, event.offsetX, event.offsetY);
+  const wanted = event.ctrlKey || event.shiftKey || s.root.activeElement === s.canvas;
+  if (!p || isPicture(p) || !wanted) return;
+  event.preventDefault();
+  zoomAt(s, p, event.offsetX, event.offsetY, Math.exp(-clamp(event.deltaY || event.deltaX, -60, 60) * (event.ctrlKey ? 0.01 : 0.004)));
+}
+
+function pointerDown(s, event) {
+  if (event.button) return;
+  const p = panelAt(s, event.offsetX, event.offsetY);
+  if (!p || isPicture(p)) return;
+  s.canvas.setPointerCapture(event.pointerId);
+  s.pointers.set(event.pointerId, [event.offsetX, event.offsetY]);
+  s.drag = {p, pans: event.shiftKey || !p.probe};
+  if (!s.drag.pans && s.pointers.size === 1) place(s, event, false);
+}
+
+function pointerMove(s, event) {
+  const at = s.pointers.get(event.pointerId), now = [event.offsetX, event.offsetY];
+  hover(s, event);
+  if (!at) return;
+  s.pointers.set(event.pointerId, now);
+  if (s.pointers.size > 1) return pinch(s, event.pointerId, at, now);
+  if (s.drag.pans) panBy(s, s.drag.p, now[0] - at[0], now[1] - at[1]);
+  else place(s, event, false);
+}
+
+function pointerUp(s, event) {
+  if (!s.pointers.delete(event.pointerId) || s.pointers.size || s.drag.pans) return;
+  report(s, true);
+}
+
+function pinch(s, id, before, now) {
+  const [other] = [...s.pointers].filter(([key]) => key !== id).map(([, at]) => at);
+  const far = ([x, y]) => Math.max(10, Math.hypot(x - other[0], y - other[1]));
+  zoomAt(s, s.drag.p, (now[0] + other[0]) / 2, (now[1] + other[1]) / 2, far(now) / far(before));
+}
+
+function place(s, event, last) {
+  const {p} = s.drag, {plot} = p;
+  setProbe(s, p, fromX(p, clamp(event.offsetX, plot.x, plot.x + plot.w)), fromY(p, clamp(event.offsetY, plot.y, plot.y + plot.h)));
+  report(s, last);
+}
+
+function setProbe(s, p, x, y) {
+  s.probe = [value(x, p.xlog), value(y, p.ylog)].map(v => +v.toFixed(4));
+  refresh(s);
+}
+
+// Tells Python where the probe is: at most four times a second while it is dragged, and at its end.
+function report(s, last) {
+  const text = JSON.stringify(s.probe), now = performance.now();
+  if (text === s.sent.at(-1) || (!last && now - s.sentAt < 250)) return;
+  s.sent = [...s.sent.slice(-19), text];
+  s.sentAt = now;
+  s.send(s.probe);
+}
