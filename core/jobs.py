@@ -1,0 +1,399 @@
+"""Runs in the background: a few at once, a queue for the rest, shared by their viewers, ended when nobody looks.
+
+    join ──> queued ──a slot is free──> running ──no more steps──> finished
+              ^ ^                       │ │ │
+              │ └───others wait long────┘ │ └──an error──> failed
+              │                           v
+              └──resume, a look── paused / lapsed <──pause, step / nobody looked for `pause_after`
+
+A run that is held by its viewer (paused) or by its lease (lapsed, shown as paused) gives up its slot. Change and reset
+send a finished or failed run back to the queue. From anywhere a run is forgotten (ended) once nobody has looked for
+`end_after` or the last viewer has left.
+
+Three rules keep the threads apart. One lock guards statuses, queue and viewers, and is held for microseconds. Whoever
+touches a run's state (a worker for each step, a command, a copy) first takes a *turn*, in order of arrival, and so
+finds it between two steps. A worker steps a run only as long as it is that run's `driver`.
+
+A command is carried out by the calling thread in its turn: once it returns, it is done and drawn, and a single step
+needs no slot. Workers need not yield: PyTorch lets go of the interpreter in each of its operations (10 ms of Python
+beside two training workers took 12 ms). `torch.set_num_threads(1)`, once at start-up, holds for all later threads.
+"""
+
+import atexit
+import copy
+import logging
+import math
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+PICTURE_EVERY = 0.4  # seconds between two pictures of a running run
+WATCHED_FOR = 2.0  # seconds after a look during which new pictures are worth drawing
+
+State = Any
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be run. Equal keys promise the same deterministic run, which viewers then share.
+
+    start(state, settings) continues from ``state`` (None: from scratch) and yields the state after each step. It may
+    work in place, as long as an error leaves a state that is good to go on from. picture(state) is what a page shows of
+    it: a new object each time.
+    """
+
+    key: Hashable
+    start: Callable[[State | None, Mapping[str, Any]], Iterator[State]]
+    picture: Callable[[State], Any]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class View:
+    """What a viewer sees of a run. ``version`` grows with each picture; at rest the picture is of the newest state."""
+
+    id: str
+    status: str  # queued | running | paused | finished | failed
+    place: int | None  # in the queue; 1 is next
+    step: int
+    seconds: float  # spent in steps
+    picture: Any
+    version: int
+    error: str  # a sentence, empty when all is well
+    viewers: int
+    settings: Mapping[str, Any]
+
+
+@dataclass(eq=False)
+class _Run:
+    work: Work
+    settings: Mapping[str, Any]
+    turned: threading.Condition  # a turn has ended; its lock is the registry's
+    id: str = field(default_factory=lambda: secrets.token_urlsafe(16))
+    shared: bool = True  # until a viewer commands it
+    status: str = "new"
+    driver: threading.Thread | None = None
+    line: deque[object] = field(default_factory=deque)  # whose turn it is, then who waits for one
+    viewers: dict[str, float] = field(default_factory=dict)  # and when they last looked
+    looked_at: float = -math.inf
+    state: State | None = None
+    steps_left: Iterator[State] | None = None
+    step: int = 0
+    seconds: float = 0.0
+    picture: Any = None
+    version: int = 0
+    stale: bool = False  # the picture is of an older state
+    drawn_at: float = -math.inf
+    error: str = ""
+
+
+class Jobs:
+    """The registry of a process's runs: at most ``slots`` at once, ``queue`` waiting.
+
+    All times are seconds of ``clock``: without a look a run is held after ``pause_after`` and forgotten after
+    ``end_after``; a run that has had its slot for ``rotate_after`` lets those in the queue go first.
+    """
+
+    def __init__(
+        self,
+        slots: int = 2,
+        queue: int = 64,
+        pause_after: float = 20.0,
+        end_after: float = 120.0,
+        rotate_after: float = 10.0,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self.slots, self.room, self.clock = slots, queue, clock
+        self.pause_after, self.end_after, self.rotate_after = pause_after, end_after, rotate_after
+        self._lock = threading.RLock()
+        self._runs: dict[str, _Run] = {}
+        self._queue: deque[_Run] = deque()
+        self._workers: set[threading.Thread] = set()
+        self._janitor: threading.Thread | None = None
+        self._closed = threading.Event()
+        atexit.register(self.close)  # a thread that is inside PyTorch when the interpreter goes away aborts the process
+
+    # What viewers ask.
+
+    def join(self, work: Work, viewer: str) -> str:
+        """The id of the shared run of ``work.key``, begun if there is none. Raises ValueError when the queue is full.
+
+        A viewer who goes from one work to another should leave the first, whose place would stay taken for a while.
+        """
+        with self._lock:
+            run = next((run for run in self._runs.values() if run.shared and run.work.key == work.key), None)
+            if run is None:
+                run = _Run(work, dict(work.settings), threading.Condition(self._lock))
+                self._enqueue(run)
+                self._register(run)
+            return self._find(run.id, viewer).id
+
+    def look(self, run_id: str, viewer: str) -> View | None:
+        """The run as it is now; None when there is no such run. Renews the lease, so look at a run at rest, too."""
+        with self._lock:
+            if run_id not in self._runs:
+                return None
+            run = self._find(run_id, viewer)
+            return View(
+                id=run.id,
+                status="paused" if run.status == "lapsed" else run.status,
+                place=self._queue.index(run) + 1 if run.status == "queued" else None,
+                step=run.step,
+                seconds=run.seconds,
+                picture=run.picture,
+                version=run.version,
+                error=run.error,
+                viewers=sum(run.looked_at - seen < self.pause_after for seen in run.viewers.values()),
+                settings=dict(run.settings),
+            )
+
+    def state(self, run_id: str, viewer: str) -> State | None:
+        """A deep copy of the newest state, None before the first step. Raises ValueError when there is no such run."""
+        run = self._find(run_id, viewer)
+        with self._turn(run):
+            return copy.deepcopy(run.state)
+
+    def leave(self, run_id: str, viewer: str) -> None:
+        """Give up the viewer's lease at once; a run without viewers is forgotten."""
+        with self._lock:
+            run = self._runs.get(run_id)
+            if run is not None and run.viewers.pop(viewer, None) is not None and not run.viewers:
+                self._set(run, "ended")
+
+    # What viewers command. Returns the id of the run acted on: a private fork if others hold a lease on this one, which
+    # goes on at its first look. Raises ValueError when there is no such run, or it has to wait and the queue is full.
+
+    def pause(self, run_id: str, viewer: str) -> str:
+        """Hold the run and give its slot to the next. No effect on a finished or failed run."""
+        run = self._own(run_id, viewer)
+        with self._turn(run):
+            if run.status not in ("finished", "failed"):
+                self._set(run, "paused")
+            self._draw(run)
+        return run.id
+
+    def step(self, run_id: str, viewer: str, steps: int = 1) -> str:
+        """Hold the run and make a few steps of it at once, slot or not. No effect on a finished run."""
+        run = self._own(run_id, viewer)
+        with self._turn(run):
+            if run.status != "finished":
+                self._set(run, "paused")
+            for _ in range(steps):
+                if run.status == "paused":
+                    self._advance(run)
+            self._draw(run)
+        return run.id
+
+    def resume(self, run_id: str, viewer: str) -> str:
+        """Let a paused run go on, or a failed one from its last good state; through the queue. Else no effect."""
+        run = self._own(run_id, viewer)
+        with self._turn(run):
+            if run.status != "finished":
+                self._enqueue(run)
+        return run.id
+
+    def change(self, run_id: str, viewer: str, **settings: Any) -> str:
+        """Restart the work from its newest state under new settings. A paused run stays paused."""
+        run = self._own(run_id, viewer)
+        with self._turn(run):
+            if run.status in ("finished", "failed"):
+                self._enqueue(run)
+            run.settings, run.steps_left = {**run.settings, **settings}, None
+        return run.id
+
+    def reset(self, run_id: str, viewer: str, **settings: Any) -> str:
+        """Begin again from scratch, under new settings if any; the old picture stays until the first new one."""
+        run = self._own(run_id, viewer)
+        with self._turn(run):
+            self._enqueue(run)
+            run.settings, run.steps_left = {**run.settings, **settings}, None
+            run.state, run.step, run.seconds, run.drawn_at = None, 0, 0.0, -math.inf
+        return run.id
+
+    # Leases.
+
+    def sweep(self) -> None:
+        """Hold the runs that nobody looked at for ``pause_after``, forget the leases that are over. Done regularly."""
+        with self._lock:
+            now = self.clock()
+            for run in list(self._runs.values()):
+                run.viewers = {viewer: seen for viewer, seen in run.viewers.items() if now - seen < self.end_after}
+                if not run.viewers:
+                    self._set(run, "ended")
+                elif run.status in ("queued", "running") and now - run.looked_at >= self.pause_after:
+                    self._set(run, "lapsed")
+
+    def close(self) -> None:
+        """Forget all runs and wait for the threads to end."""
+        atexit.unregister(self.close)
+        self._closed.set()
+        with self._lock:
+            for run in list(self._runs.values()):
+                self._set(run, "ended")
+            threads = [thread for thread in (*self._workers, self._janitor) if thread]
+        for thread in threads:
+            thread.join(timeout=5.0)
+
+    def _clean(self) -> None:
+        while not self._closed.wait(self.pause_after / 10):
+            self.sweep()
+            with self._lock:
+                if not self._runs:
+                    self._janitor = None
+                    return
+
+    # Registry.
+
+    def _register(self, run: _Run) -> None:
+        with self._lock:
+            self._runs[run.id] = run
+            if self._janitor is None:
+                self._janitor = threading.Thread(target=self._clean, name="jobs-janitor", daemon=True)
+                self._janitor.start()
+
+    def _find(self, run_id: str, viewer: str) -> _Run:
+        """The run, its lease renewed. If it had lapsed, it goes on as soon as the queue has room."""
+        with self._lock:
+            if run_id not in self._runs:
+                raise ValueError("This run has ended because nobody looked at it for a while. Start it again.")
+            run = self._runs[run_id]
+            run.viewers[viewer] = run.looked_at = self.clock()
+            if run.status == "lapsed" and len(self._queue) < self.room:
+                self._enqueue(run)
+            return run
+
+    def _own(self, run_id: str, viewer: str) -> _Run:
+        """The run that the viewer may command: this one, no longer shared, or a fork if others hold a lease on it."""
+        with self._lock:
+            run = self._find(run_id, viewer)
+            if len(run.viewers) == 1:
+                run.shared = False
+                return run
+        with self._turn(run):
+            fork = replace(
+                run,
+                id=secrets.token_urlsafe(16),
+                shared=False,
+                turned=threading.Condition(self._lock),
+                line=deque(),
+                viewers={viewer: self.clock()},
+                status=run.status if run.status in ("paused", "finished", "failed") else "lapsed",
+                driver=None,
+                state=copy.deepcopy(run.state),
+                steps_left=None,
+            )
+        with self._lock:
+            run.viewers.pop(viewer, None)
+            self._register(fork)
+        return fork
+
+    def _set(self, run: _Run, status: str, error: str = "") -> None:
+        """The one place where a status changes. A run that has ended stays so."""
+        with self._lock:
+            if run.status == "ended":
+                return
+            if run.status == "queued":
+                self._queue.remove(run)
+            if status == "queued":
+                self._queue.append(run)
+            if status == "ended":
+                del self._runs[run.id]
+            run.status, run.driver, run.error = status, None, error
+
+    def _enqueue(self, run: _Run) -> None:
+        with self._lock:
+            if run.status in ("queued", "running"):
+                return
+            if len(self._queue) >= self.room:
+                raise ValueError(f"The server is busy: {self.room} runs are waiting already. Try again in a minute.")
+            self._set(run, "queued")
+            if len(self._workers) < self.slots and not self._closed.is_set():
+                worker = threading.Thread(target=self._work, name="jobs-worker", daemon=True)
+                worker.start()
+                self._workers.add(worker)
+
+    # Steps. Whoever makes or draws one holds the turn.
+
+    @contextmanager
+    def _turn(self, run: _Run) -> Iterator[None]:
+        """Have the run to oneself between two of its steps; first come, first served."""
+        ticket = object()
+        with run.turned:
+            run.line.append(ticket)
+            run.turned.wait_for(lambda: run.line[0] is ticket)
+        try:
+            yield
+        finally:
+            with run.turned:
+                run.line.popleft()
+                run.turned.notify_all()
+
+    def _work(self) -> None:
+        """A worker: drives one run after another and ends with the queue."""
+        me = threading.current_thread()
+        while True:
+            with self._lock:
+                if not self._queue:
+                    self._workers.discard(me)
+                    return
+                run = self._queue[0]
+                self._set(run, "running")
+                run.driver = me
+            self._drive(run, me)
+
+    def _drive(self, run: _Run, me: threading.Thread) -> None:
+        """Step the run as long as it is this worker's; draw it now and then if somebody looks, and at the end."""
+        began = self.clock()
+        while run.driver is me:
+            with self._turn(run):
+                if run.driver is me:
+                    self._advance(run)
+                now = self.clock()
+                if run.driver is me and self._queue and now - began >= self.rotate_after:
+                    self._set(run, "queued")
+                watched = now - run.looked_at < WATCHED_FOR
+                if run.driver is not me or (watched and now - run.drawn_at >= PICTURE_EVERY):
+                    self._draw(run)
+
+    def _advance(self, run: _Run) -> None:
+        """One step; finished if there is none left, failed if it raises."""
+        began = self.clock()
+        try:
+            if run.steps_left is None:
+                run.steps_left = iter(run.work.start(run.state, run.settings))
+            run.state = next(run.steps_left)
+            run.step, run.seconds, run.stale = run.step + 1, run.seconds + self.clock() - began, True
+        except StopIteration:
+            run.steps_left = None
+            self._set(run, "finished")
+        except Exception as error:
+            run.steps_left, run.stale = None, True  # the state may have been set back
+            self._draw(run)
+            self._set(run, "failed", _sentence(error))
+
+    def _draw(self, run: _Run) -> None:
+        """A picture of the newest state, unless there is one. An error in it is shown, and the run goes on."""
+        if run.state is None or not run.stale or run.status == "ended":
+            return
+        try:
+            picture = run.work.picture(run.state)
+        except Exception as error:
+            run.error = _sentence(error)
+        else:
+            with self._lock:
+                run.picture, run.version, run.error = picture, run.version + 1, ""
+        run.stale, run.drawn_at = False, self.clock()
+
+
+def _sentence(error: Exception) -> str:
+    """What a viewer reads: the error's own words if they were meant to be read, else what kind of surprise it was."""
+    if isinstance(error, ValueError | ArithmeticError) and str(error):
+        return str(error)
+    log.error("unexpected error in a run", exc_info=error)
+    return f"The run met an unexpected {type(error).__name__}. Its last state is kept: resume from it, or reset."
