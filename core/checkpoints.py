@@ -23,7 +23,7 @@ from core.training import TrainConfig, TrainState, as_dict, begin
 FORMAT = 1
 PARTS = ("model", "ema", "optimizer")
 CONFIG = "config.json"
-SIZE_LIMIT = 200 * 2**20
+SIZE_LIMIT, CONFIG_LIMIT = 200 * 2**20, 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,16 @@ def from_files(files: dict[str, bytes]) -> Checkpoint:
     missing = [name for name in (CONFIG, *(f"{part}.safetensors" for part in PARTS)) if name not in files]
     if missing:
         raise ValueError(f"This is no checkpoint of this app: it lacks {', '.join(missing)}.")
+    if len(files[CONFIG]) > CONFIG_LIMIT:
+        raise ValueError(f"The checkpoint's {CONFIG} is far larger than any that this app writes; it was not read.")
     try:
         config = json.loads(files[CONFIG])
         train = TrainConfig(**{**config["train"], "betas": tuple(config["train"]["betas"])})
         state = begin(build(config), train)
         state.step, state.loss = int(config["step"]), float(config["loss"])
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        if state.step < 0:
+            raise ValueError(f"step {state.step}")
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
         raise ValueError(f"The checkpoint's {CONFIG} describes no model that this app can build ({error}).") from error
     tensors = {part: _read(part, files[f"{part}.safetensors"]) for part in PARTS}
     _fill(state.model, tensors["model"])
@@ -89,8 +93,9 @@ def save_folder(checkpoint: Checkpoint, folder: Path) -> None:
     aside.mkdir(parents=True)
     for name, content in to_files(checkpoint).items():
         (aside / name).write_bytes(content)
-    shutil.rmtree(old, ignore_errors=True)
+    # Without a folder, a crash has left the old one as the only checkpoint: it stays until the new one is in place.
     if folder.exists():
+        shutil.rmtree(old, ignore_errors=True)
         folder.rename(old)
     aside.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
@@ -125,15 +130,18 @@ def from_bytes(content: bytes) -> Checkpoint:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = archive.infolist()
-            if any(entry.filename.endswith(".pkl") for entry in entries):
-                raise ValueError(_PICKLE)
-            if sum(entry.file_size for entry in entries) > SIZE_LIMIT or len(entries) > 16:
-                raise ValueError("This file unpacks to far more than a checkpoint of this app; it was not opened.")
-            return from_files({entry.filename: archive.read(entry) for entry in entries})
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError) as error:
+            pickled = any(entry.filename.endswith(".pkl") for entry in entries)
+            outsized = sum(entry.file_size for entry in entries) > SIZE_LIMIT or len(entries) > 16
+            files = {} if pickled or outsized else {entry.filename: archive.read(entry) for entry in entries}
+    except Exception as error:  # zipfile and zlib raise a type of their own for each kind of damage
         raise ValueError(
             "This file is cut short, damaged or no checkpoint: it does not open as a zip file. Save it again from the app."
         ) from error
+    if pickled:
+        raise ValueError(_PICKLE)
+    if outsized:
+        raise ValueError("This file unpacks to far more than a checkpoint of this app; it was not opened.")
+    return from_files(files)
 
 
 _PICKLE = (
@@ -150,15 +158,7 @@ def _read(part: str, content: bytes) -> dict[str, Tensor]:
 
 
 def _fill(model: Denoiser, tensors: dict[str, Tensor]) -> None:
-    own = model.state_dict()
-    wrong = [k for k in own.keys() | tensors.keys() if k not in own or k not in tensors or own[k].shape != tensors[k].shape]
-    if wrong:
-        raise ValueError(
-            f"The checkpoint's weights belong to another network: {len(wrong)} of its tensors do not fit, "
-            f"{min(wrong)} among them."
-        )
-    if not all(torch.isfinite(v).all() for v in tensors.values()):
-        raise ValueError("The checkpoint's weights hold numbers that are not finite; it came from a run that diverged.")
+    _check("weights", model.state_dict(), tensors)
     model.load_state_dict(tensors)
 
 
@@ -168,12 +168,24 @@ def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def _fill_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, value in tensors.items():
-        index, _, name = key.partition(".")
-        fits = index.isdigit() and int(index) < len(parameters) and name in ("step", "exp_avg", "exp_avg_sq")
-        if not fits or name != "step" and value.shape != parameters[int(index)].shape:
-            raise ValueError(f"The checkpoint's optimizer state does not fit its network: {key!r}.")
-        state.setdefault(int(index), {})[name] = value
+    """AdamW's memory: three tensors for each parameter, or none for one that never had a gradient."""
+    present = {key.partition(".")[0] for key in tensors}
+    parameters = enumerate(p for group in optimizer.param_groups for p in group["params"])
+    own = {i: {"step": torch.zeros(()), "exp_avg": p, "exp_avg_sq": p} for i, p in parameters if str(i) in present}
+    flat = {f"{i}.{name}": like for i, entry in own.items() for name, like in entry.items()}
+    _check("optimizer moments", flat, tensors)
+    state = {i: {name: tensors[f"{i}.{name}"] for name in entry} for i, entry in own.items()}
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+
+
+def _check(what: str, own: dict[str, Tensor], tensors: dict[str, Tensor]) -> None:
+    """Raise ValueError unless ``tensors`` are like ``own`` in names, shapes and dtypes, and finite."""
+    due, given = ({k: (v.shape, v.dtype) for k, v in some.items()} for some in (own, tensors))
+    wrong = [k for k in due.keys() | given.keys() if due.get(k) != given.get(k)]
+    if wrong:
+        raise ValueError(
+            f"The checkpoint's {what} belong to another network: {len(wrong)} of the tensors do not fit, "
+            f"{min(wrong)} among them."
+        )
+    if not all(torch.isfinite(v).all() for v in tensors.values()):
+        raise ValueError(f"The checkpoint's {what} hold numbers that are not finite; it came from a run that diverged.")

@@ -8,6 +8,7 @@ The five things that a network may be asked for are five rows of one table (c_sk
 sqrt(1 - alpha_bar) x0 (Salimans & Ho 2022); ``flow``: the velocity eps - x0 (Lipman et al. 2023); ``edm``: Karras'.
 """
 
+import math
 from collections.abc import Callable, Mapping
 
 import torch
@@ -34,14 +35,16 @@ class Denoiser(nn.Module):
     """x0_hat = D(x, sigma, cond) from a network: the conditional mean E[x0 | x] once it is trained.
 
     prediction: what the network is asked for, a row of ``PREDICTIONS``. sigma_data: RMS of the data. Raises ValueError
-    for an unknown prediction.
+    for an unknown prediction and for an RMS that no data have.
     """
 
     def __init__(self, net: nn.Module, prediction: str = "edm", sigma_data: float = 0.5):
         super().__init__()
         if prediction not in PREDICTIONS:
             raise ValueError(f"unknown prediction {prediction!r}; choose one of {', '.join(PREDICTIONS)}")
-        self.net, self.prediction, self.sigma_data = net, prediction, sigma_data
+        if not 0 < sigma_data < math.inf:
+            raise ValueError(f"sigma_data is the RMS of the data, a positive number, not {sigma_data}")
+        self.net, self.prediction, self.sigma_data = net, prediction, float(sigma_data)
 
     def forward(self, x: Tensor, sigma: Tensor, cond: Cond | None = None) -> Tensor:
         """x [B, ...] at noise levels sigma [B] to x0_hat [B, ...]."""

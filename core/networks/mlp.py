@@ -9,6 +9,7 @@ from core import seeds
 from core.networks.embeddings import LabelEmbedding, linear
 
 Cond = Mapping[str, Tensor]
+MAX_DIM, MAX_CLASSES = 4096, 4096
 
 
 def stack(widths: list[int], activation: Callable[[], nn.Module], seed: int, zero_last: bool) -> nn.Sequential:
@@ -57,8 +58,13 @@ NETWORKS: dict[str, dict] = {
 def make_network(name: str, dim: int = 2, classes: int = 0, seed: int = 0) -> MLP:
     """The network of that name: "plain" or "fourier", for data of ``dim`` coordinates and ``classes`` labels.
 
-    Initial weights follow from ``seed``. Raises ValueError naming the networks there are.
+    Initial weights follow from ``seed``. Raises ValueError for a name or a size that there is not.
     """
     if name not in NETWORKS:
         raise ValueError(f"unknown network {name!r}; choose one of {', '.join(NETWORKS)}")
+    # Sizes may come from a stranger's file: nothing is allocated before they are known to be sane.
+    if not (isinstance(dim, int) and 1 <= dim <= MAX_DIM and isinstance(classes, int) and 0 <= classes <= MAX_CLASSES):
+        raise ValueError(
+            f"a network is for 1 to {MAX_DIM} coordinates and 0 to {MAX_CLASSES} classes, not for {dim} and {classes}"
+        )
     return MLP(dim, classes, **NETWORKS[name], seed=seed)
