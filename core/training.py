@@ -1,8 +1,9 @@
 """The one training loop. Spirals, images, towers and priors differ in their loss function and batches, not here."""
 
+import math
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -19,7 +20,10 @@ Batches = Callable[[int], Batch]
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How long and how fast: ``steps`` in all, constant ``lr`` after ``warmup`` steps, AdamW, EMA decay at most ``ema``."""
+    """How long and how fast: ``steps`` in all, constant ``lr`` after ``warmup`` steps, AdamW, EMA decay at most ``ema``.
+
+    Raises ValueError for a setting that no run can have.
+    """
 
     steps: int = 15_000
     lr: float = 4.9e-3
@@ -29,16 +33,34 @@ class TrainConfig:
     ema: float = 0.98
     backup_every: int = 50
 
+    def __post_init__(self) -> None:
+        sane = {
+            "steps": self.steps >= 0,
+            "lr": 0 < self.lr < math.inf,
+            "warmup": self.warmup >= 0,
+            "betas": len(self.betas) == 2 and all(0 <= beta < 1 for beta in self.betas),
+            "weight_decay": 0 <= self.weight_decay < math.inf,
+            "ema": 0 <= self.ema < 1,
+            "backup_every": self.backup_every >= 1,
+        }
+        for name, holds in sane.items():
+            if not holds:
+                raise ValueError(f"no run can be trained with {name} = {getattr(self, name)!r}")
+
 
 @dataclass
 class TrainState:
-    """Everything a run needs to go on: model, its moving average, optimizer, steps taken and the loss of the last one."""
+    """Everything a run needs to go on: model, its moving average, optimizer, steps taken and the loss of the last one.
+
+    ``good`` is a copy of all that from at most ``backup_every`` steps ago, of weights whose loss has been seen.
+    """
 
     model: nn.Module
     ema: nn.Module
     optimizer: torch.optim.Optimizer
     step: int = 0
     loss: float = float("nan")
+    good: tuple | None = field(default=None, repr=False)
 
 
 class Diverged(ArithmeticError):
@@ -61,24 +83,25 @@ def train(loss_fn: LossFn, batches: Batches, config: TrainConfig, state: TrainSt
     the step alone, so a resumed run goes on bit for bit. Raises Diverged once the loss is not finite, with the state set
     back to the last good weights.
     """
-    good = _memory(state)
+    if state.good is None:
+        state.good = _memory(state)
     # Walking a module for its parameters takes a tenth of a small step, so it is done once.
     averaged, trained = list(state.ema.parameters()), list(state.model.parameters())
     while state.step < config.steps:
         for group in state.optimizer.param_groups:
-            group["lr"] = config.lr * min(1.0, (state.step + 1) / config.warmup)
+            group["lr"] = config.lr * min(1.0, (state.step + 1) / max(1, config.warmup))
         loss = loss_fn(state.model, batches(state.step)).mean()
         value = loss.item()
         if not value < 1e6:
             broken = state.step
-            _recall(state, good)
+            _recall(state)
             raise Diverged(
-                f"The loss became {value:g} at step {broken} with learning rate {config.lr:g}. The last good weights, of "
-                f"step {state.step}, are kept: lower the learning rate and go on from them."
+                f"The loss became {value:g} at step {broken} with learning rate {config.lr:g}. The last good weights are "
+                "kept: lower the learning rate and resume from them."
             )
         # The loss vouches for the weights it was computed with, so they are remembered before they change.
         if state.step % config.backup_every == 0:
-            good = _memory(state)
+            state.good = _memory(state)
         state.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         state.optimizer.step()
@@ -131,8 +154,9 @@ def _memory(state: TrainState) -> tuple:
     return deepcopy((state.model.state_dict(), state.ema.state_dict(), state.optimizer.state_dict(), state.step, state.loss))
 
 
-def _recall(state: TrainState, memory: tuple) -> None:
-    model, ema, optimizer, state.step, state.loss = memory
+def _recall(state: TrainState) -> None:
+    # A copy again: the optimizer keeps the very tensors it is given, and the memory may be needed a second time.
+    model, ema, optimizer, state.step, state.loss = deepcopy(state.good)
     state.model.load_state_dict(model)
     state.ema.load_state_dict(ema)
     state.optimizer.load_state_dict(optimizer)
