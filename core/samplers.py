@@ -4,6 +4,7 @@ All start from x ~ N(0, sigma_max^2 + sigma_data^2) and walk down a grid of sigm
 (x, sigma[B]) -> x0_hat; x is [B, ...] of any shape.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -98,7 +99,7 @@ def dpmpp_2m(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
         x0 = denoise(x, x.new_full((len(x),), sigma))
         ahead, ratio = x0, sigma_next / sigma
         if sigma_next > 0:
-            h = -torch.tensor(ratio, dtype=torch.float64).log().item()
+            h = -math.log(ratio)
             if x0_before is not None:
                 ahead = torch.lerp(x0_before, x0, 1 + h / (2 * h_before))
             h_before = h

@@ -72,7 +72,8 @@ class Schedule:
 
         Raises ValueError unless steps >= 1 and 0 < sigma_min < sigma_max.
         """
-        top, bottom = sigma_max or self.sigma_max, sigma_min or self.sigma_min
+        top = self.sigma_max if sigma_max is None else sigma_max
+        bottom = self.sigma_min if sigma_min is None else sigma_min
         if steps < 1:
             raise ValueError(f"a sampler needs at least one step, not {steps}")
         if not 0 < bottom < top:
