@@ -57,8 +57,8 @@ class PointSet:
     """N points [N, 2] (float32, mean 0), with their distribution to draw fresh ones from.
 
     ``labels`` [N] index ``classes``; both are absent where the set has no classes. ``curve`` [M, 2] is the polyline on
-    which every fresh draw lies, None for sets with thickness; a row of NaN lifts the pen between its pieces. ``note``
-    is a sentence for the learner when the set is not exactly what was given, else empty.
+    which every fresh draw lies (the spiral's to 2e-4), None for sets with thickness; a row of NaN lifts the pen between
+    its pieces. ``note`` is a sentence for the learner when the set is not exactly what was given, else empty.
     """
 
     name: str

@@ -1,0 +1,318 @@
+import io
+import struct
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+
+from core.data.points import PointSet
+from core.data.uploads import MAX_CSV_POINTS, from_csv, from_drawing, from_image, from_word
+from core.metrics import distance_to_curve
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def blot(size: tuple[int, int] = (60, 40), mode: str = "L") -> Image.Image:
+    """A dark block in the lower left of a white page."""
+    image = Image.new(mode, size, "white")
+    ImageDraw.Draw(image).rectangle((5, size[1] // 2, size[0] // 3, size[1] - 6), fill="black")
+    return image
+
+
+def raw(data: PointSet) -> torch.Tensor:
+    return data.affine.invert(data.points.double())
+
+
+SQUARE = [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9], [0.1, 0.1]]
+UPLOADS: dict[str, Callable[[], PointSet]] = {
+    "word": lambda: from_word("ab", 300, seed=1),
+    "image": lambda: from_image(encoded(blot()), 300, seed=1),
+    "csv": lambda: from_csv(b"1,2\n3,4\n5,-6\n"),
+    "drawing": lambda: from_drawing([SQUARE], 300, seed=1),
+}
+every_upload = pytest.mark.parametrize("bring", UPLOADS.values(), ids=UPLOADS)
+
+
+@every_upload
+def test_what_is_brought_is_centred_and_has_the_size_of_the_spiral(bring):
+    data = bring()
+    assert data.points.double().mean(0).abs().max() < 1e-6
+    assert 0.43 < data.rms < 0.48
+
+
+@every_upload
+def test_equal_uploads_give_equal_points_and_leave_global_random_state_alone(bring):
+    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()
+    assert torch.equal(bring().points, bring().points)
+    assert torch.equal(torch_state, torch.get_rng_state())
+    assert np.array_equal(numpy_state, np.random.get_state()[1])
+
+
+@every_upload
+def test_fresh_draws_do_not_depend_on_how_many_are_drawn(bring):
+    data = bring()
+    assert torch.equal(data.sample(9, generator())[0], data.sample(50, generator())[0][:9])
+
+
+# A word
+
+
+def test_the_points_of_a_word_lie_on_its_letters():
+    data = from_word("l l", 400)
+    x = raw(data)[:, 0]
+    gap = (x.max() + x.min()) / 2
+    assert (x - gap).abs().min() > 5  # the space between two upright strokes stays empty
+
+
+def test_letters_stand_upright_and_read_from_left_to_right():
+    x, y = raw(from_word("L", 2000)).unbind(1)
+    low, left = y < (y.max() + y.min()) / 2, x < (x.max() + x.min()) / 2
+    assert low.double().mean() > 0.6 and left.double().mean() > 0.6
+
+
+@pytest.mark.parametrize("word", ["été", "Ñandú", "λόγος", "Шар", "e\u0301", "42 ♥"])
+def test_words_of_many_scripts_become_points(word: str):
+    assert len(from_word(word, 50).points) == 50
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("", "no word yet"),
+        ("  \t\n ", "no word yet"),
+        ("\u200b", "no visible letter"),
+        ("a" * 200, "has 200 letters.*at most 12"),
+        ("螺旋", "no letter '螺'"),
+        ("hi 🦆", "no letter '🦆'"),
+    ],
+    ids=["empty", "spaces", "invisible", "long", "chinese", "emoji"],
+)
+def test_a_word_without_points_is_refused_with_a_sentence(word: str, sentence: str):
+    with pytest.raises(ValueError, match=sentence):
+        from_word(word)
+
+
+# An image
+
+
+def test_the_points_of_an_image_lie_on_its_dark_pixels_right_way_up():
+    x, y = raw(from_image(encoded(blot()), 500)).unbind(1)
+    assert x.min() >= 5 and x.max() <= 21
+    assert y.min() >= -35 and y.max() <= -20
+
+
+def test_a_pixel_is_drawn_in_proportion_to_its_darkness():
+    image = Image.new("L", (40, 20), 255)
+    image.paste(0, (0, 0, 10, 20))
+    image.paste(155, (30, 0, 40, 20))
+    x = raw(from_image(encoded(image), 3550))[:, 0]
+    assert (x < 20).sum() == pytest.approx(2550, abs=3)
+
+
+@pytest.mark.parametrize("mode", ["1", "P", "RGB", "RGBA", "CMYK"])
+def test_every_kind_of_pixel_is_understood(mode: str):
+    data = from_image(encoded(blot().convert(mode), "JPEG" if mode == "CMYK" else "PNG"), 300)
+    assert raw(data)[:, 0].max() < 30
+
+
+def test_sixteen_bit_grey_keeps_its_shades():
+    grey = np.full((20, 40), 65535, np.uint16)
+    grey[:, :10], grey[:, 30:] = 0, 155 * 257
+    x = raw(from_image(encoded(Image.fromarray(grey)), 3550))[:, 0]
+    assert (x < 20).sum() == pytest.approx(2550, abs=3)
+
+
+def test_transparent_pixels_count_as_white_paper():
+    image = Image.new("RGBA", (40, 40), (0, 0, 0, 0))
+    image.paste((0, 0, 0, 255), (0, 0, 10, 40))
+    assert raw(from_image(encoded(image), 200))[:, 0].max() <= 10
+
+
+def test_a_photograph_is_turned_the_way_its_camera_says():
+    turned = Image.Exif()
+    turned[0x0112] = 6  # the camera was held on its side: what is lower left in the file is upper left in truth
+    data = from_image(encoded(blot((60, 60)), "JPEG", exif=turned.tobytes(), quality=95), 300)
+    x, y = raw(data).unbind(1)
+    assert x.max() < 32 and y.min() > -22
+
+
+def test_a_large_image_is_shrunk():
+    assert raw(from_image(encoded(blot((1600, 1200))), 200)).abs().max() <= 160
+
+
+def test_a_forty_megapixel_image_is_refused_with_a_sentence():
+    with pytest.raises(ValueError, match="more than 20 megapixels; shrink it"):
+        from_image(encoded(Image.new("1", (8000, 5000), 1)))
+
+
+def test_a_decompression_bomb_is_refused_from_its_header():
+    header = b"IHDR" + struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    with pytest.raises(ValueError, match="more than 20 megapixels"):
+        from_image(bomb + struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT")))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP", "BMP"])
+def test_a_truncated_image_is_refused_with_a_sentence(kind: str):
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8))
+    whole = encoded(noise, kind)
+    assert len(from_image(whole, 10).points) == 10
+    with pytest.raises(ValueError, match=r"damaged or incomplete|not an image"):
+        from_image(whole[: len(whole) // 2])
+
+
+@pytest.mark.parametrize(
+    "junk", [b"", b"hello", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", b"\x89PNG\r\n\x1a\n"]
+)
+def test_a_file_that_is_not_an_image_is_refused_with_a_sentence(junk: bytes):
+    with pytest.raises(ValueError, match="not an image; choose a PNG"):
+        from_image(junk)
+
+
+@pytest.mark.parametrize("level", [255, 0])
+def test_an_image_of_one_brightness_is_refused_with_a_sentence(level: int):
+    with pytest.raises(ValueError, match="one brightness all over"):
+        from_image(encoded(Image.new("L", (50, 50), level)))
+
+
+def test_a_file_of_too_many_bytes_is_refused_before_it_is_read():
+    with pytest.raises(ValueError, match="image has 31 MB; make it smaller than 30 MB"):
+        from_image(bytes(31_000_000))
+    with pytest.raises(ValueError, match="CSV file has 31 MB"):
+        from_csv(bytes(31_000_000))
+
+
+# A CSV
+
+POINTS = [[1.0, 2.0], [3.0, 4.5], [-5.0, 0.0]]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1,2\n3,4.5\n-5,0\n",
+        "x,y\n1,2\n3,4.5\n-5,0",
+        "# measured on Monday\n\n x , y \r\n1, 2\r\n\r\n3 ,4.5\r\n-5,0\r\n\r\n",
+        '"x";"y"\n1;2\n3;4,5\n-5;0\n',
+        "1\t2\n3\t4.5\n-5\t0\n",
+        "1 2\n3  4.5\n -5 0\n",
+        '"1","2"\n"3","4.5"\n"-5","0"\n',
+    ],
+    ids=["plain", "header", "comment", "semicolon", "tab", "space", "quoted"],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_csv_is_read_in_its_many_dialects(text: str, encoding: str):
+    data = from_csv(text.encode(encoding))
+    assert torch.allclose(raw(data), torch.tensor(POINTS, dtype=torch.float64), atol=1e-5)
+    assert data.labels is None and data.note == ""
+
+
+def test_a_header_in_another_encoding_is_skipped():
+    assert len(from_csv("横,纵\n1,2\n3,4\n".encode("gbk")).points) == 2
+
+
+def test_a_third_column_is_the_class():
+    data = from_csv(b"x,y,class\n1,2,7\n3,4,5\n5,6,7\n")
+    assert data.classes == ("5", "7") and data.labels.tolist() == [1, 0, 1]
+    fresh, labels = data.sample(50, generator())
+    assert torch.equal(labels, (data.affine.invert(fresh)[:, 0].sub(3).abs() > 1).long())
+
+
+def test_fresh_draws_from_a_csv_are_its_points():
+    data = from_csv(b"1,2\n3,4.5\n-5,0\n")
+    fresh, _ = data.sample(100, generator())
+    assert set(map(tuple, fresh.tolist())) == set(map(tuple, data.points.tolist()))
+
+
+def test_of_a_million_rows_a_fixed_random_part_is_kept_and_the_note_says_so():
+    rows = "\n".join(f"{i % 10},{i % 7}" for i in range(1000)).encode() + b"\n"
+    data = from_csv(rows * 1000)
+    assert len(data.points) == MAX_CSV_POINTS == 5000
+    assert data.note == "The file has 1,000,000 points; a random 5,000 of them are used."
+    assert raw(data)[:, 0].mean() == pytest.approx(4.5, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "no points"),
+        (b"\n\n  \n", "no points"),
+        (b"x,y\n", "no points"),
+        (b"1,2\n", "only one point"),
+        (b"1,2\n1,2\n1,2\n", "same place"),
+        (b"1e300,2\n-1e300,5\n", "too large"),
+        (b"x,y\n1,2\n3,abc\n", "Point 2 has 'abc' in column 2, not a number"),
+        (b"1,2\n3,\n", "Point 2 has '' in column 2"),
+        (b"1,two\n3,4\n", "Point 1 has 'two' in column 2"),
+        (b"1,2\n3,4\nnan,6\n", "Point 3 has a value that is NaN or infinite"),
+        (b"1,2\n3,-inf\n", "Point 2 has a value that is NaN or infinite"),
+        (b"1,2\n3,1e999\n", "Point 2 has a value that is NaN or infinite"),
+        (b"1\n2\n3\n", "has 1 column; it needs two"),
+        (b"1,2,3,4\n5,6,7,8\n", "has 4 columns; it needs two"),
+        (b"1,2\n3,4\n5,6,7\n", "Point 3 has a line of 3 columns after lines of 2"),
+        (b"1,2,1\n3,4,2\n5,6,3\n7,8,4\n", "4 different values.*at most 3 classes"),
+        (bytes(range(256)) * 20, "not plain text"),
+        (b"\x89PNG\r\n\x1a\n\xff\xfe\xfd,\xfc" * 50, "file"),
+        (b"\xff\xfe" + bytes(range(1, 255)) * 3, "file"),
+        ("1,2\n3,4\n".encode("utf-16-le"), "not plain text"),
+        (b"1," * 100_000, "columns; it needs two"),
+    ],
+)
+def test_a_bad_csv_is_refused_with_a_sentence(content: bytes, sentence: str):
+    with pytest.raises(ValueError, match=sentence) as refused:
+        from_csv(content)
+    assert "\n" not in str(refused.value) and len(str(refused.value)) < 160
+
+
+# A drawing
+
+
+def test_a_drawing_is_covered_evenly_by_length():
+    data = from_drawing([SQUARE], 400)
+    assert distance_to_curve(data.points, data.curve).max() < 1e-6
+    x, y = raw(data).unbind(1)
+    sides = [(y - 0.1).abs(), (x - 0.9).abs(), (y - 0.9).abs(), (x - 0.1).abs()]
+    assert [side.lt(1e-6).sum().item() for side in sides] == pytest.approx([100] * 4, abs=1)
+
+
+def test_nothing_is_drawn_between_two_strokes():
+    data = from_drawing([[[0.1, 0.1], [0.1, 0.9]], [[0.5, 0.5]], [[0.9, 0.1], [0.9, 0.9], [0.9, 0.9]]], 100)
+    fresh = data.affine.invert(data.sample(1000, generator())[0].double())
+    assert fresh.isfinite().all()
+    assert torch.minimum((fresh[:, 0] - 0.1).abs(), (fresh[:, 0] - 0.9).abs()).max() < 1e-6
+
+
+def test_what_left_the_canvas_is_moved_to_its_edge():
+    assert raw(from_drawing([[[0.5, -3.0], [0.5, 2.0]]], 50)).min() > 0
+
+
+@pytest.mark.parametrize(
+    ("strokes", "sentence"),
+    [
+        ([], "empty; draw a line"),
+        ([[]], "empty; draw a line"),
+        ([[[0.5, 0.5]]], "only a dot"),
+        ([[[0.5, 0.5]] * 9], "only a dot"),
+        ([[[0.2, 0.2]], [[0.8, 0.8]]], "only a dot"),
+        ([[[0.5, 0.5], [0.505, 0.5]]], "only a dot"),
+        ([[[0.1, 0.1], [float("nan"), 0.9]]], "finite numbers"),
+        ([[[0.1, 0.1], [0.9]]], "pairs of finite numbers"),
+        ([[[0.1, 0.1, 0.1], [0.9, 0.9, 0.9]]], "pairs of finite numbers"),
+        (["scribble"], "pairs of finite numbers"),
+        ([np.zeros((100_001, 2))], "more than 100,000 corners"),
+    ],
+)
+def test_a_drawing_without_a_line_is_refused_with_a_sentence(strokes, sentence: str):
+    with pytest.raises(ValueError, match=sentence):
+        from_drawing(strokes)
