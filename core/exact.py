@@ -36,7 +36,7 @@ class EmpiricalDenoiser:
         logits = self._log_likelihood(x, sigma, cond)
         members = torch.isfinite(logits).sum(1) if cond else torch.tensor(len(self.points))
         dim = self._flat.shape[1]
-        return logits.logsumexp(1) - members.log() - dim / 2 * (2 * math.pi * sigma**2).log()
+        return logits.logsumexp(1) - members.to(x).log() - dim / 2 * (2 * math.pi * sigma**2).log()
 
     def _log_likelihood(self, x: Tensor, sigma: Tensor, cond: Cond | None) -> Tensor:
         """-|x - point|^2 / 2 sigma^2, [B, N], and -inf for points of another class."""
