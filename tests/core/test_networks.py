@@ -1,0 +1,88 @@
+import pytest
+import torch
+
+from core.networks import NETWORKS, make_network
+
+pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
+every_network = pytest.mark.parametrize("name", list(NETWORKS))
+X, LEVEL = torch.linspace(-1, 1, 12).view(4, 3), torch.linspace(-1, 1, 4)
+
+
+def awake(net):
+    """The network with a last layer that is not zero."""
+    with torch.no_grad():
+        net.layers[-1].weight.uniform_(-1, 1, generator=torch.Generator().manual_seed(0))
+    return net
+
+
+@every_network
+def test_initial_weights_follow_from_the_seed(name):
+    first, again, other = (make_network(name, 3, classes=2, seed=seed).state_dict() for seed in (5, 5, 6))
+    assert all(torch.equal(first[key], again[key]) for key in first)
+    assert not any(torch.equal(first[key], other[key]) for key in first if first[key].any())
+
+
+@every_network
+def test_initial_weights_are_spread_as_pytorch_spreads_them(name):
+    for layer in make_network(name).layers[:-1:2]:
+        bound = layer.in_features**-0.5
+        assert layer.weight.abs().max() <= bound
+        assert layer.weight.std().item() == pytest.approx(bound / 3**0.5, rel=0.1)
+
+
+def test_the_fourier_network_answers_zero_before_training():
+    net = make_network("fourier", 3, classes=2)
+    assert not net(X, LEVEL, {"label": torch.tensor([0, 1, -1, 0])}).any()
+
+
+def test_the_plain_network_does_not():
+    assert make_network("plain", 3)(X, LEVEL).all()
+
+
+@every_network
+def test_an_answer_has_the_shape_of_the_question(name):
+    assert awake(make_network(name, 3))(X, LEVEL).shape == X.shape
+
+
+@every_network
+def test_each_row_is_answered_from_its_own_point_level_and_label(name):
+    net = awake(make_network(name, 3, classes=2)).double()
+    label = torch.tensor([0, 1, -1, 0])
+    whole = net(X.double(), LEVEL.double(), {"label": label})
+    rows = [net(X[[i]].double(), LEVEL[[i]].double(), {"label": label[[i]]}) for i in range(4)]
+    torch.testing.assert_close(torch.cat(rows), whole)
+    for moved in ((X.double() + 1, LEVEL.double()), (X.double(), LEVEL.double() + 1)):
+        assert (net(*moved, {"label": label}) != whole).any(1).all()
+
+
+@every_network
+def test_label_minus_1_is_no_label_and_no_other_label_is(name):
+    net = awake(make_network(name, 3, classes=2))
+    nothing = net(X, LEVEL)
+    assert torch.equal(net(X, LEVEL, {"label": torch.full((4,), -1)}), nothing)
+    assert torch.equal(net(X, LEVEL, {}), nothing)
+    answers = [nothing, *(net(X, LEVEL, {"label": torch.full((4,), k)}) for k in range(2))]
+    assert all((answers[i] != answers[j]).any() for i in range(3) for j in range(i))
+
+
+@every_network
+def test_a_network_without_classes_takes_no_notice_of_labels(name):
+    net = awake(make_network(name, 3))
+    assert torch.equal(net(X, LEVEL, {"label": torch.ones(4, dtype=torch.long)}), net(X, LEVEL))
+
+
+def test_the_fourier_frequencies_are_saved_but_not_trained():
+    net = make_network("fourier")
+    assert "B" in net.state_dict()
+    assert "B" not in dict(net.named_parameters())
+
+
+def test_an_unknown_network_is_refused_with_the_names_there_are():
+    with pytest.raises(ValueError, match="choose one of plain, fourier"):
+        make_network("deep")
+
+
+@pytest.mark.parametrize("size", [{"dim": 10**9}, {"dim": 0}, {"dim": -1}, {"dim": 2.0}, {"classes": 10**9}, {"classes": -1}])
+def test_an_absurd_size_is_refused_before_anything_is_allocated(size):
+    with pytest.raises(ValueError, match="1 to 4096 coordinates"):
+        make_network("plain", **{"dim": 2, **size})
