@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 EVERYWHERE = {"present", "predictions"}  # a lecturer's choices hold on every page
 UNSHARED = ("run",)  # somebody's own training run: a copied link leaves it out
-BROWSER = {"clock"}  # written by the stage in the browser, whatever the page
+EXTRAS = {"clock", "probe", "run", "draw"}  # some pages read them, the stage writes its own in the browser
 
 
 @dataclass
@@ -27,29 +27,35 @@ class Memory:
     page: str | None = None
     unread: dict[str, str] = field(default_factory=dict)  # came with the address, claimed by nothing so far
     ignored: list[str] = field(default_factory=list)
-    values: dict[str, dict[str, Any]] = field(default_factory=dict)  # page -> key -> value
+    parts: dict[str, dict[str, list[str]]] = field(default_factory=dict)  # page -> parameter -> what it was left at
+    greeted: bool = False  # only the link that began the session is the visitor's own
 
 
 def arrive(page: str) -> None:
-    """Read the address when a visitor comes to `page`; give the page's controls the values they had at the last visit."""
+    """Read the address when a visitor comes to `page`. To return to a page is to open the link that it was left with."""
     memory = _memory()
     if memory.page == page:
         return
     first, memory.page = memory.page is None, page
+    if not first:
+        _restore(memory)
     memory.unread = st.query_params.to_dict()
     if not first:
-        _give_back(memory)
-        # A widget that is registered after a "back" of the browser takes nothing but the address; after a rerun it does.
-        st.rerun()
+        st.rerun()  # only a run that starts with an address gives it to the widgets, whatever they held before
 
 
-def _give_back(memory: Memory) -> None:
-    own = memory.values.get(memory.page, {})
-    others = {key for values in memory.values.values() for key in values} - own.keys()
-    for key in others & set(st.session_state):
+def _restore(memory: Memory) -> None:
+    for key in {key for part in memory.parts.values() for key in part} & set(st.session_state):
         del st.session_state[key]
-    for key in own.keys() - st.query_params.keys():
-        st.session_state[key] = own[key]
+    left_with = {name: values for name, values in memory.parts.get(memory.page, {}).items() if values}
+    came_with = {name: st.query_params.get_all(name) for name in st.query_params}
+    st.query_params.from_dict(left_with | came_with)
+
+
+def _remember(name: str, values: list[str]) -> None:
+    memory = _memory()
+    if name not in EVERYWHERE:
+        memory.parts.setdefault(memory.page, {})[name] = values
 
 
 def _bound(widget: Callable[..., T]) -> Callable[..., T]:
@@ -60,10 +66,10 @@ def _bound(widget: Callable[..., T]) -> Callable[..., T]:
             value = kwargs.get("default")
         memory = _memory()
         came = memory.unread.pop(key, None)
-        if came is not None and not _says(came, value, kwargs.get("format_func") or str):
+        written = _written(value, kwargs.get("format_func") or str)
+        if came is not None and not any(_same(came, part) for part in written):
             memory.ignored.append(f"{key}={came}")
-        if key not in EVERYWHERE:
-            memory.values.setdefault(memory.page, {})[key] = value
+        _remember(key, written if key in st.query_params else [])  # a default is in no address
         return value
 
     return control
@@ -84,6 +90,7 @@ def param(name: str, parse: Callable[[str], T], default: T) -> T:
     """The value of a parameter that is no widget's (a probe, a run); `default` if absent or `parse` raises ValueError."""
     came = _memory().unread.pop(name, None)
     raw = st.query_params.get(name)
+    _remember(name, st.query_params.get_all(name))
     if raw is None:
         return default
     try:
@@ -100,6 +107,7 @@ def set_param(name: str, value: object | None) -> None:
         st.query_params.pop(name, None)
     elif st.query_params.get(name) != str(value):
         st.query_params[name] = str(value)
+    _remember(name, st.query_params.get_all(name))
 
 
 def between(low: float, high: float) -> Callable[[str], float]:
@@ -117,14 +125,15 @@ def between(low: float, high: float) -> Callable[[str], float]:
 def notice() -> None:
     """Say once, in a small message, which parts of the link were ignored; what nothing claimed leaves the address."""
     memory = _memory()
-    unknown = [name for name in memory.unread if name not in BROWSER]
+    unknown = [name for name in memory.unread if name not in EXTRAS]
     ignored = memory.ignored + [f"{name}={memory.unread[name]}" for name in unknown]
     memory.unread, memory.ignored = {}, []
     for name in unknown:
         st.query_params.pop(name, None)
-    if ignored:
+    if ignored and not memory.greeted:
         listed = ", ".join(map(name_of, ignored[:4])) + (f" and {len(ignored) - 4} more" if len(ignored) > 4 else "")
-        st.toast(f"Ignored in this link: {listed}. The defaults stand.", icon=":material/link_off:", duration="infinite")
+        st.toast(f"Ignored in this link: {listed}. The defaults stand.", icon=":material/link_off:", duration=20)
+    memory.greeted = True
 
 
 def name_of(raw: str) -> str:
@@ -133,23 +142,19 @@ def name_of(raw: str) -> str:
     return f"`{inert[:32]}{'…' if len(inert) > 32 else ''}`"
 
 
-def _says(raw: str, value: Any, label: Callable[[Any], str]) -> bool:
-    if isinstance(value, (list, tuple)):
-        return any(_says(raw, item, label) for item in value)
+def _written(value: Any, label: Callable[[Any], str]) -> list[str]:
+    """A control's value as the address has it: options by their labels."""
     if isinstance(value, bool):
-        return raw.lower() == str(value).lower()
-    if raw == label(value):
-        return True
+        return [str(value).lower()]
+    return [label(item) for item in value] if isinstance(value, (list, tuple)) else [label(value)]
+
+
+def _same(came: str, written: str) -> bool:
     try:
-        return isinstance(value, (int, float)) and float(raw) == value
+        return float(came) == float(written)
     except ValueError:
-        return False
+        return came.lower() == written.lower()
 
 
 def _memory() -> Memory:
     return st.session_state.setdefault("_links", Memory())
-
-
-def here() -> str:
-    """The page that the visitor is on."""
-    return _memory().page or ""

@@ -49,7 +49,8 @@ from pages.ui.links import (  # noqa: F401  the controls that pages call as shel
     toggle,
 )
 
-ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 CHAPTERS = {
     "home": "Home",
     "forward_noise": "1 Forward noise",
@@ -62,8 +63,8 @@ _inside = ContextVar("inside the shell", default=False)
 _copy_link = st.components.v2.component(
     "copy_link",
     html='<button type="button">Copy link</button><span role="status"></span>',
-    css=(Path(__file__).parent / "copy_link.css").read_text(),
-    js=(Path(__file__).parent / "copy_link.js").read_text(),
+    css=(HERE / "copy_link.css").read_text(),
+    js=(HERE / "copy_link.js").read_text(),
 )
 
 
@@ -91,11 +92,17 @@ def frame(page: str) -> Iterator[None]:
     """Inside it a page knows that it is framed; the address is read on arrival."""
     token = _inside.set(True)
     try:
-        st.html(Path(__file__).parent / "shell.css")
+        st.html(_style())
         links.arrive(page)
         yield
     finally:
         _inside.reset(token)
+
+
+def _style() -> str:
+    colours = {"--accent": st.get_option(f"theme.{theme()}.primaryColor"), "--paper": palette.BACKGROUND[theme()]}
+    variables = "".join(f"{name}:{value};" for name, value in colours.items())
+    return f"<style>:root{{{variables}}}{(HERE / 'shell.css').read_text()}</style>"
 
 
 def require_shell() -> None:
@@ -137,7 +144,7 @@ def chapter(number: int, title: str, sentence: str) -> None:
             with st.popover("Lecture", icon=":material/co_present:", width="content"):
                 toggle("Ask for predictions", True, key="predictions")
                 if toggle("Presentation: picture and large type only", key="present"):
-                    st.html(Path(__file__).parent / "present.css")
+                    st.html(HERE / "present.css")
 
 
 def picture() -> tuple[DeltaGenerator, DeltaGenerator]:
@@ -164,30 +171,31 @@ def predict(key: str, question: str, options: Sequence[str], answer: int, why: s
     as a letter. `explain(key, seen)` compares the two and gives `why` once the learner has seen the run.
     """
     asked = st.session_state["predictions"]
-    slot = f"_guess of {key} on {links.here()}"
-    guess = links.param(key, lambda letter: _index(letter, len(options)), st.session_state.get(slot))
-    st.session_state[slot] = guess
-    links.set_param(key, None if guess is None else ascii_lowercase[guess])
+    guess = param(key, lambda letter: _index(letter, len(options)), None)
     st.session_state[f"_prediction {key}"] = Prediction(options, answer, why, guess if asked else None)
     if not asked:
         return True
 
     def answered() -> None:
-        links.set_param(key, ascii_lowercase[st.session_state[f"_{key}"]])
+        set_param(key, ascii_lowercase[st.session_state[f"_{key}"]])
 
-    def again() -> None:
-        st.session_state[slot] = None
-        links.set_param(key, None)
-
-    with st.container(border=True, key=f"predict_{key}", gap="small"):
+    with st.container(border=True, key=f"predict_{key}", horizontal=True, vertical_alignment="center"):
         if guess is None:
-            names = range(len(options))
             label = f"**Predict first.** {question}"
-            st.radio(label, names, None, format_func=options.__getitem__, key=f"_{key}", on_change=answered)
-            return False
-        st.markdown(f"**You predict:** {options[guess]}")
-        st.button("Ask me again", on_click=again, type="tertiary", key=f"_{key}_again")
-    return True
+            choices = range(len(options))
+            st.radio(label, choices, None, format_func=options.__getitem__, key=f"_{key}", on_change=answered)
+        else:
+            st.markdown(f"**You predict:** {options[guess]}")
+            st.button(
+                "",
+                icon=":material/replay:",
+                help="Ask me again",
+                type="tertiary",
+                key=f"_{key}_again",
+                on_click=set_param,
+                args=(key, None),
+            )
+    return guess is not None
 
 
 def _index(letter: str, count: int) -> int:
