@@ -2,14 +2,14 @@
 // A scene is the header that Python packed, its array references replaced by typed arrays; `layout` gives each panel
 // its `plot` rectangle in CSS pixels; `panel.view` is the visible part {x0, x1, y0, y1} in axis units.
 
-const TAU = 2 * Math.PI, MISSING = -32768;
+const TAU = 2 * Math.PI, MISSING = -32768, LEGEND = 13.5;
 
 // ---- numbers as text
 
-function format(value, digits = 3) {
+function format(value, digits = 3, whole = Number.isInteger(value)) {
   const size = Math.abs(value);
   if (!Number.isFinite(value)) return '–';
-  const text = Number.isInteger(value) && size < 1e6 ? String(value)
+  const text = (whole || !value) && size < 1e6 ? String(value)
     : size >= 1e6 || size < 1e-4 ? value.toExponential(digits - 1)
     : value.toFixed(Math.max(0, digits - 1 - Math.floor(Math.log10(size))));
   return text.replace('-', '−');
@@ -18,7 +18,7 @@ function format(value, digits = 3) {
 const superscript = n => [...String(n)].map(c => '⁰¹²³⁴⁵⁶⁷⁸⁹'[c] ?? '⁻').join('');
 
 function ticks(lo, hi, room, log) {
-  return log && hi - lo > 1 ? decades(lo, hi, room) : log ? parts(lo, hi) : steps(lo, hi, room);
+  return log && hi - lo > 1.6 ? decades(lo, hi, room) : log ? parts(lo, hi) : steps(lo, hi, room);
 }
 
 function steps(lo, hi, room) {
@@ -66,19 +66,19 @@ function aspect(panel) {
 const entries = panel => panel.layers.flatMap(layer => layer.label.map((text, i) => ({layer, i, text})).filter(e => e.text));
 
 // Margins around each plot; panels that share the axes of their left neighbour do without tick labels of their own.
-function margins(scene, unit, columns) {
+function margins(scene, unit, columns, lines) {
   const any = test => scene.panels.some(test);
-  const legend = any(p => entries(p).length), base = (any(p => !isPicture(p)) ? 22 : 6) + (any(p => p.xlabel) ? 18 : 0);
+  const base = (any(p => !isPicture(p)) ? 22 : 6) + (any(p => p.xlabel) ? 18 : 0);
   const side = scene.panels.map((p, i) => {
     const shared = i % columns && p.link === scene.panels[i - 1].link && !p.ylabel;
     return {left: unit * (isPicture(p) || shared ? 8 : p.ylabel ? 58 : 40), right: unit * 12};
   });
-  const top = unit * (legend ? 50 : 27), bottom = unit * (base + (any(p => p.caption) ? 22 : 0));
-  return {top, bottom, side, title: unit * (legend ? 31 : 9), caption: unit * (base + 13)};
+  const top = unit * (29 + 21 * lines), bottom = unit * (base + (any(p => p.caption) ? 22 : 0));
+  return {top, bottom, side, title: unit * (10 + 21 * lines), legend: unit * (12 + 21 * (lines - 1)), caption: unit * (base + 13)};
 }
 
-function arrange(scene, width, room, unit, columns) {
-  const m = margins(scene, unit, columns), rows = [];
+function arrange(scene, width, room, unit, columns, lines) {
+  const m = margins(scene, unit, columns, lines), rows = [];
   for (let i = 0; i < scene.panels.length; i += columns) rows.push(scene.panels.slice(i, i + columns));
   const free = row => width - row.reduce((sum, p) => sum + m.side[p.index].left + m.side[p.index].right, 0);
   const wanted = row => row.reduce((sum, p) => sum + (aspect(p) || 1.25), 0);
@@ -86,28 +86,46 @@ function arrange(scene, width, room, unit, columns) {
   return {m, rows, fits, free, high: Math.min(fits, room / rows.length - m.top - m.bottom)};
 }
 
-// Sets `panel.plot` and `panel.shared` for each panel and returns the height of the whole in CSS pixels.
-function layout(scene, width, room, unit, fixed) {
-  const count = scene.panels.length, least = 170;
+// The number of rows with the largest plots, one row if it comes near; rows grow past the window rather than shrink further.
+function choose(scene, width, room, unit, lines) {
+  const least = 150 * unit, count = scene.panels.length, splits = scene.panels.map((_, i) => Math.ceil(count / (i + 1)));
   let best = null;
-  for (let columns = count; columns >= 1; columns--) {
-    const tried = arrange(scene, width, room, unit, columns);
-    if (!best || tried.high > best.high * 1.02) best = tried;
+  for (const columns of splits) {
+    const tried = arrange(scene, width, room, unit, columns, lines);
+    if (!best || tried.high > 1.2 * best.high) best = tried;
   }
-  if (best.high < least) { // too small for the window: let the rows grow past it
-    for (let columns = count; columns >= 1; columns--) {
-      const tried = arrange(scene, width, Infinity, unit, columns);
-      best = {...tried, high: Math.min(tried.fits, room - tried.m.top - tried.m.bottom)};
-      if (tried.fits >= least) break;
-    }
+  if (best.high >= least) return best;
+  for (const columns of splits) {
+    const tried = arrange(scene, width, Infinity, unit, columns, lines);
+    best = {...tried, high: Math.min(tried.fits, room - tried.m.top - tried.m.bottom)};
+    if (tried.fits >= least) break;
   }
-  const {m, rows, free} = best;
-  const high = Math.max(40, fixed ? fixed - m.top - m.bottom : best.high), tall = high + m.top + m.bottom;
-  rows.forEach((row, r) => placeRow(row, m, r * tall, high, free(row), width));
-  return rows.length * tall;
+  return best;
 }
 
-function placeRow(row, m, y, high, free, width) {
+// Sets `plot` and where the words of each panel go, and returns the height of the whole in CSS pixels.
+function layout(scene, width, room, unit, fixed, measure, lines = scene.panels.some(p => entries(p).length) ? 1 : 0) {
+  const {m, rows, free, high: chosen} = choose(scene, width, room, unit, lines);
+  const high = Math.max(40, fixed ? fixed - m.top - m.bottom : chosen), tall = high + m.top + m.bottom;
+  rows.forEach((row, r) => placeRow(row, m, r * tall, high, free(row)));
+  const needed = Math.max(...scene.panels.map(p => placeLegend(p, unit, measure)));
+  return needed > lines && lines < 3 ? layout(scene, width, room, unit, fixed, measure, needed) : rows.length * tall;
+}
+
+// Puts the legend's entries one after the other, on as many lines as they need; returns how many.
+function placeLegend(p, unit, measure) {
+  let x = 0, line = 0;
+  p.legend = entries(p).map(entry => {
+    const sign = (entry.layer.kind === 'points' ? 16 : 24) * unit, w = sign + measure(entry.text);
+    if (x && x + w > p.room) { x = 0; line++; }
+    const placed = {...entry, sign, x, y: line * 21 * unit};
+    x += w + 14 * unit;
+    return placed;
+  });
+  return p.legend.length ? line + 1 : 0;
+}
+
+function placeRow(row, m, y, high, free) {
   const widths = row.map(p => high * (aspect(p) || 1.25)), sum = widths.reduce((a, b) => a + b, 0);
   const scale = Math.min(1, free / sum), loose = row.filter(p => !aspect(p)).length;
   const spare = Math.max(0, free - sum * scale);
@@ -117,7 +135,7 @@ function placeRow(row, m, y, high, free, width) {
     const {left, right} = m.side[p.index], ratio = aspect(p);
     const w = widths[i] * scale + (ratio ? 0 : extra), h = ratio ? w / ratio : high;
     p.plot = {x: x + left, y: y + m.top, w, h};
-    Object.assign(p, {titleY: y + m.top - m.title, captionY: y + m.top + h + m.caption, room: w + right});
+    Object.assign(p, {titleY: y + m.top - m.title, legendY: y + m.top - m.legend, captionY: y + m.top + h + m.caption, room: w + right});
     p.shared = left < 20 && !isPicture(p);
     x += left + w + right;
   });
@@ -293,13 +311,16 @@ function bitmap(layer, w, h, k, look, write) {
   return layer.canvas;
 }
 
+// A heat map under other layers is veiled, so that they keep their contrast.
+const veil = p => p.layers.length > 1 ? 0.55 : 1;
+
 function drawHeat(c, layer, p, k, look) {
   const {w, h} = layer, values = frame(layer.values, layer.values.length > w * h ? k : 0, w * h);
   const source = bitmap(layer, w, h, layer.values.length > w * h ? k : 0, look, out => {
     for (let r = 0; r < h; r++) for (let i = 0; i < w; i++) out[(h - 1 - r) * w + i] = look.table[values[r * w + i]];
   });
   const [x0, y0, x1, y1] = layer.extent, x = toX(p, x0), y = toY(p, y1);
-  c.globalAlpha = 1;
+  c.globalAlpha = veil(p);
   c.imageSmoothingEnabled = true;
   c.imageSmoothingQuality = 'high';
   c.drawImage(source, x, y, toX(p, x1) - x, toY(p, y0) - y);
@@ -311,8 +332,7 @@ function tile(layer, plot, i, unit) {
   const gap = layer.n > 1 ? 4 * unit : 0;
   const scale = Math.min(((plot.w + gap) / columns - gap) / layer.w, ((plot.h + gap) / rows - gap - text) / layer.h);
   const w = scale * layer.w, h = scale * layer.h, row = Math.floor(i / columns);
-  const left = plot.x + (plot.w - columns * (w + gap) + gap) / 2;
-  return {x: left + (i % columns) * (w + gap), y: plot.y + row * (h + gap + text), w, h};
+  return {x: plot.x + (i % columns) * (w + gap), y: plot.y + row * (h + gap + text), w, h};
 }
 
 function drawImages(c, layer, p, k, look) {
@@ -349,7 +369,7 @@ function write(c, text, x, y, look, size, align = 'left', strength = 1, room = u
 
 function drawAxes(c, p, look) {
   const {x, y, w, h} = p.plot, u = look.unit;
-  const across = ticks(p.view.x0, p.view.x1, w / (90 * u), p.xlog), up = ticks(p.view.y0, p.view.y1, h / (75 * u), p.ylog);
+  const across = ticks(p.view.x0, p.view.x1, Math.max(2.5, w / (90 * u)), p.xlog), up = ticks(p.view.y0, p.view.y1, Math.max(2.5, h / (90 * u)), p.ylog);
   const crisp = v => Math.round(v * look.ratio) / look.ratio + 0.5 / look.ratio;
   c.lineWidth = 1;
   c.strokeStyle = look.ink(0.09);
@@ -372,29 +392,29 @@ function drawAxes(c, p, look) {
 }
 
 function drawWords(c, p, k, look) {
-  const {x, y} = p.plot, u = look.unit;
+  const {x} = p.plot, u = look.unit;
   write(c, p.title, x, p.titleY, look, 16, 'left', 1, p.room, 600);
-  let at = x;
-  for (const {layer, i, text} of entries(p)) {
-    key(c, layer, i, at, y - 12 * u, look);
-    write(c, text, at + 22 * u, y - 7.5 * u, look, 13.5, 'left', 0.85);
-    at += 22 * u + c.measureText(text).width + 14 * u;
+  for (const {layer, i, text, sign, x: dx, y: dy} of p.legend) {
+    key(c, p, layer, i, x + dx, p.legendY + dy, look);
+    write(c, text, x + dx + sign, p.legendY + dy + 4.5 * u, look, LEGEND, 'left', 0.85);
   }
   const caption = Array.isArray(p.caption) ? p.caption[k] : p.caption;
   if (caption) write(c, caption, x, p.captionY, look, 13.5, 'left', 0.85, p.room);
 }
 
 // The legend repeats what tells a layer apart: shape, or arrow and dash.
-function key(c, layer, i, x, y, look) {
+function key(c, p, layer, i, x, y, look) {
   const u = look.unit, colour = look.colour(layer.roles?.[i] ?? 'data');
   c.globalAlpha = 1;
   if (layer.kind === 'points') {
     c.beginPath();
-    SHAPES[layer.shapes[i]](c, x + 9 * u, y, 4.2 * u);
+    SHAPES[layer.shapes[i]](c, x + 5 * u, y, 4.2 * u);
     finish(c, layer.shapes[i], layer.value ? look.ramp(0.8) : colour, 4 * u);
   } else if (layer.kind === 'heat') {
+    c.globalAlpha = veil(p);
     for (let j = 0; j < 18; j++) { c.fillStyle = look.ramp(j / 17); c.fillRect(x + j * u, y - 5 * u, u + 0.5, 10 * u); }
     c.strokeStyle = look.ink(0.25);
+    c.globalAlpha = 1;
     c.strokeRect(x, y - 5 * u, 18 * u, 10 * u);
   } else if (layer.kind !== 'images') {
     const heads = new Path2D();

@@ -26,6 +26,7 @@ function decode(data) {
     for (const [name, [type, offset, length]] of Object.entries(part.arrays ?? {})) part[name] = new TYPES[type](bytes, offset, length);
   };
   unpack(scene);
+  scene.whole = scene.clock?.every(Number.isInteger);
   scene.panels.forEach((p, index) => {
     unpack(p);
     p.layers.forEach(unpack);
@@ -211,7 +212,10 @@ function measure(s) {
   s.width = s.box.clientWidth;
   if (!s.width || !s.scene) return;
   const look = appearance(s);
-  s.height = Math.round(layout(s.scene, s.width, 0.54 * innerHeight, look.unit, s.scene.height));
+  s.context.setTransform(1, 0, 0, 1, 0, 0);
+  s.context.font = `${LEGEND * look.unit}px ${look.font}`;
+  s.box.style.setProperty('--unit', look.unit);
+  s.height = Math.round(layout(s.scene, s.width, 0.54 * innerHeight, look.unit, s.scene.height, text => s.context.measureText(text).width));
   const w = Math.round(s.width * look.ratio), h = Math.round(s.height * look.ratio);
   if (s.canvas.width !== w || s.canvas.height !== h) Object.assign(s.canvas, {width: w, height: h});
   s.canvas.style.height = `${s.height}px`;
@@ -243,7 +247,7 @@ function view(p, zoom = {x: 0.5, y: 0.5, scale: 1}) {
 
 const clockText = s => {
   const {scene, k} = s;
-  return scene.clock ? `${scene.label} = ${format(scene.clock[k], scene.digits)}` : `${k + 1} / ${scene.T}`;
+  return scene.clock ? `${scene.label} = ${format(scene.clock[k], scene.digits, scene.whole)}` : `${k + 1} / ${scene.T}`;
 };
 
 function controls(s) {
@@ -251,6 +255,7 @@ function controls(s) {
   slider.parentElement.hidden = one;
   slider.max = scene.T - 1;
   slider.value = s.k;
+  slider.style.setProperty('--at', `${100 * s.k / Math.max(1, scene.T - 1)}%`);
   slider.setAttribute('aria-label', scene.clock ? scene.label : 'frame');
   slider.setAttribute('aria-valuetext', `${text}, frame ${s.k + 1} of ${scene.T}`);
   s.label.textContent = text;

@@ -346,16 +346,16 @@ def stage(
     ``probe`` moves it. ``permalink`` keeps the clock in the URL (at most one stage of a page). A changed ``restart``
     puts the clock back to its start; other updates keep clock, zoom and probe.
     """
-    place = _newest(key, probe)
+    place = latest(key, "probe", None if probe is None else [round(float(v), 4) for v in probe])
     data = pack(
-        panels, clock, key=key, alt=alt, height=height, probe=place and [round(float(v), 4) for v in place], fps=fps,
+        panels, clock, key=key, alt=alt, height=height, probe=place, fps=fps,
         loop=loop or None, autoplay=autoplay or None, permalink=permalink or None,
         restart=None if restart is None else str(restart),
     )  # fmt: skip
     with st.container(gap=None):
-        _player(key=key, data=data, on_probe_change=_nothing)
+        _player(key=key, data=data, on_probe_change=nothing)
         _engine(key=f"{key}-engine")
-    return place
+    return None if place is None else (float(place[0]), float(place[1]))
 
 
 def newest_probe(key: str, default: tuple[float, float] | None = None) -> tuple[float, float] | None:
@@ -494,21 +494,20 @@ def _dash(given: Sequence[int] | None, role: str) -> list[int]:
     return list(ROLES[_role(role)].dash if given is None else given)
 
 
-def _newest(key: str, asked: tuple[float, float] | None) -> tuple[float, float] | None:
-    """Of the page's probe and the learner's, the one that changed last."""
-    memory = f"{key}-probe"
-    asked = asked and (float(asked[0]), float(asked[1]))
-    sent = newest_probe(key)
-    before_asked, before_sent, place = st.session_state.get(memory, (None, None, None))
+def latest(key: str, name: str, asked: Any) -> Any:
+    """Of what the page asks for and what the learner last sent under ``name`` from component ``key``, the newer one."""
+    sent = (st.session_state.get(key) or {}).get(name)
+    memory = f"{key}-{name}"
+    before_asked, before_sent, newest = st.session_state.get(memory, (None, None, None))
     if sent is None or (asked != before_asked and sent == before_sent):
-        place = asked
+        newest = asked
     elif sent != before_sent:
-        place = sent
-    st.session_state[memory] = (asked, sent, place)
-    return place
+        newest = sent
+    st.session_state[memory] = (asked, sent, newest)
+    return newest
 
 
-def _nothing() -> None:
+def nothing() -> None:
     """Streamlit keeps a component's state only under names that have a callback."""
 
 

@@ -7,6 +7,8 @@ from pages.ui.stage import Arrows, Clock, Heat, Images, Line, Panel, Path, Point
 
 FRAMES = 40
 
+st.set_page_config(layout="wide")
+
 
 def spiral(count: int) -> np.ndarray:
     angle = np.linspace(0.5 * np.pi, 5.5 * np.pi, count)
