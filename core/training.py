@@ -30,7 +30,7 @@ class TrainConfig:
     warmup: int = 50
     betas: tuple[float, float] = (0.9, 0.99)
     weight_decay: float = 0.0
-    ema: float = 0.98
+    ema: float = 0.995
     backup_every: int = 50
 
     def __post_init__(self) -> None:
@@ -83,6 +83,7 @@ def train(loss_fn: LossFn, batches: Batches, config: TrainConfig, state: TrainSt
     the step alone, so a resumed run goes on bit for bit. Raises Diverged once the loss is not finite, with the state set
     back to the last good weights.
     """
+    due = state.step
     if state.good is None:
         state.good = _memory(state)
     # Walking a module for its parameters takes a tenth of a small step, so it is done once.
@@ -100,8 +101,8 @@ def train(loss_fn: LossFn, batches: Batches, config: TrainConfig, state: TrainSt
                 "kept: lower the learning rate and resume from them."
             )
         # The loss vouches for the weights it was computed with, so they are remembered before they change.
-        if state.step % config.backup_every == 0:
-            state.good = _memory(state)
+        if state.step >= due:
+            state.good, due = _memory(state), state.step + config.backup_every
         state.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         state.optimizer.step()
