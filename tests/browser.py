@@ -41,7 +41,8 @@ def chromium(playwright: Playwright) -> str:
             return found
     raise NoBrowser(
         "The browser tests need a Chromium and none could be installed. Put `chromium` or `google-chrome` on PATH, "
-        "or run `python -m playwright install --with-deps chromium`, then start the tests again.\n" + "\n".join(failures)
+        "or run `python -m playwright install --with-deps chromium`, then start the tests again.\n"
+        + "\n".join(failures)
     )
 
 

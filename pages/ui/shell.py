@@ -92,7 +92,7 @@ def frame(page: str) -> Iterator[None]:
     """Inside it a page knows that it is framed; the address is read on arrival."""
     token = _inside.set(True)
     try:
-        st.html(_style())
+        _html(_style())
         links.arrive(page)
         yield
     finally:
@@ -126,6 +126,11 @@ def guard() -> Iterator[None]:
         )
 
 
+def _html(text: str) -> None:
+    # Not st.html: the browser loads that element's script late, and the page would be seen without its style.
+    st.markdown(text, unsafe_allow_html=True, width="stretch")
+
+
 def theme() -> str:
     """The visitor's theme: "light" or "dark"."""
     return "dark" if st.context.theme.type == "dark" else "light"
@@ -138,19 +143,22 @@ def chapter(number: int, title: str, sentence: str) -> None:
     """The header: number and title, the one sentence that says what the picture shows, the lecturer's switches."""
     with st.container(horizontal=True, key="heading", vertical_alignment="center"):
         numeral = f'<span class="numeral">{number}</span> ' if number else ""
-        st.html(f'<a class="skip" href="#picture">Skip to the picture</a><h1>{numeral}{title}</h1><p>{sentence}</p>')
+        skip = '<a class="skip" href="#picture" target="_self">Skip to the picture</a>'
+        _html(f"{skip}\n\n# {numeral}{title}\n{sentence}")
         with st.container(horizontal=True, key="switches", width="content"):
             _copy_link(key="copy_link", data={"without": list(links.UNSHARED)}, width="content")
             with st.popover("Lecture", icon=":material/co_present:", width="content"):
                 toggle("Ask for predictions", True, key="predictions")
-                if toggle("Presentation: picture and large type only", key="present"):
-                    st.html(HERE / "present.css")
+                presenting = toggle("Presentation: picture and large type only", key="present")
+        if presenting:
+            _html(f"<style>{(HERE / 'present.css').read_text()}</style>")
 
 
 def picture() -> tuple[DeltaGenerator, DeltaGenerator]:
     """Two columns, (controls, picture): the controls narrow on the left, the picture wide and above the fold."""
     left, right = st.columns([5, 14], gap="medium")
-    right.html('<div id="picture" tabindex="-1"></div>')
+    with right:
+        _html('<span id="picture" tabindex="-1"></span>')
     return left.container(key="controls", gap="small"), right.container(key="picture", gap="small")
 
 
@@ -227,7 +235,7 @@ def notes(items: Sequence[tuple[str, str]]) -> None:
     """What you see: numbered (role, Markdown text); each begins with the mark of what it names in the picture."""
     lines = [f"{place}. {mark(role)} {text}" for place, (role, text) in enumerate(items, 1)]
     with st.container(key="notes", gap="small"):
-        st.markdown("#### What you see\n" + "\n".join(lines), unsafe_allow_html=True)
+        _html("#### What you see\n" + "\n".join(lines))
 
 
 def tint(role: str | None, tex: str) -> str:
@@ -241,7 +249,7 @@ def equation(terms: Sequence[tuple[str, str | None]], legend: Sequence[tuple[str
         st.markdown("#### The equation")
         st.latex("".join(tint(role, tex) for tex, role in terms))
         if legend:
-            st.markdown(" &emsp; ".join(f"{mark(role)} {text}" for role, text in legend), unsafe_allow_html=True)
+            _html(" &emsp; ".join(f"{mark(role)} {text}" for role, text in legend))
 
 
 def code(*functions: Callable) -> None:
@@ -260,7 +268,7 @@ def tasks(items: Sequence[tuple[str, bool, str]]) -> None:
     done = sum(bool(item[1]) for item in items)
     with st.container(key="tasks", gap="small"):
         st.markdown("#### Try this")
-        st.html(f'<ul role="list">{"".join(rows)}</ul><p role="status">{done} of {len(items)} done</p>')
+        _html(f'<ul role="list">{"".join(rows)}</ul><p role="status">{done} of {len(items)} done</p>')
 
 
 def _task(text: str, done: bool, hint: str) -> str:
