@@ -37,7 +37,7 @@ def encode(strokes: Sequence) -> str:
 
 def decode(text: str) -> Strokes:
     """The strokes that `encode` wrote. Raises ValueError with a sentence when ``text`` is nothing of the kind."""
-    strokes = [part for part in text.split(".")] if text else []
+    strokes = text.split(".") if text else []
     if not all(strokes) or any(len(part) % 3 for part in strokes) or not set(text) <= {*DIGITS, "."}:
         raise ValueError("The drawing in the address is damaged; copy the whole link again, or draw anew.")
     if len(text) > 4 * VERTICES:

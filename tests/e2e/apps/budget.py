@@ -24,7 +24,15 @@ def show(points: int, arrows: int, frames: int, key: str, **more) -> None:
         by = by * (1 + 0.01 * more["tick"])
     panels = [Panel("Samples", [Arrows(at, by), Points(xy, "sample")])]
     if "tick" in more:
-        panels.append(Panel("Loss", [Line(np.arange(200), np.random.default_rng(more["tick"]).random(200))], ylim=None, xlim=None, equal=False))
+        panels.append(
+            Panel(
+                "Loss",
+                [Line(np.arange(200), np.random.default_rng(more["tick"]).random(200))],
+                ylim=None,
+                xlim=None,
+                equal=False,
+            )
+        )
     stage(panels, Clock(np.geomspace(1, 0.01, frames)), key=key, alt="A cloud contracts.")
 
 

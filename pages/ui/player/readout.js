@@ -76,23 +76,3 @@ const READ = {
     return '';
   },
 };
-
-// ---- save
-
-// The whole stage as it stands, with its background and the clock's value, at twice the resolution or more.
-function save(s) {
-  const ratio = Math.max(2, devicePixelRatio || 1), foot = s.scene.T > 1 ? 30 * s.look.unit : 0;
-  const sheet = Object.assign(document.createElement('canvas'), {width: Math.round(s.width * ratio), height: Math.round((s.height + foot) * ratio)});
-  const c = sheet.getContext('2d');
-  render(s, c, ratio);
-  if (foot) write(c, clockText(s), s.width - 12, s.height + 18 * s.look.unit, s.look, 14, 'right', 0.85);
-  c.globalCompositeOperation = 'destination-over';
-  c.setTransform(1, 0, 0, 1, 0, 0);
-  c.fillStyle = s.look.paper;
-  c.fillRect(0, 0, sheet.width, sheet.height);
-  sheet.toBlob(blob => {
-    const link = Object.assign(document.createElement('a'), {href: URL.createObjectURL(blob), download: `${s.scene.key}-${s.k}.png`});
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-  });
-}

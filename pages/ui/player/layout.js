@@ -1,0 +1,147 @@
+// Where everything goes: numbers as text, ticks, the places of panels, and the way between data and CSS pixels.
+// A scene is the header that Python packed, its array references replaced by typed arrays. `layout` gives each panel its
+// `plot` rectangle; `panel.view` is the part of the axes that is visible, {x0, x1, y0, y1} in axis units.
+
+const LEGEND = 13.5; // text size in CSS pixels, before scaling
+
+// ---- numbers as text
+
+function format(value, digits = 3, whole = Number.isInteger(value)) {
+  const size = Math.abs(value);
+  if (!Number.isFinite(value)) return '–';
+  const text = (whole || !value) && size < 1e6 ? String(value)
+    : size >= 1e6 || size < 1e-4 ? value.toExponential(digits - 1)
+    : value.toFixed(Math.max(0, digits - 1 - Math.floor(Math.log10(size))));
+  return text.replace('-', '−');
+}
+
+const superscript = n => [...String(n)].map(c => '⁰¹²³⁴⁵⁶⁷⁸⁹'[c] ?? '⁻').join('');
+
+function ticks(lo, hi, room, log) {
+  return log && hi - lo > 1.6 ? decades(lo, hi, room) : log ? parts(lo, hi) : steps(lo, hi, room);
+}
+
+function steps(lo, hi, room) {
+  const raw = (hi - lo) / Math.max(1, room), unit = 10 ** Math.floor(Math.log10(raw));
+  const step = unit * [1, 2, 5, 10].find(m => m * unit >= raw * 0.999);
+  const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+  const list = [];
+  for (let i = Math.ceil(lo / step - 1e-6); i * step <= hi + step * 1e-6; i++) {
+    const v = i * step;
+    list.push([v, Math.abs(v) >= 1e6 ? v.toExponential(1) : v.toFixed(decimals).replace('-', '−')]);
+  }
+  return list;
+}
+
+function decades(lo, hi, room) {
+  const stride = Math.max(1, Math.ceil((hi - lo) / Math.max(1, room)));
+  const list = [];
+  for (let e = Math.ceil(lo / stride - 1e-6) * stride; e <= hi + 1e-6; e += stride)
+    list.push([e, e >= -3 && e <= 3 ? String(+(10 ** e).toFixed(3)) : '10' + superscript(e)]);
+  return list;
+}
+
+function parts(lo, hi) {
+  const list = [];
+  for (let e = Math.floor(lo); e <= hi; e++)
+    for (const m of [1, 2, 5]) {
+      const v = e + Math.log10(m);
+      if (v >= lo && v <= hi) list.push([v, format(m * 10 ** e, 1)]);
+    }
+  return list;
+}
+
+// ---- where things go
+
+const isPicture = panel => panel.layers.every(layer => layer.kind === 'images');
+
+function aspect(panel) {
+  if (isPicture(panel) && panel.layers.length) {
+    const {n, w, h, columns} = panel.layers[0];
+    return Math.min(columns, n) * w / (Math.ceil(n / columns) * h);
+  }
+  return panel.equal ? (panel.x[1] - panel.x[0]) / (panel.y[1] - panel.y[0]) : 0;
+}
+
+const entries = panel => panel.layers.flatMap(layer => layer.label.map((text, i) => ({layer, i, text})).filter(e => e.text));
+
+// Margins around each plot; panels that share the axes of their left neighbour do without tick labels of their own.
+function margins(scene, unit, columns, lines) {
+  const any = test => scene.panels.some(test);
+  const base = (any(p => !isPicture(p)) ? 22 : 6) + (any(p => p.xlabel) ? 18 : 0);
+  const side = scene.panels.map((p, i) => {
+    const shared = i % columns && p.link === scene.panels[i - 1].link && !p.ylabel;
+    return {left: unit * (isPicture(p) || shared ? 8 : p.ylabel ? 58 : 40), right: unit * 12};
+  });
+  const top = unit * (29 + 21 * lines), bottom = unit * (base + (any(p => p.caption) ? 22 : 0));
+  return {top, bottom, side, title: unit * (10 + 21 * lines), legend: unit * (12 + 21 * (lines - 1)), caption: unit * (base + 13)};
+}
+
+function arrange(scene, width, room, unit, columns, lines) {
+  const m = margins(scene, unit, columns, lines), rows = [];
+  for (let i = 0; i < scene.panels.length; i += columns) rows.push(scene.panels.slice(i, i + columns));
+  const free = row => width - row.reduce((sum, p) => sum + m.side[p.index].left + m.side[p.index].right, 0);
+  const wanted = row => row.reduce((sum, p) => sum + (aspect(p) || 1.25), 0);
+  const fits = Math.min(...rows.map(row => free(row) / wanted(row)));
+  return {m, rows, fits, free, high: Math.min(fits, room / rows.length - m.top - m.bottom)};
+}
+
+// The number of rows with the largest plots, one row if it comes near; rows grow past the window rather than shrink further.
+function choose(scene, width, room, unit, lines) {
+  const least = 150 * unit, count = scene.panels.length, splits = scene.panels.map((_, i) => Math.ceil(count / (i + 1)));
+  let best = null;
+  for (const columns of splits) {
+    const tried = arrange(scene, width, room, unit, columns, lines);
+    if (!best || tried.high > 1.2 * best.high) best = tried;
+  }
+  if (best.high >= least) return best;
+  for (const columns of splits) {
+    const tried = arrange(scene, width, Infinity, unit, columns, lines);
+    best = {...tried, high: Math.min(tried.fits, room - tried.m.top - tried.m.bottom)};
+    if (tried.fits >= least) break;
+  }
+  return best;
+}
+
+// Sets `plot` and where the words of each panel go, and returns the height of the whole in CSS pixels.
+function layout(scene, width, room, unit, fixed, measure, lines = scene.panels.some(p => entries(p).length) ? 1 : 0) {
+  const {m, rows, free, high: chosen} = choose(scene, width, room, unit, lines);
+  const high = Math.max(40, fixed ? fixed - m.top - m.bottom : chosen), tall = high + m.top + m.bottom;
+  rows.forEach((row, r) => placeRow(row, m, r * tall, high, free(row)));
+  const needed = Math.max(...scene.panels.map(p => placeLegend(p, unit, measure)));
+  return needed > lines && lines < 3 ? layout(scene, width, room, unit, fixed, measure, needed) : rows.length * tall;
+}
+
+// Puts the legend's entries one after the other, on as many lines as they need; returns how many.
+function placeLegend(p, unit, measure) {
+  let x = 0, line = 0;
+  p.legend = entries(p).map(entry => {
+    const sign = (entry.layer.kind === 'points' ? 16 : 24) * unit, w = sign + measure(entry.text);
+    if (x && x + w > p.room) { x = 0; line++; }
+    const placed = {...entry, sign, x, y: line * 21 * unit};
+    x += w + 14 * unit;
+    return placed;
+  });
+  return p.legend.length ? line + 1 : 0;
+}
+
+function placeRow(row, m, y, high, free) {
+  const widths = row.map(p => high * (aspect(p) || 1.25)), sum = widths.reduce((a, b) => a + b, 0);
+  const scale = Math.min(1, free / sum), loose = row.filter(p => !aspect(p)).length;
+  const spare = Math.max(0, free - sum * scale);
+  const extra = loose ? Math.min(spare / loose, 0.65 * high) : 0;
+  let x = (spare - extra * loose) / 2;
+  row.forEach((p, i) => {
+    const {left, right} = m.side[p.index], ratio = aspect(p);
+    const w = widths[i] * scale + (ratio ? 0 : extra), h = ratio ? w / ratio : high;
+    p.plot = {x: x + left, y: y + m.top, w, h};
+    Object.assign(p, {titleY: y + m.top - m.title, legendY: y + m.top - m.legend, captionY: y + m.top + h + m.caption, room: w + right});
+    p.shared = left < 20 && !isPicture(p);
+    x += left + w + right;
+  });
+}
+
+const toX = (p, v) => p.plot.x + (v - p.view.x0) / (p.view.x1 - p.view.x0) * p.plot.w;
+const toY = (p, v) => p.plot.y + p.plot.h - (v - p.view.y0) / (p.view.y1 - p.view.y0) * p.plot.h;
+const fromX = (p, x) => p.view.x0 + (x - p.plot.x) / p.plot.w * (p.view.x1 - p.view.x0);
+const fromY = (p, y) => p.view.y0 + (p.plot.y + p.plot.h - y) / p.plot.h * (p.view.y1 - p.view.y0);

@@ -1,0 +1,274 @@
+"""The stage in a real browser: it moves, rests, listens and remembers, and the server hears only what it must."""
+
+import re
+import struct
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+APP = "tests/e2e/apps/stage.py"
+
+
+class Stage:
+    """The stage of the mini app as a learner meets it, and the counters that it keeps."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.canvas = page.get_by_role("application")
+        self.slider = page.get_by_role("slider", name="σ")
+
+    def open(self, address: str, query: str = "case=one") -> "Stage":
+        self.page.goto(f"{address}/?{query}")
+        self.until("__stage.demo.ready && __stage.demo.drawn")
+        expect(self.page.get_by_text(re.compile("^runs 1 "))).to_be_visible()
+        return self
+
+    def now(self, counter: str):
+        return self.page.evaluate(f"__stage.demo.{counter}")
+
+    def until(self, condition: str) -> None:
+        self.page.wait_for_function(f"globalThis.__stage?.demo && ({condition})", timeout=20_000)
+
+    def runs(self) -> int:
+        return int(self.page.get_by_text(re.compile("^runs")).inner_text().split()[1])
+
+    def point(self, right: float, up: float) -> tuple[float, float]:
+        """Page coordinates of a place on the only panel, in fractions of its plot."""
+        plot = self.page.evaluate("__stage.demo.plots[0]")
+        box = self.canvas.bounding_box()
+        return box["x"] + plot["x"] + right * plot["w"], box["y"] + plot["y"] + (1 - up) * plot["h"]
+
+    def set_gain(self, presses: int = 1) -> None:
+        """A control of the page changes: the server runs and sends new data."""
+        ticks = self.now("ticks")
+        self.page.get_by_role("slider", name="gain").focus()
+        for _ in range(presses):
+            self.page.keyboard.press("ArrowRight")
+        self.until(f"__stage.demo.ticks > {ticks}")
+
+
+@pytest.fixture
+def stage(page: Page, serve) -> Stage:
+    return Stage(page).open(serve(APP))
+
+
+def test_play_moves_the_clock_and_ends_at_the_last_frame_without_a_server_run(stage):
+    stage.page.get_by_role("button", name="Play", exact=True).click()
+    stage.until("__stage.demo.playing && __stage.demo.k > 2")
+    stage.until("!__stage.demo.playing && __stage.demo.k === 40")
+    assert stage.now("drawn") > 30
+    assert stage.runs() == 1 and stage.now("ticks") == 1
+
+
+def test_scrubbing_shows_another_frame_and_makes_no_server_run(stage):
+    stage.slider.fill("25")
+    stage.until("__stage.demo.k === 25")
+    assert stage.slider.get_attribute("aria-valuetext").startswith("σ = 0.0562, frame 26 of 41")
+    assert stage.runs() == 1 and stage.now("ticks") == 1
+
+
+def test_everything_can_be_done_from_the_keyboard(stage):
+    stage.canvas.focus()
+    for key, k in [("End", 40), ("ArrowLeft", 39), ("Home", 0), ("ArrowRight", 1), ("ArrowUp", 2)]:
+        stage.page.keyboard.press(key)
+        stage.until(f"__stage.demo.k === {k}")
+    stage.page.keyboard.press("+")
+    stage.until("__stage.demo.zoom[0]?.scale > 1")
+    stage.page.keyboard.press("0")
+    stage.until("!__stage.demo.zoom[0]")
+    stage.page.keyboard.press("Space")
+    stage.until("__stage.demo.playing")
+    stage.page.keyboard.press("Space")
+    stage.until("!__stage.demo.playing")
+    stage.page.keyboard.press("Shift+ArrowRight")
+    expect(stage.page.get_by_text("probe (0.26, 0.1)")).to_be_visible()
+
+
+def test_the_focused_canvas_shows_it_and_says_what_it_shows(stage):
+    stage.page.get_by_role("slider", name="gain").focus()
+    stage.page.keyboard.press("Tab")
+    expect(stage.canvas).to_be_focused()
+    assert stage.canvas.evaluate("node => getComputedStyle(node).boxShadow") != "none"
+    expect(stage.canvas).to_have_accessible_name("Samples")
+    expect(stage.canvas).to_have_accessible_description(re.compile("^Noise turns into a spiral of three classes"))
+
+
+def test_a_click_places_the_probe_and_python_hears_of_it(stage):
+    stage.page.mouse.click(*stage.point(0.75, 0.25))
+    expect(stage.page.get_by_text(re.compile(r"probe \(0\.(59|60?)\d*, -0\.(59|60?)\d*\)"))).to_be_visible()
+    assert stage.runs() == 2
+
+
+def test_a_dragged_probe_tells_python_a_few_times_and_ends_where_it_was_dropped(stage):
+    start = time.monotonic()
+    stage.page.mouse.move(*stage.point(0.1, 0.5))
+    stage.page.mouse.down()
+    for step in range(1, 41):
+        stage.page.mouse.move(*stage.point(0.1 + 0.02 * step, 0.5))
+    stage.page.mouse.up()
+    expect(stage.page.get_by_text(re.compile(r"probe \(0\.(95|96)\d*, "))).to_be_visible()
+    assert stage.runs() <= 3 + 4 * (time.monotonic() - start)
+    assert stage.now("probe")[0] == pytest.approx(0.96, abs=0.01)
+
+
+def test_new_data_keep_clock_zoom_and_probe_and_never_blank(stage):
+    stage.slider.fill("25")
+    stage.canvas.focus()
+    stage.page.keyboard.press("+")
+    stage.page.mouse.click(*stage.point(0.5, 0.25))
+    expect(stage.page.get_by_text("runs 2 ")).to_be_visible()
+    before = {name: stage.now(name) for name in ("k", "zoom", "probe", "mounted")}
+    stage.page.evaluate(BLANKS)
+    stage.set_gain()
+    stage.page.wait_for_timeout(300)
+    assert {name: stage.now(name) for name in before} == before
+    assert stage.page.evaluate("blanks") == 0
+
+
+BLANKS = """() => {
+  globalThis.blanks = 0;
+  const canvas = document.querySelector('[data-testid=stBidiComponentIsolated]').shadowRoot.querySelector('canvas');
+  const look = () => {
+    const middle = canvas.getContext('2d').getImageData(0, canvas.height / 2, canvas.width, 1).data;
+    blanks += middle.every(value => value === 0);
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+
+
+def test_a_clock_of_another_length_keeps_its_relative_position_and_its_end(stage):
+    stage.slider.fill("20")
+    stage.set_gain(7)
+    stage.until("__stage.demo.T === 60 && __stage.demo.k === 30")
+    stage.slider.fill("59")
+    stage.set_gain(1)
+    stage.until("__stage.demo.T === 41 && __stage.demo.k === 40")
+
+
+def test_the_address_keeps_the_clock_beside_the_page_s_own_controls(stage):
+    stage.slider.fill("30")
+    stage.slider.blur()
+    stage.page.wait_for_url(re.compile(r"clock=0\.75"))
+    stage.set_gain()
+    stage.page.wait_for_url(re.compile(r"gain=3"))
+    stage.page.mouse.click(*stage.point(0.5, 0.5))
+    expect(stage.page.get_by_text("runs 3 ")).to_be_visible()
+    stage.page.wait_for_timeout(600)
+    query = urlsplit(stage.page.url).query
+    assert "clock=0.75" in query and "gain=3" in query and "case=one" in query
+
+
+def test_a_link_restores_the_clock_on_a_fresh_load_and_the_start_leaves_none(page, serve):
+    stage = Stage(page).open(serve(APP), "case=one&clock=0.75")
+    assert stage.now("k") == 30
+    stage.canvas.focus()
+    stage.page.keyboard.press("Home")
+    stage.page.wait_for_url(lambda url: "clock" not in url)
+
+
+@pytest.mark.parametrize("clock", ["banana", "7", "-1", "", "NaN"])
+def test_a_nonsense_clock_in_the_address_is_ignored(page, serve, clock):
+    assert Stage(page).open(serve(APP), f"case=one&clock={clock}").now("k") == 0
+
+
+def test_autoplay_plays_and_yields_to_a_learner_who_wants_less_motion(page, serve):
+    stage = Stage(page).open(serve(APP), "case=auto")
+    stage.until("__stage.demo.playing && __stage.demo.k > 1")
+    page.emulate_media(reduced_motion="reduce")
+    page.reload()
+    stage.until("__stage.demo.ready")
+    page.wait_for_timeout(400)
+    assert not stage.now("playing") and stage.now("k") == 0
+
+
+def test_with_reduced_motion_play_makes_a_few_slow_steps(page, serve):
+    page.emulate_media(reduced_motion="reduce")
+    stage = Stage(page).open(serve(APP))
+    page.get_by_role("button", name="Play", exact=True).click()
+    page.wait_for_timeout(1500)
+    assert 1 <= stage.now("drawn") - 1 <= 6 and 2 <= stage.now("k") <= 8
+
+
+def test_a_stage_that_nobody_can_see_asks_for_no_frames(page, serve):
+    stage = Stage(page)
+    page.goto(f"{serve(APP)}/?case=far")
+    stage.until("__stage.demo.ready && __stage.demo.playing")
+    page.wait_for_timeout(500)
+    resting = stage.now("frames")
+    page.wait_for_timeout(500)
+    assert stage.now("frames") == resting
+    stage.canvas.scroll_into_view_if_needed()
+    stage.until(f"__stage.demo.frames > {resting + 5}")
+
+
+def test_the_wheel_scrolls_the_page_unless_the_learner_means_the_stage(stage):
+    stage.page.mouse.move(*stage.point(0.5, 0.5))
+    stage.page.mouse.wheel(0, -100)
+    stage.page.wait_for_timeout(200)
+    assert stage.now("zoom") == {}
+    stage.page.keyboard.down("Shift")
+    stage.page.mouse.wheel(0, -100)
+    stage.page.keyboard.up("Shift")
+    stage.until("__stage.demo.zoom[0]?.scale > 1")
+    stage.page.get_by_role("button", name="Reset zoom").click()
+    stage.until("!__stage.demo.zoom[0]")
+
+
+def test_shift_and_drag_moves_the_view_and_not_the_probe(stage):
+    probe = stage.now("probe")
+    stage.page.mouse.move(*stage.point(0.5, 0.5))
+    stage.page.keyboard.down("Shift")
+    stage.page.mouse.down()
+    stage.page.mouse.move(*stage.point(0.7, 0.5))
+    stage.page.mouse.up()
+    stage.page.keyboard.up("Shift")
+    stage.until("__stage.demo.zoom[0]?.x < 0.4")
+    assert stage.now("probe") == probe and stage.runs() == 1
+
+
+def test_hovering_reads_values_without_moving_the_page(page, serve):
+    stage = Stage(page).open(serve(APP), "case=all")
+    below = page.get_by_text(re.compile("^runs"))
+    before = below.bounding_box()
+    readings = {0: r"x −?[\d.]+ +y −?[\d.]+", 1: r"density [\d.]+", 2: r"network [\d.]+\nexact 0\.0600", 3: r"no\. \d"}
+    box = stage.canvas.bounding_box()
+    for index, text in readings.items():
+        plot = stage.page.evaluate(f"__stage.demo.plots[{index}]")
+        page.mouse.move(box["x"] + plot["x"] + 0.3 * plot["w"], box["y"] + plot["y"] + 0.3 * plot["h"])
+        expect(page.locator(".readout")).to_have_text(re.compile(text))
+    assert below.bounding_box() == before
+
+
+def test_the_saved_picture_is_a_png_of_the_whole_stage_at_twice_the_size(stage):
+    with stage.page.expect_download() as download:
+        stage.page.get_by_role("button", name="Save picture").click()
+    saved = Path(download.value.path()).read_bytes()
+    box = stage.canvas.bounding_box()
+    assert saved.startswith(b"\x89PNG\r\n\x1a\n") and download.value.suggested_filename == "demo-0.png"
+    assert struct.unpack(">II", saved[16:24]) == (2 * round(box["width"]), 2 * round(box["height"]) + 60)
+
+
+def test_a_change_of_theme_redraws_in_the_other_colours(stage):
+    pixel = "c => [...c.getContext('2d').getImageData(c.width / 2, c.height / 2, 1, 1).data]"
+    looks = "c => getComputedStyle(c.closest('.stage')).color"
+    light, ink = stage.canvas.evaluate(pixel), stage.canvas.evaluate(looks)
+    drawn = stage.now("drawn")
+    stage.page.emulate_media(color_scheme="dark")
+    stage.until(f"__stage.demo.drawn > {drawn}")
+    assert stage.canvas.evaluate(looks) != ink and stage.canvas.evaluate(pixel) != light
+
+
+def test_the_whole_stage_fits_the_window_and_wraps_on_a_phone(page, serve):
+    stage = Stage(page).open(serve(APP), "case=all")
+    box = stage.canvas.bounding_box()
+    assert box["height"] <= 0.55 * 800
+    tops = [plot["y"] for plot in stage.now("plots")]
+    assert max(tops) - min(tops) < 1
+    page.set_viewport_size({"width": 400, "height": 800})
+    stage.until("new Set(__stage.demo.plots.map(plot => Math.round(plot.y))).size > 1")
+    widths = [plot["x"] + plot["w"] for plot in stage.now("plots")]
+    assert max(widths) <= stage.canvas.bounding_box()["width"]
