@@ -119,7 +119,7 @@ class Path:
             "n": xy.shape[1],
             "frames": xy.shape[0],
             "roles": [_role(self.colour)],
-            "dash": ROLES[self.colour].dash,
+            "dash": [],
             "box": box,
             "label": (self.label,),
             "arrays": {"xy": wire.add(positions)},

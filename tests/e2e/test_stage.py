@@ -149,6 +149,13 @@ def test_a_clock_of_another_length_keeps_its_relative_position_and_its_end(stage
     stage.until("__stage.demo.T === 41 && __stage.demo.k === 40")
 
 
+def test_a_changed_restart_puts_the_clock_back_to_its_start(page, serve):
+    stage = Stage(page).open(serve(APP), "case=pair")
+    stage.slider.fill("25")
+    stage.set_gain()
+    assert stage.now("k") == 0
+
+
 def test_the_address_keeps_the_clock_beside_the_page_s_own_controls(stage):
     stage.slider.fill("30")
     stage.slider.blur()

@@ -107,8 +107,9 @@ function setProbe(s, p, x, y) {
 // Tells Python where the probe is: at most four times a second while it is dragged, and at its end.
 function report(s, last) {
   const text = JSON.stringify(s.probe), now = performance.now();
-  if (text === s.sent.at(-1) || (!last && now - s.sentAt < 250)) return;
-  s.sent = [...s.sent.slice(-19), text];
+  if (text === s.told || (!last && now - s.sentAt < 250)) return;
+  s.told = text;
+  s.sent.push(text);
   s.sentAt = now;
   s.send(s.probe);
 }

@@ -21,16 +21,15 @@ function ticks(lo, hi, room, log) {
   return log && hi - lo > 1.6 ? decades(lo, hi, room) : log ? parts(lo, hi) : steps(lo, hi, room);
 }
 
+// About `room` round numbers between lo and hi, and never fewer than three.
 function steps(lo, hi, room) {
-  const raw = (hi - lo) / Math.max(1, room), unit = 10 ** Math.floor(Math.log10(raw));
-  const step = unit * [1, 2, 5, 10].find(m => m * unit >= raw * 0.999);
+  const unit = 10 ** Math.floor(Math.log10((hi - lo) / room)), sizes = [10, 5, 2, 1, 0.5, 0.2].map(m => m * unit);
+  const count = step => Math.floor(hi / step + 1e-6) - Math.ceil(lo / step - 1e-6) + 1;
+  const fine = sizes.findLastIndex(step => step >= (hi - lo) / room * 0.999);
+  const step = sizes.slice(fine).find(step => count(step) >= 3);
   const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
-  const list = [];
-  for (let i = Math.ceil(lo / step - 1e-6); i * step <= hi + step * 1e-6; i++) {
-    const v = i * step;
-    list.push([v, Math.abs(v) >= 1e6 ? v.toExponential(1) : v.toFixed(decimals).replace('-', '−')]);
-  }
-  return list;
+  return Array.from({length: count(step)}, (_, i) => (Math.ceil(lo / step - 1e-6) + i) * step)
+    .map(v => [v, Math.abs(v) >= 1e6 ? v.toExponential(1) : v.toFixed(decimals).replace('-', '−')]);
 }
 
 function decades(lo, hi, room) {
@@ -55,10 +54,11 @@ function parts(lo, hi) {
 
 const isPicture = panel => panel.layers.every(layer => layer.kind === 'images');
 
+// Width over height of a plot; 0 where it may take what is left. Wide pictures do not starve their neighbours.
 function aspect(panel) {
   if (isPicture(panel) && panel.layers.length) {
     const {n, w, h, columns} = panel.layers[0];
-    return Math.min(columns, n) * w / (Math.ceil(n / columns) * h);
+    return Math.min(panel.alone ? 3 : 1.2, Math.min(columns, n) * w / (Math.ceil(n / columns) * h));
   }
   return panel.equal ? (panel.x[1] - panel.x[0]) / (panel.y[1] - panel.y[0]) : 0;
 }

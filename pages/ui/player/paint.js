@@ -43,7 +43,7 @@ function drawPoints(c, layer, p, k, look) {
   if (layer.value) {
     const value = frame(layer.value, k, layer.n), bins = 12;
     for (let b = 0; b < bins; b++)
-      scatter(c, q, m, 0, layer.n, layer.shapes[0], look.ramp(0.25 + 0.75 * b / (bins - 1)), size,
+      scatter(c, q, m, 0, layer.n, layer.shapes[0], look.ramp(0.35 + 0.65 * b / (bins - 1)), size,
         i => value[i] && Math.min(bins - 1, (value[i] - 1) * bins / 254 | 0) === b);
     return;
   }
@@ -277,6 +277,7 @@ function key(c, p, layer, i, x, y, look) {
     c.beginPath();
     if (layer.kind === 'arrows') arrow(c, heads, x, y, 18 * u, 0, 1.8 * u);
     else { c.moveTo(x, y); c.lineTo(x + 18 * u, y); }
+    if (layer.kind === 'path') heads.arc(x + 14.5 * u, y, 3.5 * u, 0, TAU);
     strokeArrows(c, heads, {...layer, width: 2}, look);
   }
 }

@@ -31,6 +31,7 @@ function decode(data) {
     unpack(p);
     p.layers.forEach(unpack);
     p.index = index;
+    p.alone = scene.panels.length === 1;
     p.link = JSON.stringify([p.x, p.y, !p.xlog, !p.ylog, isPicture(p)]);
   });
   for (const p of scene.panels) p.group = scene.panels.findIndex(q => q.link === p.link);
@@ -46,7 +47,9 @@ function update(s, data) {
   else if (scene.restart !== before.restart) restart(s);
   else if (scene.T !== before.T) s.k = carry(s.k, before.T, scene.T, scene.start ?? 0);
   const asked = JSON.stringify(scene.probe ?? null);
-  if (asked !== s.asked && !s.sent.includes(asked)) s.probe = scene.probe ?? null;
+  const echo = s.sent.indexOf(asked);
+  if (echo >= 0) s.sent = s.sent.slice(echo + 1); // Python repeats what it was told; the learner may be further by now
+  else if (asked !== s.asked) { s.probe = scene.probe ?? null; s.told = asked; }
   s.asked = asked;
   describe(s);
   measure(s);
@@ -132,7 +135,7 @@ function mount(root) {
   const s = {
     root, box, canvas: get('canvas'), slider: get('input'), label: get('output'), readout: get('.readout'), status: get('[role=status]'),
     buttons: Object.fromEntries(Object.keys(ICONS).filter(n => n !== 'pause').map(n => [n, get(`.${n}`)])),
-    k: 0, playing: false, speed: 1, loop: false, zoom: {}, probe: null, asked: undefined, sent: [], sentAt: 0, pointers: new Map(),
+    k: 0, playing: false, speed: 1, loop: false, zoom: {}, probe: null, asked: undefined, told: '', sent: [], sentAt: 0, pointers: new Map(),
     visible: true, raf: 0, due: 0, drawn: 0, frames: 0, ticks: 0, ms: [], mounted: performance.now(), off: new AbortController(),
   };
   s.context = s.canvas.getContext('2d');

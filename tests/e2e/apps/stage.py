@@ -81,6 +81,7 @@ returned = stage(
     permalink=True,
     autoplay=case in ("auto", "far"),
     loop=case in ("auto", "far"),
+    restart=gain if case == "pair" else None,
     alt="Noise turns into a spiral of three classes.",
 )
 st.text(f"runs {st.session_state.runs} probe {returned}")
