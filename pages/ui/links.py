@@ -32,7 +32,7 @@ class Memory:
 
 
 def arrive(page: str) -> None:
-    """Read the address when a visitor comes to `page`. To return to a page is to open the link that it was left with."""
+    """Read the address when a visitor comes to `page`. Coming back to a page opens the link that it was left with."""
     memory = _memory()
     if memory.page == page:
         return
@@ -87,7 +87,7 @@ text = _bound(st.text_input)
 
 
 def param(name: str, parse: Callable[[str], T], default: T) -> T:
-    """The value of a parameter that is no widget's (a probe, a run); `default` if absent or `parse` raises ValueError."""
+    """A parameter that is no widget's (a probe, a run); `default` where it is absent or `parse` raises ValueError."""
     came = _memory().unread.pop(name, None)
     raw = st.query_params.get(name)
     _remember(name, st.query_params.get_all(name))

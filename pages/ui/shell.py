@@ -7,8 +7,9 @@ A page reads from top to bottom like this::
     controls, picture = shell.picture()
     with controls:
         seed = shell.slider("Seed", 0, 99, 0, key="seed")
-        if shell.predict("guess", "Where do the arrows point at large t?", ("the mean", "the nearest arm"), 0, "Because ..."):
+        if shell.predict("guess", "Where do the arrows point?", ("to the mean", "to an arm"), 0, "Because ..."):
             t = shell.slider("t", 0.0, 1.0, 0.5, key="t")
+            shell.explain("guess", seen=t > 0.9)
     with picture:
         ...
     shell.notes([("data", "the points are ...")])
@@ -121,14 +122,14 @@ def guard() -> Iterator[None]:
         logging.getLogger(__name__).exception("a page failed")
         st.error(
             "Something on this page went wrong and was written to the server's log. "
-            "Reload the page; if it happens again, open the chapter from the navigation, without the rest of its address.",
+            "Reload the page; if it happens again, open the chapter from the navigation, without its parameters.",
             icon=":material/error:",
         )
 
 
-def _html(text: str) -> None:
+def _html(body: str) -> None:
     # Not st.html: the browser loads that element's script late, and the page would be seen without its style.
-    st.markdown(text, unsafe_allow_html=True, width="stretch")
+    st.markdown(body, unsafe_allow_html=True, width="stretch")
 
 
 def theme() -> str:
@@ -139,12 +140,13 @@ def theme() -> str:
 # The parts of a page, from top to bottom
 
 
-def chapter(number: int, title: str, sentence: str) -> None:
+def chapter(place: int, title: str, sentence: str) -> None:
     """The header: number and title, the one sentence that says what the picture shows, the lecturer's switches."""
     with st.container(horizontal=True, key="heading", vertical_alignment="center"):
-        numeral = f'<span class="numeral">{number}</span> ' if number else ""
-        skip = '<a class="skip" href="#picture" target="_self">Skip to the picture</a>'
-        _html(f"{skip}\n\n# {numeral}{title}\n{sentence}")
+        with st.container(gap=None):
+            _html('<a class="skip" href="#picture" target="_self">Skip to the picture</a>')
+            st.title(f":primary[{place}] {title}" if place else title, anchor=False)
+            st.markdown(sentence)
         with st.container(horizontal=True, key="switches", width="content"):
             _copy_link(key="copy_link", data={"without": list(links.UNSHARED)}, width="content")
             with st.popover("Lecture", icon=":material/co_present:", width="content"):
@@ -189,8 +191,7 @@ def predict(key: str, question: str, options: Sequence[str], answer: int, why: s
 
     with st.container(border=True, key=f"predict_{key}", horizontal=True, vertical_alignment="center"):
         if guess is None:
-            label = f"**Predict first.** {question}"
-            choices = range(len(options))
+            label, choices = f"Predict first. {question}", range(len(options))
             st.radio(label, choices, None, format_func=options.__getitem__, key=f"_{key}", on_change=answered)
         else:
             st.markdown(f"**You predict:** {options[guess]}")
@@ -221,8 +222,8 @@ def explain(key: str, seen: bool) -> None:
     elif said == prediction.answer:
         st.success(f"**As you predicted:** {right}. {prediction.why}", icon=":material/check_circle:")
     else:
-        text = f"**You predicted:** {prediction.options[said]}. **It is:** {right}. {prediction.why}"
-        st.info(text, icon=":material/lightbulb:")
+        verdict = f"**You predicted:** {prediction.options[said]}. **It is:** {right}. {prediction.why}"
+        st.info(verdict, icon=":material/lightbulb:")
 
 
 def mark(role: str) -> str:
@@ -233,9 +234,10 @@ def mark(role: str) -> str:
 
 def notes(items: Sequence[tuple[str, str]]) -> None:
     """What you see: numbered (role, Markdown text); each begins with the mark of what it names in the picture."""
-    lines = [f"{place}. {mark(role)} {text}" for place, (role, text) in enumerate(items, 1)]
+    lines = [f"{place}. {mark(role)} {note}" for place, (role, note) in enumerate(items, 1)]
     with st.container(key="notes", gap="small"):
-        _html("#### What you see\n" + "\n".join(lines))
+        st.header("What you see", anchor=False)
+        _html("\n".join(lines))
 
 
 def tint(role: str | None, tex: str) -> str:
@@ -246,10 +248,10 @@ def tint(role: str | None, tex: str) -> str:
 def equation(terms: Sequence[tuple[str, str | None]], legend: Sequence[tuple[str, str]] = ()) -> None:
     """Terms (LaTeX, role or None) on one line, each in the colour of what it stands for; legend of (role, Markdown)."""
     with st.container(key="equation", gap="small"):
-        st.markdown("#### The equation")
+        st.header("The equation", anchor=False)
         st.latex("".join(tint(role, tex) for tex, role in terms))
         if legend:
-            _html(" &emsp; ".join(f"{mark(role)} {text}" for role, text in legend))
+            _html(" &emsp; ".join(f"{mark(role)} {meaning}" for role, meaning in legend))
 
 
 def code(*functions: Callable) -> None:
@@ -267,15 +269,15 @@ def tasks(items: Sequence[tuple[str, bool, str]]) -> None:
     rows = [_task(*item) for item in items]
     done = sum(bool(item[1]) for item in items)
     with st.container(key="tasks", gap="small"):
-        st.markdown("#### Try this")
+        st.header("Try this", anchor=False)
         _html(f'<ul role="list">{"".join(rows)}</ul><p role="status">{done} of {len(items)} done</p>')
 
 
-def _task(text: str, done: bool, hint: str) -> str:
+def _task(what: str, done: bool, hint: str) -> str:
     sign, word = ("✓", "Done") if done else ("○", "To do")
     help_ = "" if done or not hint else f"<details><summary>Hint</summary>{html.escape(hint)}</details>"
     state = f'<span class="{"done" if done else "open"}">{sign} <small>{word}</small></span>'
-    return f"<li>{state} <span>{html.escape(text)} {help_}</span></li>"
+    return f"<li>{state} <span>{html.escape(what)} {help_}</span></li>"
 
 
 def finish() -> None:

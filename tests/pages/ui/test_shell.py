@@ -55,8 +55,7 @@ def text(app: AppTest) -> str:
 
 
 def test_a_link_restores_every_control(page):
-    address = dict(steps="32", rate="0.1", data="moons", view="field", trail="true", eta="0.5", probe="-0.25")
-    app = page(**address)
+    app = page(steps="32", rate="0.1", data="moons", view="field", trail="true", eta="0.5", probe="-0.25")
     assert said(app) == (32, 0.1, "moons", "field", True, 0.5, -0.25)
     assert not app.toast
 

@@ -1,0 +1,136 @@
+"""The frame in a real browser: links, navigation, keyboard, what is above the fold."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+APP = "tests/e2e/apps/shell.py"
+
+
+def visit(page: Page, address: str) -> None:
+    page.goto(address)
+    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=30_000)
+
+
+def slider(page: Page, label: str):
+    return page.get_by_role("slider", name=label)
+
+
+def press(page: Page, label: str, key: str, times: int = 1) -> None:
+    slider(page, label).focus()
+    for _ in range(times):
+        page.keyboard.press(key)
+
+
+def go_to(page: Page, title: str) -> None:
+    page.get_by_role("navigation").get_by_role("link", name=title).click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(title)
+
+
+def test_a_deep_link_is_restored_as_the_first_request_of_a_fresh_server(page, serve):
+    visit(page, serve("app.py", fresh=True) + "/vector_field?predictions=false&present=true&unheard=of")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("3")
+    expect(page.get_by_test_id("stToast")).to_contain_text("unheard=of")
+    expect(page.get_by_role("navigation")).to_be_hidden()
+    expect(page).to_have_url(re.compile(r"/vector_field\?(?=.*predictions=false)(?=.*present=true)(?!.*unheard)"))
+
+
+def test_controls_write_their_link_and_a_link_restores_them_on_a_fresh_server(page, serve):
+    visit(page, serve(APP))
+    page.get_by_role("radiogroup").get_by_text("there", exact=True).click()
+    press(page, "Steps", "ArrowRight", 5)
+    press(page, "Seed", "End")
+    expect(page).to_have_url(re.compile(r"\?(?=.*guess=b)(?=.*steps=21)(?=.*seed=9)"))
+    link = page.url.split("?")[1]
+    visit(page, f"{serve(APP, fresh=True)}/?{link}")
+    expect(slider(page, "Steps")).to_have_value("21")
+    expect(slider(page, "Seed")).to_have_value("9")
+    expect(page.get_by_text("As you predicted: there.")).to_be_visible()
+
+
+def test_pages_keep_their_controls_apart_and_give_them_back(page, serve):
+    visit(page, serve(APP) + "/?seed=7&guess=a&steps=20")
+    go_to(page, "Second")
+    expect(slider(page, "Seed")).to_have_value("50")
+    expect(page).not_to_have_url(re.compile(r"steps|guess"))
+    press(page, "Seed", "ArrowLeft")
+    expect(page.get_by_text("second 49")).to_be_visible()
+    go_to(page, "First")
+    expect(slider(page, "Seed")).to_have_value("7")
+    expect(page).to_have_url(re.compile(r"\?(?=.*guess=a)(?=.*steps=20)(?=.*seed=7)"))
+    go_to(page, "Second")
+    expect(slider(page, "Seed")).to_have_value("49")
+
+
+def test_the_browsers_back_button_finds_the_page_as_it_was_left(page, serve):
+    visit(page, serve(APP) + "/?seed=7")
+    go_to(page, "Second")
+    expect(slider(page, "Seed")).to_have_value("50")
+    while "second" in page.url:
+        page.go_back()
+        page.wait_for_timeout(300)
+    expect(page.get_by_role("heading", level=1)).to_contain_text("First")
+    expect(slider(page, "Seed")).to_have_value("7")
+
+
+def test_presentation_hides_the_controls_on_every_page_and_leads_back(page, serve):
+    visit(page, serve(APP))
+    page.get_by_role("button", name="Lecture").click()
+    page.get_by_text("Presentation:").click()
+    expect(slider(page, "Seed")).to_be_hidden()
+    expect(page).to_have_url(re.compile("present=true"))
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Lecture").click()
+    page.get_by_text("Presentation:").click()
+    expect(slider(page, "Seed")).to_be_visible()
+    expect(page).not_to_have_url(re.compile("present"))
+
+
+def test_copy_link_leaves_out_the_visitors_own_run(page, serve):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    visit(page, serve(APP) + "/?seed=7&run=mine&clock=0.4")
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_text("Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()").split("?")[1] == "seed=7&clock=0.4"
+
+
+@pytest.mark.parametrize("width, height", [(1280, 800), (1920, 1080)])
+def test_a_picture_of_560_pixels_and_its_controls_are_above_the_fold(page, serve, width, height):
+    page.set_viewport_size({"width": width, "height": height})
+    visit(page, serve(APP) + "/?guess=b&steps=20")
+    picture, controls = (page.locator(f".st-key-{name}") for name in ("picture", "controls"))
+    expect(picture.get_by_text("first 3")).to_be_visible()
+    expect(page.get_by_text("As you predicted")).to_be_visible()
+    for part in (picture, controls):
+        box = part.bounding_box()
+        assert box["y"] + box["height"] <= height
+    assert picture.bounding_box()["width"] > 0.65 * width
+
+
+def test_the_frame_is_used_by_keyboard_alone(page, serve):
+    visit(page, serve(APP))
+    expect(page.get_by_role("button", name="Copy link")).to_be_visible()
+    reached = []
+    for _ in range(24):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.outerHTML").lower())
+        if page.evaluate("document.activeElement.type") == "radio":
+            break
+    page.keyboard.press("Space")
+    expect(slider(page, "Steps")).to_be_visible()
+    assert any("skip to the picture" in element for element in reached)
+    assert any("lecture" in element for element in reached)
+
+
+def test_a_broken_page_shows_a_sentence_and_no_traceback(page, serve):
+    visit(page, serve(APP) + "/second?broken=true")
+    expect(page.get_by_text("Something on this page went wrong")).to_be_visible()
+    assert "secret" not in page.content() and "Traceback" not in page.content()
+
+
+def test_the_theme_follows_the_browser(page, serve):
+    page.emulate_media(color_scheme="dark")
+    visit(page, serve(APP))
+    expect(page.locator(".stApp")).to_have_css("background-color", "rgb(16, 21, 31)")
+    expect(page.locator(".mark").first).to_have_css("color", "rgb(86, 180, 233)")
