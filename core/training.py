@@ -156,8 +156,7 @@ def _memory(state: TrainState) -> tuple:
 
 
 def _recall(state: TrainState) -> None:
-    # A copy again: the optimizer keeps the very tensors it is given, and the memory may be needed a second time.
-    model, ema, optimizer, state.step, state.loss = deepcopy(state.good)
+    model, ema, optimizer, state.step, state.loss = state.good
     state.model.load_state_dict(model)
     state.ema.load_state_dict(ema)
     state.optimizer.load_state_dict(optimizer)
