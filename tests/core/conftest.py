@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+torch.set_num_threads(1)
+
 
 @pytest.fixture
 def global_randomness_untouched() -> Iterator[None]:

@@ -22,7 +22,8 @@ POINTS, LABELS = 0.5 * draw(30, 2), torch.arange(30) % 3
 X = draw(50, 2, seed=1)
 SIGMAS = torch.logspace(-2, 1.5, 50, dtype=torch.float64)
 EMPIRICAL = EmpiricalDenoiser(POINTS, LABELS)
-MIXTURE = GaussianMixtureDenoiser(POINTS[:4], torch.tensor([0.1, 0.3, 0.5, 0.7]).double(), torch.tensor([1.0, 2, 3, 4]).double())
+STDS, SHARES = torch.tensor([[0.1, 0.3, 0.5, 0.7], [1, 2, 3, 4]], dtype=torch.float64)
+MIXTURE = GaussianMixtureDenoiser(POINTS[:4], STDS, SHARES)
 both = pytest.mark.parametrize("exact", [EMPIRICAL, MIXTURE], ids=["empirical", "mixture"])
 
 
@@ -75,9 +76,9 @@ def test_the_score_is_the_gradient_of_the_log_density(exact):
 
 
 def test_the_score_on_a_data_point_itself_is_finite():
-    x = POINTS.clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(EMPIRICAL.log_density(x, level(0.2, 30)).sum(), x)
-    torch.testing.assert_close(gradient, score(POINTS, EMPIRICAL(POINTS, level(0.2, 30)), level(0.2, 30)), rtol=1e-8, atol=1e-8)
+    x, sigma = POINTS.clone().requires_grad_(), level(0.2, 30)
+    (gradient,) = torch.autograd.grad(EMPIRICAL.log_density(x, sigma).sum(), x)
+    torch.testing.assert_close(gradient, score(POINTS, EMPIRICAL(POINTS, sigma), sigma), rtol=1e-8, atol=1e-8)
 
 
 @both
@@ -139,10 +140,10 @@ def test_images_are_the_list_of_their_numbers():
 
 
 def test_single_precision_keeps_its_digits_at_the_smallest_noise():
-    single = EmpiricalDenoiser(POINTS.float())
-    x = POINTS[:10] + 0.01 * draw(10, 2, seed=3)
-    exact = EmpiricalDenoiser(POINTS.float().double())(x.float().double(), level(0.01, 10))
-    torch.testing.assert_close(single(x.float(), level(0.01, 10).float()).double(), exact, rtol=0, atol=1e-4)
+    crowd = (1 + 0.01 * POINTS).float()  # the points of one place, far from 0, where |x|^2 - 2 x.p + |p|^2 cancels
+    x, sigma = crowd[:10] + 0.005, torch.full((10,), 0.01)
+    exact = EmpiricalDenoiser(crowd.double()).weights(x.double(), sigma.double())
+    torch.testing.assert_close(EmpiricalDenoiser(crowd).weights(x, sigma).double(), exact, rtol=1e-5, atol=0)
 
 
 def test_no_points_at_all_are_refused():

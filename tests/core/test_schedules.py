@@ -60,7 +60,7 @@ def test_a_grid_takes_other_ends(schedule):
     assert (grid.diff() < 0).all()
 
 
-@pytest.mark.parametrize("ends", [{"steps": 0}, {"sigma_min": 0.0}, {"sigma_max": 0.0}, {"sigma_max": 0.01, "sigma_min": 0.02}])
+@pytest.mark.parametrize("ends", [{"steps": 0}, {"sigma_min": 0.0}, {"sigma_max": 0.0}, {"sigma_max": 0.01}])
 def test_a_grid_that_cannot_be_is_refused_with_a_sentence(ends):
     with pytest.raises(ValueError, match="at least one step|has to fall"):
         log_linear().sigmas(**{"steps": 5, **ends})
@@ -97,8 +97,8 @@ def test_an_unknown_view_or_schedule_is_refused_with_the_names_there_are():
 
 
 def test_schedules_are_drawn_in_the_view_they_were_published_in():
-    views = {name: make().view for name, make in SCHEDULES.items()}
-    assert views.items() >= {"ddpm-linear": "vp", "cosine": "vp", "log-linear": "ve", "karras": "ve", "rectified-flow": "flow"}.items()
+    schedules = ddpm_linear(), cosine(), log_linear(), karras(), rectified_flow()
+    assert [schedule.view for schedule in schedules] == ["vp", "vp", "ve", "ve", "flow"]
 
 
 def test_ddpm_linear_is_exact_at_its_discrete_times():
@@ -126,8 +126,8 @@ def test_cosine_is_the_product_of_the_discrete_betas_of_nichol_and_dhariwal():
 
 
 def test_karras_is_equation_5():
-    n, low, high, rho = 18, 0.002, 80.0, 7
-    expected = [(high ** (1 / rho) + i / (n - 1) * (low ** (1 / rho) - high ** (1 / rho))) ** rho for i in range(n)] + [0]
+    n, low, high = 18, 0.002 ** (1 / 7), 80.0 ** (1 / 7)
+    expected = [*((high + i / (n - 1) * (low - high)) ** 7 for i in range(n)), 0]
     assert karras().sigmas(n).tolist() == pytest.approx(expected, rel=1e-12)
 
 
