@@ -59,10 +59,11 @@ class View:
     """What a viewer sees of a run. ``version`` grows with each picture; at rest the picture is of the newest state."""
 
     id: str
+    key: Hashable  # of its work
     status: str  # queued | running | paused | finished | failed
     place: int | None  # in the queue; 1 is next
-    step: int
-    seconds: float  # spent in steps
+    step: int  # steps made, whatever the state itself counts
+    seconds: float  # spent in them
     picture: Any
     version: int
     error: str  # a sentence, empty when all is well
@@ -142,6 +143,7 @@ class Jobs:
             run = self._find(run_id, viewer)
             return View(
                 id=run.id,
+                key=run.work.key,
                 status="paused" if run.status == "lapsed" else run.status,
                 place=self._queue.index(run) + 1 if run.status == "queued" else None,
                 step=run.step,

@@ -349,22 +349,37 @@ def test_a_finished_run_shows_its_last_state(registry):
     run = jobs.join(course.work(), "ann")
     until(lambda: jobs.look(run, "ann").status == "finished" and jobs.look(run, "ann").picture == 50)
     assert jobs.state(run, "ann").step == 50
-    assert jobs.look(jobs.resume(run, "ann"), "ann").status == "finished"
+    for command in (jobs.pause, jobs.step, jobs.resume):
+        command(run, "ann")
+        assert jobs.look(run, "ann").status == "finished"
 
 
-def test_an_error_in_a_picture_is_shown_and_the_run_goes_on(registry):
-    jobs, course = registry(slots=0), Course()
+def test_the_first_picture_after_a_reset_comes_at_once(registry):
+    jobs, course = registry(slots=1), Course()
+    run = jobs.join(course.work(), "ann")
+    until(lambda: course.pictures == [1])
+    jobs.reset(run, "ann")
+    until(lambda: course.pictures == [1, 1])
+
+
+def test_an_error_in_a_picture_is_shown_and_the_run_goes_on(registry, clock):
+    jobs, course = registry(slots=1), Course(gated=True)
 
     def picture(state):
         if state.step == 1:
             raise ValueError("No field for one point.")
         return state.step
 
-    run = jobs.step(jobs.join(Work("spiral", course.start, picture), "ann"), "ann")
-    assert jobs.look(run, "ann").error == "No field for one point."
-    jobs.step(run, "ann")
+    run = jobs.join(Work("spiral", course.start, picture), "ann")
+    until(lambda: course.begun == 1)
+    course.allow(1)
     view = jobs.look(run, "ann")
-    assert (view.picture, view.error) == (2, "")
+    assert (view.status, view.picture, view.error) == ("running", None, "No field for one point.")
+    clock.now = 0.4
+    course.allow(1)
+    view = jobs.look(run, "ann")
+    assert (view.status, view.picture, view.error) == ("running", 2, "")
+    course.open()
 
 
 # Failure, change, reset, state
@@ -426,10 +441,24 @@ def test_a_state_is_copied_between_two_steps_of_a_running_run(registry):
     run = jobs.join(course.work(), "ann")
     until(lambda: jobs.look(run, "ann").step > 0)
     state = jobs.state(run, "ann")
+    until(lambda: jobs.look(run, "ann").step > state.step + 2)
     again = Course(last=state.step)
     *_, expected = again.start(None, {})
     assert state == expected
     assert jobs.look(run, "ann").status == "running"
+
+
+def test_a_copy_waits_for_the_step_that_is_being_made(registry):
+    jobs, course, copies = registry(slots=1), Course(gated=True), []
+    run = jobs.join(course.work(), "ann")
+    until(lambda: course.begun == 1)
+    copier = threading.Thread(target=lambda: copies.append(jobs.state(run, "ann")))
+    copier.start()
+    copier.join(timeout=0.02)
+    assert copies == []
+    course.open()
+    copier.join(timeout=5)
+    assert copies[0].step >= 1
 
 
 # Threads
