@@ -4,20 +4,22 @@ The defaults learn a spiral in about two seconds on one core: Fourier features s
 preconditioning, noise levels where the detail is, stratified, in +/- pairs (README.md, "The recipe").
 """
 
+import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
+from dataclasses import field as attribute
 from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from core import samplers, seeds
+from core import field, samplers, seeds
 from core.checkpoints import Checkpoint, fresh
 from core.data.points import PointSet
 from core.denoiser import Denoise, Denoiser, denoising_loss
 from core.exact import EmpiricalDenoiser
-from core.schedules import log_linear, make_schedule
+from core.schedules import log_linear, make_schedule, scale
 from core.training import TrainConfig, TrainState, diffusion_batches, diffusion_loss, train
 
 SIGMA_MIN, SIGMA_MAX = 0.01, 10.0
@@ -39,6 +41,7 @@ class Recipe:
     batch: int = 512
     lr: float = 4.9e-3
     steps: int = 15_000
+    decay_from: int = 1000
     seed: int = 0
     conditional: bool = False
     label_dropout: float = 0.1
@@ -46,11 +49,11 @@ class Recipe:
     @property
     def train(self) -> TrainConfig:
         """The part that the training loop reads."""
-        return TrainConfig(steps=self.steps, lr=self.lr)
+        return TrainConfig(steps=self.steps, lr=self.lr, decay_from=self.decay_from)
 
 
 REFERENCE = Recipe(
-    network="plain", prediction="eps", noise="log-linear", endless=False, batch=200, lr=1e-3, steps=15_000
+    network="plain", prediction="eps", noise="log-linear", endless=False, batch=200, lr=1e-3, steps=15_000, decay_from=15_000
 )
 """The spiral as commonly taught: a plain network that predicts eps, on 100 points, for 15,000 steps."""
 
@@ -62,8 +65,8 @@ class Progress:
 
     state: TrainState
     floor: float
-    losses: list[float] = field(default_factory=list)
-    block: list[float] = field(default_factory=list)
+    losses: list[float] = attribute(default_factory=list)
+    block: list[float] = attribute(default_factory=list)
 
 
 BLOCK = 10
@@ -122,7 +125,7 @@ def exact(points: PointSet, endless: bool, seed: int = 0) -> EmpiricalDenoiser:
     return EmpiricalDenoiser(*points.sample(EXACT_POINTS, seeds.generator(seed, 77)))
 
 
-def exact_loss(recipe: Recipe, points: PointSet, model: Denoiser, n: int = 4096) -> float:
+def exact_loss(recipe: Recipe, points: PointSet, model: Denoiser, n: int = 16_384) -> float:
     """The mean loss of the exact denoiser under the recipe's noise and ``model``'s weighting: the floor of the loss."""
     ideal = exact(points, recipe.endless)
     large = replace(recipe, batch=512, seed=recipe.seed + 1)
@@ -146,10 +149,69 @@ def grid(steps: int, sigma_max: float = 5.0) -> Tensor:
     return log_linear(SIGMA_MIN, sigma_max).sigmas(steps)
 
 
-def describe(config: dict[str, Any]) -> str:
-    """One line that says what a checkpoint of points was trained on and how."""
-    recipe, data = config.get("recipe", {}), config.get("data", {})
-    return (
-        f"{data.get('name', 'unknown data')}, {recipe.get('network', '?')} network predicting {config['prediction']}, "
-        f"learning rate {recipe.get('lr', float('nan')):g}, seed {recipe.get('seed', '?')}"
-    )
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """A model at one moment, as "vp" draws it, on a clock of noise levels ``sigmas`` [T] that ends at 0.
+
+    The samples under way [T, n, 2], already times ``scale`` [T, 1, 1]; the field's ``arrows`` [T, g, 2] at ``places``
+    [g, 2]; the loss so far in blocks, and the exact denoiser's (NaN when nobody computed it).
+    """
+
+    step: int
+    sigmas: Tensor
+    scale: Tensor
+    samples: Tensor
+    places: Tensor
+    arrows: Tensor
+    losses: Tensor
+    floor: float
+
+
+def snapshot(progress: Progress, n: int = 250, side: int = 15, reach: float = 1.7, every: int = 2) -> Snapshot:
+    """The picture of a run between two steps: ``n`` samples from always the same starts, and the field on side^2 places."""
+    model, walk = progress.state.ema, grid(20)
+    states = sample(model, n, model.sigma_data, seed=0)[::every]
+    sigmas = walk[::every].float()
+    places = field.grid(side, reach)
+    arrows = field.arrows(model, places, sigmas.clamp_min(SIGMA_MIN), "vp")
+    (arrows,) = field.fit(1.8 * reach / side, arrows)
+    factor = scale(sigmas, "vp")[:, None, None]
+    losses = torch.tensor(progress.losses)
+    return Snapshot(progress.state.step, sigmas, factor, factor * states, places, arrows, losses, progress.floor)
+
+
+def smooth(losses: Tensor, share: float = 0.1) -> Tensor:
+    """The mean of the last tenth (``share``) of the losses [n] up to each of them, [n]: quick at first, calm later."""
+    if len(losses) == 0:
+        return losses
+    total = torch.cat([losses.new_zeros(1), losses.double().cumsum(0)])
+    last = torch.arange(1, len(losses) + 1)
+    first = last - (share * last).ceil().long().clamp_min(1)
+    return ((total[last] - total[first]) / (last - first)).float()
+
+
+def keep(progress: Progress, recipe: Recipe, points: PointSet) -> Checkpoint:
+    """The checkpoint of a run under way, its loss so far included."""
+    past = {"losses": [round(loss, 5) for loss in progress.losses], "floor": progress.floor}
+    return Checkpoint(progress.state, {**begin(recipe, points).config, **past})
+
+
+def take_up(checkpoint: Checkpoint) -> Progress:
+    """The run that ``keep`` kept. Raises ValueError with a sentence if its loss is not one number after another."""
+    losses, floor = checkpoint.config.get("losses", []), checkpoint.config.get("floor", math.nan)
+    if not isinstance(losses, list) or not all(isinstance(v, float | int) for v in (floor, *losses)):
+        raise ValueError("The checkpoint's loss is not a list of numbers; save it again from the app.")
+    return Progress(checkpoint.state, float(floor), [float(loss) for loss in losses])
+
+
+def from_config(config: dict[str, Any]) -> Recipe:
+    """The recipe in a checkpoint's config. Raises ValueError with a sentence if it is none of a plain point-set model."""
+    try:
+        recipe = Recipe(**config["recipe"])
+        network, name = config["network"], config["data"]["name"]
+        fits = (network["name"], network["dim"], network["classes"]) == (recipe.network, 2, 0) and isinstance(name, str)
+    except (KeyError, TypeError) as error:
+        raise ValueError("This checkpoint does not say how a point-set model was trained, so it cannot go on here.") from error
+    if recipe.conditional or not fits:
+        raise ValueError("This checkpoint is of another kind of model: here go unconditional models of points in the plane.")
+    return recipe

@@ -20,7 +20,8 @@ Batches = Callable[[int], Batch]
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How long and how fast: ``steps`` in all, constant ``lr`` after ``warmup`` steps, AdamW, EMA decay at most ``ema``.
+    """How long and how fast: ``steps`` in all, AdamW, EMA decay at most ``ema``. The learning rate is ``lr`` after
+    ``warmup`` steps and falls as 1/sqrt(step) from step ``decay_from`` on (Karras et al. 2024, "EDM2", section B.2).
 
     Raises ValueError for a setting that no run can have.
     """
@@ -28,6 +29,7 @@ class TrainConfig:
     steps: int = 15_000
     lr: float = 4.9e-3
     warmup: int = 50
+    decay_from: int = 1000
     betas: tuple[float, float] = (0.9, 0.99)
     weight_decay: float = 0.0
     ema: float = 0.995
@@ -38,6 +40,7 @@ class TrainConfig:
             "steps": self.steps >= 0,
             "lr": 0 < self.lr < math.inf,
             "warmup": self.warmup >= 0,
+            "decay_from": self.decay_from >= 1,
             "betas": len(self.betas) == 2 and all(0 <= beta < 1 for beta in self.betas),
             "weight_decay": 0 <= self.weight_decay < math.inf,
             "ema": 0 <= self.ema < 1,
@@ -46,6 +49,10 @@ class TrainConfig:
         for name, holds in sane.items():
             if not holds:
                 raise ValueError(f"no run can be trained with {name} = {getattr(self, name)!r}")
+
+    def learning_rate(self, step: int) -> float:
+        """The learning rate of the step after ``step`` others."""
+        return self.lr * min(1.0, (step + 1) / max(1, self.warmup)) / max(1.0, step / self.decay_from) ** 0.5
 
 
 @dataclass
@@ -90,7 +97,7 @@ def train(loss_fn: LossFn, batches: Batches, config: TrainConfig, state: TrainSt
     averaged, trained = list(state.ema.parameters()), list(state.model.parameters())
     while state.step < config.steps:
         for group in state.optimizer.param_groups:
-            group["lr"] = config.lr * min(1.0, (state.step + 1) / max(1, config.warmup))
+            group["lr"] = config.learning_rate(state.step)
         loss = loss_fn(state.model, batches(state.step)).mean()
         value = loss.item()
         if not value < 1e6:

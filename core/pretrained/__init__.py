@@ -34,7 +34,7 @@ def pretrained(name: str) -> Checkpoint:
 
 def find(data: str, recipe: Recipe) -> str | None:
     """The name of the shipped checkpoint made with exactly this data set and recipe, if there is one."""
-    return next((name for name, made in RECIPES.items() if made == (data, recipe)), None)
+    return next((name for name, made in RECIPES.items() if made == (data, recipe) and (FOLDER / name).is_dir()), None)
 
 
 def points_of(name: str) -> PointSet:

@@ -6,7 +6,7 @@ import time
 import torch
 
 from core import metrics, recipe, seeds
-from core.checkpoints import Checkpoint, save_folder
+from core.checkpoints import save_folder
 from core.pretrained import FOLDER, RECIPES, points_of
 
 
@@ -26,7 +26,7 @@ def make(name: str) -> None:
             seconds = time.perf_counter() - begun
             rows.append(f"{state.step},{seconds:.1f},{progress.losses[-1]:.5f},{progress.floor:.5f},{distance:.6f}")
             print(name, rows[-1], flush=True)
-    save_folder(Checkpoint(state, recipe.begin(how, points).config), FOLDER / name)
+    save_folder(recipe.keep(progress, how, points), FOLDER / name)
     (FOLDER / name / "log.csv").write_text("\n".join(rows) + "\n")
 
 

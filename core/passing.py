@@ -1,0 +1,40 @@
+"""The walks that pass through one place: where they began, how they came, and what a network learns from them.
+
+A walk adds N equal noises of variance sigma^2 / N to a data point. Seen from its end x, its start is distributed as the
+exact denoiser's weights, and given the start the way there is a Brownian bridge.
+"""
+
+import torch
+from torch import Tensor
+
+from core import seeds
+from core.exact import EmpiricalDenoiser
+
+
+def origins(ideal: EmpiricalDenoiser, x: Tensor, sigmas: Tensor, n: int, seed: int = 0) -> Tensor:
+    """Where n walks that are at x [D] at noise level sigma began, for each of ``sigmas`` [T]: draws of p(x0 | x), [T, n, D].
+
+    The same n uniform numbers serve all levels (inverse transform sampling), so that the draws change little with sigma.
+    """
+    weights = ideal.weights(x.expand(len(sigmas), -1), sigmas)
+    spread = ((torch.arange(n) + seeds.uniform(n, seed)) / n).to(weights)
+    chosen = torch.searchsorted(weights.cumsum(1), spread.expand(len(sigmas), -1).contiguous())
+    return ideal.points.to(x)[chosen.clamp(max=len(ideal.points) - 1)]
+
+
+def bridges(starts: Tensor, x: Tensor, sigmas: Tensor, steps: int, seed: int = 0) -> Tensor:
+    """Walks of ``steps`` equal noises from ``starts`` [T, n, D] that end at x [D], [T, n, steps + 1, D].
+
+    x0 + s (x - x0) + sigma (W_s - s W_1) with s = 0, 1/N, ..., 1: a random walk, tied down at both ends.
+    """
+    count, dim = starts.shape[1:]
+    free = seeds.gaussian((count, steps, dim), seed).to(x).cumsum(1) / steps**0.5
+    free = torch.cat([free.new_zeros(count, 1, dim), free], dim=1)
+    s = torch.linspace(0, 1, steps + 1).to(x)[:, None]
+    tied = free - s * free[:, -1:]
+    return starts[:, :, None] + s * (x - starts[:, :, None]) + sigmas.to(x)[:, None, None, None] * tied
+
+
+def last_step(walks: Tensor) -> Tensor:
+    """The mean last step of walks [T, n, N + 1, D], [T, D]: 1/N of the mean of their whole noise, x minus the mean start."""
+    return (walks[:, :, -1] - walks[:, :, -2]).mean(1)

@@ -1,0 +1,110 @@
+"""The data-set picker: built-in sets, a typed word, a drawing, an image's dark pixels, a CSV. Bad input changes nothing."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+
+from core.data import uploads
+from core.data.points import BUILT_IN, PointSet, make
+from pages.ui import brush, shell
+
+N = 100
+LABELS = {
+    **{name: name.replace("-", " ") for name in BUILT_IN},
+    "word": "a word you type",
+    "drawing": "drawn by hand",
+    "image": "an image's dark pixels",
+    "csv": "a CSV of points",
+}
+LABELS["moons"] = "two moons"
+START_WORD = "noise"
+
+
+@dataclass(frozen=True)
+class Data:
+    """A learner's choice: the points, whether training draws fresh ones at every step, and a key of exactly that."""
+
+    points: PointSet
+    endless: bool
+
+    @property
+    def key(self) -> str:
+        """Equal for equal data only: the digest of name, points and mode."""
+        content = self.points.points.numpy().tobytes() + f"{self.points.name} {self.endless}".encode()
+        return hashlib.sha256(content).hexdigest()
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def built_in(name: str, n: int, seed: int) -> PointSet:
+    return make(name, n, seed)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def from_word(word: str) -> PointSet:
+    return uploads.from_word(word, n=1000)
+
+
+def choose() -> Data:
+    """Draw the picker in the current container and return the data; the last good ones if the new ones are bad."""
+    kind = shell.selectbox("Data", list(LABELS), format_func=LABELS.__getitem__, key="data")
+    if kind in BUILT_IN:
+        endless = shell.toggle("Fresh points at every step", True, key="fresh", help="Off: the same few points, again and again.")
+        n = N if endless else shell.select_slider("Points", (20, 50, 100, 200, 500, 1000), N, key="n")
+        return Data(built_in(kind, n, 0), endless)
+    points = {"word": _word, "drawing": _drawing, "image": _image, "csv": _csv}[kind]()
+    if points.note:
+        st.caption(points.note)
+    return Data(points, endless=kind != "csv")
+
+
+def _word() -> PointSet:
+    return _kept("word", lambda: from_word(shell.text("Word", START_WORD, key="word", max_chars=40)), from_word(START_WORD))
+
+
+def _drawing() -> PointSet:
+    """The drawing travels in the address, so that a link carries it."""
+    strokes = shell.param("draw", brush.decode, st.session_state.get("_drawing", []))
+    drawn = brush.brush("brush", strokes, height=230)
+    st.session_state["_drawing"] = drawn
+    shell.set_param("draw", brush.encode(drawn) or None)
+    if not drawn:
+        st.caption("Draw with the pointer, or focus the canvas and use the arrow keys and space. Until then: the spiral.")
+        return built_in("spiral", N, 0)
+    return _kept("drawing", lambda: uploads.from_drawing(drawn, n=400), built_in("spiral", N, 0))
+
+
+def _image() -> PointSet:
+    return _uploaded("image", ["png", "jpg", "jpeg", "webp", "gif", "bmp"], uploads.from_image)
+
+
+def _csv() -> PointSet:
+    return _uploaded("csv", ["csv", "tsv", "txt"], uploads.from_csv)
+
+
+def _uploaded(kind: str, types: list[str], read: Callable[[bytes], PointSet]) -> PointSet:
+    """An uploaded file, remembered for this session: leaving the page does not lose it."""
+    file = st.file_uploader({"image": "Image", "csv": "CSV: x, y and maybe a class"}[kind], types, key=f"_upload_{kind}")
+    before = f"_points_{kind}"
+    fallback = st.session_state.get(before) or built_in("spiral", N, 0)
+    if file is None:
+        if before not in st.session_state:
+            st.caption("Choose a file. Until then: the spiral. A file is not part of the link.")
+        return fallback
+    if st.session_state.get(f"{before}_id") == file.file_id:
+        return fallback
+    points = _kept(kind, lambda: read(file.getvalue()), fallback)
+    if points is not fallback:
+        st.session_state[before], st.session_state[f"{before}_id"] = points, file.file_id
+    return points
+
+
+def _kept(kind: str, read: Callable[[], PointSet], fallback: PointSet) -> PointSet:
+    """What ``read`` gives, else its error as a sentence and what was there before."""
+    memory = f"_good_{kind}"
+    try:
+        st.session_state[memory] = read()
+    except ValueError as error:
+        st.error(f"{error} The data stay as they were.", icon=":material/error:")
+    return st.session_state.get(memory, fallback)

@@ -1,0 +1,264 @@
+"""A background run shown live: which run is this visitor's, the buttons that command it, and its picture as it changes."""
+
+import secrets
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, replace
+
+import streamlit as st
+
+from core import checkpoints, recipe
+from core.checkpoints import Checkpoint
+from core.denoiser import Denoiser
+from core.jobs import Jobs, View, Work
+from core.pretrained import RECIPES, find, pretrained
+from core.recipe import Progress, Recipe, Snapshot
+from pages.ui import shell
+from pages.ui.dataset import Data
+
+TICK = 0.5
+UNDER_WAY = ("queued", "running")
+
+
+@st.cache_resource(show_spinner=False)
+def jobs() -> Jobs:
+    """All runs of this server process."""
+    return Jobs(slots=2)
+
+
+def viewer() -> str:
+    """Who this visitor is to the registry: a random name for the session."""
+    return st.session_state.setdefault("_viewer", secrets.token_urlsafe(8))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the learner asks for on the page: data and recipe."""
+
+    data: Data
+    recipe: Recipe
+
+    @property
+    def key(self) -> tuple:
+        """All that decides the run but the learning rate, which may change under way."""
+        return self.data.key, replace(self.recipe, lr=0.0)
+
+    def work(self) -> Work:
+        """The work for the registry: from scratch, shared by all who ask for the same; or on from a loaded model."""
+        loaded = _loaded().get(self.key)
+        steps = self.recipe.steps + (loaded.state.step if loaded else 0)
+
+        def go(progress: Progress | None, settings: dict):
+            how = replace(self.recipe, lr=settings["lr"], steps=steps)
+            return recipe.run(how, self.data.points, progress or deepcopy(loaded))
+
+        origin = secrets.token_urlsafe(8) if loaded else self.recipe.lr
+        return Work((*self.key, origin), go, recipe.snapshot, {"lr": self.recipe.lr})
+
+
+def current(plan: Plan) -> View | None:
+    """This visitor's run of ``plan``: the session's own, or the one that the address names. None if there is none."""
+    own = _runs().get(plan.key)
+    named = shell.param("run", str, None)
+    for run_id in filter(None, (own, named)):
+        view = jobs().look(run_id, viewer())
+        if view is not None and view.key[:2] == plan.key:
+            follow(plan, run_id)
+            return view
+    _runs().pop(plan.key, None)
+    shell.set_param("run", None)
+    return None
+
+
+def follow(plan: Plan, run_id: str | None) -> None:
+    """Make ``run_id`` this visitor's run of ``plan``; None: there is none any more."""
+    if run_id is None:
+        _runs().pop(plan.key, None)
+    else:
+        _runs()[plan.key] = run_id
+    shell.set_param("run", run_id)
+
+
+def _runs() -> dict[tuple, str]:
+    return st.session_state.setdefault("_runs", {})
+
+
+# The buttons. Each carries out its command before the page is drawn again.
+
+
+def begin(plan: Plan) -> None:
+    """Start the run of ``plan``, or join the one that others have started with the same settings."""
+    follow(plan, jobs().join(plan.work(), viewer()))
+
+
+def command(plan: Plan, order: Callable[..., str], *args: int, **settings: float) -> None:
+    """Carry out an order of the registry on this visitor's run, which may become a copy of its own."""
+    follow(plan, order(_runs()[plan.key], viewer(), *args, **settings))
+
+
+def single_step(plan: Plan) -> None:
+    """One step of the run, which is begun if there is none and held afterwards."""
+    if plan.key not in _runs():
+        begin(plan)
+    command(plan, jobs().step)
+
+
+def reset(plan: Plan) -> None:
+    """Leave the run; without one, put a loaded model away."""
+    if plan.key in _runs():
+        jobs().leave(_runs()[plan.key], viewer())
+        follow(plan, None)
+    else:
+        _loaded().pop(plan.key, None)
+
+
+def _try(action: Callable, *args, **kwargs) -> None:
+    """Do it; what goes wrong is said once, where the buttons are."""
+    try:
+        action(*args, **kwargs)
+    except (ValueError, KeyError) as error:
+        st.session_state["_live_error"] = str(error)
+
+
+def buttons(plan: Plan, view: View | None) -> None:
+    """Start, pause or resume; single step; reset; and what the last command had to say."""
+    registry = jobs()
+    main, icon, action = {
+        None: ("Train", ":material/play_arrow:", (begin, plan)),
+        "queued": ("Pause", ":material/pause:", (command, plan, registry.pause)),
+        "running": ("Pause", ":material/pause:", (command, plan, registry.pause)),
+        "paused": ("Resume", ":material/play_arrow:", (command, plan, registry.resume)),
+        "failed": ("Resume", ":material/play_arrow:", (command, plan, registry.resume)),
+        "finished": ("Finished", ":material/check:", (reset, plan)),
+    }[view and view.status]
+    ended = view is not None and view.status == "finished"
+    with st.container(horizontal=True, gap="small", key="commands"):
+        st.button(main, icon=icon, type="primary", on_click=_try, args=action, disabled=ended, key="_main")
+        st.button("Step", icon=":material/skip_next:", on_click=_try, args=(single_step, plan), disabled=ended, key="_step")
+        st.button("Reset", icon=":material/restart_alt:", on_click=_try, args=(reset, plan), disabled=view is None and plan.key not in _loaded(), key="_reset")
+    said = st.session_state.pop("_live_error", None)
+    if said:
+        st.error(said, icon=":material/error:")
+
+
+def heed_learning_rate(plan: Plan, view: View | None) -> None:
+    """Carry a changed learning rate into the run, which keeps its model."""
+    if view is not None and view.settings["lr"] != plan.recipe.lr:
+        _try(command, plan, jobs().change, lr=plan.recipe.lr)
+
+
+def watch(plan: Plan, view: View | None, draw: Callable[[Snapshot, str], None]) -> None:
+    """Draw the run's newest snapshot and a line on how it stands, again and again while it is under way."""
+    if view is None:
+        draw(*at_rest(plan))
+        return
+    drawn = view.status
+
+    @st.fragment(run_every=TICK if drawn in UNDER_WAY else None)
+    def tick() -> None:
+        now = jobs().look(_runs().get(plan.key, ""), viewer())
+        if now is None or now.status != drawn:
+            st.rerun()
+        if now.picture is None:
+            draw(at_rest(plan)[0], standing(now))
+        else:
+            draw(now.picture, standing(now))
+
+    tick()
+
+
+def standing(view: View) -> str:
+    """One line on how a run stands."""
+    states = {
+        "queued": f"**Waiting**: number {view.place} in the queue; {jobs().slots} runs are training",
+        "running": "**Training**",
+        "paused": "**Paused**",
+        "finished": "**Finished**",
+        "failed": "**Stopped**",
+    }
+    shared = f" · {view.viewers} are watching this run" if view.viewers > 1 else ""
+    return f"{states[view.status]} · step {view.step:,} · {view.seconds:.1f} s of training{shared}"
+
+
+def at_rest(plan: Plan) -> tuple[Snapshot, str]:
+    """What there is to see before any training here: a loaded model, the shipped one of this recipe, an untrained network."""
+    loaded = _loaded().get(plan.key)
+    if loaded is not None:
+        return recipe.snapshot(loaded), f"**A model from a file**, {loaded.state.step:,} steps. Press Train to go on with it."
+    name = find(plan.data.points.name, plan.recipe)
+    if name is not None:
+        steps = RECIPES[name][1].steps
+        return _shipped(name), f"**A model trained earlier**, {steps:,} steps. Press Train to begin your own from nothing."
+    return _untrained(plan.data.key, plan.recipe, plan.data), "**An untrained network.** Press Train."
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _shipped(name: str) -> Snapshot:
+    return recipe.snapshot(recipe.take_up(pretrained(name)))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _untrained(key: str, how: Recipe, _data: Data) -> Snapshot:
+    return recipe.snapshot(Progress(recipe.begin(how, _data.points).state, float("nan")))
+
+
+def model(plan: Plan) -> Denoiser:
+    """The model that the page shows now, to ask it things: the run's, a loaded one, the shipped one, an untrained one."""
+    return checkpoint(plan).denoiser
+
+
+# Checkpoints to take away and to bring back
+
+
+def checkpoint(plan: Plan) -> Checkpoint:
+    """The run's model as it is now, or the model at rest; to save. Raises ValueError when the run has gone."""
+    run_id = _runs().get(plan.key)
+    progress = jobs().state(run_id, viewer()) if run_id else _loaded().get(plan.key)
+    if progress is not None:
+        return recipe.keep(progress, plan.recipe, plan.data.points)
+    name = find(plan.data.points.name, plan.recipe)
+    return pretrained(name) if name and not run_id else recipe.begin(plan.recipe, plan.data.points)
+
+
+def save(plan: Plan) -> None:
+    """The button that downloads the model; the file is made when it is asked for."""
+    st.download_button(
+        "Save model",
+        data=lambda: checkpoints.to_bytes(checkpoint(plan)),
+        file_name=f"{plan.data.points.name}-{plan.recipe.network}.zip",
+        mime="application/zip",
+        icon=":material/download:",
+        on_click="ignore",
+        key="_save",
+    )
+
+
+def load(adopt: Callable[[Recipe, str], None]) -> None:
+    """The field that takes a saved model; ``adopt`` sets the page's controls to its recipe and data. Bad files change nothing."""
+
+    def bring() -> None:
+        file = st.session_state["_load"]
+        if file is not None:
+            _try(_bring, file.getvalue(), adopt)
+
+    st.file_uploader("Load a model", ["zip"], on_change=bring, key="_load")
+
+
+def _bring(content: bytes, adopt: Callable[[Recipe, str], None]) -> None:
+    brought = checkpoints.from_bytes(content)
+    how, progress = recipe.from_config(brought.config), recipe.take_up(brought)
+    adopt(how, brought.config["data"]["name"])
+    st.session_state["_brought"] = progress
+
+
+def take_in(plan: Plan) -> None:
+    """Once the controls stand as a loaded model wants them, make it the model of this plan."""
+    brought = st.session_state.pop("_brought", None)
+    if brought is not None:
+        _loaded()[plan.key] = brought
+        if plan.key in _runs():
+            reset(plan)
+
+
+def _loaded() -> dict[tuple, Progress]:
+    return st.session_state.setdefault("_loaded", {})

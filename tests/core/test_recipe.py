@@ -1,0 +1,88 @@
+"""One recipe, one run: reproducible, resumable, at the floor that the exact denoiser sets, and good."""
+
+from dataclasses import replace
+from itertools import islice
+
+import pytest
+import torch
+
+from core import checkpoints, metrics, recipe, seeds
+from core.data.points import make
+from core.recipe import Recipe
+
+
+def steps(run, n):
+    """The progress after n steps."""
+    return next(islice(run, n - 1, None))
+
+
+def weights(progress):
+    return torch.cat([p.flatten() for p in progress.state.ema.parameters()])
+
+
+def test_the_same_recipe_on_the_same_data_gives_the_same_weights():
+    points = make("spiral", 100)
+    first, second = (steps(recipe.run(Recipe(), points), 12) for _ in range(2))
+    assert torch.equal(weights(first), weights(second))
+    assert first.losses == second.losses and len(first.losses) == 1
+
+
+def test_a_run_taken_up_from_a_saved_checkpoint_goes_on_bit_for_bit():
+    points, how = make("moons", 60), Recipe(endless=False)
+    whole = steps(recipe.run(how, points), 24)
+    half = steps(recipe.run(how, points), 10)
+    kept = checkpoints.from_bytes(checkpoints.to_bytes(recipe.keep(half, how, points)))
+    again = steps(recipe.run(how, points, recipe.take_up(kept)), 14)
+    assert torch.equal(weights(whole), weights(again))
+    assert recipe.from_config(kept.config) == how
+
+
+def test_the_exact_loss_of_two_points_is_what_their_posterior_variance_says():
+    """For points +-a on a line the exact denoiser is a tanh(a x / sigma^2); its loss follows by quadrature."""
+    points = replace(make("spiral", 2), points=torch.tensor([[0.6, 0.0], [-0.6, 0.0]]), labels=None)
+    how = Recipe(endless=False, prediction="x0", noise="log-linear")
+    model = recipe.begin(how, points).state.ema
+    sigma = torch.logspace(-2, 1, 400, dtype=torch.float64)[:, None]
+    eps = torch.linspace(-6, 6, 801, dtype=torch.float64)
+    density = (-(eps**2) / 2).exp() / (-(eps**2) / 2).exp().sum()
+    error = (0.6 * torch.tanh(0.6 * (0.6 + sigma * eps) / sigma**2) - 0.6) ** 2
+    expected = (error * density).sum(1).mean() / 2
+    assert recipe.exact_loss(how, points, model) == pytest.approx(expected.item(), rel=0.05)
+
+
+def test_a_thousand_steps_put_nearly_all_samples_on_the_spiral():
+    points = make("spiral", 100)
+    progress = steps(recipe.run(Recipe(), points), 1000)
+    model = progress.state.ema
+    samples = recipe.sample(model, 1000, model.sigma_data, seed=5)[-1]
+    assert metrics.off_curve(samples, points.curve, 0.05) < 0.05
+    real = points.sample(1000, seeds.generator(3))[0]
+    assert metrics.energy_distance(samples, real) < 4 * metrics.noise_floor(points.sample, 1000)
+    assert progress.losses[-1] == pytest.approx(progress.floor, rel=0.15)
+
+
+def test_a_conditional_recipe_on_data_without_classes_is_refused_with_a_sentence():
+    with pytest.raises(ValueError, match="no classes"):
+        recipe.begin(Recipe(conditional=True), make("moons", 50))
+
+
+def test_a_checkpoint_of_another_kind_of_model_is_refused_with_a_sentence():
+    config = recipe.begin(Recipe(conditional=True), make("spiral", 50)).config
+    with pytest.raises(ValueError, match="another kind of model"):
+        recipe.from_config(config)
+    with pytest.raises(ValueError, match="does not say"):
+        recipe.from_config({"recipe": {"speed": 3}})
+
+
+def test_a_snapshot_of_an_untrained_network_holds_finite_samples_and_arrows_no_longer_than_a_cell():
+    progress = recipe.take_up(recipe.begin(Recipe(), make("rings", 50)))
+    shot = recipe.snapshot(progress, n=20, side=5, reach=1.5)
+    assert shot.samples.shape == (11, 20, 2) and shot.arrows.shape == (11, 25, 2)
+    assert shot.samples.isfinite().all() and shot.sigmas[-1] == 0
+    assert shot.arrows.norm(dim=-1).max() <= 1.8 * 1.5 / 5 + 1e-5
+
+
+def test_smoothing_keeps_a_constant_and_averages_the_last_tenth():
+    assert torch.allclose(recipe.smooth(torch.full((50,), 0.7)), torch.full((50,), 0.7))
+    assert recipe.smooth(torch.arange(100.0))[-1] == pytest.approx(94.5)
+    assert recipe.smooth(torch.empty(0)).shape == (0,)
