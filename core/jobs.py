@@ -36,7 +36,6 @@ PICTURE_EVERY = 0.4  # seconds between two pictures of a running run
 WATCHED_FOR = 2.0  # seconds after a look during which new pictures are worth drawing
 
 State = Any
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -238,8 +237,7 @@ class Jobs:
         with self._lock:
             for run in list(self._runs.values()):
                 self._set(run, "ended")
-            threads = [thread for thread in (*self._workers, self._janitor) if thread]
-        for thread in threads:
+        for thread in {*self._workers, self._janitor} - {None}:
             thread.join(timeout=5.0)
 
     def _clean(self) -> None:
@@ -304,7 +302,7 @@ class Jobs:
                 self._queue.remove(run)
             if status == "queued":
                 self._queue.append(run)
-            if status == "ended":
+            elif status == "ended":
                 del self._runs[run.id]
             run.status, run.driver, run.error = status, None, error
 
@@ -359,8 +357,8 @@ class Jobs:
                 now = self.clock()
                 if run.driver is me and self._queue and now - began >= self.rotate_after:
                     self._set(run, "queued")
-                watched = now - run.looked_at < WATCHED_FOR
-                if run.driver is not me or (watched and now - run.drawn_at >= PICTURE_EVERY):
+                due = now - run.looked_at < WATCHED_FOR and now - run.drawn_at >= PICTURE_EVERY
+                if due or run.driver is not me:
                     self._draw(run)
 
     def _advance(self, run: _Run) -> None:
@@ -397,5 +395,5 @@ def _sentence(error: Exception) -> str:
     """What a viewer reads: the error's own words if they were meant to be read, else what kind of surprise it was."""
     if isinstance(error, ValueError | ArithmeticError) and str(error):
         return str(error)
-    log.error("unexpected error in a run", exc_info=error)
+    logging.getLogger(__name__).error("unexpected error in a run", exc_info=error)
     return f"The run met an unexpected {type(error).__name__}. Its last state is kept: resume from it, or reset."

@@ -121,7 +121,7 @@ def test_a_command_on_a_watched_run_acts_on_a_fork(registry):
     jobs.join(course.work(), "bob")
     fork = jobs.step(run, "ann", 3)
     assert fork != run
-    assert jobs.look(fork, "ann").step == 3
+    assert (jobs.look(fork, "ann").step, jobs.look(fork, "ann").key) == (3, "spiral")
     seen_by_bob = jobs.look(run, "bob")
     assert (seen_by_bob.status, seen_by_bob.step, seen_by_bob.viewers) == ("queued", 0, 1)
 
