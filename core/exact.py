@@ -31,6 +31,14 @@ class EmpiricalDenoiser:
         """How likely each point is to be where x came from, p(x0 = point | x), [B, N]; rows sum to 1."""
         return self._log_likelihood(x, sigma, cond).softmax(1)
 
+    def variance(self, x: Tensor, sigma: Tensor, cond: Cond | None = None) -> Tensor:
+        """Var(x0 | x), [B], mean over coordinates: the squared error that even the exact answer leaves at x."""
+        weights = self.weights(x, sigma, cond)
+        # Squares of distances from x, which are of the size of sigma: squares of the points would cancel to nothing.
+        square = torch.cdist(x.flatten(1), self._flat.to(x), compute_mode="donot_use_mm_for_euclid_dist").square()
+        mean = weights @ self._flat.to(x) - x.flatten(1)
+        return ((weights * square).sum(1) - mean.square().sum(1)).clamp_min(0) / self._flat.shape[1]
+
     def log_density(self, x: Tensor, sigma: Tensor, cond: Cond | None = None) -> Tensor:
         """log p(x; sigma), [B], in nats: a mixture of one Gaussian of width sigma on each point."""
         logits = self._log_likelihood(x, sigma, cond)

@@ -84,6 +84,11 @@ class PointSet:
         raw, labels = self.draw(torch.rand(n, 3, generator=generator, dtype=torch.float64))
         return self.affine.apply(raw).float(), labels
 
+    def even(self, n: int, seed: int = 0) -> tuple[Tensor, Tensor | None]:
+        """``n`` points [n, 2] spread evenly along the distribution, and their labels [n]: a finite stand-in for all of it."""
+        raw, labels = self.draw(_even_uniforms(n, seed))
+        return self.affine.apply(raw).float(), labels
+
 
 def make(name: str, n: int, seed: int = 0) -> PointSet:
     """The built-in set ``name`` (a key of `BUILT_IN`) with ``n`` points: equal arguments, equal points.
