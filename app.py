@@ -7,4 +7,4 @@ from pages.ui.warmup import warm_up
 
 st.set_page_config(page_title="Diffusion, seen", page_icon="🌀", layout="wide")
 shell.show(st.navigation(shell.chapters(), position="top"))
-warm_up()  # after the page, so that the first visitor's picture does not wait for it
+warm_up()

@@ -89,8 +89,8 @@ def test_a_process_is_warmed_up_once_frozen_and_single_threaded():
 import gc, sys
 from pages.ui.warmup import warm_up
 assert "torch" not in sys.modules
-thread = warm_up()
-assert warm_up() is thread
+thread = warm_up(0.0)
+assert warm_up(0.0) is thread
 thread.join()
 import torch
 print(torch.get_num_threads(), gc.get_freeze_count() > 100_000)

@@ -1,4 +1,4 @@
-"""What a server process does once, beside its first visitor's page: import torch, warm it up, quieten the collector."""
+"""What a server process does once, soon after its first page: import torch, warm it up, freeze the collector."""
 
 import functools
 import gc
@@ -6,11 +6,16 @@ import threading
 
 
 @functools.cache
-def warm_up() -> threading.Thread:
-    """Start the warming once per process and return its thread; later calls return the same thread."""
-    thread = threading.Thread(target=_warm, name="warm-up", daemon=True)
-    thread.start()
-    return thread
+def warm_up(after: float = 3.0) -> threading.Timer:
+    """Warm this process up `after` seconds from now, once; later calls return the same thread.
+
+    Importing torch holds the interpreter, which the server needs to hand the first visitor the parts of the page:
+    begun at once, the warming makes that page some two seconds later.
+    """
+    timer = threading.Timer(after, _warm)
+    timer.daemon = True
+    timer.start()
+    return timer
 
 
 def _warm() -> None:
