@@ -29,8 +29,8 @@ def levels(schedule: Schedule, steps: int) -> Tensor:
 def jump(x0: Tensor, sigma: Tensor, eps: Tensor) -> Tensor:
     """x0 with all its noise at once, at every level: x0 + sigma eps, [T, *x0.shape] for sigma [T].
 
-    Multiplied by alpha = ``schedules.scale(sigma, "vp")`` it is DDPM's x_t = sqrt(alpha_bar) x0 + sqrt(1 - alpha_bar) eps
-    (Ho et al. 2020, eq. 4).
+    Multiplied by alpha = ``schedules.scale(sigma, "vp")`` it is DDPM's x_t = sqrt(alpha_bar) x0 + sqrt(1 - alpha_bar)
+    eps (Ho et al. 2020, eq. 4).
     """
     return x0 + _per_level(sigma, x0) * eps
 
@@ -38,9 +38,9 @@ def jump(x0: Tensor, sigma: Tensor, eps: Tensor) -> Tensor:
 def walk(x0: Tensor, sigma: Tensor, seed: int) -> Tensor:
     """x0 with its noise in small steps, a random walk through the levels sigma [T]: [T, *x0.shape], the first is x0.
 
-    A step from level s to s' adds fresh noise of variance s'^2 - s^2. Variances of independent steps add up, so after any
-    number of steps the walk is distributed exactly as the jump to that level (Song et al. 2021, the "variance exploding"
-    process). Raises ValueError unless the levels ascend from 0.
+    A step from level s to s' adds fresh noise of variance s'^2 - s^2. Variances of independent steps add up, so after
+    any number of steps the walk is distributed exactly as the jump to that level (the "variance exploding" process of
+    Song et al. 2021). Raises ValueError unless the levels ascend from 0.
     """
     variance = sigma.square().diff()
     if sigma[0] != 0 or (variance < 0).any():
@@ -56,11 +56,11 @@ def direction(x0: Tensor, seed: int, *place: int) -> Tensor:
 
 
 def in_view(x: Tensor, sigma: Tensor, view: str) -> Tensor:
-    """States x [T, ...] at the levels sigma [T] as a view draws them: times ``schedules.scale``, which is 1 for "ve"."""
+    """States x [T, ...] at the levels sigma [T] as a view draws them: times ``schedules.scale``, 1 for "ve"."""
     return _per_level(scale(sigma, view), x[0]) * x
 
 
-def density(points: Tensor, xs: Tensor, ys: Tensor, sigma: float) -> Tensor:
+def density(points: Tensor, xs: Tensor, ys: Tensor, sigma: Tensor | float) -> Tensor:
     """The density of the noised points at the crossings of a grid, [h, w] for xs [w] and ys [h], row 0 at ys[0].
 
     Exact: one round Gaussian of width sigma on each of the points [N, 2]. In the plane it is a product of a factor for
@@ -71,13 +71,13 @@ def density(points: Tensor, xs: Tensor, ys: Tensor, sigma: float) -> Tensor:
 
 
 def dissolving(points: Tensor, sigma: Tensor, view: str, grid: Tensor) -> Tensor:
-    """The density of the noised points in a view, relative to its peak: [T, w, w] for levels [T], grid [w] on both axes.
+    """The density of the noised points in a view, relative to its peak: [T, w, w] for sigma [T], grid [w] on both axes.
 
     Seen through cells of the grid's width, so that points without noise are dots and not nothing.
     """
     alpha, cell = scale(sigma, view), (grid[1] - grid[0]) / 2
     width = ((alpha * sigma) ** 2 + cell**2).sqrt()
-    frames = torch.stack([density(a * points, grid, grid, w) for a, w in zip(alpha.tolist(), width.tolist(), strict=True)])
+    frames = torch.stack([density(a * points, grid, grid, w) for a, w in zip(alpha, width, strict=True)])
     return frames / frames.amax((1, 2), keepdim=True)
 
 
@@ -103,7 +103,7 @@ def circle(centre: Tensor, sigma: Tensor, mass: float = 0.9, corners: int = 72) 
     return centre + radius[:, None, None] * torch.stack([angle.cos(), angle.sin()], 1)
 
 
-def _bell(grid: Tensor, centres: Tensor, sigma: float) -> Tensor:
+def _bell(grid: Tensor, centres: Tensor, sigma: Tensor | float) -> Tensor:
     """The density of N(centre, sigma^2) on the grid, [len(grid), len(centres)]."""
     z = (grid[:, None] - centres[None]) / sigma
     return torch.exp(-z.square() / 2) / (sigma * math.sqrt(2 * math.pi))

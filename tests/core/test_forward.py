@@ -96,7 +96,8 @@ def test_the_circle_holds_the_asked_share_of_a_round_gaussian():
     sigma = torch.tensor([0.0, 0.5, 2.0], dtype=torch.float64)
     circle = forward.circle(torch.tensor([1.0, -1.0], dtype=torch.float64), sigma, mass=0.9)
     radius = (circle - torch.tensor([1.0, -1.0])).norm(dim=-1)
-    torch.testing.assert_close(1 - torch.exp(-(radius[1:] ** 2) / (2 * sigma[1:, None] ** 2)), torch.full((2, 73), 0.9).double())
+    share = 1 - torch.exp(-(radius[1:] ** 2) / (2 * sigma[1:, None] ** 2))
+    torch.testing.assert_close(share, torch.full_like(share, 0.9))
 
 
 def test_walks_are_as_near_to_jumps_as_jumps_to_jumps_and_longer_steps_are_not():

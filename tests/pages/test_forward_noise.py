@@ -19,7 +19,8 @@ def chapter(open_page):
 def drawn(app: AppTest) -> dict:
     """The header of the stage: its panels and their layers."""
     assert not app.exception and not app.error
-    sent = next(part.proto.bytes for part in app.get("bidi_component") if part.proto.component_name.startswith("stage_player"))
+    parts = [part.proto for part in app.get("bidi_component")]
+    sent = next(part.bytes for part in parts if part.component_name.startswith("stage_player"))
     return json.loads(sent[4 : 4 + struct.unpack("<I", sent[:4])[0]])
 
 

@@ -22,5 +22,5 @@ def test_an_unknown_picture_is_refused_with_the_names_there_are():
 
 
 def test_pixels_of_a_picture_are_its_bytes_and_noise_is_clipped():
-    assert torch.equal(pixels(torch.tensor([-9.0, -1.0, 0.0, 1.0, 9.0])), torch.tensor([0, 0, 128, 255, 255], dtype=torch.uint8))
+    assert pixels(torch.tensor([-9.0, -1.0, 0.0, 1.0, 9.0])).tolist() == [0, 0, 128, 255, 255]
     assert torch.equal(pixels(picture("boot")).float() / 127.5 - 1, picture("boot"))

@@ -1,0 +1,102 @@
+"""Chapter 1 in a real browser: the clock, the probe, the keyboard, and links."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+LONG = 30_000  # milliseconds; a machine with other work is no failure
+
+class Chapter:
+    """The page as a student meets it, and the counters of its stage."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page, self.address = page, f"{address}/forward_noise"
+
+    def open(self, query: str = "") -> "Chapter":
+        self.page.goto(f"{self.address}?{query}")
+        self.until("__stage.forward.ready && __stage.forward.drawn")
+        expect(self.page.get_by_role("heading", name="Try this")).to_be_visible(timeout=LONG)
+        return self
+
+    def now(self, counter: str):
+        return self.page.evaluate(f"__stage.forward.{counter}")
+
+    def until(self, condition: str) -> None:
+        self.page.wait_for_function(f"globalThis.__stage?.forward && ({condition})", timeout=LONG)
+
+    def grey(self, right: float, down: float) -> int:
+        """The brightness, 0 to 255, at a place of the second panel, in fractions of its plot."""
+        read = """(canvas, [x, y]) => {
+            const plot = __stage.forward.plots[1], at = [plot.x + x * plot.w, plot.y + y * plot.h];
+            return canvas.getContext('2d').getImageData(...at.map(v => v * devicePixelRatio), 1, 1).data[0];
+        }"""
+        return self.page.get_by_role("application").evaluate(read, [right, down])
+
+
+@pytest.fixture
+def chapter(page: Page, serve) -> Chapter:
+    return Chapter(page, serve("app.py"))
+
+
+def test_the_walk_plays_and_can_be_scrubbed_without_a_server_run(chapter):
+    chapter.open()
+    ticks = chapter.now("ticks")
+    chapter.page.get_by_role("button", name="Play", exact=True).click()
+    chapter.until("__stage.forward.playing && __stage.forward.k > 5")
+    chapter.page.get_by_role("slider", name="t", exact=True).fill("70")
+    chapter.until("!__stage.forward.playing && __stage.forward.k === 70")
+    expect(chapter.page).to_have_url(re.compile("clock=0.7"), timeout=LONG)
+    assert chapter.now("ticks") == ticks
+
+
+def test_dragging_the_image_moves_its_dot_and_its_squares(chapter):
+    chapter.open()
+    assert chapter.grey(0.25, 0.2) > chapter.grey(0.75, 0.2)  # brighter on the left
+    plot, box = chapter.now("plots[0]"), chapter.page.get_by_role("application").bounding_box()
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        return box["x"] + plot["x"] + (x + 2.9) / 5.8 * plot["w"], box["y"] + plot["y"] + (2.9 - y) / 5.8 * plot["h"]
+
+    chapter.page.mouse.move(*place(0.6, -0.4))
+    chapter.page.mouse.down()
+    chapter.page.mouse.move(*place(-0.95, 0.95), steps=4)
+    chapter.page.mouse.up()
+    expect(chapter.page.get_by_text("1 of 3 done")).to_be_visible(timeout=LONG)
+    expect(chapter.page).to_have_url(re.compile(r"start=-0\.9\d*(,|%2C)0\.9"), timeout=LONG)
+    assert chapter.grey(0.25, 0.2) < 20 and chapter.grey(0.75, 0.2) > 235
+
+
+def test_a_student_without_a_mouse_predicts_jumps_and_moves_the_start(chapter):
+    page = chapter.open().page
+    page.get_by_role("radio", name="Two pixels").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    page.get_by_role("radio", name="yes, exactly the same cloud").focus()
+    page.keyboard.press("Space")
+    page.get_by_role("switch", name="Jump as well").focus()
+    page.keyboard.press("Space")
+    expect(page.get_by_text("As you predicted: yes, exactly the same cloud.")).to_be_visible(timeout=LONG)
+    ticks = chapter.now("ticks")
+    page.get_by_role("application").focus()
+    page.keyboard.press("Shift+ArrowUp")
+    chapter.until(f"__stage.forward.ticks > {ticks}")
+    expect(page).to_have_url(re.compile("start="), timeout=LONG)
+
+
+def test_a_deep_link_is_restored_by_a_fresh_server(page: Page, serve):
+    link = "scene=Dissolve&image=boot&data=moons&schedule=cosine&view=Variance+exploding&seed=7&density=false&clock=0.4"
+    chapter = Chapter(page, serve("app.py", fresh=True)).open(link)
+    assert chapter.now("k") == 40
+    expect(page.get_by_role("spinbutton", name="Seed")).to_have_value("7", timeout=LONG)
+    for part in ("seed=7", "image=boot", "clock=0.4"):
+        expect(page).to_have_url(re.compile(part), timeout=LONG)
+    expect(page.get_by_role("application")).to_have_attribute("aria-label", re.compile("moons.*784 numbers"))
+
+
+@pytest.mark.parametrize("scene", ["Two pixels", "Walk and jump&guess=c&jumps=true", "Dissolve", "Schedules"])
+def test_picture_and_controls_of_a_scene_are_above_the_fold(chapter, scene: str):
+    chapter.open(f"scene={scene}")
+    for part in ("picture", "controls"):
+        box = chapter.page.locator(f".st-key-{part}").bounding_box()
+        assert box["y"] + box["height"] <= 800
