@@ -1,0 +1,32 @@
+"""Plotly curves: compact data, the palette's colours and dashes, and no import before one is drawn."""
+
+import subprocess
+import sys
+
+import numpy as np
+
+from core.figures import palette
+from core.figures.curves import Curve, curves
+
+LINE = Curve(np.array([0.01, 0.1, 1.0]), np.array([0.9, 0.4, 0.1]), "exact", "error")
+
+
+def test_values_travel_as_float32():
+    trace = curves([LINE], "light", "σ", "error").data[0]
+    assert trace.x.dtype == trace.y.dtype == np.float32
+
+
+def test_a_curve_has_the_colour_and_the_dash_of_its_role_in_each_theme():
+    for theme in ("light", "dark"):
+        line = curves([LINE], theme, "σ", "error").data[0].line
+        assert (line.color, line.dash) == (palette.colour("exact", theme), "6px,4px")
+
+
+def test_a_mark_on_a_logarithmic_axis_stands_at_its_value():
+    note = curves([LINE], "light", "σ", "error", xlog=True, marks=[(0.1, 0.4, "here")]).layout.annotations[0]
+    assert (round(note.x, 6), note.y, note.text) == (-1.0, 0.4, "here")
+
+
+def test_plotly_and_matplotlib_are_imported_only_when_a_figure_is_made():
+    code = "import sys, core.figures.curves, core.figures.lecture; print({'plotly', 'matplotlib'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
