@@ -1,12 +1,185 @@
-"""Chapter 3."""
+"""Chapter 3: a model's field beside the exact one at every noise level, where they part, and one place under a lens."""
 
-from pages.ui import shell
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+import streamlit as st
+from torch import Tensor
+
+from core import exact, field, recipe
+from core.data.points import BUILT_IN, PointSet
+from core.denoiser import Denoise
+from core.figures.curves import Curve, curves
+from core.figures.lecture import FORMATS, to_file
+from core.pretrained import RECIPES, points_of, pretrained
+from pages.ui import fields, shell
+from pages.ui.stage import Clock, newest_probe, stage
+
+SIGMAS = field.clock(49)
+LEVELS = [f"{sigma:.3g}" for sigma in SIGMAS.tolist()]
+SIDE, HEAT = 21, 56  # arrows and heat cells along a side
+START, FINE = LEVELS.index("0.0866"), LEVELS.index("0.0487")  # where a fresh clock stands; where the tasks look
+WINDOWS = {"variance exploding": fields.Window("ve", 1.2), "variance preserving": fields.Window("vp", 1.6)}
+REFERENCE, FOURIER = "reference network", "Fourier network"
+PROBE = (0.7, -0.8)
+
+
+class Model(NamedTuple):
+    """A model to look at: ``key`` changes whenever its weights or its data do; endless: trained on fresh draws."""
+
+    key: str
+    denoise: Denoise
+    points: PointSet
+    endless: bool
+
+    @property
+    def ideal(self) -> exact.EmpiricalDenoiser:
+        return recipe.exact(self.points, self.endless)
+
+
+def shipped(name: str) -> Model:
+    return Model(name, pretrained(name).denoiser, points_of(name), RECIPES[name][1].endless)
+
+
+def models() -> dict[str, Callable[[], Model]]:
+    """What can be chosen on this page, by its name in the address; a model is made only when it is chosen."""
+    names = {REFERENCE: "spiral-100-reference", FOURIER: "spiral-100-fourier"}
+    names |= {f"{FOURIER}, endless {name}": name for name in BUILT_IN}
+    return {label: partial(shipped, name) for label, name in names.items()}
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def film_of(key: str, window: fields.Window, _model: Model) -> field.Film:
+    return field.film(_model.denoise, _model.ideal, SIGMAS, window.view, SIDE, window.reach, HEAT)
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def error_of(key: str, _model: Model) -> Tensor:
+    ideal = _model.ideal
+    n = len(ideal.points)
+    data = ideal.points[:: max(1, n // 500)].repeat(max(1, 1000 // n), 1)
+    return field.relative_error(_model.denoise, ideal, data, SIGMAS)
+
+
+def parse_place(raw: str) -> tuple[float, float]:
+    x, y = map(shell.between(-2, 2), raw.split(","))
+    return x, y
+
 
 shell.require_shell()
-shell.chapter(3, "The vector field in time", "To be written.")
+shell.chapter(
+    3,
+    "The vector field in time",
+    "At every place and noise level σ the model gives one arrow: from here to where the clean data are, on average.",
+)
 controls, picture = shell.picture()
 with controls:
-    seed = shell.slider("Seed", 0, 9, 5, key="seed")
+    answered = shell.predict(
+        "guess",
+        "Training is over. Where do the network's arrows still differ most from the exact ones?",
+        ("at large σ, far from the data", "at small σ, close to the data", "by about as much at every σ"),
+        1,
+        "From far away one blurred arrow serves many places. Close to the data the exact field turns around every "
+        "single point, and the network does not follow: it makes new points instead of repeating its hundred.",
+    )
+    scenes = ("fields", "error", "one place")
+    scene = shell.segmented("Show", scenes, default="fields", key="show") if answered else "fields"
+    choices = models()
+    about = "The first two saw the same 100 points; the reference is the plain network as commonly taught."
+    name = shell.selectbox("Model", list(choices), key="model", help=about)
+    window = WINDOWS[shell.radio("View", list(WINDOWS), key="view")]
+    density = shell.toggle("Log-density under the arrows", True, key="density")
+
+model = choices[name]()
+film, error = film_of(model.key, window, model), error_of(model.key, model)
+rival = None
+if other := {REFERENCE: FOURIER, FOURIER: REFERENCE}.get(name):
+    rival = other, error_of(choices[other]().key, choices[other]())
+asked = shell.param("probe", parse_place, PROBE)
+place = tuple(min(window.reach, max(-window.reach, v)) for v in newest_probe("field", asked))
+learned, best = (field.read(denoise, place, SIGMAS, window.view) for denoise in (model.denoise, model.ideal))
+
+under = fields.ground(film, model.points.points, window, density)
+panels = fields.side_by_side(film, under, error, window)[: 3 if answered else 2]
+hint = "Arrows keep their true length up to one grid cell; longer ones are cut to it, by the same factor in all panels."
+if scene == "error":
+    panels = [panels[2], fields.error_over_sigma(SIGMAS, error, rival)]
+elif scene == "one place":
+    lens = partial(fields.lens, sigmas=SIGMAS, under=under, window=window)
+    panels = [lens("Learned", "denoise", learned), lens("Exact", "exact", best)]
+    drawn = "x" if window.view == "ve" else "x / √(1 + σ²)"
+    hint = f"{drawn} = {fields.pair(place)}. Drag the probe, or focus the picture and press Shift and an arrow key."
 with picture:
-    shell.st.write("seed", seed)
+    put = stage(
+        panels,
+        Clock(SIGMAS, start=START),
+        key="field",
+        alt=f"Arrows of the {name} and of the exact denoiser for noise levels from 10 down to 0.01. At large sigma all "
+        "point to the mean of the data, near 0 each to the nearest data point. The network's relative error is "
+        f"{error[START]:.2f} at sigma {LEVELS[START]} and {error[FINE]:.2f} at sigma {LEVELS[FINE]}.",
+        probe=asked,
+        permalink=True,
+    )
+    st.caption(hint)
+    if scene == "one place":
+        st.markdown(fields.table(SIGMAS, learned, best, frames=(0, 16, START, 48)))
+    shell.explain("guess", seen=scene == "error")
+shell.set_param("probe", None if put in (None, PROBE) else f"{put[0]:g},{put[1]:g}")
+
+shell.notes(
+    [
+        ("denoise", "**Learned arrows** lead from $x$ to the network's guess of the clean data. At large $\\sigma$ all "
+         "point to the mean: from far away the data are one blur. The cosine says how well all arrows agree."),
+        ("exact", "**Exact arrows** turn to the nearest arm as $\\sigma$ falls, and at last to the nearest point."),
+        ("difference", "**The difference** is what the network missed: coarse is learned, fine is not. It is longest "
+         "where the map is pale: noised data hardly ever come there, so the network was never asked. The relative "
+         "error counts where they do."),
+    ]
+)  # fmt: skip
+shell.equation(
+    [
+        (r"\hat x_0 - x", "denoise"), (r"\;=\; -\sigma\,", None), (r"\hat\varepsilon", "noise"),
+        (r"\;=\; \sigma^2\,", None), (r"\nabla_{\!x} \log p(x;\sigma)", "probe"), (r"\qquad", None),
+        (r"\hat x_0^{\,*}", "exact"),
+        (r"= \sum_i \operatorname{softmax}_i\Bigl(-\tfrac{\lVert x - x_i \rVert^2}{2\sigma^2}\Bigr)\,", None),
+        (r"x_i", "data"),
+    ],
+    [("denoise", "the arrow drawn"), ("noise", "the noise seen in $x$"), ("probe", "the score"),
+     ("exact", "the exact guess, a weighted mean of"), ("data", "the data points")],
+)  # fmt: skip
+
+with st.container(gap="small"):
+    st.markdown("#### Coarse is learned, fine is not")
+    measure = r"\sqrt{\mathrm{E}\lVert\hat\varepsilon-\varepsilon^*\rVert^2 / \mathrm{E}\lVert\varepsilon^*\rVert^2}"
+    st.markdown(f"${measure}$ on noised data: 0 is the exact field, 1 as wrong as no arrow at all. Drag to zoom in.")
+    lines = [Curve(SIGMAS.numpy(), error.numpy(), "difference", name)]
+    if rival:
+        lines.append(Curve(SIGMAS.numpy(), rival[1].numpy(), "unconditional", other))
+    chart = curves(lines, shell.theme(), "σ", "relative error of the field", xlog=True, ylim=(0, fields.top(error)))
+    st.plotly_chart(chart, theme=None, key="error_curve")
+
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    level = shell.select_slider("The fields as a figure for a slide, at σ =", LEVELS, LEVELS[START], key="slide")
+    kind = shell.segmented("File", list(FORMATS), default="svg", key="file")
+    link = f"{st.context.url}?{urlencode(st.query_params.to_dict())}"
+    heading, at = f"The vector field, {name}, σ = {level}", LEVELS.index(level)
+    slide = partial(fields.slide, film, at, model.points.points, window, density, heading, shell.theme())
+    file = lambda: to_file(slide(), kind, heading, link)  # noqa: E731  drawn only when somebody asks for it
+    st.download_button("Download", file, f"field-{level}.{kind}", FORMATS[kind], on_click="ignore")
+
+shell.code(field.arrows, exact.EmpiricalDenoiser.__call__, exact.EmpiricalDenoiser.weights, field.relative_error)
+apart = (learned.x0 - best.x0).norm(dim=1)[FINE].item()
+shell.tasks(
+    [
+        ("Find a network whose relative error at σ = 0.05 is below 0.25.", error[FINE].item() < 0.25,
+         "The list of models has two networks that saw the same hundred points."),
+        ("Find a place where the learned and the exact guess are more than 0.2 apart at σ = 0.05.",
+         scene == "one place" and apart > 0.2,
+         "Show one place, and try where the map is pale, between two arms or beyond the last."),
+        ("Draw the process so that the cloud ends as a unit Gaussian. Where have the data gone at σ = 10?",
+         window.view == "vp", "It is one of the two views: there the picture shrinks as the noise grows."),
+    ]
+)  # fmt: skip
 shell.finish()
