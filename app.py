@@ -1,9 +1,13 @@
 """The entry point: `streamlit run app.py`."""
 
+import os
+
 import streamlit as st
 
 from pages.ui import shell
 from pages.ui.warmup import warm_up
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when a page imports torch, which may be before the warm-up does
 
 st.set_page_config(page_title="Diffusion, seen", page_icon="🌀", layout="wide")
 shell.show(st.navigation(shell.chapters(), position="top"))

@@ -189,15 +189,14 @@ def predict(key: str, question: str, options: Sequence[str], answer: int, why: s
     def answered() -> None:
         set_param(key, ascii_lowercase[st.session_state[f"_{key}"]])
 
-    with st.container(border=True, key=f"predict_{key}", horizontal=True, vertical_alignment="center"):
+    with st.container(border=True, key=f"predict_{key}", horizontal=True, wrap=False, vertical_alignment="center"):
         if guess is None:
             label, choices = f"Predict first. {question}", range(len(options))
             st.radio(label, choices, None, format_func=options.__getitem__, key=f"_{key}", on_change=answered)
         else:
-            st.markdown(f"**You predict:** {options[guess]}")
+            st.markdown(f"**You predict:** {options[guess]}", width="stretch")
             st.button(
-                "",
-                icon=":material/replay:",
+                "Again",
                 help="Ask me again",
                 type="tertiary",
                 key=f"_{key}_again",
@@ -216,13 +215,13 @@ def explain(key: str, seen: bool) -> None:
     prediction: Prediction = st.session_state[f"_prediction {key}"]
     if not seen:
         return
-    said, right = prediction.guess, prediction.options[prediction.answer]
+    said, right = prediction.guess, prediction.options[prediction.answer].rstrip(".")
     if said is None:
         st.info(f"{right[:1].upper()}{right[1:]}. {prediction.why}", icon=":material/lightbulb:")
     elif said == prediction.answer:
         st.success(f"**As you predicted:** {right}. {prediction.why}", icon=":material/check_circle:")
     else:
-        verdict = f"**You predicted:** {prediction.options[said]}. **It is:** {right}. {prediction.why}"
+        verdict = f"**You predicted:** {prediction.options[said].rstrip('.')}. **It is:** {right}. {prediction.why}"
         st.info(verdict, icon=":material/lightbulb:")
 
 
