@@ -54,7 +54,7 @@ def ancestral(
         x_next = torch.lerp(x0, x, down / sigma)
         noise = None
         if up * s_noise > 0:
-            noise = (up * s_noise) * seeds.gaussian(x.shape, seed, i + 1, like=x)
+            noise = seeds.gaussian(x.shape, seed, i + 1, like=x).mul_(up * s_noise)
             x_next += noise
         yield Step(i, sigma, sigma_next, x, x0, x_next, noise, i + 1)
         x = x_next
@@ -120,7 +120,7 @@ def sde(denoise: Denoise, x: Tensor, sigmas: Tensor, seed: int = 0) -> Iterator[
         x_next = torch.lerp(x, x0, fall / sigma**2)
         noise = None
         if sigma_next > 0:
-            noise = fall**0.5 * seeds.gaussian(x.shape, seed, i + 1, like=x)
+            noise = seeds.gaussian(x.shape, seed, i + 1, like=x).mul_(fall**0.5)
             x_next += noise
         yield Step(i, sigma, sigma_next, x, x0, x_next, noise, i + 1)
         x = x_next
