@@ -2,7 +2,6 @@
 
 import streamlit as st
 import torch
-from torch import Tensor
 
 from core import forward, schedules, seeds
 from core.data import images, points
@@ -36,11 +35,14 @@ def two_pixels() -> None:
 
 
 def walk_and_jump() -> None:
-    """Many small steps and one jump, three hundred times each, and how different the two clouds are."""
-    x0 = here.expand(300, 2) if source == "one point" else fresh(300, seed)
-    beside = " and 300 single jumps; beside them the distance between the two clouds over time" if jumping else ""
-    panels = noising.walk_and_jump(noise, x0, f"300 times from {source}", stride, jumping)
-    show(panels, f"300 random walks of {steps} steps from {source}{beside}.", start=-1)
+    """Many small steps and one jump, two hundred times each, and how different the two clouds are."""
+    x0 = here.expand(200, 2)
+    if source == "the data":
+        x0 = points.make(data, 200).sample(200, seeds.generator(seed))[0].double()
+    beside = " and 200 single jumps; beside them the distance between the two clouds over time" if jumping else ""
+    panels = noising.walk_and_jump(noise, x0, f"200 times from {source}", stride, jumping)
+    start = -1 if view != "ve" else int((noise.sigma < 2).sum()) - 1  # there the end is far outside the picture
+    show(panels, f"200 random walks of {steps} steps from {source}{beside}.", start)
     walks = f"**Walks** of {steps} steps: each step adds a little fresh noise, whichever way. The line is one walk."
     walks += "" if view == "ve" else " Everything shrinks towards the middle as the noise grows: see *View*."
     jumps = "**Jumps** are still to come: say what you expect of them, then switch them on."
@@ -69,16 +71,17 @@ def walk_and_jump() -> None:
 def dissolve() -> None:
     """A cloud with its density, and a real image, under the same schedule."""
     photo, cloud = images.picture(image).double(), points.make(data, 300).points.double()
+    shape = points.make(data, 1500).points if shaded else None
     show(
-        noising.dissolving(noise, data, cloud, fresh(2000, 0) if shaded else None, photo),
+        noising.dissolving(noise, data, cloud, shape, photo),
         f"The {data} spreads into a round cloud as t goes from 0 to 1, and the picture of a {image} turns to grain.",
         start=int((noise.sigma < 0.25).sum()),
     )
     shell.notes([
         ("sample", f"**Each ring is a picture of two pixels on its own walk.** At t = 0 they are the {data}; at t = 1 "
                    "nobody can tell which ring began where."),
-        ("data", "**The shading is their density**, exactly: where rings are likely, at this noise. Noise blurs it as "
-                 "ever thicker glass would: fine detail goes first, the rough outline last."),
+        ("data", "**The shading is their density**: where rings are likely at this noise, computed from 1,500 points of "
+                 "the data. Noise blurs it as ever thicker glass would: fine detail goes first, the outline last."),
         ("sample", f"**The {image} is one dot, too**, in a space of {photo.numel():,} dimensions, under the same "
                    "schedule. The arms of a spiral may have run together and you still see what the picture is: it "
                    "has more numbers to tell it by."),
@@ -113,11 +116,6 @@ def show(panels: list[Panel], alt: str, start: int = 0) -> None:
     with picture:
         stage(panels, Clock(noise.t, "t", 2, start), key="forward", alt=alt, probe=point if panels[0].probe else None,
               fps=max(2, steps / 6), permalink=True, restart=(scene, steps))  # fmt: skip
-
-
-def fresh(n: int, seed: int) -> Tensor:
-    """n fresh draws from the whole distribution of the data, [n, 2]."""
-    return points.make(data, 300).sample(n, seeds.generator(seed))[0].double()
 
 
 def noised(alpha: str = r"\alpha_t") -> list[tuple[str, str | None]]:
@@ -192,7 +190,7 @@ shell.tasks([
     ("Two pixels: move the image so that its left pixel is almost black and its right one almost white.",
      point[0] < -0.8 and point[1] > 0.8, "Left is darker for the first pixel, up is brighter for the second."),
     ("Walk and jump: find the smallest number of steps that still gives the cloud of the jumps.",
-     jumping and steps == 1, "Is a walk of a single step not a jump?"),
+     jumping and steps == 1 and stride == 1, "Is a walk of a single step not a jump?"),
     ("Schedules: choose the one under which the data are easiest to see at t = 0.25.",
      schedule == min(quarter, key=quarter.get), "Least noise is the highest curve."),
 ])  # fmt: skip

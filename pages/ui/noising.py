@@ -100,12 +100,13 @@ def walk_and_jump(noise: Noise, x0: Tensor, title: str, stride: float, jumping: 
 def difference(noise: Noise, x0: Tensor, walks: Tensor) -> Panel:
     """The distance of walks [T, n, 2] from jumps over time, beside the one that chance rarely exceeds.
 
-    Measured at the scale of the "vp" view, whichever is drawn, so that clouds of any noise are of one size.
+    Measured at the scale of the "vp" view, whichever is drawn, so that clouds of any noise are of one size. Chance does
+    not care where the start is: what was computed for one holds for all.
     """
     some = torch.linspace(0, noise.steps, min(noise.steps, 20) + 1).round().long()
     apart = forward.distances(walks[some], noise.jump(x0)[some]) * schedules.scale(noise.sigma[some], "vp")
-    levels = forward.levels(noise.schedule, 15)
-    limit = _chance(x0, levels, noise.seed) * schedules.scale(levels, "vp")
+    levels = forward.levels(noise.schedule, 10)
+    limit = _chance(x0 - x0[0], levels, noise.seed) * schedules.scale(levels, "vp")
     lines = [Line(torch.linspace(0, 1, len(limit)), limit, "exact", "chance stays below"),
              Line(noise.t[some], apart, "sample", "walks to jumps", width=3)]  # fmt: skip
     top = max(3 * limit.max().item(), 1.05 * apart.max().item())
@@ -113,11 +114,11 @@ def difference(noise: Noise, x0: Tensor, walks: Tensor) -> Panel:
     return Panel(title, lines, (0, 1), (0, top), False, "t", "energy distance", marker=noise.t)
 
 
-def dissolving(noise: Noise, name: str, cloud: Tensor, draws: Tensor | None, photo: Tensor) -> list[Panel]:
-    """A cloud [n, 2] on its walks, over the density of ``draws`` [m, 2] if given, and a photo on its own."""
+def dissolving(noise: Noise, name: str, cloud: Tensor, shape: Tensor | None, photo: Tensor) -> list[Panel]:
+    """A cloud [n, 2] on its walks, over the density of its ``shape`` [m, 2] if given, and a photo on its own."""
     layers = [Points(noise.drawn(noise.walk(cloud)), "sample", size=2, label="xₜ")]
-    if draws is not None:
-        density = _dissolving(draws, noise.sigma, noise.view, torch.linspace(*noise.limits, 64, dtype=torch.float64))
+    if shape is not None:
+        density = _dissolving(shape, noise.sigma.float(), noise.view, torch.linspace(*noise.limits, 64))
         layers.insert(0, Heat(density, noise.limits + noise.limits, "density"))
     alphas = schedules.scale(noise.sigma, noise.view)
     formula = [f"xₜ = {a:.2f} x₀ + {a * s:.2f} ε" for a, s in zip(alphas, noise.sigma, strict=True)]

@@ -74,10 +74,10 @@ def test_a_fresh_page_shows_the_image_as_a_point_and_as_squares(chapter):
 def test_jumps_and_their_explanation_wait_for_the_prediction(chapter):
     app = chapter(scene="Walk and jump")
     assert "jumps" not in {toggle.key for toggle in app.toggle}
-    assert titles(app) == ["300 times from one point"]
+    assert titles(app) == ["200 times from one point"]
     assert "add up to one" not in said(app)
     app = chapter(**JUMPING)
-    assert titles(app) == ["300 times from one point", "How different are the clouds?"]
+    assert titles(app) == ["200 times from one point", "How different are the clouds?"]
     assert any("As you predicted" in box.value for box in app.success)
 
 
