@@ -119,7 +119,7 @@ with picture:
         alt=f"Arrows of the {name} and of the exact denoiser for noise levels from 10 down to 0.01. At large sigma all "
         "point to the mean of the data, near 0 each to the nearest data point. The network's relative error is "
         f"{error[START]:.2f} at sigma {LEVELS[START]} and {error[FINE]:.2f} at sigma {LEVELS[FINE]}.",
-        probe=asked,
+        probe=place,
         permalink=True,
     )
     st.caption(hint)

@@ -30,15 +30,10 @@ def curves(
     xlabel: str,
     ylabel: str,
     xlog: bool = False,
-    ylog: bool = False,
     ylim: tuple[float, float] | None = None,
-    marks: Sequence[tuple[float, float, str]] = (),
     height: int = 420,
 ) -> Figure:
-    """Lines over one x axis; ``marks`` (x, y, text) are annotated in place. Values travel as float32.
-
-    ylim: the part of a linear y axis to begin with (all of it without).
-    """
+    """Lines over one x axis, their values as float32; ``ylim`` is the part of the y axis to begin with."""
     from plotly.graph_objects import Figure, Scatter
 
     figure = Figure(layout=_layout(theme, height))
@@ -56,10 +51,7 @@ def curves(
     grey = palette.colour("grid", theme)
     axis = {"gridcolor": grey + "33", "linecolor": grey, "zeroline": False}
     figure.update_xaxes(title=xlabel, type="log" if xlog else "linear", dtick=1 if xlog else None, **axis)
-    figure.update_yaxes(title=ylabel, type="log" if ylog else "linear", range=ylim, **axis)
-    for x, y, text in marks:
-        place = {"x": np.log10(x) if xlog else x, "y": np.log10(y) if ylog else y}
-        figure.add_annotation(text=text, showarrow=True, arrowhead=2, ax=28, ay=-28, **place)
+    figure.update_yaxes(title=ylabel, range=ylim, **axis)
     return figure
 
 

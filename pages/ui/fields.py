@@ -115,4 +115,4 @@ def _numbers(reading: Reading) -> list[str]:
 
 def pair(place: Sequence[float]) -> str:
     """Two numbers in brackets, with as many digits as can be told apart."""
-    return f"({', '.join(f'{v:.{2 if abs(v) < 9.95 else 0}f}' for v in place)})".replace("-", "−")
+    return f"({', '.join(f'{v:z.{2 if abs(v) < 9.95 else 0}f}' for v in place)})".replace("-", "−")

@@ -93,6 +93,10 @@ def test_a_place_that_is_none_is_ignored_with_a_notice(chapter, nonsense):
     assert "probe" in app.toast[0].value
 
 
+def test_a_place_beyond_the_window_is_moved_to_its_edge(chapter):
+    assert "x = (1.20, −1.20)" in chapter(**SHOWN, show="one place", probe="2,-2").caption[0].value
+
+
 def test_the_tasks_check_themselves(chapter):
     assert done(chapter(**SHOWN)) == [False, False, False]
     assert done(chapter(**SHOWN, model="Fourier network", view="variance preserving")) == [True, False, True]

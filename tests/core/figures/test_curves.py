@@ -22,9 +22,9 @@ def test_a_curve_has_the_colour_and_the_dash_of_its_role_in_each_theme():
         assert (line.color, line.dash) == (palette.colour("exact", theme), "6px,4px")
 
 
-def test_a_mark_on_a_logarithmic_axis_stands_at_its_value():
-    note = curves([LINE], "light", "σ", "error", xlog=True, marks=[(0.1, 0.4, "here")]).layout.annotations[0]
-    assert (round(note.x, 6), note.y, note.text) == (-1.0, 0.4, "here")
+def test_a_logarithmic_axis_has_one_tick_for_each_decade():
+    axis = curves([LINE], "light", "σ", "error", xlog=True).layout.xaxis
+    assert (axis.type, axis.dtick) == ("log", 1)
 
 
 def test_plotly_and_matplotlib_are_imported_only_when_a_figure_is_made():
