@@ -7,18 +7,13 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.data import uploads
-from core.data.points import BUILT_IN, PointSet, make
+from core.data.points import PointSet, make
 from pages.ui import brush, shell
 
 N = 100
-LABELS = {
-    **{name: name.replace("-", " ") for name in BUILT_IN},
-    "word": "a word you type",
-    "drawing": "drawn by hand",
-    "image": "an image's dark pixels",
-    "csv": "a CSV of points",
-}
-LABELS["moons"] = "two moons"
+SETS = {"spiral": "spiral", "two moons": "moons", "rings": "rings", "checkerboard": "checkerboard",
+        "eight Gaussians": "eight-gaussians", "pinwheel": "pinwheel"}  # fmt: skip
+OWN = ("your word", "your drawing", "your image", "your CSV")
 START_WORD = "noise"
 
 
@@ -48,15 +43,15 @@ def from_word(word: str) -> PointSet:
 
 def choose() -> Data:
     """Draw the picker in the current container and return the data; the last good ones if the new ones are bad."""
-    kind = shell.selectbox("Data", list(LABELS), format_func=LABELS.__getitem__, key="data")
-    if kind in BUILT_IN:
+    kind = shell.selectbox("Data", (*SETS, *OWN), key="data")
+    if kind in SETS:
         endless = shell.toggle("Fresh points at every step", True, key="fresh", help="Off: the same few points, again and again.")
         n = N if endless else shell.select_slider("Points", (20, 50, 100, 200, 500, 1000), N, key="n")
-        return Data(built_in(kind, n, 0), endless)
-    points = {"word": _word, "drawing": _drawing, "image": _image, "csv": _csv}[kind]()
+        return Data(built_in(SETS[kind], n, 0), endless)
+    points = dict(zip(OWN, (_word, _drawing, _image, _csv), strict=True))[kind]()
     if points.note:
         st.caption(points.note)
-    return Data(points, endless=kind != "csv")
+    return Data(points, endless=kind != "your CSV")
 
 
 def _word() -> PointSet:

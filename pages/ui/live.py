@@ -1,5 +1,6 @@
 """A background run shown live: which run is this visitor's, the buttons that command it, and its picture as it changes."""
 
+import hashlib
 import secrets
 from collections.abc import Callable
 from copy import deepcopy
@@ -16,7 +17,7 @@ from core.recipe import Progress, Recipe, Snapshot
 from pages.ui import shell
 from pages.ui.dataset import Data
 
-TICK = 0.5
+TICK, REST = 0.5, 20.0  # seconds between two looks at a run under way, and at one at rest, which would end unlooked at
 UNDER_WAY = ("queued", "running")
 
 
@@ -27,8 +28,10 @@ def jobs() -> Jobs:
 
 
 def viewer() -> str:
-    """Who this visitor is to the registry: a random name for the session."""
-    return st.session_state.setdefault("_viewer", secrets.token_urlsafe(8))
+    """Who this visitor is to the registry: the browser, by its cookie, so that a reload is no second viewer; else a random name."""
+    cookie = st.context.cookies.get("_streamlit_xsrf")
+    name = hashlib.sha256(cookie.encode()).hexdigest() if cookie else secrets.token_urlsafe(8)
+    return st.session_state.setdefault("_viewer", name)
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ def current(plan: Plan) -> View | None:
         if view is not None and view.key[:2] == plan.key:
             follow(plan, run_id)
             return view
+        if run_id not in _runs().values():  # somebody else's, of other settings: looking must not make us its viewer
+            jobs().leave(run_id, viewer())
     _runs().pop(plan.key, None)
     shell.set_param("run", None)
     return None
@@ -154,7 +159,7 @@ def watch(plan: Plan, view: View | None, draw: Callable[[Snapshot, str], None]) 
         return
     drawn = view.status
 
-    @st.fragment(run_every=TICK if drawn in UNDER_WAY else None)
+    @st.fragment(run_every=TICK if drawn in UNDER_WAY else REST)
     def tick() -> None:
         now = jobs().look(_runs().get(plan.key, ""), viewer())
         if now is None or now.status != drawn:
@@ -177,7 +182,8 @@ def standing(view: View) -> str:
         "failed": "**Stopped**",
     }
     shared = f" · {view.viewers} are watching this run" if view.viewers > 1 else ""
-    return f"{states[view.status]} · step {view.step:,} · {view.seconds:.1f} s of training{shared}"
+    step = view.picture.step if view.picture else view.step
+    return f"{states[view.status]} · step {step:,} · {view.seconds:.1f} s of training{shared}"
 
 
 def at_rest(plan: Plan) -> tuple[Snapshot, str]:

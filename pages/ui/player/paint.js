@@ -235,7 +235,11 @@ function drawAxes(c, p, look) {
   c.stroke();
   c.strokeStyle = look.ink(0.28);
   c.strokeRect(crisp(x), crisp(y), w, h);
-  for (const [v, text] of across) write(c, text, toX(p, v), y + h + 16 * u, look, 12.5, 'center', 0.72);
+  // A label in the middle of its tick would leave the canvas where the last panel ends.
+  for (const [v, text] of across) {
+    const px = toX(p, v), edge = px + 3.6 * u * text.length > x + w + 12 * u;
+    write(c, text, edge ? x + w + 10 * u : px, y + h + 16 * u, look, 12.5, edge ? 'right' : 'center', 0.72);
+  }
   if (!p.shared) for (const [v, text] of up) write(c, text, x - 6 * u, toY(p, v) + 4.5 * u, look, 12.5, 'right', 0.72);
   if (p.xlabel) write(c, p.xlabel, x + w / 2, y + h + 34 * u, look, 13.5, 'center', 0.85, w);
   if (p.ylabel) {

@@ -218,7 +218,7 @@ function measure(s) {
   s.context.setTransform(1, 0, 0, 1, 0, 0);
   s.context.font = `${LEGEND * look.unit}px ${look.font}`;
   s.box.style.setProperty('--unit', look.unit);
-  s.height = Math.round(layout(s.scene, s.width, 0.54 * innerHeight, look.unit, s.scene.height, text => s.context.measureText(text).width));
+  s.height = Math.round(layout(s.scene, s.width, Math.max(0.54 * innerHeight, innerHeight - 340), look.unit, s.scene.height, text => s.context.measureText(text).width));
   const w = Math.round(s.width * look.ratio), h = Math.round(s.height * look.ratio);
   if (s.canvas.width !== w || s.canvas.height !== h) Object.assign(s.canvas, {width: w, height: h});
   s.canvas.style.height = `${s.height}px`;
