@@ -80,8 +80,8 @@ def dissolve() -> None:
     shell.notes([
         ("sample", f"**Each ring is a picture of two pixels on its own walk.** At t = 0 they are the {data}; at t = 1 "
                    "nobody can tell which ring began where."),
-        ("data", "**The shading is their density**: where rings are likely at this noise, computed from 1,500 points of "
-                 "the data. Noise blurs it as ever thicker glass would: fine detail goes first, the outline last."),
+        ("data", "**The shading is their density**: where rings are likely at this noise, computed from 1,500 points. "
+                 "Noise blurs it as ever thicker glass would: detail goes first, the outline last."),
         ("sample", f"**The {image} is one dot, too**, in a space of {photo.numel():,} dimensions, under the same "
                    "schedule. The arms of a spiral may have run together and you still see what the picture is: it "
                    "has more numbers to tell it by."),
