@@ -111,6 +111,8 @@ elif scene == "one place":
     panels = [lens("Learned", "denoise", learned), lens("Exact", "exact", best)]
     drawn = "x" if window.view == "ve" else "x / √(1 + σ²)"
     hint = f"{drawn} = {fields.pair(place)}. Drag the probe, or focus the picture and press Shift and an arrow key."
+if model.endless:
+    hint += f" Exact means exact for {recipe.EXACT_POINTS:,} fresh draws: where σ is below their spacing it sees each one."
 with picture:
     put = stage(
         panels,
