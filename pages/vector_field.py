@@ -37,9 +37,10 @@ class Model(NamedTuple):
 
     @property
     def ideal(self) -> exact.EmpiricalDenoiser:
-        """The exact denoiser of its data; a few thousand draws stand for endless ones, so that it answers at once."""
-        best = recipe.exact(self.points, self.endless)
-        return exact.EmpiricalDenoiser(best.points[:DRAWS]) if self.endless else best
+        """The exact denoiser of its data; for endless ones of a few thousand even points, so that it answers at once."""
+        if self.endless:
+            return exact.EmpiricalDenoiser(self.points.even(DRAWS)[0])
+        return recipe.exact(self.points, endless=False)
 
 
 def shipped(name: str) -> Model:
@@ -115,7 +116,7 @@ elif scene == "one place":
     drawn = "x" if window.view == "ve" else "x / √(1 + σ²)"
     hint = f"{drawn} = {fields.pair(place)}. Drag the probe, or focus the picture and press Shift and an arrow key."
 if model.endless:
-    hint += f" Exact: for {DRAWS:,} fresh draws; where σ is below their spacing it sees each of them."
+    hint += f" Exact: for {DRAWS:,} even points; where σ is below their spacing it sees each of them."
 with picture:
     put = stage(
         panels,

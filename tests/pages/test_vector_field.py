@@ -76,7 +76,7 @@ def test_the_error_is_a_curve_with_the_clock_on_it_and_a_rival_beside_it(chapter
 def test_an_endless_data_set_is_compared_with_its_own_exact_field_and_no_rival(chapter):
     app = chapter(**SHOWN, show="error", model="Fourier network, endless moons")
     assert layers(drawn(app)["Relative error of the field"]) == ["line"]
-    assert "2,000 fresh draws" in app.caption[0].value
+    assert "2,000 even points" in app.caption[0].value
 
 
 def test_the_place_in_the_address_decides_the_numbers_and_the_arrows(chapter):
