@@ -37,7 +37,7 @@ class Model(NamedTuple):
 
     @property
     def ideal(self) -> exact.EmpiricalDenoiser:
-        """The exact denoiser of its data; for endless ones of a few thousand even points, so that it answers at once."""
+        """The exact denoiser of its data; of a few thousand even points for endless ones, to answer at once."""
         if self.endless:
             return exact.EmpiricalDenoiser(self.points.even(DRAWS)[0])
         return recipe.exact(self.points, endless=False)
