@@ -1,35 +1,173 @@
 """Chapter 0: the whole story in one picture."""
 
+import subprocess
+import sys
+from collections import Counter
+from urllib.parse import urlencode
+
+import numpy as np
 import streamlit as st
 
-from core.figures import palette
+from core import story
+from core.story import CLASSES, MODELS, REACH, Story, Wish
 from pages.ui import shell
+from pages.ui.stage import Arrows, Clock, Panel, Path, Points, stage
+
+WALKER, FOLLOWED = 16, [25, 76, 88]  # whose way is drawn: a data point's, and three samples' from the same starts
+LINKS = (
+    ("training", "Bring your own data", {}),
+    ("forward_noise", "How noise spreads", {"scene": "Dissolve"}),
+    ("vector_field", "What the arrows know", {}),
+    ("training", "Train it, live", {}),
+)  # a way on from each panel; the guided samples' chapter is still to come
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def story_of(wish: Wish) -> Story:
+    """The story of a wish; the one of a fresh page was computed beforehand and needs no torch."""
+    return story.read() if wish == Wish() else story.tell(wish)
+
+
+def panels(told: Story, wish: Wish) -> list[Panel]:
+    """Data, noise, field, samples, guided samples."""
+    targets = "spiral", "spiral", f"{wish.wanted}’s arm"
+    walked, sampled, guided = (
+        [f"{100 * share:.0f} % on the {target}" for share in shares]
+        for target, shares in zip(targets, told.close, strict=True)
+    )
+    spiral = told.alpha * told.data
+    arm = spiral[:, told.labels == CLASSES.index(wish.wanted)]
+
+    def panel(title: str, caption: str | list[str], *layers: Points | Arrows | Path) -> Panel:
+        return Panel(title, layers, (-REACH, REACH), (-REACH, REACH), caption=caption)
+
+    def classes(xy: np.ndarray, labels: tuple[str, ...] = ()) -> Points:
+        return Points(xy, CLASSES, told.labels, size=2.2, label=labels)
+
+    def under(xy: np.ndarray, colour: str = "data") -> Points:
+        return Points(xy, colour, size=1.2, alpha=0.45, shape="dot")
+
+    return [
+        panel("Data", "three kinds of point", classes(told.data, CLASSES)),
+        panel("→ Noise", walked, classes(told.walks), Path(told.walks[:, WALKER], "noise", "one walk")),
+        panel("→ Field", "learned from the data", under(spiral), Arrows(told.places, told.arrows, "denoise", 1.4, label="the way back")),
+        panel("→ Samples", sampled, under(spiral), Points(told.samples, "sample", size=2.2, label="from noise"),
+              Path(told.samples[:, FOLLOWED], "sample")),
+        panel("→ Guided samples", guided, under(arm, wish.wanted), Points(told.guided, "guided", size=2.4, label=f"asked for {wish.wanted}"),
+              Path(told.guided[:, FOLLOWED], "guided")),
+    ]  # fmt: skip
+
+
+def under_way() -> Counter[str]:
+    """How many runs of this server there are by status; whose they are and of what stays with their learners."""
+    live = sys.modules.get("pages.ui.live")  # loaded by its first visitor: before, nothing trains and torch may be absent
+    runs = list(live.jobs()._runs.values()) if live else []
+    return Counter("paused" if run.status == "lapsed" else run.status for run in runs)
+
+
+@st.fragment(run_every=5)
+def on_this_server() -> None:
+    """What trains here now, in one line that keeps up."""
+    count = under_way()
+    words = {"running": "training", "queued": "waiting", "paused": "paused", "finished": "finished"}
+    now = ", ".join(f"{count[status]} {word}" for status, word in words.items() if count[status])
+    st.markdown(f"**On this server now.** {f'Models: {now}.' if now else 'No model is being trained.'}")
+
+
+@st.cache_resource(show_spinner=False)
+def version() -> str:
+    """The state of the source that draws the pictures; empty where git does not keep it."""
+    ask = ["git", "describe", "--always", "--tags", "--dirty=, changed"]
+    try:
+        return subprocess.run(ask, cwd=shell.ROOT, capture_output=True, text=True).stdout.strip()
+    except OSError:
+        return ""
+
+
+def in_a_lecture() -> None:
+    """What trains on this server, how to cite the figure, how to present it."""
+    address = f"{(st.context.url or '').split('?')[0]}?{urlencode(st.query_params.to_dict())}".rstrip("?")
+    source = ", ".join(filter(None, ("Diffusion models, seen", version() and f"version {version()}")))
+    with st.container(key="lecture", gap="small", width=1000):
+        st.header("In a lecture", anchor=False)
+        on_this_server()
+        st.markdown("**To cite this figure**, give its link, which holds every control and the seed, and the version:")
+        st.code(f"“From noise to a spiral”. {source}. {address}", language=None, wrap_lines=True)
+        st.markdown(
+            "**To present:** *Lecture* at the top right hides all but the picture (`present=true` in the link) and switches the "
+            "predictions off (`predictions=false`). *Copy link* takes the place of the clock with it. On the picture, Space "
+            "plays and pauses, ← and → step, Home and End jump, + and − zoom."
+        )
+
 
 shell.require_shell()
-shell.chapter(0, "From noise to a spiral", "A model learns which way the data lie, and walks there from noise.")
-
-controls, picture = shell.picture()
-with controls:
-    seed = shell.slider("Seed", 0, 99, 0, key="seed")
-    view = shell.segmented("View", ["samples", "field"], default="samples", key="view")
-    if shell.predict(
-        "guess",
-        "Where does a point of pure noise end?",
-        ("at the mean of the data", "near one of the data points", "where it began"),
-        1,
-        "Each step follows the arrow to the denoised guess, and the guess sharpens as the noise falls.",
-    ):
-        steps = shell.slider("Steps", 1, 64, 16, key="steps")
-        shell.explain("guess", seen=steps > 16)
-with picture:
-    st.html(f'<div style="height:560px;background:{palette.colour("grid", shell.theme())}22"></div>')
-
-shell.notes([("data", "The **points** that the model was shown."), ("sample", "A **sample** on its way."),
-             ("noise", "The **noise** that it starts from, $\\sigma\\varepsilon$.")])
-shell.equation(
-    [(r"\hat x_0", "denoise"), (r" = D(", None), ("x", "sample"), (r",\ \sigma)", None)],
-    [("denoise", "where the data are, seen from here"), ("sample", "the point")],
+shell.chapter(
+    0,
+    "From noise to a spiral",
+    "Noise destroys the data. A field learned from them leads fresh noise back to new data, and to the kind you ask for.",
 )
-shell.code(palette.colour)
-shell.tasks([("Choose the seed 7.", seed == 7, "It is the first slider."), ("Look at the field.", view == "field", "")])
+# In a column, because the presentation hides the column of the controls.
+row = st.columns(1)[0].container(key="controls", horizontal=True, gap="medium")
+picture, links, question = st.container(key="picture", gap="small"), st.columns(5, gap="small"), st.container(gap="small")
+with question:
+    ready = shell.predict(
+        "guess",
+        "The same field, another cloud of noise to start from: where do the samples end?",
+        ("on the same points as before", "on other points of the same spiral", "on another shape"),
+        1,
+        "The noise decides where on the spiral a sample ends. That it ends on the spiral is the field's doing.",
+    )
+with row:
+    wanted = shell.segmented("Ask for", CLASSES, default=Wish.wanted, key="class")
+    scale = shell.segmented("Guidance w", (0, 1, 2, 4, 8), default=Wish.scale, key="w",
+                            help="0: the model is not told what is asked for. 1: it is told. Above 1: pushed further that way.")  # fmt: skip
+    model = shell.segmented("Model", tuple(MODELS), default=Wish.model, key="model",
+                            help="Early: a plainer network that trained a fifth as long. It needs guidance more.")  # fmt: skip
+    seed = int(shell.number("Noise, by its seed", 0, 9999, Wish.seed, key="seed", width=170)) if ready else Wish.seed
+wish = Wish(model, wanted, scale, seed)
+told = story_of(wish)
+with picture:
+    st.markdown('<span id="picture" tabindex="-1"></span>', unsafe_allow_html=True)
+    stage(
+        panels(told, wish),
+        Clock(told.sigma, "noise σ", 2, start=-1),
+        key="story",
+        alt="Five panels on one clock. Data: three classes along the arm of a spiral. Noise: the same points walk until they "
+        "are a round cloud. Field: arrows lead back to the data. Samples: such a cloud follows the arrows, and "
+        f"{told.close[1, -1]:.0%} of it ends on the spiral. Guided samples: the same cloud, asked for {wanted}; "
+        f"{told.close[2, -1]:.0%} of it ends on that arm.",
+        fps=9,
+        autoplay=True,
+        permalink=True,
+    )
+pages = {page.url_path: page for page in shell.chapters()}
+for column, (name, label, address) in zip(links, LINKS, strict=False):
+    column.page_link(pages[name], label=label, icon=":material/arrow_forward:", query_params=address)
+presenting = st.session_state["present"]
+if not presenting:
+    links[-1].caption("Ask for another kind above")
+with question:
+    shell.explain("guess", seen=seed != Wish.seed and model == Wish.model)
+
+shell.notes(
+    [
+        ("data", "**Out.** As σ grows, every point takes a random walk, until the cloud is plain noise and its kinds are mixed."),
+        ("denoise", "**The field** says at each place and σ which way the data lie. It is all that is learned: no point is stored."),
+        ("guided", "**And back.** Fresh noise follows the arrows to *new* points of the spiral. Guided, the same noise (follow the "
+         "three drawn ways) is pushed to the kind you ask for. Compare the early model at w = 1 and 2, and then 8."),
+    ]
+)  # fmt: skip
+shell.equation(
+    [
+        (r"x", "sample"), ("=", None), ("x_0", "data"), (r"+ \sigma", None), (r"\varepsilon", "noise"), (r"\qquad", None),
+        (r"\hat x_0 = D(", "denoise"), ("x", "sample"), (r",\,\sigma", None), (")", "denoise"), (r"\qquad", None), (r"\hat x_0^{\,w}", "guided"), ("=", None), (r"\hat x_0", "denoise"),
+        (r"+\, w\,\bigl(", None), (r"\hat x_0^{\,\text{" + wanted + "}}", "conditional"), ("-", None), (r"\hat x_0", "denoise"),
+        (r"\bigr)", None),
+    ],
+    [("noise", "noise"), ("denoise", "the guess an arrow leads to"), ("conditional", f"the guess when told “{wanted}”"),
+     ("guided", "the guess to follow")],
+)  # fmt: skip
+shell.code(story.tell)
+if not presenting:
+    in_a_lecture()
 shell.finish()
