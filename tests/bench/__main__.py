@@ -1,0 +1,49 @@
+"""Measure what the app and its library have to reach: ``python -m tests.bench [part ...] [--json FILE]``.
+
+The parts are live, sampling, stage and app; without one, all of them, in about five minutes on two quiet cores. Nothing
+is asserted: the table says what was met.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+
+import torch
+
+from tests.bench.figure import HEAD, Figure, circumstances, save
+
+PARTS = ("live", "sampling", "stage", "app")
+
+
+def main(arguments: list[str] | None = None) -> list[Figure]:
+    """Measure the parts that were asked for; each figure is printed as soon as it is known."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, "all"], default="all", help="all of them if none is named")
+    parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="whose seconds training counts in")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write every repeat and the circumstances")
+    asked = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    where = circumstances()
+    print(", ".join(f"{name} {value}" for name, value in where.items()), f"\n\n{HEAD}", flush=True)
+    figures = []
+    for part in [part for part in PARTS if part in asked.parts or "all" in asked.parts]:
+        options = {"clock": asked.clock} if part == "live" else {}
+        try:
+            for figure in _measure(part)(**options):
+                print(figure.row(), flush=True)
+                figures.append(figure)
+        except Exception as error:  # what goes wrong in one part must not cost the figures of the others
+            print(f"| {part} | could not be measured: {repr(error)[:200]} | | **no** | |", flush=True)
+    if asked.json:
+        save(figures, where, asked.json)
+    return figures
+
+
+def _measure(part: str) -> Callable[[], Iterator[Figure]]:
+    # Only what is asked for is imported: the library's parts need no browser.
+    return import_module(f"tests.bench.{part}").measure
+
+
+if __name__ == "__main__":
+    main()

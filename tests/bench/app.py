@@ -1,0 +1,80 @@
+"""How long a visitor waits: from `streamlit run` to the home page's picture, and from a control to its picture."""
+
+from collections.abc import Iterator
+
+from playwright.sync_api import Browser, Page
+
+from tests.bench.browsing import Server, browsing, serving, visiting
+from tests.bench.figure import Figure
+
+HOME = "home"
+# A control of each page, by role and name, that changes what a fresh page shows.
+CONTROLS = {
+    "forward_noise": ("radio", "Dissolve"),
+    "training": ("switch", "Fresh points at every step"),
+    "vector_field": ("radio", "variance preserving"),
+    HOME: ("radio", "8"),
+}
+SOON = 500
+
+_STAGES = "Object.values(globalThis.__stage ?? {}).filter(stage => stage.mounted && stage.ready)"
+_IDLE = "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'"
+# Sets `answered`: milliseconds from the next click to the first frame that shows new data, or is another stage's.
+_TIME_THE_ANSWER = f"""() => {{
+  const shown = () => {_STAGES}.map(stage => `${{stage.ticks}} since ${{stage.mounted}}`).join(), before = shown();
+  addEventListener('click', event => {{
+    const look = () => {{
+      if (['', before].includes(shown())) requestAnimationFrame(look);
+      else globalThis.answered = performance.now() - event.timeStamp;
+    }};
+    look();
+  }}, {{capture: true, once: true}});
+}}"""
+
+
+def measure(repeats: int = 4) -> Iterator[Figure]:
+    """Each repeat starts a server of its own; its first visitor opens the home page, later ones each page."""
+    starts, visits = [], {name: [] for name in CONTROLS}
+    with browsing() as browser:
+        for _ in range(repeats):
+            with serving("app.py") as server:
+                starts.append(_first_visit(browser, server))
+                for name in CONTROLS:
+                    visits[name].append(_later_visit(browser, server, name))
+    for name, values in zip(("the server's first answer", "the first paint", "the home page's picture"), zip(*starts)):
+        yield Figure(f"App: from `streamlit run` to {name}", values, "s")
+    for name, pairs in visits.items():
+        picture, answer = zip(*pairs)
+        yield Figure(f"App: from the address of {name} to its picture, for a later visitor", picture, "s")
+        yield Figure(f"App: from a control of {name} to its picture", answer, "ms", SOON)
+
+
+def _first_visit(browser: Browser, server: Server) -> tuple[float, float, float]:
+    """Seconds from the start of the process to a healthy server, the first paint, and the first picture."""
+    with visiting(browser) as page:
+        page.goto(server.address)
+        picture = _picture(page)
+        paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+        origin = page.evaluate("performance.timeOrigin")
+        moments = server.up, (origin + paint) / 1000, (origin + picture) / 1000
+        return tuple(moment - server.started for moment in moments)
+
+
+def _later_visit(browser: Browser, server: Server, name: str) -> tuple[float, float]:
+    """Seconds from the address to the picture, and milliseconds from a control to the picture that it changes."""
+    role, label = CONTROLS[name]
+    with visiting(browser) as page:
+        page.goto(f"{server.address}/{'' if name == HOME else name}?predictions=false")
+        picture = _picture(page)
+        page.wait_for_function(_IDLE)
+        page.wait_for_timeout(1000)
+        page.evaluate(_TIME_THE_ANSWER)
+        page.get_by_role(role, name=label, exact=True).evaluate("control => control.click()")
+        page.wait_for_function("globalThis.answered")
+        return picture / 1000, page.evaluate("answered")
+
+
+def _picture(page: Page) -> float:
+    """When the page's first stage had drawn its first frame, in milliseconds after the page's beginning."""
+    page.wait_for_function(f"{_STAGES}.length")
+    return page.evaluate(f"Math.min(...{_STAGES}.map(stage => stage.ready))")
