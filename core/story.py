@@ -1,10 +1,10 @@
 """The whole story in one picture: data become noise, and a field learned from the data brings noise back to them.
 
-One clock of T frames runs out and back: first the noise level sigma grows from 0 while the data walk into noise, then it
-falls to 0 again while samples that began as noise follow the field of a shipped model. Nothing is trained for it.
+One clock of T frames runs out and back: first the noise level sigma grows from 0 while the data walk into noise, then
+it falls to 0 again while samples that began as noise follow the field of a shipped model. Nothing is trained for it.
 
-``python -m core.story`` writes the picture of the default `Wish` to a file that `read` opens without torch, whose import
-takes longer than all else between the start of the app and its first picture.
+``python -m core.story`` writes the picture of the default `Wish` to a file that `read` opens without torch, whose
+import takes longer than all else between the start of the app and its first picture.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ class Story:
 def tell(wish: Wish) -> Story:
     """Compute the story of a wish with the shipped models.
 
-    A state is drawn at alpha = s / sqrt(s^2 + sigma^2) of its size, s the RMS of the data: the "variance preserving" view
-    of data scaled to RMS 1. Raises ValueError for a class or a model that does not exist.
+    A state is drawn at alpha = s / sqrt(s^2 + sigma^2) of its size, s the RMS of the data: the "variance preserving"
+    view of data scaled to RMS 1. Raises ValueError for a class or a model that does not exist.
     """
     # Imported here and not above: reading the shipped picture must not wait for torch.
     import torch
@@ -74,7 +74,8 @@ def tell(wish: Wish) -> Story:
     from core.schedules import log_linear, scale
 
     if wish.wanted not in CLASSES or wish.model not in MODELS:
-        raise ValueError(f"There is no {wish.wanted!r} or no {wish.model!r} model: choose from {CLASSES} and {tuple(MODELS)}.")
+        choices = f"{', '.join(CLASSES)} and {', '.join(MODELS)}"
+        raise ValueError(f"There is no {wish.wanted} or no {wish.model} model; choose from {choices}.")
     name = MODELS[wish.model]
     points, model = points_of(name), pretrained(name).denoiser
     place = CLASSES.index(wish.wanted)
@@ -96,7 +97,8 @@ def tell(wish: Wish) -> Story:
     guesses = field.evaluate(plain, x, sigma.float().clamp_min(FINEST))
     (arrows,) = field.fit(2 * REACH / SIDE, alpha * (guesses - x))
 
-    close = torch.stack([near(walks, points.curve), near(samples, points.curve), near(guided, points.curve.chunk(3)[place])])
+    spiral, arm = points.curve, points.curve.tensor_split(len(CLASSES))[place]
+    close = torch.stack([near(walks, spiral), near(samples, spiral), near(guided, arm)])
     told = sigma, alpha, data, labels, going * walks, places, arrows, coming * samples, coming * guided, close
     return Story(*(array.numpy().astype(np.int8 if array is labels else np.float32) for array in told))
 

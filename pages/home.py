@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from core import story
-from core.story import CLASSES, MODELS, REACH, Story, Wish
+from core.story import CLASSES, FINEST, MODELS, REACH, Story, Wish
 from pages.ui import shell
 from pages.ui.stage import Arrows, Clock, Panel, Path, Points, stage
 
@@ -47,20 +47,22 @@ def panels(told: Story, wish: Wish) -> list[Panel]:
     def under(xy: np.ndarray, colour: str = "data") -> Points:
         return Points(xy, colour, size=1.2, alpha=0.45, shape="dot")
 
+    depths = [f"learned; drawn at σ = {max(FINEST, sigma):.2g}" for sigma in told.sigma]
+    arrows = Arrows(told.places, told.arrows, "denoise", 1.4, label="the way back")
+    free = Points(told.samples, "sample", size=2.2, label="from noise")
+    kind = Points(told.guided, "guided", size=2.4, label=f"asked for {wish.wanted}")
     return [
         panel("Data", "three kinds of point", classes(told.data, CLASSES)),
         panel("→ Noise", walked, classes(told.walks), Path(told.walks[:, WALKER], "noise", "one walk")),
-        panel("→ Field", "learned from the data", under(spiral), Arrows(told.places, told.arrows, "denoise", 1.4, label="the way back")),
-        panel("→ Samples", sampled, under(spiral), Points(told.samples, "sample", size=2.2, label="from noise"),
-              Path(told.samples[:, FOLLOWED], "sample")),
-        panel("→ Guided samples", guided, under(arm, wish.wanted), Points(told.guided, "guided", size=2.4, label=f"asked for {wish.wanted}"),
-              Path(told.guided[:, FOLLOWED], "guided")),
-    ]  # fmt: skip
+        panel("→ Field", depths, under(spiral), arrows),
+        panel("→ Samples", sampled, under(spiral), free, Path(told.samples[:, FOLLOWED], "sample")),
+        panel("→ Guided samples", guided, under(arm, wish.wanted), kind, Path(told.guided[:, FOLLOWED], "guided")),
+    ]
 
 
 def under_way() -> Counter[str]:
     """How many runs of this server there are by status; whose they are and of what stays with their learners."""
-    live = sys.modules.get("pages.ui.live")  # loaded by its first visitor: before, nothing trains and torch may be absent
+    live = sys.modules.get("pages.ui.live")  # before its first visitor nothing trains, and torch need not be loaded
     runs = list(live.jobs()._runs.values()) if live else []
     return Counter("paused" if run.status == "lapsed" else run.status for run in runs)
 
@@ -94,9 +96,9 @@ def in_a_lecture() -> None:
         st.markdown("**To cite this figure**, give its link, which holds every control and the seed, and the version:")
         st.code(f"“From noise to a spiral”. {source}. {address}", language=None, wrap_lines=True)
         st.markdown(
-            "**To present:** *Lecture* at the top right hides all but the picture (`present=true` in the link) and switches the "
-            "predictions off (`predictions=false`). *Copy link* takes the place of the clock with it. On the picture, Space "
-            "plays and pauses, ← and → step, Home and End jump, + and − zoom."
+            "**To present:** *Lecture* at the top right hides all but the picture (`present=true` in the link) and "
+            "switches the predictions off (`predictions=false`). *Copy link* takes the clock with it. On the picture, "
+            "Space plays and pauses, ← and → step, Home and End jump, + and − zoom."
         )
 
 
@@ -104,11 +106,12 @@ shell.require_shell()
 shell.chapter(
     0,
     "From noise to a spiral",
-    "Noise destroys the data. A field learned from them leads fresh noise back to new data, and to the kind you ask for.",
+    "Noise destroys the data. A field learned from them leads fresh noise back to new data, of the kind you ask for.",
 )
 # In a column, because the presentation hides the column of the controls.
 row = st.columns(1)[0].container(key="controls", horizontal=True, gap="medium")
-picture, links, question = st.container(key="picture", gap="small"), st.columns(5, gap="small"), st.container(gap="small")
+picture = st.container(key="picture", gap="small")
+links, question = st.columns(5, gap="small"), st.container(gap="small")
 with question:
     ready = shell.predict(
         "guess",
@@ -119,10 +122,10 @@ with question:
     )
 with row:
     wanted = shell.segmented("Ask for", CLASSES, default=Wish.wanted, key="class")
-    scale = shell.segmented("Guidance w", (0, 1, 2, 4, 8), default=Wish.scale, key="w",
-                            help="0: the model is not told what is asked for. 1: it is told. Above 1: pushed further that way.")  # fmt: skip
-    model = shell.segmented("Model", tuple(MODELS), default=Wish.model, key="model",
-                            help="Early: a plainer network that trained a fifth as long. It needs guidance more.")  # fmt: skip
+    how = "0: the model is not told what is asked for. 1: it is told. Above 1: pushed further that way."
+    scale = shell.segmented("Guidance w", (0, 1, 2, 4, 8), default=Wish.scale, key="w", help=how)
+    which = "Early ({early}): a plainer network that trained a fifth as long as the converged one ({converged})."
+    model = shell.segmented("Model", tuple(MODELS), default=Wish.model, key="model", help=which.format(**MODELS))
     seed = int(shell.number("Noise, by its seed", 0, 9999, Wish.seed, key="seed", width=170)) if ready else Wish.seed
 wish = Wish(model, wanted, scale, seed)
 told = story_of(wish)
@@ -132,8 +135,8 @@ with picture:
         panels(told, wish),
         Clock(told.sigma, "noise σ", 2, start=-1),
         key="story",
-        alt="Five panels on one clock. Data: three classes along the arm of a spiral. Noise: the same points walk until they "
-        "are a round cloud. Field: arrows lead back to the data. Samples: such a cloud follows the arrows, and "
+        alt="Five panels on one clock. Data: three classes along the arm of a spiral. Noise: the same points walk "
+        "until they are a round cloud. Field: arrows lead back to the data. Samples: such a cloud follows them, and "
         f"{told.close[1, -1]:.0%} of it ends on the spiral. Guided samples: the same cloud, asked for {wanted}; "
         f"{told.close[2, -1]:.0%} of it ends on that arm.",
         fps=9,
@@ -151,21 +154,23 @@ with question:
 
 shell.notes(
     [
-        ("data", "**Out.** As σ grows, every point takes a random walk, until the cloud is plain noise and its kinds are mixed."),
-        ("denoise", "**The field** says at each place and σ which way the data lie. It is all that is learned: no point is stored."),
-        ("guided", "**And back.** Fresh noise follows the arrows to *new* points of the spiral. Guided, the same noise (follow the "
-         "three drawn ways) is pushed to the kind you ask for. Compare the early model at w = 1 and 2, and then 8."),
+        ("data", "**Out.** As σ grows, each point walks at random, until all is one cloud of noise, its kinds mixed."),
+        ("denoise", "**The field** says at each place and σ which way the data lie. It is all that is learned."),
+        ("guided", "**And back.** Fresh noise follows the arrows to *new* points of the spiral. Guided, the same noise "
+         "(follow the three drawn ways) is pushed to the kind you ask for. Compare the early model at w = 1, 2 and 8."),
     ]
 )  # fmt: skip
+guess, told_kind = (r"\hat x_0", "denoise"), (r"\hat x_0^{\,\text{" + wanted + "}}", "conditional")
+space = (r"\qquad", None)
 shell.equation(
     [
-        (r"x", "sample"), ("=", None), ("x_0", "data"), (r"+ \sigma", None), (r"\varepsilon", "noise"), (r"\qquad", None),
-        (r"\hat x_0 = D(", "denoise"), ("x", "sample"), (r",\,\sigma", None), (")", "denoise"), (r"\qquad", None), (r"\hat x_0^{\,w}", "guided"), ("=", None), (r"\hat x_0", "denoise"),
-        (r"+\, w\,\bigl(", None), (r"\hat x_0^{\,\text{" + wanted + "}}", "conditional"), ("-", None), (r"\hat x_0", "denoise"),
+        ("x", "sample"), ("=", None), ("x_0", "data"), (r"+ \sigma", None), (r"\varepsilon", "noise"), space,
+        guess, (r"= D(", None), ("x", "sample"), (r",\,\sigma)", None), space,
+        (r"\hat x_0^{\,w}", "guided"), ("=", None), guess, (r"+\, w\,\bigl(", None), told_kind, ("-", None), guess,
         (r"\bigr)", None),
     ],
-    [("noise", "noise"), ("denoise", "the guess an arrow leads to"), ("conditional", f"the guess when told “{wanted}”"),
-     ("guided", "the guess to follow")],
+    [("noise", "noise"), ("denoise", "the guess that an arrow leads to"),
+     ("conditional", f"the guess when told “{wanted}”"), ("guided", "the guess to follow")],
 )  # fmt: skip
 shell.code(story.tell)
 if not presenting:
