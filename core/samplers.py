@@ -47,8 +47,8 @@ def ancestral(
     sqrt(1 + sigma_next^2) is called sigma_tau). At eta = 1 it is the standard deviation of DDPM's posterior.
     s_noise = 0 leaves the noise out and keeps DDPM's step: the mean in place of a sample.
     """
-    for i, (sigma, sigma_next) in enumerate(_pairs(sigmas)):
-        x0 = denoise(x, x.new_full((len(x),), sigma))
+    for i, (sigma, sigma_next, level) in enumerate(_levels(x, sigmas)):
+        x0 = denoise(x, level)
         up = eta * sigma_next * (1 - (sigma_next / sigma) ** 2) ** 0.5
         down = max(sigma_next**2 - up**2, 0.0) ** 0.5
         x_next = torch.lerp(x0, x, down / sigma)
@@ -63,8 +63,8 @@ def ancestral(
 @torch.no_grad()
 def euler(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
     """Euler's method on the probability-flow ODE dx/dsigma = (x - x0_hat) / sigma (Karras et al. 2022, eq. 4)."""
-    for i, (sigma, sigma_next) in enumerate(_pairs(sigmas)):
-        x0 = denoise(x, x.new_full((len(x),), sigma))
+    for i, (sigma, sigma_next, level) in enumerate(_levels(x, sigmas)):
+        x0 = denoise(x, level)
         slope = (x - x0) / sigma
         x_next = x + (sigma_next - sigma) * slope
         yield Step(i, sigma, sigma_next, x, x0, x_next, None, i + 1)
@@ -75,8 +75,8 @@ def euler(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
 def heun(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
     """Heun's second-order method: average the slopes at both ends; the step to 0 is Euler's (Karras et al. 2022, alg. 1)."""
     nfe = 0
-    for i, (sigma, sigma_next) in enumerate(_pairs(sigmas)):
-        x0 = denoise(x, x.new_full((len(x),), sigma))
+    for i, (sigma, sigma_next, level) in enumerate(_levels(x, sigmas)):
+        x0 = denoise(x, level)
         slope = (x - x0) / sigma
         x_next = x + (sigma_next - sigma) * slope
         nfe += 1
@@ -95,8 +95,8 @@ def dpmpp_2m(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
     The first step and the step to 0 are first order, where there is nothing to extrapolate from or to.
     """
     x0_before, h_before = None, 0.0
-    for i, (sigma, sigma_next) in enumerate(_pairs(sigmas)):
-        x0 = denoise(x, x.new_full((len(x),), sigma))
+    for i, (sigma, sigma_next, level) in enumerate(_levels(x, sigmas)):
+        x0 = denoise(x, level)
         ahead, ratio = x0, sigma_next / sigma
         if sigma_next > 0:
             h = -math.log(ratio)
@@ -114,8 +114,8 @@ def sde(denoise: Denoise, x: Tensor, sigmas: Tensor, seed: int = 0) -> Iterator[
 
     The score is held over a step, over which the variance falls by sigma^2 - sigma_next^2; the last step adds no noise.
     """
-    for i, (sigma, sigma_next) in enumerate(_pairs(sigmas)):
-        x0 = denoise(x, x.new_full((len(x),), sigma))
+    for i, (sigma, sigma_next, level) in enumerate(_levels(x, sigmas)):
+        x0 = denoise(x, level)
         fall = sigma**2 - sigma_next**2
         x_next = torch.lerp(x, x0, fall / sigma**2)
         noise = None
@@ -154,7 +154,10 @@ def path(steps: Iterator[Step]) -> Tensor:
     return torch.stack([run[0].x, *(step.x_next for step in run)])
 
 
-def _pairs(sigmas: Tensor) -> Iterator[tuple[float, float]]:
-    """(sigma, sigma_next) along the grid as Python floats: arithmetic on them costs no tensor operation."""
-    levels = sigmas.tolist()
-    return zip(levels, levels[1:])
+def _levels(x: Tensor, sigmas: Tensor) -> Iterator[tuple[float, float, Tensor]]:
+    """(sigma, sigma_next, sigma as a denoiser takes it, [B]) along the grid.
+
+    Python floats, because arithmetic on them costs no tensor operation; views of one grid, so that no step fills a tensor.
+    """
+    numbers, batches = sigmas.tolist(), sigmas.to(x)[:, None].expand(-1, len(x))
+    return zip(numbers, numbers[1:], batches)
