@@ -30,11 +30,15 @@ class Figure:
 
     def row(self) -> str:
         """One line of the table: median, smallest and greatest repeat, target, met."""
-        low, middle, high = (f"{value:.3g}" for value in (min(self.values), median(self.values), max(self.values)))
+        low, middle, high = map(_written, (min(self.values), median(self.values), max(self.values)))
         measured = f"{middle} {self.unit} ({low} to {high}, n = {len(self.values)})"
         target = "" if self.target is None else f"≤ {self.target:g} {self.unit}"
         met = {None: "", True: "yes", False: "**no**"}[self.met]
         return f"| {self.name} | {measured} | {target} | {met} | {self.note} |"
+
+
+def _written(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 HEAD = "| figure | measured: median (least to most, repeats) | target | met | beside it |\n" + 5 * "| --- " + "|"
