@@ -157,7 +157,7 @@ def path(steps: Iterator[Step]) -> Tensor:
 def _levels(x: Tensor, sigmas: Tensor) -> Iterator[tuple[float, float, Tensor]]:
     """(sigma, sigma_next, sigma as a denoiser takes it, [B]) along the grid.
 
-    Floats, because arithmetic on them costs no tensor operation; views of one grid, because then no step fills a tensor.
+    Floats, because arithmetic on them costs no tensor operation; views of one grid, because so no step fills a tensor.
     """
     numbers, batches = sigmas.tolist(), sigmas.to(x)[:, None].expand(-1, len(x))
     return zip(numbers, numbers[1:], batches)
