@@ -16,6 +16,7 @@ def make(name: str) -> None:
     points = points_of(name)
     draw = points.sample if how.endless else recipe.resample(points)
     real = draw(2000, seeds.generator(1234))[0]
+    floor = recipe.floor(how, points)
     begun = time.perf_counter()
     rows = ["step,seconds,loss,exact_loss,energy_distance"]
     for progress in recipe.run(how, points):
@@ -24,8 +25,9 @@ def make(name: str) -> None:
             samples = recipe.sample(state.ema, 2000, state.ema.sigma_data, seed=1)[-1]
             distance = metrics.energy_distance(samples, real)
             seconds = time.perf_counter() - begun
-            rows.append(f"{state.step},{seconds:.1f},{progress.losses[-1]:.5f},{progress.floor:.5f},{distance:.6f}")
+            rows.append(f"{state.step},{seconds:.1f},{progress.losses[-1]:.5f},{floor:.5f},{distance:.6f}")
             print(name, rows[-1], flush=True)
+    progress.floor = floor
     save_folder(recipe.keep(progress, how, points), FOLDER / name)
     (FOLDER / name / "log.csv").write_text("\n".join(rows) + "\n")
 
