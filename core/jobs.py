@@ -6,17 +6,13 @@
               │                           v
               └──resume, a look── paused / lapsed <──pause, step / nobody looked for `pause_after`
 
-A run that is held by its viewer (paused) or by its lease (lapsed, shown as paused) gives up its slot. Change and reset
-send a finished or failed run back to the queue. From anywhere a run is forgotten (ended) once nobody has looked for
-`end_after` or the last viewer has left.
+A run held by its viewer (paused) or its lease (lapsed, shown as paused) gives up its slot. Change and reset queue a
+finished or failed run again. A run is forgotten once nobody has looked for `end_after` or its last viewer has left.
 
 Three rules keep the threads apart. One lock guards statuses, queue and viewers, and is held for microseconds. Whoever
 touches a run's state (a worker for each step, a command, a copy) first takes a *turn*, in order of arrival, and so
-finds it between two steps. A worker steps a run only as long as it is that run's `driver`.
-
-A command is carried out by the calling thread in its turn: once it returns, it is done and drawn, and a single step
-needs no slot. Workers need not yield: PyTorch lets go of the interpreter in each of its operations (10 ms of Python
-beside two training workers took 12 ms). `torch.set_num_threads(1)`, once at start-up, holds for all later threads.
+finds it between two steps. A worker steps a run only as long as it is that run's `driver`. A command is carried out by the calling thread in its turn: once it returns, it is done and drawn, and a single step
+needs no slot. Workers need not yield: PyTorch lets go of the interpreter in each of its operations.
 """
 
 import atexit
@@ -26,7 +22,7 @@ import math
 import secrets
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -34,7 +30,6 @@ from typing import Any
 
 PICTURE_EVERY = 0.4  # seconds between two pictures of a running run
 WATCHED_FOR = 2.0  # seconds after a look during which new pictures are worth drawing
-
 State = Any
 
 
@@ -121,16 +116,16 @@ class Jobs:
 
     # What viewers ask.
 
-    def join(self, work: Work, viewer: str) -> str:
+    def join(self, work: Work, viewer: str, held: bool = False) -> str:
         """The id of the shared run of ``work.key``, begun if there is none. Raises ValueError when the queue is full.
 
-        A viewer who goes from one work to another should leave the first, whose place would stay taken for a while.
+        With ``held`` it is the viewer's own, and waits. Who goes from one work to another should leave the first.
         """
         with self._lock:
             run = next((run for run in self._runs.values() if run.shared and run.work.key == work.key), None)
-            if run is None:
-                run = _Run(work, dict(work.settings), threading.Condition(self._lock))
-                self._enqueue(run)
+            if run is None or held:
+                run = _Run(work, dict(work.settings), threading.Condition(self._lock), shared=not held)
+                self._set(run, "paused") if held else self._enqueue(run)
                 self._register(run)
             return self._find(run.id, viewer).id
 
@@ -153,6 +148,11 @@ class Jobs:
                 viewers=sum(run.looked_at - seen < self.pause_after for seen in run.viewers.values()),
                 settings=dict(run.settings),
             )
+
+    def census(self) -> Counter[str]:
+        """How many runs there are by status."""
+        with self._lock:
+            return Counter("paused" if run.status == "lapsed" else run.status for run in self._runs.values())
 
     def state(self, run_id: str, viewer: str) -> State | None:
         """A deep copy of the newest state, None before the first step. Raises ValueError when there is no such run."""

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from dataclasses import field as attribute
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor
 from core import field, samplers, seeds
 from core.checkpoints import Checkpoint, fresh
 from core.data.points import PointSet
-from core.denoiser import Denoise, Denoiser, per_sample
+from core.denoiser import Denoise, per_sample
 from core.exact import EmpiricalDenoiser
 from core.schedules import log_linear, make_schedule, scale
 from core.training import TrainConfig, TrainState, diffusion_batches, diffusion_loss, train
@@ -60,13 +60,13 @@ REFERENCE = Recipe(
 
 @dataclass
 class Progress:
-    """A run under way: its training state, its loss so far in blocks (mean over ``BLOCK`` steps each), and the loss of
-    the exact denoiser on the same data, which no network can beat."""
+    """A run under way: its training state, its loss so far in blocks (means over ``BLOCK`` steps), and the loss of the exact
+    denoiser on the same data, which no network can beat (NaN until somebody computes it, see ``floor``)."""
 
     state: TrainState
-    floor: float
     losses: list[float] = attribute(default_factory=list)
     block: list[float] = attribute(default_factory=list)
+    floor: float = math.nan
 
 
 BLOCK = 10
@@ -90,8 +90,7 @@ def begin(recipe: Recipe, points: PointSet) -> Checkpoint:
 def run(recipe: Recipe, points: PointSet, progress: Progress | None = None) -> Iterator[Progress]:
     """Train from scratch or go on from ``progress``; yields after each step. Raises Diverged (see ``training.train``)."""
     if progress is None:
-        state = begin(recipe, points).state
-        progress = Progress(state, exact_loss(recipe, points, state.ema))
+        progress = Progress(begin(recipe, points).state)
     for _ in train(diffusion_loss, batches(recipe, points), recipe.train, progress.state):
         progress.block.append(progress.state.loss)
         if len(progress.block) == BLOCK:
@@ -123,12 +122,13 @@ def exact(points: PointSet, endless: bool) -> EmpiricalDenoiser:
     return EmpiricalDenoiser(*points.even(EXACT_POINTS)) if endless else EmpiricalDenoiser(points.points, points.labels)
 
 
-def exact_loss(recipe: Recipe, points: PointSet, model: Denoiser) -> float:
-    """The mean loss of the exact denoiser under the recipe's noise and ``model``'s weighting: the floor of the loss.
+@lru_cache(maxsize=32)
+def floor(recipe: Recipe, points: PointSet) -> float:
+    """The mean loss of the exact denoiser under the recipe's noise and weighting: what no network can beat on these data.
 
     The mean over 8,192 noised points of weight Var(x0 | x): less noisy than that of weight |D(x) - x0|^2, which it equals.
     """
-    ideal = exact(points, recipe.endless)
+    ideal, model = exact(points, recipe.endless), begin(recipe, points).denoiser
     x0, sigma, eps, cond = batches(replace(recipe, batch=8192, seed=recipe.seed + 1), points)(0)
     variance = ideal.variance(x0 + per_sample(sigma, x0) * eps, sigma, cond)
     return (model.weight(sigma) * variance).mean().item()
@@ -198,7 +198,7 @@ def take_up(checkpoint: Checkpoint) -> Progress:
     losses, floor = checkpoint.config.get("losses", []), checkpoint.config.get("floor", math.nan)
     if not isinstance(losses, list) or not all(isinstance(v, float | int) for v in (floor, *losses)):
         raise ValueError("The checkpoint's loss is not a list of numbers; save it again from the app.")
-    return Progress(checkpoint.state, float(floor), [float(loss) for loss in losses])
+    return Progress(checkpoint.state, [float(loss) for loss in losses], floor=float(floor))
 
 
 def from_config(config: dict[str, Any]) -> Recipe:

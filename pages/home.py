@@ -63,8 +63,7 @@ def panels(told: Story, wish: Wish) -> list[Panel]:
 def under_way() -> Counter[str]:
     """How many runs of this server there are by status; whose they are and of what stays with their learners."""
     live = sys.modules.get("pages.ui.live")  # before its first visitor nothing trains, and torch need not be loaded
-    runs = list(live.jobs()._runs.values()) if live else []
-    return Counter("paused" if run.status == "lapsed" else run.status for run in runs)
+    return live.jobs().census() if live else Counter()
 
 
 @st.fragment(run_every=5)

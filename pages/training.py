@@ -80,7 +80,6 @@ shell.chapter(2, "Training", "A network is shown noised points and asked for the
 controls, picture = shell.picture()
 with controls:
     scene = shell.segmented("Show", [LIVE, WHY], default=LIVE, key="show")
-    data = dataset.choose()
     ready = shell.predict(
         "guess",
         "You are about to train from nothing. What appears first?",
@@ -89,7 +88,8 @@ with controls:
         "At large noise one arrow to the middle is nearly right for every point, and that is quickly learned. The arms are "
         "told apart only at small noise, where the arrows turn within a short distance.",
     )
-    commands = st.container()  # above the recipe, whose values they need
+    commands = st.container()  # above the controls whose values they need
+    data = dataset.choose()
     plan = Plan(data, choose_recipe(data.endless))
     live.take_in(plan)
     view = live.current(plan)
@@ -109,16 +109,25 @@ with picture:
         draw_why()
     shell.explain("guess", seen=view is not None and view.step >= 300)
 
-shell.notes(
-    [
-        ("sample", "**Samples** start as noise at $\\sigma = 5$ and follow the arrows down to $\\sigma = 0$: scrub the clock. "
-         "As the network learns, they settle on the data."),
+NOTES = {
+    LIVE: [
+        ("sample", "**Samples** start as noise at $\\sigma = 5$ and follow the arrows down to $\\sigma = 0$: scrub the clock. As the "
+         "network learns, they settle on the data."),
         ("denoise", "**Arrows** lead from where a point is to the network's guess of where it began. Early in training they all "
          "point to the middle; the arms come later."),
-        ("exact", "**The dashed line** is the loss of the exact denoiser: many walks pass one place, so even the perfect answer, "
-         "their mean, misses most of them. The loss cannot fall below it."),
-    ]
-)  # fmt: skip
+        ("exact", "**The dashed line** is the loss of the exact denoiser. Many walks pass one place, so even the perfect answer, "
+         "their mean, misses most of them: the loss cannot stay below it."),
+    ],
+    WHY: [
+        ("noise", "**Walks** from all over the data pass through one place. Drag it, and scrub $\\sigma$: with more noise they come "
+         "from farther away."),
+        ("exact", "**The exact arrow** leads to the mean of where they began, weighted by how likely each start is. It is the best "
+         "single answer, and may point to where no data are."),
+        ("denoise", "**The network's arrow** has learned it from single walks, without ever seeing a mean. $N$ times the mean last "
+         "step of these walks is the same arrow: asking for all the noise or for the last step is the same question."),
+    ],
+}  # fmt: skip
+shell.notes(NOTES[scene])
 shell.equation(
     [
         (r"\mathcal L = \mathbb E_{x_0,\,\sigma,\,\varepsilon}\; w(\sigma)\,\bigl\lVert", None), (r"D_\theta", "denoise"),
@@ -128,6 +137,8 @@ shell.equation(
     [("denoise", "the network's guess"), ("data", "where the walk began"),
      ("noise", "all its noise: N times the average last step of a walk of N steps"), ("exact", "the best guess there is")],
 )  # fmt: skip
+if view is not None and view.status == "failed":
+    st.session_state["_broke"] = True
 shell.code(denoiser.denoising_loss, training.train, passing.last_step)
 shell.tasks(
     [
@@ -135,9 +146,8 @@ shell.tasks(
         ("Train on a drawing or a word of your own.", data.points.name not in BUILT_IN and view is not None and view.step > 0,
          "Choose it under Data."),
         ("Find a learning rate at which training breaks down, and mend it.",
-         "_broke" in st.session_state and view is not None and view.status == "running", "Try 10000, then a small one."),
+         st.session_state.get("_broke", False) and view is not None and view.status in live.UNDER_WAY,
+         "Try 1000000, then a small one."),
     ]
 )  # fmt: skip
-if view is not None and view.status == "failed":
-    st.session_state["_broke"] = True
 shell.finish()

@@ -1,11 +1,11 @@
-// Copies the page's address, without the parameters that belong to one visitor only (data.without).
+// Copies the page's address, without the parameters that belong to one visitor only (data).
 export default function ({ parentElement, data }) {
   const button = parentElement.querySelector("button")
   const status = parentElement.querySelector("span")
 
   button.onclick = async () => {
     const link = new URL(location.href)
-    for (const name of data.without) link.searchParams.delete(name)
+    for (const name of data) link.searchParams.delete(name)
     status.textContent = (await copied(link.href)) ? "Copied" : "Copy the address bar instead"
     setTimeout(() => (status.textContent = ""), 3000)
   }

@@ -30,7 +30,7 @@ def jobs() -> Jobs:
 def viewer() -> str:
     """Who this visitor is to the registry: the browser, by its cookie, so that a reload is no second viewer; else a random name."""
     cookie = st.context.cookies.get("_streamlit_xsrf")
-    name = hashlib.sha256(cookie.encode()).hexdigest() if cookie else secrets.token_urlsafe(8)
+    name = hashlib.sha256(cookie.encode()).hexdigest() if isinstance(cookie, str) else secrets.token_urlsafe(8)
     return st.session_state.setdefault("_viewer", name)
 
 
@@ -55,8 +55,13 @@ class Plan:
             how = replace(self.recipe, lr=settings["lr"], steps=steps)
             return recipe.run(how, self.data.points, progress or deepcopy(loaded))
 
+        def picture(progress: Progress) -> Snapshot:
+            # Drawn after the first step and not counted as training, which setting up the exact denoiser is not.
+            progress.floor = recipe.floor(replace(self.recipe, lr=1.0), self.data.points)
+            return recipe.snapshot(progress)
+
         origin = secrets.token_urlsafe(8) if loaded else self.recipe.lr
-        return Work((*self.key, origin), go, recipe.snapshot, {"lr": self.recipe.lr})
+        return Work((*self.key, origin), go, picture, {"lr": self.recipe.lr})
 
 
 def current(plan: Plan) -> View | None:
@@ -91,9 +96,9 @@ def _runs() -> dict[tuple, str]:
 # The buttons. Each carries out its command before the page is drawn again.
 
 
-def begin(plan: Plan) -> None:
-    """Start the run of ``plan``, or join the one that others have started with the same settings."""
-    follow(plan, jobs().join(plan.work(), viewer()))
+def begin(plan: Plan, held: bool = False) -> None:
+    """Start the run of ``plan``, or join the one that others have started with the same settings; one's own if ``held``."""
+    follow(plan, jobs().join(plan.work(), viewer(), held))
 
 
 def command(plan: Plan, order: Callable[..., str], *args: int, **settings: float) -> None:
@@ -104,7 +109,7 @@ def command(plan: Plan, order: Callable[..., str], *args: int, **settings: float
 def single_step(plan: Plan) -> None:
     """One step of the run, which is begun if there is none and held afterwards."""
     if plan.key not in _runs():
-        begin(plan)
+        begin(plan, held=True)
     command(plan, jobs().step)
 
 
@@ -205,7 +210,7 @@ def _shipped(name: str) -> Snapshot:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _untrained(key: str, how: Recipe, _data: Data) -> Snapshot:
-    return recipe.snapshot(Progress(recipe.begin(how, _data.points).state, float("nan")))
+    return recipe.snapshot(Progress(recipe.begin(how, _data.points).state))
 
 
 def model(plan: Plan) -> Denoiser:

@@ -148,7 +148,7 @@ def chapter(place: int, title: str, sentence: str) -> None:
             st.title(f":primary[{place}] {title}" if place else title, anchor=False)
             st.markdown(sentence)
         with st.container(horizontal=True, key="switches", width="content"):
-            _copy_link(key="copy_link", data={"without": list(links.UNSHARED)}, width="content")
+            _copy_link(key="copy_link", data=list(links.UNSHARED), width="content")
             with st.popover("Lecture", icon=":material/co_present:", width="content"):
                 toggle("Ask for predictions", True, key="predictions")
                 presenting = toggle("Presentation: picture and large type only", key="present")

@@ -101,6 +101,14 @@ def registry(clock):
 # Sharing and forks
 
 
+def test_a_run_joined_to_be_held_is_the_viewers_own_and_waits_for_its_first_step(registry):
+    jobs, course = registry(slots=1), Course(gated=True)
+    shared, own = jobs.join(course.work(), "ann"), jobs.join(course.work(), "bob", held=True)
+    assert own != shared and jobs.look(own, "bob").status == "paused" and jobs.look(own, "bob").step == 0
+    course.open()
+    assert jobs.step(own, "bob") == own and jobs.look(own, "bob").step == 1
+
+
 def test_viewers_with_equal_keys_share_one_run(registry):
     jobs, course = registry(slots=1), Course(last=3)
     ids = {jobs.join(course.work(), viewer) for viewer in ("ann", "bob")}

@@ -4,6 +4,7 @@ import json
 import struct
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -98,9 +99,8 @@ def test_each_link_leads_to_a_page_that_is_there():
 
 
 def test_the_runs_of_the_server_are_counted_and_nothing_else_is_told(monkeypatch):
-    statuses = ("running", "running", "queued", "lapsed", "paused")
-    runs = {str(place): SimpleNamespace(status=status, id="secret") for place, status in enumerate(statuses)}
-    live = SimpleNamespace(jobs=lambda: SimpleNamespace(_runs=runs))
+    census = Counter(running=2, queued=1, paused=2)
+    live = SimpleNamespace(jobs=lambda: SimpleNamespace(census=lambda: census))
     monkeypatch.setitem(sys.modules, "pages.ui.live", live)
     assert "Models: 2 training, 1 waiting, 2 paused." in texts(home())
 

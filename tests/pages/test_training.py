@@ -1,0 +1,217 @@
+"""Chapter 2 without a browser: every control, the buttons, the run's life, checkpoints in and out, bad input."""
+
+import io
+import time
+
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+from core import checkpoints, recipe
+from core.data.points import make
+from core.recipe import Recipe
+from pages.ui import live
+
+
+@pytest.fixture(autouse=True)
+def fresh_registry():
+    live.jobs.clear()
+    yield
+    live.jobs().close()
+    live.jobs.clear()
+
+
+@pytest.fixture
+def chapter(open_page):
+    return lambda **address: open_page("training", guess="a", **address)
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    next(button for button in app.button if button.label == label).click()
+    return app.run()
+
+
+def labels(app: AppTest) -> list[str]:
+    return [button.label for button in app.button]
+
+
+def standing(app: AppTest) -> str:
+    return next(m.value for m in app.markdown if "step" in m.value and "**" in m.value)
+
+
+def until(app: AppTest, text: str, seconds: float = 30) -> AppTest:
+    end = time.monotonic() + seconds
+    while text not in " ".join([m.value for m in app.markdown] + [e.value for e in app.error]):
+        assert time.monotonic() < end, standing(app)
+        app.run()
+    return app
+
+
+def archive(how: Recipe = Recipe(seed=3), data: str = "spiral", steps: int = 3) -> bytes:
+    points = make(data, 100)
+    for _, progress in zip(range(steps), recipe.run(how, points)):
+        pass
+    return checkpoints.to_bytes(recipe.keep(progress, how, points))
+
+
+def upload(app: AppTest, key: str, name: str, content: bytes) -> AppTest:
+    app.file_uploader(key=key).set_value((name, content, "application/octet-stream"))
+    return app.run()
+
+
+def test_the_page_shows_a_shipped_model_at_once_and_offers_training_after_the_prediction(open_page):
+    asked = open_page("training")
+    assert not asked.exception and "Train" not in labels(asked)
+    answered = open_page("training", guess="a")
+    assert not answered.exception and {"Train", "Step", "Reset"} <= set(labels(answered))
+    assert "trained earlier" in standing(answered)
+
+
+@pytest.mark.parametrize("scene", ["train live", "why an average arrow"])
+def test_every_control_can_be_moved(chapter, scene):
+    app = chapter(show=scene)
+    app.toggle(key="fresh").set_value(False).run()
+    app.select_slider(key="n").set_value(500).run()
+    for name in ("net", "prediction", "noise", "seed", "lr", "word"):
+        if name == "word":
+            app.selectbox(key="data").set_value("your word").run()
+            app.text_input(key="word").set_value("abc").run()
+        elif name in ("seed", "lr"):
+            app.number_input(key=name).increment().run()
+        else:
+            control = next(w for kind in ("selectbox", "button_group") for w in app.get(kind) if w.key == name)
+            control.set_value(control.options[0]).run()
+        assert not app.exception and not app.error, name
+
+
+def test_every_data_set_shows_a_picture(chapter):
+    app = chapter()
+    for name in app.selectbox(key="data").options:
+        app.selectbox(key="data").set_value(name).run()
+        assert not app.exception and not app.error and app.get("bidi_component"), name
+
+
+def test_training_starts_pauses_steps_resumes_and_resets(chapter):
+    app = press(chapter(), "Train")
+    assert "Pause" in labels(app)
+    until(press(app, "Pause"), "**Paused**")
+    at = live.jobs().look(app.session_state["_runs"].copy().popitem()[1], "test").step
+    assert f"step {at:,}" in standing(app)
+    run_id = next(iter(app.session_state["_runs"].values()))
+    live.jobs().leave(run_id, "test")
+    assert f"step {at + 1:,}" in standing(press(app, "Step"))
+    assert "Pause" in labels(press(app, "Resume"))
+    assert "trained earlier" in standing(press(app, "Reset"))
+
+
+def test_a_single_step_begins_a_run_and_holds_it(chapter):
+    app = press(chapter(seed="5"), "Step")
+    assert "**Paused** · step 1 ·" in standing(app) and "Resume" in labels(app)
+
+
+def test_two_learners_with_equal_settings_share_a_run_and_do_not_disturb_each_other(chapter):
+    first, second = press(chapter(seed="6"), "Train"), press(chapter(seed="6"), "Train")
+    assert first.session_state["_runs"] == second.session_state["_runs"]
+    assert "2 are watching" in standing(second)
+    press(first, "Pause")
+    assert "**Paused**" in standing(first)
+    assert "**Paused**" not in standing(second.run())
+    assert first.session_state["_runs"] != second.session_state["_runs"]
+
+
+def test_a_learner_in_the_queue_sees_the_place(chapter):
+    apps = [press(chapter(seed=str(seed)), "Train") for seed in (11, 12, 13)]
+    assert "number 1 in the queue" in standing(apps[2])
+
+
+def test_another_learning_rate_keeps_the_model(chapter):
+    app = press(press(chapter(seed="8"), "Step"), "Step")
+    app.number_input(key="lr").set_value(0.001).run()
+    assert "step 2" in standing(app) and "**Paused**" in standing(app)
+    view = live.jobs().look(next(iter(app.session_state["_runs"].values())), live_viewer(app))
+    assert view.settings["lr"] == 0.001
+
+
+def live_viewer(app: AppTest) -> str:
+    return app.session_state["_viewer"]
+
+
+def test_a_learning_rate_of_a_million_is_explained_and_the_last_good_weights_go_on(chapter):
+    app = press(chapter(seed="9"), "Step")
+    app.number_input(key="lr").set_value(1e6).run()
+    until(press(app, "Resume"), "The loss became")
+    assert "**Stopped**" in standing(app)
+    app.number_input(key="lr").set_value(0.001).run()
+    until(app, "**Training**")
+    run_id = next(iter(app.session_state["_runs"].values()))
+    state = live.jobs().state(run_id, live_viewer(app)).state
+    assert all(p.isfinite().all() for p in state.ema.parameters())
+
+
+def test_a_saved_model_comes_back_with_its_recipe_and_its_steps(chapter):
+    app = upload(chapter(), "_load", "model.zip", archive(Recipe(network="plain", prediction="v", seed=3), "rings"))
+    assert not app.error and "A model from a file" in standing(app) and "3 steps" in standing(app)
+    assert app.selectbox(key="data").value == "rings" and app.selectbox(key="prediction").value == "v"
+    app = press(app, "Step")
+    assert "step 4" in standing(app)
+
+
+def pickled() -> bytes:
+    stream = io.BytesIO()
+    torch.save({"weights": torch.zeros(2)}, stream)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (lambda: archive()[:900], "cut short"),
+        (pickled, "pickle"),
+        (lambda: b"hello", "cut short, damaged or no checkpoint"),
+        (lambda: archive(Recipe(conditional=True)), "another kind of model"),
+    ],
+    ids=["truncated", "a pickle in disguise", "not a zip", "of another network"],
+)
+def test_a_bad_checkpoint_is_refused_with_a_sentence_and_changes_nothing(chapter, content, said):
+    app = press(chapter(seed="4"), "Step")
+    before = standing(app)
+    upload(app, "_load", "model.zip", content())
+    assert not app.exception and said in app.error[0].value
+    assert standing(app.run()) == before and not app.error
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"x,y\n1,2\nred,3\n", "red"),
+        (b"1,2\nnan,3\n4,5\n", "nan"),
+        (b"1,2\n", "one point"),
+        (b"1,2\n1,2\n1,2\n", "same"),
+        (b"", "no points"),
+    ],
+    ids=["text", "NaN", "one point", "identical points", "empty"],
+)
+def test_a_bad_csv_is_refused_with_a_sentence_and_the_data_stay(chapter, content, said):
+    good = b"".join(b"%d,%d\n" % (i, i * i % 7) for i in range(40))
+    app = upload(chapter(data="your CSV"), "_upload_csv", "points.csv", good)
+    assert not app.error
+    kept = app.session_state["_points_csv"]
+    upload(app, "_upload_csv", "bad.csv", content)
+    assert not app.exception and said in app.error[0].value.lower()
+    assert app.session_state["_points_csv"] is kept
+
+
+def test_a_truncated_picture_is_refused_with_a_sentence(chapter):
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.effect_noise((64, 64), 60).save(stream, "PNG")
+    app = upload(chapter(data="your image"), "_upload_image", "cut.png", stream.getvalue()[:600])
+    assert not app.exception and len(app.error) == 1
+
+
+def test_absurd_values_in_the_address_leave_the_defaults_and_a_notice(chapter):
+    app = chapter(lr="1e400", seed="-7", data="../../etc", n="x", probe="nan,nan", run="nobody", draw="%%%", clock="abc")
+    assert not app.exception and not app.error
+    assert app.number_input(key="seed").value == 0 and app.selectbox(key="data").value == "spiral"
+    assert "seed=-7" in app.toast[0].value
