@@ -17,12 +17,6 @@ LIVE, WHY = "train live", "why an average arrow"
 PROBE = (0.5, 0.6)
 
 
-def parse_place(raw: str) -> tuple[float, float]:
-    """A probe in the address."""
-    x, y = map(shell.between(-learning.REACH, learning.REACH), raw.split(","))
-    return x, y
-
-
 def adopt(how: Recipe, data: str) -> None:
     """Set the controls to a loaded model's recipe; data that nobody can rebuild stay as chosen on the page."""
     controls = {"net": how.network, "prediction": how.prediction, "noise": how.noise, "seed": how.seed, "lr": how.lr}
@@ -59,7 +53,7 @@ def draw_live(shot: Snapshot, standing: str) -> None:
 
 def draw_why() -> None:
     """One place: the walks that pass it, where they began, the exact mean arrow and the network's."""
-    asked = shell.param("probe", parse_place, PROBE)
+    asked = shell.param("probe", shell.place(learning.REACH), PROBE)
     x = torch.tensor(newest_probe("why", asked))
     ideal = recipe.exact(plan.data.points, plan.data.endless)
     passed = passing.through(x, field.clock(31, 2.0, 0.03), ideal, live.model(plan), n=400, steps=40)

@@ -14,7 +14,7 @@ from core.denoiser import Denoise
 from core.figures.curves import Curve, curves
 from core.figures.lecture import FORMATS, to_file
 from core.pretrained import RECIPES, points_of, pretrained
-from pages.ui import fields, shell
+from pages.ui import fields, live, shell
 from pages.ui.stage import Clock, newest_probe, stage
 
 SIGMAS = field.clock(49)
@@ -47,11 +47,19 @@ def shipped(name: str) -> Model:
     return Model(name, pretrained(name).denoiser, points_of(name), RECIPES[name][1].endless)
 
 
+def trained(plan: live.Plan) -> Model:
+    """The learner's own run, as it stands now."""
+    now = live.checkpoint(plan)
+    return Model(f"{plan.key} at step {now.state.step}", now.denoiser, plan.data.points, plan.data.endless)
+
+
 def models() -> dict[str, Callable[[], Model]]:
     """What can be chosen on this page, by its name in the address; a model is made only when it is chosen."""
     names = {REFERENCE: "spiral-100-reference", FOURIER: "spiral-100-fourier"}
     names |= {f"{FOURIER}, endless {name}": name for name in BUILT_IN}
-    return {label: partial(shipped, name) for label, name in names.items()}
+    choices = {label: partial(shipped, name) for label, name in names.items()}
+    own = live.latest()
+    return choices | {"your run in chapter 2": partial(trained, own)} if own else choices
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
@@ -65,11 +73,6 @@ def error_of(key: str, _model: Model) -> Tensor:
     n = len(ideal.points)
     data = ideal.points[:: max(1, n // 500)].repeat(max(1, 1000 // n), 1)
     return field.relative_error(_model.denoise, ideal, data, SIGMAS)
-
-
-def parse_place(raw: str) -> tuple[float, float]:
-    x, y = map(shell.between(-2, 2), raw.split(","))
-    return x, y
 
 
 shell.require_shell()
@@ -101,7 +104,7 @@ film, error = film_of(model.key, window, model), error_of(model.key, model)
 rival = None
 if other := {REFERENCE: FOURIER, FOURIER: REFERENCE}.get(name):
     rival = other, error_of(choices[other]().key, choices[other]())
-asked = shell.param("probe", parse_place, PROBE)
+asked = shell.param("probe", shell.place(2), PROBE)
 place = tuple(min(window.reach, max(-window.reach, v)) for v in newest_probe("field", asked))
 learned, best = (field.read(denoise, place, SIGMAS, window.view) for denoise in (model.denoise, model.ideal))
 

@@ -122,6 +122,16 @@ def between(low: float, high: float) -> Callable[[str], float]:
     return parse
 
 
+def place(reach: float) -> Callable[[str], tuple[float, float]]:
+    """A parser for `param`: a place "x,y" of the plane, each from -reach to reach."""
+
+    def parse(raw: str) -> tuple[float, float]:
+        x, y = map(between(-reach, reach), raw.split(","))
+        return x, y
+
+    return parse
+
+
 def notice() -> None:
     """Say once, in a small message, which parts of the link were ignored; what nothing claimed leaves the address."""
     memory = _memory()

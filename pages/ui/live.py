@@ -86,7 +86,15 @@ def follow(plan: Plan, run_id: str | None) -> None:
         _runs().pop(plan.key, None)
     else:
         _runs()[plan.key] = run_id
+        st.session_state["_latest"] = plan
     shell.set_param("run", run_id)
+
+
+def latest() -> Plan | None:
+    """The plan of this visitor's newest run, None when it has ended: other chapters may look at its model."""
+    plan = st.session_state.get("_latest")
+    alive = plan is not None and jobs().look(_runs().get(plan.key, ""), viewer()) is not None
+    return plan if alive else None
 
 
 def _runs() -> dict[tuple, str]:

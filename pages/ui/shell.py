@@ -40,6 +40,7 @@ from pages.ui.links import (  # noqa: F401  the controls that pages call as shel
     multiselect,
     number,
     param,
+    place,
     radio,
     segmented,
     select_slider,

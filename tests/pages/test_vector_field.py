@@ -7,6 +7,11 @@ import struct
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.data.points import make
+from core.recipe import Recipe
+from pages.ui import dataset, live
+from pages.ui.live import Plan
+
 SHOWN = {"predictions": "false"}
 COSINES = re.compile(r"mean (-?[\d.]+), to the nearest (-?[\d.]+)")
 
@@ -102,3 +107,16 @@ def test_the_tasks_check_themselves(chapter):
     assert done(chapter(**SHOWN)) == [False, False, False]
     assert done(chapter(**SHOWN, model="Fourier network", view="variance preserving")) == [True, False, True]
     assert done(chapter(**SHOWN, show="one place", probe="1.1,1.1")) == [False, True, False]
+
+
+def test_the_learners_own_run_of_chapter_2_can_be_looked_at(open_page):
+    plan = Plan(dataset.Data(make("rings", 100), True), Recipe(seed=77))
+    run_id = live.jobs().join(plan.work(), "me", held=True)
+    live.jobs().step(run_id, "me")
+    app = open_page("vector_field", guess="b")
+    assert "your run in chapter 2" not in app.selectbox(key="model").options
+    app.session_state["_viewer"], app.session_state["_runs"], app.session_state["_latest"] = "me", {plan.key: run_id}, plan
+    app.run().selectbox(key="model").set_value("your run in chapter 2").run()
+    assert not app.exception and not app.error
+    live.jobs().leave(run_id, "me")
+    assert app.run().selectbox(key="model").value == "reference network"
