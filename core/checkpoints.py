@@ -124,7 +124,7 @@ def to_bytes(checkpoint: Checkpoint) -> bytes:
 
 
 def from_bytes(content: bytes) -> Checkpoint:
-    """The checkpoint in an uploaded zip. Raises ValueError with a sentence for anything else; nothing in it is executed."""
+    """The checkpoint in an uploaded zip; nothing in it is executed. Raises ValueError with a sentence otherwise."""
     if content[:2] == b"\x80\x02" or content[:1] == b"\x80" and b"." in content[-2:]:
         raise ValueError(_PICKLE)
     try:
@@ -135,7 +135,8 @@ def from_bytes(content: bytes) -> Checkpoint:
             files = {} if pickled or outsized else {entry.filename: archive.read(entry) for entry in entries}
     except Exception as error:  # zipfile and zlib raise a type of their own for each kind of damage
         raise ValueError(
-            "This file is cut short, damaged or no checkpoint: it does not open as a zip file. Save it again from the app."
+            "This file is cut short, damaged or no checkpoint: it does not open as a zip file. "
+            "Save it again from the app."
         ) from error
     if pickled:
         raise ValueError(_PICKLE)

@@ -11,8 +11,9 @@ finished or failed run again. A run is forgotten once nobody has looked for `end
 
 Three rules keep the threads apart. One lock guards statuses, queue and viewers, and is held for microseconds. Whoever
 touches a run's state (a worker for each step, a command, a copy) first takes a *turn*, in order of arrival, and so
-finds it between two steps. A worker steps a run only as long as it is that run's `driver`. A command is carried out by the calling thread in its turn: once it returns, it is done and drawn, and a single step
-needs no slot. Workers need not yield: PyTorch lets go of the interpreter in each of its operations.
+finds it between two steps. A worker steps a run only as long as it is that run's `driver`. A command is carried out by
+the calling thread in its turn: once it returns, it is done and drawn, and a single step needs no slot. Workers need
+not yield: PyTorch lets go of the interpreter in each of its operations.
 """
 
 import atexit

@@ -15,9 +15,9 @@ from core.exact import EmpiricalDenoiser
 
 
 def origins(ideal: EmpiricalDenoiser, x: Tensor, sigmas: Tensor, n: int, seed: int = 0) -> Tensor:
-    """Where n walks that are at x [D] at noise level sigma began, for each of ``sigmas`` [T]: draws of p(x0 | x), [T, n, D].
+    """Where n walks that are at x [D] at each noise level of ``sigmas`` [T] began: draws of p(x0 | x), [T, n, D].
 
-    The same n uniform numbers serve all levels (inverse transform sampling), so that the draws change little with sigma.
+    The same n uniform numbers serve all levels (inverse transform sampling): the draws change little with sigma.
     """
     weights = ideal.weights(x.expand(len(sigmas), -1), sigmas)
     spread = ((torch.arange(n) + seeds.uniform(n, seed)) / n).to(weights)
@@ -41,7 +41,7 @@ def bridges(starts: Tensor, x: Tensor, sigmas: Tensor, steps: int, seed: int = 0
 
 
 def last_step(walks: Tensor) -> Tensor:
-    """The mean last step of walks [T, n, N + 1, D], [T, D]: 1/N of the mean of their whole noise, x minus the mean start."""
+    """The mean last step of walks [T, n, N + 1, D], [T, D]: 1/N of their mean whole noise, x minus the mean start."""
     return (walks[:, :, -1] - walks[:, :, -2]).mean(1)
 
 
@@ -49,8 +49,8 @@ def last_step(walks: Tensor) -> Tensor:
 class Passing:
     """All that passes through x at each of the noise levels [T]: where it began, the ways, and the arrows back.
 
-    starts [T, n, D] and walks [T, n, N + 1, D] are draws; mean_start [T, D] and mean_last_step [T, D] their means, from x
-    and of the last step; exact and learned [T, D] the arrows x0_hat - x.
+    starts [T, n, D] and walks [T, n, N + 1, D] are draws; mean_start [T, D] and mean_last_step [T, D] their means, from
+    x and of the last step; exact and learned [T, D] the arrows x0_hat - x.
     """
 
     x: Tensor

@@ -1,4 +1,4 @@
-"""One frozen recipe = one reproducible training run on a point set: what the pages, the shipped models and the benchmark run.
+"""One frozen recipe = one reproducible training run on a point set: what pages, shipped models and benchmark run.
 
 The defaults learn a spiral in about two seconds on one core: Fourier features so that fine detail is learnable, EDM
 preconditioning, noise levels where the detail is, stratified, in +/- pairs (README.md, "The recipe").
@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core import field, samplers, seeds
+from core import field, samplers
 from core.checkpoints import Checkpoint, fresh
 from core.data.points import PointSet
 from core.denoiser import Denoise, per_sample
@@ -28,9 +28,9 @@ EXACT_POINTS = 4000
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train on a point set. ``endless`` draws fresh points at every step; otherwise the N points are all there is.
+    """How to train on a point set. ``endless``: fresh points at every step; otherwise the N points are all there is.
 
-    noise: the schedule that training draws sigma from. conditional: tell the network the class, left out at random with
+    noise: the schedule that training draws sigma from. ema, scale_input: see ``TrainConfig`` and ``Denoiser``. conditional: tell the network the class, left out at random with
     probability ``label_dropout``.
     """
 
@@ -42,6 +42,8 @@ class Recipe:
     lr: float = 4.9e-3
     steps: int = 15_000
     decay_from: int = 1000
+    ema: float = 0.995
+    scale_input: bool = True
     seed: int = 0
     conditional: bool = False
     label_dropout: float = 0.1
@@ -49,19 +51,29 @@ class Recipe:
     @property
     def train(self) -> TrainConfig:
         """The part that the training loop reads."""
-        return TrainConfig(steps=self.steps, lr=self.lr, decay_from=self.decay_from)
+        return TrainConfig(steps=self.steps, lr=self.lr, decay_from=self.decay_from, ema=self.ema)
 
 
 REFERENCE = Recipe(
-    network="plain", prediction="eps", noise="log-linear", endless=False, batch=200, lr=1e-3, steps=15_000, decay_from=15_000
+    network="plain",
+    prediction="eps",
+    noise="log-linear",
+    endless=False,
+    batch=100,
+    lr=1e-3,
+    steps=15_000,
+    decay_from=15_000,
+    ema=0.0,
+    scale_input=False,
 )
-"""The spiral as commonly taught: a plain network that predicts eps, on 100 points, for 15,000 steps."""
+"""The spiral as commonly taught: a plain network that sees x itself and predicts eps, no average of its weights, on 100
+points, for 15,000 steps."""
 
 
 @dataclass
 class Progress:
-    """A run under way: its training state, its loss so far in blocks (means over ``BLOCK`` steps), and the loss of the exact
-    denoiser on the same data, which no network can beat (NaN until somebody computes it, see ``floor``)."""
+    """A run under way: its training state, its loss so far in blocks (means over ``BLOCK`` steps), and the loss of the
+    exact denoiser on the same data, which no network can beat (NaN until somebody computes it, see ``floor``)."""
 
     state: TrainState
     losses: list[float] = attribute(default_factory=list)
@@ -75,12 +87,15 @@ BLOCK = 10
 def begin(recipe: Recipe, points: PointSet) -> Checkpoint:
     """An untrained checkpoint whose config tells the whole recipe and the affine of the data."""
     if recipe.conditional and points.labels is None:
-        raise ValueError(f"The data set {points.name!r} has no classes to condition on; train without, or choose the spiral.")
+        raise ValueError(
+            f"The data set {points.name!r} has no classes to condition on; train without, or choose the spiral."
+        )
     classes = len(points.classes) if recipe.conditional else 0
     config = {
         "network": {"name": recipe.network, "dim": points.points.shape[1], "classes": classes, "seed": recipe.seed},
         "prediction": recipe.prediction,
         "sigma_data": points.rms,
+        "scale_input": recipe.scale_input,
         "recipe": asdict(recipe),
         "data": {"name": points.name, "n": len(points.points), "affine": asdict(points.affine)},
     }
@@ -88,7 +103,7 @@ def begin(recipe: Recipe, points: PointSet) -> Checkpoint:
 
 
 def run(recipe: Recipe, points: PointSet, progress: Progress | None = None) -> Iterator[Progress]:
-    """Train from scratch or go on from ``progress``; yields after each step. Raises Diverged (see ``training.train``)."""
+    """Train from scratch or on from ``progress``; yields after each step. Raises Diverged (see ``training.train``)."""
     if progress is None:
         progress = Progress(begin(recipe, points).state)
     for _ in train(diffusion_loss, batches(recipe, points), recipe.train, progress.state):
@@ -118,15 +133,15 @@ def resample(points: PointSet):
 
 
 def exact(points: PointSet, endless: bool) -> EmpiricalDenoiser:
-    """The exact denoiser of what a recipe trains on: the N points, or for endless data 4,000 even ones in their place."""
+    """The exact denoiser of what a recipe trains on: the N points, or for endless data 4,000 even ones instead."""
     return EmpiricalDenoiser(*points.even(EXACT_POINTS)) if endless else EmpiricalDenoiser(points.points, points.labels)
 
 
 @lru_cache(maxsize=32)
 def floor(recipe: Recipe, points: PointSet) -> float:
-    """The mean loss of the exact denoiser under the recipe's noise and weighting: what no network can beat on these data.
+    """The mean loss of the exact denoiser under the recipe's noise and weighting: no network can beat it on these data.
 
-    The mean over 8,192 noised points of weight Var(x0 | x): less noisy than that of weight |D(x) - x0|^2, which it equals.
+    The mean over 8,192 noised points of weight Var(x0 | x), which equals that of weight |D(x) - x0|^2 with less noise.
     """
     ideal, model = exact(points, recipe.endless), begin(recipe, points).denoiser
     x0, sigma, eps, cond = batches(replace(recipe, batch=8192, seed=recipe.seed + 1), points)(0)
@@ -165,7 +180,7 @@ class Snapshot:
 
 
 def snapshot(progress: Progress, n: int = 250, side: int = 15, reach: float = 1.7, every: int = 2) -> Snapshot:
-    """The picture of a run between two steps: ``n`` samples from always the same starts, and the field on side^2 places."""
+    """The picture of a run between two steps: ``n`` samples from always the same starts, the field on side^2 places."""
     model, walk = progress.state.ema, grid(20)
     states = sample(model, n, model.sigma_data, seed=0)[::every]
     sigmas = walk[::every].float()
@@ -202,13 +217,17 @@ def take_up(checkpoint: Checkpoint) -> Progress:
 
 
 def from_config(config: dict[str, Any]) -> Recipe:
-    """The recipe in a checkpoint's config. Raises ValueError with a sentence if it is none of a plain point-set model."""
+    """The recipe in a checkpoint's config. Raises ValueError with a sentence unless it is a plain point-set model's."""
     try:
         recipe = Recipe(**config["recipe"])
         network, name = config["network"], config["data"]["name"]
         fits = (network["name"], network["dim"], network["classes"]) == (recipe.network, 2, 0) and isinstance(name, str)
     except (KeyError, TypeError) as error:
-        raise ValueError("This checkpoint does not say how a point-set model was trained, so it cannot go on here.") from error
+        raise ValueError(
+            "This checkpoint does not say how a point-set model was trained, so it cannot go on here."
+        ) from error
     if recipe.conditional or not fits:
-        raise ValueError("This checkpoint is of another kind of model: here go unconditional models of points in the plane.")
+        raise ValueError(
+            "This checkpoint is of another kind of model: here go unconditional models of points in the plane."
+        )
     return recipe

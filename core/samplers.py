@@ -17,7 +17,7 @@ from core.denoiser import Denoise
 
 @dataclass(frozen=True)
 class Step:
-    """One step from x at sigma to x_next at sigma_next; noise is what was added (None: nothing), nfe the calls so far."""
+    """One step from x at sigma to x_next at sigma_next; noise: what was added, or None; nfe: the calls so far."""
 
     i: int
     sigma: float
@@ -33,7 +33,7 @@ Sampler = Callable[..., Iterator[Step]]
 
 
 def start(shape: tuple[int, ...], sigma_max: float, sigma_data: float, seed: int) -> Tensor:
-    """Starting points, float32: noise of the highest level on data of RMS ``sigma_data``. Row k is the same for any B."""
+    """Starting points, float32: noise of the highest level on data of RMS ``sigma_data``. Row k is equal for any B."""
     return (sigma_max**2 + sigma_data**2) ** 0.5 * seeds.gaussian(shape, seed)
 
 
@@ -73,7 +73,7 @@ def euler(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
 
 @torch.no_grad()
 def heun(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
-    """Heun's second-order method: average the slopes at both ends; the step to 0 is Euler's (Karras et al. 2022, alg. 1)."""
+    """Heun's second-order method: the mean slope of both ends, and Euler's step to 0 (Karras et al. 2022, alg. 1)."""
     nfe = 0
     for i, (sigma, sigma_next, level) in enumerate(_levels(x, sigmas)):
         x0 = denoise(x, level)

@@ -1,7 +1,7 @@
-"""Where randomness comes from: a draw follows from a seed and the place it is used in, never from what was drawn before.
+"""Where randomness comes from: a draw follows from a seed and the place of its use, never from what was drawn before.
 
-``gaussian(shape, seed, step)`` is the same whether the run was resumed, forked or drawn with more samples: training needs
-no stored generator state to resume bit for bit, and sample k of a seed does not depend on how many samples are drawn.
+``gaussian(shape, seed, step)`` is the same whether the run was resumed, forked or drawn with more samples: training
+needs no stored generator state to resume bit for bit, and sample k of a seed does not depend on how many are drawn.
 """
 
 import math
@@ -13,7 +13,7 @@ _MASK = (1 << 64) - 1
 
 
 def mix(seed: int, *place: int) -> int:
-    """A 64-bit seed from a seed and the integers that name a place in the computation (splitmix64, Steele et al. 2014)."""
+    """A 64-bit seed from a seed and the integers that name a place of its use (splitmix64, Steele et al. 2014)."""
     state = 0
     for word in (seed, *place):
         state = (state ^ (word & _MASK)) + 0x9E3779B97F4A7C15 & _MASK

@@ -87,8 +87,8 @@ def train(loss_fn: LossFn, batches: Batches, config: TrainConfig, state: TrainSt
     """Train ``state`` in place until ``config.steps``; yields it after each step and its EMA, so any break is safe.
 
     loss_fn(model, batch) -> losses of any shape, averaged here. batches(step) -> the batch of that step: it depends on
-    the step alone, so a resumed run goes on bit for bit. Raises Diverged once the loss is not finite, with the state set
-    back to the last good weights.
+    the step alone, so a resumed run goes on bit for bit. Raises Diverged once the loss is not finite, with the state
+    set back to the last good weights.
     """
     due = state.step
     if state.good is None:
@@ -104,8 +104,8 @@ def train(loss_fn: LossFn, batches: Batches, config: TrainConfig, state: TrainSt
             broken = state.step
             _recall(state)
             raise Diverged(
-                f"The loss became {value:g} at step {broken} with learning rate {config.lr:g}. The last good weights are "
-                "kept: lower the learning rate and resume from them."
+                f"The loss became {value:g} at step {broken} with learning rate {config.lr:g}. The last good weights "
+                "are kept: lower the learning rate and resume from them."
             )
         # The loss vouches for the weights it was computed with, so they are remembered before they change.
         if state.step >= due:
@@ -159,7 +159,8 @@ def diffusion_loss(model: Denoiser, batch: tuple[Tensor, Tensor, Tensor, Cond | 
 
 
 def _memory(state: TrainState) -> tuple:
-    return deepcopy((state.model.state_dict(), state.ema.state_dict(), state.optimizer.state_dict(), state.step, state.loss))
+    parts = (part.state_dict() for part in (state.model, state.ema, state.optimizer))
+    return deepcopy((*parts, state.step, state.loss))
 
 
 def _recall(state: TrainState) -> None:

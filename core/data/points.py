@@ -85,7 +85,7 @@ class PointSet:
         return self.affine.apply(raw).float(), labels
 
     def even(self, n: int, seed: int = 0) -> tuple[Tensor, Tensor | None]:
-        """``n`` points [n, 2] spread evenly along the distribution, and their labels [n]: a finite stand-in for all of it."""
+        """``n`` points [n, 2] spread evenly along the distribution, a finite stand-in for it, and their labels [n]."""
         raw, labels = self.draw(_even_uniforms(n, seed))
         return self.affine.apply(raw).float(), labels
 

@@ -18,7 +18,7 @@ def linear(inputs: int, outputs: int, seed: int, zero: bool = False) -> nn.Linea
 
 
 class LabelEmbedding(nn.Module):
-    """Label [B] to a learned vector [B, width]; the last row is the learned null, for label -1 and for no label at all."""
+    """Label [B] to a learned vector [B, width]; the last row is the learned null, for label -1 and for no label."""
 
     def __init__(self, classes: int, width: int, seed: int):
         super().__init__()

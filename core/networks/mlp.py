@@ -1,4 +1,4 @@
-"""Two small networks for points: the plain one of the literature, and one with Fourier features that learns fine detail."""
+"""Two small networks for points: the plain one of the literature, and one whose Fourier features learn fine detail."""
 
 from collections.abc import Callable, Mapping
 

@@ -1,4 +1,4 @@
-"""``python -m core.pretrained [NAME ...]``: train the shipped models again (all of them without a name), with their logs."""
+"""``python -m core.pretrained [NAME ...]``: train the shipped models again (without a name: all), with their logs."""
 
 import sys
 import time
@@ -11,7 +11,7 @@ from core.pretrained import FOLDER, RECIPES, points_of
 
 
 def make(name: str) -> None:
-    """Train one shipped model and write checkpoint and ``log.csv``: step, seconds, loss, exact loss, energy distance."""
+    """Train one shipped model; write checkpoint and ``log.csv``: step, seconds, loss, exact loss, energy distance."""
     how = RECIPES[name][1]
     points = points_of(name)
     draw = points.sample if how.endless else recipe.resample(points)

@@ -1,4 +1,4 @@
-"""The data-set picker: built-in sets, a typed word, a drawing, an image's dark pixels, a CSV. Bad input changes nothing."""
+"""The data-set picker: built-in sets, a typed word, a drawing, an image's dark pixels, a CSV. Bad input is refused."""
 
 import hashlib
 from collections.abc import Callable
@@ -45,7 +45,8 @@ def choose() -> Data:
     """Draw the picker in the current container and return the data; the last good ones if the new ones are bad."""
     kind = shell.selectbox("Data", (*SETS, *OWN), key="data")
     if kind in SETS:
-        endless = shell.toggle("Fresh points at every step", True, key="fresh", help="Off: the same few points, again and again.")
+        about = "Off: the same few points, again and again."
+        endless = shell.toggle("Fresh points at every step", True, key="fresh", help=about)
         n = N if endless else shell.select_slider("Points", (20, 50, 100, 200, 500, 1000), N, key="n")
         return Data(built_in(SETS[kind], n, 0), endless)
     points = dict(zip(OWN, (_word, _drawing, _image, _csv), strict=True))[kind]()
@@ -55,7 +56,8 @@ def choose() -> Data:
 
 
 def _word() -> PointSet:
-    return _kept("word", lambda: from_word(shell.text("Word", START_WORD, key="word", max_chars=40)), from_word(START_WORD))
+    word = shell.text("Word", START_WORD, key="word", max_chars=40)
+    return _kept("word", lambda: from_word(word), from_word(START_WORD))
 
 
 def _drawing() -> PointSet:
@@ -65,7 +67,9 @@ def _drawing() -> PointSet:
     st.session_state["_drawing"] = drawn
     shell.set_param("draw", brush.encode(drawn) or None)
     if not drawn:
-        st.caption("Draw with the pointer, or focus the canvas and use the arrow keys and space. Until then: the spiral.")
+        st.caption(
+            "Draw with the pointer, or focus the canvas and use the arrow keys and space. Until then: the spiral."
+        )
         return built_in("spiral", N, 0)
     return _kept("drawing", lambda: uploads.from_drawing(drawn, n=400), built_in("spiral", N, 0))
 
@@ -80,7 +84,8 @@ def _csv() -> PointSet:
 
 def _uploaded(kind: str, types: list[str], read: Callable[[bytes], PointSet]) -> PointSet:
     """An uploaded file, remembered for this session: leaving the page does not lose it."""
-    file = st.file_uploader({"image": "Image", "csv": "CSV: x, y and maybe a class"}[kind], types, key=f"_upload_{kind}")
+    label = {"image": "Image", "csv": "CSV: x, y and maybe a class"}[kind]
+    file = st.file_uploader(label, types, key=f"_upload_{kind}")
     before = f"_points_{kind}"
     fallback = st.session_state.get(before) or built_in("spiral", N, 0)
     if file is None:

@@ -65,7 +65,7 @@ def through_here(passed: Passing, points: Tensor) -> list[Panel]:
     both = zip(passed.exact.tolist(), passed.learned.tolist(), strict=True)
     return [
         Panel("Walks that pass through here", ways, probe=True, **LIMITS,
-              caption=[f"mean way back {_pair(start)} = {steps} × mean last step {_pair(step)}" for start, step in means]),
+              caption=[f"mean way back {_pair(way)} = {steps} × mean last step {_pair(step)}" for way, step in means]),
         Panel("What they average to", arrows, probe=True, **LIMITS,
               caption=[f"exact {_pair(exact)} · network {_pair(learned)}" for exact, learned in both]),
     ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 import io
 import time
+from itertools import islice
 
 import pytest
 import torch
@@ -47,10 +48,9 @@ def until(app: AppTest, text: str, seconds: float = 30) -> AppTest:
     return app
 
 
-def archive(how: Recipe = Recipe(seed=3), data: str = "spiral", steps: int = 3) -> bytes:
-    points = make(data, 100)
-    for _, progress in zip(range(steps), recipe.run(how, points)):
-        pass
+def archive(how: Recipe | None = None, data: str = "spiral", steps: int = 3) -> bytes:
+    how, points = how or Recipe(seed=3), make(data, 100)
+    progress = next(islice(recipe.run(how, points), steps - 1, None))
     return checkpoints.to_bytes(recipe.keep(progress, how, points))
 
 
@@ -211,7 +211,8 @@ def test_a_truncated_picture_is_refused_with_a_sentence(chapter):
 
 
 def test_absurd_values_in_the_address_leave_the_defaults_and_a_notice(chapter):
-    app = chapter(lr="1e400", seed="-7", data="../../etc", n="x", probe="nan,nan", run="nobody", draw="%%%", clock="abc")
+    absurd = {"lr": "1e400", "seed": "-7", "data": "../../etc", "n": "x", "probe": "nan,nan"}
+    app = chapter(**absurd, run="nobody", draw="%%%", clock="abc")
     assert not app.exception and not app.error
     assert app.number_input(key="seed").value == 0 and app.selectbox(key="data").value == "spiral"
     assert "seed=-7" in app.toast[0].value
