@@ -40,8 +40,11 @@ class Checkpoint:
 
 
 def build(config: dict[str, Any]) -> Denoiser:
-    """A fresh denoiser from the entries "network" (arguments of ``make_network``), "prediction" and "sigma_data"."""
-    return Denoiser(make_network(**config["network"]), config["prediction"], config["sigma_data"])
+    """A fresh denoiser: "network" holds the arguments of ``make_network``, the other entries those of ``Denoiser``."""
+    scale_input = config.get("scale_input", True)
+    if not isinstance(scale_input, bool):
+        raise ValueError(f"scale_input is true or false, not {scale_input!r}")
+    return Denoiser(make_network(**config["network"]), config["prediction"], config["sigma_data"], scale_input)
 
 
 def fresh(config: dict[str, Any], train: TrainConfig) -> Checkpoint:

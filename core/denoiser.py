@@ -34,23 +34,25 @@ def per_sample(value: Tensor, like: Tensor) -> Tensor:
 class Denoiser(nn.Module):
     """x0_hat = D(x, sigma, cond) from a network: the conditional mean E[x0 | x] once it is trained.
 
-    prediction: what the network is asked for, a row of ``PREDICTIONS``. sigma_data: RMS of the data. Raises ValueError
-    for an unknown prediction and for an RMS that no data have.
+    prediction: what the network is asked for, a row of ``PREDICTIONS``. sigma_data: RMS of the data. scale_input: the
+    network sees c_in x, of unit variance at every noise level; without it, x itself, as plain networks do in the
+    literature. Raises ValueError for an unknown prediction and for an RMS that no data have.
     """
 
-    def __init__(self, net: nn.Module, prediction: str = "edm", sigma_data: float = 0.5):
+    def __init__(self, net: nn.Module, prediction: str = "edm", sigma_data: float = 0.5, scale_input: bool = True):
         super().__init__()
         if prediction not in PREDICTIONS:
             raise ValueError(f"unknown prediction {prediction!r}; choose one of {', '.join(PREDICTIONS)}")
         if not 0 < sigma_data < math.inf:
             raise ValueError(f"sigma_data is the RMS of the data, a positive number, not {sigma_data}")
         self.net, self.prediction, self.sigma_data = net, prediction, float(sigma_data)
+        self.scale_input = scale_input
 
     def forward(self, x: Tensor, sigma: Tensor, cond: Cond | None = None) -> Tensor:
         """x [B, ...] at noise levels sigma [B] to x0_hat [B, ...]."""
         s = per_sample(sigma, x)
         c_skip, c_out = PREDICTIONS[self.prediction](s, self.sigma_data)
-        c_in = (s**2 + self.sigma_data**2).rsqrt()
+        c_in = (s**2 + self.sigma_data**2).rsqrt() if self.scale_input else 1.0
         return c_skip * x + c_out * self.net(c_in * x, sigma.log() / 4, cond)
 
     def weight(self, sigma: Tensor) -> Tensor:

@@ -30,8 +30,8 @@ EXACT_POINTS = 4000
 class Recipe:
     """How to train on a point set. ``endless``: fresh points at every step; otherwise the N points are all there is.
 
-    noise: the schedule that training draws sigma from. ema, scale_input: see ``TrainConfig`` and ``Denoiser``. conditional: tell the network the class, left out at random with
-    probability ``label_dropout``.
+    noise: the schedule that training draws sigma from. ema, scale_input: see ``TrainConfig`` and ``Denoiser``.
+    conditional: tell the network the class, left out at random with probability ``label_dropout``.
     """
 
     network: str = "fourier"
@@ -61,13 +61,12 @@ REFERENCE = Recipe(
     endless=False,
     batch=100,
     lr=1e-3,
-    steps=15_000,
-    decay_from=15_000,
-    ema=0.0,
+    steps=10_000,
+    decay_from=10_000,
+    ema=0.98,
     scale_input=False,
 )
-"""The spiral as commonly taught: a plain network that sees x itself and predicts eps, no average of its weights, on 100
-points, for 15,000 steps."""
+"""The spiral as commonly taught: a plain network that sees x itself and predicts eps, on 100 points, for 10,000 steps."""
 
 
 @dataclass

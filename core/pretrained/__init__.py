@@ -1,6 +1,5 @@
 """The shipped models. Made by ``python -m core.pretrained``, each with the log of the run that made it."""
 
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -11,12 +10,14 @@ from core.recipe import REFERENCE, Recipe
 FOLDER = Path(__file__).parent
 N = 100
 
+WEAK = Recipe("plain", "eps", "log-linear", batch=200, lr=1e-3, steps=3_000, decay_from=15_000, conditional=True)
+
 RECIPES: dict[str, tuple[str, Recipe]] = {
     **{name: (name, Recipe()) for name in BUILT_IN},
     "spiral-100-reference": ("spiral", REFERENCE),
     "spiral-100-fourier": ("spiral", Recipe(endless=False, batch=512, steps=15_000)),
     "spiral-classes-strong": ("spiral", Recipe(conditional=True)),
-    "spiral-classes-weak": ("spiral", replace(REFERENCE, conditional=True, endless=True, steps=3_000)),
+    "spiral-classes-weak": ("spiral", WEAK),
 }
 """Checkpoint name to (data set, recipe)."""
 

@@ -108,7 +108,7 @@ def errors_of(name: str, endless: bool = False) -> list[float]:
 def test_the_reference_network_has_learned_the_coarse_field_and_not_the_fine_one():
     errors = errors_of("spiral-100-reference")
     assert errors == sorted(errors)
-    assert errors == pytest.approx([0.05, 0.10, 0.30, 0.59], rel=0.25)
+    assert errors == pytest.approx([0.07, 0.22, 0.64, 0.84], rel=0.2)
 
 
 def test_the_fourier_network_is_closer_to_the_exact_field_at_every_level():

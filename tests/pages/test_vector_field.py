@@ -66,7 +66,7 @@ def test_every_control_changes_the_page_without_an_exception(chapter):
 
 def test_the_captions_say_that_arrows_point_to_the_mean_first_and_to_the_nearest_point_last(chapter):
     panels = drawn(chapter(**SHOWN))
-    for title, sure in (("Learned", 0.9), ("Exact", 0.99)):
+    for title, sure in (("Learned", 0.8), ("Exact", 0.99)):
         mean, nearest = map(float, COSINES.search(panels[title]["caption"][0]).groups())
         assert mean > sure and nearest < 0.6
     mean, nearest = map(float, COSINES.search(panels["Exact"]["caption"][-1]).groups())
