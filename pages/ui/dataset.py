@@ -63,9 +63,10 @@ def _word() -> PointSet:
 def _drawing() -> PointSet:
     """The drawing travels in the address, so that a link carries it."""
     strokes = shell.param("draw", brush.decode, st.session_state.get("_drawing", []))
-    drawn = brush.brush("brush", strokes, height=230)
-    st.session_state["_drawing"] = drawn
-    shell.set_param("draw", brush.encode(drawn) or None)
+    written = brush.encode(brush.brush("brush", strokes, height=230))
+    shell.set_param("draw", written or None)
+    # What the address can hold is the drawing: otherwise it would change a little, and be other data, at the next run.
+    drawn = st.session_state["_drawing"] = brush.decode(written)
     if not drawn:
         st.caption(
             "Draw with the pointer, or focus the canvas and use the arrow keys and space. Until then: the spiral."
