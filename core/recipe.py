@@ -66,7 +66,7 @@ REFERENCE = Recipe(
     ema=0.98,
     scale_input=False,
 )
-"""The spiral as commonly taught: a plain network that sees x itself and predicts eps, on 100 points, for 10,000 steps."""
+"""The spiral as commonly taught: a plain network that sees x itself and predicts eps, 10,000 steps on 100 points."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""A background run shown live: which run is this visitor's, the buttons that command it, and its picture as it changes."""
+"""A background run shown live: which one is this visitor's, the buttons that command it, its picture as it changes."""
 
 import hashlib
 import secrets
@@ -28,7 +28,8 @@ def jobs() -> Jobs:
 
 
 def viewer() -> str:
-    """Who this visitor is to the registry: the browser, by its cookie, so that a reload is no second viewer; else a random name."""
+    """Who this visitor is to the registry: the browser, by its cookie, so that a reload is no second viewer; else a
+    random name."""
     cookie = st.context.cookies.get("_streamlit_xsrf")
     name = hashlib.sha256(cookie.encode()).hexdigest() if isinstance(cookie, str) else secrets.token_urlsafe(8)
     return st.session_state.setdefault("_viewer", name)
@@ -105,7 +106,7 @@ def _runs() -> dict[tuple, str]:
 
 
 def begin(plan: Plan, held: bool = False) -> None:
-    """Start the run of ``plan``, or join the one that others have started with the same settings; one's own if ``held``."""
+    """Start the run of ``plan``, or join the one that others started with the same settings; one's own if ``held``."""
     follow(plan, jobs().join(plan.work(), viewer(), held))
 
 
@@ -152,8 +153,22 @@ def buttons(plan: Plan, view: View | None) -> None:
     ended = view is not None and view.status == "finished"
     with st.container(horizontal=True, gap="small", key="commands"):
         st.button(main, icon=icon, type="primary", on_click=_try, args=action, disabled=ended, key="_main")
-        st.button("Step", icon=":material/skip_next:", on_click=_try, args=(single_step, plan), disabled=ended, key="_step")
-        st.button("Reset", icon=":material/restart_alt:", on_click=_try, args=(reset, plan), disabled=view is None and plan.key not in _loaded(), key="_reset")
+        st.button(
+            "Step",
+            icon=":material/skip_next:",
+            on_click=_try,
+            args=(single_step, plan),
+            disabled=ended,
+            key="_step",
+        )
+        st.button(
+            "Reset",
+            icon=":material/restart_alt:",
+            on_click=_try,
+            args=(reset, plan),
+            disabled=view is None and plan.key not in _loaded(),
+            key="_reset",
+        )
     said = st.session_state.pop("_live_error", None)
     if said:
         st.error(said, icon=":material/error:")
@@ -200,14 +215,16 @@ def standing(view: View) -> str:
 
 
 def at_rest(plan: Plan) -> tuple[Snapshot, str]:
-    """What there is to see before any training here: a loaded model, the shipped one of this recipe, an untrained network."""
+    """What there is to see before any training here: a loaded model, the recipe's shipped one, an untrained one."""
     loaded = _loaded().get(plan.key)
     if loaded is not None:
-        return recipe.snapshot(loaded), f"**A model from a file**, {loaded.state.step:,} steps. Press Train to go on with it."
+        said = f"**A model from a file**, {loaded.state.step:,} steps. Press Train to go on with it."
+        return recipe.snapshot(loaded), said
     name = find(plan.data.points.name, plan.recipe)
     if name is not None:
         steps = RECIPES[name][1].steps
-        return _shipped(name), f"**A model trained earlier**, {steps:,} steps. Press Train to begin your own from nothing."
+        said = f"**A model trained earlier**, {steps:,} steps. Press Train to begin your own from nothing."
+        return _shipped(name), said
     return _untrained(plan.data.key, plan.recipe, plan.data), "**An untrained network.** Press Train."
 
 
@@ -222,7 +239,7 @@ def _untrained(key: str, how: Recipe, _data: Data) -> Snapshot:
 
 
 def model(plan: Plan) -> Denoiser:
-    """The model that the page shows now, to ask it things: the run's, a loaded one, the shipped one, an untrained one."""
+    """The model that the page shows now, to ask it things: the run's, a loaded, the shipped or an untrained one."""
     return checkpoint(plan).denoiser
 
 
@@ -253,7 +270,8 @@ def save(plan: Plan) -> None:
 
 
 def load(adopt: Callable[[Recipe, str], None]) -> None:
-    """The field that takes a saved model; ``adopt`` sets the page's controls to its recipe and data. Bad files change nothing."""
+    """The field that takes a saved model; ``adopt`` sets the page's controls to its recipe and data. Bad files change
+    nothing."""
 
     def bring() -> None:
         file = st.session_state["_load"]
