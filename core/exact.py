@@ -29,27 +29,30 @@ class EmpiricalDenoiser:
 
     def weights(self, x: Tensor, sigma: Tensor, cond: Cond | None = None) -> Tensor:
         """How likely each point is to be where x came from, p(x0 = point | x), [B, N]; rows sum to 1."""
-        return self._log_likelihood(x, sigma, cond).softmax(1)
+        return self._log_likelihood(self._distance(x), sigma, cond).softmax(1)
 
     def variance(self, x: Tensor, sigma: Tensor, cond: Cond | None = None) -> Tensor:
         """Var(x0 | x), [B], mean over coordinates: the squared error that even the exact answer leaves at x."""
-        weights = self.weights(x, sigma, cond)
+        distance = self._distance(x)
+        weights = self._log_likelihood(distance, sigma, cond).softmax(1)
         # Squares of distances from x, which are of the size of sigma: squares of the points would cancel to nothing.
-        square = torch.cdist(x.flatten(1), self._flat.to(x), compute_mode="donot_use_mm_for_euclid_dist").square()
         mean = weights @ self._flat.to(x) - x.flatten(1)
-        return ((weights * square).sum(1) - mean.square().sum(1)).clamp_min(0) / self._flat.shape[1]
+        return ((weights * distance.square()).sum(1) - mean.square().sum(1)).clamp_min(0) / self._flat.shape[1]
 
     def log_density(self, x: Tensor, sigma: Tensor, cond: Cond | None = None) -> Tensor:
         """log p(x; sigma), [B], in nats: a mixture of one Gaussian of width sigma on each point."""
-        logits = self._log_likelihood(x, sigma, cond)
+        logits = self._log_likelihood(self._distance(x), sigma, cond)
         members = torch.isfinite(logits).sum(1) if cond else torch.tensor(len(self.points))
         dim = self._flat.shape[1]
         return logits.logsumexp(1) - members.to(x).log() - dim / 2 * (2 * math.pi * sigma**2).log()
 
-    def _log_likelihood(self, x: Tensor, sigma: Tensor, cond: Cond | None) -> Tensor:
-        """-|x - point|^2 / 2 sigma^2, [B, N], and -inf for points of another class."""
+    def _distance(self, x: Tensor) -> Tensor:
+        """|x - point|, [B, N]."""
         # Differences, not |x|^2 - 2 x.p + |p|^2: at sigma = 0.01 that sum loses the digits that decide.
-        distance = torch.cdist(x.flatten(1), self._flat.to(x), compute_mode="donot_use_mm_for_euclid_dist")
+        return torch.cdist(x.flatten(1), self._flat.to(x), compute_mode="donot_use_mm_for_euclid_dist")
+
+    def _log_likelihood(self, distance: Tensor, sigma: Tensor, cond: Cond | None) -> Tensor:
+        """-|x - point|^2 / 2 sigma^2, [B, N], and -inf for points of another class."""
         logits = -distance.square() / (2 * per_sample(sigma, distance) ** 2)
         if cond is None or self.labels is None or "label" not in cond:
             return logits

@@ -31,7 +31,7 @@ def cfg(denoiser: Denoiser, cond: Cond | None, negative: Cond | None = None, sca
 
 
 def autoguidance(denoise: Denoise, weak: Denoise, scale: float) -> Denoise:
-    """Guidance away from a weaker model of the same task (Karras et al. 2024, eq. 4)."""
+    """Guidance away from a weaker model of the same task (Karras et al. 2024)."""
     return lerp(weak, denoise, scale)
 
 

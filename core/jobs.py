@@ -6,8 +6,8 @@
               │                           v
               └──resume, a look── paused / lapsed <──pause, step / nobody looked for `pause_after`
 
-A run held by its viewer (paused) or its lease (lapsed, shown as paused) gives up its slot. Change and reset queue a
-finished or failed run again. A run is forgotten once nobody has looked for `end_after` or its last viewer has left.
+A run held by its viewer (paused) or its lease (lapsed, shown as paused) gives up its slot. A run is forgotten once
+nobody has looked for `end_after` or its last viewer has left.
 
 Three rules keep the threads apart. One lock guards statuses, queue and viewers, and is held for microseconds. Whoever
 touches a run's state (a worker for each step, a command, a copy) first takes a *turn*, in order of arrival, and so
@@ -29,8 +29,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-PICTURE_EVERY = 0.4  # seconds between two pictures of a running run
-WATCHED_FOR = 2.0  # seconds after a look during which new pictures are worth drawing
+PICTURE_EVERY, WATCHED_FOR = 0.4, 2.0  # seconds between two pictures; after a look while they are worth drawing
 State = Any
 
 
@@ -96,15 +95,8 @@ class Jobs:
     ``end_after``; a run that has had its slot for ``rotate_after`` lets those in the queue go first.
     """
 
-    def __init__(
-        self,
-        slots: int = 2,
-        queue: int = 64,
-        pause_after: float = 20.0,
-        end_after: float = 120.0,
-        rotate_after: float = 10.0,
-        clock: Callable[[], float] = time.monotonic,
-    ):
+    def __init__(self, slots: int = 2, queue: int = 64, pause_after: float = 20.0, end_after: float = 120.0,
+                 rotate_after: float = 10.0, clock: Callable[[], float] = time.monotonic):  # fmt: skip
         self.slots, self.room, self.clock = slots, queue, clock
         self.pause_after, self.end_after, self.rotate_after = pause_after, end_after, rotate_after
         self._lock = threading.RLock()
@@ -150,6 +142,11 @@ class Jobs:
                 settings=dict(run.settings),
             )
 
+    def key_of(self, run_id: str) -> Hashable | None:
+        """The key of the work of a run, None when there is no such run. Renews nobody's lease."""
+        with self._lock:
+            return self._runs[run_id].work.key if run_id in self._runs else None
+
     def census(self) -> Counter[str]:
         """How many runs there are by status."""
         with self._lock:
@@ -173,8 +170,7 @@ class Jobs:
 
     def pause(self, run_id: str, viewer: str) -> str:
         """Hold the run and give its slot to the next. No effect on a finished or failed run."""
-        run = self._own(run_id, viewer)
-        with self._turn(run):
+        with self._commanded(run_id, viewer) as run:
             if run.status not in ("finished", "failed"):
                 self._set(run, "paused")
             self._draw(run)
@@ -182,40 +178,28 @@ class Jobs:
 
     def step(self, run_id: str, viewer: str, steps: int = 1) -> str:
         """Hold the run and make a few steps of it at once, slot or not. No effect on a finished run."""
-        run = self._own(run_id, viewer)
-        with self._turn(run):
+        with self._commanded(run_id, viewer) as run:
             if run.status != "finished":
                 self._set(run, "paused")
             for _ in range(steps):
                 if run.status == "paused":
                     self._advance(run)
             self._draw(run)
-        return run.id
+            return run.id
 
     def resume(self, run_id: str, viewer: str) -> str:
         """Let a paused run go on, or a failed one from its last good state; through the queue. Else no effect."""
-        run = self._own(run_id, viewer)
-        with self._turn(run):
+        with self._commanded(run_id, viewer) as run:
             if run.status != "finished":
                 self._enqueue(run)
         return run.id
 
     def change(self, run_id: str, viewer: str, **settings: Any) -> str:
         """Restart the work from its newest state under new settings. A paused run stays paused."""
-        run = self._own(run_id, viewer)
-        with self._turn(run):
+        with self._commanded(run_id, viewer) as run:
             if run.status in ("finished", "failed"):
                 self._enqueue(run)
             run.settings, run.steps_left = {**run.settings, **settings}, None
-        return run.id
-
-    def reset(self, run_id: str, viewer: str, **settings: Any) -> str:
-        """Begin again from scratch, under new settings if any; the old picture stays until the first new one."""
-        run = self._own(run_id, viewer)
-        with self._turn(run):
-            self._enqueue(run)
-            run.settings, run.steps_left = {**run.settings, **settings}, None
-            run.state, run.step, run.seconds, run.drawn_at = None, 0, 0.0, -math.inf
         return run.id
 
     # Leases.
@@ -269,6 +253,19 @@ class Jobs:
                 self._enqueue(run)
             return run
 
+    @contextmanager
+    def _commanded(self, run_id: str, viewer: str) -> Iterator[_Run]:
+        """The run that the viewer may command, in a turn of its own. A fork whose command is refused is taken back."""
+        run = self._own(run_id, viewer)
+        try:
+            with self._turn(run):
+                yield run
+        except ValueError:
+            if run.id != run_id:
+                self.leave(run.id, viewer)
+                self._find(run_id, viewer)
+            raise
+
     def _own(self, run_id: str, viewer: str) -> _Run:
         """The run that the viewer may command: this one, no longer shared, or a fork if others hold a lease on it."""
         with self._lock:
@@ -289,9 +286,8 @@ class Jobs:
                 state=copy.deepcopy(run.state),
                 steps_left=None,
             )
-        with self._lock:
-            run.viewers.pop(viewer, None)
-            self._register(fork)
+        run.viewers.pop(viewer, None)
+        self._register(fork)
         return fork
 
     def _set(self, run: _Run, status: str, error: str = "") -> None:
@@ -324,9 +320,8 @@ class Jobs:
     @contextmanager
     def _turn(self, run: _Run) -> Iterator[None]:
         """Have the run to oneself between two of its steps; first come, first served."""
-        ticket = object()
         with run.turned:
-            run.line.append(ticket)
+            run.line.append(ticket := object())
             run.turned.wait_for(lambda: run.line[0] is ticket)
         try:
             yield
@@ -397,4 +392,4 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, ValueError | ArithmeticError) and str(error):
         return str(error)
     logging.getLogger(__name__).error("unexpected error in a run", exc_info=error)
-    return f"The run met an unexpected {type(error).__name__}. Its last state is kept: resume from it, or reset."
+    return f"The run met an unexpected {type(error).__name__}. Its last state is kept: resume from it, or start again."

@@ -6,9 +6,10 @@ preconditioning, noise levels where the detail is, stratified, in +/- pairs (REA
 
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from dataclasses import field as attribute
 from functools import cache, lru_cache
+from threading import Lock
 from typing import Any
 
 import torch
@@ -19,9 +20,10 @@ from core.checkpoints import Checkpoint, fresh
 from core.data.points import PointSet
 from core.denoiser import Denoise, per_sample
 from core.exact import EmpiricalDenoiser
-from core.schedules import log_linear, make_schedule, scale
-from core.training import TrainConfig, TrainState, diffusion_batches, diffusion_loss, train
+from core.schedules import SCHEDULES, log_linear, make_schedule, scale
+from core.training import TrainConfig, TrainState, as_dict, diffusion_batches, diffusion_loss, train
 
+_floors = Lock()
 SIGMA_MIN, SIGMA_MAX = 0.01, 10.0
 EXACT_POINTS = 4000
 
@@ -84,13 +86,18 @@ BLOCK = 10
 
 
 def begin(recipe: Recipe, points: PointSet) -> Checkpoint:
-    """An untrained checkpoint whose config tells the whole recipe and the affine of the data."""
+    """An untrained checkpoint of the recipe. Raises ValueError for a conditional one on data without classes."""
+    return fresh(describe(recipe, points), recipe.train)
+
+
+def describe(recipe: Recipe, points: PointSet) -> dict[str, Any]:
+    """A checkpoint's config: the whole recipe, the model it makes, and the affine of the data."""
     if recipe.conditional and points.labels is None:
         raise ValueError(
             f"The data set {points.name!r} has no classes to condition on; train without, or choose the spiral."
         )
     classes = len(points.classes) if recipe.conditional else 0
-    config = {
+    return {
         "network": {"name": recipe.network, "dim": points.points.shape[1], "classes": classes, "seed": recipe.seed},
         "prediction": recipe.prediction,
         "sigma_data": points.rms,
@@ -98,13 +105,16 @@ def begin(recipe: Recipe, points: PointSet) -> Checkpoint:
         "recipe": asdict(recipe),
         "data": {"name": points.name, "n": len(points.points), "affine": asdict(points.affine)},
     }
-    return fresh(config, recipe.train)
 
 
 def run(recipe: Recipe, points: PointSet, progress: Progress | None = None) -> Iterator[Progress]:
     """Train from scratch or on from ``progress``; yields after each step. Raises Diverged (see ``training.train``)."""
     if progress is None:
         progress = Progress(begin(recipe, points).state)
+    # A run that blew up has gone back some steps; its loss goes back with it.
+    whole = progress.state.step // BLOCK
+    progress.losses = progress.losses[:whole]
+    progress.block = progress.block[: progress.state.step - whole * BLOCK] if len(progress.losses) == whole else []
     for _ in train(diffusion_loss, batches(recipe, points), recipe.train, progress.state):
         progress.block.append(progress.state.loss)
         if len(progress.block) == BLOCK:
@@ -131,20 +141,28 @@ def resample(points: PointSet):
     return draw
 
 
-def exact(points: PointSet, endless: bool) -> EmpiricalDenoiser:
-    """The exact denoiser of what a recipe trains on: the N points, or for endless data 4,000 even ones instead."""
-    return EmpiricalDenoiser(*points.even(EXACT_POINTS)) if endless else EmpiricalDenoiser(points.points, points.labels)
+def exact(points: PointSet, endless: bool, n: int = EXACT_POINTS) -> EmpiricalDenoiser:
+    """The exact denoiser of what a recipe trains on: its own points, or for endless data n even ones in their place."""
+    return EmpiricalDenoiser(*points.even(n)) if endless else EmpiricalDenoiser(points.points, points.labels)
 
 
-@lru_cache(maxsize=32)
 def floor(recipe: Recipe, points: PointSet) -> float:
-    """The mean loss of the exact denoiser under the recipe's noise and weighting: no network can beat it on these data.
+    """The mean loss of the exact denoiser under the recipe's noise and weighting: no network beats it on these data.
 
-    The mean over 8,192 noised points of weight Var(x0 | x), which equals that of weight |D(x) - x0|^2 with less noise.
+    The mean over 8,192 noised points of weight Var(x0 | x): less noisy than that of weight |D(x) - x0|^2, which it
+    equals. One at a time, since it takes a core for a while; remembered for the last 64 that were asked for.
     """
+    with _floors:
+        return _floor(replace(recipe, lr=1.0, steps=1), points)
+
+
+@lru_cache(maxsize=64)
+def _floor(recipe: Recipe, points: PointSet) -> float:
     ideal, model = exact(points, recipe.endless), begin(recipe, points).denoiser
     x0, sigma, eps, cond = batches(replace(recipe, batch=8192, seed=recipe.seed + 1), points)(0)
-    variance = ideal.variance(x0 + per_sample(sigma, x0) * eps, sigma, cond)
+    x = x0 + per_sample(sigma, x0) * eps
+    parts = (slice(i, i + 512) for i in range(0, len(x), 512))
+    variance = torch.cat([ideal.variance(x[p], sigma[p], cond and {"label": cond["label"][p]}) for p in parts])
     return (model.weight(sigma) * variance).mean().item()
 
 
@@ -203,30 +221,52 @@ def smooth(losses: Tensor, share: float = 0.1) -> Tensor:
 
 def keep(progress: Progress, recipe: Recipe, points: PointSet) -> Checkpoint:
     """The checkpoint of a run under way, its loss so far included."""
-    past = {"losses": [round(loss, 5) for loss in progress.losses], "floor": progress.floor}
-    return Checkpoint(progress.state, {**begin(recipe, points).config, **past})
+    model = progress.state.model
+    own = {"prediction": model.prediction, "sigma_data": model.sigma_data, "scale_input": model.scale_input}
+    past = {"losses": [round(loss, 5) for loss in progress.losses], "block": progress.block, "floor": progress.floor}
+    train = {"train": as_dict(recipe.train)}
+    return Checkpoint(progress.state, {**describe(recipe, points), **own, **past, **train})
 
 
 def take_up(checkpoint: Checkpoint) -> Progress:
     """The run that ``keep`` kept. Raises ValueError with a sentence if its loss is not one number after another."""
-    losses, floor = checkpoint.config.get("losses", []), checkpoint.config.get("floor", math.nan)
-    if not isinstance(losses, list) or not all(isinstance(v, float | int) for v in (floor, *losses)):
-        raise ValueError("The checkpoint's loss is not a list of numbers; save it again from the app.")
-    return Progress(checkpoint.state, [float(loss) for loss in losses], floor=float(floor))
+    losses, block, floor = (checkpoint.config.get(name, empty) for name, empty in _PAST.items())
+    try:
+        numbers = [[float(loss) for loss in part] for part in (losses, block, [floor])]
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError("The checkpoint's loss is not a list of numbers; save it again from the app.") from error
+    return Progress(checkpoint.state, numbers[0], numbers[1], floor=numbers[2][0])
+
+
+_PAST = {"losses": (), "block": (), "floor": math.nan}
 
 
 def from_config(config: dict[str, Any]) -> Recipe:
-    """The recipe in a checkpoint's config. Raises ValueError with a sentence unless it is a plain point-set model's."""
+    """The recipe in a checkpoint's config. Raises ValueError with a sentence if it is none of a point-set model."""
     try:
         recipe = Recipe(**config["recipe"])
         network, name = config["network"], config["data"]["name"]
         fits = (network["name"], network["dim"], network["classes"]) == (recipe.network, 2, 0) and isinstance(name, str)
     except (KeyError, TypeError) as error:
         raise ValueError(
-            "This checkpoint does not say how a point-set model was trained, so it cannot go on here."
+            "This checkpoint does not say how a point-set model was trained; it cannot go on here."
         ) from error
     if recipe.conditional or not fits:
         raise ValueError(
             "This checkpoint is of another kind of model: here go unconditional models of points in the plane."
+        )
+    kinds = {made.name: type(made.default) for made in fields(Recipe)}
+    sane = all(type(getattr(recipe, name)) is kind or kind is float and type(getattr(recipe, name)) is int
+               for name, kind in kinds.items())  # fmt: skip
+    if not sane or not (
+        recipe.prediction == config["prediction"]
+        and recipe.noise in SCHEDULES
+        and 1e-6 <= recipe.lr <= 1e6
+        and 0 <= recipe.seed <= 9999
+        and 2 <= recipe.batch <= 8192
+        and recipe.train
+    ):
+        raise ValueError(
+            "This checkpoint's recipe holds values that no run of this app can have; save it again from the app."
         )
     return recipe

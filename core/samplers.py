@@ -62,7 +62,7 @@ def ancestral(
 
 @torch.no_grad()
 def euler(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
-    """Euler's method on the probability-flow ODE dx/dsigma = (x - x0_hat) / sigma (Karras et al. 2022, eq. 4)."""
+    """Euler's method on the probability-flow ODE dx/dsigma = (x - x0_hat) / sigma (Karras et al. 2022, eqs. 1, 3)."""
     for i, (sigma, sigma_next, level) in enumerate(_levels(x, sigmas)):
         x0 = denoise(x, level)
         slope = (x - x0) / sigma

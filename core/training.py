@@ -21,7 +21,7 @@ Batches = Callable[[int], Batch]
 @dataclass(frozen=True)
 class TrainConfig:
     """How long and how fast: ``steps`` in all, AdamW, EMA decay at most ``ema``. The learning rate is ``lr`` after
-    ``warmup`` steps and falls as 1/sqrt(step) from step ``decay_from`` on (Karras et al. 2024, "EDM2", section B.2).
+    ``warmup`` steps and falls as 1/sqrt(step) from step ``decay_from`` on (Karras et al. 2024, "EDM2").
 
     Raises ValueError for a setting that no run can have.
     """
@@ -87,8 +87,8 @@ def train(loss_fn: LossFn, batches: Batches, config: TrainConfig, state: TrainSt
     """Train ``state`` in place until ``config.steps``; yields it after each step and its EMA, so any break is safe.
 
     loss_fn(model, batch) -> losses of any shape, averaged here. batches(step) -> the batch of that step: it depends on
-    the step alone, so a resumed run goes on bit for bit. Raises Diverged once the loss is not finite, with the state
-    set back to the last good weights.
+    the step alone, so a resumed run goes on bit for bit. Raises Diverged once the loss is not finite or reaches a
+    million, with the state set back to the last good weights.
     """
     due = state.step
     if state.good is None:

@@ -17,12 +17,14 @@ LIVE, WHY = "train live", "why an average arrow"
 PROBE = (0.5, 0.6)
 
 
-def adopt(how: Recipe, data: str) -> None:
+def adopt(how: Recipe, data: dict) -> None:
     """Set the controls to a loaded model's recipe; data that nobody can rebuild stay as chosen on the page."""
     controls = {"net": how.network, "prediction": how.prediction, "noise": how.noise, "seed": how.seed, "lr": how.lr}
-    name = next((name for name, made in dataset.SETS.items() if made == data), None)
+    name = next((name for name, made in dataset.SETS.items() if made == data["name"]), None)
     if name:
         controls |= {"data": name, "fresh": how.endless}
+    if name and not how.endless and data.get("n") in dataset.SIZES:
+        controls["n"] = data["n"]
     for key, value in controls.items():
         st.session_state[key] = value
 
@@ -70,14 +72,20 @@ def draw_why() -> None:
 
 
 shell.require_shell()
-shell.chapter(2, "Training", "A network is shown noised points and asked for the way back; it can only learn the average way.")
+shell.chapter(
+    2, "Training", "A network is shown noised points and asked for the way back; it can only learn the average way."
+)
 controls, picture = shell.picture()
 with controls:
     scene = shell.segmented("Show", [LIVE, WHY], default=LIVE, key="show")
     ready = shell.predict(
         "guess",
         "You are about to train from nothing. What appears first?",
-        ("the rough extent of the data, then the arms", "the inner arm, then the outer ones", "all of it, slowly sharper"),
+        (
+            "the rough extent of the data, then the arms",
+            "the inner arm, then the outer ones",
+            "all of it, slowly sharper",
+        ),
         0,
         "At large noise one arrow to the middle is nearly right for every point, and that is quickly learned. The arms are "
         "told apart only at small noise, where the arrows turn within a short distance.",
@@ -96,7 +104,7 @@ with controls:
             live.load(adopt)
 with picture:
     if view is not None and view.error:
-        st.error(view.error, icon=":material/error:")
+        shell.sorry(view.error)
     if scene == LIVE:
         live.watch(plan, view, draw_live)
     else:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from hashlib import sha256
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -38,9 +39,7 @@ class Model(NamedTuple):
     @property
     def ideal(self) -> exact.EmpiricalDenoiser:
         """The exact denoiser of its data; of a few thousand even points for endless ones, to answer at once."""
-        if self.endless:
-            return exact.EmpiricalDenoiser(self.points.even(DRAWS)[0])
-        return recipe.exact(self.points, endless=False)
+        return recipe.exact(self.points, self.endless, DRAWS)
 
 
 def shipped(name: str) -> Model:
@@ -49,8 +48,9 @@ def shipped(name: str) -> Model:
 
 def trained(plan: live.Plan) -> Model:
     """The learner's own run, as it stands now."""
-    now = live.checkpoint(plan)
-    return Model(f"{plan.key} at step {now.state.step}", now.denoiser, plan.data.points, plan.data.endless)
+    denoise = live.model(plan)
+    weights = b"".join(value.numpy().tobytes() for value in denoise.state_dict().values())
+    return Model(plan.data.key + sha256(weights).hexdigest(), denoise, plan.data.points, plan.data.endless)
 
 
 def models() -> dict[str, Callable[[], Model]]:

@@ -33,8 +33,10 @@ def pretrained(name: str) -> Checkpoint:
     return load_folder(FOLDER / name)
 
 
-def find(data: str, recipe: Recipe) -> str | None:
-    """The name of the shipped checkpoint made with exactly this data set and recipe, if there is one."""
+def find(data: str, n: int, recipe: Recipe) -> str | None:
+    """The name of the shipped checkpoint made with this recipe on this data set of n points, if there is one."""
+    if not recipe.endless and n != N:
+        return None
     return next((name for name, made in RECIPES.items() if made == (data, recipe) and (FOLDER / name).is_dir()), None)
 
 

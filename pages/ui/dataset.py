@@ -14,6 +14,7 @@ N = 100
 SETS = {"spiral": "spiral", "two moons": "moons", "rings": "rings", "checkerboard": "checkerboard",
         "eight Gaussians": "eight-gaussians", "pinwheel": "pinwheel"}  # fmt: skip
 OWN = ("your word", "your drawing", "your image", "your CSV")
+SIZES = (20, 50, 100, 200, 500, 1000)
 START_WORD = "noise"
 
 
@@ -47,7 +48,7 @@ def choose() -> Data:
     if kind in SETS:
         about = "Off: the same few points, again and again."
         endless = shell.toggle("Fresh points at every step", True, key="fresh", help=about)
-        n = N if endless else shell.select_slider("Points", (20, 50, 100, 200, 500, 1000), N, key="n")
+        n = N if endless else shell.select_slider("Points", SIZES, N, key="n")
         return Data(built_in(SETS[kind], n, 0), endless)
     points = dict(zip(OWN, (_word, _drawing, _image, _csv), strict=True))[kind]()
     if points.note:
@@ -85,27 +86,27 @@ def _csv() -> PointSet:
 
 def _uploaded(kind: str, types: list[str], read: Callable[[bytes], PointSet]) -> PointSet:
     """An uploaded file, remembered for this session: leaving the page does not lose it."""
-    label = {"image": "Image", "csv": "CSV: x, y and maybe a class"}[kind]
-    file = st.file_uploader(label, types, key=f"_upload_{kind}")
-    before = f"_points_{kind}"
-    fallback = st.session_state.get(before) or built_in("spiral", N, 0)
-    if file is None:
-        if before not in st.session_state:
-            st.caption("Choose a file. Until then: the spiral. A file is not part of the link.")
-        return fallback
-    if st.session_state.get(f"{before}_id") == file.file_id:
-        return fallback
-    points = _kept(kind, lambda: read(file.getvalue()), fallback)
-    if points is not fallback:
-        st.session_state[before], st.session_state[f"{before}_id"] = points, file.file_id
-    return points
-
-
-def _kept(kind: str, read: Callable[[], PointSet], fallback: PointSet) -> PointSet:
-    """What ``read`` gives, else its error as a sentence and what was there before."""
+    file = st.file_uploader(
+        {"image": "Image", "csv": "CSV: x, y and maybe a class"}[kind], types, key=f"_upload_{kind}"
+    )
     memory = f"_good_{kind}"
-    try:
-        st.session_state[memory] = read()
-    except ValueError as error:
-        st.error(f"{error} The data stay as they were.", icon=":material/error:")
+    if file is None and memory not in st.session_state:
+        st.caption("Choose a file. Until then: the spiral. A file is not part of the link.")
+    fallback = st.session_state.get(memory) or built_in("spiral", N, 0)
+    return fallback if file is None else _kept(kind, lambda: read(file.getvalue()), fallback, file.file_id)
+
+
+def _kept(kind: str, read: Callable[[], PointSet], fallback: PointSet, source: str | None = None) -> PointSet:
+    """What ``read`` gives, else its error as a sentence and what was there before. A ``source`` is read only once."""
+    memory, last = f"_good_{kind}", f"_last_{kind}"
+    known, said = st.session_state.get(last, (None, ""))
+    if source is None or source != known:
+        said = ""
+        try:
+            st.session_state[memory] = read()
+        except ValueError as error:
+            said = f"{error} The data stay as they were."
+        st.session_state[last] = (source, said)
+    if said:
+        shell.sorry(said)
     return st.session_state.get(memory, fallback)

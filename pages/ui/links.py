@@ -7,6 +7,7 @@ notice that names what was ignored in a link, and values that belong to a page (
 
 import functools
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -150,6 +151,11 @@ def name_of(raw: str) -> str:
     """A visitor's text as short inert code: it may hold Markdown, and Markdown can call other machines."""
     inert = "".join(sign for sign in raw if sign.isprintable()).replace("`", "'")
     return f"`{inert[:32]}{'…' if len(inert) > 32 else ''}`"
+
+
+def plain(text: str) -> str:
+    """A sentence that may quote a stranger's file, as Markdown that says just that: no link, no picture, no layout."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+!|~$:&])", r"\\\1", text)
 
 
 def _written(value: Any, label: Callable[[Any], str]) -> list[str]:

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from itertools import cycle
 
 import streamlit as st
 
@@ -28,11 +29,20 @@ def jobs() -> Jobs:
 
 
 def viewer() -> str:
-    """Who this visitor is to the registry: the browser, by its cookie, so that a reload is no second viewer; else a
-    random name."""
-    cookie = st.context.cookies.get("_streamlit_xsrf")
-    name = hashlib.sha256(cookie.encode()).hexdigest() if isinstance(cookie, str) else secrets.token_urlsafe(8)
-    return st.session_state.setdefault("_viewer", name)
+    """Who this visitor is to the registry: the browser, so that a reload is no second viewer; else a random name."""
+    if "_viewer" not in st.session_state:
+        st.session_state["_viewer"] = _browser(st.context.cookies.get("_streamlit_xsrf")) or secrets.token_urlsafe(8)
+    return st.session_state["_viewer"]
+
+
+def _browser(cookie: object) -> str | None:
+    """A name for the browser with this cookie "2|mask|masked token|time": the server masks its token anew each time."""
+    try:
+        _, mask, masked, made = cookie.split("|")
+        token = bytes(a ^ b for a, b in zip(bytes.fromhex(masked), cycle(bytes.fromhex(mask)), strict=False))
+    except (AttributeError, TypeError, ValueError):
+        return None
+    return hashlib.sha256(token + made.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -47,22 +57,37 @@ class Plan:
         """All that decides the run but the learning rate, which may change under way."""
         return self.data.key, replace(self.recipe, lr=0.0)
 
+    @property
+    def full(self) -> Recipe:
+        """The recipe to train by: the page's, or all of a loaded model's, which has more than the page has controls for."""
+        loaded = _loaded().get(self.key)
+        if loaded is None:
+            return self.recipe
+        return replace(loaded.recipe, lr=self.recipe.lr, steps=Recipe.steps + loaded.progress.state.step)
+
     def work(self) -> Work:
         """The work for the registry: from scratch, shared by all who ask for the same; or on from a loaded model."""
-        loaded = _loaded().get(self.key)
-        steps = self.recipe.steps + (loaded.state.step if loaded else 0)
+        loaded, full = _loaded().get(self.key), self.full
 
         def go(progress: Progress | None, settings: dict):
-            how = replace(self.recipe, lr=settings["lr"], steps=steps)
-            return recipe.run(how, self.data.points, progress or deepcopy(loaded))
+            start = progress or (deepcopy(loaded.progress) if loaded else None)
+            return recipe.run(replace(full, lr=settings["lr"]), self.data.points, start)
 
         def picture(progress: Progress) -> Snapshot:
             # Drawn after the first step and not counted as training, which setting up the exact denoiser is not.
-            progress.floor = recipe.floor(replace(self.recipe, lr=1.0), self.data.points)
+            progress.floor = recipe.floor(full, self.data.points)
             return recipe.snapshot(progress)
 
         origin = secrets.token_urlsafe(8) if loaded else self.recipe.lr
         return Work((*self.key, origin), go, picture, {"lr": self.recipe.lr})
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A model from a file, with the recipe it was trained by."""
+
+    recipe: Recipe
+    progress: Progress
 
 
 def current(plan: Plan) -> View | None:
@@ -70,12 +95,10 @@ def current(plan: Plan) -> View | None:
     own = _runs().get(plan.key)
     named = shell.param("run", str, None)
     for run_id in filter(None, (own, named)):
-        view = jobs().look(run_id, viewer())
-        if view is not None and view.key[:2] == plan.key:
+        # Looking makes us a viewer, so a run of other settings is not looked at.
+        if (jobs().key_of(run_id) or ())[:2] == plan.key:
             follow(plan, run_id)
-            return view
-        if run_id not in _runs().values():  # somebody else's, of other settings: looking must not make us its viewer
-            jobs().leave(run_id, viewer())
+            return jobs().look(run_id, viewer())
     _runs().pop(plan.key, None)
     shell.set_param("run", None)
     return None
@@ -92,10 +115,17 @@ def follow(plan: Plan, run_id: str | None) -> None:
 
 
 def latest() -> Plan | None:
-    """The plan of this visitor's newest run, None when it has ended: other chapters may look at its model."""
+    """The plan of this visitor's newest run, its lease renewed; None when it has ended. Other chapters look at its model,
+    and ask now and then: who reads another chapter has not gone."""
     plan = st.session_state.get("_latest")
     alive = plan is not None and jobs().look(_runs().get(plan.key, ""), viewer()) is not None
     return plan if alive else None
+
+
+def _own(plan: Plan) -> str:
+    if plan.key not in _runs():
+        raise ValueError("This run has ended. Press Train to begin again.")
+    return _runs()[plan.key]
 
 
 def _runs() -> dict[tuple, str]:
@@ -112,7 +142,7 @@ def begin(plan: Plan, held: bool = False) -> None:
 
 def command(plan: Plan, order: Callable[..., str], *args: int, **settings: float) -> None:
     """Carry out an order of the registry on this visitor's run, which may become a copy of its own."""
-    follow(plan, order(_runs()[plan.key], viewer(), *args, **settings))
+    follow(plan, order(_own(plan), viewer(), *args, **settings))
 
 
 def single_step(plan: Plan) -> None:
@@ -135,7 +165,7 @@ def _try(action: Callable, *args, **kwargs) -> None:
     """Do it; what goes wrong is said once, where the buttons are."""
     try:
         action(*args, **kwargs)
-    except (ValueError, KeyError) as error:
+    except ValueError as error:
         st.session_state["_live_error"] = str(error)
 
 
@@ -171,7 +201,7 @@ def buttons(plan: Plan, view: View | None) -> None:
         )
     said = st.session_state.pop("_live_error", None)
     if said:
-        st.error(said, icon=":material/error:")
+        shell.sorry(said)
 
 
 def heed_learning_rate(plan: Plan, view: View | None) -> None:
@@ -189,6 +219,10 @@ def watch(plan: Plan, view: View | None, draw: Callable[[Snapshot, str], None]) 
 
     @st.fragment(run_every=TICK if drawn in UNDER_WAY else REST)
     def tick() -> None:
+        with shell.guard():
+            look()
+
+    def look() -> None:
         now = jobs().look(_runs().get(plan.key, ""), viewer())
         if now is None or now.status != drawn:
             st.rerun()
@@ -218,9 +252,10 @@ def at_rest(plan: Plan) -> tuple[Snapshot, str]:
     """What there is to see before any training here: a loaded model, the recipe's shipped one, an untrained one."""
     loaded = _loaded().get(plan.key)
     if loaded is not None:
-        said = f"**A model from a file**, {loaded.state.step:,} steps. Press Train to go on with it."
-        return recipe.snapshot(loaded), said
-    name = find(plan.data.points.name, plan.recipe)
+        steps = loaded.progress.state.step
+        said = f"**A model from a file**, {steps:,} steps. Press Train to go on with it."
+        return recipe.snapshot(loaded.progress), said
+    name = find(plan.data.points.name, len(plan.data.points.points), plan.recipe)
     if name is not None:
         steps = RECIPES[name][1].steps
         said = f"**A model trained earlier**, {steps:,} steps. Press Train to begin your own from nothing."
@@ -248,19 +283,25 @@ def model(plan: Plan) -> Denoiser:
 
 def checkpoint(plan: Plan) -> Checkpoint:
     """The run's model as it is now, or the model at rest; to save. Raises ValueError when the run has gone."""
-    run_id = _runs().get(plan.key)
-    progress = jobs().state(run_id, viewer()) if run_id else _loaded().get(plan.key)
+    return _checkpoint(plan, plan.full, _runs().get(plan.key), viewer(), _loaded().get(plan.key))
+
+
+def _checkpoint(plan: Plan, full: Recipe, run_id: str | None, who: str, loaded: Loaded | None) -> Checkpoint:
+    points = plan.data.points
+    progress = jobs().state(run_id, who) if run_id else loaded and loaded.progress
     if progress is not None:
-        return recipe.keep(progress, plan.recipe, plan.data.points)
-    name = find(plan.data.points.name, plan.recipe)
-    return pretrained(name) if name and not run_id else recipe.begin(plan.recipe, plan.data.points)
+        return recipe.keep(progress, full, points)
+    name = find(points.name, len(points.points), plan.recipe)
+    return pretrained(name) if name and not run_id else recipe.begin(plan.recipe, points)
 
 
 def save(plan: Plan) -> None:
     """The button that downloads the model; the file is made when it is asked for."""
+    # Made in a thread that belongs to no session, so what is the session's is read now.
+    session = plan.full, _runs().get(plan.key), viewer(), _loaded().get(plan.key)
     st.download_button(
         "Save model",
-        data=lambda: checkpoints.to_bytes(checkpoint(plan)),
+        data=lambda: checkpoints.to_bytes(_checkpoint(plan, *session)),
         file_name=f"{plan.data.points.name}-{plan.recipe.network}.zip",
         mime="application/zip",
         icon=":material/download:",
@@ -269,9 +310,11 @@ def save(plan: Plan) -> None:
     )
 
 
-def load(adopt: Callable[[Recipe, str], None]) -> None:
-    """The field that takes a saved model; ``adopt`` sets the page's controls to its recipe and data. Bad files change
-    nothing."""
+def load(adopt: Callable[[Recipe, dict], None]) -> None:
+    """The field that takes a saved model. ``adopt`` sets the page's controls to its recipe and its data's name and size.
+
+    Bad files change nothing.
+    """
 
     def bring() -> None:
         file = st.session_state["_load"]
@@ -281,21 +324,21 @@ def load(adopt: Callable[[Recipe, str], None]) -> None:
     st.file_uploader("Load a model", ["zip"], on_change=bring, key="_load")
 
 
-def _bring(content: bytes, adopt: Callable[[Recipe, str], None]) -> None:
+def _bring(content: bytes, adopt: Callable[[Recipe, dict], None]) -> None:
     brought = checkpoints.from_bytes(content)
-    how, progress = recipe.from_config(brought.config), recipe.take_up(brought)
-    adopt(how, brought.config["data"]["name"])
-    st.session_state["_brought"] = progress
+    loaded = Loaded(recipe.from_config(brought.config), recipe.take_up(brought))
+    adopt(loaded.recipe, brought.config["data"])
+    st.session_state["_brought"] = loaded
 
 
 def take_in(plan: Plan) -> None:
     """Once the controls stand as a loaded model wants them, make it the model of this plan."""
     brought = st.session_state.pop("_brought", None)
     if brought is not None:
-        _loaded()[plan.key] = brought
         if plan.key in _runs():
             reset(plan)
+        _loaded()[plan.key] = brought
 
 
-def _loaded() -> dict[tuple, Progress]:
+def _loaded() -> dict[tuple, Loaded]:
     return st.session_state.setdefault("_loaded", {})

@@ -22,6 +22,7 @@ A page reads from top to bottom like this::
 import html
 import inspect
 import logging
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -138,15 +139,20 @@ def theme() -> str:
     return "dark" if st.context.theme.type == "dark" else "light"
 
 
+def sorry(text: str) -> None:
+    """An error as one sentence, whatever it quotes."""
+    st.error(links.plain(text), icon=":material/error:")
+
+
 # The parts of a page, from top to bottom
 
 
-def chapter(place: int, title: str, sentence: str) -> None:
+def chapter(number: int, title: str, sentence: str) -> None:
     """The header: number and title, the one sentence that says what the picture shows, the lecturer's switches."""
     with st.container(horizontal=True, key="heading", vertical_alignment="center"):
         with st.container(gap=None):
             _html('<a class="skip" href="#picture" target="_self">Skip to the picture</a>')
-            st.title(f":primary[{place}] {title}" if place else title, anchor=False)
+            st.title(f":primary[{number}] {title}" if number else title, anchor=False)
             st.markdown(sentence)
         with st.container(horizontal=True, key="switches", width="content"):
             _copy_link(key="copy_link", data=list(links.UNSHARED), width="content")
@@ -234,7 +240,7 @@ def mark(role: str) -> str:
 
 def notes(items: Sequence[tuple[str, str]]) -> None:
     """What you see: numbered (role, Markdown text); each begins with the mark of what it names in the picture."""
-    lines = [f"{place}. {mark(role)} {note}" for place, (role, note) in enumerate(items, 1)]
+    lines = [f"{number}. {mark(role)} {note}" for number, (role, note) in enumerate(items, 1)]
     with st.container(key="notes", gap="small"):
         st.header("What you see", anchor=False)
         _html("\n".join(lines))
@@ -281,5 +287,14 @@ def _task(what: str, done: bool, hint: str) -> str:
 
 
 def finish() -> None:
-    """Last line of a page: the notice for what was ignored in its link."""
+    """Last line of a page: the notice for what was ignored in its link; and a run of chapter 2 is kept meanwhile."""
     links.notice()
+    if "_latest" in st.session_state:
+        _keep_run()
+
+
+@st.fragment(run_every=15)
+def _keep_run() -> None:
+    # Not imported: before anybody trains, a page need not load what training needs.
+    if live := sys.modules.get("pages.ui.live"):
+        live.latest()

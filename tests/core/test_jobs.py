@@ -134,7 +134,7 @@ def test_a_command_on_a_watched_run_acts_on_a_fork(registry):
     assert (seen_by_bob.status, seen_by_bob.step, seen_by_bob.viewers) == ("queued", 0, 1)
 
 
-@pytest.mark.parametrize("command", ["pause", "step", "change", "reset"])
+@pytest.mark.parametrize("command", ["pause", "step", "change"])
 def test_no_command_disturbs_another_viewer(registry, command):
     jobs, course = registry(slots=0), Course()
     run = jobs.step(jobs.join(course.work(lr=1), "ann"), "ann", 5)
@@ -362,14 +362,6 @@ def test_a_finished_run_shows_its_last_state(registry):
         assert jobs.look(run, "ann").status == "finished"
 
 
-def test_the_first_picture_after_a_reset_comes_at_once(registry):
-    jobs, course = registry(slots=1), Course()
-    run = jobs.join(course.work(), "ann")
-    until(lambda: course.pictures == [1])
-    jobs.reset(run, "ann")
-    until(lambda: course.pictures == [1, 1])
-
-
 def test_an_error_in_a_picture_is_shown_and_the_run_goes_on(registry, clock):
     jobs, course = registry(slots=1), Course(gated=True)
 
@@ -390,7 +382,31 @@ def test_an_error_in_a_picture_is_shown_and_the_run_goes_on(registry, clock):
     course.open()
 
 
-# Failure, change, reset, state
+def test_a_refused_command_leaves_no_fork_behind(registry):
+    jobs, course = registry(slots=1, queue=1), Course(last=2)
+    run = jobs.join(course.work(), "ann")
+    until(lambda: jobs.look(run, "ann").status == "finished")
+    jobs.look(run, "bob")
+    gate = Course(gated=True)
+    jobs.join(gate.work("other"), "eve")
+    until(lambda: jobs.census()["running"] == 1)
+    jobs.join(Course().work("third"), "eve")
+    before = sum(jobs.census().values())
+    with pytest.raises(ValueError, match="busy"):
+        jobs.change(run, "bob", lr=1)
+    assert sum(jobs.census().values()) == before and jobs.look(run, "bob").viewers == 2
+    gate.open()
+
+
+def test_asking_for_a_runs_key_renews_no_lease(registry):
+    jobs = registry(slots=0)
+    run = jobs.join(Course().work("moons"), "ann")
+    assert jobs.key_of(run) == "moons" and jobs.key_of("nobody") is None
+    jobs.leave(run, "ann")
+    assert jobs.key_of(run) is None
+
+
+# Failure, change, state
 
 
 def test_a_failed_run_keeps_its_last_good_state_and_resumes_from_it(registry):
@@ -434,16 +450,6 @@ def test_a_change_keeps_the_state_and_a_paused_run_paused(registry):
     assert jobs.look(run, "ann").settings == {"lr": 2}
 
 
-def test_a_reset_starts_from_scratch_and_keeps_the_picture_until_the_next(registry):
-    jobs, course = registry(slots=0), Course()
-    run = jobs.step(jobs.join(course.work(lr=1), "ann"), "ann", 2)
-    jobs.reset(run, "ann", lr=3)
-    view = jobs.look(run, "ann")
-    assert (view.status, view.step, view.picture) == ("queued", 0, 2)
-    jobs.step(run, "ann")
-    assert jobs.state(run, "ann") == Chain(1, 31, [3])
-
-
 def test_a_state_is_copied_between_two_steps_of_a_running_run(registry):
     jobs, course = registry(slots=1), Course()
     run = jobs.join(course.work(), "ann")
@@ -479,7 +485,7 @@ def test_many_viewers_at_once_do_not_lock_up_or_disturb_each_other(registry):
         try:
             run = jobs.join(course.work(str(viewer % 3)), str(viewer))
             for turn in range(30):
-                commands = [jobs.pause, jobs.resume, jobs.step, jobs.change, jobs.reset, jobs.resume]
+                commands = [jobs.pause, jobs.resume, jobs.step, jobs.change, jobs.resume]
                 run = commands[(viewer + turn) % len(commands)](run, str(viewer))
                 jobs.look(run, str(viewer))
                 jobs.state(run, str(viewer))

@@ -85,3 +85,38 @@ def test_smoothing_keeps_a_constant_and_averages_the_last_tenth():
     assert torch.allclose(recipe.smooth(torch.full((50,), 0.7)), torch.full((50,), 0.7))
     assert recipe.smooth(torch.arange(100.0))[-1] == pytest.approx(94.5)
     assert recipe.smooth(torch.empty(0)).shape == (0,)
+
+
+def test_a_model_saved_after_it_was_loaded_gives_the_same_answers():
+    points, how = make("spiral", 20), Recipe(network="plain", endless=False, scale_input=False, batch=64, seed=4)
+    progress = steps(recipe.run(how, points), 5)
+    other = replace(how, scale_input=True, prediction="v")
+    kept = recipe.keep(progress, other, make("rings", 100))
+    again = checkpoints.from_bytes(checkpoints.to_bytes(kept)).denoiser
+    x, sigma = torch.randn(9, 2, generator=torch.Generator().manual_seed(1)), torch.full((9,), 0.3)
+    assert torch.equal(again(x, sigma), progress.state.ema(x, sigma))
+
+
+@pytest.mark.parametrize(
+    "lie", [{"lr": "x"}, {"lr": -3.0}, {"noise": "bogus"}, {"seed": -5}, {"seed": True}, {"batch": 10**9}, {"ema": 2.0}]
+)
+def test_a_recipe_with_a_value_that_no_run_can_have_is_refused_with_a_sentence(lie):
+    config = recipe.describe(Recipe(), make("spiral", 50))
+    with pytest.raises(ValueError):
+        recipe.from_config({**config, "recipe": {**config["recipe"], **lie}})
+
+
+@pytest.mark.parametrize("losses", ["abc", [None], [10**400], 7])
+def test_a_checkpoint_whose_loss_is_no_list_of_numbers_is_refused_with_a_sentence(losses):
+    kept = recipe.begin(Recipe(), make("spiral", 50))
+    with pytest.raises(ValueError, match="list of numbers"):
+        recipe.take_up(replace(kept, config={**kept.config, "losses": losses}))
+
+
+def test_a_run_that_blew_up_forgets_the_loss_of_the_steps_it_lost():
+    points = make("spiral", 50)
+    progress = steps(recipe.run(Recipe(), points), 96)
+    with pytest.raises(ArithmeticError):
+        steps(recipe.run(Recipe(lr=1e6), points, progress), 100)
+    again = steps(recipe.run(Recipe(), points, progress), 1)
+    assert len(again.losses) * 10 + len(again.block) == again.state.step

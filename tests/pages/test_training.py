@@ -195,10 +195,10 @@ def test_a_bad_csv_is_refused_with_a_sentence_and_the_data_stay(chapter, content
     good = b"".join(b"%d,%d\n" % (i, i * i % 7) for i in range(40))
     app = upload(chapter(data="your CSV"), "_upload_csv", "points.csv", good)
     assert not app.error
-    kept = app.session_state["_points_csv"]
+    kept = app.session_state["_good_csv"]
     upload(app, "_upload_csv", "bad.csv", content)
     assert not app.exception and said in app.error[0].value.lower()
-    assert app.session_state["_points_csv"] is kept
+    assert app.session_state["_good_csv"] is kept
 
 
 def test_a_truncated_picture_is_refused_with_a_sentence(chapter):
@@ -216,3 +216,35 @@ def test_absurd_values_in_the_address_leave_the_defaults_and_a_notice(chapter):
     assert not app.exception and not app.error
     assert app.number_input(key="seed").value == 0 and app.selectbox(key="data").value == "spiral"
     assert "seed=-7" in app.toast[0].value
+
+
+def test_a_file_that_holds_markdown_is_quoted_and_not_drawn(chapter):
+    app = upload(chapter(data="your CSV"), "_upload_csv", "bad.csv", b"1,2\n![](//e.co/a),3\n")
+    assert "](" not in app.error[0].value and "e.co" in app.error[0].value
+
+
+def test_a_command_to_a_run_that_has_gone_says_so(chapter):
+    app = press(chapter(seed="21"), "Step")
+    run_id = next(iter(app.session_state["_runs"].values()))
+    pause = next(button for button in app.button if button.label == "Resume")
+    live.jobs().leave(run_id, live_viewer(app))
+    app.session_state["_runs"] = {}
+    pause.click()
+    app.run()
+    assert not app.exception and "has ended" in app.error[0].value
+
+
+def test_a_browser_is_the_same_viewer_however_the_server_masks_its_cookie():
+    token = bytes(range(16))
+    cookies = [f"2|{mask.hex()}|{bytes(b ^ mask[i % 4] for i, b in enumerate(token)).hex()}|1700" for mask in (b"abcd", b"wxyz")]
+    assert live._browser(cookies[0]) == live._browser(cookies[1]) is not None
+    assert live._browser(None) is None and live._browser("2|zz|1|1") is None
+
+
+def test_points_that_no_shipped_model_saw_begin_with_an_untrained_network(chapter):
+    assert "trained earlier" in standing_at_rest(chapter(fresh="false"))
+    assert "untrained" in standing_at_rest(chapter(fresh="false", n="20"))
+
+
+def standing_at_rest(app: AppTest) -> str:
+    return " ".join(m.value for m in app.markdown)
