@@ -15,6 +15,7 @@ from pages.ui.stage import Clock, newest_probe, stage
 NOISES = ("log-normal", "log-linear", "karras", "cosine", "ddpm-linear", "rectified-flow")
 LIVE, WHY = "train live", "why an average arrow"
 PROBE = (0.5, 0.6)
+SEEN, LEARNED = 300, 600  # steps after which the prediction is explained, and the samples lie on the data
 
 
 def adopt(how: Recipe, data: dict) -> None:
@@ -47,8 +48,8 @@ def draw_live(shot: Snapshot, standing: str) -> None:
         [learning.cloud(shot, data.points.points), learning.loss(shot)],
         Clock(shot.sigmas, start=-1),
         key="training",
-        alt=f"After {shot.step} training steps: samples walk from noise at sigma 5 to sigma 0 along the learned arrows, beside "
-        "the data; and the network's loss so far beside the loss of the exact denoiser.",
+        alt=f"After {shot.step} training steps: samples walk from noise at sigma 5 to sigma 0 along the learned "
+        "arrows, beside the data; and the network's loss so far beside the loss of the exact denoiser.",
         permalink=True,
     )
 
@@ -63,8 +64,8 @@ def draw_why() -> None:
         learning.through_here(passed, data.points.points),
         Clock(passed.sigmas, start=10),
         key="why",
-        alt="Random walks from the data that end at the probe, where they began, and two arrows from the probe: to the mean of "
-        "all starts, and the network's.",
+        alt="Random walks from the data that end at the probe, where they began, and two arrows from the probe: to "
+        "the mean of all starts, and the network's.",
         probe=asked,
         permalink=True,
     )
@@ -87,8 +88,8 @@ with controls:
             "all of it, slowly sharper",
         ),
         0,
-        "At large noise one arrow to the middle is nearly right for every point, and that is quickly learned. The arms are "
-        "told apart only at small noise, where the arrows turn within a short distance.",
+        "At large noise one arrow to the middle is nearly right for every point, and that is quickly learned. The arms "
+        "are told apart only at small noise, where the arrows turn within a short distance.",
     )
     commands = st.container()  # above the controls whose values they need
     data = dataset.choose()
@@ -106,27 +107,28 @@ with picture:
     if view is not None and view.error:
         shell.sorry(view.error)
     if scene == LIVE:
-        live.watch(plan, view, draw_live)
+        live.watch(plan, view, draw_live, marks=(SEEN, LEARNED))
     else:
         draw_why()
-    shell.explain("guess", seen=view is not None and view.step >= 300)
+    shell.explain("guess", seen=view is not None and view.step >= SEEN)
 
 NOTES = {
     LIVE: [
-        ("sample", "**Samples** start as noise at $\\sigma = 5$ and follow the arrows down to $\\sigma = 0$: scrub the clock. As the "
-         "network learns, they settle on the data."),
-        ("denoise", "**Arrows** lead from where a point is to the network's guess of where it began. Early in training they all "
-         "point to the middle; the arms come later."),
-        ("exact", "**The dashed line** is the loss of the exact denoiser. Many walks pass one place, so even the perfect answer, "
-         "their mean, misses most of them: the loss cannot stay below it."),
+        ("sample", "**Samples** start as noise at $\\sigma = 5$ and follow the arrows down to $\\sigma = 0$: scrub "
+         "the clock. As the network learns, they settle on the data."),
+        ("denoise", "**Arrows** lead from where a point is to the network's guess of where it began. Early in "
+         "training they all point to the middle; the arms come later."),
+        ("exact", "**The dashed line** is the loss of the exact denoiser. Many walks pass one place, so even the "
+         "perfect answer, their mean, misses most of them: the loss cannot stay below it."),
     ],
     WHY: [
-        ("noise", "**Walks** from all over the data pass through one place. Drag it, and scrub $\\sigma$: with more noise they come "
-         "from farther away."),
-        ("exact", "**The exact arrow** leads to the mean of where they began, weighted by how likely each start is. It is the best "
-         "single answer, and may point to where no data are."),
-        ("denoise", "**The network's arrow** has learned it from single walks, without ever seeing a mean. $N$ times the mean last "
-         "step of these walks is the same arrow: asking for all the noise or for the last step is the same question."),
+        ("noise", "**Walks** from all over the data pass through one place. Drag it, and scrub $\\sigma$: with more "
+         "noise they come from farther away."),
+        ("exact", "**The exact arrow** leads to the mean of where they began, weighted by how likely each start is. "
+         "It is the best single answer, and may point to where no data are."),
+        ("denoise", "**The network's arrow** has learned it from single walks, without ever seeing a mean. $N$ "
+         "times the mean last step of these walks is the same arrow: asking for all the noise or for the last step "
+         "is the same question."),
     ],
 }  # fmt: skip
 shell.notes(NOTES[scene])
@@ -137,14 +139,16 @@ shell.equation(
         (r"\bigr\rVert^2", None), (r"\qquad", None), (r"D^*(x,\sigma) = \mathbb E[x_0 \mid x]", "exact"),
     ],
     [("denoise", "the network's guess"), ("data", "where the walk began"),
-     ("noise", "all its noise: N times the average last step of a walk of N steps"), ("exact", "the best guess there is")],
+     ("noise", "all its noise: N times the average last step of a walk of N steps"), ("exact", "the best guess "
+      "there is")],
 )  # fmt: skip
 if view is not None and view.status == "failed":
     st.session_state["_broke"] = True
 shell.code(denoiser.denoising_loss, training.train, passing.last_step)
 shell.tasks(
     [
-        ("Train until the samples lie on the data.", view is not None and view.step >= 600, "A few seconds are enough."),
+        ("Train until the samples lie on the data.", view is not None and view.step >= LEARNED, "A few seconds are "
+         "enough."),
         ("Train on a drawing or a word of your own.", data.points.name not in BUILT_IN and view is not None and view.step > 0,
          "Choose it under Data."),
         ("Find a learning rate at which training breaks down, and mend it.",

@@ -210,8 +210,11 @@ def heed_learning_rate(plan: Plan, view: View | None) -> None:
         _try(command, plan, jobs().change, lr=plan.recipe.lr)
 
 
-def watch(plan: Plan, view: View | None, draw: Callable[[Snapshot, str], None]) -> None:
-    """Draw the run's newest snapshot and a line on how it stands, again and again while it is under way."""
+def watch(plan: Plan, view: View | None, draw: Callable[[Snapshot, str], None], marks: tuple[int, ...] = ()) -> None:
+    """Draw the run's newest snapshot and a line on how it stands, again and again while it is under way.
+
+    The whole page runs again when its status changes, and when it passes one of the steps ``marks``.
+    """
     if view is None:
         draw(*at_rest(plan))
         return
@@ -224,7 +227,7 @@ def watch(plan: Plan, view: View | None, draw: Callable[[Snapshot, str], None]) 
 
     def look() -> None:
         now = jobs().look(_runs().get(plan.key, ""), viewer())
-        if now is None or now.status != drawn:
+        if now is None or now.status != drawn or any(view.step < mark <= now.step for mark in marks):
             st.rerun()
         if now.picture is None:
             draw(at_rest(plan)[0], standing(now))
