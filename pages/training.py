@@ -134,23 +134,23 @@ NOTES = {
 shell.notes(NOTES[scene])
 shell.equation(
     [
-        (r"\mathcal L = \mathbb E_{x_0,\,\sigma,\,\varepsilon}\; w(\sigma)\,\bigl\lVert", None), (r"D_\theta", "denoise"),
-        (r"(", None), (r"x_0", "data"), (r"+", None), (r"\sigma\varepsilon", "noise"), (r",\,\sigma) -", None), (r"x_0", "data"),
+        (r"\mathcal L = \mathbb E_{x_0,\,\sigma,\,\varepsilon}\; w(\sigma)\,\bigl\lVert", None),
+        (r"D_\theta", "denoise"), (r"(", None), (r"x_0", "data"), (r"+", None),
+        (r"\sigma\varepsilon", "noise"), (r",\,\sigma) -", None), (r"x_0", "data"),
         (r"\bigr\rVert^2", None), (r"\qquad", None), (r"D^*(x,\sigma) = \mathbb E[x_0 \mid x]", "exact"),
     ],
-    [("denoise", "the network's guess"), ("data", "where the walk began"),
-     ("noise", "all its noise: N times the average last step of a walk of N steps"), ("exact", "the best guess "
-      "there is")],
+    [("denoise", "the network's guess"), ("data", "where the walk began"), ("exact", "the best guess there is"),
+     ("noise", "all its noise: N times the average last step of a walk of N steps")],
 )  # fmt: skip
 if view is not None and view.status == "failed":
     st.session_state["_broke"] = True
 shell.code(denoiser.denoising_loss, training.train, passing.last_step)
 shell.tasks(
     [
-        ("Train until the samples lie on the data.", view is not None and view.step >= LEARNED, "A few seconds are "
-         "enough."),
-        ("Train on a drawing or a word of your own.", data.points.name not in BUILT_IN and view is not None and view.step > 0,
-         "Choose it under Data."),
+        ("Train until the samples lie on the data.", view is not None and view.step >= LEARNED,
+         "A few seconds are enough."),
+        ("Train on a drawing or a word of your own.",
+         data.points.name not in BUILT_IN and view is not None and view.step > 0, "Choose it under Data."),
         ("Find a learning rate at which training breaks down, and mend it.",
          st.session_state.get("_broke", False) and view is not None and view.status in live.UNDER_WAY,
          "Try 1000000, then a small one."),

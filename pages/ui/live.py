@@ -59,7 +59,7 @@ class Plan:
 
     @property
     def full(self) -> Recipe:
-        """The recipe to train by: the page's, or all of a loaded model's, which has more than the page has controls for."""
+        """The recipe to train by: the page's, or a loaded model's, which has more than the page has controls for."""
         loaded = _loaded().get(self.key)
         if loaded is None:
             return self.recipe
@@ -314,7 +314,7 @@ def save(plan: Plan) -> None:
 
 
 def load(adopt: Callable[[Recipe, dict], None]) -> None:
-    """The field that takes a saved model. ``adopt`` sets the page's controls to its recipe and its data's name and size.
+    """The field that takes a saved model. ``adopt`` sets the page's controls to its recipe and its data.
 
     Bad files change nothing.
     """

@@ -139,20 +139,20 @@ def theme() -> str:
     return "dark" if st.context.theme.type == "dark" else "light"
 
 
-def sorry(text: str) -> None:
+def sorry(sentence: str) -> None:
     """An error as one sentence, whatever it quotes."""
-    st.error(links.plain(text), icon=":material/error:")
+    st.error(links.plain(sentence), icon=":material/error:")
 
 
 # The parts of a page, from top to bottom
 
 
-def chapter(number: int, title: str, sentence: str) -> None:
+def chapter(ordinal: int, title: str, sentence: str) -> None:
     """The header: number and title, the one sentence that says what the picture shows, the lecturer's switches."""
     with st.container(horizontal=True, key="heading", vertical_alignment="center"):
         with st.container(gap=None):
             _html('<a class="skip" href="#picture" target="_self">Skip to the picture</a>')
-            st.title(f":primary[{number}] {title}" if number else title, anchor=False)
+            st.title(f":primary[{ordinal}] {title}" if ordinal else title, anchor=False)
             st.markdown(sentence)
         with st.container(horizontal=True, key="switches", width="content"):
             _copy_link(key="copy_link", data=list(links.UNSHARED), width="content")
@@ -240,7 +240,7 @@ def mark(role: str) -> str:
 
 def notes(items: Sequence[tuple[str, str]]) -> None:
     """What you see: numbered (role, Markdown text); each begins with the mark of what it names in the picture."""
-    lines = [f"{number}. {mark(role)} {note}" for number, (role, note) in enumerate(items, 1)]
+    lines = [f"{ordinal}. {mark(role)} {note}" for ordinal, (role, note) in enumerate(items, 1)]
     with st.container(key="notes", gap="small"):
         st.header("What you see", anchor=False)
         _html("\n".join(lines))
