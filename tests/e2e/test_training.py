@@ -1,0 +1,291 @@
+"""Chapter 2 in a real browser: a run seen live, left and found again, linked, shared, saved, begun without a mouse."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.e2e.conftest import watch
+
+LONG = 30_000  # milliseconds; a machine with other work is no failure
+FINGERPRINT = """([canvas, panel]) => {
+    const {x, y, w, h} = __stage.training.plots[panel], ratio = devicePixelRatio;
+    const pixels = canvas.getContext('2d').getImageData(x * ratio, y * ratio, w * ratio, h * ratio).data;
+    return pixels.reduce((hash, value) => (hash * 31 + value) | 0, 0);
+}"""
+STEP_BEYOND = r"""step => {
+    const shown = /step ([\d,]+) · .* of training/.exec(document.querySelector('.st-key-picture')?.innerText ?? '');
+    return shown && +shown[1].replaceAll(',', '') > step;
+}"""
+
+
+class Learner:
+    """Somebody at the chapter in a browser of their own; and the counters of the stage there."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page, self.address = page, address
+        self.canvas = page.get_by_role("application", name=re.compile("Samples"))
+        self.clock = page.get_by_role("slider", name="σ", exact=True)
+        self.standing = page.locator(".st-key-picture p:has(strong)").first  # how the run stands
+
+    def open(self, query: str) -> "Learner":
+        self.page.goto(f"{self.address}/training?{query}")
+        return self.arrived()
+
+    def arrived(self) -> "Learner":
+        self.until("__stage.training.ready && __stage.training.drawn")
+        expect(self.page.get_by_role("heading", name="Try this")).to_be_visible(timeout=LONG)
+        return self
+
+    def now(self, counter: str):
+        return self.page.evaluate(f"__stage.training.{counter}")
+
+    def until(self, condition: str) -> None:
+        self.page.wait_for_function(f"globalThis.__stage?.training && ({condition})", timeout=LONG)
+
+    def press(self, label: str) -> None:
+        self.page.get_by_role("button", name=label, exact=True).click(timeout=LONG)
+
+    def says(self, text: str) -> None:
+        """Waits until the line on how the run stands holds ``text``."""
+        expect(self.standing).to_contain_text(text, timeout=LONG)
+
+    def train(self) -> "Learner":
+        self.press("Train")
+        self.says("Training")
+        return self
+
+    def rests(self) -> None:
+        """Waits until the server has no more to say."""
+        app = self.page.get_by_test_id("stApp")
+        expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=LONG)
+
+    def pause(self) -> int:
+        """Hold the run; the step at which it stands."""
+        self.press("Pause")
+        self.says("Paused")
+        self.rests()
+        return self.step()
+
+    def step(self) -> int:
+        return int(re.search(r"step ([\d,]+)", self.standing.inner_text(timeout=LONG))[1].replace(",", ""))
+
+    def trains_beyond(self, step: int) -> int:
+        """Waits until the page shows a later step; which."""
+        self.page.wait_for_function(STEP_BEYOND, arg=step, timeout=LONG)
+        return self.step()
+
+    def seen(self, panel: int) -> int:
+        """A number that changes with the pixels of a panel's plot."""
+        return self.page.evaluate(FINGERPRINT, [self.canvas.element_handle(), panel])
+
+    def changes(self, panel: int, seen: int) -> None:
+        """Waits until a panel's plot is no longer as it was seen."""
+        changed = f"([canvas, panel, seen]) => ({FINGERPRINT})([canvas, panel]) !== seen"
+        self.page.wait_for_function(changed, arg=[self.canvas.element_handle(), panel, seen], timeout=LONG)
+
+    def parameters(self) -> dict[str, list[str]]:
+        return parse_qs(urlsplit(self.page.url).query)
+
+    def is_in_the_address(self, part: str) -> None:
+        expect(self.page).to_have_url(re.compile(part), timeout=LONG)
+
+    def tab_to(self, target: Locator) -> None:
+        for _ in range(80):
+            if target.count() and target.evaluate("element => element === element.getRootNode().activeElement"):
+                return
+            self.page.keyboard.press("Tab")
+        raise AssertionError(f"the tab key does not reach {target}")
+
+
+@pytest.fixture
+def meet(browser: Browser, serve) -> Iterator[Callable[..., Learner]]:
+    """``meet(query)`` is another learner at the chapter, in a browser with no past. Their runs end with the test."""
+    learners: list[Learner] = []
+    problems: list[str] = []
+
+    def new(query: str, address: str | None = None) -> Learner:
+        page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
+        watch(page, problems)
+        learners.append(Learner(page, address or serve("app.py")))
+        return learners[-1].open(query)
+
+    yield new
+    for learner in learners:
+        reset = learner.page.get_by_role("button", name="Reset", exact=True)
+        if reset.count() and reset.is_enabled():
+            reset.click()
+            expect(learner.page.get_by_role("button", name="Train", exact=True)).to_be_visible(timeout=LONG)
+        learner.page.context.close()
+    assert not problems, f"the pages had problems: {problems}"
+
+
+def test_training_shows_new_samples_and_losses_and_leaves_clock_and_zoom_to_the_learner(meet):
+    learner = meet("guess=a&seed=101").train()
+    learner.canvas.focus()
+    learner.page.keyboard.press("+")
+    learner.clock.fill("7")
+    learner.until("__stage.training.k === 7")
+    ticks, zoom, samples, losses = learner.now("ticks"), learner.now("zoom"), learner.seen(0), learner.seen(1)
+    learner.until(f"__stage.training.ticks > {ticks + 2}")
+    learner.changes(0, samples)
+    learner.changes(1, losses)
+    assert learner.now("k") == 7 and learner.now("zoom") == zoom and zoom["0"]["scale"] > 1
+    learner.is_in_the_address("clock=0.7")
+
+
+def test_scrubbing_a_paused_run_says_nothing_to_the_server(meet):
+    learner = meet("guess=a&seed=102")
+    sent = []
+    learner.page.on("websocket", lambda channel: channel.on("framesent", lambda frame: sent.append(frame)))
+    learner.page.reload()
+    learner.arrived().train().pause()
+    assert sent  # a press is heard here
+    sent.clear()
+    ticks = learner.now("ticks")
+    for frame in range(10):
+        learner.clock.fill(str(frame))
+        learner.until(f"__stage.training.k === {frame}")
+    learner.is_in_the_address("clock=0.9")
+    assert not sent and learner.now("ticks") == ticks
+
+
+def test_a_reload_in_the_middle_of_training_finds_the_run_going_on(meet):
+    learner = meet("guess=a&seed=103").train()
+    before = learner.trains_beyond(50)
+    learner.is_in_the_address("run=")
+    learner.page.reload()
+    learner.arrived().says("Training")
+    learner.trains_beyond(before)
+    expect(learner.standing).not_to_contain_text("watching")  # who reloads is no second viewer
+
+
+def test_another_chapter_and_back_finds_the_run_going_on(meet):
+    learner = meet("guess=a&seed=104").train()
+    before, run = learner.trains_beyond(50), learner.parameters()["run"]
+    chapters = learner.page.get_by_role("navigation")
+    chapters.get_by_role("link", name="1 Forward noise").click()
+    expect(learner.page.get_by_role("heading", level=1)).to_contain_text("An image is a point", timeout=LONG)
+    assert "run" not in learner.parameters()
+    chapters.get_by_role("link", name="2 Training").click()
+    learner.says("Training")
+    learner.trains_beyond(before)
+    assert learner.parameters()["run"] == run
+
+
+def test_a_link_restores_the_controls_on_a_fresh_server_and_is_copied_without_the_run(meet, serve):
+    link = {"guess": ["b"], "data": ["your word"], "word": ["abc"], "seed": ["105"], "lr": ["0.002"], "net": ["plain"]}
+    query = "&".join(f"{name}={value}" for name, (value,) in link.items())
+    learner = meet(query, serve("app.py", fresh=True))
+    page = learner.page
+    page.get_by_text("Network, target, noise, seed").click()
+    expect(page.get_by_role("combobox", name="Data", exact=True)).to_have_value("your word")
+    expect(page.get_by_role("textbox", name="Word")).to_have_value("abc")
+    expect(page.get_by_role("spinbutton", name="Seed")).to_have_value("105")
+    expect(page.get_by_role("spinbutton", name="Learning rate")).to_have_value("0.002")
+    expect(page.get_by_role("radio", name="plain")).to_be_checked()
+    learner.train().is_in_the_address("run=")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    learner.press("Copy link")
+    expect(page.get_by_text("Copied")).to_be_visible(timeout=LONG)
+    assert parse_qs(urlsplit(page.evaluate("navigator.clipboard.readText()")).query) == link
+
+
+def drawn(learner: Learner) -> Locator:
+    return learner.page.get_by_role("application", name="Draw a data set")
+
+
+def draw(learner: Learner, *corners: tuple[float, float]) -> None:
+    """One line through ``corners``, in fractions of the brush, with the mouse; waits until the page has heard of it."""
+    box, mouse = drawn(learner).bounding_box(), learner.page.mouse
+    for place, (x, y) in enumerate(corners):
+        mouse.move(box["x"] + x * box["width"], box["y"] + (1 - y) * box["height"], steps=8)
+        if place == 0:
+            mouse.down()
+    mouse.up()
+    learner.is_in_the_address("draw=")
+    learner.rests()
+
+
+DRAWING = "guess=a&data=your+drawing"
+
+
+def test_a_drawing_becomes_the_data_trains_and_travels_in_the_link_and_to_nobody_else(meet):
+    artist = meet(f"{DRAWING}&seed=106")
+    spiral = artist.seen(0)
+    ticks = artist.now("ticks")
+    draw(artist, (0.2, 0.8), (0.8, 0.8), (0.2, 0.2))
+    artist.until(f"__stage.training.ticks > {ticks}")
+    drawing = artist.seen(0)
+    assert drawing != spiral
+
+    friend = meet(urlsplit(artist.page.url).query)
+    expect(friend.page.get_by_text("1 line", exact=True)).to_be_visible(timeout=LONG)
+    assert friend.seen(0) == drawing
+
+    artist.train().trains_beyond(1)
+    assert artist.seen(0) != drawing
+
+    stranger = meet(f"{DRAWING}&seed=106")
+    expect(stranger.page.get_by_text("Until then: the spiral")).to_be_visible(timeout=LONG)
+    assert stranger.seen(0) == spiral and "draw" not in stranger.parameters()
+
+
+def test_one_of_two_learners_who_share_a_run_pauses_and_the_other_goes_on(meet):
+    first, second = meet("guess=a&seed=108").train(), meet("guess=a&seed=108").train()
+    first.says("2 are watching this run")
+    assert first.parameters()["run"] == second.parameters()["run"]
+    at = first.pause()
+    assert second.trains_beyond(second.trains_beyond(at)) > at
+    assert first.step() == at and first.parameters()["run"] != second.parameters()["run"]
+
+
+def test_a_saved_model_is_taken_up_in_another_browser_with_its_steps(meet, tmp_path: Path):
+    learner = meet("guess=a&seed=109&net=plain").train()
+    learner.trains_beyond(50)
+    at = learner.pause()
+    learner.page.get_by_text("Save and load").click()
+    with learner.page.expect_download(timeout=LONG) as download:
+        learner.press("Save model")
+    file = tmp_path / download.value.suggested_filename
+    download.value.save_as(file)
+
+    other = meet("guess=a")
+    other.page.get_by_text("Save and load").click()
+    other.page.get_by_test_id("stFileUploader").locator("input").set_input_files(file)
+    other.says(f"A model from a file, {at:,} steps")
+    other.is_in_the_address("net=plain")
+    other.is_in_the_address("seed=109")
+    other.train().trains_beyond(at)
+
+
+def test_a_learner_without_a_mouse_predicts_trains_and_scrubs(meet):
+    learner = meet("seed=110")
+    page, keyboard = learner.page, learner.page.keyboard
+    learner.tab_to(page.get_by_role("radio", name="the rough extent of the data"))
+    keyboard.press("Space")
+    train = page.get_by_role("button", name="Train", exact=True)
+    expect(train).to_be_visible(timeout=LONG)
+    learner.tab_to(train)
+    keyboard.press("Enter")
+    learner.says("Training")
+    learner.tab_to(learner.clock)
+    for _ in range(3):
+        keyboard.press("ArrowLeft")
+    learner.until("__stage.training.k === 7")
+    learner.trains_beyond(1)
+    assert learner.now("k") == 7
+
+
+def test_the_whole_picture_and_its_controls_stay_above_the_fold_while_it_trains(meet):
+    learner = meet("guess=a&seed=111").train()
+    learner.trains_beyond(50)
+    for width, height in [(1280, 800), (1920, 1080)]:
+        learner.page.set_viewport_size({"width": width, "height": height})
+        learner.until(f"__stage.training.plots[0].h > {height} / 3")
+        for part in ("picture", "controls"):
+            box = learner.page.locator(f".st-key-{part}").bounding_box()
+            assert box["y"] >= 0 and box["y"] + box["height"] <= height, part
