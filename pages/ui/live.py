@@ -115,7 +115,7 @@ def follow(plan: Plan, run_id: str | None) -> None:
 
 
 def latest() -> Plan | None:
-    """The plan of this visitor's newest run, its lease renewed; None when it has ended. Other chapters look at its model,
+    """The plan of this visitor's newest run, its lease renewed; None when it has ended. Other chapters show its model,
     and ask now and then: who reads another chapter has not gone."""
     plan = st.session_state.get("_latest")
     alive = plan is not None and jobs().look(_runs().get(plan.key, ""), viewer()) is not None
