@@ -185,7 +185,6 @@ def buttons(plan: Plan, view: View | None) -> None:
         st.button(main, icon=icon, type="primary", on_click=_try, args=action, disabled=ended, key="_main")
         st.button(
             "Step",
-            icon=":material/skip_next:",
             on_click=_try,
             args=(single_step, plan),
             disabled=ended,
@@ -215,24 +214,19 @@ def watch(plan: Plan, view: View | None, draw: Callable[[Snapshot, str], None], 
 
     The whole page runs again when its status changes, and when it passes one of the steps ``marks``.
     """
-    if view is None:
-        draw(*at_rest(plan))
-        return
-    drawn = view.status
+    # At rest, too, it is drawn in the fragment: a stage that moves to another place on the page is mounted anew.
+    every = None if view is None else TICK if view.status in UNDER_WAY else REST
 
-    @st.fragment(run_every=TICK if drawn in UNDER_WAY else REST)
+    @st.fragment(run_every=every)
     def tick() -> None:
         with shell.guard():
-            look()
+            look() if view else draw(*at_rest(plan))
 
     def look() -> None:
         now = jobs().look(_runs().get(plan.key, ""), viewer())
-        if now is None or now.status != drawn or any(view.step < mark <= now.step for mark in marks):
+        if now is None or now.status != view.status or any(view.step < mark <= now.step for mark in marks):
             st.rerun()
-        if now.picture is None:
-            draw(at_rest(plan)[0], standing(now))
-        else:
-            draw(now.picture, standing(now))
+        draw(now.picture or at_rest(plan)[0], standing(now))
 
     tick()
 

@@ -56,8 +56,7 @@ def measure(
 
 def train(how: Recipe, points: PointSet, clock: str) -> Iterator[Moment]:
     """The run at each of ``MARKS`` seconds of training. The clocks stand still between steps."""
-    # The exact denoiser's loss, which a page shows beside the run's, is not training: NaN leaves it out.
-    progress = Progress(recipe.begin(how, points).state, float("nan"))
+    progress = Progress(recipe.begin(how, points).state)
     steps, spent = recipe.run(how, points, progress), dict.fromkeys(CLOCKS, 0.0)
     for mark in MARKS:
         while spent[clock] < mark:

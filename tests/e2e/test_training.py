@@ -137,6 +137,15 @@ def test_training_shows_new_samples_and_losses_and_leaves_clock_and_zoom_to_the_
     learner.is_in_the_address("clock=0.7")
 
 
+def test_train_keeps_the_clock_and_the_zoom_that_the_learner_has_set(meet):
+    learner = meet("guess=a&seed=113")
+    learner.canvas.focus()
+    learner.page.keyboard.press("+")
+    learner.clock.fill("7")
+    learner.train().trains_beyond(1)
+    assert learner.now("k") == 7 and learner.now("zoom")["0"]["scale"] > 1
+
+
 def test_scrubbing_a_paused_run_says_nothing_to_the_server(meet):
     learner = meet("guess=a&seed=102")
     sent = []

@@ -2,6 +2,7 @@
 // `show` is called by Streamlit at mount and at each data update; a player lives as long as its parent element does.
 
 const PLAYERS = new WeakMap();
+const LEFT = new Map(); // what a stage showed when the page took it down: it may put it up again in another place at once
 const still = matchMedia('(prefers-reduced-motion: reduce)');
 const clamp = (v, lo, hi) => Math.min(hi, Math.max(lo, v));
 
@@ -68,7 +69,11 @@ function begin(s) {
   const {scene} = s, linked = scene.permalink ? readClock() : null;
   s.loop = !!scene.loop;
   s.k = linked === null ? scene.start ?? 0 : Math.round(linked * (scene.T - 1));
-  if (scene.autoplay && linked === null && !still.matches && scene.T > 1) play(s);
+  const left = LEFT.get(scene.key);
+  if (left?.path === location.pathname && performance.now() - left.at < 2000) {
+    s.k = carry(left.k, left.T, scene.T, scene.start ?? 0);
+    s.zoom = left.zoom;
+  } else if (scene.autoplay && linked === null && !still.matches && scene.T > 1) play(s);
   const counters = ['k', 'drawn', 'ms', 'ticks', 'mounted', 'ready', 'bytes', 'playing', 'probe', 'zoom', 'frames'];
   const own = globalThis.__stage ??= {};
   own[scene.key] = Object.defineProperties({get T() { return s.scene.T; }, get plots() { return s.scene.panels.map(p => p.plot); }},
@@ -171,7 +176,10 @@ function listen(s, get) {
 }
 
 function unmount(s) {
-  if (s.scene) writeClock(s, true);
+  if (s.scene) {
+    LEFT.set(s.scene.key, {k: s.k, T: s.scene.T, zoom: s.zoom, path: location.pathname, at: performance.now()});
+    writeClock(s, true);
+  }
   cancelAnimationFrame(s.raf);
   clearTimeout(s.keeping);
   s.off.abort();
