@@ -123,8 +123,8 @@ with row:
     wanted = shell.segmented("Ask for", CLASSES, default=Wish.wanted, key="class")
     how = "0: the model is not told what is asked for. 1: it is told. Above 1: pushed further that way."
     scale = shell.segmented("Guidance w", (0, 1, 2, 4, 8), default=Wish.scale, key="w", help=how)
-    which = "Early ({early}): a plainer network that trained a fifth as long as the converged one ({converged})."
-    model = shell.segmented("Model", tuple(MODELS), default=Wish.model, key="model", help=which.format(**MODELS))
+    which = "Early: a plainer network, trained a fifth as long as the converged one."
+    model = shell.segmented("Model", tuple(MODELS), default=Wish.model, key="model", help=which)
     seed = int(shell.number("Noise, by its seed", 0, 9999, Wish.seed, key="seed", width=170)) if ready else Wish.seed
 wish = Wish(model, wanted, scale, seed)
 told = story_of(wish)
@@ -149,14 +149,17 @@ presenting = st.session_state["present"]
 if not presenting:
     links[-1].caption("Ask for another kind above")
 with question:
-    shell.explain("guess", seen=seed != Wish.seed and model == Wish.model)
+    seen = seed != Wish.seed and model == Wish.model
+    if ready and not seen:
+        st.caption("Now change **Noise, by its seed** above the picture, and look at the samples.")
+    shell.explain("guess", seen=seen)
 
 shell.notes(
     [
         ("data", "**Out.** As σ grows, each point walks at random, until all is one cloud of noise, its kinds mixed."),
         ("denoise", "**The field** says at each place and σ which way the data lie. It is all that is learned."),
         ("guided", "**And back.** Fresh noise follows the arrows to *new* points of the spiral. Guided, the same noise "
-         "(follow the three drawn ways) is pushed to the kind you ask for. Compare the early model at w = 1, 2 and 8."),
+         "(follow the three paths) is pushed to the kind you ask for. Compare the early model at w = 1, 2 and 8."),
     ]
 )  # fmt: skip
 guess, told_kind = (r"\hat x_0", "denoise"), (r"\hat x_0^{\,\text{" + wanted + "}}", "conditional")
@@ -168,7 +171,8 @@ shell.equation(
         (r"\hat x_0^{\,w}", "guided"), ("=", None), guess, (r"+\, w\,\bigl(", None), told_kind, ("-", None), guess,
         (r"\bigr)", None),
     ],
-    [("noise", "noise"), ("denoise", "the guess that an arrow leads to"),
+    [("data", "a data point"), ("sample", "the point with noise σ"), ("noise", "noise"),
+     ("denoise", "the trained network D's guess of it, where an arrow leads"),
      ("conditional", f"the guess when told “{wanted}”"), ("guided", "the guess to follow")],
 )  # fmt: skip
 shell.code(story.tell)

@@ -89,6 +89,6 @@ def test_a_link_restores_model_view_place_and_clock_on_a_fresh_server(page, serv
 def test_a_figure_for_a_slide_is_drawn_when_asked_for(chapter):
     chapter.open("predictions=false&file=pdf&slide=0.1")
     with chapter.page.expect_download(timeout=60_000) as download:
-        chapter.page.get_by_role("button", name="Download").click()
+        chapter.page.get_by_test_id("stDownloadButton").get_by_role("button").click()
     assert download.value.suggested_filename == "field-0.1.pdf"
     assert download.value.path().read_bytes().startswith(b"%PDF")
