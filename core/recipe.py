@@ -196,7 +196,7 @@ class Snapshot:
     floor: float
 
 
-def snapshot(progress: Progress, n: int = 250, side: int = 15, reach: float = 1.7, every: int = 2) -> Snapshot:
+def snapshot(progress: Progress, n: int = 200, side: int = 15, reach: float = 1.7, every: int = 2) -> Snapshot:
     """The picture of a run between two steps: ``n`` samples from always the same starts, the field on side^2 places."""
     model, walk = progress.state.ema, grid(20)
     states = sample(model, n, model.sigma_data, seed=0)[::every]
