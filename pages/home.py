@@ -150,7 +150,7 @@ if not presenting:
     links[-1].caption("Ask for another kind above")
 with question:
     seen = seed != Wish.seed and model == Wish.model
-    if ready and not seen:
+    if ready and not seen and st.session_state["predictions"]:
         st.caption("Now change **Noise, by its seed** above the picture, and look at the samples.")
     shell.explain("guess", seen=seen)
 
