@@ -59,6 +59,9 @@ CHAPTERS = {
     "forward_noise": "1 Forward noise",
     "training": "2 Training",
     "vector_field": "3 Vector field",
+    "sampling": "4 Sampling",
+    "guidance": "5 Guidance",
+    "lab": "Lab",
 }
 SHAPES = {"dot": "●", "ring": "○", "cross": "✕", "square": "■", "triangle": "▲"}
 
