@@ -39,18 +39,25 @@ def start(shape: tuple[int, ...], sigma_max: float, sigma_data: float, seed: int
 
 @torch.no_grad()
 def ancestral(
-    denoise: Denoise, x: Tensor, sigmas: Tensor, eta: float = 1.0, s_noise: float = 1.0, seed: int = 0
+    denoise: Denoise,
+    x: Tensor,
+    sigmas: Tensor,
+    eta: float = 1.0,
+    s_noise: float = 1.0,
+    seed: int = 0,
+    eta_step: float | None = None,
 ) -> Iterator[Step]:
-    """From DDIM (eta = 0) to DDPM (eta = 1): step down to sigma_down, then noise up to sigma_next.
+    """From DDIM (eta = 0) to DDPM (eta = 1): step down to sigma_down, then noise up to sigma_next (see ``split``).
 
-    sigma_up = eta sigma_next sqrt(1 - sigma_next^2 / sigma^2) (Song, Meng & Ermon 2021, eq. 16, where sigma_up /
-    sqrt(1 + sigma_next^2) is called sigma_tau). At eta = 1 it is the standard deviation of DDPM's posterior.
-    s_noise = 0 leaves the noise out and keeps DDPM's step: the mean in place of a sample.
+    s_noise = 0 leaves the noise out and keeps DDPM's step: the mean in place of a sample. eta_step takes the step down
+    of another eta than the noise's own: (eta, eta_step) = (0, 1) is DDPM's step without noise once more, and (1, 0) is
+    DDIM's step with DDPM's noise on top.
     """
     for i, (sigma, sigma_next, level) in enumerate(_levels(x, sigmas)):
         x0 = denoise(x, level)
-        up = eta * sigma_next * (1 - (sigma_next / sigma) ** 2) ** 0.5
-        down = max(sigma_next**2 - up**2, 0.0) ** 0.5
+        down, up = split(sigma, sigma_next, eta)
+        if eta_step is not None:
+            down, _ = split(sigma, sigma_next, eta_step)
         x_next = torch.lerp(x0, x, down / sigma)
         noise = None
         if up * s_noise > 0:
@@ -58,6 +65,17 @@ def ancestral(
             x_next += noise
         yield Step(i, sigma, sigma_next, x, x0, x_next, noise, i + 1)
         x = x_next
+
+
+def split(sigma: float, sigma_next: float, eta: float) -> tuple[float, float]:
+    """(sigma_down, sigma_up), whose squares add up to sigma_next's: how far to step down, how much noise to put back.
+
+    sigma_up = eta sigma_next sqrt(1 - sigma_next^2 / sigma^2) (Song, Meng & Ermon 2021, eq. 16, where sigma_up /
+    sqrt(1 + sigma_next^2) is called sigma_tau). At eta = 1 it is the standard deviation of DDPM's posterior, and
+    sigma_down = sigma_next^2 / sigma.
+    """
+    up = eta * sigma_next * (1 - (sigma_next / sigma) ** 2) ** 0.5
+    return max(sigma_next**2 - up**2, 0.0) ** 0.5, up
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ import torch
 
 from core import seeds
 from core.exact import EmpiricalDenoiser, GaussianMixtureDenoiser
-from core.samplers import SAMPLERS, ancestral, ddim, dpmpp_2m, euler, heun, last, path, sde, start
+from core.samplers import SAMPLERS, ancestral, ddim, dpmpp_2m, euler, heun, last, path, sde, split, start
 from core.schedules import karras, linear_alpha_bar, log_linear
 
 pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
@@ -58,6 +58,29 @@ def test_without_s_noise_only_the_mean_of_ddpms_posterior_is_left():
         kept = (step.sigma_next / step.sigma) ** 2
         assert step.noise is None
         torch.testing.assert_close(step.x_next, step.x0 + kept * (step.x - step.x0), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(("noise_of", "step_of"), [(1.0, 1.0), (0.0, 1.0), (0.0, 0.0), (1.0, 0.0), (0.5, 1.0)])
+def test_step_and_noise_may_be_those_of_two_etas(noise_of, step_of):
+    for step in ancestral(DENOISE, X, GRID, eta=noise_of, eta_step=step_of):
+        down, _ = split(step.sigma, step.sigma_next, step_of)
+        _, up = split(step.sigma, step.sigma_next, noise_of)
+        expected = step.x0 + down / step.sigma * (step.x - step.x0) + up * noise(step)
+        torch.testing.assert_close(step.x_next, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_ddpms_step_without_noise_has_two_names():
+    named = path(ancestral(DENOISE, X, GRID, eta=0.0, eta_step=1.0))
+    torch.testing.assert_close(named, path(ancestral(DENOISE, X, GRID, s_noise=0.0)), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.3, 1.0])
+def test_a_step_down_and_its_noise_add_up_to_the_next_level(eta):
+    for sigma, sigma_next in pairwise(GRID.tolist()):
+        down, up = split(sigma, sigma_next, eta)
+        assert math.hypot(down, up) == pytest.approx(sigma_next, rel=1e-12)
+        if eta == 1:
+            assert down == pytest.approx(sigma_next**2 / sigma, rel=1e-12)
 
 
 def test_euler_on_the_flow_is_ddim():
