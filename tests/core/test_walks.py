@@ -1,0 +1,241 @@
+"""Walks: ways are what they say, one line holds for every sampler, and what chapter 4 claims is so."""
+
+from dataclasses import replace
+from itertools import islice
+
+import pytest
+import torch
+
+from core import samplers, walks
+from core.exact import EmpiricalDenoiser
+from core.schedules import log_linear
+from core.walks import BARE, BETWEEN, DDIM, DDPM, KINDS, RAISED, SDE, Way, anatomy, moves, on_clock, walk
+
+pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
+every_kind = pytest.mark.parametrize("kind", list(KINDS))
+
+EXACT, LEARNED, REFERENCE = walks.perfect(), walks.shipped("spiral-100-fourier"), walks.shipped("spiral-100-reference")
+DENOISE = EmpiricalDenoiser(EXACT.points.points.double())
+X = 10 * torch.randn(5, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+def run(way: Way) -> torch.Tensor:
+    """A walk in double precision, [steps + 1, 5, 2]."""
+    return samplers.path(walks.steps_of(way, DENOISE, X))
+
+
+# Ways
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [({"kind": "DDQM"}, "sampler"), ({"steps": 0}, "steps"), ({"steps": 513}, "steps"), ({"eta": 1.1}, "eta"),
+     ({"sigma_max": 0.01}, "starts"), ({"sigma_max": 101.0}, "starts"), ({"grid": "steep"}, "grid")],
+)  # fmt: skip
+def test_what_is_no_way_is_refused_with_a_sentence(wrong, named):
+    with pytest.raises(ValueError, match=named):
+        Way(**wrong)
+
+
+@every_kind
+@pytest.mark.parametrize("steps", [1, 2, 7])
+def test_a_way_knows_its_network_calls(kind, steps):
+    way = Way(kind, steps)
+    assert list(walks.steps_of(way, DENOISE, X))[-1].nfe == way.nfe
+
+
+@pytest.mark.parametrize("grid", walks.GRIDS)
+def test_every_grid_falls_from_sigma_max_to_0(grid):
+    sigmas = Way(steps=7, sigma_max=5.0, grid=grid).sigmas
+    assert sigmas[0] == 5 and sigmas[-1] == 0 and (sigmas.diff() < 0).all()
+    assert sigmas[-2].item() == pytest.approx(0.01, rel=1e-6)
+
+
+def test_between_ends_at_ddim_and_at_ddpm():
+    for kind, eta in ((DDIM, 0.0), (DDPM, 1.0)):
+        assert torch.equal(run(Way(BETWEEN, 7, eta)), run(Way(kind, 7)))
+
+
+def test_the_two_steps_and_the_noise_of_ddpm_and_ddim_combine_to_four_ways():
+    assert {KINDS[kind].eta_step: KINDS[kind].eta for kind in (DDPM, DDIM)} == {1: 1, 0: 0}
+    assert {KINDS[kind].eta_step: KINDS[kind].eta for kind in (BARE, RAISED)} == {1: 0, 0: 1}
+    torch.testing.assert_close(run(Way(BARE, 7)), samplers.path(samplers.ancestral(DENOISE, X, Way(steps=7).sigmas,
+                                                                                 s_noise=0.0)))  # fmt: skip
+
+
+def test_euler_goes_where_ddim_goes():
+    torch.testing.assert_close(run(Way("Euler", 13)), run(Way(DDIM, 13)), rtol=1e-11, atol=1e-11)
+
+
+@every_kind
+def test_particle_k_is_the_same_on_all_ways_and_among_any_number(kind):
+    few, many = (walk(EXACT, Way(kind, 8), n).states for n in (5, 40))
+    torch.testing.assert_close(few, many[:, :5])
+    assert torch.equal(many[0], walk(EXACT, Way(DDIM, 13), 40).states[0])
+
+
+def test_the_same_step_of_two_ways_draws_the_same_noise():
+    both = [run(Way(kind, 8)) for kind in (DDPM, RAISED)]
+    noises = [anatomy(DENOISE, Way(kind, 8), path[:, 0], 3).eps for kind, path in zip((DDPM, RAISED), both)]
+    torch.testing.assert_close(*noises)
+
+
+def test_a_walk_is_made_once():
+    way = Way(steps=4, seed=8)
+    assert walk(LEARNED, way, 10) is walk(walks.shipped("spiral-100-fourier"), way, 10)
+    assert walk(LEARNED, way, 10) is not walk(EXACT, way, 10)
+
+
+# The clock
+
+
+def test_states_on_the_clock_are_the_walks_own_where_the_levels_are():
+    way = Way(DDPM, 9)
+    torch.testing.assert_close(on_clock(run(way), way.sigmas, way.sigmas), run(way), rtol=0, atol=0)
+
+
+def test_between_two_levels_a_state_moves_linearly_in_sigma():
+    sigmas = torch.tensor([4.0, 1.0, 0.0], dtype=torch.float64)
+    states = torch.tensor([[[8.0]], [[2.0]], [[1.0]]], dtype=torch.float64)
+    found = on_clock(states, sigmas, torch.tensor([9.0, 4.0, 2.5, 1.0, 0.5, 0.0], dtype=torch.float64))
+    assert found.flatten().tolist() == [8, 8, 5, 2, 1.5, 1]
+
+
+def test_an_ode_step_split_on_the_clock_is_the_same_step():
+    sigma = torch.tensor([5.0, 3.0], dtype=torch.float64)
+    whole = samplers.path(samplers.euler(DENOISE, X, sigma))
+    middle = on_clock(whole, sigma, torch.tensor([4.0]).double())[0]
+    slope = (X - DENOISE(X, sigma[:1].expand(5))) / 5
+    torch.testing.assert_close(middle, X - slope, rtol=1e-12, atol=1e-12)
+
+
+def test_the_clock_falls_to_0_in_even_steps_of_log_sigma():
+    levels = walks.clock(49)
+    assert (len(levels), levels[0], levels[-1]) == (49, 10, 0)
+    torch.testing.assert_close(levels[:-1], log_linear().sigmas(48)[:-1])
+
+
+# One line for every sampler
+
+
+@every_kind
+def test_every_step_of_every_sampler_is_one_line(kind):
+    way = Way(kind, 7)
+    path = run(way)[:, 2]
+    for i in range(way.steps):
+        step = anatomy(DENOISE, way, path, i)
+        line = step.guess + step.kept * (step.x - step.guess) + step.sigma_up * step.eps
+        torch.testing.assert_close(line, path[i + 1], rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(step.denoised + step.noise, step.x_next, rtol=1e-12, atol=1e-12)
+        assert (step.sigma, step.sigma_next) == tuple(way.sigmas[i : i + 2].tolist())
+
+
+@every_kind
+def test_the_noise_of_the_line_is_the_one_that_the_sampler_drew(kind):
+    way = Way(kind, 7)
+    path = run(way)[:, 2]
+    for drawn in walks.steps_of(way, DENOISE, X):
+        read = anatomy(DENOISE, way, path, drawn.i)
+        torch.testing.assert_close(read.noise, torch.zeros(2).double() if drawn.noise is None else drawn.noise[2],
+                                   rtol=1e-10, atol=1e-10)  # fmt: skip
+        torch.testing.assert_close(read.x0, drawn.x0[2], rtol=1e-12, atol=1e-12)
+
+
+def test_the_guess_is_x0_where_no_sampler_sharpens_it():
+    for kind in (DDPM, BARE, DDIM, RAISED, BETWEEN, "Euler", SDE):
+        step = anatomy(DENOISE, Way(kind, 7), run(Way(kind, 7))[:, 2], 3)
+        torch.testing.assert_close(step.guess, step.x0, rtol=1e-10, atol=1e-10)
+
+
+def test_heuns_second_slope_is_the_one_at_eulers_end():
+    way = Way("Heun", 7)
+    step = anatomy(DENOISE, way, run(way)[:, 2], 3)
+    first, second = step.slopes
+    end = step.x + (step.sigma_next - step.sigma) * first
+    after = DENOISE(end[None], torch.tensor([step.sigma_next]).double())[0]
+    torch.testing.assert_close(second, (end - after) / step.sigma_next, rtol=1e-6, atol=1e-6)
+
+
+def test_2m_extrapolates_its_guess_from_the_last_two():
+    way = Way("DPM-Solver++(2M)", 7)
+    path = run(way)[:, 2]
+    before, step = (anatomy(DENOISE, way, path, i) for i in (2, 3))
+    # On a log-linear grid all steps are equally long in log sigma: half the last difference is added.
+    torch.testing.assert_close(step.guess, step.x0 + (step.x0 - before.x0) / 2, rtol=1e-9, atol=1e-9)
+
+
+def test_ddpms_step_is_longer_than_ddims_by_the_factor_1_plus_r():
+    sigmas = Way(DDPM, 64).sigmas
+    (ddpm, up), (ddim, none) = moves(Way(DDPM, 64)), moves(Way(DDIM, 64))
+    longer = (1 - ddpm / sigmas[:-1]) / (1 - ddim / sigmas[:-1])
+    torch.testing.assert_close(longer, 1 + sigmas[1:] / sigmas[:-1], rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close((ddpm**2 + up**2).sqrt(), sigmas[1:])
+    assert not none.any()
+
+
+# What chapter 4 claims. The data are 100 points of the spiral, 2,000 samples.
+
+
+@pytest.mark.parametrize("model", [EXACT, LEARNED, REFERENCE], ids=["exact", "fourier", "reference"])
+def test_with_noise_ddpm_reaches_all_points_and_without_it_a_few_near_the_mean(model):
+    full, bare, ddim = (walk(model, Way(kind)).quality for kind in (DDPM, BARE, DDIM))
+    assert (full.covered, full.of) == (100, 100) and full.std == pytest.approx(0.45, abs=0.01)
+    assert bare.covered <= 10 and bare.std == pytest.approx(0.02, abs=0.005)
+    assert ddim.covered == 100 and ddim.std == pytest.approx(0.445, abs=0.01)
+
+
+@pytest.mark.parametrize("model", [EXACT, LEARNED], ids=["exact", "fourier"])
+def test_more_steps_do_not_help_without_the_noise_and_a_low_start_hides_it(model):
+    assert walk(model, Way(BARE, 256)).quality.covered <= 10
+    assert walk(model, Way(BARE, sigma_max=1.0)).quality.covered == pytest.approx(71, abs=3)
+
+
+def test_only_step_and_noise_of_the_same_sampler_land_on_the_spiral():
+    std = {kind: walk(EXACT, Way(kind)).quality.std for kind in (DDPM, BARE, DDIM, RAISED)}
+    assert std[DDPM] == pytest.approx(std[DDIM], abs=0.01)
+    assert std[BARE] < 0.03 and std[RAISED] > 0.55
+
+
+def test_collapsed_samples_are_close_to_data_and_yet_reach_few_of_them():
+    full, bare = (walk(LEARNED, Way(kind)).quality for kind in (DDPM, BARE))
+    assert bare.distance < full.distance and bare.coverage < 0.1
+
+
+def test_ddpm_and_ddim_have_the_same_marginals_to_twice_the_floor():
+    levels = walks.clock(17)
+    first, second = (walk(EXACT, Way(kind, 256)).at(levels) for kind in (DDPM, DDIM))
+    floor = walks.floor(EXACT, tuple(levels.tolist()))
+    assert (walks.apart(first, second) <= 2 * floor).all()
+    bare = walk(EXACT, Way(BARE, 256)).at(levels)
+    assert (walks.apart(first, bare)[8:] > 20 * floor[8:]).all()
+
+
+# Scores
+
+
+def test_scores_come_one_by_one_and_never_exceed_the_calls_they_are_given():
+    models = (LEARNED, EXACT)
+    found = list(islice(walks.scores(models, Way(), n=50), 2 + 2 * len(walks.COMPARED)))
+    assert [len(scores) for scores in found] == list(range(1, len(found) + 1))
+    first = found[-1][1 : 1 + len(walks.COMPARED)]
+    assert [score.kind for score in first] == list(walks.COMPARED)
+    assert all(score.nfe == (3 if score.kind == "Heun" else 4) and score.model == LEARNED.key for score in first)
+    assert walks.count(models) == 1 + len(walks.CALLS) * 2 * len(walks.COMPARED)
+
+
+def test_a_good_sampler_scores_like_perfect_draws_and_a_collapsed_one_does_not():
+    perfect = walks.perfect_score(EXACT, 500)
+    good, bare = (walks.score(EXACT, Way(kind, 32), 500) for kind in ("DPM-Solver++(2M)", BARE))
+    assert perfect.quality.covered >= 99 and perfect.quality.distance == 0
+    assert good.energy < 3 * perfect.energy and bare.energy > 50 * perfect.energy
+
+
+def test_a_model_trained_on_fresh_draws_is_judged_by_many_even_points():
+    endless = walks.shipped("spiral")
+    quality = walk(endless, Way("Heun", 32)).quality
+    assert quality.of == 100 and quality.covered == 100 and quality.distance < 0.01
+    assert len(endless.ideal.points) == 2000
+
+
+def test_ways_that_differ_are_different_keys():
+    assert len({Way(), replace(Way(), seed=1), Way(DDIM), Way(steps=32)}) == 4
