@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from itertools import product
+from itertools import islice, product
 from statistics import median
 
 import torch
@@ -353,12 +353,16 @@ def perfect_score(model: Model, n: int, repeats: int = 9) -> Score:
     return Score(model.key, "perfect", 0, judge(draws[0], model), energy)
 
 
-def scores(models: Sequence[Model], way: Way, n: int = 1000) -> Iterator[tuple[Score, ...]]:
+def scores(
+    models: Sequence[Model], way: Way, n: int = 1000, found: tuple[Score, ...] = ()
+) -> Iterator[tuple[Score, ...]]:
     """The scores of all samplers of ``COMPARED`` after each number of ``CALLS``, under each model, the cheap ones
-    first; the first score is a perfect sampler's. Yields all scores so far, one more each time."""
-    found = (perfect_score(models[0], n),)
-    yield found
-    for calls, model, kind in product(CALLS, models, COMPARED):
+    first; the first score is a perfect sampler's. Yields all scores so far, one more each time; goes on from ``found``.
+    """
+    if not found:
+        found = (perfect_score(models[0], n),)
+        yield found
+    for calls, model, kind in islice(product(CALLS, models, COMPARED), len(found) - 1, None):
         found += (score(model, within(way, kind, calls), n),)
         yield found
 

@@ -13,15 +13,23 @@ from core.figures import palette
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+SYMBOLS = {"dot": "circle", "ring": "circle-open", "cross": "x", "square": "square", "triangle": "triangle-up"}
+
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """y over x, both [n]. ``role`` gives colour and dash; ``label`` names it in the legend and beside the pointer."""
+    """y over x, both [n]. ``role`` gives colour and dash; ``label`` names it in the legend and beside the pointer.
+
+    With ``marked`` each value also has the role's shape. ``beside`` is the label of a curve that this one accompanies:
+    it is drawn thin, and the legend shows and hides both together.
+    """
 
     x: np.ndarray
     y: np.ndarray
     role: str
     label: str
+    marked: bool = False
+    beside: str = ""
 
 
 def curves(
@@ -32,8 +40,13 @@ def curves(
     xlog: bool = False,
     ylim: tuple[float, float] | None = None,
     height: int = 420,
+    ylog: bool = False,
+    xticks: Sequence[float] | None = None,
 ) -> Figure:
-    """Lines over one x axis, their values as float32; ``ylim`` is the part of the y axis to begin with."""
+    """Lines over one x axis, their values as float32; ``ylim`` is the part of the y axis to begin with.
+
+    A logarithmic x axis has its ticks at ``xticks``, else one for each decade.
+    """
     from plotly.graph_objects import Figure, Scatter
 
     figure = Figure(layout=_layout(theme, height))
@@ -43,16 +56,27 @@ def curves(
                 x=np.asarray(line.x, np.float32),
                 y=np.asarray(line.y, np.float32),
                 name=line.label,
-                mode="lines",
-                line={"color": palette.colour(line.role, theme), "width": 2.5, "dash": _dash(line.role)},
+                mode="lines+markers" if line.marked else "lines",
+                line={
+                    "color": palette.colour(line.role, theme),
+                    "width": 1.2 if line.beside else 2.5,
+                    "dash": _dash(line.role),
+                },
+                marker={"symbol": SYMBOLS[palette.ROLES[line.role].shape], "size": 9},
+                legendgroup=line.beside or line.label,
+                showlegend=not line.beside,
                 hovertemplate=f"%{{y:.3g}} at {xlabel.split(' ')[0]} = %{{x:.3g}}",
             )
         )
-    grey = palette.colour("grid", theme)
-    axis = {"gridcolor": grey + "33", "linecolor": grey, "zeroline": False}
-    figure.update_xaxes(title=xlabel, type="log" if xlog else "linear", dtick=1 if xlog else None, **axis)
-    figure.update_yaxes(title=ylabel, range=ylim, **axis)
+    figure.update_xaxes(_axis(xlabel, xlog, theme), tickvals=xticks)
+    figure.update_yaxes(_axis(ylabel, ylog, theme), range=np.log10(ylim) if ylim and ylog else ylim)
     return figure
+
+
+def _axis(title: str, log: bool, theme: str) -> dict:
+    grey = palette.colour("grid", theme)
+    kind = {"type": "log", "dtick": 1} if log else {"type": "linear"}
+    return {"title": title, "gridcolor": grey + "33", "linecolor": grey, "zeroline": False, **kind}
 
 
 def _dash(role: str) -> str:

@@ -223,6 +223,14 @@ def test_scores_come_one_by_one_and_never_exceed_the_calls_they_are_given():
     assert walks.count(models) == 1 + len(walks.CALLS) * 2 * len(walks.COMPARED)
 
 
+def test_scores_go_on_from_those_found():
+    whole, part = list(islice(walks.scores((EXACT,), Way(), n=20), 4)), walks.scores((EXACT,), Way(), n=20)
+    begun = list(islice(part, 2))[-1]
+    after = next(walks.scores((EXACT,), Way(), n=20, found=begun))
+    assert [score.kind for score in after] == [score.kind for score in whole[2]]
+    assert after[:2] == begun and after[2].energy == whole[2][2].energy
+
+
 def test_a_good_sampler_scores_like_perfect_draws_and_a_collapsed_one_does_not():
     perfect = walks.perfect_score(EXACT, 500)
     good, bare = (walks.score(EXACT, Way(kind, 32), 500) for kind in ("DPM-Solver++(2M)", BARE))
