@@ -10,7 +10,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from core import field, metrics, recipe, seeds
 from core.data.points import PointSet
@@ -247,5 +247,4 @@ class Portrait:
 
 def portrait(progress: recipe.Progress) -> Portrait:
     """A copy of the averaged model of a run under way."""
-    model: nn.Module = deepcopy(progress.state.ema)
-    return Portrait(progress.state.step, model, torch.tensor(progress.losses), progress.floor)
+    return Portrait(progress.state.step, deepcopy(progress.state.ema), torch.tensor(progress.losses), progress.floor)

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from itertools import cycle
+from operator import attrgetter
+from types import FunctionType
+from typing import Any
 
 import streamlit as st
 
@@ -14,12 +17,13 @@ from core.checkpoints import Checkpoint
 from core.denoiser import Denoiser
 from core.jobs import Jobs, View, Work
 from core.pretrained import RECIPES, find, pretrained
-from core.recipe import Progress, Recipe, Snapshot
+from core.recipe import Progress, Recipe
 from pages.ui import shell
 from pages.ui.dataset import Data
 
 TICK, REST = 0.5, 20.0  # seconds between two looks at a run under way, and at one at rest, which would end unlooked at
 UNDER_WAY = ("queued", "running")
+BY_NAME = {FunctionType: attrgetter("__qualname__")}  # how a cache tells pictures apart
 
 
 @st.cache_resource(show_spinner=False)
@@ -47,10 +51,12 @@ def _browser(cookie: object) -> str | None:
 
 @dataclass(frozen=True)
 class Plan:
-    """What the learner asks for on the page: data and recipe."""
+    """What the learner asks for on the page: data and recipe; and what the page draws a run from, between two steps:
+    an object with the ``step`` it shows, of one kind for all runs of equal key."""
 
     data: Data
     recipe: Recipe
+    picture: Callable[[Progress], Any] = recipe.snapshot
 
     @property
     def key(self) -> tuple:
@@ -73,10 +79,10 @@ class Plan:
             start = progress or (deepcopy(loaded.progress) if loaded else None)
             return recipe.run(replace(full, lr=settings["lr"]), self.data.points, start)
 
-        def picture(progress: Progress) -> Snapshot:
+        def picture(progress: Progress) -> Any:
             # Drawn after the first step and not counted as training, which setting up the exact denoiser is not.
             progress.floor = recipe.floor(full, self.data.points)
-            return recipe.snapshot(progress)
+            return self.picture(progress)
 
         origin = secrets.token_urlsafe(8) if loaded else self.recipe.lr
         return Work((*self.key, origin), go, picture, {"lr": self.recipe.lr})
@@ -114,12 +120,12 @@ def follow(plan: Plan, run_id: str | None) -> None:
     shell.set_param("run", run_id)
 
 
-def latest() -> Plan | None:
-    """The plan of this visitor's newest run, its lease renewed; None when it has ended. Other chapters show its model,
-    and ask now and then: who reads another chapter has not gone."""
+def latest(conditional: bool = False) -> Plan | None:
+    """The plan of this visitor's newest run, its lease renewed; None when it has ended, or is of the other kind. Other
+    chapters show its model, and ask now and then: who reads another chapter has not gone."""
     plan = st.session_state.get("_latest")
     alive = plan is not None and jobs().look(_runs().get(plan.key, ""), viewer()) is not None
-    return plan if alive else None
+    return plan if alive and plan.recipe.conditional == conditional else None
 
 
 def _own(plan: Plan) -> str:
@@ -209,8 +215,8 @@ def heed_learning_rate(plan: Plan, view: View | None) -> None:
         _try(command, plan, jobs().change, lr=plan.recipe.lr)
 
 
-def watch(plan: Plan, view: View | None, draw: Callable[[Snapshot, str], None], marks: tuple[int, ...] = ()) -> None:
-    """Draw the run's newest snapshot and a line on how it stands, again and again while it is under way.
+def watch(plan: Plan, view: View | None, draw: Callable[[Any, str], None], marks: tuple[int, ...] = ()) -> None:
+    """Draw the run's newest picture and a line on how it stands, again and again while it is under way.
 
     The whole page runs again when its status changes, and when it passes one of the steps ``marks``.
     """
@@ -245,29 +251,29 @@ def standing(view: View) -> str:
     return f"{states[view.status]} · step {step:,} · {view.seconds:.1f} s of training{shared}"
 
 
-def at_rest(plan: Plan) -> tuple[Snapshot, str]:
+def at_rest(plan: Plan) -> tuple[Any, str]:
     """What there is to see before any training here: a loaded model, the recipe's shipped one, an untrained one."""
     loaded = _loaded().get(plan.key)
     if loaded is not None:
         steps = loaded.progress.state.step
         said = f"**A model from a file**, {steps:,} steps. Press Train to go on with it."
-        return recipe.snapshot(loaded.progress), said
+        return plan.picture(loaded.progress), said
     name = find(plan.data.points.name, len(plan.data.points.points), plan.recipe)
     if name is not None:
         steps = RECIPES[name][1].steps
         said = f"**A model trained earlier**, {steps:,} steps. Press Train to begin your own from nothing."
-        return _shipped(name), said
-    return _untrained(plan.data.key, plan.recipe, plan.data), "**An untrained network.** Press Train."
+        return _shipped(name, plan.picture), said
+    return _untrained(plan.data.key, plan.recipe, plan.picture, plan.data), "**An untrained network.** Press Train."
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _shipped(name: str) -> Snapshot:
-    return recipe.snapshot(recipe.take_up(pretrained(name)))
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_NAME)
+def _shipped(name: str, picture: Callable[[Progress], Any]) -> Any:
+    return picture(recipe.take_up(pretrained(name)))
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _untrained(key: str, how: Recipe, _data: Data) -> Snapshot:
-    return recipe.snapshot(Progress(recipe.begin(how, _data.points).state))
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_NAME)
+def _untrained(key: str, how: Recipe, picture: Callable[[Progress], Any], _data: Data) -> Any:
+    return picture(Progress(recipe.begin(how, _data.points).state))
 
 
 def model(plan: Plan) -> Denoiser:
