@@ -41,9 +41,9 @@ class Recipe:
     noise: str = "log-normal"
     endless: bool = True
     batch: int = 512
-    lr: float = 4.9e-3
+    lr: float = 1.2e-2
     steps: int = 15_000
-    decay_from: int = 1000
+    decay_from: int = 80
     ema: float = 0.995
     scale_input: bool = True
     seed: int = 0

@@ -11,7 +11,7 @@ sigma = sqrt((1 - alpha_bar) / alpha_bar); rectified flow's time through sigma =
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import torch
 from torch import Tensor
@@ -50,17 +50,18 @@ class Schedule:
     unruler: Ruler
     view: str = "ve"
 
+    @cached_property
     def _ends(self) -> tuple[Tensor, Tensor]:
         return tuple(self.ruler(torch.tensor(s, dtype=torch.float64)) for s in (self.sigma_min, self.sigma_max))
 
     def sigma(self, t: Tensor) -> Tensor:
         """Noise level at time t in [0, 1], same shape and dtype."""
-        low, high = self._ends()
+        low, high = self._ends
         return self.unruler(low + t.double() * (high - low)).to(t.dtype)
 
     def t(self, sigma: Tensor) -> Tensor:
         """Time at which the noise level is sigma, same shape and dtype: the inverse of ``sigma``."""
-        low, high = self._ends()
+        low, high = self._ends
         return ((self.ruler(sigma.double()) - low) / (high - low)).to(sigma.dtype)
 
     def scale(self, sigma: Tensor) -> Tensor:

@@ -27,9 +27,9 @@ class TrainConfig:
     """
 
     steps: int = 15_000
-    lr: float = 4.9e-3
+    lr: float = 1.2e-2
     warmup: int = 50
-    decay_from: int = 1000
+    decay_from: int = 80
     betas: tuple[float, float] = (0.9, 0.99)
     weight_decay: float = 0.0
     ema: float = 0.995
