@@ -168,7 +168,7 @@ def test_without_guidance_a_third_of_the_samples_are_of_the_wanted_class(name):
 def test_plain_conditional_samples_are_mushy_only_with_a_weak_or_early_model():
     assert hits("converged", 1) > 0.99 and hits("exact", 1) == 1
     assert 0.90 < hits("plain network", 1) < 0.96
-    assert hits("after 50 steps", 1) < 0.75 and hits("after 100 steps", 1) < 0.92
+    assert hits("after 50 steps", 1) < 0.85 and hits("after 100 steps", 1) < 0.93
 
 
 def test_nine_in_ten_of_the_weak_models_samples_are_on_the_arm_of_their_class_and_guidance_brings_the_rest():
@@ -198,7 +198,7 @@ def test_too_much_guidance_loses_points_and_leaves_the_arm():
 
 
 def test_an_early_model_shifts_off_its_arm_when_it_is_pushed():
-    told, pushed = (verdict("after 100 steps", Guide(CAT, scale=w)) for w in (1, 3))
+    told, pushed = (verdict("after 50 steps", Guide(CAT, scale=w)) for w in (1, 4))
     assert pushed.hit > told.hit and pushed.coverage < 0.1 and pushed.distance > 2 * told.distance
 
 
