@@ -252,6 +252,11 @@ class Anatomy:
         return self.sigma_down / self.sigma
 
     @property
+    def sharpened(self) -> bool:
+        """Whether the step aims elsewhere than at x0, by more than rounding."""
+        return (self.guess - self.x0).norm().item() > 1e-3 * self.sigma
+
+    @property
     def eps(self) -> Tensor:
         """The noise as it was drawn, of unit variance; zero where none was."""
         return self.noise / self.sigma_up if self.sigma_up else self.noise
@@ -290,6 +295,13 @@ def apart(first: Tensor, second: Tensor, parts: int = 4) -> Tensor:
     """
     pairs = zip(first.chunk(parts, 1), second.chunk(parts, 1), strict=True)
     return torch.stack([forward.distances(*pair) for pair in pairs]).mean(0)
+
+
+@lru_cache(maxsize=32)
+def apart_on_the_way(model: Model, first: Way, second: Way, levels: tuple[float, ...], n: int = 2000) -> Tensor:
+    """How far apart two ways carry the same n starting points at each level [T]. Remembered like ``walk``."""
+    clock = torch.tensor(levels, dtype=torch.float64)
+    return apart(*(walk(model, way, n).at(clock) for way in (first, second)))
 
 
 @lru_cache(maxsize=32)

@@ -202,12 +202,11 @@ def test_collapsed_samples_are_close_to_data_and_yet_reach_few_of_them():
 
 
 def test_ddpm_and_ddim_have_the_same_marginals_to_twice_the_floor():
-    levels = walks.clock(17)
-    first, second = (walk(EXACT, Way(kind, 256)).at(levels) for kind in (DDPM, DDIM))
-    floor = walks.floor(EXACT, tuple(levels.tolist()))
-    assert (walks.apart(first, second) <= 2 * floor).all()
-    bare = walk(EXACT, Way(BARE, 256)).at(levels)
-    assert (walks.apart(first, bare)[8:] > 20 * floor[8:]).all()
+    levels = tuple(walks.clock(17).tolist())
+    floor = walks.floor(EXACT, levels)
+    assert (walks.apart_on_the_way(EXACT, Way(DDPM, 256), Way(DDIM, 256), levels) <= 2 * floor).all()
+    bare = walks.apart_on_the_way(EXACT, Way(DDPM, 256), Way(BARE, 256), levels)
+    assert (bare[8:] > 20 * floor[8:]).all()
 
 
 # Scores

@@ -1,0 +1,180 @@
+"""Chapter 4: samplers side by side from the same starting points, what a step is made of, and what its noise is for."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import streamlit as st
+
+from core import samplers, walks
+from core.figures.curves import curves
+from core.walks import BARE, COMPARED, DDIM, DDPM, KINDS, RAISED
+from pages.ui import scoring, shell, walking
+from pages.ui.stage import Clock, Panel, stage
+from pages.ui.walking import FINE, LEVELS, N
+
+CLOUDS, STEP, PATHS, WHOSE, BOTH, QUALITY = "clouds", "one step", "paths", "whose step", "SDE and ODE", "quality"
+FOUR = (DDPM, BARE, RAISED, DDIM)
+
+
+def clouds() -> None:
+    """The chosen samplers side by side."""
+    draw(walking.clouds(walking.go(model, ways, N), points, window))
+    st.caption(f"The same {N:,} starting points and, step for step, the same noise. One clock for all: σ.")
+
+
+def one_step() -> None:
+    """One step of one particle of the first sampler."""
+    walking.one_step(model, ways[0], window)
+    st.caption("Click near another particle to follow it, or focus the picture and press Shift and an arrow key.")
+
+
+def paths() -> None:
+    """One particle under every sampler, beside its ghosts."""
+    every = [replace(ways[0], kind=kind) for kind in (*COMPARED, walks.BETWEEN)]
+    k = int(st.session_state.get("particle", 7))
+    gone = walking.go(model, every, k + 1), walking.go(model.exact, every, k + 1)
+    draw(walking.paths(*gone, k, points, window), FINE)
+    st.caption(f"Particle {k} of “{STEP}”. Dashed: its ghost, led by the exact denoiser.")
+
+
+def whose_step() -> None:
+    """DDPM's step or DDIM's, each with noise and without."""
+    four = [replace(ways[0], kind=kind) for kind in FOUR]
+    draw(walking.clouds(walking.go(model, four, N // 2), points, window))
+    sizes = walking.step_sizes([four[0], four[-1]])
+    chart = curves(sizes, shell.theme(), "σ", "step down, as a part of σ", xlog=True, ylim=(0, 1), height=230)
+    st.plotly_chart(chart, theme=None, key="sizes")
+
+
+def both() -> None:
+    """The first two clouds at one noise level, and how far they are apart at each."""
+    gone = walking.go(model, ways[:2], N)
+    draw([*walking.clouds(gone, points, window), walking.difference(model, *ways[:2])])
+    st.caption("Each point goes another way, and yet the clouds are alike at every σ, to within what chance does.")
+
+
+def quality() -> None:
+    """What a network call buys, for every sampler."""
+    models = [model] if model == model.exact else [model, model.exact]
+    scoring.watch(models, ways[0])
+    st.caption("Thick: this model. Thin: the exact denoiser. A click on a name hides both.")
+
+
+def draw(panels: Sequence[Panel], levels=LEVELS) -> None:
+    """The panels on the one clock; at its end, where a fresh one stands, is what the samplers made."""
+    said = ". ".join(f"{panel.title}: {panel.caption}" for panel in panels)
+    alt = f"From noise at sigma {levels[0]:g} to sigma 0 under the {name}. At the end: {said}."
+    stage(panels, Clock(levels, start=-1), key="walks", alt=alt, fps=len(levels) / 5, permalink=True)
+
+
+def leave_out() -> None:
+    """The second sampler becomes DDPM without its noise."""
+    st.session_state["b"] = BARE
+
+
+SCENES = {CLOUDS: clouds, STEP: one_step, PATHS: paths, WHOSE: whose_step, BOTH: both, QUALITY: quality}
+
+shell.require_shell()
+shell.chapter(
+    4,
+    "DDPM, DDIM, and what the noise is for",
+    "The same points walk from noise to data under several samplers: some are shaken at every step, some never.",
+)
+controls, picture = shell.picture()
+with controls:
+    answered = shell.predict(
+        "guess",
+        "DDPM adds a little noise after every step. Leave that out and keep all else. Where do the points go?",
+        ("to the spiral, on smoother paths", "to a few points near the middle", "nowhere: they stay noise"),
+        1,
+        "DDPM's step goes farther down than σ falls; the noise was to fill the gap. Without it a point is less noisy "
+        "than the network is told, and is pulled to the mean of all data that could be meant.",
+    )
+    scene = shell.segmented("Show", list(SCENES), default=CLOUDS, key="show") if answered else CLOUDS
+    name = shell.selectbox("Model", list(walking.MODELS), key="model")
+    kinds = [kind for kind in KINDS if answered or kind not in (BARE, RAISED)]
+    ways = walking.choose(kinds)
+    bare = any(way.kind == BARE for way in ways)
+    if answered and not bare:
+        st.button("Leave DDPM's noise out", icon=":material/blur_off:", on_click=leave_out, key="_leave_out")
+    window = walking.WINDOWS[shell.radio("View", list(walking.WINDOWS), key="view")]
+model = walking.MODELS[name]()
+points = model.points.points
+with picture:
+    SCENES[scene]()
+    shell.explain("guess", seen=scene == WHOSE or (bare and scene == CLOUDS))
+
+NOTES = {
+    CLOUDS: [
+        ("sample", "**DDPM** shakes every point at every step and **DDIM** never does. Both bring the cloud to the "
+         "spiral, from the same starts, though each point to another place."),
+        ("data", "**Without its noise** DDPM reaches only the few data points nearest the mean: its samples look clean "
+         "and are nearly all alike. More steps do not help. A start at σ = 1 hides it, for there the arms are already "
+         "apart."),
+        ("denoise", "**Why:** going back, a small step is a Gaussian, and the network knows its mean. To sample from "
+         "it, the noise must be added. In image space this collapse is blur: the mean of many pictures."),
+    ],
+    STEP: [
+        ("denoise", "**The denoising arrow** leads from x towards the guess x̂₀, part of the way: DDPM farther than "
+         "DDIM. Under the lens all is measured in σ, so a step looks alike at every noise level."),
+        ("noise", "**The random arrow** puts noise back. DDPM's sum of both has the noise of the next level, no more."),
+        ("sample", "**Next x** is where the next step begins. The path so far is jittery with noise, smooth without."),
+    ],
+    PATHS: [
+        ("sample", "**One start, eight ends.** DDIM, Euler and Heun follow the same curve; what is shaken goes astray, "
+         "and ends on the spiral all the same."),
+        ("exact", "**The ghost** has the same start, noise and steps, and the exact denoiser. Where the two part, "
+         "the network was wrong, or a small error was enough to choose another arm."),
+    ],
+    WHOSE: [
+        ("sample", "**DDPM's step** is longer than DDIM's by the factor 1 + r when σ falls to r σ. The surplus makes "
+         "room for noise."),
+        ("negative", "**The long step without noise** leaves too little noise in x, and the cloud shrinks to the "
+         "middle. **The short step with noise** leaves too much, and the outermost points get nearly all."),
+    ],
+    BOTH: [
+        ("sample", "**Stop the clock anywhere:** the clouds look alike. An SDE and an ODE of the same marginals carry "
+         "the same density; only single points go other ways."),
+        ("exact", "**The floor** is how far two clouds of exact draws are apart by chance. Twice that happens. "
+         "Put DDPM without noise beside DDIM to see a real difference."),
+    ],
+    QUALITY: [
+        ("guided", "**Second order pays** where calls are few: DPM-Solver++(2M) is done after a handful."),
+        ("negative", "**Judge no metric alone:** without noise DDPM has a small distance to the data and reaches "
+         "nearly none of them."),
+        ("exact", "**The dashed line** is what perfect samples would measure. Below it, differences are chance."),
+    ],
+}  # fmt: skip
+shell.notes(NOTES[scene])
+shell.equation(
+    [
+        (r"x_{\text{next}}", "sample"), ("=", None), (r"\hat x_0", "denoise"),
+        (r"+ \frac{\sigma_\downarrow}{\sigma}\,(x - ", None), (r"\hat x_0", "denoise"), (r") +", None),
+        (r"\sigma_\uparrow\,\varepsilon", "noise"), (r"\qquad", None),
+        (r"\sigma_\downarrow^2 +", None), (r"\sigma_\uparrow^2", "noise"), (r"= \sigma_{\text{next}}^2", None),
+    ],
+    [("denoise", "the network's guess"), ("noise", r"fresh noise, ${\sigma_\uparrow = 0}$ for DDIM"),
+     ("sample", r"DDPM: ${\sigma_\downarrow = \sigma_{\text{next}}^2/\sigma}$, DDIM: "
+      r"${\sigma_\downarrow = \sigma_{\text{next}}}$")],
+)  # fmt: skip
+shell.code(samplers.ancestral, samplers.split, walks.on_clock)
+
+
+def reaches(way: walks.Way) -> float:
+    """The part of the data points that a way reaches."""
+    return walks.walk(model, way, N).quality.coverage
+
+
+shell.tasks(
+    [
+        ("Find the smallest number of steps at which DDIM still reaches more than 90 of the 100 points.",
+         any(way.kind == DDIM and 1 < way.steps < 20 and reaches(way) > 0.9
+             and reaches(replace(way, steps=way.steps - 1)) <= 0.9 for way in ways),
+         "It is a small number; its panel says how many points were reached."),
+        ("Leave DDPM's noise out, and try whether 256 steps mend it.",
+         any(way.kind == BARE and way.steps == 256 for way in ways), "Choose the sampler and its steps above."),
+        ("Find a sampler that reaches all 100 points with at most 5 network calls.",
+         any(way.nfe <= 5 and reaches(way) == 1 for way in ways), "Second order, and one call a step."),
+    ]
+)  # fmt: skip
+shell.finish()

@@ -1,0 +1,117 @@
+"""Quality against network calls: computed in the background, shared by all who ask, and kept once it is known."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import streamlit as st
+
+from core import walks
+from core.figures.curves import Curve, curves
+from core.jobs import Work
+from core.walks import Model, Score, Way
+from pages.ui import live, shell
+from pages.ui.walking import ROLES
+
+KEPT = 24  # finished tables
+MEASURES = {
+    "coverage": ("points reached, of 100", lambda score: 100 * score.quality.coverage, False),
+    "distance to data": ("mean distance to the nearest data", lambda score: max(score.quality.distance, 1e-4), True),
+    "energy distance": ("energy distance to the data", lambda score: score.energy, True),
+}
+TABLE_AT = 32
+
+
+@st.cache_resource(show_spinner=False)
+def _kept() -> dict[tuple, tuple[Score, ...]]:
+    """The finished tables of this server process, the newest last."""
+    return {}
+
+
+def work(models: Sequence[Model], way: Way) -> Work:
+    """The scores of all samplers as work for the background; whoever asks for the same ones shares it."""
+    key = ("scores", *(model.key for model in models), way.sigma_max, way.grid, way.seed)
+    return Work(key, lambda found, _: walks.scores(models, way, found=found or ()), picture=tuple)
+
+
+def watch(models: Sequence[Model], way: Way) -> None:
+    """Draw the scores, known or on their way; the page goes on meanwhile."""
+    asked = work(models, way)
+    known = _kept().get(asked.key)
+    fragment = st.fragment(partial(_look, models, asked), run_every=None if known else 1.0)
+    fragment()
+
+
+def _look(models: Sequence[Model], asked: Work) -> None:
+    with shell.guard():
+        known = _kept().get(asked.key)
+        if known is None:
+            known = _newest(asked, walks.count(models))
+        if known:
+            draw(known, models)
+
+
+def _newest(asked: Work, whole: int) -> tuple[Score, ...]:
+    """What is known so far, with how far it is; all of it is kept, and the page run again to rest."""
+    registry, me = live.jobs(), live.viewer()
+    before = st.session_state.get("_scores")
+    if before and registry.key_of(before) != asked.key:
+        registry.leave(before, me)  # a control has changed: nobody waits for these any more
+    try:
+        run = st.session_state["_scores"] = registry.join(asked, me)
+    except ValueError as busy:
+        shell.sorry(str(busy))
+        return ()
+    view = registry.look(run, me)
+    if view.error:
+        shell.sorry(view.error)
+    found = view.picture or ()
+    if view.status == "finished":
+        _keep(asked.key, found)
+        registry.leave(run, me)
+        st.rerun()
+    waiting = f"waiting, number {view.place} in the queue" if view.status == "queued" else f"{view.step} of {whole}"
+    st.progress(min(1.0, view.step / whole), f"Sampling in the background: {waiting}")
+    return found
+
+
+def _keep(key: tuple, found: tuple[Score, ...]) -> None:
+    kept = _kept()
+    kept[key] = found
+    while len(kept) > KEPT:
+        kept.pop(next(iter(kept)))
+
+
+def draw(found: Sequence[Score], models: Sequence[Model]) -> None:
+    """The chosen measure over network calls, a curve for each sampler, and all three measures as a table."""
+    name = shell.segmented("Measure", list(MEASURES), default="coverage", key="measure", label_visibility="collapsed")
+    ylabel, value, log = MEASURES[name]
+    perfect, scores = found[0], found[1:]
+    lines = [
+        _curve([score for score in scores if (score.kind, score.model) == (kind, model.key)], value, model is models[0])
+        for kind in walks.COMPARED
+        for model in models
+        if any((score.kind, score.model) == (kind, model.key) for score in scores)
+    ]
+    ends, floor = [walks.CALLS[0], walks.CALLS[-1]], [value(perfect)] * 2
+    lines.append(Curve(ends, floor, "exact", "perfect samples" if name == "coverage" else "noise floor"))
+    chart = curves(lines, shell.theme(), "network calls", ylabel, xlog=True, ylog=log, xticks=walks.CALLS, height=400)
+    st.plotly_chart(chart, theme=None, key="scores")
+    at = [score for score in scores if score.model == models[0].key and TABLE_AT - 1 <= score.nfe <= TABLE_AT]
+    st.markdown(_table([perfect, *at]))
+
+
+def _curve(scores: Sequence[Score], value: Callable[[Score], float], own: bool) -> Curve:
+    """One sampler's curve: thick with marks, or thin beside it for the exact denoiser's."""
+    kind = scores[0].kind
+    x, y = zip(*((score.nfe, value(score)) for score in scores))
+    return Curve(x, y, ROLES[kind], kind if own else f"{kind}, exact", marked=own, beside="" if own else kind)
+
+
+def _table(scores: Sequence[Score]) -> str:
+    rows = [["Sampler", "calls", "points reached", "distance to data", "energy distance"], [":--"] + ["--:"] * 4]
+    rows += [
+        [score.kind, str(score.nfe or "–"), f"{score.quality.covered} of {score.quality.of}",
+         f"{score.quality.distance:.4f}", f"{score.energy:.4f}"]
+        for score in scores
+    ]  # fmt: skip
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)

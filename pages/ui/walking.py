@@ -1,0 +1,264 @@
+"""Walks from noise to data on the stage: the controls that choose them, and their clouds, paths and single steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from core import walks
+from core.figures.curves import Curve
+from core.forward import in_view
+from core.schedules import scale
+from core.walks import BARE, BETWEEN, DDIM, DDPM, RAISED, SDE, Anatomy, Model, Walk, Way
+from pages.ui import shell
+from pages.ui.fields import Window, pair
+from pages.ui.stage import Arrows, Layer, Line, Panel, Path, Points, newest_probe, stage
+
+MODELS: dict[str, Callable[[], Model]] = {
+    "Fourier network": partial(walks.shipped, "spiral-100-fourier"),
+    "reference network": partial(walks.shipped, "spiral-100-reference"),
+    "exact denoiser": walks.perfect,
+    "Fourier network, endless spiral": partial(walks.shipped, "spiral"),
+}
+WINDOWS = {"variance preserving": Window("vp", 1.7), "variance exploding": Window("ve", 2.2)}
+ROLES = {DDPM: "sample", BARE: "negative", DDIM: "denoise", RAISED: "noise", BETWEEN: "difference",
+         "Euler": "unconditional", "Heun": "guided", "DPM-Solver++(2M)": "conditional", SDE: "data"}  # fmt: skip
+NONE = "none"
+N, FEW = 2000, 100  # particles of a cloud; of those that can be followed one by one
+LEVELS, FINE = walks.clock(49), walks.clock(121)  # the clock of clouds, and of single paths
+
+
+# The controls
+
+
+def choose(kinds: Sequence[str]) -> list[Way]:
+    """Two to four samplers, each with its own number of steps, and what they have in common."""
+    first = [_slot("a", kinds, kinds.index(DDPM)), _slot("b", kinds, kinds.index(DDIM), "collapsed")]
+    with st.expander("More samplers, eta, noise levels, seed"):
+        more = [_slot(key, [NONE, *kinds], 0, "collapsed") for key in "cd"]
+        eta = shell.slider("eta, from DDIM (0) to DDPM (1)", 0.0, 1.0, 0.5, 0.05, key="eta", help=f"Of “{BETWEEN}”.")
+        top = shell.select_slider("They start at σ =", (0.5, 1.0, 2.0, 5.0, 10.0), 10.0, key="top")
+        grid = shell.selectbox("Noise levels", walks.GRIDS, key="grid")
+        seed = int(shell.number("Seed", 0, 9999, 0, key="seed"))
+    chosen = [slot for slot in (*first, *more) if slot[0] != NONE]
+    return [Way(kind, steps, eta, top, grid, seed) for kind, steps in chosen]
+
+
+def _slot(key: str, kinds: Sequence[str], index: int, label: str = "visible") -> tuple[str, int]:
+    """A sampler and its number of steps, side by side."""
+    name = key.upper()
+    left, right = st.columns([5, 3], gap="small")
+    with left:
+        kind = shell.selectbox(f"Sampler {name}", kinds, index, key=key, label_visibility=label)
+    with right:
+        steps = shell.number(f"Steps of {name}", 1, 256, 64, key=f"n{key}", label_visibility=label)
+    return kind, int(steps)
+
+
+def go(model: Model, ways: Sequence[Way], n: int) -> list[Walk]:
+    """All walks, two at a time: PyTorch lets go of the interpreter in each of its operations."""
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(lambda way: walks.walk(model, way, n), ways))
+
+
+# Clouds
+
+
+def clouds(gone: Sequence[Walk], points: Tensor, window: Window, levels: Tensor = LEVELS) -> list[Panel]:
+    """The clouds side by side on one clock, over the data points [N, 2]; in words what each cost and where it came."""
+    data = Points(_data(points, levels, window), "data", size=2.2, alpha=1, label="data")
+    drawn = (in_view(walk.at(levels), levels, window.view) for walk in gone)
+    seen = (Points(states, "sample", size=1.7, alpha=0.7, label="samples") for states in drawn)
+    return [
+        Panel(title(walk.way), [data, cloud], caption=said(walk), **window.limits)
+        for walk, cloud in zip(gone, seen, strict=True)
+    ]
+
+
+def title(way: Way, steps: bool = True) -> str:
+    """What a panel is called."""
+    kind = f"eta = {way.eta:g}" if way.kind == BETWEEN else way.kind
+    return f"{kind}, {way.steps} step{'s' if way.steps > 1 else ''}" if steps else kind
+
+
+def said(walk: Walk) -> str:
+    """What a walk cost and where it came, in words."""
+    quality = walk.quality
+    return f"{walk.way.nfe} calls · {quality.covered} of {quality.of} points · std {quality.std:.2f}"
+
+
+def _data(points: Tensor, levels: Tensor, window: Window) -> Tensor:
+    """The data where a view draws them: [N, 2], or [T, N, 2] where they shrink with the noise."""
+    return points if window.view == "ve" else points * scale(levels, window.view).float()[:, None, None]
+
+
+# The path of one particle under every sampler
+
+
+def paths(gone: Sequence[Walk], ghosts: Sequence[Walk], k: int, points: Tensor, window: Window,
+          levels: Tensor = FINE) -> list[Panel]:  # fmt: skip
+    """Particle k on each way, a panel each, beside its ghost: where the exact denoiser takes it by the same sampler."""
+    data = Points(_data(points, levels, window), "data", size=1.3, alpha=0.5)
+
+    def one(walk: Walk, ghost: Walk) -> Panel:
+        path, other = (in_view(w.at(levels)[:, k], levels, window.view) for w in (walk, ghost))
+        layers = [data, Line(other[:, 0], other[:, 1], "exact", width=1.3), Path(path, "sample")]
+        apart = (walk.states[-1, k] - ghost.states[-1, k]).norm().item()
+        said = f"{walk.way.nfe} calls · ends {apart:.2f} off"
+        return Panel(title(walk.way, steps=False), layers, caption=said, **window.limits)
+
+    return [one(*both) for both in zip(gone, ghosts, strict=True)]
+
+
+# One step
+
+
+@st.fragment
+def one_step(model: Model, way: Way, window: Window) -> None:
+    """Steps of one particle, forward and back: in the picture, under a lens, and as numbers under the terms."""
+    with shell.guard():
+        (gone,) = go(model, [way], FEW)
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            i = _which(way)
+            seen = in_view(gone.states[i : i + 1], way.sigmas[i : i + 1], window.view)[0]
+            _follow_click(seen)
+            k = int(shell.number("Particle", 0, FEW - 1, 7, key="particle", width=110))
+        now = walks.anatomy(model.denoise, way, gone.states[:, k], i)
+        panels = [_whole(now, gone, k, model.points.points, window), _lens(now, model.points.points)]
+        alt = (
+            f"Step {i + 1} of {title(way)}. {panels[0].title}: {panels[0].caption}. The step leads to "
+            f"{pair(now.denoised.tolist())}, the noise from there to next x = {pair(now.x_next.tolist())}."
+        )
+        stage(panels, key="one_step", alt=alt, probe=tuple(seen[k].tolist()), height=390)
+        st.latex(in_numbers(now))
+
+
+def _which(way: Way) -> int:
+    """The step to look at, from 0, with buttons to go on and back."""
+
+    def move(by: int) -> None:
+        st.session_state["step"] = min(way.steps, max(1, st.session_state["step"] + by))
+
+    st.button("Back", icon=":material/skip_previous:", on_click=move, args=(-1,), key="_back")
+    chosen = shell.slider(f"Step of {way.kind}", 1, max(2, way.steps), max(1, way.steps // 3), key="step")
+    st.button("Forward", icon=":material/skip_next:", on_click=move, args=(1,), key="_forward")
+    return min(chosen, way.steps) - 1
+
+
+def _follow_click(seen: Tensor) -> None:
+    """Go over to the particle nearest to a new click, out of those seen [n, 2]."""
+    clicked = newest_probe("one_step")
+    if clicked and clicked != st.session_state.get("_clicked"):
+        st.session_state["_clicked"] = clicked
+        st.session_state["particle"] = int((seen - torch.tensor(clicked)).norm(dim=1).argmin())
+
+
+def _whole(now: Anatomy, walk: Walk, k: int, points: Tensor, window: Window) -> Panel:
+    here, after = (scale(torch.tensor(sigma), window.view) for sigma in (now.sigma, now.sigma_next))
+    path = in_view(walk.states[:, k], walk.way.sigmas, window.view)
+    # Within a step the view's scale changes: the mean and the next place are drawn at the next level's.
+    at, to, then = here * now.x, after * now.denoised, after * now.x_next
+    layers = [
+        Points(here * points, "data", size=1.8, alpha=0.7, label="data"),
+        Points(here * walk.states[now.i], "sample", size=2.4, alpha=0.45, label="particles"),
+        Line(path[now.i :, 0], path[now.i :, 1], "grid", dash=(2, 3), width=1.2),
+        Line(path[: now.i + 1, 0], path[: now.i + 1, 1], "sample", dash=(), label="path so far"),
+        Arrows(at[None], (to - at)[None], "denoise", 2.5, ()),
+        Arrows(to[None], (then - to)[None], "noise", 2.5, ()),
+        Points((here * now.x0)[None], "denoise", size=6, alpha=1, shape="ring", label="x̂₀"),
+    ]
+    caption = f"x = {pair(now.x.tolist())}, x̂₀ = {pair(now.x0.tolist())}"
+    return Panel(f"Particle {k} at σ = {now.sigma:.3g}", layers, caption=caption, probe=True, **window.limits)
+
+
+def _lens(now: Anatomy, points: Tensor) -> Panel:
+    """Around x, in units of σ: there a step looks alike at every noise level."""
+    def seen(place: Tensor) -> Tensor:
+        return (place - now.x) / now.sigma
+
+    x0, guess, to, then = (seen(place) for place in (now.x0, now.guess, now.denoised, now.x_next))
+    origin = torch.zeros_like(x0)
+    reach = 1.3 * torch.stack([to, then]).abs().max().item()
+    layers: list[Layer] = [
+        Points(seen(points), "data", size=3, label="data"),
+        Line([0, x0[0]], [0, x0[1]], "denoise", dash=(2, 4), width=1.2),
+        Points(x0[None], "denoise", size=7, alpha=1, shape="ring", label="x̂₀"),
+    ]
+    if now.sharpened:
+        layers.append(Points(guess[None], "difference", size=6, alpha=1, label="sharpened guess"))
+    layers += [
+        Arrows(origin[None], to[None], "denoise", 4, (), "denoising"),
+        Arrows(to[None], (then - to)[None], "noise", 4, (), "random"),
+        Points(origin[None], "sample", size=6, alpha=1, shape="dot", label="x"),
+        Points(then[None], "sample", size=7, alpha=1, shape="ring", label="next x"),
+    ]
+    caption = f"σ {now.sigma:.3g} → σ↓ {now.sigma_down:.3g} → {now.sigma_next:.3g}"
+    limits = {"xlim": (-reach, reach), "ylim": (-reach, reach)}
+    return Panel("The step under a lens", layers, caption=caption, xlabel="distance from x in units of σ", **limits)
+
+
+def in_numbers(now: Anatomy) -> str:
+    """The equation of the step with its numbers under its terms, as LaTeX in the colours of the picture."""
+    def under(term: str, value: str, role: str | None = None) -> str:
+        return rf"\underbrace{{{shell.tint(role, term)}}}_{{{value}}}"
+
+    def at(place: Tensor) -> str:
+        return pair(place.tolist()).replace("−", "-")
+
+    guess = r"\tilde x_0" if now.sharpened else r"\hat x_0"
+    kept = rf"\frac{{{now.sigma_down:.3g}}}{{{now.sigma:.3g}}} = {now.kept:.2f}"
+    terms = [
+        under(r"x_{\text{next}}", at(now.x_next), "sample"),
+        "=",
+        under(guess, at(now.guess), "denoise"),
+        r"+\;",
+        under(r"\frac{\sigma_\downarrow}{\sigma}", kept),
+        r"\bigl(",
+        under("x", at(now.x), "sample"),
+        "-",
+        under(guess, at(now.guess), "denoise"),
+        r"\bigr)\;+\;",
+        under(r"\sigma_\uparrow", f"{now.sigma_up:.3g}", "noise"),
+        r"\;",
+        under(r"\varepsilon", at(now.eps) if now.sigma_up else r"\text{none}", "noise"),
+    ]
+    return " ".join(terms)
+
+
+# Whose step
+
+
+def step_sizes(ways: Sequence[Way]) -> list[Curve]:
+    """How far each way's steps go down, as a part of σ, over the noise levels."""
+    curves = []
+    for way in ways:
+        sigmas, down = way.sigmas[:-2], walks.moves(way)[0][:-1]  # the last step goes all the way for all
+        curves.append(Curve(sigmas.numpy(), (1 - down / sigmas).numpy(), ROLES[way.kind], f"{way.kind}'s step"))
+    return curves
+
+
+# Two clouds
+
+
+def difference(model: Model, first: Way, second: Way) -> Panel:
+    """The distance between two clouds over the noise levels, beside that of two exact ones.
+
+    Both at the scale of the variance preserving view, so that clouds of any noise are of one size.
+    """
+    levels = walks.clock(17, first.sigma_max)
+    apart = walks.apart_on_the_way(model, first, second, tuple(levels.tolist()), N)
+    floor = walks.floor(model.exact, tuple(levels.tolist()), N)
+    shrunk, seen = scale(levels, "vp"), levels.clamp_min(walks.recipe.SIGMA_MIN)
+    lines = [
+        Line(seen, floor * shrunk, "exact", "two exact clouds: the floor"),
+        Line(seen, apart * shrunk, "sample", "these two", dash=(), width=3),
+    ]
+    top = max(4 * floor.max().item() * shrunk[0].item(), 1.05 * (apart * shrunk).max().item())
+    return Panel("Energy distance", lines, (seen[-1].item(), seen[0].item()), (0, top), False, "σ", xlog=True,
+                 marker=LEVELS.clamp_min(seen[-1]),
+                 caption=f"at most {(apart / floor).max():.1f} times the floor")  # fmt: skip
