@@ -1,0 +1,243 @@
+"""Guidance on the stage: which models there are to steer, what is computed of them once, and the panels that show it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from hashlib import sha256
+from typing import NamedTuple
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from core import recipe, steering
+from core.figures.curves import Curve
+from core.pretrained import points_of, pretrained
+from core.steering import MODELS, WALK, Anatomy, Fields, Guide, Model, Portrait, Run, Verdict
+from core.story import CLASSES
+from pages.ui import learning, live
+from pages.ui.fields import pair
+from pages.ui.stage import Arrows, Layer, Line, Panel, Points
+
+POINTS = points_of("spiral-classes-strong")
+REACH, SIDE = 1.25, 15
+LIMITS = {"xlim": (-REACH, REACH), "ylim": (-REACH, REACH)}
+DRAWN = steering.alpha(POINTS.rms)[:, None, None]
+LEVELS = WALK.clamp_min(recipe.SIGMA_MIN)
+ENDS = (recipe.SIGMA_MIN, WALK[0].item())
+PARTING = 10  # the frame at sigma 0.19, near which the two fields are farthest apart
+EXACT, OWN = "exact denoiser of 100 points", "your run"
+
+
+# Models, and what is computed of them
+
+
+class Subject(NamedTuple):
+    """A model to steer; ``key`` changes whenever its answers do."""
+
+    key: str
+    model: Model
+
+
+def subjects() -> dict[str, Callable[[], Subject]]:
+    """The models that can be steered, by the name that a page shows; each is made only when it is chosen."""
+    choices = {name: partial(_shipped, name) for name in MODELS} | {EXACT: _exact}
+    own = live.latest(conditional=True)
+    return choices | {OWN: lambda: of_model(live.model(own))} if own else choices
+
+
+def of_model(model: Model) -> Subject:
+    """A model that nobody shipped, known by its weights."""
+    return Subject(sha256(b"".join(v.numpy().tobytes() for v in model.state_dict().values())).hexdigest(), model)
+
+
+def _shipped(name: str) -> Subject:
+    return Subject(name, pretrained(MODELS[name]).denoiser)
+
+
+def _exact() -> Subject:
+    return Subject(EXACT, recipe.exact(POINTS, endless=False))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def fields_of(key: str, guide: Guide, _model: Model) -> Fields:
+    """The fields of a subject under a guide."""
+    return steering.fields(guide, _model, POINTS.rms, SIDE, REACH)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def angles_of(key: str, guide: Guide, _model: Model) -> tuple[Tensor, Tensor]:
+    """The angle between the two fields at all noised data, and at those of the wanted class, [T] each."""
+    every, labels = POINTS.even(600)
+    return tuple(steering.angles(guide, _model, x0, LEVELS) for x0 in (every, every[labels == guide.wanted]))
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def run_of(key: str, guide: Guide, seed: int, _model: Model, n: int = 400) -> Run:
+    """Samples of a subject under a guide, and the verdict on them."""
+    return steering.run(guide, _model, POINTS, n, seed)
+
+
+# Pictures: panels, and what they show in words
+
+
+class Picture(NamedTuple):
+    """Panels on the clock ``WALK``, and a text for those who cannot see them."""
+
+    panels: list[Panel]
+    alt: str
+
+
+def two_fields(subject: Subject, name: str, wanted: int) -> Picture:
+    """Unconditional, conditional and difference at the same places, and the angle over sigma."""
+    kind, guide = CLASSES[wanted], Guide(wanted)
+    drawn, (every, own) = (of(subject.key, guide, subject.model) for of in (fields_of, angles_of))
+    alt = (
+        f"Three arrows at each place: the {name} model told nothing, told {kind}, and the difference. The angle between "
+        f"the first two is {every[0]:.0f} degrees at sigma 5, {every[PARTING]:.0f} at 0.19 and {every[-1]:.0f} at 0.01; "
+        f"where the {kind} is, {own[0]:.0f}, {own[PARTING]:.0f} and {own[-1]:.0f}."
+    )
+    return Picture([overlay(drawn, "unconditional", "told nothing", f"told {kind}"), angle(every, own, kind)], alt)
+
+
+def one_place(parts: Anatomy, place: tuple[float, float], guide: Guide) -> Picture:
+    """Every term of guidance at one place, to scale and in numbers, and how long each is over sigma."""
+    factor, scale = DRAWN[:, 0], guide.scale
+    at = torch.tensor([place]).expand(len(WALK), 2)
+    u, c, guided = (factor * (guess - parts.x) for guess in (parts.base, parts.target, parts.guided))
+    arrows = [
+        ("unconditional", at, u, "u, told nothing", 3, ()),
+        ("conditional", at, c, f"c, told {CLASSES[guide.wanted]}", 3, ()),
+        ("guided", at + u, factor * parts.push, "w (c − u)", 2, (4, 3)),
+        ("difference", at + u, factor * parts.difference, "c − u", 3, ()),
+        ("guided", at, guided, "guided", 4, ()),
+    ]
+    layers = [Arrows(start[:, None], by[:, None], role, width, dash, name)
+              for role, start, by, name, width, dash in arrows]  # fmt: skip
+    lengths = [Line(LEVELS, by.norm(dim=1), role, name, dash) for role, _, by, name, _, dash in arrows]
+    told = zip(*(guess.tolist() for guess in (parts.base, parts.target, parts.difference, parts.guided)), strict=True)
+    one, other = zip(
+        *((f"u + w (c − u) = {pair(u)} + {scale:g} {pair(d)} = {pair(g)}",
+           f"(1 + s) c − s u = {scale:g} {pair(c)} − {scale - 1:g} {pair(u)}")
+          for u, c, d, g in told), strict=True)  # fmt: skip
+    panels = [
+        Panel("Guidance at the probe", [data(), *layers], probe=True, caption=one, **LIMITS),
+        Panel("Length of each arrow, as drawn", lengths, ENDS, None, equal=False, xlabel="σ", xlog=True, marker=LEVELS,
+              caption=other),
+    ]  # fmt: skip
+    k = PARTING
+    alt = (
+        f"The terms of guidance towards {CLASSES[guide.wanted]} at ({place[0]:g}, {place[1]:g}). At sigma 0.19: "
+        f"{one[k]}; in the other convention {other[k]}."
+    )
+    return Picture(panels, alt)
+
+
+def table(parts: Anatomy, frames: Sequence[int] = (0, 5, PARTING, 13, 19)) -> str:
+    """The terms of guidance at some of the noise levels, as a Markdown table."""
+    names = ["σ", "u", "c", "c − u", "w (c − u)", "u + w (c − u)"]
+    terms = (parts.base, parts.target, parts.difference, parts.push, parts.guided)
+    rows = [names, [":--"] * len(names)]
+    rows += [[f"{LEVELS[k]:.2g}", *(pair(term[k].tolist()) for term in terms)] for k in frames]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def one_start(runs: Sequence[Run]) -> Picture:
+    """The same starting points under several scales of one guide."""
+    names = {0: "w = 0: told nothing", 1: "w = 1: conditional"}
+    panels = [
+        cloud(names.get(run.guide.scale, f"w = {run.guide.scale:g}"), run, size=1.7, legend=False) for run in runs
+    ]
+    said = "; ".join(f"w = {run.guide.scale:g}: {saying(run.verdict)}" for run in runs)
+    return Picture(panels, f"{len(runs[0].ends)} starting points under {len(runs)} guidance scales. {said}.")
+
+
+def negative_prompt(drawn: Fields, plain: Run, away: Run) -> Picture:
+    """The unwanted class in place of the unconditional answer: its fields, and the samples without and with it."""
+    wanted, unwanted = CLASSES[away.guide.wanted], CLASSES[away.guide.negative]
+    clouds = {"No negative prompt": plain, f"Negative prompt: {unwanted}": away}
+    said = {title: both_shares(run.verdict, away.guide) for title, run in clouds.items()}
+    fields = overlay(drawn, "negative", f"told {unwanted}", f"told {wanted}")
+    alt = f"Guidance towards {wanted} with w = {away.guide.scale:g}. " + "; ".join(map(": ".join, said.items())) + "."
+    return Picture([fields, *(cloud(title, run, said[title]) for title, run in clouds.items())], alt)
+
+
+def beside(clouds: dict[str, Run]) -> Picture:
+    """Samples under different guides from one start, with their spread."""
+    said = {title: f"{run.verdict.hit:.0%} hit · spread {run.verdict.spread:.2f}" for title, run in clouds.items()}
+    alt = "; ".join(map(": ".join, said.items())) + "."
+    return Picture([cloud(title, run, said[title]) for title, run in clouds.items()], alt)
+
+
+def lesson(shot: Portrait, guide: Guide) -> Picture:
+    """What a network under training answers, told nothing and told the class, and its loss."""
+    free, told = (steering.run(each, shot.model, POINTS, 300) for each in (replace(guide, scale=0), guide))
+    kind = CLASSES[guide.wanted]
+    shares = " · ".join(f"{share:.0%} {each}" for each, share in zip(CLASSES, free.verdict.shares, strict=True))
+    panels = [
+        cloud("Told nothing", free, shares),
+        cloud(f"Told {kind}, w = {guide.scale:g}", told),
+        learning.loss(shot),
+    ]
+    return Picture(panels, f"After {shot.step} steps. Told nothing: {shares}. Told {kind}: {saying(told.verdict)}.")
+
+
+# Panels
+
+
+def overlay(drawn: Fields, role: str, base: str, target: str) -> Panel:
+    """Three arrows at each place: the base in the colour of its ``role``, the target, and from tip to tip the
+    difference; ``base`` and ``target`` name them."""
+    # The wide ones below: where two arrows coincide, both are seen.
+    layers = [
+        data(),
+        Arrows(drawn.places + drawn.base, drawn.difference, "difference", 3.2, (), "difference"),
+        Arrows(drawn.places, drawn.base, role, 2.4, (), base),
+        Arrows(drawn.places, drawn.target, "conditional", 1.3, (), target),
+    ]
+    return Panel("Both fields, and what is between them", layers, **LIMITS)
+
+
+def angle(every: Tensor, own: Tensor, wanted: str) -> Panel:
+    """The angle between the two fields over sigma, with the clock's place on it."""
+    lines = [
+        Line(LEVELS, own, "conditional", f"at noised data of the {wanted}"),
+        Line(LEVELS, every, "difference", "at all noised data"),
+    ]
+    captions = [f"{a:.0f}° at all noised data, {b:.0f}° at the {wanted}’s" for a, b in zip(every, own, strict=True)]
+    return Panel("Angle between the two, in degrees", lines, ENDS, (0, 180), equal=False, xlabel="σ", xlog=True,
+                 marker=LEVELS, caption=captions)  # fmt: skip
+
+
+def cloud(title: str, run: Run, caption: str = "", size: float = 2.2, legend: bool = True) -> Panel:
+    """Samples on their way, in the colour of the class on whose arm they end; the verdict if there is no caption."""
+    samples = Points(run.states, CLASSES, group=run.ends, size=size, alpha=0.75, label=CLASSES if legend else "")
+    return Panel(title, [data(), samples], caption=caption or saying(run.verdict), **LIMITS)
+
+
+def data() -> Layer:
+    """The data points, where the picture draws them at each noise level."""
+    return Points(DRAWN * POINTS.points, "grid", size=1.3, alpha=0.7)
+
+
+def saying(verdict: Verdict) -> str:
+    """The verdict in a few words."""
+    return f"{verdict.hit:.0%} hit · {verdict.coverage:.0%} covered · {verdict.distance:.2f} off"
+
+
+def both_shares(verdict: Verdict, guide: Guide) -> str:
+    """The share of the wanted and of the unwanted class, and how far off the wanted arm the samples are."""
+    shares = (f"{CLASSES[label]} {verdict.shares[label]:.1%}" for label in (guide.wanted, guide.negative))
+    return f"{', '.join(shares)} · {verdict.distance:.2f} off"
+
+
+def price(runs: Sequence[Run], rival: tuple[str, Sequence[Run]]) -> list[Curve]:
+    """What guidance gains and costs over its scale; the hit rate of another model beside it."""
+    scales, verdicts = [run.guide.scale for run in runs], [run.verdict for run in runs]
+    return [
+        Curve(scales, [v.hit for v in verdicts], "guided", "hit rate"),
+        Curve(scales, [run.verdict.hit for run in rival[1]], "unconditional", f"hit rate, {rival[0]}"),
+        Curve(scales, [v.coverage for v in verdicts], "noise", "coverage"),
+        Curve(scales, [v.spread for v in verdicts], "difference", "spread"),
+        Curve(scales, [10 * v.distance for v in verdicts], "negative", "distance × 10"),
+    ]
