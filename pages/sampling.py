@@ -31,10 +31,10 @@ def one_step() -> None:
 def paths() -> None:
     """One particle under every sampler, beside its ghosts."""
     every = [replace(ways[0], kind=kind) for kind in (*COMPARED, walks.BETWEEN)]
-    k = int(st.session_state.get("particle", 7))
+    k = walking.particle()
     gone = walking.go(model, every, k + 1), walking.go(model.exact, every, k + 1)
     draw(walking.paths(*gone, k, points, window), FINE)
-    st.caption(f"Particle {k} of “{STEP}”. Dashed: its ghost, led by the exact denoiser.")
+    st.caption("Dashed: the ghost of the same particle, which the exact denoiser leads; and how far off its end is.")
 
 
 def whose_step() -> None:
@@ -42,7 +42,8 @@ def whose_step() -> None:
     four = [replace(ways[0], kind=kind) for kind in FOUR]
     draw(walking.clouds(walking.go(model, four, N // 2), points, window))
     sizes = walking.step_sizes([four[0], four[-1]])
-    chart = curves(sizes, shell.theme(), "σ", "step down, as a part of σ", xlog=True, ylim=(0, 1), height=230)
+    top = 1.2 * max(size.y.max() for size in sizes)
+    chart = curves(sizes, shell.theme(), "σ", "step down / σ", xlog=True, ylim=(0, top), height=240)
     st.plotly_chart(chart, theme=None, key="sizes")
 
 
@@ -145,7 +146,8 @@ NOTES = {
         ("exact", "**The dashed line** is what perfect samples would measure. Below it, differences are chance."),
     ],
 }  # fmt: skip
-shell.notes(NOTES[scene])
+UNTOLD = [*NOTES[CLOUDS][:1], ("data", "**Without its noise** is still to come: say first what you expect.")]
+shell.notes(NOTES[scene] if answered else UNTOLD)
 shell.equation(
     [
         (r"x_{\text{next}}", "sample"), ("=", None), (r"\hat x_0", "denoise"),

@@ -75,7 +75,7 @@ def clouds(gone: Sequence[Walk], points: Tensor, window: Window, levels: Tensor 
     drawn = (in_view(walk.at(levels), levels, window.view) for walk in gone)
     seen = (Points(states, "sample", size=1.7, alpha=0.7, label="samples") for states in drawn)
     return [
-        Panel(title(walk.way), [data, cloud], caption=said(walk), **window.limits)
+        Panel(title(walk.way, len(gone) < 3), [data, cloud], caption=said(walk), **window.limits)
         for walk, cloud in zip(gone, seen, strict=True)
     ]
 
@@ -110,7 +110,7 @@ def paths(gone: Sequence[Walk], ghosts: Sequence[Walk], k: int, points: Tensor, 
         layers = [data, Line(other[:, 0], other[:, 1], "exact", width=1.3), Path(path, "sample")]
         apart = (walk.states[-1, k] - ghost.states[-1, k]).norm().item()
         said = f"{walk.way.nfe} calls · ends {apart:.2f} off"
-        return Panel(title(walk.way, steps=False), layers, caption=said, **window.limits)
+        return Panel(title(walk.way, False), layers, caption=said, **window.limits)
 
     return [one(*both) for both in zip(gone, ghosts, strict=True)]
 
@@ -127,7 +127,7 @@ def one_step(model: Model, way: Way, window: Window) -> None:
             i = _which(way)
             seen = in_view(gone.states[i : i + 1], way.sigmas[i : i + 1], window.view)[0]
             _follow_click(seen)
-            k = int(shell.number("Particle", 0, FEW - 1, 7, key="particle", width=110))
+            k = particle()
         now = walks.anatomy(model.denoise, way, gone.states[:, k], i)
         panels = [_whole(now, gone, k, model.points.points, window), _lens(now, model.points.points)]
         alt = (
@@ -135,7 +135,12 @@ def one_step(model: Model, way: Way, window: Window) -> None:
             f"{pair(now.denoised.tolist())}, the noise from there to next x = {pair(now.x_next.tolist())}."
         )
         stage(panels, key="one_step", alt=alt, probe=tuple(seen[k].tolist()), height=390)
-        st.latex(in_numbers(now))
+        st.latex(in_numbers(now, way.kind))
+
+
+def particle() -> int:
+    """The number of the particle to follow."""
+    return int(shell.number("Particle", 0, FEW - 1, 7, key="particle", width=120))
 
 
 def _which(way: Way) -> int:
@@ -173,61 +178,62 @@ def _whole(now: Anatomy, walk: Walk, k: int, points: Tensor, window: Window) -> 
         Points((here * now.x0)[None], "denoise", size=6, alpha=1, shape="ring", label="x̂₀"),
     ]
     caption = f"x = {pair(now.x.tolist())}, x̂₀ = {pair(now.x0.tolist())}"
-    return Panel(f"Particle {k} at σ = {now.sigma:.3g}", layers, caption=caption, probe=True, **window.limits)
+    room = window._replace(reach=max(window.reach, 1.2 * at.abs().max().item()))
+    return Panel(f"Particle {k} at σ = {now.sigma:.3g}", layers, caption=caption, probe=True, **room.limits)
 
 
 def _lens(now: Anatomy, points: Tensor) -> Panel:
     """Around x, in units of σ: there a step looks alike at every noise level."""
-    def seen(place: Tensor) -> Tensor:
-        return (place - now.x) / now.sigma
-
-    x0, guess, to, then = (seen(place) for place in (now.x0, now.guess, now.denoised, now.x_next))
-    origin = torch.zeros_like(x0)
+    x0, guess, to, then, data = (
+        (place - now.x) / now.sigma for place in (now.x0, now.guess, now.denoised, now.x_next, points)
+    )
+    x = torch.zeros_like(x0)
     reach = 1.3 * torch.stack([to, then]).abs().max().item()
     layers: list[Layer] = [
-        Points(seen(points), "data", size=3, label="data"),
-        Line([0, x0[0]], [0, x0[1]], "denoise", dash=(2, 4), width=1.2),
-        Points(x0[None], "denoise", size=7, alpha=1, shape="ring", label="x̂₀"),
+        Points(data, "data", size=3),
+        Line([0, x0[0]], [0, x0[1]], "denoise", "to x̂₀", dash=(2, 4), width=1.2),
     ]
     if now.sharpened:
-        layers.append(Points(guess[None], "difference", size=6, alpha=1, label="sharpened guess"))
+        layers.append(Line([0, guess[0]], [0, guess[1]], "difference", "to the sharper guess", width=1.5))
     layers += [
-        Arrows(origin[None], to[None], "denoise", 4, (), "denoising"),
-        Arrows(to[None], (then - to)[None], "noise", 4, (), "random"),
-        Points(origin[None], "sample", size=6, alpha=1, shape="dot", label="x"),
+        Arrows(x[None], to[None], "denoise", 4, (), "denoising"),
+        Arrows(to[None], (then - to)[None], "noise", 4, (), "random" if now.sigma_up else ""),
+        Points(x[None], "sample", size=6, alpha=1, shape="dot", label="x"),
         Points(then[None], "sample", size=7, alpha=1, shape="ring", label="next x"),
     ]
-    caption = f"σ {now.sigma:.3g} → σ↓ {now.sigma_down:.3g} → {now.sigma_next:.3g}"
     limits = {"xlim": (-reach, reach), "ylim": (-reach, reach)}
-    return Panel("The step under a lens", layers, caption=caption, xlabel="distance from x in units of σ", **limits)
+    return Panel("The step under a lens", layers, xlabel="distance from x in units of σ", **limits)
 
 
-def in_numbers(now: Anatomy) -> str:
-    """The equation of the step with its numbers under its terms, as LaTeX in the colours of the picture."""
-    def under(term: str, value: str, role: str | None = None) -> str:
-        return rf"\underbrace{{{shell.tint(role, term)}}}_{{{value}}}"
-
-    def at(place: Tensor) -> str:
-        return pair(place.tolist()).replace("−", "-")
-
+def in_numbers(now: Anatomy, kind: str) -> str:
+    """The equation of a step with its numbers under its terms, as LaTeX in the colours of the picture."""
     guess = r"\tilde x_0" if now.sharpened else r"\hat x_0"
     kept = rf"\frac{{{now.sigma_down:.3g}}}{{{now.sigma:.3g}}} = {now.kept:.2f}"
-    terms = [
-        under(r"x_{\text{next}}", at(now.x_next), "sample"),
-        "=",
-        under(guess, at(now.guess), "denoise"),
-        r"+\;",
-        under(r"\frac{\sigma_\downarrow}{\sigma}", kept),
-        r"\bigl(",
-        under("x", at(now.x), "sample"),
-        "-",
-        under(guess, at(now.guess), "denoise"),
-        r"\bigr)\;+\;",
-        under(r"\sigma_\uparrow", f"{now.sigma_up:.3g}", "noise"),
-        r"\;",
-        under(r"\varepsilon", at(now.eps) if now.sigma_up else r"\text{none}", "noise"),
-    ]
-    return " ".join(terms)
+    line = [
+        _under(r"x_{\text{next}}", now.x_next, "sample"), "=", _under(guess, now.guess, "denoise"), "+",
+        _under(r"\frac{\sigma_\downarrow}{\sigma}", kept), r"\bigl(", _under("x", now.x, "sample"), "-",
+        _under(guess, now.guess, "denoise"), r"\bigr) +", _under(r"\sigma_\uparrow", f"{now.sigma_up:.3g}", "noise"),
+        r"\;", _under(r"\varepsilon", now.eps if now.sigma_up else r"\text{none}", "noise"),
+    ]  # fmt: skip
+    if now.sharpened:
+        line += [r"\\", _under(r"\tilde x_0", now.guess, "difference"), "=", *_sharper(now, kind)]
+    return rf"\begin{{gathered}}{' '.join(line)}\end{{gathered}}"
+
+
+def _sharper(now: Anatomy, kind: str) -> list[str]:
+    """How the guess was sharpened: by the mean of two slopes, or by where the last guesses were heading."""
+    if kind == "Heun":
+        first, second = (_under(f"d_{k}", slope, "difference") for k, slope in enumerate(now.slopes, 1))
+        half = _under(r"\frac{\sigma}{2}", f"{now.sigma / 2:.3g}")
+        return [_under("x", now.x, "sample"), "-", half, r"\bigl(", first, "+", second, r"\bigr)"]
+    ahead = _under(r"\Delta", now.guess - now.x0, "difference")
+    return [_under(r"\hat x_0", now.x0, "denoise"), "+", ahead, r"\quad(\Delta\text{: its last move, continued})"]
+
+
+def _under(term: str, value: str | Tensor, role: str | None = None) -> str:
+    """A term of an equation with its value below."""
+    text = value if isinstance(value, str) else pair(value.tolist()).replace("−", "-")
+    return rf"\underbrace{{{shell.tint(role, term)}}}_{{{text}}}"
 
 
 # Whose step

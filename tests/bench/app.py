@@ -13,6 +13,7 @@ CONTROLS = {
     "forward_noise": ("radio", "Dissolve"),
     "training": ("switch", "Fresh points at every step"),
     "vector_field": ("radio", "variance preserving"),
+    "sampling": ("button", "Leave DDPM's noise out"),
     HOME: ("radio", "8"),
 }
 SOON = 500

@@ -180,7 +180,7 @@ def test_ddpms_step_is_longer_than_ddims_by_the_factor_1_plus_r():
 def test_with_noise_ddpm_reaches_all_points_and_without_it_a_few_near_the_mean(model):
     full, bare, ddim = (walk(model, Way(kind)).quality for kind in (DDPM, BARE, DDIM))
     assert (full.covered, full.of) == (100, 100) and full.std == pytest.approx(0.45, abs=0.01)
-    assert bare.covered <= 10 and bare.std == pytest.approx(0.02, abs=0.005)
+    assert bare.covered <= 10 and bare.std == pytest.approx(0.02, abs=0.007)
     assert ddim.covered == 100 and ddim.std == pytest.approx(0.445, abs=0.01)
 
 
