@@ -5,20 +5,19 @@ import streamlit as st
 from core import guidance, steering
 from core.figures.curves import curves
 from core.recipe import Recipe
-from core.steering import MODELS, SCALES, WALK, Guide, Portrait
+from core.steering import SCALES, WALK, Guide, Portrait
 from core.story import CLASSES
 from pages.ui import live, shell, steer
 from pages.ui.dataset import Data
 from pages.ui.live import Plan
 from pages.ui.stage import Clock, newest_probe, stage
-from pages.ui.steer import PARTING, POINTS, Picture
+from pages.ui.steer import PARTING, POINTS, WEAKER, Picture
 
 FIELDS, PLACE, EIGHT, NEGATIVE, BEYOND, LIVE = SCENES = (
     "two fields", "one place", "eight scales", "negative prompt", "beyond", "train live",
 )  # fmt: skip
 PROBE = (0.8, -0.75)
 NOISES = ("0.01", "0.02", "0.05", "0.1", "0.2", "0.5", "1", "2", "5")
-WEAKER = [name for name in MODELS if name not in ("converged", "no label dropout")]
 ASTRAY = 300  # training steps after which the answer to nothing told has shown what it is
 
 
@@ -77,7 +76,7 @@ with controls:
         st.caption(f"In the other convention in use: s = w − 1 = {scale - 1:g}".replace("-", "−"))
     if scene == BEYOND:
         low, high = shell.select_slider("Guide only for σ in", NOISES, ("0.1", "1"), key="interval")
-        weak = shell.selectbox("Autoguidance: away from", WEAKER, index=WEAKER.index("after 500 steps"), key="weak")
+        weak = shell.selectbox("Autoguidance: away from", WEAKER, index=1, key="weak")
     seed = int(shell.number("Seed", 0, 9999, 0, key="seed")) if scene in (EIGHT, NEGATIVE, BEYOND) else 0
 
 guide = Guide(wanted, scale=scale)
@@ -113,36 +112,31 @@ with picture:
         show(steer.beside({title: run(each) for title, each in clouds.items()}), "samples")
         best = max((run(each).verdict for each in others.values()), key=lambda v: (v.hit > 0.98, v.spread))
     else:
+        if view is not None and view.error:
+            shell.sorry(view.error)
         live.watch(plan, view, draw_live, marks=(ASTRAY,))
     shell.explain("guess", seen=scene == EIGHT)
 
 if scene == EIGHT:
-    rival = "plain network" if name == "converged" else "converged"
-    other = steer.subjects()[rival]()
-    rivals = [steer.run_of(other.key, each.guide, seed, other.model) for each in runs]
     with st.container(gap="small"):
         st.markdown("#### The price of guidance")
-        st.markdown(
-            "Spread is the variance along the arm, 1 for the data. Distance is to the wanted arm. Drag to zoom."
-        )
-        chart = curves(steer.price(runs, (rival, rivals)), shell.theme(), "w", "share", ylim=(0, 1.25))
+        st.markdown("Spread: the variance along the arm, 1 for the data. Distance: to the wanted arm. Drag to zoom.")
+        chart = curves(steer.price(runs, steer.rival(name, runs, seed)), shell.theme(), "w", "share", ylim=(0, 1.25))
         st.plotly_chart(chart, theme=None, key="price")
 
 NOTES = {
     FIELDS: [
         ("unconditional", "**Told nothing**, the model points to where a sample came from, whatever it is; told the "
          "class (yellow), to where it came from if it is of that class."),
-        ("difference", "**The difference** is what the class adds: next to nothing at large $\\sigma$, where all "
-         "classes are one blur. At $\\sigma \\approx 0.2$, half the way between two arms, the class decides which "
-         "arm it is, and the arrows part."),
+        ("difference", "**The difference** is what the class adds: little at large $\\sigma$, where all is one blur. At "
+         "$\\sigma \\approx 0.2$, half the way between two arms, the class decides which it is: the arrows part."),
         ("conditional", "**Where the wanted class is**, a converged model's arrows agree again near 0: who stands on "
          "the right arm need not be told. A weak model's do not: it has not learned the fine field."),
     ],
     PLACE: [
         ("unconditional", "**u and c** begin at the probe, and each ends at a guess of the clean data."),
         ("difference", "**c − u** joins their tips. Guidance goes the same way w times, from the tip of u."),
-        ("guided", "**The guided arrow** ends on the line through both tips: at u for w = 0, at c for w = 1, beyond c "
-         "for more. Nothing says that there are data."),
+        ("guided", "**The guided arrow** ends on the line through both: at u for w = 0, at c for w = 1, then beyond."),
     ],
     EIGHT: [
         ("conditional", "**w = 1 is plain conditional**, and right with a converged model. The plain network and "
@@ -185,7 +179,7 @@ shell.equation(
         (r",\qquad s = w-1,\qquad ", None), ("u", role), ("=", None), (base, role),
         (r",\quad ", None), (r"c = D(x,\sigma,\text{class})", "conditional"),
     ],
-    [(role, "what guidance leads away from"), ("conditional", "told the class"), ("difference", "their difference"),
+    [(role, "what guidance leads away from"), ("conditional", "told the class"),
      ("guided", "the guided guess")],
 )  # fmt: skip
 shell.code(guidance.cfg, guidance.lerp, guidance.interval, guidance.autoguidance, steering.steer, steering.judge)

@@ -1,4 +1,4 @@
-"""Guidance on the stage: which models there are to steer, what is computed of them once, and the panels that show it."""
+"""Guidance on the stage: the models there are to steer, what is computed of them once, and the panels that show it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -26,6 +26,7 @@ DRAWN = steering.alpha(POINTS.rms)[:, None, None]
 LEVELS = WALK.clamp_min(recipe.SIGMA_MIN)
 ENDS = (recipe.SIGMA_MIN, WALK[0].item())
 PARTING = 10  # the frame at sigma 0.19, near which the two fields are farthest apart
+WEAKER = [name for name in MODELS if name not in ("converged", "no label dropout")]
 EXACT, OWN = "exact denoiser of 100 points", "your run"
 
 
@@ -78,6 +79,13 @@ def run_of(key: str, guide: Guide, seed: int, _model: Model, n: int = 400) -> Ru
     return steering.run(guide, _model, POINTS, n, seed)
 
 
+def rival(name: str, runs: Sequence[Run], seed: int) -> tuple[str, list[Run]]:
+    """Another model's samples under the same guides: the plain network's beside the converged one, else that one's."""
+    other = "plain network" if name == "converged" else "converged"
+    subject = _shipped(other)
+    return other, [run_of(subject.key, run.guide, seed, subject.model) for run in runs]
+
+
 # Pictures: panels, and what they show in words
 
 
@@ -93,9 +101,9 @@ def two_fields(subject: Subject, name: str, wanted: int) -> Picture:
     kind, guide = CLASSES[wanted], Guide(wanted)
     drawn, (every, own) = (of(subject.key, guide, subject.model) for of in (fields_of, angles_of))
     alt = (
-        f"Three arrows at each place: the {name} model told nothing, told {kind}, and the difference. The angle between "
-        f"the first two is {every[0]:.0f} degrees at sigma 5, {every[PARTING]:.0f} at 0.19 and {every[-1]:.0f} at 0.01; "
-        f"where the {kind} is, {own[0]:.0f}, {own[PARTING]:.0f} and {own[-1]:.0f}."
+        f"Three arrows at each place: the {name} model told nothing, told {kind}, and the difference. The angle "
+        f"between the first two is {every[0]:.0f} degrees at sigma 5, {every[PARTING]:.0f} at 0.19 and "
+        f"{every[-1]:.0f} at 0.01; where the {kind} is, {own[0]:.0f}, {own[PARTING]:.0f} and {own[-1]:.0f}."
     )
     return Picture([overlay(drawn, "unconditional", "told nothing", f"told {kind}"), angle(every, own, kind)], alt)
 

@@ -1,0 +1,223 @@
+"""Chapter 5 without a browser: every scene and control, what the captions claim, training, and the tasks."""
+
+import json
+import re
+import struct
+
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+from core.steering import MODELS
+from pages.ui import live, steer
+
+torch.set_num_threads(1)
+SHOWN = {"predictions": "false"}
+VERDICT = re.compile(r"(\d+)% hit · (\d+)% covered · ([\d.]+) off")
+SCENES = ("two fields", "one place", "eight scales", "negative prompt", "beyond", "train live")
+
+
+@pytest.fixture
+def chapter(open_page):
+    def show(scene: str, **address: str) -> AppTest:
+        return open_page("guidance", **SHOWN, show=scene, **address)
+
+    return show
+
+
+@pytest.fixture
+def fresh_registry():
+    live.jobs.clear()
+    yield
+    live.jobs().close()
+    live.jobs.clear()
+
+
+def header(app: AppTest) -> dict:
+    assert not app.exception and not app.error
+    parts = [part.proto for part in app.get("bidi_component")]
+    sent = next(part.bytes for part in parts if part.component_name.startswith("stage_player"))
+    return json.loads(sent[4 : 4 + struct.unpack("<I", sent[:4])[0]])
+
+
+def panels(app: AppTest) -> dict[str, dict]:
+    """The panels of the stage by their title."""
+    return {panel["title"]: panel for panel in header(app)["panels"]}
+
+
+def layers(panel: dict) -> list[str]:
+    return [layer["kind"] for layer in panel["layers"]]
+
+
+def group(app: AppTest, key: str):
+    return next(part for part in app.get("button_group") if part.key == key)
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    next(button for button in app.button if button.label == label).click()
+    return app.run()
+
+
+def done(app: AppTest) -> list[bool]:
+    text = "\n".join([element.value for element in app.markdown] + [element.proto.body for element in app.get("html")])
+    return [part.startswith(' class="done"') for part in text.split("<li><span")[1:]]
+
+
+def test_samples_and_scales_are_kept_back_until_the_prediction_is_made(open_page):
+    app = open_page("guidance")
+    assert list(panels(app)) == ["Both fields, and what is between them", "Angle between the two, in degrees"]
+    assert not app.slider and not any(part.key == "show" for part in app.get("button_group"))
+    app.radio(key="_guess").set_value(2).run()
+    assert group(app, "show").options == list(SCENES)
+    group(app, "show").set_value("eight scales").run()
+    assert "As you predicted" in app.success[0].value
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_every_control_of_a_scene_can_be_moved(chapter, scene, fresh_registry):
+    app = chapter(scene)
+    group(app, "wanted").set_value("dog").run()
+    for select in list(app.selectbox):
+        app.selectbox(key=select.key).set_value(select.options[-1]).run()
+    for part in ("negative", "dropout"):
+        if any(each.key == part for each in app.get("button_group")):
+            group(app, part).set_value(group(app, part).options[0]).run()
+    for slider in list(app.slider):
+        app.slider(key=slider.key).set_value(5.5).run()
+    for slider in list(app.select_slider):
+        app.select_slider(key=slider.key).set_range("0.02", "0.5").run()
+    for number in list(app.number_input):
+        app.number_input(key=number.key).increment().run()
+    assert panels(app)
+
+
+@pytest.mark.parametrize("name", [*MODELS, steer.EXACT])
+def test_every_model_has_a_picture_in_words_and_numbers(chapter, name):
+    assert f"the {name} model told nothing, told cat" in header(chapter("two fields", model=name))["alt"]
+
+
+def test_the_two_fields_and_their_difference_are_three_arrows_at_each_place(chapter):
+    drawn = panels(chapter("two fields"))
+    first = drawn["Both fields, and what is between them"]
+    assert layers(first) == ["points", "arrows", "arrows", "arrows"]
+    assert {layer["n"] for layer in first["layers"][1:]} == {steer.SIDE**2}
+    assert [layer["roles"][0] for layer in first["layers"][1:]] == ["difference", "unconditional", "conditional"]
+
+
+def test_the_angle_is_a_curve_with_the_clock_on_it_small_at_first_and_large_where_the_arms_are_told_apart(chapter):
+    panel = panels(chapter("two fields"))["Angle between the two, in degrees"]
+    angles = [int(caption.split("°")[0]) for caption in panel["caption"]]
+    assert "marker" in panel["arrays"] and angles[0] < 5 and angles[steer.PARTING] == max(angles) > 90
+
+
+def test_the_formula_is_filled_in_with_numbers_in_both_conventions(chapter):
+    app = chapter("one place", scale="3")
+    first, second = panels(app).values()
+    numbers = [float(n) for n in re.findall(r"[\d.]+(?=[,)])|-[\d.]+(?=[,)])", first["caption"][10].replace("−", "-"))]
+    u, d, guided = numbers[:2], numbers[2:4], numbers[4:]
+    assert all(abs(a + 3 * b - g) < 0.04 for a, b, g in zip(u, d, guided, strict=True))
+    assert second["caption"][10].startswith("(1 + s) c − s u = 3 (") and "− 2 (" in second["caption"][10]
+    assert "s = w − 1 = 2" in app.caption[0].value
+    assert layers(first) == ["points"] + ["arrows"] * 5 and first["probe"]
+
+
+def test_the_place_in_the_address_decides_the_numbers(chapter):
+    here, there = (panels(chapter("one place", probe=place))["Guidance at the probe"] for place in ("0,0.5", "0.6,0"))
+    assert here["caption"] != there["caption"]
+
+
+@pytest.mark.parametrize("nonsense", ["here", "nan,0", "9,9"])
+def test_a_place_that_is_none_is_ignored_with_a_notice(chapter, nonsense):
+    app = chapter("one place", probe=nonsense)
+    assert panels(app) and "probe" in app.toast[0].value
+
+
+def verdicts(app: AppTest) -> list[tuple[float, ...]]:
+    return [tuple(map(float, VERDICT.search(panel["caption"]).groups())) for panel in panels(app).values()]
+
+
+def test_eight_scales_show_that_a_converged_model_needs_no_guidance_and_what_too_much_costs(chapter):
+    told = verdicts(chapter("eight scales"))
+    assert len(told) == 8 and 28 <= told[0][0] <= 38
+    assert told[2][0] >= 99 and told[3][0] >= 99
+    assert told[7][1] < 85 and told[7][2] > 0.2
+
+
+def test_eight_scales_show_that_guidance_sharpens_a_weak_model(chapter):
+    hits = [hit for hit, _, _ in verdicts(chapter("eight scales", model="plain network"))]
+    assert hits[2] < 92 and hits[3] >= 95 and hits[4] >= 98
+
+
+def test_the_price_of_guidance_is_a_curve_beside_another_models_hit_rate(chapter):
+    figure = json.loads(chapter("eight scales").get("plotly_chart")[0].proto.spec)
+    names = [trace["name"] for trace in figure["data"]]
+    assert names == ["hit rate", "hit rate, plain network", "coverage", "spread", "distance × 10"]
+
+
+def test_a_negative_prompt_shows_both_classes_and_the_red_field(chapter):
+    app = chapter("negative prompt", model="plain network")
+    fields, plain, away = panels(app).values()
+    assert [layer["roles"][0] for layer in fields["layers"][1:]] == ["difference", "negative", "conditional"]
+    dogs = [float(re.search(r"dog ([\d.]+)%", panel["caption"])[1]) for panel in (plain, away)]
+    assert dogs[0] > 2 and dogs[1] == 0
+
+
+def test_a_class_is_no_negative_of_itself(chapter):
+    app = chapter("negative prompt")
+    assert group(app, "negative").options == ["person", "dog"]
+    group(app, "wanted").set_value("dog").run()
+    assert group(app, "negative").options == ["person", "cat"] and len(panels(app)) == 3
+
+
+def test_an_interval_and_autoguidance_stand_beside_plain_guidance(chapter):
+    drawn = panels(chapter("beyond", scale="4"))
+    spread = [float(panel["caption"].split("spread ")[1]) for panel in drawn.values()]
+    assert spread[1] < spread[2] < spread[0] and spread[1] < spread[3]
+
+
+def test_absurd_values_in_the_address_leave_the_defaults_and_a_notice(chapter):
+    app = chapter("beyond", scale="1e9", model="../../etc", seed="-3", wanted="cow", weak="nobody")
+    assert panels(app) and app.slider(key="scale").value == 2 and app.selectbox(key="model").value == "converged"
+    assert "scale=1e9" in app.toast[0].value
+
+
+# Training here
+
+
+def test_training_begins_from_nothing_and_its_model_can_be_looked_at(chapter, fresh_registry):
+    app = chapter("train live")
+    assert "trained earlier" in " ".join(m.value for m in app.markdown)
+    app = press(press(app, "Step"), "Step")
+    assert "step 2" in " ".join(m.value for m in app.markdown)
+    assert list(panels(app)) == ["Told nothing", "Told cat, w = 2", "Loss"]
+    group(app, "show").set_value("eight scales").run()
+    app.selectbox(key="model").set_value(steer.OWN).run()
+    assert len(panels(app)) == 8 and app.selectbox(key="model").value == steer.OWN
+
+
+def test_the_run_of_chapter_5_is_not_offered_as_one_of_chapter_2(chapter, open_page, fresh_registry):
+    app = press(chapter("train live"), "Step")
+    other = open_page("vector_field", guess="b")
+    for key in ("_viewer", "_runs", "_latest"):
+        other.session_state[key] = app.session_state[key]
+    assert "your run in chapter 2" not in other.run().selectbox(key="model").options
+
+
+def test_dropout_makes_a_run_of_its_own(chapter, fresh_registry):
+    app = press(chapter("train live"), "Step")
+    group(app, "dropout").set_value("0").run()
+    assert "untrained network" in " ".join(m.value for m in app.markdown)
+    press(app, "Step")
+    recipes = [key[1] for key in app.session_state["_runs"]]
+    assert [recipe.label_dropout for recipe in recipes] == [0.1, 0] and all(recipe.conditional for recipe in recipes)
+
+
+def test_the_tasks_check_themselves(chapter, fresh_registry):
+    assert done(chapter("two fields")) == [False, False, False]
+    assert done(chapter("negative prompt", model="after 50 steps")) == [True, False, False]
+    assert done(chapter("beyond", scale="4", wanted="person")) == [False, True, False]
+    app = press(chapter("train live", dropout="0"), "Step")
+    assert done(app) == [False, False, False]
+    run_id, viewer = next(iter(app.session_state["_runs"].values())), app.session_state["_viewer"]
+    live.jobs().step(run_id, viewer, 300)
+    assert done(app.run()) == [False, False, True]
