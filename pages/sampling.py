@@ -45,6 +45,7 @@ def whose_step() -> None:
     top = 1.2 * max(size.y.max() for size in sizes)
     chart = curves(sizes, shell.theme(), "σ", "step down / σ", xlog=True, ylim=(0, top), height=240)
     st.plotly_chart(chart, theme=None, key="sizes")
+    st.caption("On log-linear noise levels both are constant. Other levels are a choice away, with seed and eta.")
 
 
 def both() -> None:
@@ -96,7 +97,7 @@ with controls:
     kinds = [kind for kind in KINDS if answered or kind not in (BARE, RAISED)]
     ways = walking.choose(kinds)
     bare = any(way.kind == BARE for way in ways)
-    if answered and not bare:
+    if answered and not bare and scene in (CLOUDS, BOTH):
         st.button("Leave DDPM's noise out", icon=":material/blur_off:", on_click=leave_out, key="_leave_out")
     window = walking.WINDOWS[shell.radio("View", list(walking.WINDOWS), key="view")]
 model = walking.MODELS[name]()
@@ -136,8 +137,8 @@ NOTES = {
     BOTH: [
         ("sample", "**Stop the clock anywhere:** the clouds look alike. An SDE and an ODE of the same marginals carry "
          "the same density; only single points go other ways."),
-        ("exact", "**The floor** is how far two clouds of exact draws are apart by chance. Twice that happens. "
-         "Put DDPM without noise beside DDIM to see a real difference."),
+        ("exact", "**The floor** is how far two clouds of exact draws are apart by chance; up to twice that at some "
+         "level is nothing. Put DDPM without its noise beside DDIM to see a real difference."),
     ],
     QUALITY: [
         ("guided", "**Second order pays** where calls are few: DPM-Solver++(2M) is done after a handful."),

@@ -134,8 +134,8 @@ def one_step(model: Model, way: Way, window: Window) -> None:
             f"Step {i + 1} of {title(way)}. {panels[0].title}: {panels[0].caption}. The step leads to "
             f"{pair(now.denoised.tolist())}, the noise from there to next x = {pair(now.x_next.tolist())}."
         )
-        stage(panels, key="one_step", alt=alt, probe=tuple(seen[k].tolist()), height=390)
         st.latex(in_numbers(now, way.kind))
+        stage(panels, key="one_step", alt=alt, probe=tuple(seen[k].tolist()))
 
 
 def particle() -> int:

@@ -1,0 +1,261 @@
+"""Chapter 4 without a browser: every control, what is drawn, what the captions claim, and the tasks."""
+
+import json
+import re
+import struct
+import time
+
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+from core import walks
+from core.walks import BARE, Score, Way
+from pages.ui import live, scoring
+
+torch.set_num_threads(1)  # as the app does: its walks go two at a time
+
+SHOWN = {"predictions": "false"}
+SAID = re.compile(r"(\d+) calls? · (\d+) of 100 points · std ([\d.]+)")
+SCENES = ("clouds", "one step", "paths", "whose step", "SDE and ODE")
+
+
+@pytest.fixture
+def chapter(open_page):
+    return lambda **address: open_page("sampling", **address)
+
+
+def drawn(app: AppTest) -> dict[str, dict]:
+    """The panels of the stage by their title."""
+    assert not app.exception and not app.error
+    parts = [part.proto for part in app.get("bidi_component")]
+    sent = next(part.bytes for part in parts if part.component_name.startswith("stage_player"))
+    header = json.loads(sent[4 : 4 + struct.unpack("<I", sent[:4])[0]])
+    return {panel["title"]: panel for panel in header["panels"]}
+
+
+def said(app: AppTest) -> dict[str, tuple[int, int, float]]:
+    """Calls, points reached and std by the title of the panel."""
+    found = {title: SAID.search(panel["caption"]).groups() for title, panel in drawn(app).items()}
+    return {title: (int(calls), int(reached), float(std)) for title, (calls, reached, std) in found.items()}
+
+
+def group(app: AppTest, key: str):
+    return next(part for part in app.get("button_group") if part.key == key)
+
+
+def done(app: AppTest) -> list[bool]:
+    text = "\n".join([element.value for element in app.markdown] + [element.proto.body for element in app.get("html")])
+    return [part.startswith(' class="done"') for part in text.split("<li><span")[1:]]
+
+
+# The prediction
+
+
+def test_what_happens_without_the_noise_is_kept_back_until_the_prediction_is_made(chapter):
+    app = chapter()
+    assert list(drawn(app)) == ["DDPM, 64 steps", "DDIM, 64 steps"]
+    assert BARE not in app.selectbox(key="a").options
+    assert not any(part.key == "show" for part in app.get("button_group"))
+    assert "nearest the mean" not in " ".join(part.value for part in app.markdown)
+    app = app.radio(key="_guess").set_value(0).run()
+    assert BARE in app.selectbox(key="a").options and group(app, "show").value == "clouds"
+    assert not app.info and not app.success
+
+
+def test_one_button_leaves_the_noise_out_and_brings_the_explanation(chapter):
+    app = chapter(guess="b").button(key="_leave_out").click().run()
+    assert said(app)["DDPM, noise left out, 64 steps"][1] <= 10
+    assert "As you predicted" in app.success[0].value
+    assert not [button for button in app.button if button.key == "_leave_out"]
+
+
+def test_a_link_cannot_show_what_is_kept_back(chapter):
+    app = chapter(b=BARE)
+    assert "DDIM, 64 steps" in drawn(app) and "b=" in app.toast[0].value
+
+
+# The clouds
+
+
+def test_each_panel_says_what_it_cost_and_where_it_came(chapter):
+    found = said(chapter(**SHOWN, b=BARE, c="DDIM", d="Heun", nd="16"))
+    assert found["DDPM"] == (64, 100, pytest.approx(0.45, abs=0.011))
+    assert found[BARE][1] <= 10 and found[BARE][2] < 0.03
+    assert found["DDIM"][:2] == (64, 100) and found["Heun"][:2] == (31, 100)
+
+
+def test_without_the_noise_256_steps_do_not_help_and_a_start_at_1_hides_it(chapter):
+    found = said(chapter(**SHOWN, a=BARE, na="256", model="exact denoiser"))
+    assert found["DDPM, noise left out, 256 steps"][1] <= 10
+    found = said(chapter(**SHOWN, a=BARE, top="1.0", model="exact denoiser"))
+    assert found["DDPM, noise left out, 64 steps"][1] == pytest.approx(71, abs=3)
+
+
+@pytest.mark.parametrize("model", ["reference network", "exact denoiser", "Fourier network, endless spiral"])
+def test_every_model_can_be_chosen(chapter, model):
+    app = chapter(**SHOWN).selectbox(key="model").set_value(model).run()
+    assert said(app)["DDPM, 64 steps"][1] == 100
+    assert model in stage_text(app)
+
+
+def stage_text(app: AppTest) -> str:
+    parts = [part.proto for part in app.get("bidi_component")]
+    sent = next(part.bytes for part in parts if part.component_name.startswith("stage_player"))
+    return json.loads(sent[4 : 4 + struct.unpack("<I", sent[:4])[0]])["alt"]
+
+
+def test_the_text_alternative_says_the_numbers(chapter):
+    text = stage_text(chapter(**SHOWN))
+    assert "DDPM, 64 steps: 64 calls · 100 of 100 points" in text and "DDIM, 64 steps" in text
+
+
+def test_every_control_changes_the_page_without_an_exception(chapter):
+    app = chapter(**SHOWN, na="8", nb="8", nc="8")
+    app.selectbox(key="a").set_value("between, by eta").run()
+    app.slider(key="eta").set_value(0.3).run()
+    assert "eta = 0.3, 8 steps" in drawn(app)
+    app.number_input(key="na").set_value(5).run()
+    app.selectbox(key="c").set_value("reverse-time SDE").run()
+    app.selectbox(key="d").set_value("DPM-Solver++(2M)").run()
+    app.number_input(key="nd").set_value(7).run()
+    app.select_slider(key="top").set_value(5.0).run()
+    app.selectbox(key="grid").set_value("karras").run()
+    app.number_input(key="seed").set_value(3).run()
+    app.radio(key="view").set_value("variance exploding").run()
+    assert list(said(app)) == ["eta = 0.3", "DDIM", "reverse-time SDE", "DPM-Solver++(2M)"]
+    for scene in SCENES:
+        group(app, "show").set_value(scene).run()
+        assert drawn(app)
+
+
+# One step
+
+
+def test_a_step_is_drawn_and_its_numbers_stand_under_the_terms(chapter):
+    app = chapter(**SHOWN, show="one step", step="30", particle="3")
+    whole, lens = drawn(app).values()
+    assert whole["title"].startswith("Particle 3 at σ =") and whole["probe"]
+    assert lens["title"] == "The step under a lens"
+    latex = app.latex[0].value
+    assert latex.count(r"\underbrace") == 7 and "\\varepsilon" in latex and r"\text{none}" not in latex
+
+
+def test_the_buttons_step_forward_and_back(chapter):
+    app = chapter(**SHOWN, show="one step", step="2")
+    app.button(key="_forward").click().run()
+    assert app.slider(key="step").value == 3
+    for _ in range(4):
+        app.button(key="_back").click().run()
+    assert app.slider(key="step").value == 1 and drawn(app)
+
+
+@pytest.mark.parametrize(("kind", "term"), [("Heun", "d_2"), ("DPM-Solver++(2M)", r"\Delta")])
+def test_a_second_order_step_shows_how_the_guess_is_sharpened(chapter, kind, term):
+    latex = chapter(**SHOWN, show="one step", a=kind, na="8", step="4").latex[0].value
+    assert r"\tilde x_0" in latex and term in latex and r"\text{none}" in latex
+
+
+@pytest.mark.parametrize("kind", list(walks.KINDS))
+def test_the_last_step_of_every_sampler_can_be_looked_at(chapter, kind):
+    assert len(drawn(chapter(**SHOWN, show="one step", a=kind, na="7", step="7"))) == 2
+
+
+def test_a_walk_of_one_step_has_one_to_look_at(chapter):
+    assert len(drawn(chapter(**SHOWN, show="one step", na="1"))) == 2
+
+
+# The other scenes
+
+
+def test_one_particle_goes_under_every_sampler_beside_its_ghost(chapter):
+    panels = drawn(chapter(**SHOWN, show="paths", particle="12", na="16"))
+    assert set(panels) == {*walks.COMPARED, "eta = 0.5"}
+    assert all([layer["kind"] for layer in panel["layers"]] == ["points", "line", "path"] for panel in panels.values())
+
+
+def test_the_four_combinations_show_that_step_and_noise_belong_together(chapter):
+    app = chapter(**SHOWN, show="whose step", model="exact denoiser")
+    std = {title: values[2] for title, values in said(app).items()}
+    assert std["DDPM"] == pytest.approx(std["DDIM"], abs=0.03)
+    assert std[BARE] < 0.03 and std[walks.RAISED] > 0.55
+    assert len(app.get("plotly_chart")) == 1
+
+
+def test_the_two_clouds_are_within_twice_the_floor(chapter):
+    panels = drawn(chapter(**SHOWN, show="SDE and ODE"))
+    times = float(re.search(r"at most ([\d.]+) times", panels["Energy distance"]["caption"])[1])
+    assert times <= 2 and "marker" in panels["Energy distance"]["arrays"]
+
+
+# Quality, computed in the background
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """A table of few samples and calls."""
+    monkeypatch.setattr(walks, "CALLS", (4, 32))
+    monkeypatch.setattr(walks.scores, "__defaults__", (40, ()))
+
+
+def until_known(app: AppTest, key: tuple) -> AppTest:
+    deadline = time.monotonic() + 30
+    while key not in scoring._kept() and time.monotonic() < deadline:
+        time.sleep(0.05)
+        app.run()
+    assert key in scoring._kept()
+    return app
+
+
+def test_scores_come_in_the_background_and_are_then_there_for_all(chapter, short):
+    model = walks.shipped("spiral-100-fourier")
+    key = scoring.work([model, model.exact], Way(seed=901)).key
+    app = until_known(chapter(**SHOWN, show="quality", seed="901"), key)
+    assert not app.exception and len(app.get("plotly_chart")) == 1
+    table = next(part.value for part in app.markdown if "points reached" in part.value)
+    assert all(f"| {kind} | 3" in table for kind in walks.COMPARED) and "| perfect |" in table
+    again = chapter(**SHOWN, show="quality", seed="901")
+    assert not again.get("progress") and len(again.get("plotly_chart")) == 1
+    for measure in ("distance to data", "energy distance"):
+        group(again, "measure").set_value(measure).run()
+        assert not again.exception
+
+
+def test_who_changes_a_control_waits_no_longer_for_the_old_scores(chapter, short):
+    app = chapter(**SHOWN, show="quality", seed="902")
+    first = app.session_state["_scores"] if "_scores" in app.session_state else None
+    app.selectbox(key="model").set_value("exact denoiser").run()
+    exact = walks.perfect()
+    until_known(app, scoring.work([exact], Way(seed=902)).key)
+    assert first is None or live.jobs().key_of(first) is None
+
+
+def test_tables_are_kept_for_the_last_ones_only():
+    kept, before = scoring._kept(), dict(scoring._kept())
+    for number in range(scoring.KEPT + 5):
+        scoring._keep(("test", number), (Score,))
+    assert len(kept) == scoring.KEPT and ("test", 0) not in kept and ("test", scoring.KEPT + 4) in kept
+    kept.clear()
+    kept.update(before)
+
+
+# Links and tasks
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("a", "DDQM"), ("na", "0"), ("na", "many"), ("top", "3"), ("grid", "steep"), ("seed", "-1"), ("eta", "2")],
+)
+def test_a_value_that_is_none_is_ignored_with_a_notice(chapter, name, value):
+    app = chapter(**SHOWN, **{name: value})
+    assert list(drawn(app)) == ["DDPM, 64 steps", "DDIM, 64 steps"]
+    assert f"{name}=" in app.toast[0].value
+
+
+def test_the_tasks_check_themselves(chapter):
+    assert done(chapter(**SHOWN)) == [False, False, False]
+    exact = {**SHOWN, "model": "exact denoiser"}
+    assert done(chapter(**exact, b="DDIM", nb="5")) == [True, False, False]
+    assert done(chapter(**exact, b="DDIM", nb="6")) == [False, False, False]
+    assert done(chapter(**exact, a=BARE, na="256")) == [False, True, False]
+    assert done(chapter(**exact, a="DPM-Solver++(2M)", na="4")) == [False, False, True]
