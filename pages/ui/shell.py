@@ -166,9 +166,9 @@ def chapter(ordinal: int, title: str, sentence: str) -> None:
             _html(f"<style>{(HERE / 'present.css').read_text()}</style>")
 
 
-def picture() -> tuple[DeltaGenerator, DeltaGenerator]:
-    """Two columns, (controls, picture): the controls narrow on the left, the picture wide and above the fold."""
-    left, right = st.columns([5, 14], gap="medium")
+def picture(controls: int = 5) -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Two columns, (controls, picture): the controls narrow on the left, so many nineteenths, the picture wide."""
+    left, right = st.columns([controls, 19 - controls], gap="medium")
     with right:
         _html('<span id="picture" tabindex="-1"></span>')
     return left.container(key="controls", gap="small"), right.container(key="picture", gap="small")

@@ -1,0 +1,108 @@
+"""Two configurations on the same noise: all that sampling can be told in one setup, and what comes of it in numbers."""
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from core import metrics, recipe, seeds, steering, walks
+from core.pretrained import points_of, pretrained
+from core.samplers import heun
+from core.steering import Guide, arms, steer
+from core.walks import DDIM, KINDS, Walk, Way
+
+EXACT = "exact denoiser"
+MODELS = (*steering.MODELS, EXACT)
+_PLACE = 0x1AB  # keeps the draws that judge apart from those that are judged
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How samples of the spiral's three classes are made: a shipped model (see ``steering.MODELS``) or the exact one of
+    its 100 points, the way they walk, and the guide. Raises ValueError for a model that there is not."""
+
+    model: str = "converged"
+    way: Way = field(default_factory=lambda: Way(DDIM))
+    guide: Guide = Guide()
+
+    def __post_init__(self) -> None:
+        if self.model not in MODELS:
+            raise ValueError(f"There is no model {self.model!r}; choose one of {', '.join(MODELS)}.")
+
+
+@dataclass(frozen=True)
+class Marks:
+    """How good samples are, and at what price: network calls for each; the verdict's hit, coverage, distance and spread
+    (see ``steering.Verdict``); their energy distance to exact samples of what is wanted, over its noise floor."""
+
+    calls: int
+    hit: float
+    coverage: float
+    distance: float
+    spread: float
+    energy: float
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A setup tried: the walk of its particles, the class [n] on whose arm each ends, and the marks."""
+
+    setup: Setup
+    walk: Walk
+    ends: Tensor
+    marks: Marks
+
+    @property
+    def samples(self) -> Tensor:
+        """Where the particles ended, [n, 2]."""
+        return self.walk.states[-1]
+
+
+@lru_cache(maxsize=16)
+def attempt(setup: Setup, n: int = 1000) -> Trial:
+    """Try a setup on n particles. Setups of equal seed start alike and, step for step, are shaken alike."""
+    points, wanted = points_of(steering.MODELS["converged"]), setup.guide.wanted
+    net = recipe.exact(points, endless=False) if setup.model == EXACT else _shipped(setup.model)
+    model = walks.Model(f"{setup.model}, {setup.guide}", steer(setup.guide, net), points, endless=True)
+    walk = walks.walk(model, setup.way, n)
+    samples = walk.states[-1]
+    seen = steering.judge(samples, points, wanted)
+    real = points.curve if wanted is None else arms(points)[wanted]
+    energy = metrics.energy_distance(samples, _draw(real, n)) / _floor(wanted, n)
+    marks = Marks(calls(setup), seen.hit, seen.coverage, seen.distance, seen.spread, energy)
+    return Trial(setup, walk, steering.classes_of(samples, points), marks)
+
+
+def calls(setup: Setup) -> int:
+    """How often a network is asked for each sample: guidance asks twice, wherever it is in force."""
+    way, guide = setup.way, setup.guide
+    levels = way.sigmas[:-1].float().double()  # as samplers hand them on: an interval may end at one
+    if KINDS[way.kind].sampler is heun:
+        levels = torch.cat([levels, levels[1:]])
+    low, high = guide.interval or (0.0, float("inf"))
+    guided = (levels > low) & (levels <= high)
+    return len(levels) + (guided.sum().item() if guide.scale not in (0, 1) else 0)
+
+
+def apart(first: Trial, second: Trial) -> tuple[float, float]:
+    """How far the same particle ends from itself in two trials, and from another one: medians over all particles.
+
+    The second is what the distance would be if the start did not matter.
+    """
+    a, b = first.samples, second.samples
+    return tuple((a - other).norm(dim=1).median().item() for other in (b, b.roll(1, 0)))
+
+
+def _shipped(name: str) -> steering.Model:
+    return pretrained(steering.MODELS[name]).denoiser
+
+
+def _draw(real: Tensor, n: int) -> Tensor:
+    return real[torch.randint(len(real), (n,), generator=seeds.generator(_PLACE))]
+
+
+@lru_cache(maxsize=16)
+def _floor(wanted: int | None, n: int) -> float:
+    points = points_of(steering.MODELS["converged"])
+    return metrics.noise_floor(points.curve if wanted is None else arms(points)[wanted], n, repeats=5)
