@@ -214,7 +214,8 @@ def test_dropout_makes_a_run_of_its_own(chapter, fresh_registry):
 
 def test_the_tasks_check_themselves(chapter, fresh_registry):
     assert done(chapter("two fields")) == [False, False, False]
-    assert done(chapter("negative prompt", model="after 50 steps")) == [True, False, False]
+    assert done(chapter("negative prompt", model="plain network")) == [False, False, False]
+    assert done(chapter("negative prompt", model="plain network", scale="3")) == [True, False, False]
     assert done(chapter("beyond", scale="4", wanted="person")) == [False, True, False]
     app = press(chapter("train live", dropout="0"), "Step")
     assert done(app) == [False, False, False]
