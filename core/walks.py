@@ -196,10 +196,10 @@ class Walk:
         return on_clock(self.states, self.way.sigmas, levels)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=48)
 def walk(model: Model, way: Way, n: int = 2000) -> Walk:
     """n particles go a way under a model. Particle k starts, and is shaken, alike on all ways of equal seed and for
-    any n. Remembered for the last 32 that were asked for; from several threads, too."""
+    any n. Remembered for the last 48 that were asked for; from several threads, too."""
     x = samplers.start((n, model.points.points.shape[1]), way.sigma_max, model.points.rms, way.seed)
     states = samplers.path(steps_of(way, model.denoise, x))
     return Walk(way, states, judge(states[-1], model))

@@ -10,7 +10,7 @@ from core.figures.curves import curves
 from core.walks import BARE, COMPARED, DDIM, DDPM, KINDS, RAISED
 from pages.ui import scoring, shell, walking
 from pages.ui.stage import Clock, Panel, stage
-from pages.ui.walking import FINE, LEVELS, N
+from pages.ui.walking import FEW, FINE, LEVELS, N
 
 CLOUDS, STEP, PATHS, WHOSE, BOTH, QUALITY = "clouds", "one step", "paths", "whose step", "SDE and ODE", "quality"
 FOUR = (DDPM, BARE, RAISED, DDIM)
@@ -32,7 +32,7 @@ def paths() -> None:
     """One particle under every sampler, beside its ghosts."""
     every = [replace(ways[0], kind=kind) for kind in (*COMPARED, walks.BETWEEN)]
     k = walking.particle()
-    gone = walking.go(model, every, k + 1), walking.go(model.exact, every, k + 1)
+    gone = walking.go(model, every, FEW), walking.go(model.exact, every, FEW)
     draw(walking.paths(*gone, k, points, window), FINE)
     st.caption("Dashed: the ghost of the same particle, which the exact denoiser leads; and how far off its end is.")
 
@@ -40,12 +40,14 @@ def paths() -> None:
 def whose_step() -> None:
     """DDPM's step or DDIM's, each with noise and without."""
     four = [replace(ways[0], kind=kind) for kind in FOUR]
-    draw(walking.clouds(walking.go(model, four, N // 2), points, window))
-    sizes = walking.step_sizes([four[0], four[-1]])
-    top = 1.2 * max(size.y.max() for size in sizes)
-    chart = curves(sizes, shell.theme(), "σ", "step down / σ", xlog=True, ylim=(0, top), height=240)
-    st.plotly_chart(chart, theme=None, key="sizes")
-    st.caption("On log-linear noise levels both are constant. Other levels are a choice away, with seed and eta.")
+    draw(walking.clouds(walking.go(model, four, N), points, window))
+    if ways[0].steps > 2:  # the last step goes all the way for both
+        sizes = walking.step_sizes([four[0], four[-1]])
+        top = 1.2 * max(size.y.max() for size in sizes)
+        chart = curves(sizes, shell.theme(), "σ", "step down / σ", xlog=True, ylim=(0, top), height=240)
+        st.plotly_chart(chart, theme=None, key="sizes")
+        longer, shorter = (size.y[len(size.y) // 2] for size in sizes)
+        st.caption(f"Halfway a step goes down by {longer:.0%} of σ with DDPM and by {shorter:.0%} with DDIM.")
 
 
 def both() -> None:

@@ -130,17 +130,17 @@ def one_step(model: Model, way: Way, window: Window) -> None:
             k = particle()
         now = walks.anatomy(model.denoise, way, gone.states[:, k], i)
         panels = [_whole(now, gone, k, model.points.points, window), _lens(now, model.points.points)]
-        alt = (
-            f"Step {i + 1} of {title(way)}. {panels[0].title}: {panels[0].caption}. The step leads to "
-            f"{pair(now.denoised.tolist())}, the noise from there to next x = {pair(now.x_next.tolist())}."
-        )
-        st.latex(in_numbers(now, way.kind))
+        x, x0, mean, x_next = (pair(place.tolist()) for place in (now.x, now.x0, now.denoised, now.x_next))
+        alt = f"{panels[0].title}, {way.kind}. From x = {x} towards the guess {x0} to {mean}, and by noise to {x_next}."
+        st.latex(in_numbers(now))
         stage(panels, key="one_step", alt=alt, probe=tuple(seen[k].tolist()))
+        if now.sharpened:
+            st.latex(sharper(now, way.kind))
 
 
 def particle() -> int:
     """The number of the particle to follow."""
-    return int(shell.number("Particle", 0, FEW - 1, 7, key="particle", width=120))
+    return int(shell.number("Particle", 0, FEW - 1, 7, key="particle", width=130, label_visibility="collapsed"))
 
 
 def _which(way: Way) -> int:
@@ -150,7 +150,8 @@ def _which(way: Way) -> int:
         st.session_state["step"] = min(way.steps, max(1, st.session_state["step"] + by))
 
     st.button("Back", icon=":material/skip_previous:", on_click=move, args=(-1,), key="_back")
-    chosen = shell.slider(f"Step of {way.kind}", 1, max(2, way.steps), max(1, way.steps // 3), key="step")
+    chosen = shell.slider(f"Step of {way.kind}", 1, max(2, way.steps), max(1, way.steps // 3), key="step",
+                          label_visibility="collapsed")  # fmt: skip
     st.button("Forward", icon=":material/skip_next:", on_click=move, args=(1,), key="_forward")
     return min(chosen, way.steps) - 1
 
@@ -177,9 +178,9 @@ def _whole(now: Anatomy, walk: Walk, k: int, points: Tensor, window: Window) -> 
         Arrows(to[None], (then - to)[None], "noise", 2.5, ()),
         Points((here * now.x0)[None], "denoise", size=6, alpha=1, shape="ring", label="x̂₀"),
     ]
-    caption = f"x = {pair(now.x.tolist())}, x̂₀ = {pair(now.x0.tolist())}"
     room = window._replace(reach=max(window.reach, 1.2 * at.abs().max().item()))
-    return Panel(f"Particle {k} at σ = {now.sigma:.3g}", layers, caption=caption, probe=True, **room.limits)
+    heading = f"Particle {k}, step {now.i + 1} of {walk.way.steps}: σ = {now.sigma:.3g} → {now.sigma_next:.3g}"
+    return Panel(heading, layers, probe=True, **room.limits)
 
 
 def _lens(now: Anatomy, points: Tensor) -> Panel:
@@ -202,32 +203,30 @@ def _lens(now: Anatomy, points: Tensor) -> Panel:
         Points(then[None], "sample", size=7, alpha=1, shape="ring", label="next x"),
     ]
     limits = {"xlim": (-reach, reach), "ylim": (-reach, reach)}
-    return Panel("The step under a lens", layers, xlabel="distance from x in units of σ", **limits)
+    return Panel("The step under a lens, in units of σ", layers, **limits)
 
 
-def in_numbers(now: Anatomy, kind: str) -> str:
+def in_numbers(now: Anatomy) -> str:
     """The equation of a step with its numbers under its terms, as LaTeX in the colours of the picture."""
     guess = r"\tilde x_0" if now.sharpened else r"\hat x_0"
     kept = rf"\frac{{{now.sigma_down:.3g}}}{{{now.sigma:.3g}}} = {now.kept:.2f}"
-    line = [
+    return " ".join([
         _under(r"x_{\text{next}}", now.x_next, "sample"), "=", _under(guess, now.guess, "denoise"), "+",
         _under(r"\frac{\sigma_\downarrow}{\sigma}", kept), r"\bigl(", _under("x", now.x, "sample"), "-",
         _under(guess, now.guess, "denoise"), r"\bigr) +", _under(r"\sigma_\uparrow", f"{now.sigma_up:.3g}", "noise"),
         r"\;", _under(r"\varepsilon", now.eps if now.sigma_up else r"\text{none}", "noise"),
-    ]  # fmt: skip
-    if now.sharpened:
-        line += [r"\\", _under(r"\tilde x_0", now.guess, "difference"), "=", *_sharper(now, kind)]
-    return rf"\begin{{gathered}}{' '.join(line)}\end{{gathered}}"
+    ])  # fmt: skip
 
 
-def _sharper(now: Anatomy, kind: str) -> list[str]:
-    """How the guess was sharpened: by the mean of two slopes, or by where the last guesses were heading."""
+def sharper(now: Anatomy, kind: str) -> str:
+    """How a second-order sampler sharpened its guess, in numbers: by the mean of two slopes, or by extrapolation."""
+    guess, x0 = _under(r"\tilde x_0", now.guess, "denoise"), _under(r"\hat x_0", now.x0, "denoise")
     if kind == "Heun":
         first, second = (_under(f"d_{k}", slope, "difference") for k, slope in enumerate(now.slopes, 1))
         half = _under(r"\frac{\sigma}{2}", f"{now.sigma / 2:.3g}")
-        return [_under("x", now.x, "sample"), "-", half, r"\bigl(", first, "+", second, r"\bigr)"]
+        return rf"{guess} = {_under('x', now.x, 'sample')} - {half}\, \bigl({first} + {second}\bigr)"
     ahead = _under(r"\Delta", now.guess - now.x0, "difference")
-    return [_under(r"\hat x_0", now.x0, "denoise"), "+", ahead, r"\quad(\Delta\text{: its last move, continued})"]
+    return rf"{guess} = {x0} + {ahead} \qquad \Delta\text{{: the last move of }} \hat x_0 \text{{, continued}}"
 
 
 def _under(term: str, value: str | Tensor, role: str | None = None) -> str:

@@ -135,8 +135,8 @@ def test_every_control_changes_the_page_without_an_exception(chapter):
 def test_a_step_is_drawn_and_its_numbers_stand_under_the_terms(chapter):
     app = chapter(**SHOWN, show="one step", step="30", particle="3")
     whole, lens = drawn(app).values()
-    assert whole["title"].startswith("Particle 3 at σ =") and whole["probe"]
-    assert lens["title"] == "The step under a lens"
+    assert whole["title"].startswith("Particle 3, step 30 of 64: σ =") and whole["probe"]
+    assert lens["title"] == "The step under a lens, in units of σ"
     latex = app.latex[0].value
     assert latex.count(r"\underbrace") == 7 and "\\varepsilon" in latex and r"\text{none}" not in latex
 
@@ -152,17 +152,13 @@ def test_the_buttons_step_forward_and_back(chapter):
 
 @pytest.mark.parametrize(("kind", "term"), [("Heun", "d_2"), ("DPM-Solver++(2M)", r"\Delta")])
 def test_a_second_order_step_shows_how_the_guess_is_sharpened(chapter, kind, term):
-    latex = chapter(**SHOWN, show="one step", a=kind, na="8", step="4").latex[0].value
-    assert r"\tilde x_0" in latex and term in latex and r"\text{none}" in latex
+    step, guess = (part.value for part in chapter(**SHOWN, show="one step", a=kind, na="8", step="4").latex[:2])
+    assert r"\tilde x_0" in step and r"\text{none}" in step and term in guess
 
 
 @pytest.mark.parametrize("kind", list(walks.KINDS))
 def test_the_last_step_of_every_sampler_can_be_looked_at(chapter, kind):
     assert len(drawn(chapter(**SHOWN, show="one step", a=kind, na="7", step="7"))) == 2
-
-
-def test_a_walk_of_one_step_has_one_to_look_at(chapter):
-    assert len(drawn(chapter(**SHOWN, show="one step", na="1"))) == 2
 
 
 # The other scenes
@@ -180,6 +176,11 @@ def test_the_four_combinations_show_that_step_and_noise_belong_together(chapter)
     assert std["DDPM"] == pytest.approx(std["DDIM"], abs=0.03)
     assert std[BARE] < 0.03 and std[walks.RAISED] > 0.55
     assert len(app.get("plotly_chart")) == 1
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_a_walk_of_a_single_step_can_be_shown_in_every_scene(chapter, scene):
+    assert drawn(chapter(**SHOWN, show=scene, na="1", nb="2"))
 
 
 def test_the_two_clouds_are_within_twice_the_floor(chapter):
