@@ -143,8 +143,8 @@ NOTES = {
          "the early models are mushy: they know roughly where the class is, and not the line."),
         ("guided", "**w = 2 sharpens** a weak model: where both answers are blurred alike, the blur cancels in the "
          "difference. A converged model has nothing left to mend."),
-        ("negative", "**Too much costs.** The spread falls from the first step beyond 1. Then data points are no "
-         "longer covered, and at last the samples leave the arm."),
+        ("negative", "**Too much costs.** The spread falls from the first step beyond 1; then data points are no longer "
+         "covered; at last the samples leave the arm, and hits deceive: far out, the outer arm is nearest."),
     ],
     NEGATIVE: [
         ("negative", "**Red arrows**, told the unwanted class, have taken the place of the grey ones."),
