@@ -21,8 +21,10 @@ Batches = Callable[[int], Batch]
 @dataclass(frozen=True)
 class TrainConfig:
     """How long and how fast: ``steps`` in all, AdamW, EMA decay at most ``ema``. The learning rate is ``lr`` after
-    ``warmup`` steps and falls as 1/sqrt(step) from step ``decay_from`` on (Karras et al. 2024, "EDM2").
+    ``warmup`` steps. With ``decay`` "root" it falls as 1/sqrt(step) from step ``decay_from`` on (Karras et al. 2024,
+    "EDM2"), with "cosine" along half a period to 0 at ``steps`` (Loshchilov & Hutter 2017).
 
+    clip: the largest norm of the gradient, None for any. accumulate: how many batches make one step.
     Raises ValueError for a setting that no run can have.
     """
 
@@ -34,6 +36,9 @@ class TrainConfig:
     weight_decay: float = 0.0
     ema: float = 0.995
     backup_every: int = 50
+    decay: str = "root"
+    clip: float | None = None
+    accumulate: int = 1
 
     def __post_init__(self) -> None:
         sane = {
@@ -45,6 +50,9 @@ class TrainConfig:
             "weight_decay": 0 <= self.weight_decay < math.inf,
             "ema": 0 <= self.ema < 1,
             "backup_every": self.backup_every >= 1,
+            "decay": self.decay in ("root", "cosine"),
+            "clip": self.clip is None or self.clip > 0,
+            "accumulate": self.accumulate >= 1,
         }
         for name, holds in sane.items():
             if not holds:
@@ -52,7 +60,10 @@ class TrainConfig:
 
     def learning_rate(self, step: int) -> float:
         """The learning rate of the step after ``step`` others."""
-        return self.lr * min(1.0, (step + 1) / max(1, self.warmup)) / max(1.0, step / self.decay_from) ** 0.5
+        lr = self.lr * min(1.0, (step + 1) / max(1, self.warmup))
+        if self.decay == "cosine":
+            return lr * (1 + math.cos(math.pi * step / self.steps)) / 2
+        return lr / max(1.0, step / self.decay_from) ** 0.5
 
 
 @dataclass
@@ -83,12 +94,19 @@ def begin(model: nn.Module, config: TrainConfig) -> TrainState:
     return TrainState(model, ema, optimizer)
 
 
-def train(loss_fn: LossFn, batches: Batches, config: TrainConfig, state: TrainState) -> Iterator[TrainState]:
+def train(
+    loss_fn: LossFn,
+    batches: Batches,
+    config: TrainConfig,
+    state: TrainState,
+    average: Callable[[Tensor], Tensor] = lambda loss: loss,
+) -> Iterator[TrainState]:
     """Train ``state`` in place until ``config.steps``; yields it after each step and its EMA, so any break is safe.
 
-    loss_fn(model, batch) -> losses of any shape, averaged here. batches(step) -> the batch of that step: it depends on
-    the step alone, so a resumed run goes on bit for bit. Raises Diverged once the loss is not finite or reaches a
-    million, with the state set back to the last good weights.
+    loss_fn(model, batch) -> losses of any shape, averaged here. batches(k) -> batch k: it depends on k alone, so a
+    resumed run goes on bit for bit; step n takes ``accumulate`` batches from k = n accumulate on. Raises Diverged once
+    the loss is not finite or reaches a million, with the state set back to the last good weights. ``average``: the mean
+    of a loss over all processes that train together, so that they agree on that.
     """
     due = state.step
     if state.good is None:
@@ -98,20 +116,24 @@ def train(loss_fn: LossFn, batches: Batches, config: TrainConfig, state: TrainSt
     while state.step < config.steps:
         for group in state.optimizer.param_groups:
             group["lr"] = config.learning_rate(state.step)
-        loss = loss_fn(state.model, batches(state.step)).mean()
-        value = loss.item()
+        state.optimizer.zero_grad(set_to_none=True)
+        value = 0.0
+        for part in range(config.accumulate):
+            loss = loss_fn(state.model, batches(state.step * config.accumulate + part)).mean() / config.accumulate
+            loss.backward()
+            value += average(loss.detach()).item()
         if not value < 1e6:
             broken = state.step
             _recall(state)
             raise Diverged(
                 f"The loss became {value:g} at step {broken} with learning rate {config.lr:g}. The last good weights "
-                "are kept: lower the learning rate and resume from them."
+                "are kept: lower the learning rate, and training goes on from them."
             )
         # The loss vouches for the weights it was computed with, so they are remembered before they change.
         if state.step >= due:
             state.good, due = _memory(state), state.step + config.backup_every
-        state.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        if config.clip is not None:
+            nn.utils.clip_grad_norm_(trained, config.clip)
         state.optimizer.step()
         state.step, state.loss = state.step + 1, value
         update_ema(averaged, trained, min(config.ema, state.step / (state.step + 9)))

@@ -10,6 +10,7 @@ from core import seeds
 from core.checkpoints import Checkpoint, from_bytes, load_folder, save_folder, to_bytes
 from core.denoiser import Denoiser, per_sample
 from core.networks import NETWORKS, make_network
+from core.networks.embeddings import linear
 from core.schedules import log_normal
 from core.training import Diverged, TrainConfig, as_dict, begin, diffusion_batches, diffusion_loss, train
 
@@ -92,6 +93,40 @@ def test_the_learning_rate_warms_up_and_stays():
     for _ in train(diffusion_loss, BATCHES, CONFIG, state):
         rates.append(state.optimizer.param_groups[0]["lr"])
     assert rates == pytest.approx([0.25e-3, 0.5e-3, 0.75e-3] + [1e-3] * 17)
+
+
+def test_with_cosine_decay_the_learning_rate_ends_at_nothing():
+    config = TrainConfig(steps=100, lr=2.0, warmup=10, decay="cosine")
+    rates = [config.learning_rate(step) for step in (4, 50, 100)]
+    assert rates == pytest.approx([0.99606, 1.0, 0.0], abs=1e-4)
+
+
+def test_accumulated_batches_are_one_batch_of_all():
+    def weights(accumulate: int) -> torch.Tensor:
+        state = begin(linear(1, 1, 0), TrainConfig())
+        nn.init.ones_(state.model.weight), nn.init.zeros_(state.model.bias)
+        parts = torch.arange(8.0).view(accumulate, -1, 1)
+        steps = train(lambda model, x: model(x) ** 2, parts.__getitem__, TrainConfig(accumulate=accumulate), state)
+        assert next(steps).loss == pytest.approx(17.5)
+        return state.model.weight.grad
+
+    assert weights(1) == pytest.approx(weights(4))
+
+
+def test_a_clipped_gradient_is_no_longer_than_allowed():
+    state = begin(linear(1, 1, 0), TrainConfig())
+    next(train(lambda model, x: 1000 * model(x) ** 2, lambda k: torch.ones(4, 1), TrainConfig(clip=0.5), state))
+    assert torch.cat([p.grad.flatten() for p in state.model.parameters()]).norm().item() == pytest.approx(0.5, rel=1e-3)
+
+
+def test_processes_agree_on_the_loss_that_they_average():
+    state = begin(linear(1, 1, 0), TrainConfig())
+    def steps(average):
+        return train(lambda model, x: model(x) * 0, lambda k: torch.ones(4, 1), TrainConfig(), state, average)
+
+    assert next(steps(lambda loss: loss + 7)).loss == 7
+    with pytest.raises(Diverged):
+        next(steps(lambda loss: loss * torch.nan))
 
 
 def test_without_warm_up_the_first_step_is_full():
@@ -240,7 +275,7 @@ def test_a_loss_that_is_not_a_number_is_divergence():
 @pytest.mark.parametrize(
     "setting",
     [{"steps": -1}, {"lr": 0.0}, {"lr": math.nan}, {"warmup": -1}, {"betas": (0.9,)}, {"betas": (0.9, 1.0)}]
-    + [{"ema": 1.5}, {"backup_every": 0}, {"weight_decay": -1.0}],
+    + [{"ema": 1.5}, {"backup_every": 0}, {"weight_decay": -1.0}, {"decay": "steep"}, {"clip": 0.0}, {"accumulate": 0}],
 )
 def test_a_setting_that_no_run_can_have_is_named(setting):
     with pytest.raises(ValueError, match=f"no run can be trained with {next(iter(setting))}"):
