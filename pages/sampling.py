@@ -31,7 +31,8 @@ def one_step() -> None:
 def paths() -> None:
     """One particle under every sampler, beside its ghosts."""
     every = [replace(ways[0], kind=kind) for kind in (*COMPARED, walks.BETWEEN)]
-    k = walking.particle()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        k = walking.particle()
     gone = walking.go(model, every, FEW), walking.go(model.exact, every, FEW)
     draw(walking.paths(*gone, k, points, window), FINE)
     st.caption("Dashed: the ghost of the same particle, which the exact denoiser leads; and how far off its end is.")

@@ -1,7 +1,6 @@
 """Quality against network calls: computed in the background, shared by all who ask, and kept once it is known."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import streamlit as st
 
@@ -15,6 +14,7 @@ from pages.ui.walking import ROLES
 KEPT = 24  # finished tables
 MEASURES = {
     "coverage": ("points reached, of 100", lambda score: 100 * score.quality.coverage, False),
+    # Samples of the exact denoiser may have none at all, which a logarithmic axis cannot show.
     "distance to data": ("mean distance to the nearest data", lambda score: max(score.quality.distance, 1e-4), True),
     "energy distance": ("energy distance to the data", lambda score: score.energy, True),
 }
@@ -34,28 +34,28 @@ def work(models: Sequence[Model], way: Way) -> Work:
 
 
 def watch(models: Sequence[Model], way: Way) -> None:
-    """Draw the scores, known or on their way; the page goes on meanwhile."""
+    """Draw the scores, all at once where they are known, else as they come; the page goes on meanwhile."""
     asked = work(models, way)
     known = _kept().get(asked.key)
-    fragment = st.fragment(partial(_look, models, asked), run_every=None if known else 1.0)
-    fragment()
 
+    @st.fragment(run_every=None if known else 1.0)
+    def tick() -> None:
+        with shell.guard():
+            found = known or _newest(asked, walks.count(models))
+            if found:
+                draw(found, models)
 
-def _look(models: Sequence[Model], asked: Work) -> None:
-    with shell.guard():
-        known = _kept().get(asked.key)
-        if known is None:
-            known = _newest(asked, walks.count(models))
-        if known:
-            draw(known, models)
+    tick()
 
 
 def _newest(asked: Work, whole: int) -> tuple[Score, ...]:
-    """What is known so far, with how far it is; all of it is kept, and the page run again to rest."""
+    """What is known so far, with how far it is. Once that is all, it is kept, and the page runs again to rest."""
+    if asked.key in _kept():  # somebody else's look was the first after the end
+        st.rerun()
     registry, me = live.jobs(), live.viewer()
     before = st.session_state.get("_scores")
     if before and registry.key_of(before) != asked.key:
-        registry.leave(before, me)  # a control has changed: nobody waits for these any more
+        registry.leave(before, me)  # a control has changed: this visitor waits for other scores now
     try:
         run = st.session_state["_scores"] = registry.join(asked, me)
     except ValueError as busy:

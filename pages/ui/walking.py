@@ -13,6 +13,7 @@ from torch import Tensor
 from core import walks
 from core.figures.curves import Curve
 from core.forward import in_view
+from core.recipe import SIGMA_MIN
 from core.schedules import scale
 from core.walks import BARE, BETWEEN, DDIM, DDPM, RAISED, SDE, Anatomy, Model, Walk, Way
 from pages.ui import shell
@@ -121,9 +122,9 @@ def paths(gone: Sequence[Walk], ghosts: Sequence[Walk], k: int, points: Tensor, 
 @st.fragment
 def one_step(model: Model, way: Way, window: Window) -> None:
     """Steps of one particle, forward and back: in the picture, under a lens, and as numbers under the terms."""
-    with shell.guard():
+    with shell.guard(), st.container(gap="xxsmall"):
         (gone,) = go(model, [way], FEW)
-        with st.container(horizontal=True, vertical_alignment="bottom"):
+        with st.container(horizontal=True, vertical_alignment="center"):
             i = _which(way)
             seen = in_view(gone.states[i : i + 1], way.sigmas[i : i + 1], window.view)[0]
             _follow_click(seen)
@@ -139,7 +140,8 @@ def one_step(model: Model, way: Way, window: Window) -> None:
 
 
 def particle() -> int:
-    """The number of the particle to follow."""
+    """The number of the particle to follow, one control of a row."""
+    st.markdown("Particle", width="content")
     return int(shell.number("Particle", 0, FEW - 1, 7, key="particle", width=130, label_visibility="collapsed"))
 
 
@@ -258,7 +260,7 @@ def difference(model: Model, first: Way, second: Way) -> Panel:
     levels = walks.clock(17, first.sigma_max)
     apart = walks.apart_on_the_way(model, first, second, tuple(levels.tolist()), N)
     floor = walks.floor(model.exact, tuple(levels.tolist()), N)
-    shrunk, seen = scale(levels, "vp"), levels.clamp_min(walks.recipe.SIGMA_MIN)
+    shrunk, seen = scale(levels, "vp"), levels.clamp_min(SIGMA_MIN)
     lines = [
         Line(seen, floor * shrunk, "exact", "two exact clouds: the floor"),
         Line(seen, apart * shrunk, "sample", "these two", dash=(), width=3),
