@@ -5,7 +5,7 @@ import streamlit as st
 from core import guidance, steering
 from core.figures.curves import curves
 from core.recipe import Recipe
-from core.steering import SCALES, WALK, Guide, Portrait
+from core.steering import SCALES, Guide, Portrait
 from core.story import CLASSES
 from pages.ui import live, shell, steer
 from pages.ui.dataset import Data
@@ -23,7 +23,7 @@ ASTRAY = 300  # training steps after which the answer to nothing told has shown 
 
 def show(drawn: Picture, key: str, start: int = -1, **more) -> tuple[float, float] | None:
     """A picture on the clock of noise levels."""
-    return stage(drawn.panels, Clock(WALK, start=start), key=key, alt=drawn.alt, permalink=True, **more)
+    return stage(drawn.panels, Clock(drawn.clock, start=start), key=key, alt=drawn.alt, permalink=True, **more)
 
 
 def run(guide: Guide) -> steering.Run:
@@ -143,7 +143,7 @@ NOTES = {
          "the early models are mushy: they know roughly where the class is, and not the line."),
         ("guided", "**w = 2 sharpens** a weak model: where both answers are blurred alike, the blur cancels in the "
          "difference. A converged model has nothing left to mend."),
-        ("negative", "**Too much costs.** The spread falls from the first step beyond 1; then data points are no longer "
+        ("negative", "**Too much costs.** The spread falls from the first step beyond 1; then points are no longer "
          "covered; at last the samples leave the arm, and hits deceive: far out, the outer arm is nearest."),
     ],
     NEGATIVE: [

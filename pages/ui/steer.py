@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -90,10 +90,11 @@ def rival(name: str, runs: Sequence[Run], seed: int) -> tuple[str, list[Run]]:
 
 
 class Picture(NamedTuple):
-    """Panels on the clock ``WALK``, and a text for those who cannot see them."""
+    """Panels on a clock of noise levels, and a text for those who cannot see them."""
 
     panels: list[Panel]
     alt: str
+    clock: Tensor = WALK
 
 
 def two_fields(subject: Subject, name: str, wanted: int) -> Picture:
@@ -178,16 +179,24 @@ def beside(clouds: dict[str, Run]) -> Picture:
 
 
 def lesson(shot: Portrait, guide: Guide) -> Picture:
-    """What a network under training answers, told nothing and told the class, and its loss."""
-    free, told = (steering.run(each, shot.model, POINTS, 300) for each in (replace(guide, scale=0), guide))
+    """What a network under training answers, told nothing and told the class, and its loss. It is sent twice a second,
+    so that every second frame must do."""
+    free, told = answers(shot, guide)
     kind = CLASSES[guide.wanted]
     shares = " · ".join(f"{share:.0%} {each}" for each, share in zip(CLASSES, free.verdict.shares, strict=True))
     panels = [
-        cloud("Told nothing", free, shares),
-        cloud(f"Told {kind}, w = {guide.scale:g}", told),
+        cloud("Told nothing", free, shares, every=2),
+        cloud(f"Told {kind}, w = {guide.scale:g}", told, every=2),
         learning.loss(shot),
     ]
-    return Picture(panels, f"After {shot.step} steps. Told nothing: {shares}. Told {kind}: {saying(told.verdict)}.")
+    alt = f"After {shot.step} steps. Told nothing: {shares}. Told {kind}: {saying(told.verdict)}."
+    return Picture(panels, alt, WALK[::2])
+
+
+@lru_cache(maxsize=16)
+def answers(shot: Portrait, guide: Guide) -> tuple[Run, ...]:
+    """Samples told nothing, and under the guide; computed once for all who watch the same run."""
+    return tuple(steering.run(each, shot.model, POINTS, 200) for each in (replace(guide, scale=0), guide))
 
 
 # Panels
@@ -217,15 +226,16 @@ def angle(every: Tensor, own: Tensor, wanted: str) -> Panel:
                  marker=LEVELS, caption=captions)  # fmt: skip
 
 
-def cloud(title: str, run: Run, caption: str = "", size: float = 2.2, legend: bool = True) -> Panel:
+def cloud(title: str, run: Run, caption: str = "", size: float = 2.2, legend: bool = True, every: int = 1) -> Panel:
     """Samples on their way, in the colour of the class on whose arm they end; the verdict if there is no caption."""
-    samples = Points(run.states, CLASSES, group=run.ends, size=size, alpha=0.75, label=CLASSES if legend else "")
-    return Panel(title, [data(), samples], caption=caption or saying(run.verdict), **LIMITS)
+    label = CLASSES if legend else ""
+    samples = Points(run.states[::every], CLASSES, group=run.ends, size=size, alpha=0.75, label=label)
+    return Panel(title, [data(every), samples], caption=caption or saying(run.verdict), **LIMITS)
 
 
-def data() -> Layer:
-    """The data points, where the picture draws them at each noise level."""
-    return Points(DRAWN * POINTS.points, "grid", size=1.3, alpha=0.7)
+def data(every: int = 1) -> Layer:
+    """The data points where the picture draws them at each noise level; or some of them, at some of the levels."""
+    return Points(DRAWN[::every] * POINTS.points[::every], "grid", size=1.3, alpha=0.7)
 
 
 def saying(verdict: Verdict) -> str:

@@ -195,6 +195,12 @@ def test_training_begins_from_nothing_and_its_model_can_be_looked_at(chapter, fr
     assert len(panels(app)) == 8 and app.selectbox(key="model").value == steer.OWN
 
 
+def test_a_live_picture_is_small_enough_to_be_sent_twice_a_second(chapter, fresh_registry):
+    app = press(chapter("train live"), "Step")
+    sent = [part.proto.bytes for part in app.get("bidi_component") if "player" in part.proto.component_name]
+    assert len(sent[0]) < 25_000
+
+
 def test_the_run_of_chapter_5_is_not_offered_as_one_of_chapter_2(chapter, open_page, fresh_registry):
     app = press(chapter("train live"), "Step")
     other = open_page("vector_field", guess="b")
