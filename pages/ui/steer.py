@@ -74,7 +74,7 @@ def angles_of(key: str, guide: Guide, _model: Model) -> tuple[Tensor, Tensor]:
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
-def run_of(key: str, guide: Guide, seed: int, _model: Model, n: int = 400) -> Run:
+def run_of(key: str, guide: Guide, seed: int, _model: Model, n: int = 300) -> Run:
     """Samples of a subject under a guide, and the verdict on them."""
     return steering.run(guide, _model, POINTS, n, seed)
 
