@@ -1,1 +1,4 @@
-"""Data sets: `points` holds the built-in sets of points in the plane, `uploads` those that a learner brings."""
+"""Data sets: `points` holds the built-in sets of points in the plane, `uploads` those that a learner brings.
+
+`images` holds sets of images from every source; `decode` reads their files.
+"""

@@ -1,0 +1,353 @@
+"""Images that a learner brings: good ones are read, every bad one is refused in one sentence or skipped by name."""
+
+import gzip
+import io
+import pickle
+import struct
+import sys
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from core.data import decode
+from core.data.images import (
+    fashion,
+    from_folder,
+    from_hugging_face,
+    from_idx,
+    from_npz,
+    load,
+)
+
+COLOURS = ("red", "green", "blue", "white")
+
+
+def png(colour: str | int = "red", size: tuple[int, int] = (8, 8), mode: str = "RGB", format: str = "PNG") -> bytes:
+    file = io.BytesIO()
+    Image.new(mode, size, colour).save(file, format)
+    return file.getvalue()
+
+
+def fill(folder: Path, files: dict[str, bytes]) -> Path:
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
+
+
+# IDX files
+
+
+def idx(array: np.ndarray, kind: int = 8) -> bytes:
+    return struct.pack(f">HBB{array.ndim}I", 0, kind, array.ndim, *array.shape) + array.tobytes()
+
+
+def idx_files(n: int = 6) -> dict[str, bytes]:
+    pieces = {}
+    for part, count in (("train", n), ("t10k", 2)):
+        pieces[f"{part}-images-idx3-ubyte"] = idx(np.full((count, 4, 5), len(part), np.uint8))
+        pieces[f"{part}-labels-idx1-ubyte"] = idx(np.arange(count, dtype=np.uint8))
+    return pieces
+
+
+def test_idx_files_are_read_plain_and_gzipped_alike(tmp_path: Path):
+    plain = from_idx(fill(tmp_path / "plain", idx_files()), "all")
+    zipped = {f"{name}.gz": gzip.compress(data) for name, data in idx_files().items()}
+    packed = from_idx(fill(tmp_path / "packed", zipped), "all")
+    assert torch.equal(plain.images, packed.images) and torch.equal(plain.labels, packed.labels)
+    assert plain.images.shape == (8, 1, 4, 5) and plain.classes == tuple("012345")
+
+
+def test_a_folder_of_idx_files_has_training_images_test_images_and_all(tmp_path: Path):
+    fill(tmp_path, idx_files())
+    assert [len(load(str(tmp_path), split=split).images) for split in ("train", "test", "all")] == [6, 2, 8]
+    assert load(f"fashion:{tmp_path}").classes[5] == "Sandal" and not load(f"fashion:{tmp_path}").note
+    with pytest.raises(ValueError, match="train, test, all, not 'validation'"):
+        load(str(tmp_path), split="validation")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("train-images-idx3-ubyte", b"\x89PNG\r\n\x1a\n" + bytes(99), "train-images-idx3-ubyte is not an IDX file"),
+        ("train-images-idx3-ubyte", idx(np.zeros((6, 4, 5), np.uint8), kind=13), "is not an IDX file of bytes"),
+        ("train-images-idx3-ubyte", idx(np.zeros((6, 4, 5), np.uint8))[:-7], "fewer than the 120 bytes it announces"),
+        ("train-images-idx3-ubyte", idx(np.zeros((6, 4, 5), np.uint8)) + b"x", "more than the 120 bytes"),
+        ("train-images-idx3-ubyte", struct.pack(">HBB3I", 0, 8, 3, 60_000, 60_000, 60_000), "unpacks to 216,000 GB"),
+        ("train-images-idx3-ubyte", struct.pack(">HBB3I", 0, 8, 3, 0, 28, 28), "does not hold images"),
+        ("train-images-idx3-ubyte", gzip.compress(idx(np.zeros((6, 4, 5), np.uint8)))[:-12], "damaged or cut short"),
+        ("train-images-idx3-ubyte", b"", "damaged or cut short"),
+        ("train-labels-idx1-ubyte", idx(np.zeros((6, 4, 5), np.uint8)), "does not hold labels"),
+        ("train-labels-idx1-ubyte", idx(np.zeros(5, np.uint8)), "6 images but 5 labels"),
+        ("train-labels-idx1-ubyte", idx(np.full(6, 11, np.uint8)), "labels from 11 to 11, but 10 classes"),
+    ],
+)
+def test_an_idx_file_that_is_not_whole_or_does_not_fit_is_refused(tmp_path: Path, name: str, data: bytes, message: str):
+    fill(tmp_path, {**idx_files(), name: data})
+    with pytest.raises(ValueError, match=message):
+        fashion(tmp_path)
+
+
+def test_a_missing_idx_file_is_named(tmp_path: Path):
+    fill(tmp_path, {name: data for name, data in idx_files().items() if "labels" not in name})
+    with pytest.raises(ValueError, match="no train-labels-idx1-ubyte, gzipped or not"):
+        from_idx(tmp_path)
+
+
+# Arrays
+
+
+def test_an_npz_may_have_its_channels_absent_first_or_last(tmp_path: Path):
+    first = np.arange(2 * 3 * 4 * 5, dtype=np.uint8).reshape(2, 3, 4, 5)
+    np.savez(tmp_path / "first.npz", images=first)
+    np.savez_compressed(tmp_path / "last.npz", images=first.transpose(0, 2, 3, 1))
+    np.savez(tmp_path / "grey.npz", images=first[:, 0])
+    assert np.array_equal(from_npz(tmp_path / "first.npz").images, first)
+    assert np.array_equal(from_npz(tmp_path / "last.npz").images, first)
+    assert np.array_equal(load(str(tmp_path / "grey.npz")).images, first[:, :1])
+
+
+def test_an_npz_brings_labels_and_if_it_wants_their_names(tmp_path: Path):
+    grey = np.zeros((3, 4, 4), np.uint8)
+    np.savez(tmp_path / "named.npz", images=grey, labels=np.array([1, 0, 1]), classes=np.array(["cat", "dog"]))
+    np.savez(tmp_path / "numbered.npz", images=grey, labels=np.array([0, 2, 1], np.int8))
+    np.savez(tmp_path / "bare.npz", images=grey)
+    assert from_npz(tmp_path / "named.npz").classes == ("cat", "dog")
+    assert from_npz(tmp_path / "numbered.npz").classes == ("0", "1", "2")
+    assert (from_npz(tmp_path / "bare.npz").labels, from_npz(tmp_path / "bare.npz").classes) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"pictures": np.zeros((2, 4, 4), np.uint8)}, "has no array 'images'"),
+        ({"images": np.zeros((2, 4, 4))}, r"shape \[2, 4, 4\] and type float64 as 'images'"),
+        ({"images": np.zeros(4, np.uint8)}, r"shape \[4\]"),
+        ({"images": np.zeros((0, 4, 4), np.uint8)}, "not at least one image"),
+        ({"images": np.zeros((2, 4, 4, 4), np.uint8)}, "with 1 or 3 channels"),
+        ({"images": np.array([{}, {}], object)}, "holds pickled objects, which could run code"),
+        ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.zeros(3, int)}, "2 images but 3 labels"),
+        ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.zeros(2)}, "'labels' of type float64"),
+        ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.array([0, 10**9])}, "label is 1,000,000,000"),
+        ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.array([0, -1])}, "labels from -1 to 0"),
+        ({"images": np.zeros((2, 4, 4), np.uint8), "classes": np.array([1])}, "not a list of names"),
+    ],
+)
+def test_an_npz_of_other_arrays_is_refused(tmp_path: Path, arrays: dict, message: str):
+    np.savez(tmp_path / "set.npz", **arrays)
+    with pytest.raises(ValueError, match=message):
+        from_npz(tmp_path / "set.npz")
+
+
+def test_a_file_that_is_no_archive_a_pickle_and_a_damaged_one_are_refused(tmp_path: Path):
+    np.savez(tmp_path / "whole.npz", images=np.random.default_rng(0).integers(0, 256, (9, 8, 8), np.uint8))
+    whole = bytearray((tmp_path / "whole.npz").read_bytes())
+    whole[300:320] = bytes(20)
+    fill(tmp_path, {"a.npz": b"hello", "b.npz": pickle.dumps([1]), "c.npz": bytes(whole[:400]), "d.npz": bytes(whole)})
+    with zipfile.ZipFile(tmp_path / "e.npz", "w") as archive:
+        archive.writestr("images", b"not an array")
+    for name, message in zip("abcde", ["not an .npz"] * 3 + ["damaged"] * 2, strict=True):
+        with pytest.raises(ValueError, match=f"^{name}.npz .*{message}"):
+            from_npz(tmp_path / f"{name}.npz")
+
+
+def test_an_npz_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch):
+    np.savez_compressed(tmp_path / "bomb.npz", images=np.zeros((1000, 32, 32), np.uint8))
+    monkeypatch.setattr(decode, "MAX_GB", 1e-3)
+    monkeypatch.setattr(np.lib.npyio.NpzFile, "__getitem__", lambda *_: pytest.fail("it was unpacked"))
+    with pytest.raises(ValueError, match="bomb.npz unpacks to"):
+        from_npz(tmp_path / "bomb.npz")
+
+
+# Folders of images
+
+
+def test_subfolders_are_classes_in_alphabetical_order(tmp_path: Path):
+    found = load(
+        str(fill(tmp_path / "zoo", {"dog/2.png": png("blue"), "cat/x/1.PNG": png(), "dog/1.bmp": png("white")}))
+    )
+    assert found.name == "zoo" and found.classes == ("cat", "dog") and found.labels.tolist() == [0, 1, 1]
+    assert found.images[:, :, 0, 0].tolist() == [[255, 0, 0], [255, 255, 255], [0, 0, 255]]
+
+
+def test_a_folder_without_subfolders_has_no_classes_and_other_files_do_not_matter(tmp_path: Path):
+    fill(tmp_path, {"1.png": png(), "notes.txt": b"mine", ".hidden.png": b"x", ".cache/2.png": png()})
+    found = from_folder(tmp_path)
+    assert found.labels is None and found.classes == () and len(found.images) == 1
+
+
+def test_only_images_that_are_all_grey_are_stored_in_one_channel(tmp_path: Path):
+    fill(tmp_path / "grey", {"1.png": png(7, mode="L"), "2.png": png(1, mode="1")})
+    fill(tmp_path / "both", {"1.png": png(7, mode="L"), "2.png": png("red")})
+    assert from_folder(tmp_path / "grey").images[:, :, 0, 0].tolist() == [[7], [255]]
+    assert from_folder(tmp_path / "both").images[:, :, 0, 0].tolist() == [[7, 7, 7], [255, 0, 0]]
+
+
+def test_transparent_is_white_and_sixteen_bits_are_scaled(tmp_path: Path):
+    deep = io.BytesIO()
+    Image.fromarray(np.full((8, 8), 128 * 256, np.uint16)).save(deep, "PNG")
+    clear = Image.new("RGBA", (8, 8), (255, 0, 0, 0))
+    clear.save(tmp_path / "clear.png")
+    fill(tmp_path, {"deep.png": deep.getvalue()})
+    assert from_folder(tmp_path).images[:, :, 0, 0].tolist() == [[255] * 3, [128] * 3]
+
+
+def test_a_photograph_is_shown_upright_and_its_middle_square_resized(tmp_path: Path):
+    photo = Image.new("RGB", (90, 60), "black")
+    photo.paste("white", (45, 0, 90, 60))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: the left side belongs on top
+    photo.save(tmp_path / "photo.jpg", exif=exif)
+    x = from_folder(tmp_path, side=8).images[0]
+    assert x.shape == (3, 8, 8) and (x[:, :3] < 20).all() and (x[:, 5:] > 235).all()
+
+
+@pytest.mark.parametrize("side", [None, 8])
+def test_images_of_other_sizes_are_resized_only_when_asked(tmp_path: Path, side: int | None):
+    fill(tmp_path, {"a/1.png": png(), "a/2.png": png(size=(8, 9)), "b/1.png": png(size=(30, 20))})
+    if side:
+        assert from_folder(tmp_path, side=side).images.shape == (3, 3, 8, 8)
+    else:
+        with pytest.raises(ValueError, match=r"a/2.png has 8x9 pixels, but a/1.png has 8x8"):
+            from_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (png("red", (64, 64))[:-30], "is damaged or cut short"),
+        (png("red", (256, 256), format="JPEG")[:-200], "is damaged or cut short"),
+        (b"just text", "is not a whole PNG, JPEG"),
+        (b"", "is not a whole PNG, JPEG"),
+        (pickle.dumps([1]), "is not a whole PNG, JPEG"),
+    ],
+)
+def test_a_damaged_image_is_named_and_refused_or_skipped(tmp_path: Path, data: bytes, message: str):
+    whole = png(size=(64, 64))
+    fill(tmp_path, {"cat/1.png": whole, "cat/2.png": data, "dog/1.png": whole})
+    with pytest.raises(ValueError, match=f"^1 of 3 images cannot be read: cat/2.png {message}"):
+        from_folder(tmp_path)
+    found = load(str(tmp_path), damaged="skip")
+    assert found.note.startswith("1 of 3 images cannot be read: cat/2.png ") and found.labels.tolist() == [0, 1]
+
+
+def test_many_damaged_images_are_counted_and_three_of_them_named(tmp_path: Path):
+    fill(tmp_path, {"0.png": png(), **{f"{i}.png": b"x" for i in range(1, 8)}})
+    assert from_folder(tmp_path, damaged="skip").note.endswith(
+        "3.png is not a whole PNG, JPEG, WebP, GIF or BMP image; and 4 more."
+    )
+    (tmp_path / "0.png").unlink()
+    with pytest.raises(ValueError, match="^7 of 7 images cannot be read"):
+        from_folder(tmp_path, damaged="skip")
+
+
+def test_an_image_too_large_is_refused_before_it_is_decoded(tmp_path: Path, monkeypatch):
+    def header(width: int, height: int) -> bytes:
+        chunk = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+        end = struct.pack(">I", 0) + b"IDAT"
+        return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk)) + end
+
+    monkeypatch.setattr(Image.Image, "load", lambda *_: pytest.fail("it was decoded"))
+    for size in ((9000, 9000), (60_000, 60_000)):
+        fill(tmp_path, {"huge.png": header(*size)})
+        with pytest.raises(ValueError, match="huge.png has more than 64 megapixels"):
+            from_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({}, "holds no image"),
+        ({"read.me": b"x"}, "holds no image"),
+        ({"a/1.png": png(), "b.png": png()}, "b.png lies beside subfolders"),
+    ],
+)
+def test_a_folder_that_is_no_set_is_refused(tmp_path: Path, files: dict, message: str):
+    with pytest.raises(ValueError, match=message):
+        from_folder(fill(tmp_path, files))
+
+
+def test_damage_is_met_with_one_of_two_words(tmp_path: Path):
+    with pytest.raises(ValueError, match="'refuse' or 'skip', not 'ignore'"):
+        from_folder(fill(tmp_path, {"1.png": png()}), damaged="ignore")
+
+
+# By name
+
+
+@pytest.mark.parametrize("source", ["", "digit", "no/such/folder", "digits:8", "x" * 5000, "nul\0"])
+def test_an_unknown_source_is_refused_with_those_there_are(source: str, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="digits, fashion, emoji, the path"):
+        load(source)
+
+
+def test_every_source_is_resized_when_asked(tmp_path: Path):
+    np.savez(tmp_path / "set.npz", images=np.zeros((2, 4, 6), np.uint8))
+    fill(tmp_path / "folder", {"1.png": png()})
+    fill(tmp_path / "idx", idx_files())
+    for source in ("digits", "emoji", *(str(tmp_path / name) for name in ("set.npz", "folder", "idx"))):
+        assert load(source, side=16).images.shape[2:] == (16, 16)
+
+
+def test_a_set_of_one_piece_has_no_test_images():
+    with pytest.raises(ValueError, match="digits has no part 'test'"):
+        load("digits", split="test")
+
+
+# Hugging Face
+
+
+def test_without_the_package_a_hugging_face_set_is_refused_in_one_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(ValueError, match="needs the package `datasets`"):
+        load("hf:someone/something")
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    """A Hugging Face data set saved on disk: four images, the third damaged."""
+    datasets = pytest.importorskip("datasets")
+    cells = [{"bytes": png(colour), "path": None} for colour in COLOURS]
+    cells[2]["bytes"] = cells[2]["bytes"][:40]
+    features = datasets.Features(
+        {
+            "text": datasets.Value("string"),
+            "img": datasets.Image(),
+            "kind": datasets.ClassLabel(names=["dull", "bright"]),
+        }
+    )
+    rows = {"text": list(COLOURS), "img": cells, "kind": [0, 1, 0, 1]}
+    table = datasets.Dataset.from_dict(rows, features=features)
+    datasets.DatasetDict({"train": table, "validation": table.select([0, 1])}).save_to_disk(tmp_path / "both")
+    table.remove_columns(["img"]).save_to_disk(tmp_path / "text")
+    return tmp_path
+
+
+def test_a_hugging_face_set_saved_on_disk_is_read_with_its_classes(saved: Path):
+    found = load(str(saved / "both"), split="validation")
+    assert found.classes == ("dull", "bright") and found.labels.tolist() == [0, 1] and found.name == "both"
+    assert found.images[:, :, 0, 0].tolist() == [[255, 0, 0], [0, 128, 0]]
+
+
+def test_a_damaged_image_of_a_hugging_face_set_is_named_and_refused_or_skipped(saved: Path):
+    with pytest.raises(ValueError, match="1 of 4 images cannot be read: image 2 is not a whole"):
+        from_hugging_face(str(saved / "both"))
+    found = from_hugging_face(str(saved / "both"), side=4, damaged="skip")
+    assert found.labels.tolist() == [0, 1, 1] and found.images.shape == (3, 3, 4, 4)
+
+
+def test_a_hugging_face_set_that_is_none_is_refused_in_one_sentence(saved: Path):
+    with pytest.raises(ValueError, match="no split 'test'; it has train, validation"):
+        load(str(saved / "both"), split="test")
+    with pytest.raises(ValueError, match="no column of images, only text, kind"):
+        load(str(saved / "text"))
+    for file in (saved / "text").glob("*.arrow"):
+        file.write_bytes(b"nonsense")
+    with pytest.raises(ValueError, match="cannot be loaded"):
+        load(str(saved / "text"))
