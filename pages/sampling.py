@@ -147,7 +147,8 @@ NOTES = {
         ("guided", "**Second order pays** where calls are few: DPM-Solver++(2M) is done after a handful."),
         ("negative", "**Judge no metric alone:** without noise DDPM has a small distance to the data and reaches "
          "nearly none of them."),
-        ("exact", "**The dashed line** is what perfect samples would measure. Below it, differences are chance."),
+        ("exact", "**The dashed line** is the noise floor: what perfect samples measure by chance. Their distance to "
+         "a hundred points is 0, off the axis."),
     ],
 }  # fmt: skip
 UNTOLD = [*NOTES[CLOUDS][:1], ("data", "**Without its noise** is still to come: say first what you expect.")]

@@ -75,7 +75,7 @@ def curves(
 
 def _axis(title: str, log: bool, theme: str) -> dict:
     grey = palette.colour("grid", theme)
-    kind = {"type": "log", "dtick": 1} if log else {"type": "linear"}
+    kind = {"type": "log", "dtick": 1, "tickformat": "~g"} if log else {"type": "linear"}
     return {"title": title, "gridcolor": grey + "33", "linecolor": grey, "zeroline": False, **kind}
 
 

@@ -12,13 +12,13 @@ from pages.ui import live, shell
 from pages.ui.walking import ROLES
 
 KEPT = 24  # finished tables
+LEAST = 1e-4  # a logarithmic axis has no 0, which is how far perfect samples are from a hundred points
+TABLE_AT = 32  # network calls
 MEASURES = {
     "coverage": ("points reached, of 100", lambda score: 100 * score.quality.coverage, False),
-    # Samples of the exact denoiser may have none at all, which a logarithmic axis cannot show.
-    "distance to data": ("mean distance to the nearest data", lambda score: max(score.quality.distance, 1e-4), True),
+    "distance to data": ("mean distance to the nearest data", lambda score: max(score.quality.distance, LEAST), True),
     "energy distance": ("energy distance to the data", lambda score: score.energy, True),
 }
-TABLE_AT = 32
 
 
 @st.cache_resource(show_spinner=False)
@@ -41,9 +41,11 @@ def watch(models: Sequence[Model], way: Way) -> None:
     @st.fragment(run_every=None if known else 1.0)
     def tick() -> None:
         with shell.guard():
+            options = {"default": "coverage", "key": "measure", "label_visibility": "collapsed"}
+            measure = shell.segmented("Measure", list(MEASURES), **options)
             found = known or _newest(asked, walks.count(models))
             if found:
-                draw(found, models)
+                draw(found, models, measure)
 
     tick()
 
@@ -81,10 +83,9 @@ def _keep(key: tuple, found: tuple[Score, ...]) -> None:
         kept.pop(next(iter(kept)))
 
 
-def draw(found: Sequence[Score], models: Sequence[Model]) -> None:
-    """The chosen measure over network calls, a curve for each sampler, and all three measures as a table."""
-    name = shell.segmented("Measure", list(MEASURES), default="coverage", key="measure", label_visibility="collapsed")
-    ylabel, value, log = MEASURES[name]
+def draw(found: Sequence[Score], models: Sequence[Model], measure: str) -> None:
+    """A measure over network calls, a curve for each sampler, and all three measures as a table."""
+    ylabel, value, log = MEASURES[measure]
     perfect, scores = found[0], found[1:]
     lines = [
         _curve([score for score in scores if (score.kind, score.model) == (kind, model.key)], value, model is models[0])
@@ -92,8 +93,8 @@ def draw(found: Sequence[Score], models: Sequence[Model]) -> None:
         for model in models
         if any((score.kind, score.model) == (kind, model.key) for score in scores)
     ]
-    ends, floor = [walks.CALLS[0], walks.CALLS[-1]], [value(perfect)] * 2
-    lines.append(Curve(ends, floor, "exact", "perfect samples" if name == "coverage" else "noise floor"))
+    if (best := value(perfect)) > LEAST:
+        lines.append(Curve([walks.CALLS[0], walks.CALLS[-1]], [best, best], "exact", "perfect samples"))
     chart = curves(lines, shell.theme(), "network calls", ylabel, xlog=True, ylog=log, xticks=walks.CALLS, height=400)
     st.plotly_chart(chart, theme=None, key="scores")
     at = [score for score in scores if score.model == models[0].key and TABLE_AT - 1 <= score.nfe <= TABLE_AT]
