@@ -17,7 +17,7 @@ def awake(net):
 
 @every_network
 def test_initial_weights_follow_from_the_seed(name):
-    first, again, other = (make_network(name, 3, classes=2, seed=seed).state_dict() for seed in (5, 5, 6))
+    first, again, other = (make_network(name, dim=3, classes=2, seed=seed).state_dict() for seed in (5, 5, 6))
     assert all(torch.equal(first[key], again[key]) for key in first)
     assert not any(torch.equal(first[key], other[key]) for key in first if first[key].any())
 
@@ -31,22 +31,31 @@ def test_initial_weights_are_spread_as_pytorch_spreads_them(name):
 
 
 def test_the_fourier_network_answers_zero_before_training():
-    net = make_network("fourier", 3, classes=2)
+    net = make_network("fourier", dim=3, classes=2)
     assert not net(X, LEVEL, {"label": torch.tensor([0, 1, -1, 0])}).any()
 
 
 def test_the_plain_network_does_not():
-    assert make_network("plain", 3)(X, LEVEL).all()
+    assert make_network("plain", dim=3)(X, LEVEL).all()
 
 
 @every_network
 def test_an_answer_has_the_shape_of_the_question(name):
-    assert awake(make_network(name, 3))(X, LEVEL).shape == X.shape
+    assert awake(make_network(name, dim=3))(X, LEVEL).shape == X.shape
+
+
+@every_network
+def test_an_image_is_answered_as_the_point_of_its_pixels(name):
+    net = awake(make_network(name, dim=12, classes=2))
+    pixels, label = torch.linspace(-1, 1, 48).view(4, 12), {"label": torch.tensor([0, 1, -1, 0])}
+    answer = net(pixels.view(4, 3, 2, 2), LEVEL, label)
+    assert answer.shape == (4, 3, 2, 2)
+    assert torch.equal(answer.flatten(1), net(pixels, LEVEL, label))
 
 
 @every_network
 def test_each_row_is_answered_from_its_own_point_level_and_label(name):
-    net = awake(make_network(name, 3, classes=2)).double()
+    net = awake(make_network(name, dim=3, classes=2)).double()
     label = torch.tensor([0, 1, -1, 0])
     whole = net(X.double(), LEVEL.double(), {"label": label})
     rows = [net(X[[i]].double(), LEVEL[[i]].double(), {"label": label[[i]]}) for i in range(4)]
@@ -57,7 +66,7 @@ def test_each_row_is_answered_from_its_own_point_level_and_label(name):
 
 @every_network
 def test_label_minus_1_is_no_label_and_no_other_label_is(name):
-    net = awake(make_network(name, 3, classes=2))
+    net = awake(make_network(name, dim=3, classes=2))
     nothing = net(X, LEVEL)
     assert torch.equal(net(X, LEVEL, {"label": torch.full((4,), -1)}), nothing)
     assert torch.equal(net(X, LEVEL, {}), nothing)
@@ -67,7 +76,7 @@ def test_label_minus_1_is_no_label_and_no_other_label_is(name):
 
 @every_network
 def test_a_network_without_classes_takes_no_notice_of_labels(name):
-    net = awake(make_network(name, 3))
+    net = awake(make_network(name, dim=3))
     assert torch.equal(net(X, LEVEL, {"label": torch.ones(4, dtype=torch.long)}), net(X, LEVEL))
 
 
@@ -78,11 +87,17 @@ def test_the_fourier_frequencies_are_saved_but_not_trained():
 
 
 def test_an_unknown_network_is_refused_with_the_names_there_are():
-    with pytest.raises(ValueError, match="choose one of plain, fourier"):
+    with pytest.raises(ValueError, match="choose one of plain, fourier, unet, dit"):
         make_network("deep")
 
 
-@pytest.mark.parametrize(("dim", "classes"), [(10**9, 0), (0, 0), (-1, 0), (2.0, 0), (2, 10**9), (2, -1)])
-def test_an_absurd_size_is_refused_before_anything_is_allocated(dim, classes):
-    with pytest.raises(ValueError, match="1 to 4096 coordinates"):
-        make_network("plain", dim, classes)
+@pytest.mark.parametrize("dim", [10**9, 0, -1, 2.0, "2", None])
+def test_an_absurd_number_of_coordinates_is_refused_before_anything_is_allocated(dim):
+    with pytest.raises(ValueError, match="number of coordinates is a whole number from 1 to 4096"):
+        make_network("plain", dim=dim)
+
+
+@pytest.mark.parametrize("classes", [10**9, -1, 2.0])
+def test_an_absurd_number_of_classes_is_refused_before_anything_is_allocated(classes):
+    with pytest.raises(ValueError, match="number of classes is a whole number from 0 to 4096"):
+        make_network("plain", classes=classes)

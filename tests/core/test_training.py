@@ -10,7 +10,7 @@ from core import seeds
 from core.checkpoints import Checkpoint, from_bytes, load_folder, save_folder, to_bytes
 from core.denoiser import Denoiser, per_sample
 from core.networks import NETWORKS, make_network
-from core.networks.embeddings import linear
+from core.networks.layers import linear
 from core.schedules import log_normal
 from core.training import Diverged, TrainConfig, as_dict, begin, diffusion_batches, diffusion_loss, train
 
