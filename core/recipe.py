@@ -18,7 +18,7 @@ from torch import Tensor
 from core import field, samplers
 from core.checkpoints import Checkpoint, fresh
 from core.data.points import PointSet
-from core.denoiser import Denoise, per_sample
+from core.denoiser import Denoise, Denoiser, per_sample
 from core.exact import EmpiricalDenoiser
 from core.schedules import SCHEDULES, log_linear, make_schedule, scale
 from core.training import TrainConfig, TrainState, as_dict, diffusion_batches, diffusion_loss, train
@@ -26,6 +26,7 @@ from core.training import TrainConfig, TrainState, as_dict, diffusion_batches, d
 _floors = Lock()
 SIGMA_MIN, SIGMA_MAX = 0.01, 10.0
 EXACT_POINTS = 4000
+SHOWN_FROM = 0.1  # a snapshot's arrows are of this sigma or more: a young network's are too short to see below it
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,8 @@ class Snapshot:
     """A model at one moment, as "vp" draws it, on a clock of noise levels ``sigmas`` [T] that ends at 0.
 
     The samples under way [T, n, 2], already times ``scale`` [T, 1, 1]; the field's ``arrows`` [T, g, 2] at ``places``
-    [g, 2]; the loss so far in blocks, and the exact denoiser's (NaN when nobody computed it).
+    [g, 2], of noise levels from ``SHOWN_FROM`` up; the loss so far in blocks, the last of which may be unfinished, and
+    the exact denoiser's (NaN when nobody computed it); and whether the network is ``dead``.
     """
 
     step: int
@@ -194,6 +196,7 @@ class Snapshot:
     arrows: Tensor
     losses: Tensor
     floor: float
+    dead: bool
 
 
 def snapshot(progress: Progress, n: int = 200, side: int = 15, reach: float = 1.7, every: int = 2) -> Snapshot:
@@ -202,11 +205,21 @@ def snapshot(progress: Progress, n: int = 200, side: int = 15, reach: float = 1.
     states = sample(model, n, model.sigma_data, seed=0)[::every]
     sigmas = walk[::every].float()
     places = field.grid(side, reach)
-    arrows = field.arrows(model, places, sigmas.clamp_min(SIGMA_MIN), "vp")
+    arrows = field.arrows(model, places, sigmas.clamp_min(SHOWN_FROM), "vp")
     (arrows,) = field.fit(1.8 * reach / side, arrows)
     factor = scale(sigmas, "vp")[:, None, None]
-    losses = torch.tensor(progress.losses)
-    return Snapshot(progress.state.step, sigmas, factor, factor * states, places, arrows, losses, progress.floor)
+    unfinished = [sum(progress.block) / len(progress.block)] if progress.block else []
+    shown = sigmas, factor, factor * states, places, arrows, torch.tensor(progress.losses + unfinished)
+    return Snapshot(progress.state.step, *shown, progress.floor, dead(progress.state.model))
+
+
+@torch.no_grad()
+def dead(model: Denoiser) -> bool:
+    """Whether a network of points in the plane says the same wherever it is asked, though its last layer listens. Too
+    high a learning rate makes it so, and no gradient leads back."""
+    x = field.grid(5, 2.0)
+    *_, listens, _ = model.net.parameters()
+    return (model.net(x, x.new_zeros(len(x)), None).std(0).max() < 1e-5 * listens.abs().max()).item()
 
 
 def smooth(losses: Tensor, share: float = 0.1) -> Tensor:

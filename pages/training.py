@@ -15,7 +15,9 @@ from pages.ui.stage import Clock, newest_probe, stage
 NOISES = ("log-normal", "log-linear", "karras", "cosine", "ddpm-linear", "rectified-flow")
 LIVE, WHY = "train live", "why an average arrow"
 PROBE = (0.5, 0.6)
-SEEN, LEARNED = 300, 600  # steps after which the prediction is explained, and the samples lie on the data
+MARKS = SEEN, *_ = 300, 600, 1_000, 2_000, 4_000, 8_000  # steps at which the page looks anew; explained when SEEN
+ANSWERS = ("the rough extent of the data, then its shape", "one part after the other, from the middle outwards",
+           "all of it, slowly sharper")  # fmt: skip
 
 
 def adopt(how: Recipe, data: dict) -> None:
@@ -32,7 +34,8 @@ def adopt(how: Recipe, data: dict) -> None:
 
 def choose_recipe(endless: bool) -> Recipe:
     """The controls of how to train."""
-    lr = shell.number("Learning rate", 1e-6, 1e6, Recipe.lr, step=1e-3, format="%g", key="lr")
+    about = "From 1e-6 to 1e6. It may change while a network trains, which keeps what it has learned."
+    lr = shell.number("Learning rate", 1e-6, 1e6, Recipe.lr, step=1e-3, format="%g", key="lr", help=about)
     with st.expander("Network, target, noise, seed"):
         network = shell.segmented("Network", list(NETWORKS), default="fourier", key="net")
         prediction = shell.selectbox("It predicts", list(PREDICTIONS), index=4, key="prediction")
@@ -41,11 +44,22 @@ def choose_recipe(endless: bool) -> Recipe:
     return Recipe(network=network, prediction=prediction, noise=noise, endless=endless, lr=lr, seed=seed)
 
 
+def built_in(prediction: str) -> str:
+    """What there is of the field before any training, in words."""
+    first = f"Before any training they point to the middle: that is built into “{prediction}”, by $c_\\mathrm{{skip}}$."
+    if prediction == "eps":
+        first = "Before any training there are none, for no noise is seen. First they learn the middle."
+    return ("**Arrows** lead from where a point is to the network's guess of where it began. "
+            f"{first} What training must teach is where they turn to the shape.")  # fmt: skip
+
+
 def draw_live(shot: Snapshot, standing: str) -> None:
     """A run's newest snapshot on the stage, with a line on how it stands."""
+    if shot.dead:
+        standing += " · **This network is dead:** it says the same everywhere, for ever. *Reset* begins anew."
     st.markdown(standing)
     stage(
-        [learning.cloud(shot, data.points.points), learning.loss(shot)],
+        [learning.cloud(shot, data.points.points), learning.loss(shot, broke=view is not None and bool(view.error))],
         Clock(shot.sigmas, start=-1),
         key="training",
         alt=f"After {shot.step} training steps: samples walk from noise at sigma 5 to sigma 0 along the learned "
@@ -80,44 +94,37 @@ controls, picture = shell.picture()
 with controls:
     scene = shell.segmented("Show", [LIVE, WHY], default=LIVE, key="show")
     ready = shell.predict(
-        "guess",
-        "You are about to train from nothing. What appears first?",
-        (
-            "the rough extent of the data, then the arms",
-            "the inner arm, then the outer ones",
-            "all of it, slowly sharper",
-        ),
-        0,
-        "At large noise one arrow to the middle is nearly right for every point, and that is quickly learned. The arms "
-        "are told apart only at small noise, where the arrows turn within a short distance.",
-    )
-    commands = st.container()  # above the controls whose values they need
+        "guess", "You are about to train from nothing. What appears first?", ANSWERS, 0,
+        "One arrow to the middle is nearly right wherever there is much noise: most targets have it built in, and with "
+        "“eps” it is learned in a few steps. The shape shows only at small noise, where arrows turn within a short "
+        "distance, and that takes hundreds.",
+        hidden=scene == WHY,
+    )  # fmt: skip
     data = dataset.choose()
     plan = Plan(data, choose_recipe(data.endless))
     live.take_in(plan)
     view = live.current(plan)
     if ready:
         live.heed_learning_rate(plan, view)
-        with commands:
-            live.buttons(plan, view)
         with st.expander("Save and load"):
             live.save(plan)
             live.load(adopt)
 with picture:
+    live.buttons(plan, view, ready)
     if view is not None and view.error:
         shell.sorry(view.error)
     if scene == LIVE:
-        live.watch(plan, view, draw_live, marks=(SEEN, LEARNED))
+        live.watch(plan, view, draw_live, MARKS)
+        shell.explain("guess", seen=view is not None and view.step >= SEEN)
     else:
         draw_why()
-    shell.explain("guess", seen=view is not None and view.step >= SEEN)
 
 NOTES = {
     LIVE: [
         ("sample", "**Samples** start as noise at $\\sigma = 5$ and follow the arrows down to $\\sigma = 0$: scrub "
-         "the clock. As the network learns, they settle on the data."),
-        ("denoise", "**Arrows** lead from where a point is to the network's guess of where it began. Early in "
-         "training they all point to the middle; the arms come later."),
+         "the clock. As the network learns, they settle on the data. All is drawn at $1/\\sqrt{1+\\sigma^2}$ of its "
+         "size (“variance preserving”, chapter 1)."),
+        ("denoise", built_in(plan.recipe.prediction)),
         ("exact", "**The dashed line** is the loss of the exact denoiser. Many walks pass one place, so even the "
          "perfect answer, their mean, misses most of them: the loss cannot stay below it."),
     ],
@@ -142,18 +149,20 @@ shell.equation(
     [("denoise", "the network's guess"), ("data", "where the walk began"), ("exact", "the best guess there is"),
      ("noise", "all its noise: N times the average last step of a walk of N steps")],
 )  # fmt: skip
-if view is not None and view.status == "failed":
+shown = view and view.picture
+if view and (view.error or (shown and shown.dead)):
     st.session_state["_broke"] = True
+mended = bool(shown and not view.error and learning.near(shown))
 shell.code(denoiser.denoising_loss, training.train, passing.last_step)
 shell.tasks(
     [
-        ("Train until the samples lie on the data.", view is not None and view.step >= LEARNED,
-         "A few seconds are enough."),
+        ("Train until the samples lie on the data.", mended,
+         "A few seconds are enough. It counts once the loss is within a tenth of the exact denoiser's."),
         ("Train on a drawing or a word of your own.",
          data.points.name not in BUILT_IN and view is not None and view.step > 0, "Choose it under Data."),
         ("Find a learning rate at which training breaks down, and mend it.",
-         st.session_state.get("_broke", False) and view is not None and view.status in live.UNDER_WAY,
-         "Try 1000000, then a small one."),
+         mended and st.session_state.get("_broke", False),
+         "Try 1000000, or 0.1. It is mended when the loss is within a tenth of the exact denoiser's."),
     ]
 )  # fmt: skip
 shell.finish()

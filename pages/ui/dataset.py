@@ -45,6 +45,8 @@ def from_word(word: str) -> PointSet:
 def choose() -> Data:
     """Draw the picker in the current container and return the data; the last good ones if the new ones are bad."""
     kind = shell.selectbox("Data", (*SETS, *OWN), key="data")
+    if kind != "your drawing":
+        shell.param("draw", brush.decode, None)  # it stays in the address while other data are on
     if kind in SETS:
         about = "Off: the same few points, again and again."
         endless = shell.toggle("Fresh points at every step", True, key="fresh", help=about)
@@ -57,7 +59,7 @@ def choose() -> Data:
 
 
 def _word() -> PointSet:
-    word = shell.text("Word", START_WORD, key="word", max_chars=40)
+    word = shell.text("Word", START_WORD, key="word", max_chars=uploads.MAX_LETTERS)
     return _kept("word", lambda: from_word(word), from_word(START_WORD))
 
 

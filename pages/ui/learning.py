@@ -13,6 +13,7 @@ from pages.ui.stage import Arrows, Layer, Line, Panel, Points
 REACH = 1.7
 LIMITS = {"xlim": (-REACH, REACH), "ylim": (-REACH, REACH)}
 SHOWN, DRAWN = 10, 160  # walks; points of the loss curve
+NEAR = 1.1  # a loss of so many times the exact denoiser's is near it
 
 
 def thinned(points: Tensor, most: int = 120) -> Tensor:
@@ -21,26 +22,50 @@ def thinned(points: Tensor, most: int = 120) -> Tensor:
 
 
 def cloud(shot: Snapshot, points: Tensor) -> Panel:
-    """Samples on their way over the learned field, and the data where the same view draws them."""
+    """Samples on their way over the network's field, and the data where the same view draws them."""
+    kind = "learned arrow" if shot.step else "untrained arrow"
+    depths = [f"arrows of σ = {max(recipe.SHOWN_FROM, sigma):.2g}" for sigma in shot.sigmas.tolist()]
     layers = [
         Points(thinned(points) * shot.scale, "data", size=1.6, alpha=0.7, label="data"),
-        Arrows(shot.places, shot.arrows, "denoise", 1.2, label="learned arrow x̂₀ − x"),
+        Arrows(shot.places, shot.arrows, "denoise", 1.2, label=f"{kind} x̂₀ − x"),
         Points(shot.samples, "sample", size=2.4, label="samples"),
     ]
-    return Panel("Samples on their way, over the learned field", layers, **LIMITS)
+    return Panel("Samples on their way, over the network's field", layers, caption=depths, **LIMITS)
 
 
-def loss(shot: Snapshot) -> Panel:
-    """The network's loss so far beside the exact denoiser's."""
-    smooth = recipe.smooth(shot.losses)
-    known, ends = len(smooth) > 0, (recipe.BLOCK, max(10 * recipe.BLOCK, shot.step))
+def near(shot: Snapshot) -> bool:
+    """Whether the network's loss has come near the exact denoiser's."""
+    return len(shot.losses) > 0 and recipe.smooth(shot.losses)[-1].item() <= NEAR * shot.floor
+
+
+def loss(shot: Snapshot, broke: bool = False) -> Panel:
+    """The network's loss so far beside the exact denoiser's; ``broke``: then the run broke down."""
+    smooth, ends = recipe.smooth(shot.losses), (0, max(10 * recipe.BLOCK, shot.step))
+    title, names = "Loss", {"equal": False, "xlabel": "training step"}
+    if not len(smooth):
+        return Panel(title, [Line(ends, [shot.floor] * 2, "exact")], ends, (0, 1.2), caption="no training yet", **names)
+    steps = (recipe.BLOCK * torch.arange(1, len(smooth) + 1)).clamp(max=shot.step)
     picked = torch.linspace(0, len(smooth) - 1, min(len(smooth), DRAWN)).round().long()
-    lines = [Line(recipe.BLOCK * (picked + 1), smooth[picked], "denoise", "network's loss")]
-    if not math.isnan(shot.floor):
-        lines.append(Line(ends, [shot.floor] * 2, "exact", "exact denoiser's loss"))
-    said = f"network {smooth[-1]:.3f} · exact {shot.floor:.3f}" if known else "no training yet"
-    ylim = None if known else (0, 1.2)
-    return Panel("Loss", lines, xlim=ends, ylim=ylim, equal=False, xlabel="training step", caption=said)
+    low, high = _window(smooth, shot.floor)
+    now = torch.stack([steps[-1:], smooth[-1:]], 1)
+    layers = [
+        Line(steps[picked], smooth[picked], "denoise", "network's loss"),
+        Points(now, "denoise", size=4, alpha=1, shape="dot"),
+        Line(ends, [shot.floor] * 2, "exact", "exact denoiser's loss"),
+    ]
+    if broke:
+        fatal = [[shot.step, 0.95 * high + 0.05 * low]]
+        layers.append(Points(fatal, "negative", size=9, alpha=1, shape="cross", label="broke down"))
+    said = f"network {smooth[-1]:.3f} · exact {shot.floor:.3f}"
+    return Panel(title, layers, ends, (low, high), caption=said, **names)
+
+
+def _window(smooth: Tensor, floor: float) -> tuple[float, float]:
+    """Where the axis of a loss curve begins and ends: around all of it but a spike, which may leave at the top."""
+    heights = torch.tensor([smooth.min(), min(smooth.max(), 1.5 * smooth.median()), floor])
+    low, high = heights[: 2 + math.isfinite(floor)].aminmax()
+    air = 0.06 * (high - low).item() or 0.1
+    return low.item() - air, high.item() + air
 
 
 def through_here(passed: Passing, points: Tensor) -> list[Panel]:

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 EVERYWHERE = {"present", "predictions"}  # a lecturer's choices hold on every page
 UNSHARED = ("run",)  # somebody's own training run: a copied link leaves it out
-EXTRAS = {"clock", "probe", "run", "draw"}  # some pages read them, the stage writes its own in the browser
+EXTRAS = {"probe", "run", "draw"}  # read by some scenes of some pages
 
 
 @dataclass
@@ -99,6 +99,7 @@ def param(name: str, parse: Callable[[str], T], default: T) -> T:
     except ValueError:
         if came is not None:
             _memory().ignored.append(f"{name}={came}")
+        set_param(name, None)
         return default
 
 
@@ -136,15 +137,23 @@ def place(reach: float) -> Callable[[str], tuple[float, float]]:
 def notice() -> None:
     """Say once, in a small message, which parts of the link were ignored; what nothing claimed leaves the address."""
     memory = _memory()
-    unknown = [name for name in memory.unread if name not in EXTRAS]
+    unknown = [name for name, raw in memory.unread.items() if name not in EXTRAS and not _is_clock(name, raw)]
     ignored = memory.ignored + [f"{name}={memory.unread[name]}" for name in unknown]
     memory.unread, memory.ignored = {}, []
     for name in unknown:
         st.query_params.pop(name, None)
     if ignored and not memory.greeted:
         listed = ", ".join(map(name_of, ignored[:4])) + (f" and {len(ignored) - 4} more" if len(ignored) > 4 else "")
-        st.toast(f"Ignored in this link: {listed}. The defaults stand.", icon=":material/link_off:", duration=20)
+        st.toast(f"Ignored in this link: {listed}. The defaults stand.", icon=":material/link_off:", duration=10)
     memory.greeted = True
+
+
+def _is_clock(name: str, raw: str) -> bool:
+    """The stage reads and writes its own parameter in the browser."""
+    try:
+        return name == "clock" and between(0, 1)(raw) >= 0
+    except ValueError:
+        return False
 
 
 def name_of(raw: str) -> str:

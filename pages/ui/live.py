@@ -97,9 +97,12 @@ class Loaded:
 
 
 def current(plan: Plan) -> View | None:
-    """This visitor's run of ``plan``: the session's own, or the one that the address names. None if there is none."""
+    """This visitor's run of ``plan``, once what a button asked for is done: the session's own, or the one that the
+    address names. None if there is none."""
+    if order := st.session_state.pop("_order", None):
+        _try(order[0], plan, *order[1:])
     own = _runs().get(plan.key)
-    named = shell.param("run", str, None)
+    named = shell.param("run", _known, None)
     for run_id in filter(None, (own, named)):
         # Looking makes us a viewer, so a run of other settings is not looked at.
         if (jobs().key_of(run_id) or ())[:2] == plan.key:
@@ -110,8 +113,15 @@ def current(plan: Plan) -> View | None:
     return None
 
 
+def _known(run_id: str) -> str:
+    if jobs().key_of(run_id) is None:
+        raise ValueError("There is no such run any more.")
+    return run_id
+
+
 def follow(plan: Plan, run_id: str | None) -> None:
     """Make ``run_id`` this visitor's run of ``plan``; None: there is none any more."""
+    _begun().add(plan.key)
     if run_id is None:
         _runs().pop(plan.key, None)
     else:
@@ -138,7 +148,11 @@ def _runs() -> dict[tuple, str]:
     return st.session_state.setdefault("_runs", {})
 
 
-# The buttons. Each carries out its command before the page is drawn again.
+def _begun() -> set[tuple]:
+    return st.session_state.setdefault("_begun", set())
+
+
+# The buttons. A press is noted, and carried out once the page knows its controls: the newest may have come with it.
 
 
 def begin(plan: Plan, held: bool = False) -> None:
@@ -159,12 +173,12 @@ def single_step(plan: Plan) -> None:
 
 
 def reset(plan: Plan) -> None:
-    """Leave the run; without one, put a loaded model away."""
+    """Leave the run; without one, put away the loaded or shipped model, so that an untrained network is left."""
     if plan.key in _runs():
         jobs().leave(_runs()[plan.key], viewer())
-        follow(plan, None)
     else:
         _loaded().pop(plan.key, None)
+    follow(plan, None)
 
 
 def _try(action: Callable, *args, **kwargs) -> None:
@@ -175,35 +189,31 @@ def _try(action: Callable, *args, **kwargs) -> None:
         st.session_state["_live_error"] = str(error)
 
 
-def buttons(plan: Plan, view: View | None) -> None:
-    """Start, pause or resume; single step; reset; and what the last command had to say."""
-    registry = jobs()
-    main, icon, action = {
-        None: ("Train", ":material/play_arrow:", (begin, plan)),
-        "queued": ("Pause", ":material/pause:", (command, plan, registry.pause)),
-        "running": ("Pause", ":material/pause:", (command, plan, registry.pause)),
-        "paused": ("Resume", ":material/play_arrow:", (command, plan, registry.resume)),
-        "failed": ("Resume", ":material/play_arrow:", (command, plan, registry.resume)),
-        "finished": ("Finished", ":material/check:", (reset, plan)),
+def _order(*order: Any) -> None:
+    st.session_state["_order"] = order
+
+
+def buttons(plan: Plan, view: View | None, ready: bool = True) -> None:
+    """Start, pause or resume; single step; reset; and what the last command had to say. Not ``ready``: none works."""
+    pause = "Pause", ":material/pause:", (command, jobs().pause)
+    resume = "Resume", ":material/play_arrow:", (command, jobs().resume)
+    main, icon, order = {
+        None: ("Train", ":material/play_arrow:", (begin,)),
+        "queued": pause,
+        "running": pause,
+        "paused": resume,
+        "failed": resume,
+        "finished": ("Finished", ":material/check:", (reset,)),
     }[view and view.status]
-    ended = view is not None and view.status == "finished"
-    with st.container(horizontal=True, gap="small", key="commands"):
-        st.button(main, icon=icon, type="primary", on_click=_try, args=action, disabled=ended, key="_main")
-        st.button(
-            "Step",
-            on_click=_try,
-            args=(single_step, plan),
-            disabled=ended,
-            key="_step",
-        )
-        st.button(
-            "Reset",
-            icon=":material/restart_alt:",
-            on_click=_try,
-            args=(reset, plan),
-            disabled=view is None and plan.key not in _loaded(),
-            key="_reset",
-        )
+    ended = not ready or (view is not None and view.status == "finished")
+    blank = not ready or (view is None and plan.key not in _loaded() and _shipped(plan) is None)
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="commands"):
+        st.button(main, icon=icon, type="primary", on_click=_order, args=order, disabled=ended, key="_main")
+        st.button("Step", on_click=_order, args=(single_step,), disabled=ended, key="_step")
+        reset_icon = ":material/restart_alt:"
+        st.button("Reset", icon=reset_icon, on_click=_order, args=(reset,), disabled=blank, key="_reset")
+        if not ready:
+            st.caption("Answer the prediction first.")
     said = st.session_state.pop("_live_error", None)
     if said:
         shell.sorry(said)
@@ -252,22 +262,28 @@ def standing(view: View) -> str:
 
 
 def at_rest(plan: Plan) -> tuple[Any, str]:
-    """What there is to see before any training here: a loaded model, the recipe's shipped one, an untrained one."""
+    """What there is to see before any training here: a loaded model, the recipe's shipped one, an untrained one.
+
+    The shipped one is for a first look: who has begun a run of the recipe finds the untrained one after it.
+    """
     loaded = _loaded().get(plan.key)
     if loaded is not None:
         steps = loaded.progress.state.step
-        said = f"**A model from a file**, {steps:,} steps. Press Train to go on with it."
+        said = f"**A model from a file**, {steps:,} steps. *Train* goes on with it."
         return plan.picture(loaded.progress), said
-    name = find(plan.data.points.name, len(plan.data.points.points), plan.recipe)
-    if name is not None:
-        steps = RECIPES[name][1].steps
-        said = f"**A model trained earlier**, {steps:,} steps. Press Train to begin your own from nothing."
-        return _shipped(name, plan.picture), said
-    return _untrained(plan.data.key, plan.recipe, plan.picture, plan.data), "**An untrained network.** Press Train."
+    if name := _shipped(plan):
+        said = f"**A model trained earlier**, {RECIPES[name][1].steps:,} steps. *Train* begins your own from nothing."
+        return _picture_of(name, plan.picture), said
+    return _untrained(plan.data.key, plan.recipe, plan.picture, plan.data), "**An untrained network.**"
+
+
+def _shipped(plan: Plan) -> str | None:
+    points = plan.data.points
+    return None if plan.key in _begun() else find(points.name, len(points.points), plan.recipe)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_NAME)
-def _shipped(name: str, picture: Callable[[Progress], Any]) -> Any:
+def _picture_of(name: str, picture: Callable[[Progress], Any]) -> Any:
     return picture(recipe.take_up(pretrained(name)))
 
 
@@ -286,22 +302,26 @@ def model(plan: Plan) -> Denoiser:
 
 def checkpoint(plan: Plan) -> Checkpoint:
     """The run's model as it is now, or the model at rest; to save. Raises ValueError when the run has gone."""
-    return _checkpoint(plan, plan.full, _runs().get(plan.key), viewer(), _loaded().get(plan.key))
+    return _checkpoint(plan, *_session(plan))
 
 
-def _checkpoint(plan: Plan, full: Recipe, run_id: str | None, who: str, loaded: Loaded | None) -> Checkpoint:
-    points = plan.data.points
+def _session(plan: Plan) -> tuple:
+    return plan.full, _runs().get(plan.key), viewer(), _loaded().get(plan.key), _shipped(plan)
+
+
+def _checkpoint(
+    plan: Plan, full: Recipe, run_id: str | None, who: str, loaded: Loaded | None, name: str | None
+) -> Checkpoint:
     progress = jobs().state(run_id, who) if run_id else loaded and loaded.progress
     if progress is not None:
-        return recipe.keep(progress, full, points)
-    name = find(points.name, len(points.points), plan.recipe)
-    return pretrained(name) if name and not run_id else recipe.begin(plan.recipe, points)
+        return recipe.keep(progress, full, plan.data.points)
+    return pretrained(name) if name else recipe.begin(plan.recipe, plan.data.points)
 
 
 def save(plan: Plan) -> None:
     """The button that downloads the model; the file is made when it is asked for."""
     # Made in a thread that belongs to no session, so what is the session's is read now.
-    session = plan.full, _runs().get(plan.key), viewer(), _loaded().get(plan.key)
+    session = _session(plan)
     st.download_button(
         "Save model",
         data=lambda: checkpoints.to_bytes(_checkpoint(plan, *session)),

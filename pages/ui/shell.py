@@ -184,35 +184,29 @@ class Prediction:
     guess: int | None
 
 
-def predict(key: str, question: str, options: Sequence[str], answer: int, why: str) -> bool:
+def predict(key: str, question: str, options: Sequence[str], answer: int, why: str, hidden: bool = False) -> bool:
     """Ask before the control that answers is shown; True when it may be shown.
 
     `answer` is the index of the right one of `options`. The learner's choice is the parameter `key` of the address,
-    as a letter. `explain(key, seen)` compares the two and gives `why` once the learner has seen the run.
+    as a letter. `explain(key, seen)` compares the two and gives `why` once the learner has seen the run. `hidden`
+    leaves the card out, where the picture is of something else.
     """
     asked = st.session_state["predictions"]
     guess = param(key, lambda letter: _index(letter, len(options)), None)
     st.session_state[f"_prediction {key}"] = Prediction(options, answer, why, guess if asked else None)
-    if not asked:
-        return True
-
-    def answered() -> None:
-        set_param(key, ascii_lowercase[st.session_state[f"_{key}"]])
-
-    with st.container(border=True, key=f"predict_{key}", horizontal=True, wrap=False, vertical_alignment="center"):
+    if not asked or hidden:
+        return not asked or guess is not None
+    said = {"horizontal": True, "wrap": False, "vertical_alignment": "center"} if guess is not None else {}
+    with st.container(border=True, key=f"predict_{key}", gap="small", **said):
         if guess is None:
-            label, choices = f"Predict first. {question}", range(len(options))
-            st.radio(label, choices, None, format_func=options.__getitem__, key=f"_{key}", on_change=answered)
+            st.markdown(f"**Predict first.** {question}")
+            # Not a radio: there an arrow key on the way to an answer is an answer.
+            for letter, option in zip(ascii_lowercase, options, strict=False):
+                st.button(option, key=f"_{key}_{letter}", on_click=set_param, args=(key, letter), width="stretch")
         else:
             st.markdown(f"**You predict:** {options[guess]}", width="stretch")
-            st.button(
-                "Again",
-                help="Ask me again",
-                type="tertiary",
-                key=f"_{key}_again",
-                on_click=set_param,
-                args=(key, None),
-            )
+            again = {"help": "Ask me again", "type": "tertiary", "key": f"_{key}_again"}
+            st.button("Again", on_click=set_param, args=(key, None), **again)
     return guess is not None
 
 
@@ -274,9 +268,12 @@ def code(*functions: Callable) -> None:
 
 
 def tasks(items: Sequence[tuple[str, bool, str]]) -> None:
-    """Try this: (what to do, done, hint) with plain text; a task checks itself from the state of the page."""
-    rows = [_task(*item) for item in items]
-    done = sum(bool(item[1]) for item in items)
+    """Try this: (what to do, done, hint) with plain text; a task checks itself from the state of the page, and what was
+    done once stays so for the visit."""
+    earned = st.session_state.setdefault("_earned", set())
+    earned |= {what for what, done, _ in items if done}
+    rows = [_task(what, what in earned, hint) for what, _, hint in items]
+    done = sum(what in earned for what, _, _ in items)
     with st.container(key="tasks", gap="small"):
         st.header("Try this", anchor=False)
         _html(f'<ul role="list">{"".join(rows)}</ul><p role="status">{done} of {len(items)} done</p>')

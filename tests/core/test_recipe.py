@@ -8,6 +8,7 @@ import torch
 
 from core import checkpoints, metrics, recipe, seeds
 from core.data.points import make
+from core.networks import NETWORKS
 from core.recipe import Recipe
 
 
@@ -71,6 +72,20 @@ def test_a_checkpoint_of_another_kind_of_model_is_refused_with_a_sentence():
         recipe.from_config(config)
     with pytest.raises(ValueError, match="does not say"):
         recipe.from_config({"recipe": {"speed": 3}})
+
+
+def test_a_network_is_dead_once_it_says_the_same_everywhere_and_not_before_it_is_trained():
+    points = make("spiral", 50)
+    for network in NETWORKS:
+        assert not recipe.dead(recipe.begin(Recipe(network=network), points).denoiser)
+        assert not recipe.dead(steps(recipe.run(Recipe(network=network, batch=64, lr=1e-6), points), 5).state.model)
+    assert recipe.dead(steps(recipe.run(Recipe(network="plain", batch=64, lr=1.0), points), 60).state.model)
+
+
+def test_a_snapshot_counts_the_steps_of_an_unfinished_block():
+    progress = steps(recipe.run(Recipe(batch=32), make("spiral", 20)), 13)
+    shot = recipe.snapshot(progress, n=5, side=2)
+    assert shot.losses.tolist() == pytest.approx([progress.losses[0], sum(progress.block) / 3])
 
 
 def test_a_snapshot_of_an_untrained_network_holds_finite_samples_and_arrows_no_longer_than_a_cell():

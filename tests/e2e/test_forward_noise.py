@@ -72,7 +72,7 @@ def test_a_student_without_a_mouse_predicts_jumps_and_moves_the_start(chapter):
     page.get_by_role("radio", name="Two pixels").focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Space")
-    page.get_by_role("radio", name="yes, exactly the same cloud").focus()
+    page.get_by_role("button", name="yes, exactly the same cloud").focus()
     page.keyboard.press("Space")
     page.get_by_role("switch", name="Jump as well").focus()
     page.keyboard.press("Space")

@@ -70,7 +70,7 @@ def test_a_dragged_probe_changes_the_numbers_and_the_address_and_keeps_the_clock
 def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
     chapter.open("", "arrows")
     keyboard = chapter.page.keyboard
-    chapter.page.get_by_role("radio", name="nearly all").focus()
+    chapter.page.get_by_role("button", name="nearly all").focus()
     keyboard.press("Space")
     expect(chapter.page.get_by_text("You predict:")).to_be_visible(timeout=20_000)
     chapter.page.get_by_role("radio", name="negative prompt").focus()

@@ -70,7 +70,7 @@ def test_a_click_goes_over_to_the_particle_there_and_the_page_remembers_it(chapt
 
 def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
     chapter.open("")
-    chapter.page.get_by_role("radio", name="to a few points near the middle").focus()
+    chapter.page.get_by_role("button", name="to a few points near the middle").focus()
     chapter.page.keyboard.press("Space")
     leave_out = chapter.page.get_by_role("button", name="Leave DDPM's noise out")
     expect(leave_out).to_be_visible(timeout=20_000)

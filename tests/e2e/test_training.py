@@ -274,7 +274,7 @@ def test_a_saved_model_is_taken_up_in_another_browser_with_its_steps(meet, tmp_p
 def test_a_learner_without_a_mouse_predicts_trains_and_scrubs(meet):
     learner = meet("seed=110")
     page, keyboard = learner.page, learner.page.keyboard
-    learner.tab_to(page.get_by_role("radio", name="the rough extent of the data"))
+    learner.tab_to(page.get_by_role("button", name="the rough extent of the data"))
     keyboard.press("Space")
     train = page.get_by_role("button", name="Train", exact=True)
     expect(train).to_be_visible(timeout=LONG)

@@ -67,7 +67,7 @@ def test_samples_and_scales_are_kept_back_until_the_prediction_is_made(open_page
     app = open_page("guidance")
     assert list(panels(app)) == ["Both fields, and what is between them", "Angle between the two, in degrees"]
     assert not app.slider and not any(part.key == "show" for part in app.get("button_group"))
-    app.radio(key="_guess").set_value(2).run()
+    app.button(key="_guess_c").click().run()
     assert group(app, "show").options == list(SCENES)
     group(app, "show").set_value("eight scales").run()
     assert "As you predicted" in app.success[0].value
@@ -158,6 +158,7 @@ def test_a_negative_prompt_shows_both_classes_and_the_red_field(chapter):
     app = chapter("negative prompt", model="plain network")
     fields, plain, away = panels(app).values()
     assert [layer["roles"][0] for layer in fields["layers"][1:]] == ["difference", "negative", "conditional"]
+    assert layers(away) == ["arrows", "points", "points"] and away["layers"][0]["roles"] == ["guided"]
     dogs = [float(re.search(r"dog ([\d.]+)%", panel["caption"])[1]) for panel in (plain, away)]
     assert dogs[0] > 2 and dogs[1] == 0
 

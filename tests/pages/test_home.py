@@ -87,7 +87,7 @@ def test_an_address_sets_every_control():
 def test_other_noise_is_kept_back_until_the_prediction_is_made():
     app = home()
     assert not app.number_input
-    app.radio(key="_guess").set_value(0).run()
+    app.button(key="_guess_a").click().run()
     app.number_input(key="seed").set_value(1).run()
     assert "**You predicted:** on the same points" in app.info[0].value
 

@@ -58,7 +58,7 @@ def test_what_happens_without_the_noise_is_kept_back_until_the_prediction_is_mad
     assert BARE not in app.selectbox(key="a").options
     assert not any(part.key == "show" for part in app.get("button_group"))
     assert "nearest the mean" not in " ".join(part.value for part in app.markdown)
-    app = app.radio(key="_guess").set_value(0).run()
+    app = app.button(key="_guess_a").click().run()
     assert BARE in app.selectbox(key="a").options and group(app, "show").value == "clouds"
     assert not app.info and not app.success
 

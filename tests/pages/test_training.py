@@ -61,9 +61,10 @@ def upload(app: AppTest, key: str, name: str, content: bytes) -> AppTest:
 
 def test_the_page_shows_a_shipped_model_at_once_and_offers_training_after_the_prediction(open_page):
     asked = open_page("training")
-    assert not asked.exception and "Train" not in labels(asked)
+    assert not asked.exception and all(asked.button(key=key).disabled for key in ("_main", "_step", "_reset"))
+    assert "Answer the prediction first." in [caption.value for caption in asked.caption]
     answered = open_page("training", guess="a")
-    assert not answered.exception and {"Train", "Step", "Reset"} <= set(labels(answered))
+    assert not answered.exception and not any(answered.button(key=key).disabled for key in ("_main", "_step", "_reset"))
     assert "trained earlier" in standing(answered)
 
 
@@ -101,7 +102,50 @@ def test_training_starts_pauses_steps_resumes_and_resets(chapter):
     live.jobs().leave(run_id, "test")
     assert f"step {at + 1:,}" in standing(press(app, "Step"))
     assert "Pause" in labels(press(app, "Resume"))
-    assert "trained earlier" in standing(press(app, "Reset"))
+    assert "untrained" in standing_at_rest(press(app, "Reset"))
+
+
+def test_reset_of_the_shipped_model_leaves_an_untrained_network_and_no_more_to_reset(chapter):
+    app = press(chapter(), "Reset")
+    assert "untrained" in standing_at_rest(app) and "dead" not in standing_at_rest(app)
+    assert app.button(key="_reset").disabled
+
+
+def test_a_press_starts_what_the_controls_say_at_that_moment(chapter):
+    app = chapter(seed="31")
+    app.selectbox(key="data").set_value("rings")  # not drawn yet when the button is pressed
+    app = press(app, "Train")
+    assert "Pause" in labels(app)
+    assert next(iter(app.session_state["_runs"])) == app.session_state["_latest"].key
+    assert app.session_state["_latest"].data.points.name == "rings"
+
+
+def trained(app: AppTest, steps: int) -> AppTest:
+    """The run, which is held, so many steps later."""
+    live.jobs().step(next(iter(app.session_state["_runs"].values())), live_viewer(app), steps)
+    return app.run()
+
+
+def done(app: AppTest) -> list[bool]:
+    return [part.startswith(' class="done"') for part in "".join(m.value for m in app.markdown).split("<li><span")[1:]]
+
+
+def test_a_run_that_broke_down_is_mended_when_its_loss_is_near_the_exact_one(chapter):
+    app = press(chapter(seed="32"), "Step")
+    app.number_input(key="lr").set_value(1e6).run()
+    app = until(press(app, "Resume"), "The loss became")
+    app.number_input(key="lr").set_value(Recipe.lr).run()
+    app = press(app, "Pause") if "Pause" in labels(app) else app
+    assert done(app) == [False, False, False]
+    assert done(trained(app, 400)) == [True, False, True]
+    assert done(press(app, "Reset")) == [True, False, True]  # what was earned stays
+
+
+def test_a_network_that_has_died_is_called_dead_and_reset_begins_anew(chapter):
+    app = trained(press(chapter(seed="33", lr="0.1"), "Step"), 150)
+    assert "This network is dead" in standing(app) and done(app)[0] is False
+    app.number_input(key="lr").set_value(Recipe.lr).run()
+    assert "dead" not in standing(trained(press(press(app, "Reset"), "Step"), 20))
 
 
 def test_a_single_step_begins_a_run_and_holds_it(chapter):
@@ -216,6 +260,7 @@ def test_absurd_values_in_the_address_leave_the_defaults_and_a_notice(chapter):
     assert not app.exception and not app.error
     assert app.number_input(key="seed").value == 0 and app.selectbox(key="data").value == "spiral"
     assert "seed=-7" in app.toast[0].value
+    assert not {"run", "draw", "clock"} & set(app.query_params)
 
 
 def test_a_file_that_holds_markdown_is_quoted_and_not_drawn(chapter):

@@ -112,7 +112,7 @@ def test_what_nothing_on_the_page_reads_leaves_the_address_and_the_clock_stays(p
 def test_the_gated_control_waits_for_the_prediction(page):
     app = page()
     assert [slider.label for slider in app.slider] == ["Steps"]
-    app.radio[0].set_value(0).run()
+    app.button(key="_guess_a").click().run()
     assert [slider.label for slider in app.slider] == ["Steps", "Gated"]
     assert app.query_params["guess"] == "a"
 
@@ -131,14 +131,31 @@ def test_another_prediction_is_compared_without_scolding(page):
 
 def test_a_prediction_can_be_asked_again(page):
     app = page(guess="a")
-    app.button[0].click().run()
-    assert app.radio[0].value is None
+    app.button(key="_guess_again").click().run()
+    assert app.button(key="_guess_a").label == "here"
     assert "guess" not in app.query_params
+
+
+def test_a_letter_that_is_no_answer_leaves_the_address(page):
+    assert "guess" not in page(guess="z").query_params
+
+
+def test_the_clock_of_a_link_stays_and_nonsense_in_it_is_named_and_leaves(page):
+    assert page(clock="0.25").query_params["clock"] == "0.25" and not page(clock="0.25").toast
+    app = page(clock="noon")
+    assert "clock=noon" in app.toast[0].value and "clock" not in app.query_params
+
+
+def test_a_task_once_done_stays_done_for_the_visit_and_not_for_the_next_visitor(page):
+    app = page(data="moons")
+    app.selectbox(key="data").set_value("spiral").run()
+    assert "1 of 2 done" in text(app)
+    assert "0 of 2 done" in text(page())
 
 
 def test_a_lecturer_switches_predictions_off_by_link(page):
     app = page(predictions="false", steps="20")
-    assert not app.radio
+    assert not app.button
     assert [slider.label for slider in app.slider] == ["Steps", "Gated"]
     assert app.info[0].value == "There. It is so."
 
