@@ -116,7 +116,7 @@ def npz(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
     except _TooLarge:
         raise
     except Exception as problem:
-        if "allow_pickle" in str(problem):
+        if "Object arrays" in str(problem):
             raise ValueError(
                 f"{path.name} holds pickled objects, which could run code and are not opened; save plain arrays."
             ) from None

@@ -102,7 +102,7 @@ def load(source: str, side: int | None = None, split: str = "train", damaged: st
         case "emoji", "", "":
             found = _undivided(emoji(), split)
         case "fashion", _, folder:
-            found = fashion(folder or None, split)
+            found = fashion(os.path.expanduser(folder) or None, split)
         case "hf", ":", name:
             return from_hugging_face(name, split, side, damaged)
         case _:
@@ -167,11 +167,19 @@ def from_idx(folder: str | Path, split: str = "train") -> ImageSet:
     """
     if split not in _PARTS:
         raise ValueError(f"IDX files come as {', '.join(_PARTS)}, not {split!r}.")
-    images, labels = (
-        torch.cat([_idx(Path(folder), f"{part}-{kind}", dimensions) for part in _PARTS[split]])
-        for kind, dimensions in (("images", 3), ("labels", 1))
-    )
-    return ImageSet(Path(folder).resolve().name, images[:, None], labels.long(), _numbered(labels.long()))
+    parts = [_idx_part(Path(folder), part) for part in _PARTS[split]]
+    if len({images.shape[1:] for images, _ in parts}) > 1:
+        raise ValueError(f"The training and test images in {str(folder)!r} differ in size; load one split of them.")
+    images, labels = map(torch.cat, zip(*parts))
+    return ImageSet(Path(folder).resolve().name, images[:, None], labels, _numbered(labels))
+
+
+def _idx_part(folder: Path, part: str) -> tuple[Tensor, Tensor]:
+    """Images [N, H, W] and labels [N] of one part."""
+    images, labels = _idx(folder, f"{part}-images", 3), _idx(folder, f"{part}-labels", 1).long()
+    if len(images) != len(labels):
+        raise ValueError(f"{part} has {len(images):,} images but {len(labels):,} labels; fetch the IDX files again.")
+    return images, labels
 
 
 def _idx(folder: Path, stem: str, dimensions: int) -> Tensor:
@@ -242,7 +250,7 @@ def from_hugging_face(
     """
     try:
         import datasets
-    except ModuleNotFoundError:
+    except ImportError:
         raise ValueError("A Hugging Face data set needs the package `datasets`; install it with pip.") from None
     table = _table(name_or_path, split)
     columns, label_columns = (
@@ -258,7 +266,8 @@ def from_hugging_face(
     labels, classes = None, ()
     if label_columns:
         label = label_columns[0]
-        labels, classes = torch.tensor(table[label][:])[kept], tuple(table.features[label].names)
+        numbers = [-1 if number is None else number for number in table[label]]
+        labels, classes = torch.tensor(numbers)[kept], tuple(table.features[label].names)
     return ImageSet(Path(name_or_path).name, images, labels, classes, note)
 
 

@@ -93,6 +93,15 @@ def test_an_idx_file_that_is_not_whole_or_does_not_fit_is_refused(tmp_path: Path
         fashion(tmp_path)
 
 
+def test_parts_of_idx_files_are_joined_only_where_each_fits(tmp_path: Path):
+    fill(tmp_path, {**idx_files(), "t10k-images-idx3-ubyte": idx(np.zeros((2, 9, 9), np.uint8))})
+    with pytest.raises(ValueError, match="differ in size; load one split"):
+        from_idx(tmp_path, "all")
+    fill(tmp_path, {**idx_files(5), "train-labels-idx1-ubyte": idx(np.arange(6, dtype=np.uint8))})
+    with pytest.raises(ValueError, match="train has 5 images but 6 labels"):
+        from_idx(tmp_path, "all")
+
+
 def test_a_missing_idx_file_is_named(tmp_path: Path):
     fill(tmp_path, {name: data for name, data in idx_files().items() if "labels" not in name})
     with pytest.raises(ValueError, match="no train-labels-idx1-ubyte, gzipped or not"):
