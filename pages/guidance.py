@@ -150,12 +150,13 @@ NOTES = {
         ("negative", "**Red arrows**, told the unwanted class, have taken the place of the grey ones."),
         ("difference", "**The difference** leads from one class to the other and is long everywhere: near the data "
          "the two do not agree, as conditional and unconditional do."),
-        ("guided", "**The unwanted class goes**; at w = 2 the wanted arm is left as well, on its far side. A negative "
-         "prompt wants a smaller scale: try 1.25."),
+        ("guided", "**The unwanted class goes**; at w = 2 guided arrows lead past the wanted arm to its far side. A "
+         "negative prompt wants a smaller scale: try 1.25."),
     ],
     BEYOND: [
         ("guided", "**A guidance interval** leaves guidance out at large $\\sigma$, where it pushes all samples to one "
-         "part of the arm, and at small $\\sigma$, where nobody needs it. More of the spread stays."),
+         "part of the arm, and at small $\\sigma$, where nobody needs it. More of the spread stays; "
+         "try the person and w = 6."),
         ("unconditional", "**Autoguidance** leads away from a weaker copy of the model, told the same class: away "
          "from what training mends, and not from the other classes."),
         ("negative", "**A copy of the same model**, mind: the plain network makes other mistakes than early stages of "

@@ -162,13 +162,20 @@ def one_start(runs: Sequence[Run]) -> Picture:
 
 
 def negative_prompt(drawn: Fields, plain: Run, away: Run) -> Picture:
-    """The unwanted class in place of the unconditional answer: its fields, and the samples without and with it."""
+    """The unwanted class in place of the unconditional answer: its fields, and the samples without and with it, these
+    over the guided field that they follow."""
     wanted, unwanted = CLASSES[away.guide.wanted], CLASSES[away.guide.negative]
     clouds = {"No negative prompt": plain, f"Negative prompt: {unwanted}": away}
     said = {title: both_shares(run.verdict, away.guide) for title, run in clouds.items()}
-    fields = overlay(drawn, "negative", f"told {unwanted}", f"told {wanted}")
+    first, second = (cloud(title, run, said[title]) for title, run in clouds.items())
+    follow = Arrows(drawn.places, drawn.guided, "guided", 1.2, (), "guided")
+    panels = [
+        overlay(drawn, "negative", f"told {unwanted}", f"told {wanted}"),
+        first,
+        replace(second, layers=[follow, *second.layers]),
+    ]
     alt = f"Guidance towards {wanted} with w = {away.guide.scale:g}. " + "; ".join(map(": ".join, said.items())) + "."
-    return Picture([fields, *(cloud(title, run, said[title]) for title, run in clouds.items())], alt)
+    return Picture(panels, alt)
 
 
 def beside(clouds: dict[str, Run]) -> Picture:
