@@ -201,8 +201,18 @@ def walk(model: Model, way: Way, n: int = 2000) -> Walk:
     """n particles go a way under a model. Particle k starts, and is shaken, alike on all ways of equal seed and for
     any n. Remembered for the last 48 that were asked for; from several threads, too."""
     x = samplers.start((n, model.points.points.shape[1]), way.sigma_max, model.points.rms, way.seed)
-    states = samplers.path(steps_of(way, model.denoise, x))
+    states = samplers.path(steps_of(way, in_parts(model.denoise), x))
     return Walk(way, states, judge(states[-1], model))
+
+
+def in_parts(denoise: Denoise, most: int = 1000) -> Denoise:
+    """The same denoiser, asked about at most so many states at a time: two calls that stay in the processor's cache
+    take half the time of one that does not."""
+
+    def answer(x: Tensor, sigma: Tensor) -> Tensor:
+        return torch.cat([denoise(*part) for part in zip(x.split(most), sigma.split(most), strict=True)])
+
+    return answer
 
 
 def clock(frames: int, sigma_max: float = 10.0) -> Tensor:

@@ -30,7 +30,7 @@ WINDOWS = {"variance preserving": Window("vp", 1.7), "variance exploding": Windo
 ROLES = {DDPM: "sample", BARE: "negative", DDIM: "denoise", RAISED: "noise", BETWEEN: "difference",
          "Euler": "unconditional", "Heun": "guided", "DPM-Solver++(2M)": "conditional", SDE: "data"}  # fmt: skip
 NONE = "none"
-N, FEW = 2000, 100  # particles of a cloud; of those that can be followed one by one
+N, FEW = 2000, 50  # particles of a cloud; of those that can be followed one by one
 LEVELS, FINE = walks.clock(49), walks.clock(121)  # the clock of clouds, and of single paths
 
 

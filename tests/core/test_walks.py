@@ -80,6 +80,11 @@ def test_the_same_step_of_two_ways_draws_the_same_noise():
     torch.testing.assert_close(*noises)
 
 
+def test_a_denoiser_asked_in_parts_gives_the_same_answer():
+    sigma = torch.linspace(0.1, 2, len(X), dtype=torch.float64)
+    torch.testing.assert_close(walks.in_parts(DENOISE, 2)(X, sigma), DENOISE(X, sigma), rtol=0, atol=1e-14)
+
+
 def test_a_walk_is_made_once():
     way = Way(steps=4, seed=8)
     assert walk(LEARNED, way, 10) is walk(walks.shipped("spiral-100-fourier"), way, 10)
