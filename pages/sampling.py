@@ -7,7 +7,8 @@ import streamlit as st
 
 from core import samplers, walks
 from core.figures.curves import curves
-from core.walks import BARE, COMPARED, DDIM, DDPM, KINDS, RAISED
+from core.scores import COMPARED
+from core.walks import BARE, DDIM, DDPM, KINDS, RAISED
 from pages.ui import scoring, shell, walking
 from pages.ui.stage import Clock, Panel, stage
 from pages.ui.walking import FEW, FINE, LEVELS, N

@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from core import walks
+from core import scores
 from core.figures.curves import Curve, curves
 from core.jobs import Work
-from core.walks import Model, Score, Way
+from core.scores import Score
+from core.walks import Model, Way
 from pages.ui import live, shell
 from pages.ui.walking import ROLES
 
@@ -30,7 +31,7 @@ def _kept() -> dict[tuple, tuple[Score, ...]]:
 def work(models: Sequence[Model], way: Way) -> Work:
     """The scores of all samplers as work for the background; whoever asks for the same ones shares it."""
     key = ("scores", *(model.key for model in models), way.sigma_max, way.grid, way.seed)
-    return Work(key, lambda found, _: walks.scores(models, way, found=found or ()), picture=tuple)
+    return Work(key, lambda found, _: scores.table(models, way, found=found or ()), picture=tuple)
 
 
 def watch(models: Sequence[Model], way: Way) -> None:
@@ -43,7 +44,7 @@ def watch(models: Sequence[Model], way: Way) -> None:
         with shell.guard():
             options = {"default": "coverage", "key": "measure", "label_visibility": "collapsed"}
             measure = shell.segmented("Measure", list(MEASURES), **options)
-            found = known or _newest(asked, walks.count(models))
+            found = known or _newest(asked, scores.length(models))
             if found:
                 draw(found, models, measure)
 
@@ -86,18 +87,16 @@ def _keep(key: tuple, found: tuple[Score, ...]) -> None:
 def draw(found: Sequence[Score], models: Sequence[Model], measure: str) -> None:
     """A measure over network calls, a curve for each sampler, and all three measures as a table."""
     ylabel, value, log = MEASURES[measure]
-    perfect, scores = found[0], found[1:]
-    lines = [
-        _curve([score for score in scores if (score.kind, score.model) == (kind, model.key)], value, model is models[0])
-        for kind in walks.COMPARED
-        for model in models
-        if any((score.kind, score.model) == (kind, model.key) for score in scores)
-    ]
+    perfect, rest = found[0], found[1:]
+    alike: dict[tuple[str, str], list[Score]] = {}
+    for score in rest:
+        alike.setdefault((score.kind, score.model), []).append(score)
+    lines = [_curve(part, value, own=model == models[0].key) for (_, model), part in alike.items()]
     if (best := value(perfect)) > LEAST:
-        lines.append(Curve([walks.CALLS[0], walks.CALLS[-1]], [best, best], "exact", "perfect samples"))
-    chart = curves(lines, shell.theme(), "network calls", ylabel, xlog=True, ylog=log, xticks=walks.CALLS, height=400)
+        lines.append(Curve([scores.CALLS[0], scores.CALLS[-1]], [best, best], "exact", "perfect samples"))
+    chart = curves(lines, shell.theme(), "network calls", ylabel, xlog=True, ylog=log, xticks=scores.CALLS, height=400)
     st.plotly_chart(chart, theme=None, key="scores")
-    at = [score for score in scores if score.model == models[0].key and TABLE_AT - 1 <= score.nfe <= TABLE_AT]
+    at = [score for score in rest if score.model == models[0].key and TABLE_AT - 1 <= score.nfe <= TABLE_AT]
     st.markdown(_table([perfect, *at]))
 
 

@@ -1,7 +1,6 @@
 """Walks: ways are what they say, one line holds for every sampler, and what chapter 4 claims is so."""
 
 from dataclasses import replace
-from itertools import islice
 
 import pytest
 import torch
@@ -212,34 +211,6 @@ def test_ddpm_and_ddim_have_the_same_marginals_to_twice_the_floor():
     assert (walks.apart_on_the_way(EXACT, Way(DDPM, 256), Way(DDIM, 256), levels) <= 2 * floor).all()
     bare = walks.apart_on_the_way(EXACT, Way(DDPM, 256), Way(BARE, 256), levels)
     assert (bare[8:] > 20 * floor[8:]).all()
-
-
-# Scores
-
-
-def test_scores_come_one_by_one_and_never_exceed_the_calls_they_are_given():
-    models = (LEARNED, EXACT)
-    found = list(islice(walks.scores(models, Way(), n=50), 2 + 2 * len(walks.COMPARED)))
-    assert [len(scores) for scores in found] == list(range(1, len(found) + 1))
-    first = found[-1][1 : 1 + len(walks.COMPARED)]
-    assert [score.kind for score in first] == list(walks.COMPARED)
-    assert all(score.nfe == (3 if score.kind == "Heun" else 4) and score.model == LEARNED.key for score in first)
-    assert walks.count(models) == 1 + len(walks.CALLS) * 2 * len(walks.COMPARED)
-
-
-def test_scores_go_on_from_those_found():
-    whole, part = list(islice(walks.scores((EXACT,), Way(), n=20), 4)), walks.scores((EXACT,), Way(), n=20)
-    begun = list(islice(part, 2))[-1]
-    after = next(walks.scores((EXACT,), Way(), n=20, found=begun))
-    assert [score.kind for score in after] == [score.kind for score in whole[2]]
-    assert after[:2] == begun and after[2].energy == whole[2][2].energy
-
-
-def test_a_good_sampler_scores_like_perfect_draws_and_a_collapsed_one_does_not():
-    perfect = walks.perfect_score(EXACT, 500)
-    good, bare = (walks.score(EXACT, Way(kind, 32), 500) for kind in ("DPM-Solver++(2M)", BARE))
-    assert perfect.quality.covered >= 99 and perfect.quality.distance == 0
-    assert good.energy < 3 * perfect.energy and bare.energy > 50 * perfect.energy
 
 
 def test_a_model_trained_on_fresh_draws_is_judged_by_many_even_points():

@@ -9,8 +9,9 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from core import walks
-from core.walks import BARE, Score, Way
+from core import scores, walks
+from core.scores import Score
+from core.walks import BARE, Way
 from pages.ui import live, scoring
 
 torch.set_num_threads(1)  # as the app does: its walks go two at a time
@@ -166,7 +167,7 @@ def test_the_last_step_of_every_sampler_can_be_looked_at(chapter, kind):
 
 def test_one_particle_goes_under_every_sampler_beside_its_ghost(chapter):
     panels = drawn(chapter(**SHOWN, show="paths", particle="12", na="16"))
-    assert set(panels) == {*walks.COMPARED, "eta = 0.5"}
+    assert set(panels) == {*scores.COMPARED, "eta = 0.5"}
     assert all([layer["kind"] for layer in panel["layers"]] == ["points", "line", "path"] for panel in panels.values())
 
 
@@ -195,8 +196,8 @@ def test_the_two_clouds_are_within_twice_the_floor(chapter):
 @pytest.fixture
 def short(monkeypatch):
     """A table of few samples and calls."""
-    monkeypatch.setattr(walks, "CALLS", (4, 32))
-    monkeypatch.setattr(walks.scores, "__defaults__", (40, ()))
+    monkeypatch.setattr(scores, "CALLS", (4, 32))
+    monkeypatch.setattr(scores.table, "__defaults__", (40, ()))
 
 
 def until_known(app: AppTest, key: tuple) -> AppTest:
@@ -214,7 +215,7 @@ def test_scores_come_in_the_background_and_are_then_there_for_all(chapter, short
     app = until_known(chapter(**SHOWN, show="quality", seed="901"), key)
     assert not app.exception and len(app.get("plotly_chart")) == 1
     table = next(part.value for part in app.markdown if "points reached" in part.value)
-    assert all(f"| {kind} | 3" in table for kind in walks.COMPARED) and "| perfect |" in table
+    assert all(f"| {kind} | 3" in table for kind in scores.COMPARED) and "| perfect |" in table
     again = chapter(**SHOWN, show="quality", seed="901")
     assert not again.get("progress") and len(again.get("plotly_chart")) == 1
     for measure in ("distance to data", "energy distance"):
