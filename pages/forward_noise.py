@@ -40,11 +40,13 @@ def walk_and_jump() -> None:
     if source == "the data":
         x0 = points.make(data, 200).sample(200, seeds.generator(seed))[0].double()
     beside = " and 200 single jumps; beside them the distance between the two clouds over time" if jumping else ""
+    number = "one step" if steps == 1 else f"{steps} steps"
     panels = noising.walk_and_jump(noise, x0, f"200 times from {source}", stride, jumping)
     start = -1 if view != "ve" else int((noise.sigma < 2).sum()) - 1  # there the end is far outside the picture
-    show(panels, f"200 random walks of {steps} steps from {source}{beside}.", start)
-    walks = f"**Walks** of {steps} steps: each step adds a little fresh noise, whichever way. The line is one walk."
-    walks += "" if view == "ve" else " Everything shrinks towards the middle as the noise grows: see *View*."
+    show(panels, f"200 random walks of {number} from {source}{beside}.", start)
+    walks = f"**Walks** of {number}: each step adds a little fresh noise, whichever way. The line is one walk."
+    if view != "ve":
+        walks += " Everything, $x_0$ too, shrinks to the middle by $\\alpha_t$ as the noise grows: see *View*."
     jumps = "**Jumps** are still to come: say what you expect of them, then switch them on."
     step = (r"x_{i+1} = x_i + \sqrt{\sigma_{i+1}^2-\sigma_i^2}\;\varepsilon_i", "sample")
     if not jumping:

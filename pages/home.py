@@ -9,17 +9,18 @@ import numpy as np
 import streamlit as st
 
 from core import story
-from core.story import CLASSES, FINEST, MODELS, REACH, Story, Wish
+from core.story import BACK, CLASSES, FINEST, MODELS, OUT, REACH, Story, Wish
 from pages.ui import shell
 from pages.ui.stage import Arrows, Clock, Panel, Path, Points, stage
 
 WALKER, FOLLOWED = 16, [25, 76, 88]  # whose way is drawn: a data point's, and three samples' from the same starts
 LINKS = (
-    ("training", "Bring your own data", {}),
+    ("training", "Draw and train your own", {"data": "your drawing"}),
     ("forward_noise", "How noise spreads", {"scene": "Dissolve"}),
     ("vector_field", "What the arrows know", {}),
-    ("training", "Train it, live", {}),
-)  # a way on from each panel; the guided samples' chapter is still to come
+    ("sampling", "How samples form", {}),
+    ("guidance", "What guidance does", {}),
+)  # a way on from each panel
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -31,10 +32,9 @@ def story_of(wish: Wish) -> Story:
 def panels(told: Story, wish: Wish) -> list[Panel]:
     """Data, noise, field, samples, guided samples."""
     targets = "spiral", "spiral", f"{wish.wanted}’s arm"
-    walked, sampled, guided = (
-        [f"{100 * share:.0f} % on the {target}" for share in shares]
-        for target, shares in zip(targets, told.close, strict=True)
-    )
+    near = [[f"{share:.0%} on the {target}" for share in shares] for target, shares in zip(targets, told.close)]
+    walked = [f"out: {now}" for now in near[0][:OUT]] + ["all noise"] * (BACK + 1)
+    sampled, guided = (["waiting for noise"] * OUT + [f"back: {now}" for now in part[OUT:]] for part in near[1:])
     spiral = told.alpha * told.data
     arm = spiral[:, told.labels == CLASSES.index(wish.wanted)]
 
@@ -69,10 +69,11 @@ def under_way() -> Counter[str]:
 @st.fragment(run_every=5)
 def on_this_server() -> None:
     """What trains here now, in one line that keeps up."""
-    count = under_way()
-    words = {"running": "training", "queued": "waiting", "paused": "paused", "finished": "finished"}
-    now = ", ".join(f"{count[status]} {word}" for status, word in words.items() if count[status])
-    st.markdown(f"**On this server now.** {f'Models: {now}.' if now else 'No model is being trained.'}")
+    with shell.guard():
+        count = under_way()
+        words = {"running": "training", "queued": "waiting", "paused": "paused", "finished": "finished"}
+        now = ", ".join(f"{count[status]} {word}" for status, word in words.items() if count[status])
+        st.markdown(f"**On this server now.** {f'Models: {now}.' if now else 'No model is being trained.'}")
 
 
 @st.cache_resource(show_spinner=False)
@@ -143,11 +144,9 @@ with picture:
         permalink=True,
     )
 pages = {page.url_path: page for page in shell.chapters()}
-for column, (name, label, address) in zip(links, LINKS, strict=False):
-    column.page_link(pages[name], label=label, icon=":material/arrow_forward:", query_params=address)
-presenting = st.session_state["present"]
-if not presenting:
-    links[-1].caption("Ask for another kind above")
+for column, (name, label, address) in zip(links, LINKS, strict=True):
+    if name in pages:
+        column.page_link(pages[name], label=label, icon=":material/arrow_forward:", query_params=address)
 with question:
     seen = seed != Wish.seed and model == Wish.model
     if ready and not seen and st.session_state["predictions"]:
@@ -156,7 +155,9 @@ with question:
 
 shell.notes(
     [
-        ("data", "**Out.** As σ grows, each point walks at random, until all is one cloud of noise, its kinds mixed."),
+        ("data", "**Out.** As σ grows, each point walks at random, until all is one cloud of noise, its kinds mixed. "
+         "All is drawn at $1/\\sqrt{1+\\sigma^2/s^2}$ of its size, $s$ being that of the data (“variance "
+         "preserving”, chapter 1), so that the noise stays in the picture."),
         ("denoise", "**The field** says at each place and σ which way the data lie. It is all that is learned."),
         ("guided", "**And back.** Fresh noise follows the arrows to *new* points of the spiral. Guided, the same noise "
          "(follow the three paths) is pushed to the kind you ask for. Compare the early model at w = 1, 2 and 8."),
@@ -176,6 +177,6 @@ shell.equation(
      ("conditional", f"the guess when told “{wanted}”"), ("guided", "the guess to follow")],
 )  # fmt: skip
 shell.code(story.tell)
-if not presenting:
+if not st.session_state["present"]:
     in_a_lecture()
 shell.finish()

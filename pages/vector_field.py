@@ -26,6 +26,10 @@ START, FINE = LEVELS.index("0.0866"), LEVELS.index("0.0487")  # where a fresh cl
 WINDOWS = {"variance exploding": fields.Window("ve", 1.2), "variance preserving": fields.Window("vp", 1.6)}
 REFERENCE, FOURIER = "reference network", "Fourier network"
 PROBE = (0.7, -0.8)
+NEARLY = (
+    "they nearly do, too: the reference network is fed $x$ as it is, at $\\sigma = 10$ twenty times as large as the "
+    "data, and its cosine falls to 0.84. The same network fed scaled $x$ reaches 0.94."
+)
 
 
 class Model(NamedTuple):
@@ -86,13 +90,15 @@ with controls:
     answered = shell.predict(
         "guess",
         "Training is over. Where do the network's arrows still differ most from the exact ones?",
-        ("at large σ, far from the data", "at small σ, close to the data", "by about as much at every σ"),
+        ("at large σ, where all is one blur", "at small σ, where the detail is", "by about as much at every σ"),
         1,
-        "From far away one blurred arrow serves many places. Close to the data the exact field turns around every "
-        "single point, and the network does not follow: it makes new points instead of repeating its hundred.",
+        "At large σ one blurred arrow serves many places. At small σ the exact field turns to another of the hundred "
+        "points within a short way, and the network does not follow: it makes new points instead of repeating them.",
     )
     scenes = ("fields", "error", "one place")
     scene = shell.segmented("Show", scenes, default="fields", key="show") if answered else "fields"
+    if answered and scene == "fields" and st.session_state["predictions"]:
+        st.caption("Now show the *error*, and scrub σ below the picture.")
     choices = models()
     about = "The first two saw the same 100 points; the reference is the plain network as commonly taught."
     name = shell.selectbox("Model", list(choices), key="model", help=about)
@@ -120,33 +126,30 @@ elif scene == "one place":
     hint = f"{drawn} = {fields.pair(place)}. Drag the probe, or focus the picture and press Shift and an arrow key."
 if model.endless:
     hint += f" Exact: for {DRAWS:,} even points; where σ is below their spacing it sees each of them."
+wrong = f" Its relative error is {error[START]:.2f} at sigma {LEVELS[START]}, {error[FINE]:.2f} at {LEVELS[FINE]}."
 with picture:
     put = stage(
-        panels,
-        Clock(SIGMAS, start=START),
-        key="field",
-        alt=f"Arrows of the {name} and of the exact denoiser for noise levels from 10 down to 0.01. At large sigma all "
-        "point to the mean of the data, near 0 each to the nearest data point. The network's relative error is "
-        f"{error[START]:.2f} at sigma {LEVELS[START]} and {error[FINE]:.2f} at sigma {LEVELS[FINE]}.",
-        probe=place,
-        permalink=True,
-    )
+        panels, Clock(SIGMAS, start=START), key="field",
+        alt=f"Arrows of the {name} and of the exact denoiser for noise levels from 10 down to 0.01. At large sigma the "
+        "exact ones all point to the mean of the data, near 0 each to the nearest data point." + wrong * answered,
+        probe=place, permalink=True,
+    )  # fmt: skip
     st.caption(hint)
     if scene == "one place":
         st.markdown(fields.table(SIGMAS, learned, best, frames=(0, 16, START, 48)))
     shell.explain("guess", seen=scene == "error")
 shell.set_param("probe", None if put in (None, PROBE) else f"{put[0]:g},{put[1]:g}")
 
-shell.notes(
-    [
-        ("denoise", "**Learned arrows** lead from $x$ to the network's guess of the clean data. At large $\\sigma$ all "
-         "point to the mean: from far away the data are one blur. The cosine says how well all arrows agree."),
-        ("exact", "**Exact arrows** turn to the nearest arm as $\\sigma$ falls, and at last to the nearest point."),
-        ("difference", "**The difference** is what the network missed: coarse is learned, fine is not. It is longest "
-         "where the map is pale: noised data hardly ever come there, so the network was never asked. The relative "
-         "error counts where they do."),
-    ]
-)  # fmt: skip
+seen = [
+    ("exact", "**Exact arrows** all point to the mean of the data at large $\\sigma$: from far away the data are one "
+     "blur. As $\\sigma$ falls they turn to the nearest arm, at last to the nearest point. The cosine says how well."),
+    ("denoise", "**Learned arrows** lead from $x$ to the network's guess of the clean data. At large $\\sigma$ "
+     + (NEARLY if name == REFERENCE else "those of a trained network with scaled input agree with the exact ones.")),
+    ("difference", "**The difference** is what the network missed. At small $\\sigma$ its arrows are short on the data "
+     "and long off them, as half-way between two arms: noised data hardly ever come there, so the network was never "
+     "asked. The relative error counts only places where noised data do come."),
+]  # fmt: skip
+shell.notes(seen if answered else seen[:2])
 shell.equation(
     [
         (r"\hat x_0 - x", "denoise"), (r"\;=\; -\sigma\,", None), (r"\hat\varepsilon", "noise"),
@@ -159,10 +162,11 @@ shell.equation(
      ("exact", "the exact guess, a weighted mean of"), ("data", "the data points")],
 )  # fmt: skip
 
-with st.container(gap="small"):
+if answered:
     st.markdown("#### Coarse is learned, fine is not")
     measure = r"\sqrt{\mathrm{E}\lVert\hat\varepsilon-\varepsilon^*\rVert^2 / \mathrm{E}\lVert\varepsilon^*\rVert^2}"
-    st.markdown(f"${measure}$ on noised data: 0 is the exact field, 1 as wrong as no arrow at all. Drag to zoom in.")
+    rise = "The rise at the right end is the unscaled input's (note 2)." if name == REFERENCE else ""
+    st.markdown(f"${measure}$ on noised data: 0 is the exact field, 1 as wrong as no arrow at all. {rise}")
     lines = [Curve(SIGMAS.numpy(), error.numpy(), "difference", name)]
     if rival:
         lines.append(Curve(SIGMAS.numpy(), rival[1].numpy(), "unconditional", other))

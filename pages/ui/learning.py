@@ -83,8 +83,8 @@ def through_here(passed: Passing, points: Tensor) -> list[Panel]:
     ]
     arrows = [
         *data,
-        Arrows(here, passed.exact[:, None], "exact", 5, label="to the mean start, exact"),
-        Arrows(here, passed.learned[:, None], "denoise", 2, label="the network's"),
+        Arrows(here, passed.exact[:, None], "exact", 8, (), label="to the mean start, exact"),
+        Arrows(here, passed.learned[:, None], "denoise", 2.5, label="the network's"),
     ]
     means = zip(passed.mean_start.tolist(), (-steps * passed.mean_last_step).tolist(), strict=True)
     both = zip(passed.exact.tolist(), passed.learned.tolist(), strict=True)

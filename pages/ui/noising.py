@@ -67,7 +67,7 @@ def two_pixels(noise: Noise, x0: Tensor) -> list[Panel]:
     """One image x0 [2] of two pixels: as a point of the plane, and as two grey squares without and with noise."""
     walk = noise.drawn(noise.walk(x0))
     layers = [
-        Line(*SQUARE, "grid", "black to white", dash=(5, 4)),
+        Line(*SQUARE, "grid", "from black to white", dash=(5, 4)),
         Path(walk, "sample", "xₜ"),
         Points(x0[None], "data", size=7, label="x₀"),
     ]
@@ -83,16 +83,17 @@ def two_pixels(noise: Noise, x0: Tensor) -> list[Panel]:
 def walk_and_jump(noise: Noise, x0: Tensor, title: str, stride: float, jumping: bool) -> list[Panel]:
     """Walks from each x0 [n, 2], one of them as a path; with ``jumping`` jumps as well, and how different they are."""
     walks, start = noise.walk(x0, stride), noise.drawn(x0[:1].expand(noise.steps + 1, 1, 2))
+    name = "x₀" if noise.view == "ve" else "αₜ x₀"
     seen, one = noise.drawn(walks), bool((x0 == x0[0]).all())
     layers = [Points(seen[:, 1:], "sample", alpha=0.6, label="walks"), Path(seen[:, 0], "sample"),
-              Points(start, "data", size=6, label="start")]  # fmt: skip
+              Points(start, "data", size=6, label=name)]  # fmt: skip
     if not jumping:
         return [noise.plane(title, layers, probe=one)]
     jumps = noise.drawn(noise.jump(x0))
     layers.insert(1, Points(jumps[:, 1:], "noise", label="jumps"))
     if one:
         rim = noise.drawn(forward.circle(x0[0], noise.sigma))
-        layers.append(Line(rim[..., 0], rim[..., 1], "grid", "nine in ten", dash=(5, 4)))
+        layers.append(Line(rim[..., 0], rim[..., 1], "grid", f"nine in ten, around {name}", dash=(5, 4)))
     layers.append(Arrows(start, jumps[:, :1] - start, "noise", 3, dash=()))
     return [noise.plane(title, layers, probe=one), difference(noise, x0, walks)]
 

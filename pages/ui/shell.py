@@ -196,13 +196,13 @@ def predict(key: str, question: str, options: Sequence[str], answer: int, why: s
     st.session_state[f"_prediction {key}"] = Prediction(options, answer, why, guess if asked else None)
     if not asked or hidden:
         return not asked or guess is not None
-    said = {"horizontal": True, "wrap": False, "vertical_alignment": "center"} if guess is not None else {}
-    with st.container(border=True, key=f"predict_{key}", gap="small", **said):
+    row = {"horizontal": True, "wrap": guess is None, "vertical_alignment": "center", "gap": "small"}
+    with st.container(border=True, key=f"predict_{key}", **row):
         if guess is None:
-            st.markdown(f"**Predict first.** {question}")
+            st.markdown(f"**Predict first.** {question}", width="stretch")
             # Not a radio: there an arrow key on the way to an answer is an answer.
             for letter, option in zip(ascii_lowercase, options, strict=False):
-                st.button(option, key=f"_{key}_{letter}", on_click=set_param, args=(key, letter), width="stretch")
+                st.button(option, key=f"_{key}_{letter}", on_click=set_param, args=(key, letter))
         else:
             st.markdown(f"**You predict:** {options[guess]}", width="stretch")
             again = {"help": "Ask me again", "type": "tertiary", "key": f"_{key}_again"}

@@ -50,7 +50,7 @@ def test_five_panels_stand_in_one_row_above_the_fold_with_controls_and_links(hom
     tops = {round(home.now(f"plots[{i}].y")) for i in range(5)}
     assert len(tops) == 1
     page = home.page
-    last = page.get_by_role("link", name="Train it, live")
+    last = page.get_by_role("link", name="What guidance does")
     lowest = max(
         box["y"] + box["height"]
         for box in (page.get_by_role("button", name=re.compile("Play|Pause")).bounding_box(), last.bounding_box())

@@ -65,7 +65,7 @@ def test_a_dragged_probe_changes_the_numbers_and_the_address_and_keeps_the_clock
 
 def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
     chapter.open("")
-    chapter.page.get_by_role("button", name="at small σ, close to the data").focus()
+    chapter.page.get_by_role("button", name="at small σ, where the detail is").focus()
     chapter.page.keyboard.press("Space")
     expect(chapter.page.get_by_text("You predict:")).to_be_visible(timeout=20_000)
     chapter.page.get_by_role("radio", name="one place").focus()

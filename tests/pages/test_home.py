@@ -94,8 +94,15 @@ def test_other_noise_is_kept_back_until_the_prediction_is_made():
 
 def test_each_link_leads_to_a_page_that_is_there():
     links = [link.proto for link in home().get("page_link")]
-    assert [link.page for link in links] == ["training", "forward_noise", "vector_field", "training"]
-    assert links[1].query_string == "scene=Dissolve"
+    chapters = ["training", "forward_noise", "vector_field", "sampling", "guidance"]
+    assert [link.page for link in links] == chapters
+    assert links[0].query_string == "data=your+drawing" and links[1].query_string == "scene=Dissolve"
+
+
+def test_the_captions_say_which_half_of_the_clock_it_is():
+    noise, samples = drawn(home())[1]["caption"], drawn(home())[3]["caption"]
+    assert noise[0] == "out: 100% on the spiral" and samples[0] == "waiting for noise"
+    assert noise[-1] == "all noise" and samples[-1].startswith("back: ")
 
 
 def test_the_runs_of_the_server_are_counted_and_nothing_else_is_told(monkeypatch):

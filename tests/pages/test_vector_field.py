@@ -30,6 +30,12 @@ def drawn(app: AppTest) -> dict[str, dict]:
     return {panel["title"]: panel for panel in header["panels"]}
 
 
+def sent(app: AppTest) -> str:
+    """The words that go to the stage."""
+    parts = [part.proto for part in app.get("bidi_component")]
+    return next(str(part.bytes) for part in parts if part.component_name.startswith("stage_player"))
+
+
 def layers(panel: dict) -> list[str]:
     return [layer["kind"] for layer in panel["layers"]]
 
@@ -48,6 +54,23 @@ def test_the_difference_is_kept_back_until_the_prediction_is_made(chapter):
     assert list(drawn(app)) == ["Learned", "Exact"] and not app.get("button_group")[0].key == "show"
     app = app.button(key="_guess_b").click().run()
     assert list(drawn(app)) == ["Learned", "Exact", "Difference"]
+
+
+def test_nothing_gives_the_answer_away_before_the_prediction(chapter):
+    def told(app):
+        return "\n".join([m.value for m in app.markdown]), bool(app.get("plotly_chart"))
+
+    words, chart = told(chapter())
+    assert not chart and "difference" not in words.lower() and "relative error" not in sent(chapter())
+    words, chart = told(chapter(guess="a"))
+    assert chart and "**The difference**" in words and "relative error" in sent(chapter(guess="a"))
+
+
+def test_after_the_prediction_the_next_step_is_named_until_it_is_done(chapter):
+    def hint(app):
+        return any("Now show the *error*" in caption.value for caption in app.caption)
+
+    assert not hint(chapter()) and hint(chapter(guess="a")) and not hint(chapter(guess="a", show="error"))
 
 
 def test_every_control_changes_the_page_without_an_exception(chapter):

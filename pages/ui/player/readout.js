@@ -63,7 +63,7 @@ const READ = {
       const d = Math.abs(toX(p, xs[i]) - x);
       if (d < least && Number.isFinite(ys[i])) { best = i; least = d; }
     }
-    return best < 0 || !p.xlabel && p.equal ? '' : `${named(layer, 0, 'curve')} ${format(value(ys[best], p.ylog))}`;
+    return best < 0 || p.equal ? '' : `${named(layer, 0, 'curve')} ${format(value(ys[best], p.ylog))}`;
   },
   images(layer, p, k, x, y) {
     for (let i = 0; i < layer.n; i++) {

@@ -116,7 +116,7 @@ function keepClock(s) {
 // ---- mounting
 
 const ICONS = {
-  back: '<path class="solid" d="M15 5v14l-9-7z"/><path d="M4.5 5v14"/>', forward: '<path class="solid" d="M9 5v14l9-7z"/><path d="M19.5 5v14"/>',
+  back: '<path class="solid" d="M14 5v14l-10-7z"/><path d="M18.5 5v14"/>', forward: '<path class="solid" d="M10 5v14l10-7z"/><path d="M5.5 5v14"/>',
   play: '<path class="solid" d="M8 5v14l11-7z"/>', pause: '<path class="solid" d="M7 5h3v14H7zM14 5h3v14h-3z"/>',
   loop: '<path d="M17 3l3.5 3.5L17 10M20 6.5H8a4.5 4.5 0 0 0-4.5 4.5v.5M7 21l-3.5-3.5L7 14M4 17.5h12a4.5 4.5 0 0 0 4.5-4.5v-.5"/>',
   whole: '<path d="M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5"/>', save: '<path d="M12 4v11M7.5 11l4.5 4.5 4.5-4.5M4.5 20h15"/>',
@@ -226,7 +226,8 @@ function measure(s) {
   s.context.setTransform(1, 0, 0, 1, 0, 0);
   s.context.font = `${LEGEND * look.unit}px ${look.font}`;
   s.box.style.setProperty('--unit', look.unit);
-  s.height = Math.round(layout(s.scene, s.width, Math.max(0.54 * innerHeight, innerHeight - 340), look.unit, s.scene.height, text => s.context.measureText(text).width));
+  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize); // what stands around it grows with text
+  s.height = Math.round(layout(s.scene, s.width, Math.max(0.54 * innerHeight, innerHeight - 340 * rem / 16), look.unit, s.scene.height, text => s.context.measureText(text).width));
   const w = Math.round(s.width * look.ratio), h = Math.round(s.height * look.ratio);
   if (s.canvas.width !== w || s.canvas.height !== h) Object.assign(s.canvas, {width: w, height: h});
   s.canvas.style.height = `${s.height}px`;
