@@ -221,6 +221,15 @@ def test_sizes_that_are_sane_one_by_one_and_absurd_together_are_refused(name, si
 
 
 @every_network
+def test_the_tiny_size_takes_digits_and_the_large_one_emoji(name):
+    tiny = make_network(name, side=8, classes=10, **SIZES[name]["tiny"])
+    large = make_network(name, side=32, channels=3, vector=5, **SIZES[name]["large"])
+    sizes = [sum(weight.numel() for weight in net.parameters()) for net in (tiny, large)]
+    assert sizes[0] < 0.4e6
+    assert 20e6 < sizes[1] < 40e6
+
+
+@every_network
 def test_the_small_size_is_the_default_and_fits_two_cores(name):
     default, small = (make_network(name, side=28, classes=10, **sizes) for sizes in ({}, SIZES[name]["small"]))
     assert [weight.shape for weight in default.parameters()] == [weight.shape for weight in small.parameters()]
