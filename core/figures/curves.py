@@ -76,7 +76,7 @@ def curves(
 def _axis(title: str, log: bool, theme: str) -> dict:
     grey = palette.colour("grid", theme)
     kind = {"type": "log", "dtick": 1, "tickformat": "~g"} if log else {"type": "linear"}
-    return {"title": title, "gridcolor": grey + "33", "linecolor": grey, "zeroline": False, **kind}
+    return {"title": title, "gridcolor": grey + "33", "linecolor": grey, "zeroline": False, "automargin": True, **kind}
 
 
 def _dash(role: str) -> str:

@@ -17,7 +17,7 @@ LEAST = 1e-4  # a logarithmic axis has no 0, which is how far perfect samples ar
 TABLE_AT = 32  # network calls
 MEASURES = {
     "coverage": ("points reached, of 100", lambda score: 100 * score.quality.coverage, False),
-    "distance to data": ("mean distance to the nearest data", lambda score: max(score.quality.distance, LEAST), True),
+    "distance to data": ("mean distance to data", lambda score: max(score.quality.distance, LEAST), True),
     "energy distance": ("energy distance to the data", lambda score: score.energy, True),
 }
 
