@@ -4,7 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
+
+torch.set_num_threads(1)  # as the app does: two threads in one small product only get in each other's way
 
 ROOT = Path(__file__).parents[1]
 FRAMED = """

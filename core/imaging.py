@@ -1,0 +1,256 @@
+"""Image models: one frozen plan = one run in one folder, trained by one process or by many, and sampled from.
+
+A run's folder holds ``checkpoint/`` (see ``core.checkpoints``), ``metrics.jsonl`` and ``samples-STEP.png``. Little here
+is about images: batches, loss, loop, samplers and guidance are those of the spiral.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from core import samplers
+from core.checkpoints import Checkpoint, fresh
+from core.data.images import ImageSet, pixels
+from core.denoiser import Denoiser
+from core.guidance import cfg
+from core.networks import SIZES
+from core.schedules import karras, log_normal
+from core.training import Batches, TrainConfig, TrainState, diffusion_batches, train
+
+SIGMA_MIN, SIGMA_MAX = 0.002, 80.0
+BINS = (0.0, 0.03, 0.1, 0.3, 1.0, 3.0, math.inf)  # of sigma, for the loss
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to train on images; with its data, all that decides a run.
+
+    size: of the network, a key of ``networks.SIZES``. mean, std: log sigma is normal (Karras et al. 2022, table 1).
+    batch: of one step of all processes together, in ``accumulate`` parts. flip: mirror images at random; None: if they
+    bear it (see ``ImageSet``).
+    """
+
+    network: str = "unet"
+    size: str = "small"
+    prediction: str = "edm"
+    mean: float = -1.2
+    std: float = 1.2
+    batch: int = 128
+    accumulate: int = 1
+    steps: int = 10_000
+    lr: float = 1e-3
+    warmup: int = 200
+    clip: float = 1.0
+    ema: float = 0.999
+    label_dropout: float = 0.1
+    flip: bool | None = None
+    seed: int = 0
+
+    @property
+    def train(self) -> TrainConfig:
+        """The part that the training loop reads."""
+        return TrainConfig(
+            steps=self.steps, lr=self.lr, warmup=self.warmup, ema=self.ema, clip=self.clip, accumulate=self.accumulate,
+            betas=(0.9, 0.99), decay="cosine", backup_every=max(1, self.steps // 20),
+        )  # fmt: skip
+
+
+def plan_of(config: dict[str, Any]) -> Plan:
+    """The plan in a checkpoint's config. Raises ValueError with a sentence if it is none of an image model."""
+    try:
+        return Plan(**{field.name: config["plan"][field.name] for field in fields(Plan)})
+    except (LookupError, TypeError) as error:
+        raise ValueError("This checkpoint does not say how an image model was trained.") from error
+
+
+def begin(plan: Plan, images: ImageSet) -> Checkpoint:
+    """An untrained checkpoint of the plan. Raises ValueError for a network or a size that there is not."""
+    channels, side = images.images.shape[1:3]
+    shape = {"side": side, "channels": channels} if plan.network in SIZES else {"dim": channels * side**2}
+    sizes = SIZES.get(plan.network, {"small": {}})
+    if plan.size not in sizes:
+        raise ValueError(f"The network {plan.network!r} comes in {' and '.join(sizes)}, not in {plan.size!r}.")
+    network = {"name": plan.network, "classes": len(images.classes), "seed": plan.seed, **shape, **sizes[plan.size]}
+    config = {
+        "network": network,
+        "prediction": plan.prediction,
+        "sigma_data": images.rms,
+        "plan": asdict(plan),
+        "data": {"name": images.name, "n": len(images.images), "side": side, "channels": channels,
+                 "classes": list(images.classes)},
+    }  # fmt: skip
+    return fresh(config, plan.train)
+
+
+def shape_of(config: dict[str, Any]) -> tuple[int, int, int]:
+    """The shape [C, H, W] of the images of a checkpoint of this kind. Raises ValueError for one of another."""
+    data = config.get("data", {})
+    if not ("side" in data and "channels" in data):
+        raise ValueError("This is no checkpoint of an image model.")
+    return data["channels"], data["side"], data["side"]
+
+
+# Training
+
+
+@dataclass(frozen=True)
+class Team:
+    """The processes that train together: this one's ``rank`` of ``world``, its device, how a module is made to share
+    its gradients, the mean of a number over all. bf16: compute in bfloat16, where the device is quick at it."""
+
+    rank: int = 0
+    world: int = 1
+    device: torch.device = torch.device("cpu")
+    share: Callable[[nn.Module], nn.Module] = lambda module: module
+    average: Callable[[Tensor], Tensor] = lambda value: value
+    bf16: bool = False
+
+
+@dataclass
+class Losses:
+    """The loss by noise level since it was last read: sums and counts over ``BINS``."""
+
+    total: Tensor
+    count: Tensor
+
+    def add(self, loss: Tensor, sigma: Tensor) -> None:
+        """Take in the losses [B] of samples at noise levels [B]."""
+        place = torch.bucketize(sigma, sigma.new_tensor(BINS[1:-1]))
+        self.total.index_add_(0, place, loss.detach().to(self.total))
+        self.count.index_add_(0, place, torch.ones_like(self.total[place]))
+
+    def read(self) -> dict[str, float]:
+        """The mean loss in each bin that has any, by its lower end; begins anew."""
+        means = zip(BINS, self.total.tolist(), self.count.tolist())
+        read = {f"{low:g}": round(total / count, 5) for low, total, count in means if count}
+        self.total.zero_(), self.count.zero_()
+        return read
+
+
+def losses(device: torch.device | str = "cpu") -> Losses:
+    """None taken in so far."""
+    return Losses(*torch.zeros(2, len(BINS) - 1, device=device))
+
+
+class Objective(nn.Module):
+    """A denoiser's loss as a module's forward: where processes share their gradients they meet there."""
+
+    def __init__(self, denoiser: Denoiser):
+        super().__init__()
+        self.denoiser = denoiser
+
+    def forward(self, *batch) -> Tensor:
+        return self.denoiser.loss(*batch)
+
+
+def run(
+    plan: Plan, images: ImageSet, state: TrainState, team: Team = Team(), seen: Losses | None = None
+) -> Iterator[TrainState]:
+    """Train ``state``, which is on the team's device, to the end of the plan; yields after each step.
+
+    Every process draws each batch whole and takes its share of it, so that many train as one would. ``seen`` takes in
+    the losses by noise level. Raises Diverged (see ``training.train``), and ValueError where the batch has no even
+    shares.
+    """
+    if plan.batch % (2 * plan.accumulate * team.world):
+        raise ValueError(
+            f"A batch of {plan.batch} does not part into pairs for {team.world} processes and {plan.accumulate} parts; "
+            f"choose a multiple of {2 * plan.accumulate * team.world}."
+        )
+    objective = team.share(Objective(state.model))
+    precision = torch.autocast(team.device.type, torch.bfloat16) if team.bf16 else nullcontext()
+
+    def loss_fn(model: nn.Module, batch: tuple) -> Tensor:
+        with precision:
+            loss = objective(*batch)
+        if seen is not None:
+            seen.add(loss, batch[1])
+        return loss
+
+    yield from train(loss_fn, batches(plan, images, team), plan.train, state, team.average)
+
+
+def batches(plan: Plan, images: ImageSet, team: Team = Team()) -> Batches:
+    """This process's share of each batch of the plan, on its device."""
+
+    def draw(n: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        return images.sample(n, generator, plan.flip)
+
+    part = plan.batch // plan.accumulate
+    whole = diffusion_batches(draw, log_normal(plan.mean, plan.std), part, plan.seed, plan.label_dropout)
+
+    def share(value: Tensor) -> Tensor:
+        return value[team.rank :: team.world].to(team.device, non_blocking=True)
+
+    def at(step: int) -> tuple:
+        x0, sigma, eps, cond = whole(step)
+        return share(x0), share(sigma), share(eps), cond and {name: share(value) for name, value in cond.items()}
+
+    return at
+
+
+def to(state: TrainState, device: torch.device) -> TrainState:
+    """Move a state to a device, its optimizer's memory too, in place."""
+    state.model.to(device), state.ema.to(device)
+    for memory in state.optimizer.state.values():
+        memory |= {name: value.to(device) for name, value in memory.items() if name != "step"}
+    state.good = None
+    return state
+
+
+def metrics(state: TrainState, plan: Plan, seen: Losses, pace: float) -> dict[str, Any]:
+    """A line of ``metrics.jsonl``; pace: images a second."""
+    rate = plan.train.learning_rate(state.step)
+    return {"step": state.step, "loss": round(state.loss, 6), "lr": rate, "images_per_second": round(pace, 1),
+            "loss_by_sigma": seen.read()}  # fmt: skip
+
+
+# Sampling
+
+
+def grid(steps: int) -> Tensor:
+    """The noise levels of Karras et al. 2022, eq. 5, from 80 to 0.002 and 0, [steps + 1]."""
+    return karras(SIGMA_MIN, SIGMA_MAX).sigmas(steps)
+
+
+@torch.no_grad()
+def sample(
+    denoiser: Denoiser,
+    shape: tuple[int, ...],
+    labels: list[int | None],
+    scale: float = 1.0,
+    negative: int | None = None,
+    sampler: str = "dpmpp-2m",
+    steps: int = 20,
+    seed: int = 0,
+) -> Tensor:
+    """Images [len(labels), *shape], one for each label. Image k of a seed is the same however many are made."""
+    device = next(denoiser.parameters()).device
+    x = samplers.start((len(labels), *shape), SIGMA_MAX, denoiser.sigma_data, seed).to(device)
+    told = {"label": torch.tensor([-1 if label is None else label for label in labels], device=device)}
+    away = None if negative is None else {"label": torch.full((len(labels),), negative, device=device)}
+    options = {"seed": seed + 1} if sampler in ("ddpm", "sde") else {}
+    return samplers.last(samplers.SAMPLERS[sampler](cfg(denoiser, told, away, scale), x, grid(steps), **options))
+
+
+def sheet(x: Tensor, columns: int, gap: int = 1) -> Tensor:
+    """Images [N, C, H, W] in rows of so many, as one picture uint8 [rows H, columns W, C] with a gap between them."""
+    rows = -(-len(x) // columns)
+    tiles = nn.functional.pad(pixels(x.float()), (0, gap, 0, gap), value=255)
+    blank = tiles.new_full((rows * columns - len(x), *tiles.shape[1:]), 255)
+    tiles = torch.cat([tiles, blank]).unflatten(0, (rows, columns))
+    return tiles.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)[:-gap, :-gap]
+
+
+def write_sheet(x: Tensor, columns: int, file: Path) -> None:
+    """Save a ``sheet`` as PNG."""
+    from PIL import Image
+
+    picture = sheet(x.cpu(), columns).numpy()
+    Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(file)

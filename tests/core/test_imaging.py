@@ -1,0 +1,102 @@
+"""Image models: the same run by one process, by many, and after a stop; samples that follow from a seed."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from core import imaging
+from core.checkpoints import to_files
+from core.data.images import load
+from core.denoiser import Denoiser
+from core.imaging import Plan, Team
+
+pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
+
+PLAN = Plan(network="fourier", batch=16, steps=6, warmup=2)
+DIGITS = load("digits")
+
+
+def trained(plan: Plan = PLAN, steps: int | None = None, checkpoint=None, **told):
+    """A checkpoint after so many steps, or at the plan's end."""
+    checkpoint = checkpoint or imaging.begin(plan, DIGITS)
+    for state in imaging.run(plan, DIGITS, checkpoint.state, **told):
+        if state.step == steps:
+            break
+    return checkpoint
+
+
+def test_a_run_is_the_same_twice_and_after_a_stop():
+    whole, halves = trained(), trained(steps=3)
+    assert to_files(trained(checkpoint=halves)) == to_files(whole) == to_files(trained())
+
+
+def test_shares_of_a_batch_are_the_batch():
+    whole = imaging.batches(PLAN, DIGITS)(4)
+    shares = [imaging.batches(PLAN, DIGITS, Team(rank, 2))(4) for rank in range(2)]
+    for part in range(3):
+        assert torch.equal(torch.stack([share[part] for share in shares], 1).flatten(0, 1), whole[part])
+    labels = [share[3]["label"] for share in shares]
+    assert torch.equal(torch.stack(labels, 1).flatten(), whole[3]["label"])
+
+
+def test_a_batch_that_has_no_even_shares_is_refused_with_a_sentence():
+    with pytest.raises(ValueError, match="multiple of 12"):
+        next(imaging.run(PLAN, DIGITS, imaging.begin(PLAN, DIGITS).state, Team(0, 6)))
+
+
+@pytest.mark.parametrize(("wrong", "said"), [({"size": "huge"}, "huge"), ({"network": "magic"}, "magic")])
+def test_a_network_that_there_is_not_is_named(wrong, said):
+    with pytest.raises(ValueError, match=said):
+        imaging.begin(replace(PLAN, **wrong), DIGITS)
+
+
+def test_the_loss_is_sorted_by_noise_level():
+    seen = imaging.losses()
+    seen.add(torch.tensor([1.0, 3.0, 5.0]), torch.tensor([0.01, 0.02, 7.0]))
+    assert seen.read() == {"0": 2.0, "3": 5.0} and seen.read() == {}
+
+
+def test_a_run_notes_the_loss_of_every_noise_level():
+    seen = imaging.losses()
+    state = trained(steps=2, seen=seen).state
+    line = imaging.metrics(state, PLAN, seen, 12.34)
+    assert line["step"] == 2 and line["images_per_second"] == 12.3
+    assert sum(line["loss_by_sigma"].values()) > 1 and len(line["loss_by_sigma"]) > 3
+
+
+def test_a_checkpoint_knows_its_plan_and_its_shape():
+    config = imaging.begin(PLAN, DIGITS).config
+    assert imaging.plan_of(config) == PLAN and imaging.shape_of(config) == (1, 8, 8)
+    for read in (imaging.plan_of, imaging.shape_of):
+        with pytest.raises(ValueError, match="checkpoint"):
+            read({"recipe": {}})
+
+
+def test_sample_k_of_a_seed_is_the_same_however_many_are_drawn():
+    model = trained().denoiser
+    few, many = (imaging.sample(model, (1, 8, 8), [3, None, 5, 1][:n], 2.0, steps=3) for n in (2, 4))
+    assert torch.allclose(few, many[:2], atol=1e-5)
+
+
+@pytest.mark.parametrize("sampler", ["ddpm", "ddim", "euler", "heun", "dpmpp-2m", "sde"])
+def test_every_sampler_brings_an_ideal_denoiser_home(sampler):
+    class Home(Denoiser):
+        def forward(self, x, sigma, cond=None):
+            return torch.full_like(x, 0.25)
+
+    home = Home(torch.nn.Linear(1, 1, device="meta"), "edm", 0.5)
+    home.net = trained(steps=1).denoiser.net
+    assert torch.allclose(imaging.sample(home, (1, 8, 8), [None] * 2, sampler=sampler, steps=4), torch.tensor(0.25))
+
+
+def test_a_sheet_shows_the_images_in_rows():
+    x = torch.stack([torch.full((1, 2, 2), value) for value in (-1.0, 0.0, 1.0)])
+    sheet = imaging.sheet(x, columns=2)[..., 0]
+    assert sheet.tolist() == [
+        [0, 0, 255, 128, 128],
+        [0, 0, 255, 128, 128],
+        [255] * 5,
+        [255] * 5,
+        [255] * 5,
+    ]
