@@ -108,7 +108,7 @@ model = walking.MODELS[name]()
 points = model.points.points
 with picture:
     SCENES[scene]()
-    shell.explain("guess", seen=scene == WHOSE or (bare and scene == CLOUDS))
+    shell.explain("guess", seen=scene == WHOSE or (bare and scene in (CLOUDS, BOTH)))
 
 NOTES = {
     CLOUDS: [
