@@ -289,6 +289,19 @@ def test_a_learner_without_a_mouse_predicts_trains_and_scrubs(meet):
     assert learner.now("k") == 7
 
 
+def test_a_lecturer_trains_live_in_a_presentation(meet):
+    learner = meet("predictions=false&present=true&seed=114")
+    expect(learner.page.get_by_role("combobox", name="Data", exact=True)).to_be_hidden()
+    learner.train().trains_beyond(1)
+    learner.pause()
+
+
+def test_a_press_on_train_waits_for_the_prediction(meet):
+    learner = meet("seed=115")
+    expect(learner.page.get_by_role("button", name="Train", exact=True)).to_be_disabled()
+    expect(learner.page.get_by_text("Answer the prediction first.")).to_be_visible()
+
+
 def test_the_whole_picture_and_its_controls_stay_above_the_fold_while_it_trains(meet):
     learner = meet("guess=a&seed=111").train()
     learner.trains_beyond(50)
