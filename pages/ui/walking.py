@@ -151,6 +151,8 @@ def _which(way: Way) -> int:
     def move(by: int) -> None:
         st.session_state["step"] = min(way.steps, max(1, st.session_state["step"] + by))
 
+    if st.session_state.get("step", 1) > way.steps:  # the way has become shorter
+        st.session_state["step"] = way.steps
     st.button("Back", icon=":material/skip_previous:", on_click=move, args=(-1,), key="_back")
     chosen = shell.slider(f"Step of {way.kind}", 1, max(2, way.steps), max(1, way.steps // 3), key="step",
                           label_visibility="collapsed")  # fmt: skip

@@ -151,6 +151,13 @@ def test_the_buttons_step_forward_and_back(chapter):
     assert app.slider(key="step").value == 1 and drawn(app)
 
 
+def test_a_shorter_way_moves_the_step_to_its_end(chapter):
+    app = chapter(**SHOWN, show="one step", step="40")
+    for steps, step in ((16, 16), (1, 1), (64, 1)):
+        app.number_input(key="na").set_value(steps).run()
+        assert drawn(app) and app.slider(key="step").value == step
+
+
 @pytest.mark.parametrize(("kind", "term"), [("Heun", "d_2"), ("DPM-Solver++(2M)", r"\Delta")])
 def test_a_second_order_step_shows_how_the_guess_is_sharpened(chapter, kind, term):
     step, guess = (part.value for part in chapter(**SHOWN, show="one step", a=kind, na="8", step="4").latex[:2])
