@@ -40,7 +40,7 @@ def near(shot: Snapshot) -> bool:
 
 def loss(shot: Snapshot, broke: bool = False) -> Panel:
     """The network's loss so far beside the exact denoiser's; ``broke``: then the run broke down."""
-    smooth, ends = recipe.smooth(shot.losses), (0, max(10 * recipe.BLOCK, shot.step))
+    smooth, ends = recipe.smooth(shot.losses), (0, max(10 * recipe.BLOCK, 1.02 * shot.step))
     title, names = "Loss", {"equal": False, "xlabel": "training step"}
     if not len(smooth):
         return Panel(title, [Line(ends, [shot.floor] * 2, "exact")], ends, (0, 1.2), caption="no training yet", **names)

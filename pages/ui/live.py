@@ -274,7 +274,8 @@ def at_rest(plan: Plan) -> tuple[Any, str]:
     if name := _shipped(plan):
         said = f"**A model trained earlier**, {RECIPES[name][1].steps:,} steps. *Train* begins your own from nothing."
         return _picture_of(name, plan.picture), said
-    return _untrained(plan.data.key, plan.recipe, plan.picture, plan.data), "**An untrained network.**"
+    said = "**An untrained network** with these settings."
+    return _untrained(plan.data.key, plan.recipe, plan.picture, plan.data), said
 
 
 def _shipped(plan: Plan) -> str | None:
