@@ -54,12 +54,11 @@ with controls:
             scene = shell.segmented("Show", SCENES, default=FIELDS, key="show", label_visibility="collapsed")
     plan = view = None
     if scene == LIVE:
-        commands = st.container()
         about = "How often the class is left out while the network learns."
         dropout = shell.segmented("Label dropout", (0, 0.1, 0.3), default=0.1, key="dropout", help=about)
         plan = Plan(Data(POINTS, True), Recipe(conditional=True, label_dropout=dropout), steering.portrait)
         view = live.current(plan)
-        with commands:
+        with picture:
             live.buttons(plan, view)
     else:
         choices = steer.subjects()
