@@ -281,7 +281,8 @@ def test_a_command_to_a_run_that_has_gone_says_so(chapter):
 
 def test_a_browser_is_the_same_viewer_however_the_server_masks_its_cookie():
     token = bytes(range(16))
-    cookies = [f"2|{mask.hex()}|{bytes(b ^ mask[i % 4] for i, b in enumerate(token)).hex()}|1700" for mask in (b"abcd", b"wxyz")]
+    masked = {mask: bytes(b ^ mask[i % 4] for i, b in enumerate(token)) for mask in (b"abcd", b"wxyz")}
+    cookies = [f"2|{mask.hex()}|{hidden.hex()}|1700" for mask, hidden in masked.items()]
     assert live._browser(cookies[0]) == live._browser(cookies[1]) is not None
     assert live._browser(None) is None and live._browser("2|zz|1|1") is None
 
