@@ -1,6 +1,7 @@
 """How long a visitor waits: from `streamlit run` to the home page's picture, and from a control to its picture."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from playwright.sync_api import Browser, Page
 
@@ -8,13 +9,28 @@ from tests.bench.browsing import Server, browsing, serving, visiting
 from tests.bench.figure import Figure
 
 HOME = "home"
-# A control of each page, by role and name, that changes what a fresh page shows.
+
+
+class Control(NamedTuple):
+    """A control that changes what a fresh page shows, by role and name; ``within`` names a list to be opened first."""
+
+    page: str
+    role: str
+    label: str
+    within: str = ""
+    query: str = ""
+
+
 CONTROLS = {
-    "forward_noise": ("radio", "Dissolve"),
-    "training": ("switch", "Fresh points at every step"),
-    "vector_field": ("radio", "variance preserving"),
-    "sampling": ("button", "Leave DDPM's noise out"),
-    HOME: ("radio", "8"),
+    "forward_noise": Control("forward_noise", "radio", "Dissolve"),
+    "training": Control("training", "switch", "Fresh points at every step"),
+    "vector_field": Control("vector_field", "radio", "variance preserving"),
+    "sampling (one new walk)": Control("sampling", "button", "Leave DDPM's noise out"),
+    "sampling (two new walks)": Control("sampling", "option", "reference network", "Model"),
+    "guidance (two fields)": Control("guidance", "radio", "dog"),
+    "guidance (eight scales)": Control("guidance", "radio", "dog", query="&show=eight+scales"),
+    "lab (one new trial)": Control("lab", "option", "Heun", "Sampler B"),
+    HOME: Control("", "radio", "8"),
 }
 SOON = 500
 
@@ -40,8 +56,8 @@ def measure(repeats: int = 4) -> Iterator[Figure]:
         for _ in range(repeats):
             with serving("app.py") as server:
                 starts.append(_first_visit(browser, server))
-                for name in CONTROLS:
-                    visits[name].append(_later_visit(browser, server, name))
+                for name, control in CONTROLS.items():
+                    visits[name].append(_later_visit(browser, server, control))
     for name, values in zip(("the server's first answer", "the first paint", "the home page's picture"), zip(*starts)):
         yield Figure(f"App: from `streamlit run` to {name}", values, "s")
     for name, pairs in visits.items():
@@ -61,16 +77,17 @@ def _first_visit(browser: Browser, server: Server) -> tuple[float, float, float]
         return tuple(moment - server.started for moment in moments)
 
 
-def _later_visit(browser: Browser, server: Server, name: str) -> tuple[float, float]:
+def _later_visit(browser: Browser, server: Server, control: Control) -> tuple[float, float]:
     """Seconds from the address to the picture, and milliseconds from a control to the picture that it changes."""
-    role, label = CONTROLS[name]
     with visiting(browser) as page:
-        page.goto(f"{server.address}/{'' if name == HOME else name}?predictions=false")
+        page.goto(f"{server.address}/{control.page}?predictions=false{control.query}")
         picture = _picture(page)
         page.wait_for_function(_IDLE)
         page.wait_for_timeout(1000)
+        if control.within:
+            page.get_by_role("combobox", name=control.within, exact=True).click()
         page.evaluate(_TIME_THE_ANSWER)
-        page.get_by_role(role, name=label, exact=True).evaluate("control => control.click()")
+        page.get_by_role(control.role, name=control.label, exact=True).evaluate("control => control.click()")
         page.wait_for_function("globalThis.answered")
         return picture / 1000, page.evaluate("answered")
 
