@@ -10,7 +10,7 @@ from core.steering import steer
 from pages.ui import shell, sides
 from pages.ui.sides import asked
 from pages.ui.stage import Clock, stage
-from pages.ui.walking import LEVELS, WINDOWS
+from pages.ui.walking import LEVELS
 
 N = 1000  # particles
 
@@ -32,10 +32,8 @@ with controls:
         "Both learned nearly the same field, and DDIM adds no noise of its own: the start decides where a particle "
         "ends. Where arms meet a small difference is enough to end on another.",
     )
-    setups = sides.choose(ready)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        window = WINDOWS[shell.segmented("View", list(WINDOWS), default="variance preserving", key="view")]
-        st.button("Make B equal to A", icon=":material/equal:", on_click=sides.same, key="_same")
+    setups, window = sides.choose(ready)
+    st.button("Make B equal to A", icon=":material/equal:", on_click=sides.same, key="_same")
 trials = [lab.attempt(setup, N) for setup in setups]
 itself, other = lab.apart(*trials)
 said = f"median {itself:.3f} apart; another particle would be {other:.2f}"

@@ -16,7 +16,7 @@ from core.walks import BETWEEN, DDIM, KINDS, Way
 from pages.ui import shell
 from pages.ui.fields import Window
 from pages.ui.stage import Arrows, Panel, Path, Points
-from pages.ui.walking import LEVELS
+from pages.ui.walking import LEVELS, WINDOWS
 
 FOLLOWED, ARROWS = 3, 200  # particles whose way is drawn in both; whose ends are joined
 POINTS = points_of(MODELS["converged"])
@@ -59,8 +59,8 @@ def same() -> None:
             st.session_state[f"b{name}"] = st.session_state[f"a{name}"]
 
 
-def choose(answered: bool) -> list[Setup]:
-    """Both setups."""
+def choose(answered: bool) -> tuple[list[Setup], Window]:
+    """Both setups, and the view of both."""
     hidden = {"label_visibility": "collapsed"}
 
     def select(side: str, label: str, options: Sequence[str], name: str, index: int = 0) -> str:
@@ -81,7 +81,7 @@ def choose(answered: bool) -> list[Setup]:
     scales = row("Guidance w", lambda side, label: shell.number(label, 0.0, 12.0, 1.0, 0.5, format="%g", key=f"{side}w",
                                                                 **hidden))  # fmt: skip
     aways = row("Away from", lambda side, label: select(side, label, (NOTHING, *CLASSES, *WEAKER), "from"))
-    with st.expander("Guidance interval, eta, noise levels, seed"):
+    with st.expander("Guidance interval, eta, noise levels, seed, view"):
         ends = EDGES[0], EDGES[-1]
         spans = row("Guided for σ in", lambda side, label: shell.select_slider(label, EDGES, ends, key=f"{side}in",
                                                                                **hidden))  # fmt: skip
@@ -90,13 +90,14 @@ def choose(answered: bool) -> list[Setup]:
         grids = row("Noise levels", lambda side, label: select(side, label, walks.GRIDS, "grid"))
         tops = row("Start at σ", lambda side, label: shell.select_slider(label, TOPS, 10.0, key=f"{side}top", **hidden))
         seed = int(shell.number("Seed of both", 0, 9999, 0, key="seed"))
+        window = WINDOWS[shell.radio("View of both", list(WINDOWS), key="view")]
 
     def setup(side: str) -> Setup:
         guide = guided(wants[side], aways[side], scales[side], spans[side])
         way = Way(kinds[side], int(steps[side]), etas[side], tops[side], grids[side], seed)
         return Setup(models[side] or models["a"], way, guide)
 
-    return [setup(side) for side in SIDES]
+    return [setup(side) for side in SIDES], window
 
 
 def guided(wanted: str, away: str, scale: float, span: tuple[str, str]) -> Guide:

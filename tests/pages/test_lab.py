@@ -62,7 +62,7 @@ def test_every_control_of_either_side_changes_the_page_without_an_exception(lab)
         app.select_slider(key=f"{side}top").set_value(5.0)
     app.number_input(key="seed").set_value(3)
     app.selectbox(key="amodel").set_value("exact denoiser")
-    next(part for part in app.get("button_group") if part.key == "view").set_value("variance exploding")
+    app.radio(key="view").set_value("variance exploding")
     panels = drawn(app.run())
     assert [panel["title"] for panel in panels[:2]] == [
         "A: exact denoiser, between, by eta", "B: converged, between, by eta",
