@@ -34,6 +34,8 @@ MODELS = {
 }
 """Shipped models of the three classes: the strong one, a plain network as in the literature, the strong one's own run
 stopped early, and one that was told the class at every step of its training."""
+WEAKER = tuple(name for name in MODELS if name not in ("converged", "no label dropout"))
+"""Those that guidance may lead away from."""
 
 Model = Denoiser | EmpiricalDenoiser
 

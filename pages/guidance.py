@@ -5,13 +5,13 @@ import streamlit as st
 from core import guidance, steering
 from core.figures.curves import curves
 from core.recipe import Recipe
-from core.steering import SCALES, Guide, Portrait
+from core.steering import SCALES, WEAKER, Guide, Portrait
 from core.story import CLASSES
 from pages.ui import live, shell, steer
 from pages.ui.dataset import Data
 from pages.ui.live import Plan
 from pages.ui.stage import Clock, newest_probe, stage
-from pages.ui.steer import PARTING, POINTS, WEAKER, Picture
+from pages.ui.steer import PARTING, POINTS, Picture
 
 FIELDS, PLACE, EIGHT, NEGATIVE, BEYOND, LIVE = SCENES = (
     "two fields", "one place", "eight scales", "negative prompt", "beyond", "train live",

@@ -26,7 +26,6 @@ DRAWN = steering.alpha(POINTS.rms)[:, None, None]
 LEVELS = WALK.clamp_min(recipe.SIGMA_MIN)
 ENDS = (recipe.SIGMA_MIN, WALK[0].item())
 PARTING = 10  # the frame at sigma 0.19, near which the two fields are farthest apart
-WEAKER = [name for name in MODELS if name not in ("converged", "no label dropout")]
 EXACT, OWN = "exact denoiser of 100 points", "your run"
 
 
