@@ -7,28 +7,53 @@ import torch
 from torch import Tensor
 
 from core import metrics, recipe, seeds, steering, walks
+from core.data.points import PointSet
 from core.pretrained import points_of, pretrained
 from core.samplers import heun
 from core.steering import Guide, arms, steer
 from core.walks import DDIM, KINDS, Walk, Way
 
 EXACT = "exact denoiser"
-MODELS = (*steering.MODELS, EXACT)
+SHIPPED = {
+    **steering.MODELS,
+    "Fourier network, 100 points": "spiral-100-fourier",
+    "reference network, 100 points": "spiral-100-reference",
+    "endless spiral": "spiral",
+}
+MODELS = (*SHIPPED, EXACT)
+"""The models that can be tried: chapter 5's, then chapter 4's, which were never told a class and answer all alike."""
+
 _PLACE = 0x1AB  # keeps the draws that judge apart from those that are judged
 
 
 @dataclass(frozen=True)
-class Setup:
-    """How samples of the spiral's three classes are made: a shipped model (see ``steering.MODELS``) or the exact one of
-    its 100 points, the way they walk, and the guide. Raises ValueError for a model that there is not."""
+class Net:
+    """A denoiser of the spiral. Equal names and keys promise equal answers."""
 
-    model: str = "converged"
+    name: str
+    denoiser: steering.Model = field(compare=False, repr=False)
+    key: str = ""
+
+
+def net(name: str) -> Net:
+    """A shipped model, or the exact denoiser of the 100 points. Raises ValueError for one that there is not."""
+    if name not in MODELS:
+        raise ValueError(f"There is no model {name!r}; choose one of {', '.join(MODELS)}.")
+    return Net(name, recipe.exact(spiral(), endless=False) if name == EXACT else pretrained(SHIPPED[name]).denoiser)
+
+
+def spiral() -> PointSet:
+    """The data of them all."""
+    return points_of(steering.MODELS["converged"])
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How samples are made: by which model, on which way, under which guide."""
+
+    model: Net = field(default_factory=lambda: net("converged"))
     way: Way = field(default_factory=lambda: Way(DDIM))
     guide: Guide = Guide()
-
-    def __post_init__(self) -> None:
-        if self.model not in MODELS:
-            raise ValueError(f"There is no model {self.model!r}; choose one of {', '.join(MODELS)}.")
 
 
 @dataclass(frozen=True)
@@ -62,9 +87,9 @@ class Trial:
 @lru_cache(maxsize=16)
 def attempt(setup: Setup, n: int = 1000) -> Trial:
     """Try a setup on n particles. Setups of equal seed start alike and, step for step, are shaken alike."""
-    points, wanted = points_of(steering.MODELS["converged"]), setup.guide.wanted
-    net = recipe.exact(points, endless=False) if setup.model == EXACT else _shipped(setup.model)
-    model = walks.Model(f"{setup.model}, {setup.guide}", steer(setup.guide, net), points, endless=True)
+    points, wanted, asked = spiral(), setup.guide.wanted, setup.model
+    steered = steer(setup.guide, asked.denoiser)
+    model = walks.Model(f"{asked.name} {asked.key} {setup.guide}", steered, points, endless=True)
     walk = walks.walk(model, setup.way, n)
     samples = walk.states[-1]
     seen = steering.judge(samples, points, wanted)
@@ -94,15 +119,11 @@ def apart(first: Trial, second: Trial) -> tuple[float, float]:
     return tuple((a - other).norm(dim=1).median().item() for other in (b, b.roll(1, 0)))
 
 
-def _shipped(name: str) -> steering.Model:
-    return pretrained(steering.MODELS[name]).denoiser
-
-
 def _draw(real: Tensor, n: int) -> Tensor:
     return real[torch.randint(len(real), (n,), generator=seeds.generator(_PLACE))]
 
 
 @lru_cache(maxsize=16)
 def _floor(wanted: int | None, n: int) -> float:
-    points = points_of(steering.MODELS["converged"])
+    points = spiral()
     return metrics.noise_floor(points.curve if wanted is None else arms(points)[wanted], n, repeats=5)

@@ -1,23 +1,30 @@
 """The lab: every control of chapters 4 and 5 twice, two configurations on the same noise, and what differs."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import streamlit as st
 
 from core import lab, walks
-from core.lab import Trial
+from core.lab import Setup, Trial
 from core.steering import steer
+from core.walks import DDIM
 from pages.ui import shell, sides
 from pages.ui.sides import asked
 from pages.ui.stage import Clock, stage
-from pages.ui.walking import LEVELS
 
 N = 1000  # particles
 
 
 def beats(better: Callable[[lab.Marks, lab.Marks], bool], first: Trial, second: Trial) -> bool:
     """Whether the second is better than the first, both asked for the same class."""
-    return asked(first) == asked(second) is not None and better(first.marks, second.marks)
+    alike = asked(first) is not None and asked(first) == asked(second)
+    return alike and better(first.marks, second.marks)
+
+
+def two_networks(first: Setup, second: Setup) -> bool:
+    """Whether the question was tried: two networks, and all else alike, by DDIM."""
+    return first.model != second.model and first == replace(second, model=first.model) and first.way.kind == DDIM
 
 
 shell.require_shell()
@@ -38,16 +45,18 @@ trials = [lab.attempt(setup, N) for setup in setups]
 itself, other = lab.apart(*trials)
 said = f"median {itself:.3f} apart; another particle would be {other:.2f}"
 with picture:
-    panels = [sides.cloud(*side, window) for side in zip("AB", trials, strict=True)] + [sides.between(*trials, said)]
+    clock = sides.levels(trials)
+    panels = [sides.cloud(*side, clock, window) for side in zip("AB", trials, strict=True)]
+    panels.append(sides.between(*trials, said))
     stage(
         panels,
-        Clock(LEVELS, start=-1),
+        Clock(clock, start=-1),
         key="lab",
         alt=". ".join(f"{panel.title}: {panel.caption}" for panel in panels) + ".",
         permalink=True,
     )
     st.markdown(sides.table(*trials))
-    shell.explain("guess", seen=setups[0].model != setups[1].model)
+    shell.explain("guess", seen=two_networks(*setups))
 
 shell.notes(
     [

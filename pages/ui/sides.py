@@ -4,26 +4,27 @@ import math
 from collections.abc import Callable, Sequence
 
 import streamlit as st
+from torch import Tensor
 
 from core import lab, walks
 from core.forward import in_view
-from core.lab import Setup, Trial
-from core.pretrained import points_of
+from core.lab import Net, Setup, Trial
 from core.schedules import scale
 from core.steering import MODELS, Guide
 from core.story import CLASSES
 from core.walks import BETWEEN, DDIM, KINDS, Way
-from pages.ui import shell
+from pages.ui import live, shell, steer
 from pages.ui.fields import Window
 from pages.ui.stage import Arrows, Panel, Path, Points
-from pages.ui.walking import LEVELS, WINDOWS
+from pages.ui.steer import OWN
+from pages.ui.walking import WINDOWS
 
-FOLLOWED, ARROWS = 3, 200  # particles whose way is drawn in both; whose ends are joined
-POINTS = points_of(MODELS["converged"])
+FRAMES, FOLLOWED, ARROWS = 49, 3, 200  # of the clock; particles whose way is drawn in both; whose ends are joined
+POINTS = lab.spiral()
 ANY, NOTHING = "any", "no class"
 WEAKER = {f"weaker: {name}": name for name in MODELS if name not in ("converged", "no label dropout")}
 EDGES = ("0", "0.02", "0.05", "0.1", "0.2", "0.5", "1", "2", "5", "10")
-TOPS = (1.0, 2.0, 5.0, 10.0)
+TOPS = (0.5, 1.0, 2.0, 5.0, 10.0)
 SIDES = {"a": "A", "b": "B"}
 WIDTHS = (4, 7, 7)  # of a row's label and its two controls
 MARKS: dict[str, tuple[Callable[[Trial], float], str]] = {
@@ -66,9 +67,12 @@ def choose(answered: bool) -> tuple[list[Setup], Window]:
     def select(side: str, label: str, options: Sequence[str], name: str, index: int = 0) -> str:
         return shell.selectbox(label, options, index, key=f"{side}{name}", **hidden)
 
+    own = live.latest(conditional=True)
+    names = [*lab.MODELS, OWN] if own else lab.MODELS
+
     def model(side: str, label: str) -> str:
         if side == "a" or answered:
-            return select(side, label, lab.MODELS, "model", list(SIDES).index(side))
+            return select(side, label, names, "model", list(SIDES).index(side))
         st.selectbox(label, ["as A"], disabled=True, key="_later", **hidden)
         return ""
 
@@ -94,8 +98,12 @@ def choose(answered: bool) -> tuple[list[Setup], Window]:
 
     def setup(side: str) -> Setup:
         guide = guided(wants[side], aways[side], scales[side], spans[side])
-        way = Way(kinds[side], int(steps[side]), etas[side], tops[side], grids[side], seed)
-        return Setup(models[side] or models["a"], way, guide)
+        eta = etas[side] if kinds[side] == BETWEEN else Way.eta  # the others do not read it
+        way = Way(kinds[side], int(steps[side]), eta, tops[side], grids[side], seed)
+        return Setup(net(models[side] or models["a"]), way, guide)
+
+    def net(name: str) -> Net:
+        return Net(OWN, *reversed(steer.of_model(live.model(own)))) if name == OWN else lab.net(name)
 
     return [setup(side) for side in SIDES], window
 
@@ -110,18 +118,27 @@ def guided(wanted: str, away: str, scale: float, span: tuple[str, str]) -> Guide
     return Guide(label, negative, scale, None if everywhere or low == high else (low, high), WEAKER.get(away))
 
 
-def cloud(name: str, trial: Trial, window: Window) -> Panel:
-    """The particles of one side on their way, in the colour of the class where they end; a few followed in both."""
-    states = in_view(trial.walk.at(LEVELS), LEVELS, window.view)
+def levels(trials: Sequence[Trial]) -> Tensor:
+    """The clock of all: from the highest start of any."""
+    return walks.clock(FRAMES, max(trial.setup.way.sigma_max for trial in trials))
+
+
+def cloud(name: str, trial: Trial, clock: Tensor, window: Window) -> Panel:
+    """The particles of one side on their way, in the colour of the class where they end; a few followed in both.
+
+    Until the clock has come down to its start, a side waits there.
+    """
+    way, marks = trial.setup.way, trial.marks
+    seen = clock.clamp_max(way.sigma_max)
+    states = in_view(trial.walk.at(seen), seen, window.view)
     layers = [
-        Points(POINTS.points * scale(LEVELS, window.view).float()[:, None, None], "grid", size=1.4, alpha=0.7),
+        Points(POINTS.points * scale(seen, window.view).float()[:, None, None], "grid", size=1.4, alpha=0.7),
         Points(states, CLASSES, trial.ends, size=1.8, alpha=0.65, label=CLASSES),
         Path(states[:, :FOLLOWED], "probe"),
     ]
-    way, marks = trial.setup.way, trial.marks
     hit = "" if asked(trial) is None else f" · {marks.hit:.0%} hit"
     said = f"{marks.calls} calls{hit} · {marks.distance:.3f} off · spread {marks.spread:.2f}"
-    return Panel(f"{name}: {trial.setup.model}, {way.kind}", layers, caption=said, **window.limits)
+    return Panel(f"{name}: {trial.setup.model.name}, {way.kind}", layers, caption=said, **window.limits)
 
 
 def between(first: Trial, second: Trial, said: str) -> Panel:

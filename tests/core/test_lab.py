@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from core import lab, recipe, steering
-from core.lab import EXACT, Setup, attempt, calls
+from core.lab import EXACT, Setup, attempt, calls, net
 from core.pretrained import points_of
 from core.steering import Guide, steer
 from core.walks import DDIM, DDPM, KINDS, Way, steps_of
@@ -28,7 +28,7 @@ class Counted:
 
 def test_a_model_that_there_is_not_is_refused_with_a_sentence():
     with pytest.raises(ValueError, match="model"):
-        Setup("enormous")
+        lab.net("enormous")
 
 
 @pytest.mark.parametrize("kind", [DDIM, "Heun"])
@@ -47,7 +47,7 @@ def test_setups_of_one_seed_start_alike(kind):
 
 
 def test_two_networks_lead_the_same_noise_to_nearly_the_same_places():
-    itself, other = lab.apart(attempt(Setup()), attempt(Setup("plain network")))
+    itself, other = lab.apart(attempt(Setup()), attempt(Setup(net("plain network"))))
     assert itself < 0.15 < 0.7 < other
 
 
@@ -63,14 +63,14 @@ def test_eulers_method_is_ddim():
 
 
 def test_guidance_mends_the_plain_network_at_the_price_of_spread():
-    plain = Setup("plain network", Way(DDIM), Guide(CAT))
+    plain = Setup(net("plain network"), Way(DDIM), Guide(CAT))
     told, guided = (attempt(setup).marks for setup in (plain, replace(plain, guide=Guide(CAT, scale=3.0))))
     assert guided.hit > told.hit + 0.05 and guided.spread < told.spread - 0.1 and guided.calls == 2 * told.calls
 
 
 def test_exact_samples_are_at_the_noise_floor():
-    assert attempt(Setup(EXACT, Way(DDPM), Guide(CAT))).marks.energy < 3
-    assert attempt(Setup("after 50 steps", Way(DDPM), Guide(CAT))).marks.energy > 10
+    assert attempt(Setup(net(EXACT), Way(DDPM), Guide(CAT))).marks.energy < 3
+    assert attempt(Setup(net("after 50 steps"), Way(DDPM), Guide(CAT))).marks.energy > 10
 
 
 def test_the_marks_are_the_verdict_on_the_samples():
@@ -78,3 +78,14 @@ def test_the_marks_are_the_verdict_on_the_samples():
     seen = steering.judge(trial.samples, points_of("spiral-classes-strong"), DOG)
     assert (trial.marks.hit, trial.marks.distance, trial.marks.spread) == (seen.hit, seen.distance, seen.spread)
     assert torch.equal(trial.ends, steering.classes_of(trial.samples, points_of("spiral-classes-strong")))
+
+
+def test_models_of_one_name_are_told_apart_by_their_key():
+    first, second = (lab.Net("your run", net(name).denoiser, name) for name in ("converged", "after 50 steps"))
+    assert first != second and not torch.equal(attempt(Setup(first)).samples, attempt(Setup(second)).samples)
+
+
+@pytest.mark.parametrize("name", ["Fourier network, 100 points", "reference network, 100 points", "endless spiral"])
+def test_a_model_that_was_never_told_a_class_answers_all_alike(name):
+    free, told = (attempt(Setup(net(name), Way(DDIM, 8), Guide(wanted, scale=4.0))) for wanted in (None, CAT))
+    assert torch.allclose(free.samples, told.samples, atol=1e-5)

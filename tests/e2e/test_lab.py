@@ -40,5 +40,5 @@ def test_b_is_made_equal_to_a_by_the_keyboard(lab):
     page = lab(BOTH)
     page.get_by_role("button", name="Make B equal to A").focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("table")).to_contain_text("+0.000", timeout=30_000)
+    expect(page.get_by_role("table")).to_contain_text("64 64 +0", timeout=30_000)
     expect(page.get_by_role("spinbutton", name="Guidance w B")).to_have_value("1")

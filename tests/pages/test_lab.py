@@ -6,6 +6,11 @@ import struct
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core import lab as lab_core
+from core.walks import DDIM, Way
+from pages.ui import sides
+from pages.ui.walking import WINDOWS
+
 SHOWN = {"predictions": "false"}
 EQUAL = {**SHOWN, "bmodel": "converged"}
 
@@ -100,3 +105,20 @@ def test_the_tasks_check_themselves(lab):
     plain = {"amodel": "plain network", "bmodel": "plain network", "awant": "cat", "bwant": "cat"}
     assert done(lab(**SHOWN, **plain, bw="2", bn="32")) == [False, True, False]
     assert done(lab(**EQUAL, awant="cat", bwant="cat", bkind="DPM-Solver++(2M)", bn="10")) == [False, False, True]
+
+
+def test_a_side_that_starts_lower_waits_at_its_own_noise_level(lab):
+    assert len(drawn(lab(**EQUAL, btop="1.0"))) == 3
+    clock = sides.levels([lab_core.attempt(lab_core.Setup(way=Way(DDIM, 2, sigma_max=top)), 10) for top in (10.0, 1.0)])
+    low = lab_core.attempt(lab_core.Setup(way=Way(DDIM, 2, sigma_max=1.0)), 500)
+    panel = sides.cloud("B", low, clock, WINDOWS["variance preserving"])
+    assert clock[0] == 10 and panel.layers[1].xy[0].std().item() == pytest.approx(0.78, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("address", "seen"),
+    [({}, True), ({"bn": "32"}, False), ({"akind": "DDPM", "bkind": "DDPM"}, False), ({"bmodel": "converged"}, False)],
+)
+def test_the_prediction_is_explained_only_where_it_was_tried(lab, address, seen):
+    app = lab(guess="a", **address)
+    assert bool(app.success) == seen
