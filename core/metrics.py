@@ -68,6 +68,26 @@ def sliced_wasserstein(x: Tensor, y: Tensor, directions: int = 128, generator: t
 
 
 @torch.no_grad()
+def frechet(x: Tensor, y: Tensor) -> float:
+    """The Frechet distance between Gaussians fitted to x [n, ...] and y [m, ...] (Dowson & Landau 1982):
+
+    |mu_x - mu_y|^2 + tr(C_x + C_y - 2 (C_x C_y)^(1/2)). On the features of an Inception network it is called FID
+    (Heusel et al. 2017); on other features it is not. Raises ValueError for empty or unequal-sized samples, and for
+    a single one.
+    """
+    x, y = _flat_pair(x, y)
+    if min(len(x), len(y)) < 2:
+        raise ValueError("A Gaussian needs at least two samples to be fitted to.")
+    c_x, c_y = torch.cov(x.T).view(x.shape[1], -1), torch.cov(y.T).view(x.shape[1], -1)
+    values, vectors = torch.linalg.eigh(c_x)
+    root = vectors * values.clamp_min(0).sqrt() @ vectors.T
+    # C_x C_y has the eigenvalues of root C_y root, which is symmetric.
+    both = torch.linalg.eigvalsh(root @ c_y @ root).clamp_min(0).sqrt().sum()
+    apart = (x.mean(0) - y.mean(0)).square().sum() + c_x.trace() + c_y.trace() - 2 * both
+    return apart.clamp_min(0).item()
+
+
+@torch.no_grad()
 def nearest(samples: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
     """The distance [n] of each sample to its nearest point, and that point's index [n]."""
     samples, points = _flat_pair(samples, points)

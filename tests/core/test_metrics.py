@@ -11,6 +11,7 @@ from core.metrics import (
     distance_to,
     distance_to_curve,
     energy_distance,
+    frechet,
     nearest,
     noise_floor,
     off_curve,
@@ -174,3 +175,28 @@ def test_off_curve_is_the_fraction_beyond_the_tolerance_and_counts_nan():
 def test_a_curve_of_one_vertex_is_refused_with_a_sentence():
     with pytest.raises(ValueError, match="no segment"):
         distance_to_curve(torch.zeros(1, 2), torch.zeros(1, 2))
+
+
+# Frechet
+
+
+def test_the_frechet_distance_of_gaussians_is_its_closed_form():
+    x = torch.randn(200_000, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    x = (x - x.mean(0)) @ torch.linalg.inv(torch.linalg.cholesky(torch.cov(x.T))).T
+    y = x * torch.tensor([2.0, 3.0]) + torch.tensor([1.0, -2.0])
+    assert frechet(x, y) == pytest.approx(1 + 4 + (2 - 1) ** 2 + (3 - 1) ** 2, abs=1e-9)
+    assert frechet(y, x) == pytest.approx(frechet(x, y), abs=1e-9)
+
+
+def test_the_frechet_distance_sees_neither_order_nor_rotation():
+    x = torch.randn(50, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    turn = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64)).Q
+    y = 2 * x.flip(0) + 1
+    assert frechet(x, x.flip(0)) == pytest.approx(0, abs=1e-12)
+    assert frechet(x @ turn, y @ turn) == pytest.approx(frechet(x, y), rel=1e-9)
+
+
+def test_fewer_samples_than_dimensions_have_a_frechet_distance_and_a_single_one_has_none():
+    assert frechet(torch.zeros(3, 8, 1), torch.ones(4, 8, 1)) == pytest.approx(8)
+    with pytest.raises(ValueError, match="two samples"):
+        frechet(torch.zeros(1, 2), torch.zeros(3, 2))
