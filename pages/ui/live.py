@@ -126,16 +126,22 @@ def follow(plan: Plan, run_id: str | None) -> None:
         _runs().pop(plan.key, None)
     else:
         _runs()[plan.key] = run_id
-        st.session_state["_latest"] = plan
+        _latest()[plan.recipe.conditional] = plan
     shell.set_param("run", run_id)
 
 
 def latest(conditional: bool = False) -> Plan | None:
-    """The plan of this visitor's newest run, its lease renewed; None when it has ended, or is of the other kind. Other
-    chapters show its model, and ask now and then: who reads another chapter has not gone."""
-    plan = st.session_state.get("_latest")
+    """The plan of this visitor's newest run of that kind, its lease renewed; None when there is none any more. Other
+    chapters show its model."""
+    plan = _latest().get(conditional)
     alive = plan is not None and jobs().look(_runs().get(plan.key, ""), viewer()) is not None
-    return plan if alive and plan.recipe.conditional == conditional else None
+    return plan if alive else None
+
+
+def keep() -> None:
+    """Renew the leases of the newest runs, of both kinds: who reads another chapter has not gone."""
+    for conditional in _latest():
+        latest(conditional)
 
 
 def _own(plan: Plan) -> str:
@@ -146,6 +152,10 @@ def _own(plan: Plan) -> str:
 
 def _runs() -> dict[tuple, str]:
     return st.session_state.setdefault("_runs", {})
+
+
+def _latest() -> dict[bool, Plan]:
+    return st.session_state.setdefault("_latest", {})
 
 
 def _begun() -> set[tuple]:

@@ -287,14 +287,14 @@ def _task(what: str, done: bool, hint: str) -> str:
 
 
 def finish() -> None:
-    """Last line of a page: the notice for what was ignored in its link; and a run of chapter 2 is kept meanwhile."""
+    """Last line of a page: the notice for what was ignored in its link; and runs begun here are kept meanwhile."""
     links.notice()
     if "_latest" in st.session_state:
-        _keep_run()
+        _keep_runs()
 
 
 @st.fragment(run_every=15)
-def _keep_run() -> None:
+def _keep_runs() -> None:
     # Not imported: before anybody trains, a page need not load what training needs.
     if live := sys.modules.get("pages.ui.live"):
-        live.latest()
+        live.keep()

@@ -210,6 +210,31 @@ def test_the_run_of_chapter_5_is_not_offered_as_one_of_chapter_2(chapter, open_p
     assert "your run in chapter 2" not in other.run().selectbox(key="model").options
 
 
+def test_runs_of_chapters_2_and_5_are_both_kept_and_each_is_offered_where_it_belongs(
+    chapter, open_page, fresh_registry, monkeypatch
+):
+    now = [0.0]
+    monkeypatch.setattr(live.jobs(), "clock", lambda: now[0])
+
+    def turn_to(other: AppTest, app: AppTest) -> AppTest:
+        """The same visitor on another page, a minute and a half later."""
+        now[0] += 90
+        for key in ("_viewer", "_runs", "_latest"):
+            other.session_state[key] = app.session_state[key]
+        other.run()
+        live.jobs().sweep()
+        return other
+
+    app = press(open_page("training", guess="b"), "Step")
+    app = press(turn_to(chapter("train live"), app), "Step")
+    for _ in range(3):
+        app = turn_to(chapter("two fields"), app)
+    assert steer.OWN in app.selectbox(key="model").options
+    app = turn_to(open_page("vector_field", guess="b"), app)
+    assert "your run in chapter 2" in app.selectbox(key="model").options
+    assert steer.OWN in turn_to(chapter("two fields"), app).selectbox(key="model").options
+
+
 def test_dropout_makes_a_run_of_its_own(chapter, fresh_registry):
     app = press(chapter("train live"), "Step")
     group(app, "dropout").set_value("0").run()

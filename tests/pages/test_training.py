@@ -116,8 +116,8 @@ def test_a_press_starts_what_the_controls_say_at_that_moment(chapter):
     app.selectbox(key="data").set_value("rings")  # not drawn yet when the button is pressed
     app = press(app, "Train")
     assert "Pause" in labels(app)
-    assert next(iter(app.session_state["_runs"])) == app.session_state["_latest"].key
-    assert app.session_state["_latest"].data.points.name == "rings"
+    (plan,) = app.session_state["_latest"].values()
+    assert next(iter(app.session_state["_runs"])) == plan.key and plan.data.points.name == "rings"
 
 
 def trained(app: AppTest, steps: int) -> AppTest:
