@@ -36,14 +36,14 @@ with controls:
         "Two networks, trained apart, lead the same noise by DDIM. Where do B's particles end?",
         ("each near where it ended in A", "anywhere on the spiral", "exactly where it ended in A"),
         0,
-        "Both learned nearly the same field, and DDIM adds no noise of its own: the start decides where a particle "
-        "ends. Where arms meet a small difference is enough to end on another.",
+        "Both learned a similar field, and DDIM adds no noise of its own: the start decides where a particle ends. The "
+        "median distance is in the third panel, beside that of two particles taken at random.",
     )
     setups, window = sides.choose(ready)
     st.button("Make B equal to A", icon=":material/equal:", on_click=sides.same, key="_same")
 trials = [lab.attempt(setup, N) for setup in setups]
 itself, other = lab.apart(*trials)
-said = f"median {itself:.3f} apart; another particle would be {other:.2f}"
+said = f"median {itself:.3f} apart; by chance {other:.2f}"
 with picture:
     clock = sides.levels(trials)
     panels = [sides.cloud(*side, clock, window) for side in zip("AB", trials, strict=True)]
@@ -65,7 +65,7 @@ shell.notes(
         ("cat", "**The colours** are the classes on whose arms the particles end, from the first frame on: you see in "
          "the noise which of it will become what."),
         ("difference", "**Each arrow** joins the ends of one particle. Short arrows: the start decides. Long ones: the "
-         "noise on the way, or the guidance, decides."),
+         "noise on the way, the guidance, or a weaker network leads elsewhere."),
     ]
 )  # fmt: skip
 shell.equation(

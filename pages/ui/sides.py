@@ -146,9 +146,9 @@ def between(first: Trial, second: Trial, said: str) -> Panel:
     a, b = (trial.samples[:ARROWS] for trial in (first, second))
     layers = [
         Points(POINTS.points, "grid", size=1.4, alpha=0.7),
-        Arrows(a, b - a, "difference", 1.4, (), "from its end in A to its end in B"),
+        Arrows(a, b - a, "difference", 1.4, (), "the same particle"),
     ]
-    return Panel("The same particle in A and in B, at σ = 0", layers, caption=said)
+    return Panel("A → B: where each ends", layers, caption=said)
 
 
 def table(first: Trial, second: Trial) -> str:

@@ -211,7 +211,8 @@ function appearance(s) {
     s.look = {id, name, paper, table, font: css.fontFamily, ink: a => `rgba(${r},${g},${b},${a})`,
       colour: role => ROLES[role][name === 'dark' ? 1 : 0], ramp: v => `rgb(${ramp(v)})`};
   }
-  return Object.assign(s.look, {unit: clamp(innerHeight / 800, 1, 1.4), ratio: devicePixelRatio || 1});
+  const large = parseFloat(css.getPropertyValue('--stage-type')) || 1; // in a presentation
+  return Object.assign(s.look, {unit: large * clamp(innerHeight / 800, 1, 1.4), ratio: devicePixelRatio || 1});
 }
 
 const mix = stops => v => {
