@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from core import samplers
 from core.checkpoints import Checkpoint, fresh
 from core.data.images import ImageSet, pixels
-from core.denoiser import Denoiser
+from core.denoiser import Cond, Denoiser
 from core.guidance import cfg
 from core.networks import SIZES
 from core.schedules import karras, log_normal
@@ -231,12 +231,22 @@ def sample(
     seed: int = 0,
 ) -> Tensor:
     """Images [len(labels), *shape], one for each label. Image k of a seed is the same however many are made."""
-    device = next(denoiser.parameters()).device
+    device, ask = next(denoiser.parameters()).device, in_parts(denoiser)
     x = samplers.start((len(labels), *shape), SIGMA_MAX, denoiser.sigma_data, seed).to(device)
     told = {"label": torch.tensor([-1 if label is None else label for label in labels], device=device)}
     away = None if negative is None else {"label": torch.full((len(labels),), negative, device=device)}
     options = {"seed": seed + 1} if sampler in ("ddpm", "sde") else {}
-    return samplers.last(samplers.SAMPLERS[sampler](cfg(denoiser, told, away, scale), x, grid(steps), **options))
+    return samplers.last(samplers.SAMPLERS[sampler](cfg(ask, told, away, scale), x, grid(steps), **options))
+
+
+def in_parts(denoiser: Denoiser, size: int = 256) -> Callable[..., Tensor]:
+    """The denoiser asked about so many images at a time: thousands at once would not fit."""
+
+    def ask(x: Tensor, sigma: Tensor, cond: Cond | None = None) -> Tensor:
+        parts = [slice(at, at + size) for at in range(0, len(x), size)]
+        return torch.cat([denoiser(x[p], sigma[p], cond and {k: v[p] for k, v in cond.items()}) for p in parts])
+
+    return ask
 
 
 def sheet(x: Tensor, columns: int, gap: int = 1) -> Tensor:

@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ORDER = (
     "seeds schedules data networks denoiser exact guidance samplers training checkpoints clip unclip metrics "
-    "forward passing field recipe pretrained story walks scores steering lab imaging jobs figures"
+    "forward passing field recipe pretrained story walks scores steering lab imaging evaluation jobs figures"
 ).split()
 TOP = {"app.py", "pages", "core", "tests", "requirements.txt", "README.md", "shared"}
 CORE = sorted((ROOT / "core").rglob("*.py"))

@@ -69,7 +69,7 @@ class ImageSet:
     def rms(self) -> float:
         """Root mean square of all values in [-1, 1]: the ``sigma_data`` of a denoiser for this set."""
         count = self.images.flatten().bincount(minlength=256).double()
-        return (count @ _unit(torch.arange(256)).double().square() / count.sum()).sqrt().item()
+        return (count @ unit(torch.arange(256)).double().square() / count.sum()).sqrt().item()
 
     def sample(self, n: int, generator: torch.Generator, flip: bool | None = None) -> tuple[Tensor, Tensor | None]:
         """``n`` images drawn with replacement, float32 [n, C, H, W] in [-1, 1], and their labels [n] (or None).
@@ -79,7 +79,7 @@ class ImageSet:
         """
         u = torch.rand(n, 2, generator=generator, dtype=torch.float64)
         chosen = (u[:, 0] * len(self.images)).long()
-        x = _unit(self.images[chosen])
+        x = unit(self.images[chosen])
         if self.flip if flip is None else flip:
             x = torch.where((u[:, 1] < 0.5)[:, None, None, None], x.flip(-1), x)
         return x, None if self.labels is None else self.labels[chosen]
@@ -341,7 +341,7 @@ def _numbered(labels: Tensor) -> tuple[str, ...]:
     return tuple(map(str, range(int(labels.max()) + 1)))
 
 
-def _unit(pixels: Tensor) -> Tensor:
+def unit(pixels: Tensor) -> Tensor:
     """Bytes as numbers from -1 to 1, float32."""
     return pixels.float() / 127.5 - 1
 
@@ -357,7 +357,7 @@ def picture(name: str) -> Tensor:
     from PIL import Image  # here, because most pages never show a picture
 
     with Image.open(ASSETS / f"{name}.png") as image:
-        return _unit(torch.from_numpy(np.array(image)))
+        return unit(torch.from_numpy(np.array(image)))
 
 
 def pixels(x: Tensor) -> Tensor:

@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from core import evaluation
 from core.__main__ import main
 from core.data.images import load
 
@@ -64,6 +66,15 @@ def test_samples_are_a_sheet_and_a_file_that_can_be_trained_on(run, tmp_path):
     drawn = load(str(tmp_path / "some.npz"))
     assert drawn.images.shape == (6, 1, 8, 8) and drawn.labels.tolist() == [3, 8] * 3
     assert (tmp_path / "some.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_evaluate_prints_a_table_to_place_samples_by(run, capsys, monkeypatch):
+    monkeypatch.setattr(evaluation, "judge", partial(evaluation.judge, steps=20))
+    main(["evaluate", "--checkpoint", str(run), "--n", "20", "--steps", "3"])
+    said, *rows = capsys.readouterr().out.splitlines()
+    assert "not FID" in said and [row.split("|")[1].split(",")[0].strip() for row in rows[2:]] == [
+        "20 samples", "179 held-out real images", "179 training images",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,135 @@
+"""How good an image model is, judged by a small classifier that is trained on the real images for the purpose.
+
+The Frechet distance here is measured in that classifier's features. It is not FID, which is measured in those of an
+Inception network trained on ImageNet: compare it only with the rows beside it, made with the same classifier.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from core import metrics, seeds
+from core.data.images import ImageSet, unit
+from core.networks.layers import build
+from core.training import TrainConfig, begin, train
+
+_PLACE = 0xE7A1  # keeps the draws that judge apart from those that train
+
+
+class Classifier(nn.Module):
+    """Images [B, C, H, W] to logits [B, classes]; ``features`` [B, width] are what the last layer reads."""
+
+    def __init__(self, channels: int, classes: int, width: int = 128):
+        super().__init__()
+        self.first, self.second = nn.Conv2d(channels, 32, 3, padding=1), nn.Conv2d(32, 64, 3, padding=1)
+        self.wide, self.last = nn.Linear(64 * 16, width), nn.Linear(width, classes)
+
+    def features(self, x: Tensor) -> Tensor:
+        h = F.max_pool2d(F.relu(self.first(x)), 2)
+        h = F.adaptive_avg_pool2d(F.relu(self.second(h)), 4)
+        return F.relu(self.wide(h.flatten(1)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.features(x))
+
+
+def classifier(images: ImageSet, steps: int = 1500, batch: int = 128, seed: int = 0) -> Classifier:
+    """A classifier trained on a set with classes. Raises ValueError for a set without any."""
+    if images.labels is None:
+        raise ValueError(f"{images.name} has no classes, so no classifier can be trained to judge samples of it.")
+    net = build(lambda: Classifier(images.images.shape[1], len(images.classes)), seed)
+
+    def batches(step: int) -> tuple[Tensor, Tensor]:
+        return images.sample(batch, seeds.generator(seed, _PLACE, step))
+
+    def loss(model: nn.Module, drawn: tuple[Tensor, Tensor]) -> Tensor:
+        return F.cross_entropy(model(drawn[0]), drawn[1], reduction="none")
+
+    config = TrainConfig(steps=steps, lr=2e-3, warmup=50, decay="cosine", weight_decay=0.01, backup_every=steps)
+    state = begin(net, config)
+    for _ in train(loss, batches, config, state):
+        pass
+    return state.ema.eval()
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a classifier says of images: their Frechet distance to the real ones in its features; the share that it
+    takes for their own class; how far apart two of a class are, relative to real ones (1: as diverse); and how near
+    they are to their nearest training image, relative to held-out real ones (0: copies; 1: no nearer than new ones)."""
+
+    frechet: float
+    agreement: float
+    diversity: float
+    nearest: float
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """A classifier, the training images [N, ...] and held-out ones [M, ...] with their labels [M], all in [-1, 1]."""
+
+    net: Classifier
+    known: Tensor
+    real: Tensor
+    labels: Tensor
+
+    def accuracy(self) -> float:
+        """Of the classifier, on the held-out images."""
+        return self.agreement(self.real, self.labels)
+
+    def agreement(self, x: Tensor, labels: Tensor) -> float:
+        """The share of images whose class the classifier takes for theirs."""
+        return (through(self.net, x).argmax(1) == labels).double().mean().item()
+
+    def report(self, x: Tensor, labels: Tensor) -> Report:
+        """The report on images x [n, ...] of classes labels [n]."""
+        mine, theirs = through(self.net.features, x), through(self.net.features, self.real)
+        near = [metrics.distance_to(images, self.known).mean().item() for images in (x, self.real)]
+        spread = [apart(features, of) for features, of in ((mine, labels), (theirs, self.labels))]
+        return Report(
+            metrics.frechet(mine, theirs), self.agreement(x, labels), spread[0] / spread[1], near[0] / near[1]
+        )
+
+
+@torch.no_grad()
+def through(function, x: Tensor, size: int = 256) -> Tensor:
+    """A function of images, some at a time."""
+    return torch.cat([function(part) for part in x.split(size)])
+
+
+def apart(features: Tensor, labels: Tensor) -> float:
+    """The mean distance between two images of one class, over all classes that have two."""
+    groups = [features[labels == label] for label in labels.unique()]
+    return torch.cat([torch.pdist(group) for group in groups if len(group) > 1]).mean().item()
+
+
+def judge(images: ImageSet, test: ImageSet, steps: int = 1500) -> tuple[Judge, Tensor, Tensor]:
+    """The judge that knows the training images and half of the held-out ones; and the other half with its labels, to
+    place the figures of samples by."""
+    half = len(test.images) // 2
+    real, labels = unit(test.images), test.labels
+    told = Judge(classifier(images, steps), unit(images.images), real[half:], labels[half:])
+    return told, real[:half], labels[:half]
+
+
+def held_out(images: ImageSet, share: float = 0.2, seed: int = 0) -> tuple[ImageSet, ImageSet]:
+    """A set parted at random into one to train on and one to judge by."""
+    order = torch.randperm(len(images.images), generator=seeds.generator(seed, _PLACE))
+    some = int(share * len(order))
+    labels = images.labels
+    return tuple(
+        replace(images, images=images.images[pick], labels=None if labels is None else labels[pick])
+        for pick in (order[some:], order[:some])
+    )
+
+
+def detail(x: Tensor) -> float:
+    """The energy of what `blurred` takes from images, mean over pixels: what collapse to a mean loses first."""
+    return (x - blurred(x)).square().mean().item()
+
+
+def blurred(x: Tensor) -> Tensor:
+    """Images [n, C, H, W] averaged over 3 x 3 neighbours: how a model that knows only coarse shapes would draw."""
+    return F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
