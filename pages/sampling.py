@@ -7,11 +7,10 @@ import streamlit as st
 
 from core import samplers, walks
 from core.figures.curves import curves
-from core.scores import COMPARED
 from core.walks import BARE, DDIM, DDPM, KINDS, RAISED
 from pages.ui import scoring, shell, walking
 from pages.ui.stage import Clock, Panel, stage
-from pages.ui.walking import FEW, FINE, LEVELS, N
+from pages.ui.walking import COARSE, FEW, FINE, N
 
 CLOUDS, STEP, PATHS, WHOSE, BOTH, QUALITY = "clouds", "one step", "paths", "whose step", "SDE and ODE", "quality"
 FOUR = (DDPM, BARE, RAISED, DDIM)
@@ -31,7 +30,7 @@ def one_step() -> None:
 
 def paths() -> None:
     """One particle under every sampler, beside its ghosts."""
-    every = [replace(ways[0], kind=kind) for kind in (*COMPARED, walks.BETWEEN)]
+    every = walking.under_all(ways[0], eta)
     with st.container(horizontal=True, vertical_alignment="center"):
         k = walking.particle()
     gone = walking.go(model, every, FEW), walking.go(model.exact, every, FEW)
@@ -55,8 +54,9 @@ def whose_step() -> None:
 def both() -> None:
     """The first two clouds at one noise level, and how far they are apart at each."""
     gone = walking.go(model, ways[:2], N)
-    draw([*walking.clouds(gone, points, window), walking.difference(model, *ways[:2])])
-    st.caption("Each point goes another way, and yet the clouds are alike at every σ, to within what chance does.")
+    panel, times = walking.difference(model, *ways[:2])
+    draw([*walking.clouds(gone, points, window), panel])
+    st.caption(walking.verdict(*gone, times))
 
 
 def quality() -> None:
@@ -66,11 +66,23 @@ def quality() -> None:
     st.caption("Thick: this model. Thin: the exact denoiser. A click on a name hides both.")
 
 
-def draw(panels: Sequence[Panel], levels=LEVELS) -> None:
+def draw(panels: Sequence[Panel], frames: int = COARSE) -> None:
     """The panels on the one clock; at its end, where a fresh one stands, is what the samplers made."""
+    levels = walking.film(ways[0], frames)
     said = ". ".join(f"{panel.title}: {panel.caption}" for panel in panels)
     alt = f"From noise at sigma {levels[0]:g} to sigma 0 under the {name}. At the end: {said}."
     stage(panels, Clock(levels, start=-1), key="walks", alt=alt, fps=len(levels) / 5, permalink=True)
+
+
+def collapsed(way: walks.Way) -> bool:
+    """Whether a way starts where the question does, without noise, and brings all to a few points near the middle."""
+    asked = way.kind == BARE and way.sigma_max == 10
+    return asked and reaches(way) < 0.2 and walks.walk(model, way, N).quality.std < 0.1
+
+
+def reaches(way: walks.Way) -> float:
+    """The part of the data points that a way reaches."""
+    return walks.walk(model, way, N).quality.coverage
 
 
 def leave_out() -> None:
@@ -99,24 +111,24 @@ with controls:
     scene = shell.segmented("Show", list(SCENES), default=CLOUDS, key="show") if answered else CLOUDS
     name = shell.selectbox("Model", list(walking.MODELS), key="model")
     kinds = [kind for kind in KINDS if answered or kind not in (BARE, RAISED)]
-    ways = walking.choose(kinds)
-    bare = any(way.kind == BARE for way in ways)
-    if answered and not bare and scene in (CLOUDS, BOTH):
+    ways, eta = walking.choose(kinds)
+    if answered and BARE not in {way.kind for way in ways} and scene in (CLOUDS, BOTH):
         st.button("Leave DDPM's noise out", icon=":material/blur_off:", on_click=leave_out, key="_leave_out")
     window = walking.WINDOWS[shell.radio("View", list(walking.WINDOWS), key="view")]
 model = walking.MODELS[name]()
 points = model.points.points
 with picture:
     SCENES[scene]()
-    shell.explain("guess", seen=scene == WHOSE or (bare and scene in (CLOUDS, BOTH)))
+    seen = {CLOUDS: ways, BOTH: ways[:2], WHOSE: [replace(ways[0], kind=BARE)]}.get(scene, [])
+    shell.explain("guess", seen=any(map(collapsed, seen)))
 
 NOTES = {
     CLOUDS: [
         ("sample", "**DDPM** shakes every point at every step and **DDIM** never does. Both bring the cloud to the "
          "spiral, from the same starts, though each point to another place."),
-        ("data", "**Without its noise** DDPM reaches only the few data points nearest the mean: its samples look clean "
-         "and are nearly all alike. More steps do not help. A start at σ = 1 hides it, for there the arms are already "
-         "apart."),
+        ("data", "**Without its noise** DDPM reaches only a few of the 100 data points near the mean: 7 with the exact "
+         "denoiser, 6 to 10 with the networks. Its samples look clean and are nearly all alike. More steps do not "
+         "help. A start at σ = 1 hides it, for there the arms are already apart."),
         ("denoise", "**Why:** going back, a small step is a Gaussian, and the network knows its mean. To sample from "
          "it, the noise must be added. In image space this collapse is blur: the mean of many pictures."),
     ],
@@ -127,8 +139,9 @@ NOTES = {
         ("sample", "**Next x** is where the next step begins. The path so far is jittery with noise, smooth without."),
     ],
     PATHS: [
-        ("sample", "**One start, eight ends.** DDIM, Euler and Heun follow the same curve; what is shaken goes astray, "
-         "and ends on the spiral all the same."),
+        ("sample", "**One start, many ends.** DDIM and Euler are one method under two names and end at one place. Heun "
+         "and DPM-Solver++ follow the same curve more closely; what is shaken goes astray, and ends on the spiral all "
+         "the same."),
         ("exact", "**The ghost** has the same start, noise and steps, and the exact denoiser. Where the two part, "
          "the network was wrong, or a small error was enough to choose another arm."),
     ],
@@ -136,42 +149,46 @@ NOTES = {
         ("sample", "**DDPM's step** is longer than DDIM's by the factor 1 + r when σ falls to r σ. The surplus makes "
          "room for noise."),
         ("negative", "**The long step without noise** leaves too little noise in x, and the cloud shrinks to the "
-         "middle. **The short step with noise** leaves too much, and the outermost points get nearly all."),
+         "middle. **The short step with noise** leaves too much: the cloud is too wide, and most of it ends on the "
+         "outer third of the points."),
     ],
     BOTH: [
         ("sample", "**Stop the clock anywhere:** the clouds look alike. An SDE and an ODE of the same marginals carry "
          "the same density; only single points go other ways."),
-        ("exact", "**The floor** is how far two clouds of exact draws are apart by chance; up to twice that at some "
-         "level is nothing. Put DDPM without its noise beside DDIM to see a real difference."),
+        ("exact", "**The floor** is how far two clouds of exact draws are apart by chance, on average; up to twice "
+         "that at some level is nothing. DDPM in 8 steps beside DDIM in 64 is no longer alike, and DDPM without its "
+         "noise is more than a hundred floors away."),
     ],
     QUALITY: [
         ("guided", "**Second order pays** where calls are few: DPM-Solver++(2M) is done after a handful."),
         ("negative", "**Judge no metric alone:** without noise DDPM has a small distance to the data and reaches "
          "nearly none of them."),
-        ("exact", "**The dashed line** is the noise floor: what perfect samples measure by chance. Their distance to "
-         "a hundred points is 0, off the axis."),
+        ("exact", "**The dashed line** is the noise floor: what perfect samples measure by chance. The data "
+         "are a hundred points, to which the distance of perfect samples is 0, off the axis; of the endless spiral it "
+         "is the distance to 2,000 even points."),
     ],
 }  # fmt: skip
 UNTOLD = [*NOTES[CLOUDS][:1], ("data", "**Without its noise** is still to come: say first what you expect.")]
 shell.notes(NOTES[scene] if answered else UNTOLD)
+LEGEND = [
+    ("denoise", "the network's guess"),
+    ("noise", r"fresh noise, ${\sigma_\uparrow = 0}$ for DDIM"),
+    ("sample", r"DDPM: ${\sigma_\downarrow = \sigma_{\text{next}}^2/\sigma}$, DDIM: "
+     r"${\sigma_\downarrow = \sigma_{\text{next}}}$, and from one to the other "
+     r"${\sigma_\downarrow^2 + \sigma_\uparrow^2 = \sigma_{\text{next}}^2}$: the noise of the next level"),
+    ("data", r"reverse-time SDE: DDPM's ${\sigma_\downarrow}$, but ${\sigma_\uparrow^2 = \sigma^2 - "
+     r"\sigma_{\text{next}}^2}$: right only for small steps"),
+    ("negative", "with the noise left out the sum is less than that, with noise added to DDIM's step more"),
+]  # fmt: skip
 shell.equation(
     [
         (r"x_{\text{next}}", "sample"), ("=", None), (r"\hat x_0", "denoise"),
         (r"+ \frac{\sigma_\downarrow}{\sigma}\,(x - ", None), (r"\hat x_0", "denoise"), (r") +", None),
-        (r"\sigma_\uparrow\,\varepsilon", "noise"), (r"\qquad", None),
-        (r"\sigma_\downarrow^2 +", None), (r"\sigma_\uparrow^2", "noise"), (r"= \sigma_{\text{next}}^2", None),
+        (r"\sigma_\uparrow\,\varepsilon", "noise"),
     ],
-    [("denoise", "the network's guess"), ("noise", r"fresh noise, ${\sigma_\uparrow = 0}$ for DDIM"),
-     ("sample", r"DDPM: ${\sigma_\downarrow = \sigma_{\text{next}}^2/\sigma}$, DDIM: "
-      r"${\sigma_\downarrow = \sigma_{\text{next}}}$")],
+    LEGEND if answered else LEGEND[:-1],
 )  # fmt: skip
 shell.code(samplers.ancestral, samplers.split, walks.on_clock)
-
-
-def reaches(way: walks.Way) -> float:
-    """The part of the data points that a way reaches."""
-    return walks.walk(model, way, N).quality.coverage
-
 
 shell.tasks(
     [

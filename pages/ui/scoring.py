@@ -12,7 +12,8 @@ from core.walks import Model, Way
 from pages.ui import live, shell
 from pages.ui.walking import ROLES
 
-KEPT = 24  # finished tables
+KEPT = 48  # tables
+SAMPLES = 1000  # for each score
 LEAST = 1e-4  # a logarithmic axis has no 0, which is how far perfect samples are from a hundred points
 TABLE_AT = 32  # network calls
 MEASURES = {
@@ -22,22 +23,26 @@ MEASURES = {
 }
 
 
-@st.cache_resource(show_spinner=False)
-def _kept() -> dict[tuple, tuple[Score, ...]]:
-    """The finished tables of this server process, the newest last."""
-    return {}
+@st.cache_resource(max_entries=KEPT, show_spinner=False)
+def kept(key: tuple) -> list[Score]:
+    """Where the finished table of a work's key is kept in this server process, empty until then."""
+    return []
 
 
 def work(models: Sequence[Model], way: Way) -> Work:
     """The scores of all samplers as work for the background; whoever asks for the same ones shares it."""
-    key = ("scores", *(model.key for model in models), way.sigma_max, way.grid, way.seed)
-    return Work(key, lambda found, _: scores.table(models, way, found=found or ()), picture=tuple)
+    key = ("scores", *(model.key for model in models), way.sigma_max, way.grid, way.seed, SAMPLES)
+    return Work(key, lambda found, _: scores.table(models, way, SAMPLES, found or ()), picture=tuple)
 
 
 def watch(models: Sequence[Model], way: Way) -> None:
     """Draw the scores, all at once where they are known, else as they come; the page goes on meanwhile."""
+    if failed := st.session_state.pop("_failed", ""):
+        shell.sorry(failed)
+        st.button("Try again", key="_try_again")
+        return
     asked = work(models, way)
-    known = _kept().get(asked.key)
+    known = tuple(kept(asked.key))
 
     @st.fragment(run_every=None if known else 1.0)
     def tick() -> None:
@@ -52,8 +57,9 @@ def watch(models: Sequence[Model], way: Way) -> None:
 
 
 def _newest(asked: Work, whole: int) -> tuple[Score, ...]:
-    """What is known so far, with how far it is. Once that is all, it is kept, and the page runs again to rest."""
-    if asked.key in _kept():  # somebody else's look was the first after the end
+    """What is known so far, with how far it is. Once that is all, it is kept, and the page runs again to rest; and so
+    it does after a failure, which is left behind so that the next look begins anew."""
+    if kept(asked.key):  # somebody else's look was the first after the end
         st.rerun()
     registry, me = live.jobs(), live.viewer()
     before = st.session_state.get("_scores")
@@ -65,23 +71,17 @@ def _newest(asked: Work, whole: int) -> tuple[Score, ...]:
         shell.sorry(str(busy))
         return ()
     view = registry.look(run, me)
-    if view.error:
-        shell.sorry(view.error)
     found = view.picture or ()
-    if view.status == "finished":
-        _keep(asked.key, found)
+    if view.status in ("finished", "failed"):
         registry.leave(run, me)
+        if view.status == "finished":
+            kept(asked.key)[:] = found
+        else:
+            st.session_state["_failed"] = view.error
         st.rerun()
     waiting = f"waiting, number {view.place} in the queue" if view.status == "queued" else f"{view.step} of {whole}"
     st.progress(min(1.0, view.step / whole), f"Sampling in the background: {waiting}")
     return found
-
-
-def _keep(key: tuple, found: tuple[Score, ...]) -> None:
-    kept = _kept()
-    kept[key] = found
-    while len(kept) > KEPT:
-        kept.pop(next(iter(kept)))
 
 
 def draw(found: Sequence[Score], models: Sequence[Model], measure: str) -> None:

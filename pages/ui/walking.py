@@ -10,7 +10,7 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from core import walks
+from core import scores, walks
 from core.figures.curves import Curve
 from core.forward import in_view
 from core.recipe import SIGMA_MIN
@@ -31,14 +31,17 @@ ROLES = {DDPM: "sample", BARE: "negative", DDIM: "denoise", RAISED: "noise", BET
          "Euler": "unconditional", "Heun": "guided", "DPM-Solver++(2M)": "conditional", SDE: "data"}  # fmt: skip
 NONE = "none"
 N, FEW = 2000, 50  # particles of a cloud; of those that can be followed one by one
-LEVELS, FINE = walks.clock(49), walks.clock(121)  # the clock of clouds, and of single paths
+COARSE, FINE = 49, 121  # frames of the clock of clouds, and of single paths
+HALVES = 2  # clouds are compared in halves: fast enough to wait for
+CHANCE = 2.5  # times the floor; of 30 pairs of exact clouds one was so far apart at some level
+FIRST = 21  # the step to begin with
 
 
 # The controls
 
 
-def choose(kinds: Sequence[str]) -> list[Way]:
-    """Two to four samplers, each with its own number of steps, and what they have in common."""
+def choose(kinds: Sequence[str]) -> tuple[list[Way], float]:
+    """Two to four samplers, each with its own number of steps, on what they have in common; and the eta of others."""
     first = [_slot("a", kinds, kinds.index(DDPM)), _slot("b", kinds, kinds.index(DDIM), "collapsed")]
     with st.expander("More samplers, eta, noise levels, seed"):
         more = [_slot(key, [NONE, *kinds], 0, "collapsed") for key in "cd"]
@@ -47,7 +50,13 @@ def choose(kinds: Sequence[str]) -> list[Way]:
         grid = shell.selectbox("Noise levels", walks.GRIDS, key="grid")
         seed = int(shell.number("Seed", 0, 9999, 0, key="seed"))
     chosen = [slot for slot in (*first, *more) if slot[0] != NONE]
-    return [Way(kind, steps, eta, top, grid, seed) for kind, steps in chosen]
+    return [walks.way_of(kind, steps, eta, top, grid, seed) for kind, steps in chosen], eta
+
+
+def under_all(way: Way, eta: float) -> list[Way]:
+    """Every sampler that is worth comparing, with a way's steps and all else that it has."""
+    kinds = (*scores.COMPARED, BETWEEN)
+    return [walks.way_of(kind, way.steps, eta, way.sigma_max, way.grid, way.seed) for kind in kinds]
 
 
 def _slot(key: str, kinds: Sequence[str], index: int, label: str = "visible") -> tuple[str, int]:
@@ -61,6 +70,11 @@ def _slot(key: str, kinds: Sequence[str], index: int, label: str = "visible") ->
     return kind, int(steps)
 
 
+def film(way: Way, frames: int = COARSE) -> Tensor:
+    """The noise levels of the clock for all ways that start where this one does, [frames]."""
+    return walks.clock(frames, way.sigma_max)
+
+
 def go(model: Model, ways: Sequence[Way], n: int) -> list[Walk]:
     """All walks, two at a time: PyTorch lets go of the interpreter in each of its operations."""
     with ThreadPoolExecutor(2) as pool:
@@ -70,8 +84,9 @@ def go(model: Model, ways: Sequence[Way], n: int) -> list[Walk]:
 # Clouds
 
 
-def clouds(gone: Sequence[Walk], points: Tensor, window: Window, levels: Tensor = LEVELS) -> list[Panel]:
+def clouds(gone: Sequence[Walk], points: Tensor, window: Window) -> list[Panel]:
     """The clouds side by side on one clock, over the data points [N, 2]; in words what each cost and where it came."""
+    levels = film(gone[0].way)
     data = Points(_data(points, levels, window), "data", size=2.2, alpha=1, label="data")
     drawn = (in_view(walk.at(levels), levels, window.view) for walk in gone)
     seen = (Points(states, "sample", size=1.7, alpha=0.7, label="samples") for states in drawn)
@@ -101,9 +116,9 @@ def _data(points: Tensor, levels: Tensor, window: Window) -> Tensor:
 # The path of one particle under every sampler
 
 
-def paths(gone: Sequence[Walk], ghosts: Sequence[Walk], k: int, points: Tensor, window: Window,
-          levels: Tensor = FINE) -> list[Panel]:  # fmt: skip
+def paths(gone: Sequence[Walk], ghosts: Sequence[Walk], k: int, points: Tensor, window: Window) -> list[Panel]:
     """Particle k on each way, a panel each, beside its ghost: where the exact denoiser takes it by the same sampler."""
+    levels = film(gone[0].way, FINE)
     data = Points(_data(points, levels, window), "data", size=1.3, alpha=0.5)
 
     def one(walk: Walk, ghost: Walk) -> Panel:
@@ -146,18 +161,19 @@ def particle() -> int:
 
 
 def _which(way: Way) -> int:
-    """The step to look at, from 0, with buttons to go on and back."""
+    """The step to look at, from 0, with buttons to go on and back. A way shorter than that shows its last step, and the
+    address keeps the step that was chosen, so that a link never depends on a default."""
 
-    def move(by: int) -> None:
-        st.session_state["step"] = min(way.steps, max(1, st.session_state["step"] + by))
+    def choose(step: int | None = None) -> None:
+        shell.set_param("step", st.session_state["_step"] if step is None else step)
 
-    if st.session_state.get("step", 1) > way.steps:  # the way has become shorter
-        st.session_state["step"] = way.steps
-    st.button("Back", icon=":material/skip_previous:", on_click=move, args=(-1,), key="_back")
-    chosen = shell.slider(f"Step of {way.kind}", 1, max(2, way.steps), max(1, way.steps // 3), key="step",
-                          label_visibility="collapsed")  # fmt: skip
-    st.button("Forward", icon=":material/skip_next:", on_click=move, args=(1,), key="_forward")
-    return min(chosen, way.steps) - 1
+    wanted = shell.param("step", lambda raw: int(shell.between(1, walks.MOST)(raw)), FIRST)
+    step = st.session_state["_step"] = min(wanted, way.steps)
+    st.button("Back", icon=":material/skip_previous:", on_click=choose, args=(max(1, step - 1),), key="_back")
+    st.slider(f"Step of {way.kind}", 1, max(2, way.steps), key="_step", on_change=choose, label_visibility="collapsed")
+    forward = {"icon": ":material/skip_next:", "on_click": choose, "args": (min(way.steps, step + 1),)}
+    st.button("Forward", **forward, key="_forward")
+    return step - 1
 
 
 def _follow_click(seen: Tensor) -> None:
@@ -254,20 +270,33 @@ def step_sizes(ways: Sequence[Way]) -> list[Curve]:
 # Two clouds
 
 
-def difference(model: Model, first: Way, second: Way) -> Panel:
-    """The distance between two clouds over the noise levels, beside that of two exact ones.
+def difference(model: Model, first: Way, second: Way) -> tuple[Panel, float]:
+    """The distance between two clouds over the noise levels beside that of two exact ones; and at most how many times
+    that it is.
 
-    Both at the scale of the variance preserving view, so that clouds of any noise are of one size.
+    Drawn at the scale of the variance preserving view, so that clouds of any noise are of one size.
     """
-    levels = walks.clock(17, first.sigma_max)
-    apart = walks.apart_on_the_way(model, first, second, tuple(levels.tolist()), N)
-    floor = walks.floor(model.exact, tuple(levels.tolist()), N)
+    levels = walks.clock(9, first.sigma_max)
+    given = tuple(levels.tolist())
+    apart = walks.apart_on_the_way(model, first, second, given, N, HALVES)
+    floor = walks.floor(model.exact, given, N // HALVES)
+    times = (apart / floor).max().item()
     shrunk, seen = scale(levels, "vp"), levels.clamp_min(SIGMA_MIN)
     lines = [
         Line(seen, floor * shrunk, "exact", "two exact clouds: the floor"),
         Line(seen, apart * shrunk, "sample", "these two", dash=(), width=3),
     ]
-    top = max(4 * floor.max().item() * shrunk[0].item(), 1.05 * (apart * shrunk).max().item())
-    return Panel("Energy distance", lines, (seen[-1].item(), seen[0].item()), (0, top), False, "σ", xlog=True,
-                 marker=LEVELS.clamp_min(seen[-1]),
-                 caption=f"at most {(apart / floor).max():.1f} times the floor")  # fmt: skip
+    top = max(4 * (floor * shrunk).max().item(), 1.05 * (apart * shrunk).max().item())
+    panel = Panel("Energy distance", lines, (seen[-1].item(), seen[0].item()), (0, top), False, "σ", xlog=True,
+                  marker=film(first).clamp_min(seen[-1]), caption=f"at most {times:.1f} times the floor")  # fmt: skip
+    return panel, times
+
+
+def verdict(first: Walk, second: Walk, times: float) -> str:
+    """Whether two clouds are alike that are at most so many times the floor apart, and whether their points are."""
+    if times > CHANCE:
+        return f"The clouds differ: at some σ they are {times:.3g} times as far apart as chance makes two alike ones."
+    strayed = (first.states[-1] - second.states[-1]).norm(dim=1).mean().item()
+    if strayed < 0.1:
+        return f"The clouds are alike, for each point goes the same way in both: its ends are {strayed:.2f} apart."
+    return "Each point goes another way, and yet the clouds are alike at every σ, to within what chance does."
