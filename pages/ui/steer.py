@@ -11,22 +11,63 @@ import torch
 from torch import Tensor
 
 from core import recipe, steering
-from core.figures.curves import Curve
+from core.figures.curves import Curve, curves
 from core.pretrained import points_of, pretrained
-from core.steering import MODELS, WALK, Anatomy, Fields, Guide, Model, Portrait, Run, Verdict
+from core.recipe import Recipe
+from core.steering import MODELS, SCALES, WALK, WEAKER, Anatomy, Fields, Guide, Model, Portrait, Run, Verdict
 from core.story import CLASSES
-from pages.ui import learning, live
+from pages.ui import learning, live, shell
+from pages.ui.dataset import Data
 from pages.ui.fields import pair
-from pages.ui.stage import Arrows, Layer, Line, Panel, Points
+from pages.ui.live import Plan
+from pages.ui.stage import Arrows, Clock, Layer, Line, Panel, Points, newest_probe, stage
 
 POINTS = points_of("spiral-classes-strong")
+PROBE = (0.8, -0.75)
+NOISES = ("0.01", "0.02", "0.05", "0.1", "0.2", "0.5", "1", "2", "5")
 REACH, SIDE = 1.25, 15
 LIMITS = {"xlim": (-REACH, REACH), "ylim": (-REACH, REACH)}
 DRAWN = steering.alpha(POINTS.rms)[:, None, None]
 LEVELS = WALK.clamp_min(recipe.SIGMA_MIN)
 ENDS = (recipe.SIGMA_MIN, WALK[0].item())
+N = 300  # samples of a cloud
 PARTING = 10  # the frame at sigma 0.19, near which the two fields are farthest apart
 EXACT, OWN = "exact denoiser of 100 points", "your run"
+
+
+# The controls that not all pictures have
+
+
+def scale() -> float:
+    """The guidance scale w."""
+    w = shell.slider("Guidance scale w", 0.0, 12.0, 2.0, 0.25, key="scale")
+    st.caption(f"In the other convention in use: s = w − 1 = {w - 1:g}".replace("-", "−"))
+    return w
+
+
+def seed() -> int:
+    """The seed of the samples."""
+    return int(shell.number("Seed", 0, 9999, 0, key="seed"))
+
+
+def negative_of(wanted: int) -> int:
+    """One of the other classes."""
+    others = [kind for kind in CLASSES if kind != CLASSES[wanted]]
+    return CLASSES.index(shell.segmented("Negative prompt", others, default=others[-1], key="negative"))
+
+
+def variants(guide: Guide) -> tuple[Guide, Guide]:
+    """The guide in an interval only, and away from a weaker model."""
+    low, high = shell.select_slider("Guide only for σ in", NOISES, ("0.1", "1"), key="interval")
+    weak = shell.selectbox("Autoguidance: away from", WEAKER, index=1, key="weak")
+    return replace(guide, interval=(float(low), float(high))), replace(guide, weak=weak)
+
+
+def lessons() -> Plan:
+    """What to train: the classes, with some label dropout."""
+    about = "How often the class is left out while the network learns."
+    dropout = shell.segmented("Label dropout", (0, 0.1, 0.3), default=0.1, key="dropout", help=about)
+    return Plan(Data(POINTS, True), Recipe(conditional=True, label_dropout=dropout), steering.portrait)
 
 
 # Models, and what is computed of them
@@ -44,6 +85,14 @@ def subjects() -> dict[str, Callable[[], Subject]]:
     choices = {name: partial(_shipped, name) for name in MODELS} | {EXACT: _exact}
     own = live.latest(conditional=True)
     return choices | {OWN: lambda: of_model(live.model(own))} if own else choices
+
+
+def choose() -> tuple[str, Subject]:
+    """The model to steer, and its name."""
+    choices = subjects()
+    about = "The converged model stopped early, a plain network as in the literature, and the best there can be."
+    name = shell.selectbox("Model", list(choices), key="model", help=about)
+    return name, choices[name]()
 
 
 def of_model(model: Model) -> Subject:
@@ -72,17 +121,25 @@ def angles_of(key: str, guide: Guide, _model: Model) -> tuple[Tensor, Tensor]:
     return tuple(steering.angles(guide, _model, x0, LEVELS) for x0 in (every, every[labels == guide.wanted]))
 
 
-@st.cache_resource(max_entries=128, show_spinner=False)
-def run_of(key: str, guide: Guide, seed: int, _model: Model, n: int = 300) -> Run:
+@st.cache_resource(max_entries=64, show_spinner=False)
+def run_of(key: str, guide: Guide, seed: int, _model: Model) -> Run:
     """Samples of a subject under a guide, and the verdict on them."""
-    return steering.run(guide, _model, POINTS, n, seed)
+    return steering.run(guide, _model, POINTS, N, seed)
 
 
-def rival(name: str, runs: Sequence[Run], seed: int) -> tuple[str, list[Run]]:
-    """Another model's samples under the same guides: the plain network's beside the converged one, else that one's."""
-    other = "plain network" if name == "converged" else "converged"
-    subject = _shipped(other)
-    return other, [run_of(subject.key, run.guide, seed, subject.model) for run in runs]
+@st.cache_resource(max_entries=48, show_spinner=False)
+def sweep_of(key: str, wanted: int, seed: int, _model: Model) -> list[Run]:
+    """Samples of a subject towards a class from one start under all scales."""
+    return steering.sweep(Guide(wanted), _model, POINTS, N, seed)
+
+
+def price_of(subject: Subject, seed: int) -> list[Verdict]:
+    """The verdict at each scale in the mean over the classes, each from starts of its own."""
+    place, found = st.empty(), []
+    for wanted in range(len(CLASSES)):
+        place.empty()  # here Streamlit looks whether the learner has moved a control meanwhile, which goes first
+        found.append(sweep_of(subject.key, wanted, len(CLASSES) * seed + wanted, subject.model))
+    return [steering.mean([run.verdict for run in runs]) for runs in zip(*found, strict=True)]
 
 
 # Pictures: panels, and what they show in words
@@ -94,6 +151,11 @@ class Picture(NamedTuple):
     panels: list[Panel]
     alt: str
     clock: Tensor = WALK
+
+
+def show(drawn: Picture, key: str, start: int = -1, **more) -> tuple[float, float] | None:
+    """The picture on its clock, which begins at frame ``start``; returns the probe, if there is one."""
+    return stage(drawn.panels, Clock(drawn.clock, start=start), key=key, alt=drawn.alt, permalink=True, **more)
 
 
 def two_fields(subject: Subject, name: str, wanted: int) -> Picture:
@@ -141,6 +203,16 @@ def one_place(parts: Anatomy, place: tuple[float, float], guide: Guide) -> Pictu
     return Picture(panels, alt)
 
 
+def probed(subject: Subject, guide: Guide) -> None:
+    """One place, which the learner drags the probe to, and its numbers."""
+    asked = shell.param("probe", shell.place(REACH), PROBE)
+    place = newest_probe("arrows", asked)
+    parts = steering.anatomy(guide, subject.model, POINTS.rms, place)
+    put = show(one_place(parts, place, guide), "arrows", PARTING, probe=asked)
+    shell.set_param("probe", None if put in (None, PROBE) else f"{put[0]:g},{put[1]:g}")
+    st.markdown(table(parts))
+
+
 def table(parts: Anatomy, frames: Sequence[int] = (0, 5, PARTING, 13, 19)) -> str:
     """The terms of guidance at some of the noise levels, as a Markdown table."""
     names = ["σ", "u", "c", "c − u", "w (c − u)", "u + w (c − u)"]
@@ -160,6 +232,13 @@ def one_start(runs: Sequence[Run]) -> Picture:
     return Picture(panels, f"{len(runs[0].ends)} starting points under {len(runs)} guidance scales. {said}.")
 
 
+def legend() -> None:
+    """What the colours of samples and the verdicts under them mean."""
+    marks = " ".join(f"{shell.mark(each)} {each}" for each in CLASSES)
+    st.caption(f"{marks} &emsp; Hit: the nearest arm is the wanted one. Covered: of its data points. "
+               "Off: mean distance to the arm.", unsafe_allow_html=True)  # fmt: skip
+
+
 def negative_prompt(drawn: Fields, plain: Run, away: Run) -> Picture:
     """The unwanted class in place of the unconditional answer: its fields, and the samples without and with it, these
     over the guided field that they follow."""
@@ -177,11 +256,22 @@ def negative_prompt(drawn: Fields, plain: Run, away: Run) -> Picture:
     return Picture(panels, alt)
 
 
-def beside(clouds: dict[str, Run]) -> Picture:
+def beside(runs: Sequence[Run]) -> Picture:
     """Samples under different guides from one start, with their spread."""
-    said = {title: f"{run.verdict.hit:.0%} hit · spread {run.verdict.spread:.2f}" for title, run in clouds.items()}
-    alt = "; ".join(map(": ".join, said.items())) + "."
-    return Picture([cloud(title, run, said[title]) for title, run in clouds.items()], alt)
+    titles = [guided_how(run.guide) for run in runs]
+    said = [f"{run.verdict.hit:.0%} hit · spread {run.verdict.spread:.2f}" for run in runs]
+    alt = "; ".join(map(": ".join, zip(titles, said, strict=True))) + "."
+    return Picture(list(map(cloud, titles, runs, said)), alt)
+
+
+def guided_how(guide: Guide) -> str:
+    """A guide in a few words."""
+    if guide.weak:
+        return f"Autoguidance, w = {guide.scale:g}"
+    if guide.interval:
+        low, high = guide.interval
+        return f"Only for σ {low:g} to {high:g}"
+    return "Told the class, w = 1" if guide.scale == 1 else f"Guided, w = {guide.scale:g}"
 
 
 def lesson(shot: Portrait, guide: Guide) -> Picture:
@@ -197,6 +287,12 @@ def lesson(shot: Portrait, guide: Guide) -> Picture:
     ]
     alt = f"After {shot.step} steps. Told nothing: {shares}. Told {kind}: {saying(told.verdict)}."
     return Picture(panels, alt, WALK[::2])
+
+
+def show_lesson(guide: Guide, shot: Portrait, standing: str) -> None:
+    """The lesson under a line on how the run stands."""
+    st.markdown(standing)
+    show(lesson(shot, guide), "training")
 
 
 @lru_cache(maxsize=16)
@@ -255,13 +351,24 @@ def both_shares(verdict: Verdict, guide: Guide) -> str:
     return f"{', '.join(shares)} · {verdict.distance:.2f} off"
 
 
-def price(runs: Sequence[Run], rival: tuple[str, Sequence[Run]]) -> list[Curve]:
-    """What guidance gains and costs over its scale; the hit rate of another model beside it."""
-    scales, verdicts = [run.guide.scale for run in runs], [run.verdict for run in runs]
-    return [
-        Curve(scales, [v.hit for v in verdicts], "guided", "hit rate"),
-        Curve(scales, [run.verdict.hit for run in rival[1]], "unconditional", f"hit rate, {rival[0]}"),
-        Curve(scales, [v.coverage for v in verdicts], "noise", "coverage"),
-        Curve(scales, [v.spread for v in verdicts], "difference", "spread"),
-        Curve(scales, [10 * v.distance for v in verdicts], "negative", "distance × 10"),
+def price(subject: Subject, name: str, seed: int) -> None:
+    """What guidance gains and costs over its scale, as curves and in words; the hit rate of another model beside it:
+    the plain network's beside the converged one, else that one's."""
+    other = "plain network" if name == "converged" else "converged"
+    own, rival = price_of(subject, seed), price_of(_shipped(other), seed)
+    lines = [
+        Curve(SCALES, [v.hit for v in own], "guided", "hit rate"),
+        Curve(SCALES, [v.hit for v in rival], "unconditional", f"hit rate, {other}"),
+        Curve(SCALES, [v.coverage for v in own], "noise", "coverage"),
+        Curve(SCALES, [v.spread for v in own], "difference", "spread"),
+        Curve(SCALES, [10 * v.distance for v in own], "negative", "distance × 10"),
     ]
+    said = "; ".join(
+        f"at w = {w:g} {mine.hit:.1%} hit ({other}: {theirs.hit:.1%}), spread {mine.spread:.2f}"
+        for w, mine, theirs in zip(SCALES, own, rival, strict=True) if w in (1, 2, 4)
+    )  # fmt: skip
+    with st.container(gap="small"):
+        st.markdown("#### The price of guidance")
+        st.markdown(f"Means over the three classes, {N} samples each: {said}. Spread: the variance along the arm, 1 "
+                    "for the data. Distance: to the wanted arm.")  # fmt: skip
+        st.plotly_chart(curves(lines, shell.theme(), "w", "share", ylim=(0, 1.25)), theme=None, key="price")

@@ -30,14 +30,13 @@ def verdict(name: str, guide: Guide, n: int = 400) -> Verdict:
     return steering.run(guide, model(name), POINTS, n).verdict
 
 
-@cache
-def hits(name: str, scale: float) -> float:
+def hits(name: str, scale: float, n: int = 1000) -> float:
     """The hit rate over all three classes."""
-    return sum(verdict(name, Guide(wanted, scale=scale), 1000).hit for wanted in range(3)) / 3
+    return steering.mean([verdict(name, Guide(wanted, scale=scale), n) for wanted in range(3)]).hit
 
 
-def spread(name: str, scale: float) -> float:
-    return sum(verdict(name, Guide(wanted, scale=scale), 1000).spread for wanted in range(3)) / 3
+def spread(name: str, scale: float, n: int = 1000) -> float:
+    return steering.mean([verdict(name, Guide(wanted, scale=scale), n) for wanted in range(3)]).spread
 
 
 # How a denoiser is steered
@@ -152,6 +151,11 @@ def test_without_a_class_the_whole_spiral_is_wanted():
     assert found.hit == found.coverage == 1 and found.shares == pytest.approx((0.33, 0.34, 0.33))
 
 
+def test_the_mean_of_verdicts_is_taken_number_by_number():
+    one, other = Verdict((1.0, 0.0), 1.0, 0.5, 0.25, 2.0), Verdict((0.5, 0.5), 0.5, 1.0, 0.75, 1.0)
+    assert steering.mean([one, other]) == Verdict((0.75, 0.25), 0.75, 0.75, 0.5, 1.5)
+
+
 def test_a_sweep_has_one_start_and_is_reproducible():
     first, second = (steering.sweep(Guide(CAT), EXACT, POINTS, 50, seed=3, scales=(0, 1, 4)) for _ in range(2))
     assert [run.guide.scale for run in first] == [0, 1, 4]
@@ -181,14 +185,22 @@ def test_nine_in_ten_of_the_weak_models_samples_are_on_the_arm_of_their_class_an
 
 
 def test_at_scale_2_weak_and_strong_models_are_both_right():
-    assert hits("converged", 2) > 0.98 and hits("plain network", 2) > 0.98 and hits("exact", 2) > 0.98
+    assert hits("converged", 2) > 0.998 and hits("exact", 2) > 0.998
+    assert hits("plain network", 2, 4000) == pytest.approx(0.988, abs=0.004)
+
+
+def test_guidance_brings_the_weak_models_hits_from_94_to_99_percent_and_its_cats_from_88_to_97_and_a_half():
+    assert hits("plain network", 1, 4000) == pytest.approx(0.938, abs=0.005)
+    cats = [verdict("plain network", Guide(CAT, scale=w), 4000).hit for w in (1, 2)]
+    assert cats[0] == pytest.approx(0.88, abs=0.01) and cats[1] == pytest.approx(0.975, abs=0.005)
 
 
 @pytest.mark.parametrize("name", ["exact", "converged"])
 def test_guidance_costs_diversity(name):
-    assert spread(name, 1) == pytest.approx(1, abs=0.04)
-    assert spread(name, 2) == pytest.approx(0.88, abs=0.04)
-    assert spread(name, 4) == pytest.approx(0.66, abs=0.07)
+    n = 4000 if name == "converged" else 1000
+    assert spread(name, 1, n) == pytest.approx(1, abs=0.03)
+    assert spread(name, 2, n) == pytest.approx(0.87, abs=0.03)
+    assert spread(name, 4, n) == pytest.approx(0.62, abs=0.03)
 
 
 def test_too_much_guidance_loses_points_and_leaves_the_arm():

@@ -143,6 +143,23 @@ def test_eight_scales_show_that_a_converged_model_needs_no_guidance_and_what_too
     assert told[7][1] < 85 and told[7][2] > 0.2
 
 
+@pytest.mark.parametrize("address", [{"wanted": "dog"}, {"model": "plain network"}, {"model": steer.EXACT}])
+def test_the_prediction_is_compared_only_beside_the_model_and_class_that_it_was_about(chapter, address):
+    assert "Nearly all" in chapter("eight scales").info[0].value
+    assert not chapter("eight scales", **address).info
+
+
+def test_the_price_is_said_in_numbers_that_are_means_over_the_classes(chapter):
+    text = " ".join(element.value for element in chapter("eight scales").markdown)
+    assert "Means over the three classes, 300 samples each" in text
+    found = re.findall(r"at w = (\d) ([\d.]+)% hit \(plain network: ([\d.]+)%\), spread (\d\.\d+)", text)
+    told, guided, pushed = ([float(number) for number in row] for row in found)
+    assert [told[0], guided[0], pushed[0]] == [1, 2, 4]
+    assert told[1] > 99 and 93 <= told[2] <= 97 and guided[1] > 99 and 98 < guided[2] < 99.9
+    assert told[3] == pytest.approx(1, abs=0.04) and guided[3] == pytest.approx(0.87, abs=0.03)
+    assert pushed[3] == pytest.approx(0.62, abs=0.03)
+
+
 def test_eight_scales_show_that_guidance_sharpens_a_weak_model(chapter):
     hits = [hit for hit, _, _ in verdicts(chapter("eight scales", model="plain network"))]
     assert hits[2] < 92 and hits[3] >= 95 and hits[4] >= 98
@@ -161,6 +178,14 @@ def test_a_negative_prompt_shows_both_classes_and_the_red_field(chapter):
     assert layers(away) == ["arrows", "points", "points"] and away["layers"][0]["roles"] == ["guided"]
     dogs = [float(re.search(r"dog ([\d.]+)%", panel["caption"])[1]) for panel in (plain, away)]
     assert dogs[0] > 2 and dogs[1] == 0
+
+
+@pytest.mark.parametrize("scale", ["1", "2"])
+def test_the_hint_says_what_the_picture_says(chapter, scale):
+    app = chapter("negative prompt", model="plain network", scale=scale)
+    hit = float(re.search(r"cat ([\d.]+)%", panels(app)["No negative prompt"]["caption"])[1])
+    (hint,) = (found for element in app.markdown for found in re.findall(r"it is \d+ % at w = 1.*w = 2", element.value))
+    assert f"{hit:.0f} % at w = {scale}" in hint
 
 
 def test_a_class_is_no_negative_of_itself(chapter):
