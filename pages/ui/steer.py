@@ -1,6 +1,6 @@
 """Guidance on the stage: the models there are to steer, what is computed of them once, and the panels that show it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from hashlib import sha256
@@ -217,9 +217,12 @@ def table(parts: Anatomy, frames: Sequence[int] = (0, 5, PARTING, 13, 19)) -> st
     """The terms of guidance at some of the noise levels, as a Markdown table."""
     names = ["σ", "u", "c", "c − u", "w (c − u)", "u + w (c − u)"]
     terms = (parts.base, parts.target, parts.difference, parts.push, parts.guided)
-    rows = [names, [":--"] * len(names)]
-    rows += [[f"{LEVELS[k]:.2g}", *(pair(term[k].tolist()) for term in terms)] for k in frames]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return in_rows(names, ([f"{LEVELS[k]:.2g}", *(pair(term[k].tolist()) for term in terms)] for k in frames))
+
+
+def in_rows(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, [":--"] * len(head), *rows))
 
 
 def one_start(runs: Sequence[Run]) -> Picture:
@@ -352,7 +355,7 @@ def both_shares(verdict: Verdict, guide: Guide) -> str:
 
 
 def price(subject: Subject, name: str, seed: int) -> None:
-    """What guidance gains and costs over its scale, as curves and in words; the hit rate of another model beside it:
+    """What guidance gains and costs over its scale, as curves and in numbers; the hit rate of another model beside it:
     the plain network's beside the converged one, else that one's."""
     other = "plain network" if name == "converged" else "converged"
     own, rival = price_of(subject, seed), price_of(_shipped(other), seed)
@@ -363,12 +366,10 @@ def price(subject: Subject, name: str, seed: int) -> None:
         Curve(SCALES, [v.spread for v in own], "difference", "spread"),
         Curve(SCALES, [10 * v.distance for v in own], "negative", "distance × 10"),
     ]
-    said = "; ".join(
-        f"at w = {w:g} {mine.hit:.1%} hit ({other}: {theirs.hit:.1%}), spread {mine.spread:.2f}"
-        for w, mine, theirs in zip(SCALES, own, rival, strict=True) if w in (1, 2, 4)
-    )  # fmt: skip
+    numbers = ([line.label, *(f"{value:.3f}" for value in line.y)] for line in lines)
     with st.container(gap="small"):
         st.markdown("#### The price of guidance")
-        st.markdown(f"Means over the three classes, {N} samples each: {said}. Spread: the variance along the arm, 1 "
-                    "for the data. Distance: to the wanted arm.")  # fmt: skip
+        st.markdown(f"Means over the three classes, {N} samples each. Spread: the variance along the arm, 1 for the "
+                    "data. Distance: to the wanted arm. Drag to zoom.")  # fmt: skip
         st.plotly_chart(curves(lines, shell.theme(), "w", "share", ylim=(0, 1.25)), theme=None, key="price")
+        st.markdown(in_rows(["w", *(f"{w:g}" for w in SCALES)], numbers))
