@@ -74,15 +74,9 @@ def draw(panels: Sequence[Panel], frames: int = COARSE) -> None:
     stage(panels, Clock(levels, start=-1), key="walks", alt=alt, fps=len(levels) / 5, permalink=True)
 
 
-def collapsed(way: walks.Way) -> bool:
-    """Whether a way starts where the question does, without noise, and brings all to a few points near the middle."""
-    asked = way.kind == BARE and way.sigma_max == 10
-    return asked and reaches(way) < 0.2 and walks.walk(model, way, N).quality.std < 0.1
-
-
-def reaches(way: walks.Way) -> float:
-    """The part of the data points that a way reaches."""
-    return walks.walk(model, way, N).quality.coverage
+def made(way: walks.Way) -> walks.Quality:
+    """How good the samples of a way are."""
+    return walks.walk(model, way, N).quality
 
 
 def leave_out() -> None:
@@ -120,7 +114,8 @@ points = model.points.points
 with picture:
     SCENES[scene]()
     seen = {CLOUDS: ways, BOTH: ways[:2], WHOSE: [replace(ways[0], kind=BARE)]}.get(scene, [])
-    shell.explain("guess", seen=any(map(collapsed, seen)))
+    asked = [way for way in seen if way.kind == BARE and way.sigma_max == 10]
+    shell.explain("guess", seen=any(made(way).collapsed for way in asked))
 
 NOTES = {
     CLOUDS: [
@@ -153,8 +148,8 @@ NOTES = {
          "outer third of the points."),
     ],
     BOTH: [
-        ("sample", "**Stop the clock anywhere:** the clouds look alike. An SDE and an ODE of the same marginals carry "
-         "the same density; only single points go other ways."),
+        ("sample", "**Stop the clock anywhere:** the clouds of DDPM and DDIM look alike. An SDE and an ODE of the same "
+         "marginals carry the same density; only single points go other ways."),
         ("exact", "**The floor** is how far two clouds of exact draws are apart by chance, on average; up to twice "
          "that at some level is nothing. DDPM in 8 steps beside DDIM in 64 is no longer alike, and DDPM without its "
          "noise is more than a hundred floors away."),
@@ -193,13 +188,13 @@ shell.code(samplers.ancestral, samplers.split, walks.on_clock)
 shell.tasks(
     [
         ("Find the smallest number of steps at which DDIM still reaches more than 90 of the 100 points.",
-         any(way.kind == DDIM and 1 < way.steps < 20 and reaches(way) > 0.9
-             and reaches(replace(way, steps=way.steps - 1)) <= 0.9 for way in ways),
+         any(way.kind == DDIM and 1 < way.steps < 20 and made(way).coverage > 0.9
+             and made(replace(way, steps=way.steps - 1)).coverage <= 0.9 for way in ways),
          "It is a small number; its panel says how many points were reached."),
         ("Leave DDPM's noise out, and try whether 256 steps mend it.",
          any(way.kind == BARE and way.steps == 256 for way in ways), "Choose the sampler and its steps above."),
         ("Find a sampler that reaches all 100 points with at most 5 network calls.",
-         any(way.nfe <= 5 and reaches(way) == 1 for way in ways), "Second order, and one call a step."),
+         any(way.nfe <= 5 and made(way).coverage == 1 for way in ways), "Second order, and one call a step."),
     ]
 )  # fmt: skip
 shell.finish()

@@ -201,6 +201,7 @@ def test_with_noise_ddpm_reaches_all_points_and_without_it_a_few_near_the_mean(m
     full, bare, ddim = (walk(model, Way(kind)).quality for kind in (DDPM, BARE, DDIM))
     assert (full.covered, full.of) == (100, 100) and full.std == pytest.approx(0.45, abs=0.01)
     assert REACHED[model][0] <= bare.covered <= REACHED[model][1] and bare.std == pytest.approx(0.02, abs=0.007)
+    assert bare.collapsed and not full.collapsed and not ddim.collapsed
     assert ddim.covered == 100 and ddim.std == pytest.approx(0.445, abs=0.01)
 
 
