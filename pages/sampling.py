@@ -121,9 +121,9 @@ NOTES = {
     CLOUDS: [
         ("sample", "**DDPM** shakes every point at every step and **DDIM** never does. Both bring the cloud to the "
          "spiral, from the same starts, though each point to another place."),
-        ("data", "**Without its noise** DDPM reaches only a few of the 100 data points near the mean: 7 with the exact "
-         "denoiser, 6 to 10 with the networks. Its samples look clean and are nearly all alike. More steps do not "
-         "help. A start at σ = 1 hides it, for there the arms are already apart."),
+        ("data", "**Without its noise** DDPM reaches only a few of the 100 data points, near the mean: 6 to 8 with the "
+         "exact denoiser and the Fourier network, 10 to 12 with the reference network. Its samples look clean and are "
+         "nearly all alike. More steps do not help. A start at σ = 1 hides it, for there the arms are already apart."),
         ("denoise", "**Why:** going back, a small step is a Gaussian, and the network knows its mean. To sample from "
          "it, the noise must be added. In image space this collapse is blur: the mean of many pictures."),
     ],

@@ -134,7 +134,7 @@ def test_the_clock_begins_where_the_walks_do(chapter):
 def test_the_first_frame_is_the_starting_noise_at_its_true_size(top, view):
     model = walks.shipped("spiral-100-fourier")
     way = Way(steps=2, sigma_max=top)
-    panel, = walking.clouds([walks.walk(model, way)], model.points.points, Window(view, 2))
+    (panel,) = walking.clouds([walks.walk(model, way)], model.points.points, Window(view, 2))
     true = (top**2 + model.points.rms**2) ** 0.5 * (1 if view == "ve" else (1 + top**2) ** -0.5)
     assert walking.film(way)[0] == top
     assert panel.layers[1].xy[0].std().item() == pytest.approx(true, rel=0.03)
@@ -329,7 +329,7 @@ def test_who_changes_a_control_waits_no_longer_for_the_old_scores(chapter):
     app.number_input(key="seed").set_value(903).run()
     second = app.session_state["_scores"]
     assert live.jobs().key_of(first) is None and live.jobs().key_of(second)[-2] == 903
-    live.jobs().leave(second, app.session_state["_viewer"] if "_viewer" in app.session_state else live.viewer())
+    live.jobs().leave(second, app.session_state["_viewer"])
 
 
 def test_a_table_that_failed_says_so_and_can_be_tried_again(chapter, short, monkeypatch):
