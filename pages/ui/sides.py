@@ -12,7 +12,7 @@ from core.lab import Net, Setup, Trial
 from core.schedules import scale
 from core.steering import MODELS, Guide
 from core.story import CLASSES
-from core.walks import BETWEEN, DDIM, KINDS, Way
+from core.walks import BETWEEN, DDIM, KINDS
 from pages.ui import live, shell, steer
 from pages.ui.fields import Window
 from pages.ui.stage import Arrows, Panel, Path, Points
@@ -98,8 +98,7 @@ def choose(answered: bool) -> tuple[list[Setup], Window]:
 
     def setup(side: str) -> Setup:
         guide = guided(wants[side], aways[side], scales[side], spans[side])
-        eta = etas[side] if kinds[side] == BETWEEN else Way.eta  # the others do not read it
-        way = Way(kinds[side], int(steps[side]), eta, tops[side], grids[side], seed)
+        way = walks.way_of(kinds[side], int(steps[side]), etas[side], tops[side], grids[side], seed)
         return Setup(net(models[side] or models["a"]), way, guide)
 
     def net(name: str) -> Net:
