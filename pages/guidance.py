@@ -35,12 +35,12 @@ def one_place() -> None:
 
 def eight_scales() -> None:
     with controls:
-        seed = steer.seed()
+        runs = steer.sweep_of(subject.key, wanted, steer.seed(), subject.model)
     with picture:
-        show(steer.one_start(steer.sweep_of(subject.key, wanted, seed, subject.model)), "samples")
+        show(steer.one_start(runs), "samples")
         steer.legend()
         shell.explain("guess", seen=name == "converged" and CLASSES[wanted] == "cat")
-    steer.price(subject, name, seed)
+    steer.price(subject, name)
 
 
 def negative_prompt() -> bool:

@@ -133,12 +133,13 @@ def sweep_of(key: str, wanted: int, seed: int, _model: Model) -> list[Run]:
     return steering.sweep(Guide(wanted), _model, POINTS, N, seed)
 
 
-def price_of(subject: Subject, seed: int) -> list[Verdict]:
-    """The verdict at each scale in the mean over the classes, each from starts of its own."""
+def price_of(subject: Subject) -> list[Verdict]:
+    """The verdict at each scale in the mean over the classes, each from starts of its own, always the same: so it is
+    computed once for all."""
     place, found = st.empty(), []
     for wanted in range(len(CLASSES)):
         place.empty()  # here Streamlit looks whether the learner has moved a control meanwhile, which goes first
-        found.append(sweep_of(subject.key, wanted, len(CLASSES) * seed + wanted, subject.model))
+        found.append(sweep_of(subject.key, wanted, wanted, subject.model))
     return [steering.mean([run.verdict for run in runs]) for runs in zip(*found, strict=True)]
 
 
@@ -354,11 +355,11 @@ def both_shares(verdict: Verdict, guide: Guide) -> str:
     return f"{', '.join(shares)} · {verdict.distance:.2f} off"
 
 
-def price(subject: Subject, name: str, seed: int) -> None:
+def price(subject: Subject, name: str) -> None:
     """What guidance gains and costs over its scale, as curves and in numbers; the hit rate of another model beside it:
     the plain network's beside the converged one, else that one's."""
     other = "plain network" if name == "converged" else "converged"
-    own, rival = price_of(subject, seed), price_of(_shipped(other), seed)
+    own, rival = price_of(subject), price_of(_shipped(other))
     lines = [
         Curve(SCALES, [v.hit for v in own], "guided", "hit rate"),
         Curve(SCALES, [v.hit for v in rival], "unconditional", f"hit rate, {other}"),
@@ -369,7 +370,7 @@ def price(subject: Subject, name: str, seed: int) -> None:
     numbers = ([line.label, *(f"{value:.3f}" for value in line.y)] for line in lines)
     with st.container(gap="small"):
         st.markdown("#### The price of guidance")
-        st.markdown(f"Means over the three classes, {N} samples each. Spread: the variance along the arm, 1 for the "
-                    "data. Distance: to the wanted arm. Drag to zoom.")  # fmt: skip
+        st.markdown(f"Means over the three classes, {N} samples each, whatever the seed. Spread: the variance along "
+                    "the arm, 1 for the data. Distance: to the wanted arm. Drag to zoom.")  # fmt: skip
         st.plotly_chart(curves(lines, shell.theme(), "w", "share", ylim=(0, 1.25)), theme=None, key="price")
         st.markdown(in_rows(["w", *(f"{w:g}" for w in SCALES)], numbers))
