@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 from torch import Tensor
 
-from core import lab, walks
+from core import lab, steering, walks
 from core.forward import in_view
 from core.lab import Net, Setup, Trial
 from core.schedules import scale
-from core.steering import MODELS, Guide
+from core.steering import Guide
 from core.story import CLASSES
 from core.walks import BETWEEN, DDIM, KINDS
 from pages.ui import live, shell, steer
@@ -22,7 +22,7 @@ from pages.ui.walking import WINDOWS
 FRAMES, FOLLOWED, ARROWS = 49, 3, 200  # of the clock; particles whose way is drawn in both; whose ends are joined
 POINTS = lab.spiral()
 ANY, NOTHING = "any", "no class"
-WEAKER = {f"weaker: {name}": name for name in MODELS if name not in ("converged", "no label dropout")}
+WEAKER = {f"weaker: {name}": name for name in steering.WEAKER}
 EDGES = ("0", "0.02", "0.05", "0.1", "0.2", "0.5", "1", "2", "5", "10")
 TOPS = (0.5, 1.0, 2.0, 5.0, 10.0)
 SIDES = {"a": "A", "b": "B"}
