@@ -7,6 +7,8 @@ All start from x ~ N(0, sigma_max^2 + sigma_data^2) and walk down a grid of sigm
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import wraps
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -37,7 +39,21 @@ def start(shape: tuple[int, ...], sigma_max: float, sigma_data: float, seed: int
     return (sigma_max**2 + sigma_data**2) ** 0.5 * seeds.gaussian(shape, seed)
 
 
-@torch.no_grad()
+def _without_gradient(sampler: Sampler) -> Sampler:
+    """A sampler that records nothing to differentiate: what it asks and starts from is cut off once.
+
+    Decorated by ``torch.no_grad`` itself, a generator switches its caller's mode at every step, which takes as long as
+    the arithmetic of a small one.
+    """
+
+    @wraps(sampler)
+    def walk(denoise: Denoise, x: Tensor, *options: Any, **named: Any) -> Iterator[Step]:
+        return sampler(torch.no_grad()(denoise), x.detach(), *options, **named)
+
+    return walk
+
+
+@_without_gradient
 def ancestral(
     denoise: Denoise,
     x: Tensor,
@@ -61,7 +77,7 @@ def ancestral(
         x_next = torch.lerp(x0, x, down / sigma)
         noise = None
         if up * s_noise > 0:
-            noise = seeds.gaussian(x.shape, seed, i + 1, like=x).mul_(up * s_noise)
+            noise = seeds.gaussian(x.shape, seed, i + 1, like=x, std=up * s_noise)
             x_next += noise
         yield Step(i, sigma, sigma_next, x, x0, x_next, noise, i + 1)
         x = x_next
@@ -78,7 +94,7 @@ def split(sigma: float, sigma_next: float, eta: float) -> tuple[float, float]:
     return max(sigma_next**2 - up**2, 0.0) ** 0.5, up
 
 
-@torch.no_grad()
+@_without_gradient
 def euler(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
     """Euler's method on the probability-flow ODE dx/dsigma = (x - x0_hat) / sigma (Karras et al. 2022, eqs. 1, 3)."""
     for i, (sigma, sigma_next, level) in enumerate(_levels(x, sigmas)):
@@ -89,7 +105,7 @@ def euler(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
         x = x_next
 
 
-@torch.no_grad()
+@_without_gradient
 def heun(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
     """Heun's second-order method: the mean slope of both ends, and Euler's step to 0 (Karras et al. 2022, alg. 1)."""
     nfe = 0
@@ -106,7 +122,7 @@ def heun(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
         x = x_next
 
 
-@torch.no_grad()
+@_without_gradient
 def dpmpp_2m(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
     """DPM-Solver++(2M): exponential integrator, x0_hat extrapolated from the last two (Lu et al. 2022, algorithm 2).
 
@@ -126,7 +142,7 @@ def dpmpp_2m(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
         x, x0_before = x_next, x0
 
 
-@torch.no_grad()
+@_without_gradient
 def sde(denoise: Denoise, x: Tensor, sigmas: Tensor, seed: int = 0) -> Iterator[Step]:
     """Euler-Maruyama on the reverse-time SDE, dx = -2 sigma score dsigma + sqrt(2 sigma) dw (Song et al. 2021, eq. 6).
 
@@ -138,7 +154,7 @@ def sde(denoise: Denoise, x: Tensor, sigmas: Tensor, seed: int = 0) -> Iterator[
         x_next = torch.lerp(x, x0, fall / sigma**2)
         noise = None
         if sigma_next > 0:
-            noise = seeds.gaussian(x.shape, seed, i + 1, like=x).mul_(fall**0.5)
+            noise = seeds.gaussian(x.shape, seed, i + 1, like=x, std=fall**0.5)
             x_next += noise
         yield Step(i, sigma, sigma_next, x, x0, x_next, noise, i + 1)
         x = x_next

@@ -227,7 +227,7 @@ def test_steps_join_and_stay_as_they_were_yielded(sampler):
     for step in sampler(DENOISE, X, GRID):
         run.append(step)
         copies.append((step.x.clone(), step.x0.clone(), step.x_next.clone()))
-    assert run[0].x is X
+    assert run[0].x.data_ptr() == X.data_ptr()
     assert all(before.x_next is after.x and before.sigma_next == after.sigma for before, after in pairwise(run))
     for step, copy in zip(run, copies, strict=True):
         assert all(torch.equal(a, b) for a, b in zip((step.x, step.x0, step.x_next), copy, strict=True))
@@ -305,3 +305,8 @@ def test_a_path_holds_the_start_and_every_state():
     assert torch.equal(whole[0], X)
     assert all(torch.equal(whole[step.i + 1], step.x_next) for step in run)
     assert torch.equal(last(iter(run)), whole[-1])
+
+
+@every_sampler
+def test_a_start_that_asks_for_gradients_gets_none(sampler):
+    assert not any(step.x_next.requires_grad for step in sampler(DENOISE, X.clone().requires_grad_(), GRID))

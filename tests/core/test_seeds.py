@@ -44,3 +44,9 @@ def test_noise_is_standard_normal_and_independent_between_steps():
 def test_noise_takes_the_dtype_of_its_model():
     like = torch.zeros(1, dtype=torch.float64)
     assert torch.equal(seeds.gaussian((3, 2), 1, like=like), seeds.gaussian((3, 2), 1).double())
+
+
+@pytest.mark.parametrize("like", [None, torch.zeros(1), torch.zeros(1, dtype=torch.float64)])
+def test_noise_of_a_standard_deviation_is_unit_noise_times_it(like):
+    unit, scaled = (seeds.gaussian((7, 3), 5, 1, like=like, std=std) for std in (1.0, 0.3))
+    assert torch.equal(scaled, 0.3 * unit)
