@@ -10,7 +10,7 @@ from core.figures.curves import curves
 from core.walks import BARE, DDIM, DDPM, KINDS, RAISED
 from pages.ui import scoring, shell, walking
 from pages.ui.stage import Clock, Panel, stage
-from pages.ui.walking import COARSE, FEW, FINE, N
+from pages.ui.walking import COARSE, FEW, FINE, LEGEND, N
 
 CLOUDS, STEP, PATHS, WHOSE, BOTH, QUALITY = "clouds", "one step", "paths", "whose step", "SDE and ODE", "quality"
 FOUR = (DDPM, BARE, RAISED, DDIM)
@@ -31,7 +31,7 @@ def one_step() -> None:
 def paths() -> None:
     """One particle under every sampler, beside its ghosts."""
     every = walking.under_all(ways[0], eta)
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with row:
         k = walking.particle()
     gone = walking.go(model, every, FEW), walking.go(model.exact, every, FEW)
     draw(walking.paths(*gone, k, points, window), FINE)
@@ -93,7 +93,7 @@ shell.chapter(
     "The same points walk from noise to data under several samplers: some are shaken at every step, some never.",
 )
 controls, picture = shell.picture()
-with controls:
+with picture if st.session_state["present"] else controls:  # a presentation hides the controls
     answered = shell.predict(
         "guess",
         "DDPM adds a little noise after every step. Leave that out and keep all else. Where do the points go?",
@@ -102,13 +102,18 @@ with controls:
         "DDPM's step goes farther down than σ falls; the noise was to fill the gap. Without it a point is less noisy "
         "than the network is told, and is pulled to the mean of all data that could be meant.",
     )
-    scene = shell.segmented("Show", list(SCENES), default=CLOUDS, key="show") if answered else CLOUDS
+row = picture.container(horizontal=True, vertical_alignment="center")
+scene = CLOUDS
+if answered:
+    with row:
+        scene = shell.segmented("Show", list(SCENES), default=CLOUDS, key="show", label_visibility="collapsed")
+with controls:
     name = shell.selectbox("Model", list(walking.MODELS), key="model")
     kinds = [kind for kind in KINDS if answered or kind not in (BARE, RAISED)]
     ways, eta = walking.choose(kinds)
-    if answered and BARE not in {way.kind for way in ways} and scene in (CLOUDS, BOTH):
-        st.button("Leave DDPM's noise out", icon=":material/blur_off:", on_click=leave_out, key="_leave_out")
     window = walking.WINDOWS[shell.radio("View", list(walking.WINDOWS), key="view")]
+if answered and BARE not in {way.kind for way in ways} and scene in (CLOUDS, BOTH):
+    row.button("Leave DDPM's noise out", icon=":material/blur_off:", on_click=leave_out, key="_leave_out")
 model = walking.MODELS[name]()
 points = model.points.points
 with picture:
@@ -120,7 +125,7 @@ with picture:
 NOTES = {
     CLOUDS: [
         ("sample", "**DDPM** shakes every point at every step and **DDIM** never does. Both bring the cloud to the "
-         "spiral, from the same starts, though each point to another place."),
+         "spiral, from the same starts, each to a different place."),
         ("data", "**Without its noise** DDPM reaches only a few of the 100 data points, near the mean: 6 to 8 with the "
          "exact denoiser and the Fourier network, 10 to 12 with the reference network. Its samples look clean and are "
          "nearly all alike. More steps do not help. A start at σ = 1 hides it, for there the arms are already apart."),
@@ -134,9 +139,9 @@ NOTES = {
         ("sample", "**Next x** is where the next step begins. The path so far is jittery with noise, smooth without."),
     ],
     PATHS: [
-        ("sample", "**One start, many ends.** DDIM and Euler are one method under two names and end at one place. Heun "
-         "and DPM-Solver++ follow the same curve more closely; what is shaken goes astray, and ends on the spiral all "
-         "the same."),
+        ("sample", "**One start, few ends.** DDIM and Euler are one method under two names and end at one place; Heun "
+         "and DPM-Solver++ follow the same curve more closely and end nearly there. DDPM without its noise ends near "
+         "the middle. What is shaken goes astray, and ends on the spiral all the same."),
         ("exact", "**The ghost** has the same start, noise and steps, and the exact denoiser. Where the two part, "
          "the network was wrong, or a small error was enough to choose another arm."),
     ],
@@ -155,7 +160,9 @@ NOTES = {
          "noise is more than a hundred floors away."),
     ],
     QUALITY: [
-        ("guided", "**Second order pays** where calls are few: DPM-Solver++(2M) is done after a handful."),
+        ("conditional", "**One call a step and second order** pay where calls are few: DPM-Solver++(2M) is done after "
+         "a handful. Heun pays two calls a step."),
+        ("unconditional", "**Euler hides DDIM:** they are one method, and DDIM's line lies exactly under Euler's."),
         ("negative", "**Judge no metric alone:** without noise DDPM has a small distance to the data and reaches "
          "nearly none of them."),
         ("exact", "**The dashed line** is the noise floor: what perfect samples measure by chance. The data "
@@ -165,16 +172,6 @@ NOTES = {
 }  # fmt: skip
 UNTOLD = [*NOTES[CLOUDS][:1], ("data", "**Without its noise** is still to come: say first what you expect.")]
 shell.notes(NOTES[scene] if answered else UNTOLD)
-LEGEND = [
-    ("denoise", "the network's guess"),
-    ("noise", r"fresh noise, ${\sigma_\uparrow = 0}$ for DDIM"),
-    ("sample", r"DDPM: ${\sigma_\downarrow = \sigma_{\text{next}}^2/\sigma}$, DDIM: "
-     r"${\sigma_\downarrow = \sigma_{\text{next}}}$, and from one to the other "
-     r"${\sigma_\downarrow^2 + \sigma_\uparrow^2 = \sigma_{\text{next}}^2}$: the noise of the next level"),
-    ("data", r"reverse-time SDE: DDPM's ${\sigma_\downarrow}$, but ${\sigma_\uparrow^2 = \sigma^2 - "
-     r"\sigma_{\text{next}}^2}$: right only for small steps"),
-    ("negative", "with the noise left out the sum is less than that, with noise added to DDIM's step more"),
-]  # fmt: skip
 shell.equation(
     [
         (r"x_{\text{next}}", "sample"), ("=", None), (r"\hat x_0", "denoise"),

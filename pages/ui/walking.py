@@ -18,7 +18,7 @@ from core.schedules import scale
 from core.walks import BARE, BETWEEN, DDIM, DDPM, RAISED, SDE, Anatomy, Model, Walk, Way
 from pages.ui import shell
 from pages.ui.fields import Window, pair
-from pages.ui.stage import Arrows, Layer, Line, Panel, Path, Points, newest_probe, stage
+from pages.ui.stage import Arrows, Layer, Line, Panel, Path, Points, latest, stage
 
 MODELS: dict[str, Callable[[], Model]] = {
     "Fourier network": partial(walks.shipped, "spiral-100-fourier"),
@@ -35,6 +35,17 @@ COARSE, FINE = 49, 121  # frames of the clock of clouds, and of single paths
 HALVES = 2  # clouds are compared in halves: fast enough to wait for
 CHANCE = 2.5  # times the floor; of 30 pairs of exact clouds one was so far apart at some level
 FIRST = 21  # the step to begin with
+HAIR = 1e-4  # too little to be seen
+LEGEND = [
+    ("denoise", "the network's guess"),
+    ("noise", r"fresh noise, ${\sigma_\uparrow = 0}$ for DDIM"),
+    ("sample", r"DDPM: ${\sigma_\downarrow = \sigma_{\text{next}}^2/\sigma}$, DDIM: "
+     r"${\sigma_\downarrow = \sigma_{\text{next}}}$, and from one to the other "
+     r"${\sigma_\downarrow^2 + \sigma_\uparrow^2 = \sigma_{\text{next}}^2}$: the noise of the next level"),
+    ("data", r"reverse-time SDE: DDPM's ${\sigma_\downarrow}$, but ${\sigma_\uparrow^2 = \sigma^2 - "
+     r"\sigma_{\text{next}}^2}$: right only for small steps"),
+    ("negative", "with the noise left out the sum is less than that, with noise added to DDIM's step more"),
+]  # fmt: skip
 
 
 # The controls
@@ -87,11 +98,11 @@ def go(model: Model, ways: Sequence[Way], n: int) -> list[Walk]:
 def clouds(gone: Sequence[Walk], points: Tensor, window: Window) -> list[Panel]:
     """The clouds side by side on one clock, over the data points [N, 2]; in words what each cost and where it came."""
     levels = film(gone[0].way)
-    data = Points(_data(points, levels, window), "data", size=2.2, alpha=1, label="data")
+    data = Points(_data(points, levels, window), "data", size=1.3, alpha=1, label="data")
     drawn = (in_view(walk.at(levels), levels, window.view) for walk in gone)
-    seen = (Points(states, "sample", size=1.7, alpha=0.7, label="samples") for states in drawn)
+    seen = (Points(states, "sample", size=2.4, alpha=0.6, label="samples") for states in drawn)
     return [
-        Panel(title(walk.way, len(gone) < 3), [data, cloud], caption=said(walk), **window.limits)
+        Panel(title(walk.way, len(gone) < 3), [cloud, data], caption=said(walk), **window.limits)
         for walk, cloud in zip(gone, seen, strict=True)
     ]
 
@@ -105,7 +116,7 @@ def title(way: Way, steps: bool = True) -> str:
 def said(walk: Walk) -> str:
     """What a walk cost and where it came, in words."""
     quality = walk.quality
-    return f"{walk.way.nfe} calls · {quality.covered} of {quality.of} points · std {quality.std:.2f}"
+    return f"After {walk.way.nfe} calls: {quality.covered} of {quality.of} points · std {quality.std:.2f}"
 
 
 def _data(points: Tensor, levels: Tensor, window: Window) -> Tensor:
@@ -123,9 +134,9 @@ def paths(gone: Sequence[Walk], ghosts: Sequence[Walk], k: int, points: Tensor, 
 
     def one(walk: Walk, ghost: Walk) -> Panel:
         path, other = (in_view(w.at(levels)[:, k], levels, window.view) for w in (walk, ghost))
-        layers = [data, Line(other[:, 0], other[:, 1], "exact", width=1.3), Path(path, "sample")]
+        layers = [data, Path(path, "sample"), Line(other[:, 0], other[:, 1], "exact", dash=(2, 8), width=1.5)]
         apart = (walk.states[-1, k] - ghost.states[-1, k]).norm().item()
-        said = f"{walk.way.nfe} calls · ends {apart:.2f} off"
+        said = f"After {walk.way.nfe} calls: {apart:.2f} off"
         return Panel(title(walk.way, False), layers, caption=said, **window.limits)
 
     return [one(*both) for both in zip(gone, ghosts, strict=True)]
@@ -149,7 +160,7 @@ def one_step(model: Model, way: Way, window: Window) -> None:
         x, x0, mean, x_next = (pair(place.tolist()) for place in (now.x, now.x0, now.denoised, now.x_next))
         alt = f"{panels[0].title}, {way.kind}. From x = {x} towards the guess {x0} to {mean}, and by noise to {x_next}."
         st.latex(in_numbers(now))
-        stage(panels, key="one_step", alt=alt, probe=tuple(seen[k].tolist()))
+        stage(panels, key="one_step", alt=alt, probe=_crosshair(seen[k]))
         if now.sharpened:
             st.latex(sharper(now, way.kind))
 
@@ -157,7 +168,7 @@ def one_step(model: Model, way: Way, window: Window) -> None:
 def particle() -> int:
     """The number of the particle to follow, one control of a row."""
     st.markdown("Particle", width="content")
-    return int(shell.number("Particle", 0, FEW - 1, 7, key="particle", width=130, label_visibility="collapsed"))
+    return int(shell.number("Particle", 0, FEW - 1, 7, key="particle", width=160, label_visibility="collapsed"))
 
 
 def _which(way: Way) -> int:
@@ -177,11 +188,29 @@ def _which(way: Way) -> int:
 
 
 def _follow_click(seen: Tensor) -> None:
-    """Go over to the particle nearest to a new click, out of those seen [n, 2]."""
-    clicked = newest_probe("one_step")
-    if clicked and clicked != st.session_state.get("_clicked"):
-        st.session_state["_clicked"] = clicked
-        st.session_state["particle"] = int((seen - torch.tensor(clicked)).norm(dim=1).argmin())
+    """Go over to another particle, out of those seen [n, 2], where the learner has moved the crosshair."""
+    if clicked := latest("one_step", "probe", None):  # None again once it was read
+        st.session_state["_clicks"] = st.session_state.get("_clicks", 0) + 1
+        st.session_state["particle"] = nearest(seen, st.session_state["particle"], torch.tensor(clicked))
+
+
+def nearest(seen: Tensor, k: int, clicked: Tensor) -> int:
+    """Of particles seen [n, 2] the one nearest to a click [2]. An arrow key moves the crosshair straight along an axis
+    from particle k: then the nearest that lies more that way than aside, or k where there is none."""
+    moved = clicked - seen[k]
+    if moved.abs().min() > 3 * HAIR:
+        return int((seen - clicked).norm(dim=1).argmin())
+    ahead = moved.abs().argmax()
+    away = seen - seen[k]
+    onward = away[:, ahead] * moved[ahead].sign()
+    distance = away.norm(dim=1).where(onward > away[:, 1 - ahead].abs(), torch.inf)
+    return int(distance.argmin()) if distance.isfinite().any() else k
+
+
+def _crosshair(place: Tensor) -> tuple[float, float]:
+    """The place of a particle [2]; after every other click a hair aside, as the stage goes back only to a new place."""
+    x, y = place.tolist()
+    return x + HAIR * (st.session_state.get("_clicks", 0) % 2), y
 
 
 def _whole(now: Anatomy, walk: Walk, k: int, points: Tensor, window: Window) -> Panel:
@@ -192,7 +221,7 @@ def _whole(now: Anatomy, walk: Walk, k: int, points: Tensor, window: Window) -> 
     layers = [
         Points(here * points, "data", size=1.8, alpha=0.7, label="data"),
         Points(here * walk.states[now.i], "sample", size=2.4, alpha=0.45, label="particles"),
-        Line(path[now.i :, 0], path[now.i :, 1], "grid", dash=(2, 3), width=1.2),
+        Line(path[now.i :, 0], path[now.i :, 1], "grid", "to come", dash=(2, 3), width=1.2),
         Line(path[: now.i + 1, 0], path[: now.i + 1, 1], "sample", dash=(), label="path so far"),
         Arrows(at[None], (to - at)[None], "denoise", 2.5, ()),
         Arrows(to[None], (then - to)[None], "noise", 2.5, ()),
@@ -200,7 +229,10 @@ def _whole(now: Anatomy, walk: Walk, k: int, points: Tensor, window: Window) -> 
     ]
     room = window._replace(reach=max(window.reach, 1.2 * at.abs().max().item()))
     heading = f"Particle {k}, step {now.i + 1} of {walk.way.steps}: σ = {now.sigma:.3g} → {now.sigma_next:.3g}"
-    return Panel(heading, layers, probe=True, **room.limits)
+    if window.view == "ve":
+        return Panel(heading, layers, probe=True, **room.limits)
+    smaller = f"Next x is drawn × {after:.2g}: so the noise fits at every σ"
+    return Panel(f"{heading}, drawn × {here:.2g}", layers, probe=True, caption=smaller, **room.limits)
 
 
 def _lens(now: Anatomy, points: Tensor) -> Panel:

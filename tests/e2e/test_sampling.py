@@ -68,6 +68,18 @@ def test_a_click_goes_over_to_the_particle_there_and_the_page_remembers_it(chapt
     expect(chapter.particle).to_have_value(chosen)
 
 
+def test_the_crosshair_goes_to_the_particle_followed_after_each_click_near_it(chapter):
+    chapter.open(f"{SHOWN}&show=one+step&step=30", "one_step")
+    plot, box = chapter.now("plots[0]", "one_step"), chapter.canvas.bounding_box()
+    for part in (0.3, 0.31):
+        clicked = box["x"] + plot["x"] + part * plot["w"], box["y"] + plot["y"] + part * plot["h"]
+        ticks = chapter.now("ticks", "one_step")
+        chapter.page.mouse.click(*clicked)
+        place = chapter.now("probe", "one_step")
+        chapter.until(f"__stage.one_step.ticks > {ticks}", "one_step")
+        chapter.until(f"Math.hypot(...__stage.one_step.probe.map((v, i) => v - {place}[i])) > 0.01", "one_step")
+
+
 def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
     chapter.open("")
     chapter.page.get_by_role("button", name="to a few points near the middle").focus()
@@ -81,6 +93,14 @@ def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
     chapter.page.keyboard.press("Home")
     chapter.page.keyboard.press("ArrowRight")
     chapter.until("__stage.walks.k === 1")
+
+
+def test_a_presentation_asks_beside_the_picture_and_keeps_its_scenes_and_its_action(chapter):
+    chapter.page.goto(f"{chapter.address}/sampling?present=true")
+    chapter.page.get_by_role("button", name="to a few points near the middle").click()
+    expect(chapter.page.get_by_role("radio", name="whose step")).to_be_visible(timeout=20_000)
+    chapter.page.get_by_role("button", name="Leave DDPM's noise out").click()
+    expect(chapter.page.get_by_text("As you predicted:")).to_be_visible(timeout=20_000)
 
 
 def test_a_link_restores_samplers_steps_model_view_and_clock_on_a_fresh_server(page, serve):

@@ -17,7 +17,7 @@ from pages.ui.fields import Window
 torch.set_num_threads(1)  # as the app does: its walks go two at a time
 
 SHOWN = {"predictions": "false"}
-SAID = re.compile(r"(\d+) calls? · (\d+) of 100 points · std ([\d.]+)")
+SAID = re.compile(r"After (\d+) calls: (\d+) of 100 points · std ([\d.]+)")
 SCENES = ("clouds", "one step", "paths", "whose step", "SDE and ODE")
 
 
@@ -122,7 +122,7 @@ def stage_text(app: AppTest) -> str:
 
 def test_the_text_alternative_says_the_numbers(chapter):
     text = stage_text(chapter(**SHOWN))
-    assert "DDPM, 64 steps: 64 calls · 100 of 100 points" in text and "DDIM, 64 steps" in text
+    assert "DDPM, 64 steps: After 64 calls: 100 of 100 points" in text and "DDIM, 64 steps" in text
 
 
 def test_the_clock_begins_where_the_walks_do(chapter):
@@ -137,7 +137,7 @@ def test_the_first_frame_is_the_starting_noise_at_its_true_size(top, view):
     (panel,) = walking.clouds([walks.walk(model, way)], model.points.points, Window(view, 2))
     true = (top**2 + model.points.rms**2) ** 0.5 * (1 if view == "ve" else (1 + top**2) ** -0.5)
     assert walking.film(way)[0] == top
-    assert panel.layers[1].xy[0].std().item() == pytest.approx(true, rel=0.03)
+    assert panel.layers[0].xy[0].std().item() == pytest.approx(true, rel=0.03)
 
 
 def test_eta_is_no_part_of_the_ways_that_do_not_read_it(chapter):
@@ -233,13 +233,28 @@ def test_the_last_step_of_every_sampler_can_be_looked_at(chapter, kind):
     assert len(drawn(chapter(**SHOWN, show="one step", a=kind, na="7", step="7"))) == 2
 
 
+def test_the_picture_says_by_how_much_it_is_drawn_smaller_than_the_numbers(chapter):
+    assert next(iter(drawn(chapter(**SHOWN, show="one step")))).endswith("σ = 1.12 → 1, drawn × 0.67")
+    exploding = chapter(**SHOWN, show="one step", view="variance exploding")
+    assert next(iter(drawn(exploding))).endswith("σ = 1.12 → 1")
+
+
+@pytest.mark.parametrize(
+    ("clicked", "chosen"),
+    [((0.9, 0.2), 1), ((0.1, 0.2), 0), ((0.05, 0.0), 1), ((0.0, 0.05), 2), ((0.0, -0.05), 0), ((0.0, 0.0), 0)],
+)
+def test_a_click_follows_the_nearest_particle_and_an_arrow_key_the_next_that_way(clicked, chosen):
+    seen = torch.tensor([[0.0, 0.0], [1.0, 0.3], [-0.2, 0.8]])
+    assert walking.nearest(seen, 0, torch.tensor(clicked)) == chosen
+
+
 # The other scenes
 
 
 def test_one_particle_goes_under_every_sampler_beside_its_ghost(chapter):
     panels = drawn(chapter(**SHOWN, show="paths", particle="12", na="16"))
     assert set(panels) == {*scores.COMPARED, "eta = 0.5"}
-    assert all([layer["kind"] for layer in panel["layers"]] == ["points", "line", "path"] for panel in panels.values())
+    assert all([layer["kind"] for layer in panel["layers"]] == ["points", "path", "line"] for panel in panels.values())
 
 
 def test_the_four_combinations_show_that_step_and_noise_belong_together(chapter):
