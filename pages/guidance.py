@@ -9,7 +9,7 @@ from core import guidance, steering
 from core.steering import Guide
 from core.story import CLASSES
 from pages.ui import live, shell, steer
-from pages.ui.steer import PARTING, show
+from pages.ui.steer import NEARLY, PARTING, show
 
 FIELDS, PLACE, EIGHT, NEGATIVE, BEYOND, LIVE = (
     "two fields", "one place", "eight scales", "negative prompt", "beyond", "train live",
@@ -47,9 +47,11 @@ def negative_prompt() -> bool:
     with controls:
         negative, scale, seed = steer.negative_of(wanted), steer.scale(), steer.seed()
     plain, away = Guide(wanted, None, scale), Guide(wanted, negative, scale)
+    runs = [steer.run_of(subject.key, guide, seed, subject.model) for guide in (plain, away)]
+    with controls:
+        steer.something_to_lose(runs[0].verdict, negative)
     with picture:
-        runs = [steer.run_of(subject.key, guide, seed, subject.model) for guide in (plain, away)]
-        show(steer.negative_prompt(steer.fields_of(subject.key, away, subject.model), *runs), "samples")
+        show(steer.negative_prompt(steer.fields_of(subject.key, away, subject.model, side=8), *runs), "samples", NEARLY)
     return name == "plain network" and CLASSES[wanted] == "cat" and runs[0].verdict.hit >= 0.98
 
 
@@ -93,6 +95,8 @@ with controls:
         scene = FIELDS
         if answered:
             scene = shell.segmented("Show", list(SCENES), default=FIELDS, key="show", label_visibility="collapsed")
+        if scene == FIELDS and st.session_state["predictions"]:
+            st.caption("Now choose *eight scales*: w = 1 is what the question was about.")
     if scene != LIVE:
         name, subject = steer.choose()
     wanted = CLASSES.index(shell.segmented("Wanted class", CLASSES, default="cat", key="wanted"))
@@ -122,10 +126,11 @@ NOTES = {
     ],
     NEGATIVE: [
         ("negative", "**Red arrows**, told the unwanted class, have taken the place of the grey ones."),
-        ("difference", "**The difference** leads from one class to the other and is long everywhere: near the data "
-         "the two do not agree, as conditional and unconditional do."),
-        ("guided", "**The unwanted class goes**; at w = 2 guided arrows lead past the wanted arm to its far side. A "
-         "negative prompt wants a smaller scale: try 1.25."),
+        ("difference", "**The difference** leads from one class to the other. The converged model's is long "
+         "everywhere: near the data the two do not agree, as conditional and unconditional do."),
+        ("guided", "**The unwanted class goes**: the plain network, asked for cats at w = 2 and seed 0, makes 3.3 % "
+         "dogs without the prompt and none with it. But guided arrows lead past the wanted arm to its far side. At "
+         "w = 1.25 samples stay nearer to it, and only a third of the dogs go, from 6.3 to 4.3 %."),
     ],
     BEYOND: [
         ("guided", "**A guidance interval** leaves it out at large $\\sigma$, where it pushes all to one part of the "
@@ -138,13 +143,13 @@ NOTES = {
     LIVE: [
         ("unconditional", "**Told nothing**, the model should make the whole spiral. It learns that from the samples "
          "whose class was left out."),
-        ("conditional", "**Told the class**, it makes the right arm after some hundred steps, with or without dropout. "
-         "Pause early, and choose *your run* as the model of the other pictures."),
-        ("negative", "**Without dropout** nobody ever asked what it says when it is told nothing. The answer is "
-         "whatever the network began with, and guidance away from that leads astray."),
+        ("conditional", "**Told the class** and no more (w = 1), it makes the right arm after some hundred steps, with "
+         "or without dropout. Pause early, and choose *your run* as the model of the other pictures."),
+        ("negative", "**Without dropout** it never learned what to say when it is told nothing. The answer is an "
+         "accident, often much like one class, and guidance away from it (w = 2) leads off the arm."),
     ],
 }  # fmt: skip
-shell.notes(NOTES[scene])
+shell.notes([(f"{role} arrow", note) for role, note in NOTES[scene]])  # the shapes of points are the classes here
 base, role = (r"D(x,\sigma,\text{not this})", "negative") if scene == NEGATIVE else (r"D(x,\sigma)", "unconditional")
 shell.equation(
     [
@@ -153,7 +158,8 @@ shell.equation(
         (r",\qquad s = w-1,\qquad ", None), ("u", role), ("=", None), (base, role),
         (r",\quad ", None), (r"c = D(x,\sigma,\text{class})", "conditional"),
     ],
-    [(role, "what guidance leads away from"), ("conditional", "told the class"), ("guided", "the guided guess")],
+    [(f"{role} arrow", "what guidance leads away from"), ("conditional arrow", "told the class"),
+     ("guided arrow", "the guided guess")],
 )  # fmt: skip
 shell.code(guidance.cfg, guidance.lerp, guidance.interval, guidance.autoguidance, steering.steer, steering.judge)
 shell.tasks(

@@ -141,13 +141,14 @@ with picture:
 shell.set_param("probe", None if put in (None, PROBE) else f"{put[0]:g},{put[1]:g}")
 
 seen = [
-    ("exact", "**Exact arrows** all point to the mean of the data at large $\\sigma$: from far away the data are one "
-     "blur. As $\\sigma$ falls they turn to the nearest arm, at last to the nearest point. The cosine says how well."),
-    ("denoise", "**Learned arrows** lead from $x$ to the network's guess of the clean data. At large $\\sigma$ "
+    ("exact arrow", "**Exact arrows** all point to the mean of the data at large $\\sigma$: from far away the data are "
+     "one blur. As $\\sigma$ falls they turn to the nearest arm, at last to the nearest point. The cosine says how "
+     "well."),
+    ("denoise arrow", "**Learned arrows** lead from $x$ to the network's guess of the clean data. At large $\\sigma$ "
      + (NEARLY if name == REFERENCE else "those of a trained network with scaled input agree with the exact ones.")),
-    ("difference", "**The difference** is what the network missed. At small $\\sigma$ its arrows are short on the data "
-     "and long off them, as half-way between two arms: noised data hardly ever come there, so the network was never "
-     "asked. The relative error counts only places where noised data do come."),
+    ("difference arrow", "**The difference** is what the network missed. At small $\\sigma$ its arrows are short on "
+     "the data and long off them, as half-way between two arms: noised data hardly ever come there, so the network "
+     "was never asked. The relative error counts only places where noised data do come."),
 ]  # fmt: skip
 shell.notes(seen if answered else seen[:2])
 shell.equation(
@@ -158,7 +159,7 @@ shell.equation(
         (r"= \sum_i \operatorname{softmax}_i\Bigl(-\tfrac{\lVert x - x_i \rVert^2}{2\sigma^2}\Bigr)\,", None),
         (r"x_i", "data"),
     ],
-    [("denoise", "the arrow drawn"), ("noise", "the noise seen in $x$"), ("probe", "the score"),
+    [("denoise arrow", "the arrow drawn"), ("noise", "the noise seen in $x$"), ("probe", "the score"),
      ("exact", "the exact guess, a weighted mean of"), ("data", "the data points")],
 )  # fmt: skip
 

@@ -230,8 +230,12 @@ def explain(key: str, seen: bool) -> None:
 
 
 def mark(role: str) -> str:
-    """The shape of `role` in its colour, as HTML for Markdown text: the legend of the picture inside a sentence."""
-    shape = SHAPES[palette.ROLES[role].shape]
+    """The shape of `role` in its colour, as HTML for Markdown text: the legend of the picture inside a sentence.
+
+    "denoise arrow" is an arrow in the colour of the role "denoise": for what the picture draws as arrows.
+    """
+    role, _, arrow = role.partition(" ")
+    shape = "→" if arrow else SHAPES[palette.ROLES[role].shape]
     return f'<span class="mark" style="color:{palette.colour(role, theme())}" aria-hidden="true">{shape}</span>'
 
 

@@ -25,13 +25,14 @@ from pages.ui.stage import Arrows, Clock, Layer, Line, Panel, Points, newest_pro
 POINTS = points_of("spiral-classes-strong")
 PROBE = (0.8, -0.75)
 NOISES = ("0.01", "0.02", "0.05", "0.1", "0.2", "0.5", "1", "2", "5")
-REACH, SIDE = 1.25, 15
+REACH, SIDE = 1.25, 11
 LIMITS = {"xlim": (-REACH, REACH), "ylim": (-REACH, REACH)}
 DRAWN = steering.alpha(POINTS.rms)[:, None, None]
 LEVELS = WALK.clamp_min(recipe.SIGMA_MIN)
 ENDS = (recipe.SIGMA_MIN, WALK[0].item())
 N = 300  # samples of a cloud
 PARTING = 10  # the frame at sigma 0.19, near which the two fields are farthest apart
+NEARLY = 15  # the frame at sigma 0.04, where samples are nearly made and the fields of two classes still differ
 EXACT, OWN = "exact denoiser of 100 points", "your run"
 
 
@@ -54,6 +55,14 @@ def negative_of(wanted: int) -> int:
     """One of the other classes."""
     others = [kind for kind in CLASSES if kind != CLASSES[wanted]]
     return CLASSES.index(shell.segmented("Negative prompt", others, default=others[-1], key="negative"))
+
+
+def something_to_lose(verdict: Verdict, negative: int) -> None:
+    """Says so if there is nothing that a negative prompt could remove, and offers a model that has it."""
+    if verdict.shares[negative] < 0.005:
+        st.caption(f"This model makes no {CLASSES[negative]} here to remove; the plain network does.")
+        plain = {"model": "plain network"}
+        st.button("Try the plain network", on_click=st.session_state.update, args=(plain,), key="_lose")
 
 
 def variants(guide: Guide) -> tuple[Guide, Guide]:
@@ -109,9 +118,9 @@ def _exact() -> Subject:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def fields_of(key: str, guide: Guide, _model: Model) -> Fields:
-    """The fields of a subject under a guide."""
-    return steering.fields(guide, _model, POINTS.rms, SIDE, REACH)
+def fields_of(key: str, guide: Guide, _model: Model, side: int = SIDE) -> Fields:
+    """The fields of a subject under a guide, at so many places along a side."""
+    return steering.fields(guide, _model, POINTS.rms, side, REACH)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -168,11 +177,11 @@ def two_fields(subject: Subject, name: str, wanted: int) -> Picture:
         f"between the first two is {every[0]:.0f} degrees at sigma 5, {every[PARTING]:.0f} at 0.19 and "
         f"{every[-1]:.0f} at 0.01; where the {kind} is, {own[0]:.0f}, {own[PARTING]:.0f} and {own[-1]:.0f}."
     )
-    return Picture([overlay(drawn, "unconditional", "told nothing", f"told {kind}"), angle(every, own, kind)], alt)
+    return Picture([overlay(drawn, "unconditional", "told nothing", wanted), angle(every, own, kind)], alt)
 
 
 def one_place(parts: Anatomy, place: tuple[float, float], guide: Guide) -> Picture:
-    """Every term of guidance at one place, to scale and in numbers, and how long each is over sigma."""
+    """Every term of guidance at one place, to scale and in numbers, both as drawn, and how long each is over sigma."""
     factor, scale = DRAWN[:, 0], guide.scale
     at = torch.tensor([place]).expand(len(WALK), 2)
     u, c, guided = (factor * (guess - parts.x) for guess in (parts.base, parts.target, parts.guided))
@@ -186,13 +195,14 @@ def one_place(parts: Anatomy, place: tuple[float, float], guide: Guide) -> Pictu
     layers = [Arrows(start[:, None], by[:, None], role, width, dash, name)
               for role, start, by, name, width, dash in arrows]  # fmt: skip
     lengths = [Line(LEVELS, by.norm(dim=1), role, name, dash) for role, _, by, name, _, dash in arrows]
-    told = zip(*(guess.tolist() for guess in (parts.base, parts.target, parts.difference, parts.guided)), strict=True)
+    terms = (parts.base, parts.target, parts.difference, parts.guided)
+    told = zip(*((factor * term).tolist() for term in terms), strict=True)
     one, other = zip(
         *((f"u + w (c − u) = {pair(u)} + {scale:g} {pair(d)} = {pair(g)}",
            f"(1 + s) c − s u = {scale:g} {pair(c)} − {scale - 1:g} {pair(u)}")
           for u, c, d, g in told), strict=True)  # fmt: skip
     panels = [
-        Panel("Guidance at the probe", [data(), *layers], probe=True, caption=one, **LIMITS),
+        Panel("Guidance at the probe", [goal(guide.wanted), *layers], probe=True, caption=one, **LIMITS),
         Panel("Length of each arrow, as drawn", lengths, ENDS, None, equal=False, xlabel="σ", xlog=True, marker=LEVELS,
               caption=other),
     ]  # fmt: skip
@@ -211,14 +221,18 @@ def probed(subject: Subject, guide: Guide) -> None:
     parts = steering.anatomy(guide, subject.model, POINTS.rms, place)
     put = show(one_place(parts, place, guide), "arrows", PARTING, probe=asked)
     shell.set_param("probe", None if put in (None, PROBE) else f"{put[0]:g},{put[1]:g}")
+    st.caption("All numbers are in the units of the picture, which is drawn smaller as the noise grows: "
+               f"$\\alpha = s/\\sqrt{{s^2 + \\sigma^2}}$ times its size, with $s = {POINTS.rms:.2f}$.")  # fmt: skip
     st.markdown(table(parts))
 
 
-def table(parts: Anatomy, frames: Sequence[int] = (0, 5, PARTING, 13, 19)) -> str:
-    """The terms of guidance at some of the noise levels, as a Markdown table."""
-    names = ["σ", "u", "c", "c − u", "w (c − u)", "u + w (c − u)"]
-    terms = (parts.base, parts.target, parts.difference, parts.push, parts.guided)
-    return in_rows(names, ([f"{LEVELS[k]:.2g}", *(pair(term[k].tolist()) for term in terms)] for k in frames))
+def table(parts: Anatomy, frames: Sequence[int] = (3, 6, PARTING, 13, 19)) -> str:
+    """The terms of guidance as drawn at some of the noise levels, as a Markdown table."""
+    names = ["σ", "α", "u", "c", "c − u", "w (c − u)", "u + w (c − u)"]
+    factor = DRAWN[:, 0]
+    terms = [factor * term for term in (parts.base, parts.target, parts.difference, parts.push, parts.guided)]
+    levels = ((k, f"{LEVELS[k]:.2g}", f"{factor[k].item():.2f}") for k in frames)
+    return in_rows(names, ([*level, *(pair(term[k].tolist()) for term in terms)] for k, *level in levels))
 
 
 def in_rows(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -239,7 +253,7 @@ def one_start(runs: Sequence[Run]) -> Picture:
 def legend() -> None:
     """What the colours of samples and the verdicts under them mean."""
     marks = " ".join(f"{shell.mark(each)} {each}" for each in CLASSES)
-    st.caption(f"{marks} &emsp; Hit: the nearest arm is the wanted one. Covered: of its data points. "
+    st.caption(f"{marks} &emsp; Hit: the nearest arm is the wanted one. Cover: of its data points. "
                "Off: mean distance to the arm.", unsafe_allow_html=True)  # fmt: skip
 
 
@@ -250,9 +264,9 @@ def negative_prompt(drawn: Fields, plain: Run, away: Run) -> Picture:
     clouds = {"No negative prompt": plain, f"Negative prompt: {unwanted}": away}
     said = {title: both_shares(run.verdict, away.guide) for title, run in clouds.items()}
     first, second = (cloud(title, run, said[title]) for title, run in clouds.items())
-    follow = Arrows(drawn.places, drawn.guided, "guided", 1.2, (), "guided")
+    follow = Arrows(drawn.places, drawn.guided, "guided", 1.6, (), "guided")
     panels = [
-        overlay(drawn, "negative", f"told {unwanted}", f"told {wanted}"),
+        overlay(drawn, "negative", f"told {unwanted}", away.guide.wanted),
         first,
         replace(second, layers=[follow, *second.layers]),
     ]
@@ -281,16 +295,15 @@ def guided_how(guide: Guide) -> str:
 def lesson(shot: Portrait, guide: Guide) -> Picture:
     """What a network under training answers, told nothing and told the class, and its loss. It is sent twice a second,
     so that every second frame must do."""
-    free, told = answers(shot, guide)
-    kind = CLASSES[guide.wanted]
-    shares = " · ".join(f"{share:.0%} {each}" for each, share in zip(CLASSES, free.verdict.shares, strict=True))
-    panels = [
-        cloud("Told nothing", free, shares, every=2),
-        cloud(f"Told {kind}, w = {guide.scale:g}", told, every=2),
-        learning.loss(shot),
-    ]
-    alt = f"After {shot.step} steps. Told nothing: {shares}. Told {kind}: {saying(told.verdict)}."
-    return Picture(panels, alt, WALK[::2])
+    said = {}
+    for run in answers(shot, guide):
+        shares = " · ".join(f"{share:.0%} {kind}" for kind, share in zip(CLASSES, run.verdict.shares, strict=True))
+        told = f"Told {CLASSES[guide.wanted]}, w = {run.guide.scale:g}", saying(run.verdict)
+        title, caption = told if run.guide.scale else ("Told nothing", shares)
+        said[title] = caption, run
+    panels = [cloud(title, run, caption, every=2) for title, (caption, run) in said.items()]
+    alt = "; ".join(f"{title}: {caption}" for title, (caption, _) in said.items())
+    return Picture([*panels, learning.loss(shot)], f"After {shot.step} steps. {alt}.", WALK[::2])
 
 
 def show_lesson(guide: Guide, shot: Portrait, standing: str) -> None:
@@ -301,22 +314,23 @@ def show_lesson(guide: Guide, shot: Portrait, standing: str) -> None:
 
 @lru_cache(maxsize=16)
 def answers(shot: Portrait, guide: Guide) -> tuple[Run, ...]:
-    """Samples told nothing, and under the guide; computed once for all who watch the same run."""
-    return tuple(steering.run(each, shot.model, POINTS, 200) for each in (replace(guide, scale=0), guide))
+    """Samples told nothing, told the class, and guided; computed once for all who watch the same run."""
+    scales = sorted({0.0, 1.0, guide.scale})
+    return tuple(steering.run(replace(guide, scale=w), shot.model, POINTS, 100) for w in scales)
 
 
 # Panels
 
 
-def overlay(drawn: Fields, role: str, base: str, target: str) -> Panel:
-    """Three arrows at each place: the base in the colour of its ``role``, the target, and from tip to tip the
-    difference; ``base`` and ``target`` name them."""
+def overlay(drawn: Fields, role: str, base: str, wanted: int) -> Panel:
+    """Three arrows at each place: the base in the colour of its ``role``, which ``base`` names, the target, told the
+    wanted class, and from tip to tip the difference."""
     # The wide ones below: where two arrows coincide, both are seen.
     layers = [
-        data(),
-        Arrows(drawn.places + drawn.base, drawn.difference, "difference", 3.2, (), "difference"),
+        goal(wanted),
+        Arrows(drawn.places + drawn.base, drawn.difference, "difference", 3.6, (), "difference"),
         Arrows(drawn.places, drawn.base, role, 2.4, (), base),
-        Arrows(drawn.places, drawn.target, "conditional", 1.3, (), target),
+        Arrows(drawn.places, drawn.target, "conditional", 1.3, (), f"told {CLASSES[wanted]}"),
     ]
     return Panel("Both fields, and what is between them", layers, **LIMITS)
 
@@ -344,9 +358,15 @@ def data(every: int = 1) -> Layer:
     return Points(DRAWN[::every] * POINTS.points[::every], "grid", size=1.3, alpha=0.7)
 
 
+def goal(wanted: int) -> Layer:
+    """The data points where the picture draws them, those of the wanted class in its colour and shape."""
+    kind = CLASSES[wanted]
+    return Points(DRAWN * POINTS.points, ("grid", kind), group=POINTS.labels == wanted, size=1.8, label=("", kind))
+
+
 def saying(verdict: Verdict) -> str:
     """The verdict in a few words."""
-    return f"{verdict.hit:.0%} hit · {verdict.coverage:.0%} covered · {verdict.distance:.2f} off"
+    return f"{verdict.hit:.0%} hit · {verdict.coverage:.0%} cover · {verdict.distance:.2f} off"
 
 
 def both_shares(verdict: Verdict, guide: Guide) -> str:
@@ -363,7 +383,7 @@ def price(subject: Subject, name: str) -> None:
     lines = [
         Curve(SCALES, [v.hit for v in own], "guided", "hit rate"),
         Curve(SCALES, [v.hit for v in rival], "unconditional", f"hit rate, {other}"),
-        Curve(SCALES, [v.coverage for v in own], "noise", "coverage"),
+        Curve(SCALES, [v.coverage for v in own], "data", "coverage", marked=True),
         Curve(SCALES, [v.spread for v in own], "difference", "spread"),
         Curve(SCALES, [10 * v.distance for v in own], "negative", "distance × 10"),
     ]

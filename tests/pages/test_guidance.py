@@ -8,12 +8,13 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from core.steering import MODELS
+from core import steering
+from core.steering import MODELS, Guide
 from pages.ui import live, steer
 
 torch.set_num_threads(1)
 SHOWN = {"predictions": "false"}
-VERDICT = re.compile(r"(\d+)% hit · (\d+)% covered · ([\d.]+) off")
+VERDICT = re.compile(r"(\d+)% hit · (\d+)% cover · ([\d.]+) off")
 SCENES = ("two fields", "one place", "eight scales", "negative prompt", "beyond", "train live")
 
 
@@ -68,6 +69,7 @@ def test_samples_and_scales_are_kept_back_until_the_prediction_is_made(open_page
     assert list(panels(app)) == ["Both fields, and what is between them", "Angle between the two, in degrees"]
     assert not app.slider and not any(part.key == "show" for part in app.get("button_group"))
     app.button(key="_guess_c").click().run()
+    assert any("Now choose" in caption.value for caption in app.caption)
     assert group(app, "show").options == list(SCENES)
     group(app, "show").set_value("eight scales").run()
     assert "As you predicted" in app.success[0].value
@@ -116,6 +118,9 @@ def test_the_formula_is_filled_in_with_numbers_in_both_conventions(chapter):
     numbers = [float(n) for n in re.findall(r"[\d.]+(?=[,)])|-[\d.]+(?=[,)])", first["caption"][10].replace("−", "-"))]
     u, d, guided = numbers[:2], numbers[2:4], numbers[4:]
     assert all(abs(a + 3 * b - g) < 0.04 for a, b, g in zip(u, d, guided, strict=True))
+    parts = steering.anatomy(Guide(2, scale=3), steer.subjects()["converged"]().model, steer.POINTS.rms, steer.PROBE)
+    drawn = steer.DRAWN[10, 0] * parts.guided[10]
+    assert guided == pytest.approx(drawn.tolist(), abs=0.006)  # where the arrow ends on the axes
     assert second["caption"][10].startswith("(1 + s) c − s u = 3 (") and "− 2 (" in second["caption"][10]
     assert "s = w − 1 = 2" in app.caption[0].value
     assert layers(first) == ["points"] + ["arrows"] * 5 and first["probe"]
@@ -182,6 +187,27 @@ def test_a_negative_prompt_shows_both_classes_and_the_red_field(chapter):
     assert dogs[0] > 2 and dogs[1] == 0
 
 
+def test_where_there_is_nothing_to_remove_a_button_leads_to_a_model_that_has_it(chapter):
+    app = press(chapter("negative prompt"), "Try the plain network")
+    assert app.selectbox(key="model").value == "plain network" and len(panels(app)) == 3
+    assert not any(button.key == "_lose" for button in app.button)
+
+
+def test_the_note_on_a_negative_prompt_says_what_the_picture_says(chapter):
+    shares = []
+    for scale in ("2", "1.25"):
+        app = chapter("negative prompt", model="plain network", scale=scale)
+        shares += [re.search(r"dog ([\d.]+)%", p["caption"])[1] for p in list(panels(app).values())[1:]]
+    assert shares == ["3.3", "0.0", "6.3", "4.3"]
+    (note,) = (element.value for element in app.markdown if "The unwanted class goes" in element.value)
+    assert "3.3 % dogs" in note and "from 6.3 to 4.3 %" in note
+
+
+def test_what_is_drawn_as_arrows_is_an_arrow_in_the_notes_and_not_the_shape_of_a_class(chapter):
+    (notes,) = (element.value for element in chapter("two fields").markdown if "Told nothing**" in element.value)
+    assert notes.count("→</span>") == 3 and "■" not in notes
+
+
 @pytest.mark.parametrize("scale", ["1", "2"])
 def test_the_hint_says_what_the_picture_says(chapter, scale):
     app = chapter("negative prompt", model="plain network", scale=scale)
@@ -217,7 +243,7 @@ def test_training_begins_from_nothing_and_its_model_can_be_looked_at(chapter, fr
     assert "trained earlier" in " ".join(m.value for m in app.markdown)
     app = press(press(app, "Step"), "Step")
     assert "step 2" in " ".join(m.value for m in app.markdown)
-    assert list(panels(app)) == ["Told nothing", "Told cat, w = 2", "Loss"]
+    assert list(panels(app)) == ["Told nothing", "Told cat, w = 1", "Told cat, w = 2", "Loss"]
     group(app, "show").set_value("eight scales").run()
     app.selectbox(key="model").set_value(steer.OWN).run()
     assert len(panels(app)) == 8 and app.selectbox(key="model").value == steer.OWN
