@@ -1,11 +1,11 @@
 """Chapter 1 without a browser: every control, what is drawn, and the tasks."""
 
-import json
-import struct
 from collections.abc import Iterator
 
 import pytest
 from streamlit.testing.v1 import AppTest
+
+from tests.reading import done, header
 
 SCENES = ("Two pixels", "Walk and jump", "Dissolve", "Schedules")
 JUMPING = {"scene": "Walk and jump", "guess": "c", "jumps": "true"}
@@ -16,20 +16,8 @@ def chapter(open_page):
     return lambda **address: open_page("forward_noise", **address)
 
 
-def drawn(app: AppTest) -> dict:
-    """The header of the stage: its panels and their layers."""
-    assert not app.exception and not app.error
-    parts = [part.proto for part in app.get("bidi_component")]
-    sent = next(part.bytes for part in parts if part.component_name.startswith("stage_player"))
-    return json.loads(sent[4 : 4 + struct.unpack("<I", sent[:4])[0]])
-
-
 def titles(app: AppTest) -> list[str]:
-    return [panel["title"] for panel in drawn(app)["panels"]]
-
-
-def done(app: AppTest) -> list[bool]:
-    return [part.startswith(' class="done"') for part in said(app).split("<li><span")[1:]]
+    return [panel["title"] for panel in header(app)["panels"]]
 
 
 def said(app: AppTest) -> str:
@@ -62,7 +50,7 @@ def test_every_control_of_every_scene_moves_without_an_exception(chapter, scene:
     app = chapter(scene=scene, guess="c", jumps="true")
     seen = set()
     for key in moved(app):
-        assert drawn(app)["T"] > 1
+        assert header(app)["T"] > 1
         seen.add(key)
     assert seen == controls
 
@@ -87,7 +75,7 @@ def test_an_answer_stays_in_the_address_while_another_scene_is_on(chapter):
 
 
 def test_five_schedules_stand_side_by_side_with_their_curves(chapter):
-    scene = drawn(chapter(scene="Schedules", schedule="karras"))
+    scene = header(chapter(scene="Schedules", schedule="karras"))
     assert [panel["title"] for panel in scene["panels"]] == [
         "ddpm-linear", "cosine", "log-linear", "karras (chosen)", "rectified-flow", "log(signal / noise) over t"
     ]  # fmt: skip
@@ -95,7 +83,7 @@ def test_five_schedules_stand_side_by_side_with_their_curves(chapter):
 
 
 def test_a_cloud_over_its_density_and_a_picture_share_one_clock(chapter):
-    cloud, picture = drawn(chapter(scene="Dissolve", image="boot"))["panels"]
+    cloud, picture = header(chapter(scene="Dissolve", image="boot"))["panels"]
     assert [layer["kind"] for layer in cloud["layers"]] == ["heat", "points"]
     assert picture["title"] == "One picture of 784 numbers"
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-import struct
 
 import pytest
 import torch
@@ -11,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from core import steering
 from core.steering import MODELS, Guide
 from pages.ui import live, steer
+from tests.reading import done, group, header, layers, panels
 
 torch.set_num_threads(1)
 SHOWN = {"predictions": "false"}
@@ -34,34 +34,9 @@ def fresh_registry():
     live.jobs.clear()
 
 
-def header(app: AppTest) -> dict:
-    assert not app.exception and not app.error
-    parts = [part.proto for part in app.get("bidi_component")]
-    sent = next(part.bytes for part in parts if part.component_name.startswith("stage_player"))
-    return json.loads(sent[4 : 4 + struct.unpack("<I", sent[:4])[0]])
-
-
-def panels(app: AppTest) -> dict[str, dict]:
-    """The panels of the stage by their title."""
-    return {panel["title"]: panel for panel in header(app)["panels"]}
-
-
-def layers(panel: dict) -> list[str]:
-    return [layer["kind"] for layer in panel["layers"]]
-
-
-def group(app: AppTest, key: str):
-    return next(part for part in app.get("button_group") if part.key == key)
-
-
 def press(app: AppTest, label: str) -> AppTest:
     next(button for button in app.button if button.label == label).click()
     return app.run()
-
-
-def done(app: AppTest) -> list[bool]:
-    text = "\n".join([element.value for element in app.markdown] + [element.proto.body for element in app.get("html")])
-    return [part.startswith(' class="done"') for part in text.split("<li><span")[1:]]
 
 
 def test_samples_and_scales_are_kept_back_until_the_prediction_is_made(open_page):

@@ -10,6 +10,8 @@ from types import SimpleNamespace
 
 from streamlit.testing.v1 import AppTest
 
+from tests.reading import group
+
 ROOT = Path(__file__).parents[2]
 APP = """
 import streamlit as st
@@ -41,10 +43,6 @@ def drawn(app: AppTest) -> list[dict]:
     """The panels of the stage."""
     whole = sent(app)
     return json.loads(whole[4 : 4 + struct.unpack("<I", whole[:4])[0]])["panels"]
-
-
-def group(app: AppTest, key: str):
-    return next(part for part in app.get("button_group") if part.key == key)
 
 
 def texts(app: AppTest) -> str:

@@ -1,7 +1,5 @@
 """The lab without a browser: every control, both sides, their difference, and the tasks."""
 
-import json
-import struct
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -10,6 +8,7 @@ from core import lab as lab_core
 from core.walks import DDIM, Way
 from pages.ui import sides
 from pages.ui.walking import WINDOWS
+from tests.reading import done, header
 
 SHOWN = {"predictions": "false"}
 EQUAL = {**SHOWN, "bmodel": "converged"}
@@ -22,10 +21,7 @@ def lab(open_page):
 
 def drawn(app: AppTest) -> list[dict]:
     """The panels of the stage."""
-    assert not app.exception and not app.error
-    parts = [part.proto for part in app.get("bidi_component")]
-    sent = next(part.bytes for part in parts if part.component_name.startswith("stage_player"))
-    return json.loads(sent[4 : 4 + struct.unpack("<I", sent[:4])[0]])["panels"]
+    return header(app)["panels"]
 
 
 def table(app: AppTest) -> dict[str, list[str]]:
@@ -33,11 +29,6 @@ def table(app: AppTest) -> dict[str, list[str]]:
     lines = next(part.value for part in app.markdown if "B − A" in part.value).splitlines()[2:]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return {name: cells for name, *cells in rows}
-
-
-def done(app: AppTest) -> list[bool]:
-    text = "\n".join(element.value for element in app.markdown)
-    return [part.startswith(' class="done"') for part in text.split("<li><span")[1:]]
 
 
 def test_before_the_prediction_both_sides_have_one_model(lab):

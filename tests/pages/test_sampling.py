@@ -13,6 +13,7 @@ from core import scores, walks
 from core.walks import BARE, RAISED, Way
 from pages.ui import live, scoring, walking
 from pages.ui.fields import Window
+from tests.reading import done, group, layers, panels
 
 torch.set_num_threads(1)  # as the app does: its walks go two at a time
 
@@ -26,28 +27,10 @@ def chapter(open_page):
     return lambda **address: open_page("sampling", **address)
 
 
-def drawn(app: AppTest) -> dict[str, dict]:
-    """The panels of the stage by their title."""
-    assert not app.exception and not app.error
-    parts = [part.proto for part in app.get("bidi_component")]
-    sent = next(part.bytes for part in parts if part.component_name.startswith("stage_player"))
-    header = json.loads(sent[4 : 4 + struct.unpack("<I", sent[:4])[0]])
-    return {panel["title"]: panel for panel in header["panels"]}
-
-
 def said(app: AppTest) -> dict[str, tuple[int, int, float]]:
     """Calls, points reached and std by the title of the panel."""
-    found = {title: SAID.search(panel["caption"]).groups() for title, panel in drawn(app).items()}
+    found = {title: SAID.search(panel["caption"]).groups() for title, panel in panels(app).items()}
     return {title: (int(calls), int(reached), float(std)) for title, (calls, reached, std) in found.items()}
-
-
-def group(app: AppTest, key: str):
-    return next(part for part in app.get("button_group") if part.key == key)
-
-
-def done(app: AppTest) -> list[bool]:
-    text = "\n".join([element.value for element in app.markdown] + [element.proto.body for element in app.get("html")])
-    return [part.startswith(' class="done"') for part in text.split("<li><span")[1:]]
 
 
 # The prediction
@@ -55,7 +38,7 @@ def done(app: AppTest) -> list[bool]:
 
 def test_what_happens_without_the_noise_is_kept_back_until_the_prediction_is_made(chapter):
     app = chapter()
-    assert list(drawn(app)) == ["DDPM, 64 steps", "DDIM, 64 steps"]
+    assert list(panels(app)) == ["DDPM, 64 steps", "DDIM, 64 steps"]
     assert BARE not in app.selectbox(key="a").options
     assert not any(part.key == "show" for part in app.get("button_group"))
     assert "nearest the mean" not in " ".join(part.value for part in app.markdown)
@@ -87,7 +70,7 @@ def test_the_explanation_comes_where_the_four_combinations_show_the_collapse(cha
 
 def test_a_link_cannot_show_what_is_kept_back(chapter):
     app = chapter(b=BARE)
-    assert "DDIM, 64 steps" in drawn(app) and "b=" in app.toast[0].value
+    assert "DDIM, 64 steps" in panels(app) and "b=" in app.toast[0].value
 
 
 # The clouds
@@ -154,7 +137,7 @@ def test_every_control_changes_the_page_without_an_exception(chapter):
     app = chapter(**SHOWN, na="8", nb="8", nc="8")
     app.selectbox(key="a").set_value("between, by eta").run()
     app.slider(key="eta").set_value(0.3).run()
-    assert "eta = 0.3, 8 steps" in drawn(app)
+    assert "eta = 0.3, 8 steps" in panels(app)
     app.number_input(key="na").set_value(5).run()
     app.selectbox(key="c").set_value("reverse-time SDE").run()
     app.selectbox(key="d").set_value("DPM-Solver++(2M)").run()
@@ -166,7 +149,7 @@ def test_every_control_changes_the_page_without_an_exception(chapter):
     assert list(said(app)) == ["eta = 0.3", "DDIM", "reverse-time SDE", "DPM-Solver++(2M)"]
     for scene in SCENES:
         group(app, "show").set_value(scene).run()
-        assert drawn(app)
+        assert panels(app)
 
 
 # One step
@@ -174,7 +157,7 @@ def test_every_control_changes_the_page_without_an_exception(chapter):
 
 def test_a_step_is_drawn_and_its_numbers_stand_under_the_terms(chapter):
     app = chapter(**SHOWN, show="one step", step="30", particle="3")
-    whole, lens = drawn(app).values()
+    whole, lens = panels(app).values()
     assert whole["title"].startswith("Particle 3, step 30 of 64: σ =") and whole["probe"]
     assert lens["title"] == "The step under a lens, in units of σ"
     latex = app.latex[0].value
@@ -187,7 +170,7 @@ def test_the_buttons_step_forward_and_back(chapter):
     assert app.slider(key="_step").value == 3 and address(app)["step"] == "3"
     for _ in range(4):
         app.button(key="_back").click().run()
-    assert app.slider(key="_step").value == 1 and drawn(app)
+    assert app.slider(key="_step").value == 1 and panels(app)
     app.slider(key="_step").set_value(9).run()
     assert address(app)["step"] == "9" and step_drawn(app) == "9 of 64"
 
@@ -197,7 +180,7 @@ def address(app: AppTest) -> dict[str, str]:
 
 
 def step_drawn(app: AppTest) -> str:
-    return re.search(r"step (\d+ of \d+):", next(iter(drawn(app))))[1]
+    return re.search(r"step (\d+ of \d+):", next(iter(panels(app))))[1]
 
 
 @pytest.mark.parametrize("step", [{}, {"step": "40"}])
@@ -230,13 +213,13 @@ def test_a_second_order_step_shows_how_the_guess_is_sharpened(chapter, kind, ter
 
 @pytest.mark.parametrize("kind", list(walks.KINDS))
 def test_the_last_step_of_every_sampler_can_be_looked_at(chapter, kind):
-    assert len(drawn(chapter(**SHOWN, show="one step", a=kind, na="7", step="7"))) == 2
+    assert len(panels(chapter(**SHOWN, show="one step", a=kind, na="7", step="7"))) == 2
 
 
 def test_the_picture_says_by_how_much_it_is_drawn_smaller_than_the_numbers(chapter):
-    assert next(iter(drawn(chapter(**SHOWN, show="one step")))).endswith("σ = 1.12 → 1, drawn × 0.67")
+    assert next(iter(panels(chapter(**SHOWN, show="one step")))).endswith("σ = 1.12 → 1, drawn × 0.67")
     exploding = chapter(**SHOWN, show="one step", view="variance exploding")
-    assert next(iter(drawn(exploding))).endswith("σ = 1.12 → 1")
+    assert next(iter(panels(exploding))).endswith("σ = 1.12 → 1")
 
 
 @pytest.mark.parametrize(
@@ -252,9 +235,9 @@ def test_a_click_follows_the_nearest_particle_and_an_arrow_key_the_next_that_way
 
 
 def test_one_particle_goes_under_every_sampler_beside_its_ghost(chapter):
-    panels = drawn(chapter(**SHOWN, show="paths", particle="12", na="16"))
-    assert set(panels) == {*scores.COMPARED, "eta = 0.5"}
-    assert all([layer["kind"] for layer in panel["layers"]] == ["points", "path", "line"] for panel in panels.values())
+    seen = panels(chapter(**SHOWN, show="paths", particle="12", na="16"))
+    assert set(seen) == {*scores.COMPARED, "eta = 0.5"}
+    assert all(layers(panel) == ["points", "path", "line"] for panel in seen.values())
 
 
 def test_the_four_combinations_show_that_step_and_noise_belong_together(chapter):
@@ -267,12 +250,12 @@ def test_the_four_combinations_show_that_step_and_noise_belong_together(chapter)
 
 @pytest.mark.parametrize("scene", SCENES)
 def test_a_walk_of_a_single_step_can_be_shown_in_every_scene(chapter, scene):
-    assert drawn(chapter(**SHOWN, show=scene, na="1", nb="2"))
+    assert panels(chapter(**SHOWN, show=scene, na="1", nb="2"))
 
 
 def compared(app: AppTest) -> tuple[float, str]:
     """How many times the floor two clouds are apart, and what is said of them."""
-    panel = drawn(app)["Energy distance"]
+    panel = panels(app)["Energy distance"]
     assert "marker" in panel["arrays"]
     sentence = next(part.value for part in app.caption if "cloud" in part.value)
     return float(re.search(r"at most ([\d.]+) times", panel["caption"])[1]), sentence
@@ -382,7 +365,7 @@ def test_no_more_tables_are_kept_than_there_is_room_for():
 )
 def test_a_value_that_is_none_is_ignored_with_a_notice(chapter, name, value):
     app = chapter(**SHOWN, **{name: value})
-    assert list(drawn(app)) == ["DDPM, 64 steps", "DDIM, 64 steps"]
+    assert list(panels(app)) == ["DDPM, 64 steps", "DDIM, 64 steps"]
     assert f"{name}=" in app.toast[0].value
 
 

@@ -12,6 +12,7 @@ from core import checkpoints, recipe
 from core.data.points import make
 from core.recipe import Recipe
 from pages.ui import live
+from tests.reading import done
 
 
 @pytest.fixture(autouse=True)
@@ -124,10 +125,6 @@ def trained(app: AppTest, steps: int) -> AppTest:
     """The run, which is held, so many steps later."""
     live.jobs().step(next(iter(app.session_state["_runs"].values())), live_viewer(app), steps)
     return app.run()
-
-
-def done(app: AppTest) -> list[bool]:
-    return [part.startswith(' class="done"') for part in "".join(m.value for m in app.markdown).split("<li><span")[1:]]
 
 
 def test_a_run_that_broke_down_is_mended_when_its_loss_is_near_the_exact_one(chapter):

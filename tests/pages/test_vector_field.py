@@ -1,8 +1,6 @@
 """Chapter 3 without a browser: every control, what is drawn, what the captions claim, and the tasks."""
 
-import json
 import re
-import struct
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -11,6 +9,7 @@ from core.data.points import make
 from core.recipe import Recipe
 from pages.ui import dataset, live
 from pages.ui.live import Plan
+from tests.reading import done, group, layers, panels
 
 SHOWN = {"predictions": "false"}
 COSINES = re.compile(r"mean (-?[\d.]+), to the nearest (-?[\d.]+)")
@@ -21,39 +20,17 @@ def chapter(open_page):
     return lambda **address: open_page("vector_field", **address)
 
 
-def drawn(app: AppTest) -> dict[str, dict]:
-    """The panels of the stage by their title."""
-    assert not app.exception and not app.error
-    parts = [part.proto for part in app.get("bidi_component")]
-    sent = next(part.bytes for part in parts if part.component_name.startswith("stage_player"))
-    header = json.loads(sent[4 : 4 + struct.unpack("<I", sent[:4])[0]])
-    return {panel["title"]: panel for panel in header["panels"]}
-
-
 def sent(app: AppTest) -> str:
     """The words that go to the stage."""
     parts = [part.proto for part in app.get("bidi_component")]
     return next(str(part.bytes) for part in parts if part.component_name.startswith("stage_player"))
 
 
-def layers(panel: dict) -> list[str]:
-    return [layer["kind"] for layer in panel["layers"]]
-
-
-def group(app: AppTest, key: str):
-    return next(part for part in app.get("button_group") if part.key == key)
-
-
-def done(app: AppTest) -> list[bool]:
-    text = "\n".join([element.value for element in app.markdown] + [element.proto.body for element in app.get("html")])
-    return [part.startswith(' class="done"') for part in text.split("<li><span")[1:]]
-
-
 def test_the_difference_is_kept_back_until_the_prediction_is_made(chapter):
     app = chapter()
-    assert list(drawn(app)) == ["Learned", "Exact"] and not app.get("button_group")[0].key == "show"
+    assert list(panels(app)) == ["Learned", "Exact"] and not app.get("button_group")[0].key == "show"
     app = app.button(key="_guess_b").click().run()
-    assert list(drawn(app)) == ["Learned", "Exact", "Difference"]
+    assert list(panels(app)) == ["Learned", "Exact", "Difference"]
 
 
 def test_nothing_gives_the_answer_away_before_the_prediction(chapter):
@@ -77,40 +54,40 @@ def test_every_control_changes_the_page_without_an_exception(chapter):
     app = chapter(**SHOWN)
     for scene in ("error", "one place"):
         group(app, "show").set_value(scene).run()
-        assert len(drawn(app)) == 2
+        assert len(panels(app)) == 2
     app.selectbox(key="model").set_value("Fourier network").run()
     app.radio(key="view").set_value("variance preserving").run()
     app.toggle(key="density").set_value(False).run()
-    assert "heat" not in layers(drawn(app)["Exact"])
+    assert "heat" not in layers(panels(app)["Exact"])
     app.select_slider(key="slide").set_value("0.01").run()
     group(app, "file").set_value("pdf").run()
-    assert len(drawn(app)) == 2
+    assert len(panels(app)) == 2
 
 
 def test_the_captions_say_that_arrows_point_to_the_mean_first_and_to_the_nearest_point_last(chapter):
-    panels = drawn(chapter(**SHOWN))
+    seen = panels(chapter(**SHOWN))
     for title, sure in (("Learned", 0.8), ("Exact", 0.99)):
-        mean, nearest = map(float, COSINES.search(panels[title]["caption"][0]).groups())
+        mean, nearest = map(float, COSINES.search(seen[title]["caption"][0]).groups())
         assert mean > sure and nearest < 0.6
-    mean, nearest = map(float, COSINES.search(panels["Exact"]["caption"][-1]).groups())
+    mean, nearest = map(float, COSINES.search(seen["Exact"]["caption"][-1]).groups())
     assert nearest > 0.99 and mean < 0.6
 
 
 def test_the_error_is_a_curve_with_the_clock_on_it_and_a_rival_beside_it(chapter):
-    panel = drawn(chapter(**SHOWN, show="error"))["Relative error of the field"]
+    panel = panels(chapter(**SHOWN, show="error"))["Relative error of the field"]
     assert "marker" in panel["arrays"] and layers(panel) == ["line", "line"]
 
 
 def test_an_endless_data_set_is_compared_with_its_own_exact_field_and_no_rival(chapter):
     app = chapter(**SHOWN, show="error", model="Fourier network, endless moons")
-    assert layers(drawn(app)["Relative error of the field"]) == ["line"]
+    assert layers(panels(app)["Relative error of the field"]) == ["line"]
     assert "2,000 even points" in app.caption[0].value
 
 
 def test_the_place_in_the_address_decides_the_numbers_and_the_arrows(chapter):
     app = chapter(**SHOWN, show="one place", probe="-0.8,-0.9")
     assert "x = (−0.80, −0.90)" in app.caption[0].value
-    panel = drawn(app)["Exact"]
+    panel = panels(app)["Exact"]
     assert panel["caption"][-1].startswith("x̂₀ (−0.") and "score (" in panel["caption"][-1]
     assert layers(panel) == ["heat", "points", "arrows", "arrows", "arrows", "points"]
 

@@ -1,0 +1,35 @@
+"""What a test without a browser reads off a page: its stage, its segmented controls, its tasks."""
+
+import json
+import struct
+
+from streamlit.testing.v1 import AppTest
+
+
+def header(app: AppTest) -> dict:
+    """The header of the page's first stage: its panels, their layers, its text alternative. The page has no error."""
+    assert not app.exception and not app.error
+    parts = [part.proto for part in app.get("bidi_component")]
+    sent = next(part.bytes for part in parts if part.component_name.startswith("stage_player"))
+    return json.loads(sent[4 : 4 + struct.unpack("<I", sent[:4])[0]])
+
+
+def panels(app: AppTest) -> dict[str, dict]:
+    """The panels of the stage by their title."""
+    return {panel["title"]: panel for panel in header(app)["panels"]}
+
+
+def layers(panel: dict) -> list[str]:
+    """The kinds of a panel's layers, from below."""
+    return [layer["kind"] for layer in panel["layers"]]
+
+
+def group(app: AppTest, key: str):
+    """The segmented control of that key."""
+    return next(part for part in app.get("button_group") if part.key == key)
+
+
+def done(app: AppTest) -> list[bool]:
+    """Which tasks are done."""
+    text = "\n".join([element.value for element in app.markdown] + [element.proto.body for element in app.get("html")])
+    return [part.startswith(' class="done"') for part in text.split("<li><span")[1:]]
