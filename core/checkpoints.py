@@ -1,13 +1,14 @@
 """Checkpoints: a folder of safetensors and one config.json, or the same folder as one zip file to send around.
 
 Never a pickle: a file from a stranger must not run code. A folder is written aside and renamed, so that a reader sees a
-whole checkpoint or none.
+whole checkpoint or none. One that is only to be sampled from may hold the moving average alone, a quarter of the size.
 """
 
 import io
 import json
 import shutil
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,8 @@ def fresh(config: dict[str, Any], train: TrainConfig) -> Checkpoint:
     return Checkpoint(begin(build(config), train), {**config, "train": as_dict(train)})
 
 
-def to_files(checkpoint: Checkpoint) -> dict[str, bytes]:
-    """File name to content: three safetensors files and config.json."""
+def to_files(checkpoint: Checkpoint, parts: Sequence[str] = PARTS) -> dict[str, bytes]:
+    """File name to content: config.json and a safetensors file for each of ``parts``, all or "ema" alone."""
     state = checkpoint.state
     config = {**checkpoint.config, "format": FORMAT, "step": state.step, "loss": state.loss}
     tensors = {
@@ -61,13 +62,16 @@ def to_files(checkpoint: Checkpoint) -> dict[str, bytes]:
         "ema": state.ema.state_dict(),
         "optimizer": _optimizer_tensors(state.optimizer),
     }
-    files = {f"{part}.safetensors": save({k: v.contiguous() for k, v in tensors[part].items()}) for part in PARTS}
+    files = {f"{part}.safetensors": save({k: v.contiguous() for k, v in tensors[part].items()}) for part in parts}
     return {**files, CONFIG: (json.dumps(config, indent=1) + "\n").encode()}
 
 
 def from_files(files: dict[str, bytes]) -> Checkpoint:
-    """The checkpoint in those files. Raises ValueError with a sentence when one is missing, damaged or does not fit."""
-    missing = [name for name in (CONFIG, *(f"{part}.safetensors" for part in PARTS)) if name not in files]
+    """The checkpoint in those files. Of one that holds the moving average alone, that is the model as well, and the
+    optimizer has no memory. Raises ValueError with a sentence when a file is missing, damaged or does not fit."""
+    alone = not {"model.safetensors", "optimizer.safetensors"} & files.keys()
+    parts = {part: "ema" for part in PARTS[:2]} if alone else dict(zip(PARTS, PARTS))
+    missing = [name for name in (CONFIG, *(f"{part}.safetensors" for part in parts.values())) if name not in files]
     if missing:
         raise ValueError(f"This is no checkpoint of this app: it lacks {', '.join(missing)}.")
     if len(files[CONFIG]) > CONFIG_LIMIT:
@@ -81,20 +85,21 @@ def from_files(files: dict[str, bytes]) -> Checkpoint:
             raise ValueError(f"step {state.step}")
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
         raise ValueError(f"The checkpoint's {CONFIG} describes no model that this app can build ({error}).") from error
-    tensors = {part: _read(part, files[f"{part}.safetensors"]) for part in PARTS}
+    tensors = {part: _read(source, files[f"{source}.safetensors"]) for part, source in parts.items()}
     _fill(state.model, tensors["model"])
     _fill(state.ema, tensors["ema"])
-    _fill_optimizer(state.optimizer, tensors["optimizer"])
+    if not alone:
+        _fill_optimizer(state.optimizer, tensors["optimizer"])
     return Checkpoint(state, {k: v for k, v in config.items() if k not in ("format", "step", "loss")})
 
 
-def save_folder(checkpoint: Checkpoint, folder: Path) -> None:
-    """Write the checkpoint to ``folder``, replacing what is there only once the new one is complete."""
+def save_folder(checkpoint: Checkpoint, folder: Path, parts: Sequence[str] = PARTS) -> None:
+    """Write the checkpoint's ``parts`` to ``folder``, replacing what is there only once the new one is complete."""
     folder = Path(folder)
     aside, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    for name, content in to_files(checkpoint).items():
+    for name, content in to_files(checkpoint, parts).items():
         (aside / name).write_bytes(content)
     # Without a folder, a crash has left the old one as the only checkpoint: it stays until the new one is in place.
     if folder.exists():

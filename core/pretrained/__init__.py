@@ -1,10 +1,15 @@
-"""The shipped models. Made by ``python -m core.pretrained``, each with the log of the run that made it."""
+"""The shipped models. Made by ``python -m core.pretrained``, each with the log of the run that made it.
+
+Those of points come whole, so that training goes on from them; those of images as their moving averages alone.
+"""
 
 from functools import cache
 from pathlib import Path
 
 from core.checkpoints import Checkpoint, load_folder
+from core.data.images import ImageSet, load
 from core.data.points import BUILT_IN, PointSet, make
+from core.imaging import Plan
 from core.recipe import REFERENCE, Recipe
 
 FOLDER = Path(__file__).parent
@@ -24,15 +29,22 @@ RECIPES: dict[str, tuple[str, Recipe]] = {
 """Checkpoint name to (data set, recipe). How fast a recipe learns does not depend on its steps: "spiral-classes-100" is
 the run of "spiral-classes-strong" stopped after a hundred; "spiral-classes-told" knew every label."""
 
+IMAGES: dict[str, tuple[str, Plan]] = {
+    "digits": ("digits", Plan(size="tiny", batch=64, steps=6_000, lr=5e-3)),
+    "fashion": ("fashion", Plan(size="small", batch=64, steps=6_500, lr=2e-3)),
+    "emoji": ("emoji", Plan(size="small", batch=64, steps=5_500, lr=2e-3)),
+}
+"""Checkpoint name to (data set, plan)."""
+
 
 @cache
 def pretrained(name: str) -> Checkpoint:
-    """The shipped checkpoint of that name, a key of ``RECIPES``; one shared copy, not to be trained further in place.
+    """The shipped checkpoint of that name, of points or of images; one shared copy, not to be trained further in place.
 
     Raises KeyError naming the checkpoints there are.
     """
-    if name not in RECIPES:
-        raise KeyError(f"there is no shipped checkpoint {name!r}; there are {', '.join(RECIPES)}")
+    if name not in {**RECIPES, **IMAGES}:
+        raise KeyError(f"there is no shipped checkpoint {name!r}; there are {', '.join([*RECIPES, *IMAGES])}")
     return load_folder(FOLDER / name)
 
 
@@ -46,3 +58,9 @@ def find(data: str, n: int, recipe: Recipe) -> str | None:
 def points_of(name: str) -> PointSet:
     """The data set that a shipped checkpoint was trained on."""
     return make(RECIPES[name][0], N)
+
+
+@cache
+def images_of(name: str, split: str = "train") -> ImageSet:
+    """The images that a shipped checkpoint was trained on. Raises ValueError for a ``split`` that they have not."""
+    return load(IMAGES[name][0], split=split)

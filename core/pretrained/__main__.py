@@ -1,17 +1,32 @@
 """``python -m core.pretrained [NAME ...]``: train the shipped models again (without a name: all), with their logs."""
 
+import shutil
 import sys
 import time
+from pathlib import Path
 
 import torch
 
+from core import __main__ as command
 from core import metrics, recipe, seeds
-from core.checkpoints import save_folder
-from core.pretrained import FOLDER, RECIPES, points_of
+from core.checkpoints import load_folder, save_folder
+from core.pretrained import FOLDER, IMAGES, RECIPES, points_of
 
 
-def make(name: str) -> None:
-    """Train one shipped model; write checkpoint and ``log.csv``: step, seconds, loss, exact loss, energy distance."""
+def make_images(name: str) -> None:
+    """Train one shipped model of images as ``python -m core train`` does, in ``runs/NAME``, or go on there; keep its
+    moving average, its metrics as ``log.jsonl`` and the last sheet of samples."""
+    data, plan = IMAGES[name]
+    run = Path("runs") / name
+    command.train(run, plan, data, resume=(run / "checkpoint").exists(), every=500)
+    save_folder(load_folder(run / "checkpoint"), FOLDER / name, parts=("ema",))
+    shutil.copy(run / "metrics.jsonl", FOLDER / name / "log.jsonl")
+    shutil.copy(run / f"samples-{plan.steps:06}.png", FOLDER / name / "samples.png")
+
+
+def make_points(name: str) -> None:
+    """Train one shipped model of points; write its checkpoint whole and ``log.csv``: step, seconds, loss, exact loss,
+    energy distance."""
     how = RECIPES[name][1]
     points = points_of(name)
     draw = points.sample if how.endless else recipe.resample(points)
@@ -34,5 +49,5 @@ def make(name: str) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for wanted in sys.argv[1:] or RECIPES:
-        make(wanted)
+    for wanted in sys.argv[1:] or [*RECIPES, *IMAGES]:
+        make_images(wanted) if wanted in IMAGES else make_points(wanted)

@@ -54,6 +54,22 @@ def assert_same(one: Checkpoint, other: Checkpoint) -> None:
     assert to_files(one) == to_files(other)
 
 
+def test_a_checkpoint_of_the_moving_average_alone_samples_as_the_whole_one_did(tmp_path):
+    save_folder(CHECKPOINT, tmp_path / "slim", ("ema",))
+    assert sorted(path.name for path in (tmp_path / "slim").iterdir()) == ["config.json", "ema.safetensors"]
+    slim = load_folder(tmp_path / "slim")
+    x, sigma = torch.randn(5, 2, generator=torch.Generator().manual_seed(0)), torch.full((5,), 0.3)
+    assert torch.equal(slim.denoiser(x, sigma), CHECKPOINT.denoiser(x, sigma))
+    assert slim.config == CHECKPOINT.config and slim.state.step == CHECKPOINT.state.step
+
+
+def test_training_can_go_on_from_the_moving_average_alone():
+    state = from_files(to_files(CHECKPOINT, ("ema",))).state
+    batch = torch.ones(8, 2), torch.ones(8), torch.ones(8, 2), None
+    after = next(train(diffusion_loss, lambda step: batch, TrainConfig(steps=state.step + 1), state))
+    assert after.step == CHECKPOINT.state.step + 1 and math.isfinite(after.loss)
+
+
 def refusal(open_it, *arguments) -> str:
     """The sentence with which something is refused."""
     with pytest.raises(ValueError) as refused:
