@@ -70,7 +70,7 @@ def from_files(files: dict[str, bytes]) -> Checkpoint:
     """The checkpoint in those files. Of one that holds the moving average alone, that is the model as well, and the
     optimizer has no memory. Raises ValueError with a sentence when a file is missing, damaged or does not fit."""
     alone = not {"model.safetensors", "optimizer.safetensors"} & files.keys()
-    parts = {part: "ema" for part in PARTS[:2]} if alone else dict(zip(PARTS, PARTS))
+    parts = dict.fromkeys(PARTS[:2], "ema") if alone else dict(zip(PARTS, PARTS))
     missing = [name for name in (CONFIG, *(f"{part}.safetensors" for part in parts.values())) if name not in files]
     if missing:
         raise ValueError(f"This is no checkpoint of this app: it lacks {', '.join(missing)}.")

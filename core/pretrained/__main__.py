@@ -14,10 +14,10 @@ from core.pretrained import FOLDER, IMAGES, RECIPES, points_of
 
 
 def make_images(name: str) -> None:
-    """Train one shipped model of images as ``python -m core train`` does, in ``runs/NAME``, or go on there; keep its
+    """Train one shipped model of images as ``python -m core train`` does, in ``.runs/NAME``, or go on there; keep its
     moving average, its metrics as ``log.jsonl`` and the last sheet of samples."""
     data, plan = IMAGES[name]
-    run = Path("runs") / name
+    run = Path(".runs") / name
     command.train(run, plan, data, resume=(run / "checkpoint").exists(), every=500)
     save_folder(load_folder(run / "checkpoint"), FOLDER / name, parts=("ema",))
     shutil.copy(run / "metrics.jsonl", FOLDER / name / "log.jsonl")
