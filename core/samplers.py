@@ -69,6 +69,7 @@ def ancestral(
     of another eta than the noise's own: (eta, eta_step) = (0, 1) is DDPM's step without noise once more, and (1, 0) is
     DDIM's step with DDPM's noise on top.
     """
+    source = torch.Generator()
     for i, (sigma, sigma_next, level) in enumerate(_levels(x, sigmas)):
         x0 = denoise(x, level)
         down, up = split(sigma, sigma_next, eta)
@@ -77,7 +78,7 @@ def ancestral(
         x_next = torch.lerp(x0, x, down / sigma)
         noise = None
         if up * s_noise > 0:
-            noise = seeds.gaussian(x.shape, seed, i + 1, like=x, std=up * s_noise)
+            noise = seeds.gaussian(x.shape, seed, i + 1, like=x, std=up * s_noise, reuse=source)
             x_next += noise
         yield Step(i, sigma, sigma_next, x, x0, x_next, noise, i + 1)
         x = x_next
@@ -148,13 +149,14 @@ def sde(denoise: Denoise, x: Tensor, sigmas: Tensor, seed: int = 0) -> Iterator[
 
     The score is held over a step, over which the variance falls by sigma^2 - sigma_next^2; the last step adds no noise.
     """
+    source = torch.Generator()
     for i, (sigma, sigma_next, level) in enumerate(_levels(x, sigmas)):
         x0 = denoise(x, level)
         fall = sigma**2 - sigma_next**2
         x_next = torch.lerp(x, x0, fall / sigma**2)
         noise = None
         if sigma_next > 0:
-            noise = seeds.gaussian(x.shape, seed, i + 1, like=x, std=fall**0.5)
+            noise = seeds.gaussian(x.shape, seed, i + 1, like=x, std=fall**0.5, reuse=source)
             x_next += noise
         yield Step(i, sigma, sigma_next, x, x0, x_next, noise, i + 1)
         x = x_next
