@@ -4,10 +4,8 @@ The defaults learn a spiral in about two seconds on one core: Fourier features s
 preconditioning, noise levels where the detail is, stratified, in +/- pairs (README.md, "The recipe").
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
-from dataclasses import field as attribute
 from functools import cache, lru_cache
 from threading import Lock
 from typing import Any
@@ -18,10 +16,11 @@ from torch import Tensor
 from core import field, samplers
 from core.checkpoints import Checkpoint, fresh
 from core.data.points import PointSet
-from core.denoiser import Denoise, Denoiser, per_sample
+from core.denoiser import Denoise, Denoiser
 from core.exact import EmpiricalDenoiser
+from core.progress import Progress, least_loss, noted, past, so_far
 from core.schedules import SCHEDULES, log_linear, make_schedule, scale
-from core.training import TrainConfig, TrainState, as_dict, diffusion_batches, diffusion_loss, train
+from core.training import TrainConfig, as_dict, diffusion_batches, diffusion_loss, train
 
 _floors = Lock()
 SIGMA_MIN, SIGMA_MAX = 0.01, 10.0
@@ -72,20 +71,6 @@ REFERENCE = Recipe(
 """The spiral as commonly taught: a plain network that sees x itself and predicts eps, 10,000 steps on 100 points."""
 
 
-@dataclass
-class Progress:
-    """A run under way: its training state, its loss so far in blocks (means over ``BLOCK`` steps), and the loss of the
-    exact denoiser on the same data, which no network can beat (NaN until somebody computes it, see ``floor``)."""
-
-    state: TrainState
-    losses: list[float] = attribute(default_factory=list)
-    block: list[float] = attribute(default_factory=list)
-    floor: float = math.nan
-
-
-BLOCK = 10
-
-
 def begin(recipe: Recipe, points: PointSet) -> Checkpoint:
     """An untrained checkpoint of the recipe. Raises ValueError for a conditional one on data without classes."""
     return fresh(describe(recipe, points), recipe.train)
@@ -112,16 +97,7 @@ def run(recipe: Recipe, points: PointSet, progress: Progress | None = None) -> I
     """Train from scratch or on from ``progress``; yields after each step. Raises Diverged (see ``training.train``)."""
     if progress is None:
         progress = Progress(begin(recipe, points).state)
-    # A run that blew up has gone back some steps; its loss goes back with it.
-    whole = progress.state.step // BLOCK
-    progress.losses = progress.losses[:whole]
-    progress.block = progress.block[: progress.state.step - whole * BLOCK] if len(progress.losses) == whole else []
-    for _ in train(diffusion_loss, batches(recipe, points), recipe.train, progress.state):
-        progress.block.append(progress.state.loss)
-        if len(progress.block) == BLOCK:
-            progress.losses.append(sum(progress.block) / BLOCK)
-            progress.block = []
-        yield progress
+    yield from noted(progress, train(diffusion_loss, batches(recipe, points), recipe.train, progress.state))
 
 
 def batches(recipe: Recipe, points: PointSet):
@@ -150,8 +126,8 @@ def exact(points: PointSet, endless: bool, n: int = EXACT_POINTS) -> EmpiricalDe
 def floor(recipe: Recipe, points: PointSet) -> float:
     """The mean loss of the exact denoiser under the recipe's noise and weighting: no network beats it on these data.
 
-    The mean over 8,192 noised points of weight Var(x0 | x): less noisy than that of weight |D(x) - x0|^2, which it
-    equals. One at a time, since it takes a core for a while; remembered for the last 64 that were asked for.
+    Over 8,192 noised points. One at a time, since it takes a core for a while; remembered for the last 64 that were
+    asked for.
     """
     with _floors:
         return _floor(replace(recipe, lr=1.0, steps=1), points)
@@ -159,12 +135,9 @@ def floor(recipe: Recipe, points: PointSet) -> float:
 
 @lru_cache(maxsize=64)
 def _floor(recipe: Recipe, points: PointSet) -> float:
-    ideal, model = exact(points, recipe.endless), begin(recipe, points).denoiser
-    x0, sigma, eps, cond = batches(replace(recipe, batch=8192, seed=recipe.seed + 1), points)(0)
-    x = x0 + per_sample(sigma, x0) * eps
-    parts = (slice(i, i + 512) for i in range(0, len(x), 512))
-    variance = torch.cat([ideal.variance(x[p], sigma[p], cond and {"label": cond["label"][p]}) for p in parts])
-    return (model.weight(sigma) * variance).mean().item()
+    weight = begin(recipe, points).denoiser.weight
+    drawn = batches(replace(recipe, batch=8192, seed=recipe.seed + 1), points)
+    return least_loss(exact(points, recipe.endless), weight, drawn)
 
 
 def sample(denoise: Denoise, n: int, sigma_data: float, seed: int, steps: int = 20, sigma_max: float = 5.0) -> Tensor:
@@ -208,8 +181,7 @@ def snapshot(progress: Progress, n: int = 200, side: int = 15, reach: float = 1.
     arrows = field.arrows(model, places, sigmas.clamp_min(SHOWN_FROM), "vp")
     (arrows,) = field.fit(1.8 * reach / side, arrows)
     factor = scale(sigmas, "vp")[:, None, None]
-    unfinished = [sum(progress.block) / len(progress.block)] if progress.block else []
-    shown = sigmas, factor, factor * states, places, arrows, torch.tensor(progress.losses + unfinished)
+    shown = sigmas, factor, factor * states, places, arrows, so_far(progress)
     return Snapshot(progress.state.step, *shown, progress.floor, dead(progress.state.model))
 
 
@@ -222,36 +194,12 @@ def dead(model: Denoiser) -> bool:
     return (model.net(x, x.new_zeros(len(x)), None).std(0).max() < 1e-5 * listens.abs().max()).item()
 
 
-def smooth(losses: Tensor, share: float = 0.1) -> Tensor:
-    """The mean of the last tenth (``share``) of the losses [n] up to each of them, [n]: quick at first, calm later."""
-    if len(losses) == 0:
-        return losses
-    total = torch.cat([losses.new_zeros(1), losses.double().cumsum(0)])
-    last = torch.arange(1, len(losses) + 1)
-    first = last - (share * last).ceil().long().clamp_min(1)
-    return ((total[last] - total[first]) / (last - first)).float()
-
-
 def keep(progress: Progress, recipe: Recipe, points: PointSet) -> Checkpoint:
     """The checkpoint of a run under way, its loss so far included."""
     model = progress.state.model
     own = {"prediction": model.prediction, "sigma_data": model.sigma_data, "scale_input": model.scale_input}
-    past = {"losses": [round(loss, 5) for loss in progress.losses], "block": progress.block, "floor": progress.floor}
     train = {"train": as_dict(recipe.train)}
-    return Checkpoint(progress.state, {**describe(recipe, points), **own, **past, **train})
-
-
-def take_up(checkpoint: Checkpoint) -> Progress:
-    """The run that ``keep`` kept. Raises ValueError with a sentence if its loss is not one number after another."""
-    losses, block, floor = (checkpoint.config.get(name, empty) for name, empty in _PAST.items())
-    try:
-        numbers = [[float(loss) for loss in part] for part in (losses, block, [floor])]
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError("The checkpoint's loss is not a list of numbers; save it again from the app.") from error
-    return Progress(checkpoint.state, numbers[0], numbers[1], floor=numbers[2][0])
-
-
-_PAST = {"losses": (), "block": (), "floor": math.nan}
+    return Checkpoint(progress.state, {**describe(recipe, points), **own, **past(progress), **train})
 
 
 def from_config(config: dict[str, Any]) -> Recipe:

@@ -20,6 +20,7 @@ from core.denoiser import Cond, Denoise, Denoiser, per_sample
 from core.exact import EmpiricalDenoiser
 from core.guidance import autoguidance, cfg, condition, interval
 from core.pretrained import pretrained
+from core.progress import Progress
 from core.schedules import scale
 
 WALK = recipe.grid(20).float()  # sigma from 5 to 0.01 and 0: the noise levels of samples and fields
@@ -258,6 +259,6 @@ class Portrait:
     floor: float
 
 
-def portrait(progress: recipe.Progress) -> Portrait:
+def portrait(progress: Progress) -> Portrait:
     """A copy of the averaged model of a run under way."""
     return Portrait(progress.state.step, deepcopy(progress.state.ema), torch.tensor(progress.losses), progress.floor)

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ORDER = (
-    "seeds schedules data networks denoiser exact guidance samplers training checkpoints clip unclip metrics "
+    "seeds schedules data networks denoiser exact guidance samplers training checkpoints progress clip unclip metrics "
     "forward passing field recipe imaging pretrained story walks scores steering lab evaluation jobs figures"
 ).split()
 TOP = {"app.py", "pages", "core", "tests", "requirements.txt", "README.md", "shared"}

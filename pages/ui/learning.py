@@ -7,6 +7,7 @@ from torch import Tensor
 
 from core import recipe
 from core.passing import Passing
+from core.progress import BLOCK, smooth
 from core.recipe import Snapshot
 from pages.ui.stage import Arrows, Layer, Line, Panel, Points
 
@@ -35,28 +36,28 @@ def cloud(shot: Snapshot, points: Tensor) -> Panel:
 
 def near(shot: Snapshot) -> bool:
     """Whether the network's loss has come near the exact denoiser's."""
-    return len(shot.losses) > 0 and recipe.smooth(shot.losses)[-1].item() <= NEAR * shot.floor
+    return len(shot.losses) > 0 and smooth(shot.losses)[-1].item() <= NEAR * shot.floor
 
 
 def loss(shot: Snapshot, broke: bool = False) -> Panel:
     """The network's loss so far beside the exact denoiser's; ``broke``: then the run broke down."""
-    smooth, ends = recipe.smooth(shot.losses), (0, max(10 * recipe.BLOCK, 1.02 * shot.step))
+    curve, ends = smooth(shot.losses), (0, max(10 * BLOCK, 1.02 * shot.step))
     title, names = "Loss", {"equal": False, "xlabel": "training step"}
-    if not len(smooth):
+    if not len(curve):
         return Panel(title, [Line(ends, [shot.floor] * 2, "exact")], ends, (0, 1.2), caption="no training yet", **names)
-    steps = (recipe.BLOCK * torch.arange(1, len(smooth) + 1)).clamp(max=shot.step)
-    picked = torch.linspace(0, len(smooth) - 1, min(len(smooth), DRAWN)).round().long()
-    low, high = _window(smooth, shot.floor)
-    now = torch.stack([steps[-1:], smooth[-1:]], 1)
+    steps = (BLOCK * torch.arange(1, len(curve) + 1)).clamp(max=shot.step)
+    picked = torch.linspace(0, len(curve) - 1, min(len(curve), DRAWN)).round().long()
+    low, high = _window(curve, shot.floor)
+    now = torch.stack([steps[-1:], curve[-1:]], 1)
     layers = [
-        Line(steps[picked], smooth[picked], "denoise", "network's loss"),
+        Line(steps[picked], curve[picked], "denoise", "network's loss"),
         Points(now, "denoise", size=4, alpha=1, shape="dot"),
         Line(ends, [shot.floor] * 2, "exact", "exact denoiser's loss"),
     ]
     if broke:
         fatal = [[shot.step, 0.95 * high + 0.05 * low]]
         layers.append(Points(fatal, "negative", size=9, alpha=1, shape="cross", label="broke down"))
-    said = f"network {smooth[-1]:.3f} · exact {shot.floor:.3f}"
+    said = f"network {curve[-1]:.3f} · exact {shot.floor:.3f}"
     return Panel(title, layers, ends, (low, high), caption=said, **names)
 
 

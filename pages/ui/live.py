@@ -17,7 +17,8 @@ from core.checkpoints import Checkpoint
 from core.denoiser import Denoiser
 from core.jobs import Jobs, View, Work
 from core.pretrained import RECIPES, find, pretrained
-from core.recipe import Progress, Recipe
+from core.progress import Progress, take_up
+from core.recipe import Recipe
 from pages.ui import shell
 from pages.ui.dataset import Data
 
@@ -295,7 +296,7 @@ def _shipped(plan: Plan) -> str | None:
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_NAME)
 def _picture_of(name: str, picture: Callable[[Progress], Any]) -> Any:
-    return picture(recipe.take_up(pretrained(name)))
+    return picture(take_up(pretrained(name)))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_NAME)
@@ -360,7 +361,7 @@ def load(adopt: Callable[[Recipe, dict], None]) -> None:
 
 def _bring(content: bytes, adopt: Callable[[Recipe, dict], None]) -> None:
     brought = checkpoints.from_bytes(content)
-    loaded = Loaded(recipe.from_config(brought.config), recipe.take_up(brought))
+    loaded = Loaded(recipe.from_config(brought.config), take_up(brought))
     adopt(loaded.recipe, brought.config["data"])
     st.session_state["_brought"] = loaded
 

@@ -11,7 +11,8 @@ from torch import Tensor
 from core import metrics, recipe, seeds
 from core.data.points import BUILT_IN, PointSet, make
 from core.denoiser import Denoise, Denoiser
-from core.recipe import Progress, Recipe
+from core.progress import Progress
+from core.recipe import Recipe
 from tests.bench.figure import Figure
 
 N = 2000

@@ -9,6 +9,7 @@ import torch
 from core import checkpoints, metrics, recipe, seeds
 from core.data.points import make
 from core.networks import NETWORKS
+from core.progress import take_up
 from core.recipe import Recipe
 
 
@@ -33,7 +34,7 @@ def test_a_run_taken_up_from_a_saved_checkpoint_goes_on_bit_for_bit():
     whole = steps(recipe.run(how, points), 24)
     half = steps(recipe.run(how, points), 10)
     kept = checkpoints.from_bytes(checkpoints.to_bytes(recipe.keep(half, how, points)))
-    again = steps(recipe.run(how, points, recipe.take_up(kept)), 14)
+    again = steps(recipe.run(how, points, take_up(kept)), 14)
     assert torch.equal(weights(whole), weights(again))
     assert recipe.from_config(kept.config) == how
 
@@ -89,17 +90,11 @@ def test_a_snapshot_counts_the_steps_of_an_unfinished_block():
 
 
 def test_a_snapshot_of_an_untrained_network_holds_finite_samples_and_arrows_no_longer_than_a_cell():
-    progress = recipe.take_up(recipe.begin(Recipe(), make("rings", 50)))
+    progress = take_up(recipe.begin(Recipe(), make("rings", 50)))
     shot = recipe.snapshot(progress, n=20, side=5, reach=1.5)
     assert shot.samples.shape == (11, 20, 2) and shot.arrows.shape == (11, 25, 2)
     assert shot.samples.isfinite().all() and shot.sigmas[-1] == 0
     assert shot.arrows.norm(dim=-1).max() <= 1.8 * 1.5 / 5 + 1e-5
-
-
-def test_smoothing_keeps_a_constant_and_averages_the_last_tenth():
-    assert torch.allclose(recipe.smooth(torch.full((50,), 0.7)), torch.full((50,), 0.7))
-    assert recipe.smooth(torch.arange(100.0))[-1] == pytest.approx(94.5)
-    assert recipe.smooth(torch.empty(0)).shape == (0,)
 
 
 def test_a_model_saved_after_it_was_loaded_gives_the_same_answers():
@@ -119,13 +114,6 @@ def test_a_recipe_with_a_value_that_no_run_can_have_is_refused_with_a_sentence(l
     config = recipe.describe(Recipe(), make("spiral", 50))
     with pytest.raises(ValueError):
         recipe.from_config({**config, "recipe": {**config["recipe"], **lie}})
-
-
-@pytest.mark.parametrize("losses", ["abc", [None], [10**400], 7])
-def test_a_checkpoint_whose_loss_is_no_list_of_numbers_is_refused_with_a_sentence(losses):
-    kept = recipe.begin(Recipe(), make("spiral", 50))
-    with pytest.raises(ValueError, match="list of numbers"):
-        recipe.take_up(replace(kept, config={**kept.config, "losses": losses}))
 
 
 def test_a_run_that_blew_up_forgets_the_loss_of_the_steps_it_lost():

@@ -8,7 +8,8 @@ import torch
 
 from core import recipe
 from core.data.points import make
-from core.recipe import Progress, Recipe, Snapshot
+from core.progress import Progress
+from core.recipe import Recipe, Snapshot
 from pages.ui import learning
 from pages.ui.stage import Points
 
