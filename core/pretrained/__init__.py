@@ -31,7 +31,7 @@ the run of "spiral-classes-strong" stopped after a hundred; "spiral-classes-told
 
 IMAGES: dict[str, tuple[str, Plan]] = {
     "digits": ("digits", Plan(size="tiny", batch=64, steps=6_000, lr=5e-3)),
-    "fashion": ("fashion", Plan(size="small", batch=64, steps=6_500, lr=2e-3)),
+    "fashion": ("fashion", Plan(size="small", batch=64, steps=3_000, lr=2e-3)),
     "emoji": ("emoji", Plan(size="small", batch=64, steps=5_500, lr=2e-3)),
 }
 """Checkpoint name to (data set, plan)."""
