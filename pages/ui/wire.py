@@ -30,24 +30,27 @@ def quantise(xy: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndar
     The step is 1/65534 of what is covered: the points themselves, or `FAR` views around [low, high] if that is less.
     Points that are not finite become `MISSING`.
     """
-    finite = np.isfinite(xy).all(-1)
+    finite = _finite(xy)
     whole = bool(finite.all())
-    kept = xy.reshape(-1, 2) if whole else xy[finite]
+    kept = xy if whole else xy[finite]
     reach = FAR * (high - low)
     if kept.size:
-        low, high = np.clip([kept.min(0), kept.max(0)], low - reach, high + reach)
+        # Column by column: along an axis of two, NumPy reduces thirty times as slowly.
+        ends = [[end(kept[..., side]) for side in (0, 1)] for end in (np.min, np.max)]
+        low, high = np.clip(ends, low - reach, high + reach)
     centre, step = (low + high) / 2, np.maximum(high - low, 1e-12) / 65534
     scaled = (xy - centre.astype(np.float32)) / step.astype(np.float32)
     if not whole:
         scaled = np.where(finite[..., None], scaled, 0)
     positions = np.rint(np.clip(scaled, -32767, 32767, out=scaled), out=scaled).astype("<i2")
-    positions[~finite] = MISSING
+    if not whole:
+        positions[~finite] = MISSING
     return positions, [float(v) for v in (*centre, *step)]
 
 
 def quantise_steps(by: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """int8 arrows [T, g, 2] and the scale float32 [T] of each frame; -128 marks an arrow that is not finite."""
-    finite = np.isfinite(by).all(-1)
+    finite = _finite(by)
     by = np.where(finite[..., None], by, 0)
     scale = np.maximum(np.abs(by).max(axis=(1, 2), initial=0), 1e-12) / 127
     steps = np.rint(by / scale[:, None, None]).astype("i1")
@@ -63,3 +66,8 @@ def quantise_values(values: np.ndarray) -> tuple[np.ndarray, list[float]]:
     span = max(high - low, 1e-12)
     scaled = np.where(finite, (values - low) * (254 / span) + 1, 0)
     return np.rint(scaled).astype("u1"), [low, high]
+
+
+def _finite(xy: np.ndarray) -> np.ndarray:
+    """Which of the points [.., 2] are finite, [..]."""
+    return np.isfinite(xy[..., 0]) & np.isfinite(xy[..., 1])
