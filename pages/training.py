@@ -4,12 +4,13 @@ import streamlit as st
 import torch
 
 from core import denoiser, field, passing, recipe, training
+from core.checkpoints import Checkpoint
 from core.data.points import BUILT_IN
 from core.denoiser import PREDICTIONS
 from core.networks import NETWORKS
 from core.recipe import Recipe, Snapshot
 from pages.ui import dataset, learning, live, shell
-from pages.ui.live import Plan
+from pages.ui.point_runs import Plan
 from pages.ui.stage import Clock, newest_probe, stage
 
 NOISES = ("log-normal", "log-linear", "karras", "cosine", "ddpm-linear", "rectified-flow")
@@ -20,8 +21,9 @@ ANSWERS = ("the rough extent of the data, then its shape", "one part after the o
            "all of it, slowly sharper")  # fmt: skip
 
 
-def adopt(how: Recipe, data: dict) -> None:
+def adopt(brought: Checkpoint) -> Recipe:
     """Set the controls to a loaded model's recipe; data that nobody can rebuild stay as chosen on the page."""
+    how, data = recipe.from_config(brought.config), brought.config["data"]
     controls = {"net": how.network, "prediction": how.prediction, "noise": how.noise, "seed": how.seed, "lr": how.lr}
     name = next((name for name, made in dataset.SETS.items() if made == data["name"]), None)
     if name:
@@ -30,6 +32,7 @@ def adopt(how: Recipe, data: dict) -> None:
         controls["n"] = data["n"]
     for key, value in controls.items():
         st.session_state[key] = value
+    return how
 
 
 def choose_recipe(endless: bool) -> Recipe:

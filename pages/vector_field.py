@@ -15,7 +15,7 @@ from core.denoiser import Denoise
 from core.figures.curves import Curve, curves
 from core.figures.lecture import FORMATS, to_file
 from core.pretrained import RECIPES, points_of, pretrained
-from pages.ui import fields, live, shell
+from pages.ui import fields, live, point_runs, shell
 from pages.ui.stage import Clock, newest_probe, stage
 
 SIGMAS = field.clock(49)
@@ -50,7 +50,7 @@ def shipped(name: str) -> Model:
     return Model(name, pretrained(name).denoiser, points_of(name), RECIPES[name][1].endless)
 
 
-def trained(plan: live.Plan) -> Model:
+def trained(plan: point_runs.Plan) -> Model:
     """The learner's own run, as it stands now."""
     denoise = live.model(plan)
     weights = b"".join(value.numpy().tobytes() for value in denoise.state_dict().values())
@@ -62,7 +62,7 @@ def models() -> dict[str, Callable[[], Model]]:
     names = {REFERENCE: "spiral-100-reference", FOURIER: "spiral-100-fourier"}
     names |= {f"{FOURIER}, endless {name}": name for name in BUILT_IN}
     choices = {label: partial(shipped, name) for label, name in names.items()}
-    own = live.latest()
+    own = live.latest(point_runs.POINTS)
     return choices | {"your run in chapter 2": partial(trained, own)} if own else choices
 
 

@@ -26,6 +26,10 @@ class Data:
     endless: bool
 
     @property
+    def name(self) -> str:
+        return self.points.name
+
+    @property
     def key(self) -> str:
         """Equal for equal data only: the digest of name, points and mode."""
         content = self.points.points.numpy().tobytes() + f"{self.points.name} {self.endless}".encode()

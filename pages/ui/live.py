@@ -2,7 +2,8 @@
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from itertools import cycle
@@ -12,15 +13,13 @@ from typing import Any
 
 import streamlit as st
 
-from core import checkpoints, recipe
+from core import checkpoints
 from core.checkpoints import Checkpoint
 from core.denoiser import Denoiser
 from core.jobs import Jobs, View, Work
-from core.pretrained import RECIPES, find, pretrained
+from core.pretrained import pretrained
 from core.progress import Progress, take_up
-from core.recipe import Recipe
 from pages.ui import shell
-from pages.ui.dataset import Data
 
 TICK, REST = 0.5, 20.0  # seconds between two looks at a run under way, and at one at rest, which would end unlooked at
 UNDER_WAY = ("queued", "running")
@@ -51,38 +50,66 @@ def _browser(cookie: object) -> str | None:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What the learner asks for on the page: data and recipe; and what the page draws a run from, between two steps:
-    an object with the ``step`` it shows, of one kind for all runs of equal key."""
+class Plan(ABC):
+    """What the learner asks for on the page: ``data`` with a name and a key, the frozen ``recipe`` to train on them by,
+    with ``lr`` and ``steps``; and what the page draws a run from, between two steps: an object with the ``step`` it
+    shows, of one kind for all runs of equal key. What is trained, points or images, is for those who inherit to say."""
 
-    data: Data
-    recipe: Recipe
-    picture: Callable[[Progress], Any] = recipe.snapshot
+    data: Any
+    recipe: Any
+    picture: Callable[[Progress], Any]
+
+    @property
+    @abstractmethod
+    def kind(self) -> str:
+        """What is trained. Other chapters show the newest model of each kind."""
+
+    @abstractmethod
+    def begin(self) -> Checkpoint:
+        """The untrained model."""
+
+    @abstractmethod
+    def run(self, progress: Progress) -> Iterator[Progress]:
+        """Train on from ``progress``, in place; yields after each step."""
+
+    @abstractmethod
+    def floor(self) -> float:
+        """The loss of the exact denoiser on these data."""
+
+    @abstractmethod
+    def keep(self, progress: Progress) -> Checkpoint:
+        """The checkpoint of a run under way, its loss so far included."""
+
+    @property
+    def shipped(self) -> str | None:
+        """The name of the shipped model that was made by this recipe on these data, if there is one."""
+        return None
 
     @property
     def key(self) -> tuple:
         """All that decides the run but the learning rate, which may change under way."""
-        return self.data.key, replace(self.recipe, lr=0.0)
+        return self.data.key, replace(self.recipe, lr=1.0)
 
     @property
-    def full(self) -> Recipe:
-        """The recipe to train by: the page's, or a loaded model's, which has more than the page has controls for."""
+    def full(self) -> "Plan":
+        """The plan to train by: the page's, or a loaded model's, which has more than the page has controls for."""
         loaded = _loaded().get(self.key)
         if loaded is None:
-            return self.recipe
-        return replace(loaded.recipe, lr=self.recipe.lr, steps=Recipe.steps + loaded.progress.state.step)
+            return self
+        steps = self.recipe.steps + loaded.progress.state.step
+        return replace(self, recipe=replace(loaded.recipe, lr=self.recipe.lr, steps=steps))
 
     def work(self) -> Work:
         """The work for the registry: from scratch, shared by all who ask for the same; or on from a loaded model."""
         loaded, full = _loaded().get(self.key), self.full
 
         def go(progress: Progress | None, settings: dict):
-            start = progress or (deepcopy(loaded.progress) if loaded else None)
-            return recipe.run(replace(full, lr=settings["lr"]), self.data.points, start)
+            start = progress or (deepcopy(loaded.progress) if loaded else Progress(full.begin().state))
+            return replace(full, recipe=replace(full.recipe, lr=settings["lr"])).run(start)
 
         def picture(progress: Progress) -> Any:
             # Drawn after the first step and not counted as training, which setting up the exact denoiser is not.
-            progress.floor = recipe.floor(full, self.data.points)
+            progress.floor = full.floor()
             return self.picture(progress)
 
         origin = secrets.token_urlsafe(8) if loaded else self.recipe.lr
@@ -93,7 +120,7 @@ class Plan:
 class Loaded:
     """A model from a file, with the recipe it was trained by."""
 
-    recipe: Recipe
+    recipe: Any
     progress: Progress
 
 
@@ -127,22 +154,22 @@ def follow(plan: Plan, run_id: str | None) -> None:
         _runs().pop(plan.key, None)
     else:
         _runs()[plan.key] = run_id
-        _latest()[plan.recipe.conditional] = plan
+        _latest()[plan.kind] = plan
     shell.set_param("run", run_id)
 
 
-def latest(conditional: bool = False) -> Plan | None:
+def latest(kind: str) -> Plan | None:
     """The plan of this visitor's newest run of that kind, its lease renewed; None when there is none any more. Other
     chapters show its model."""
-    plan = _latest().get(conditional)
+    plan = _latest().get(kind)
     alive = plan is not None and jobs().look(_runs().get(plan.key, ""), viewer()) is not None
     return plan if alive else None
 
 
 def keep() -> None:
-    """Renew the leases of the newest runs, of both kinds: who reads another chapter has not gone."""
-    for conditional in _latest():
-        latest(conditional)
+    """Renew the leases of the newest runs of all kinds: who reads another chapter has not gone."""
+    for kind in _latest():
+        latest(kind)
 
 
 def _own(plan: Plan) -> str:
@@ -155,7 +182,7 @@ def _runs() -> dict[tuple, str]:
     return st.session_state.setdefault("_runs", {})
 
 
-def _latest() -> dict[bool, Plan]:
+def _latest() -> dict[str, Plan]:
     return st.session_state.setdefault("_latest", {})
 
 
@@ -217,7 +244,7 @@ def buttons(plan: Plan, view: View | None, ready: bool = True) -> None:
         "finished": ("Finished", ":material/check:", (reset,)),
     }[view and view.status]
     ended = not ready or (view is not None and view.status == "finished")
-    blank = not ready or (view is None and plan.key not in _loaded() and _shipped(plan) is None)
+    blank = not ready or (view is None and plan.key not in _loaded() and _shown(plan) is None)
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="commands"):
         st.button(main, icon=icon, type="primary", on_click=_order, args=order, disabled=ended, key="_main")
         st.button("Step", on_click=_order, args=(single_step,), disabled=ended, key="_step")
@@ -282,16 +309,16 @@ def at_rest(plan: Plan) -> tuple[Any, str]:
         steps = loaded.progress.state.step
         said = f"**A model from a file**, {steps:,} steps. *Train* goes on with it."
         return plan.picture(loaded.progress), said
-    if name := _shipped(plan):
-        said = f"**A model trained earlier**, {RECIPES[name][1].steps:,} steps. *Train* begins your own from nothing."
+    if name := _shown(plan):
+        steps = pretrained(name).state.step
+        said = f"**A model trained earlier**, {steps:,} steps. *Train* begins your own from nothing."
         return _picture_of(name, plan.picture), said
     said = "**An untrained network** with these settings."
-    return _untrained(plan.data.key, plan.recipe, plan.picture, plan.data), said
+    return _untrained(plan.key, plan.picture, plan), said
 
 
-def _shipped(plan: Plan) -> str | None:
-    points = plan.data.points
-    return None if plan.key in _begun() else find(points.name, len(points.points), plan.recipe)
+def _shown(plan: Plan) -> str | None:
+    return None if plan.key in _begun() else plan.shipped
 
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_NAME)
@@ -300,8 +327,8 @@ def _picture_of(name: str, picture: Callable[[Progress], Any]) -> Any:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_NAME)
-def _untrained(key: str, how: Recipe, picture: Callable[[Progress], Any], _data: Data) -> Any:
-    return picture(Progress(recipe.begin(how, _data.points).state))
+def _untrained(key: tuple, picture: Callable[[Progress], Any], _plan: Plan) -> Any:
+    return picture(Progress(_plan.begin().state))
 
 
 def model(plan: Plan) -> Denoiser:
@@ -314,30 +341,27 @@ def model(plan: Plan) -> Denoiser:
 
 def checkpoint(plan: Plan) -> Checkpoint:
     """The run's model as it is now, or the model at rest; to save. Raises ValueError when the run has gone."""
-    return _checkpoint(plan, *_session(plan))
+    return _checkpoint(*_session(plan))
 
 
 def _session(plan: Plan) -> tuple:
-    return plan.full, _runs().get(plan.key), viewer(), _loaded().get(plan.key), _shipped(plan)
+    return plan.full, _runs().get(plan.key), viewer(), _loaded().get(plan.key), _shown(plan)
 
 
-def _checkpoint(
-    plan: Plan, full: Recipe, run_id: str | None, who: str, loaded: Loaded | None, name: str | None
-) -> Checkpoint:
+def _checkpoint(full: Plan, run_id: str | None, who: str, loaded: Loaded | None, name: str | None) -> Checkpoint:
     progress = jobs().state(run_id, who) if run_id else loaded and loaded.progress
     if progress is not None:
-        return recipe.keep(progress, full, plan.data.points)
-    return pretrained(name) if name else recipe.begin(plan.recipe, plan.data.points)
+        return full.keep(progress)
+    return pretrained(name) if name else full.begin()
 
 
 def save(plan: Plan) -> None:
-    """The button that downloads the model; the file is made when it is asked for."""
-    # Made in a thread that belongs to no session, so what is the session's is read now.
+    """The button that downloads the model; the file is made when it is asked for, in a thread without a session."""
     session = _session(plan)
     st.download_button(
         "Save model",
-        data=lambda: checkpoints.to_bytes(_checkpoint(plan, *session)),
-        file_name=f"{plan.data.points.name}-{plan.recipe.network}.zip",
+        data=lambda: checkpoints.to_bytes(_checkpoint(*session)),
+        file_name=f"{plan.data.name}-{plan.recipe.network}.zip",
         mime="application/zip",
         icon=":material/download:",
         on_click="ignore",
@@ -345,11 +369,9 @@ def save(plan: Plan) -> None:
     )
 
 
-def load(adopt: Callable[[Recipe, dict], None]) -> None:
-    """The field that takes a saved model. ``adopt`` sets the page's controls to its recipe and its data.
-
-    Bad files change nothing.
-    """
+def load(adopt: Callable[[Checkpoint], Any]) -> None:
+    """The field that takes a saved model; bad files change nothing. ``adopt`` sets the page's controls to the recipe
+    of a checkpoint, and returns it; it raises ValueError for a model that cannot be trained here."""
 
     def bring() -> None:
         file = st.session_state["_load"]
@@ -359,11 +381,10 @@ def load(adopt: Callable[[Recipe, dict], None]) -> None:
     st.file_uploader("Load a model", ["zip"], on_change=bring, key="_load")
 
 
-def _bring(content: bytes, adopt: Callable[[Recipe, dict], None]) -> None:
+def _bring(content: bytes, adopt: Callable[[Checkpoint], Any]) -> None:
     brought = checkpoints.from_bytes(content)
-    loaded = Loaded(recipe.from_config(brought.config), take_up(brought))
-    adopt(loaded.recipe, brought.config["data"])
-    st.session_state["_brought"] = loaded
+    progress = take_up(brought)
+    st.session_state["_brought"] = Loaded(adopt(brought), progress)
 
 
 def take_in(plan: Plan) -> None:

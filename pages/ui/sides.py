@@ -15,6 +15,7 @@ from core.story import CLASSES
 from core.walks import BETWEEN, DDIM, KINDS
 from pages.ui import live, shell, steer
 from pages.ui.fields import Window
+from pages.ui.point_runs import LABELLED
 from pages.ui.stage import Arrows, Panel, Path, Points
 from pages.ui.steer import OWN
 from pages.ui.walking import WINDOWS
@@ -67,7 +68,7 @@ def choose(answered: bool) -> tuple[list[Setup], Window]:
     def select(side: str, label: str, options: Sequence[str], name: str, index: int = 0) -> str:
         return shell.selectbox(label, options, index, key=f"{side}{name}", **hidden)
 
-    own = live.latest(conditional=True)
+    own = live.latest(LABELLED)
     names = [*lab.MODELS, OWN] if own else lab.MODELS
 
     def model(side: str, label: str) -> str:

@@ -19,7 +19,7 @@ from core.story import CLASSES
 from pages.ui import learning, live, shell
 from pages.ui.dataset import Data
 from pages.ui.fields import pair
-from pages.ui.live import Plan
+from pages.ui.point_runs import LABELLED, Plan
 from pages.ui.stage import Arrows, Clock, Layer, Line, Panel, Points, newest_probe, stage
 
 POINTS = points_of("spiral-classes-strong")
@@ -92,7 +92,7 @@ class Subject(NamedTuple):
 def subjects() -> dict[str, Callable[[], Subject]]:
     """The models that can be steered, by the name that a page shows; each is made only when it is chosen."""
     choices = {name: partial(_shipped, name) for name in MODELS} | {EXACT: _exact}
-    own = live.latest(conditional=True)
+    own = live.latest(LABELLED)
     return choices | {OWN: lambda: of_model(live.model(own))} if own else choices
 
 

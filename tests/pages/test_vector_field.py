@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from core.data.points import make
 from core.recipe import Recipe
 from pages.ui import dataset, live
-from pages.ui.live import Plan
+from pages.ui.point_runs import Plan
 from tests.reading import done, group, layers, panels
 
 SHOWN = {"predictions": "false"}
@@ -116,7 +116,7 @@ def test_the_learners_own_run_of_chapter_2_can_be_looked_at(open_page):
     app = open_page("vector_field", guess="b")
     assert "your run in chapter 2" not in app.selectbox(key="model").options
     app.session_state["_viewer"], app.session_state["_runs"] = "me", {plan.key: run_id}
-    app.session_state["_latest"] = {False: plan}
+    app.session_state["_latest"] = {plan.kind: plan}
     app.run().selectbox(key="model").set_value("your run in chapter 2").run()
     assert not app.exception and not app.error
     live.jobs().leave(run_id, "me")
