@@ -5,11 +5,13 @@ is about images: batches, loss, loop, samplers and guidance are those of the spi
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType, NoneType
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -17,28 +19,43 @@ from torch import Tensor, nn
 from core import samplers
 from core.checkpoints import Checkpoint, fresh
 from core.data.images import ImageSet, pixels
-from core.denoiser import Cond, Denoiser
+from core.denoiser import PREDICTIONS, Cond, Denoiser
 from core.guidance import cfg
-from core.networks import SIZES
+from core.networks import NETWORKS, SIZES
+from core.samplers import Step
 from core.schedules import karras, log_normal
-from core.training import Batches, TrainConfig, TrainState, diffusion_batches, train
+from core.training import Batches, TrainConfig, TrainState, as_dict, diffusion_batches, train
 
 SIGMA_MIN, SIGMA_MAX = 0.002, 80.0
 BINS = (0.0, 0.03, 0.1, 0.3, 1.0, 3.0, math.inf)  # of sigma, for the loss
+SAMPLERS = {**samplers.SAMPLERS, "ddpm-no-noise": partial(samplers.ancestral, s_noise=0.0)}
 
 
 @dataclass(frozen=True)
 class Plan:
     """How to train on images; with its data, all that decides a run.
 
-    size: of the network, a key of ``networks.SIZES``. mean, std: log sigma is normal (Karras et al. 2022, table 1).
-    batch: of one step of all processes together, in ``accumulate`` parts. flip: mirror images at random; None: if they
-    bear it (see ``ImageSet``).
+    Attributes:
+        network: what learns; plain and fourier are made for points, and can take images of 8 x 8.
+        size: how large the network is; small takes hours on two cores, large is for a graphics card.
+        prediction: what the network is asked for.
+        mean: mean of log sigma in training, which is normal (Karras et al. 2022, table 1).
+        std: standard deviation of log sigma in training.
+        batch: images of one step, of all processes and parts together.
+        accumulate: parts that a batch is computed in, one after the other; more of them take less memory.
+        steps: steps in all.
+        lr: learning rate after the warm-up, from where it falls to 0 along half a cosine.
+        warmup: steps in which the learning rate rises.
+        clip: largest norm of the gradient; a longer one is shortened.
+        ema: decay of the moving average of the weights, which is what images are sampled with.
+        label_dropout: how often an image's class is kept from the network, so that guidance can lead away from none.
+        flip: mirror every other image left to right; None: if that leaves it one of the set.
+        seed: decides the initial weights, the order of the images and their noise.
     """
 
-    network: str = "unet"
-    size: str = "small"
-    prediction: str = "edm"
+    network: Literal[*SIZES, *NETWORKS] = "unet"
+    size: Literal["tiny", "small", "large"] = "small"
+    prediction: Literal[*PREDICTIONS] = "edm"
     mean: float = -1.2
     std: float = 1.2
     batch: int = 128
@@ -52,6 +69,21 @@ class Plan:
     flip: bool | None = None
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for what no run can be."""
+        for field in fields(self):
+            check_kind(field.name, getattr(self, field.name), field.type)
+        sane = {
+            "mean": math.isfinite(self.mean),
+            "std": 0 < self.std < math.inf,
+            "batch": self.batch >= 2,
+            "steps": self.steps >= 1,
+            "label_dropout": 0 <= self.label_dropout <= 1,
+        }
+        for name, holds in sane.items():
+            if not holds:
+                raise ValueError(f"No run can be trained with {name} = {getattr(self, name)!r}.")
+
     @property
     def train(self) -> TrainConfig:
         """The part that the training loop reads."""
@@ -61,31 +93,62 @@ class Plan:
         )  # fmt: skip
 
 
+def check_kind(name: str, value: Any, kind: Any) -> None:
+    """Raise ValueError unless a setting is of its kind: a type, several, or one of several values."""
+    kinds = get_args(kind) or (kind,)
+    if not (type(value) in kinds or value in kinds or (type(value) is int and float in kinds)):
+        told = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", NoneType: "null"}
+        raise ValueError(f"{name} is {' or '.join(told.get(one, repr(one)) for one in kinds)}, not {value!r:.60}.")
+
+
 def plan_of(config: dict[str, Any]) -> Plan:
-    """The plan in a checkpoint's config. Raises ValueError with a sentence if it is none of an image model."""
+    """The plan in a checkpoint's config. Raises ValueError with a sentence if there is none of an image model in it."""
     try:
         return Plan(**{field.name: config["plan"][field.name] for field in fields(Plan)})
     except (LookupError, TypeError) as error:
         raise ValueError("This checkpoint does not say how an image model was trained.") from error
 
 
-def begin(plan: Plan, images: ImageSet) -> Checkpoint:
-    """An untrained checkpoint of the plan. Raises ValueError for a network or a size that there is not."""
-    channels, side = images.images.shape[1:3]
+def begin(plan: Plan, images: ImageSet, source: Mapping[str, Any] = MappingProxyType({})) -> Checkpoint:
+    """An untrained checkpoint of the plan. ``source``: what ``images.load`` was told, to load the set again by.
+
+    Raises ValueError for a network or a size that there is not, and for images that are not square.
+    """
+    config = _config(plan, images)
+    return fresh({**config, "data": {**config["data"], "source": dict(source)}}, plan.train)
+
+
+def _config(plan: Plan, images: ImageSet) -> dict[str, Any]:
+    channels, height, side = images.images.shape[1:]
+    if height != side:
+        raise ValueError(
+            f"{images.name} has images of {side}x{height} pixels, and a model makes square ones; choose a side to "
+            "bring them to."
+        )
     shape = {"side": side, "channels": channels} if plan.network in SIZES else {"dim": channels * side**2}
     sizes = SIZES.get(plan.network, {"small": {}})
     if plan.size not in sizes:
         raise ValueError(f"The network {plan.network!r} comes in {' and '.join(sizes)}, not in {plan.size!r}.")
-    network = {"name": plan.network, "classes": len(images.classes), "seed": plan.seed, **shape, **sizes[plan.size]}
-    config = {
-        "network": network,
+    return {
+        "network": {"name": plan.network, "classes": len(images.classes), "seed": plan.seed, **shape,
+                    **sizes[plan.size]},
         "prediction": plan.prediction,
         "sigma_data": images.rms,
         "plan": asdict(plan),
         "data": {"name": images.name, "n": len(images.images), "side": side, "channels": channels,
                  "classes": list(images.classes)},
     }  # fmt: skip
-    return fresh(config, plan.train)
+
+
+def go_on(checkpoint: Checkpoint, plan: Plan, images: ImageSet) -> Checkpoint:
+    """The checkpoint, to be trained by this plan from here on. Raises ValueError where the plan or the images are
+    those of another network, or the images not those that it was begun on."""
+    config, asked = checkpoint.config, _config(plan, images)
+    if any(asked[name] != config[name] for name in ("network", "prediction")):
+        raise ValueError("The run has another network than is asked for; go on with its own, or begin a new run.")
+    if any(asked["data"][name] != config["data"][name] for name in ("n", "classes")):
+        raise ValueError(f"The run was not begun on {images.name}, or not on all of it; go on with its own images.")
+    return replace(checkpoint, config={**config, "plan": asdict(plan), "train": as_dict(plan.train)})
 
 
 def shape_of(config: dict[str, Any]) -> tuple[int, int, int]:
@@ -125,9 +188,9 @@ class Losses:
         self.total.index_add_(0, place, loss.detach().to(self.total))
         self.count.index_add_(0, place, torch.ones_like(self.total[place]))
 
-    def read(self) -> dict[str, float]:
-        """The mean loss in each bin that has any, by its lower end; begins anew."""
-        means = zip(BINS, self.total.tolist(), self.count.tolist())
+    def read(self, average: Callable[[Tensor], Tensor] = lambda value: value) -> dict[str, float]:
+        """The mean loss in each bin that has any, by its lower end; begins anew. ``average``: over all processes."""
+        means = zip(BINS, average(self.total).tolist(), average(self.count).tolist())
         read = {f"{low:g}": round(total / count, 5) for low, total, count in means if count}
         self.total.zero_(), self.count.zero_()
         return read
@@ -204,11 +267,11 @@ def to(state: TrainState, device: torch.device) -> TrainState:
     return state
 
 
-def metrics(state: TrainState, plan: Plan, seen: Losses, pace: float) -> dict[str, Any]:
-    """A line of ``metrics.jsonl``; pace: images a second."""
+def metrics(state: TrainState, plan: Plan, seen: Losses, pace: float, team: Team = Team()) -> dict[str, Any]:
+    """A line of ``metrics.jsonl``, for which all processes of a team are asked; pace: images a second."""
     rate = plan.train.learning_rate(state.step)
     return {"step": state.step, "loss": round(state.loss, 6), "lr": rate, "images_per_second": round(pace, 1),
-            "loss_by_sigma": seen.read()}  # fmt: skip
+            "loss_by_sigma": seen.read(team.average)}  # fmt: skip
 
 
 # Sampling
@@ -229,14 +292,18 @@ def sample(
     sampler: str = "dpmpp-2m",
     steps: int = 20,
     seed: int = 0,
+    watch: Callable[[Iterator[Step]], Iterable[Step]] = iter,
 ) -> Tensor:
-    """Images [len(labels), *shape], one for each label. Image k of a seed is the same however many are made."""
+    """Images [len(labels), *shape], one for each label. Image k of a seed is the same however many are made.
+
+    sampler: one of ``SAMPLERS``. watch: what the steps pass through, such as a progress bar.
+    """
     device, ask = next(denoiser.parameters()).device, in_parts(denoiser)
     x = samplers.start((len(labels), *shape), SIGMA_MAX, denoiser.sigma_data, seed).to(device)
     told = {"label": torch.tensor([-1 if label is None else label for label in labels], device=device)}
     away = None if negative is None else {"label": torch.full((len(labels),), negative, device=device)}
     options = {"seed": seed + 1} if sampler in ("ddpm", "sde") else {}
-    return samplers.last(samplers.SAMPLERS[sampler](cfg(ask, told, away, scale), x, grid(steps), **options))
+    return samplers.last(watch(SAMPLERS[sampler](cfg(ask, told, away, scale), x, grid(steps), **options)))
 
 
 def in_parts(denoiser: Denoiser, size: int = 256) -> Callable[..., Tensor]:

@@ -9,6 +9,7 @@ from core import imaging
 from core.checkpoints import to_files
 from core.data.images import load
 from core.denoiser import Denoiser
+from core.exact import EmpiricalDenoiser
 from core.imaging import Plan, Team
 
 pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
@@ -51,10 +52,64 @@ def test_a_network_that_there_is_not_is_named(wrong, said):
         imaging.begin(replace(PLAN, **wrong), DIGITS)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"steps": "many"}, "steps is a whole number, not 'many'"),
+        ({"steps": True}, "steps is a whole number, not True"),
+        ({"lr": None}, "lr is a number, not None"),
+        ({"flip": 1}, "flip is true or false or null, not 1"),
+        ({"size": ["small"]}, "size is 'tiny' or 'small' or 'large', not "),
+        ({"batch": 0}, "batch = 0"),
+        ({"steps": 0}, "steps = 0"),
+        ({"std": 0.0}, "std = 0.0"),
+        ({"mean": float("nan")}, "mean = nan"),
+        ({"label_dropout": 1.5}, "label_dropout = 1.5"),
+    ],
+)
+def test_a_plan_that_no_run_can_have_is_refused_with_a_sentence(wrong, said):
+    with pytest.raises(ValueError, match=said):
+        replace(PLAN, **wrong)
+
+
+def test_images_that_are_not_square_are_refused_before_training():
+    oblong = replace(DIGITS, images=DIGITS.images[:, :, :6])
+    with pytest.raises(ValueError, match="digits has images of 8x6 pixels.*choose a side"):
+        imaging.begin(PLAN, oblong)
+
+
+def test_a_run_goes_on_by_another_plan_but_not_with_another_network_or_other_images():
+    begun = trained(steps=2)
+    slower = imaging.go_on(begun, replace(PLAN, lr=1e-5, steps=9), DIGITS)
+    assert imaging.plan_of(slower.config) == replace(PLAN, lr=1e-5, steps=9) and slower.state is begun.state
+    assert (slower.config["train"]["lr"], slower.config["train"]["steps"]) == (1e-5, 9)
+    for plan in (replace(PLAN, network="plain"), replace(PLAN, prediction="eps"), replace(PLAN, seed=1)):
+        with pytest.raises(ValueError, match="another network"):
+            imaging.go_on(begun, plan, DIGITS)
+    with pytest.raises(ValueError, match="not begun on digits"):
+        imaging.go_on(begun, PLAN, replace(DIGITS, images=DIGITS.images[:9], labels=DIGITS.labels[:9]))
+
+
+def test_bfloat16_computes_the_same_loss_to_its_precision_and_leaves_the_weights_single():
+    losses = []
+    for bf16 in (False, True):
+        state = trained(replace(PLAN, network="unet", size="tiny"), steps=3, team=Team(bf16=bf16)).state
+        assert all(weight.dtype == torch.float32 for weight in state.model.parameters())
+        losses.append(state.loss)
+    assert losses[0] != losses[1] and losses[0] == pytest.approx(losses[1], rel=0.01)
+
+
 def test_the_loss_is_sorted_by_noise_level():
     seen = imaging.losses()
     seen.add(torch.tensor([1.0, 3.0, 5.0]), torch.tensor([0.01, 0.02, 7.0]))
     assert seen.read() == {"0": 2.0, "3": 5.0} and seen.read() == {}
+
+
+def test_the_loss_by_noise_level_is_that_of_all_processes_together():
+    mine, theirs = imaging.losses(), imaging.losses()
+    mine.add(torch.tensor([1.0]), torch.tensor([0.01])), theirs.add(torch.tensor([4.0, 7.0]), torch.tensor([0.01, 7.0]))
+    other = iter((theirs.total, theirs.count))
+    assert mine.read(lambda value: (value + next(other)) / 2) == {"0": 2.5, "3": 7.0}
 
 
 def test_a_run_notes_the_loss_of_every_noise_level():
@@ -79,7 +134,7 @@ def test_sample_k_of_a_seed_is_the_same_however_many_are_drawn():
     assert torch.allclose(few, many[:2], atol=1e-5)
 
 
-@pytest.mark.parametrize("sampler", ["ddpm", "ddim", "euler", "heun", "dpmpp-2m", "sde"])
+@pytest.mark.parametrize("sampler", list(imaging.SAMPLERS))
 def test_every_sampler_brings_an_ideal_denoiser_home(sampler):
     class Home(Denoiser):
         def forward(self, x, sigma, cond=None):
@@ -88,6 +143,33 @@ def test_every_sampler_brings_an_ideal_denoiser_home(sampler):
     home = Home(torch.nn.Linear(1, 1, device="meta"), "edm", 0.5)
     home.net = trained(steps=1).denoiser.net
     assert torch.allclose(imaging.sample(home, (1, 8, 8), [None] * 2, sampler=sampler, steps=4), torch.tensor(0.25))
+
+
+def test_without_its_noise_ddpm_ends_near_the_mean_of_the_data():
+    class Exact(Denoiser):
+        def forward(self, x, sigma, cond=None):
+            return exact(x, sigma)
+
+    data = DIGITS.sample(50, torch.Generator().manual_seed(0), flip=False)[0]
+    exact = EmpiricalDenoiser(data)
+    model = Exact(trained(steps=1).denoiser.net, "edm", DIGITS.rms)
+    spread = {
+        way: imaging.sample(model, (1, 8, 8), [None] * 32, sampler=way, steps=32).std(0).mean().item()
+        for way in ("ddpm", "ddim", "ddpm-no-noise")
+    }
+    assert spread["ddpm-no-noise"] < 0.5 * min(spread["ddpm"], spread["ddim"])
+
+
+def test_who_watches_sees_every_step():
+    seen = []
+
+    def watch(steps):
+        for step in steps:
+            seen.append(step.i)
+            yield step
+
+    imaging.sample(trained(steps=1).denoiser, (1, 8, 8), [None], steps=4, watch=watch)
+    assert seen == [0, 1, 2, 3]
 
 
 def test_a_sheet_shows_the_images_in_rows():
