@@ -153,12 +153,15 @@ class Heat:
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Images in a grid: ``pixels`` uint8 [T or 1, k, h, w], or with a last axis of 3 in colour; ``names`` [k]."""
+    """Images in a grid: ``pixels`` uint8 [T or 1, k, h, w], or with a last axis of 3 in colour; ``names`` [k]. With a
+    ``colour`` they are framed in it; of several ``group`` [k] picks one for each, and ``label`` has a text for each."""
 
     pixels: Any
     columns: int | None = None
-    label: str = ""
+    label: str | Sequence[str] = ""
     names: Sequence[str] = ()
+    colour: str | Sequence[str] = ()
+    group: Sequence[int] | None = None
 
     moves: ClassVar = ("pixels", 4)
 
@@ -172,6 +175,8 @@ class Images:
             )
         pixels = _frames(pixels, pixels.ndim, frames, panel, "Images.pixels")
         count, height, width = pixels.shape[1:4]
+        roles = [_role(colour) for colour in ([self.colour] if isinstance(self.colour, str) else self.colour)]
+        _grouped(self.group, count, len(roles), panel)
         return {
             "kind": "images",
             "n": count,
@@ -180,7 +185,9 @@ class Images:
             "channels": 3 if pixels.ndim == 5 else 1,
             "columns": int(self.columns or max(1, np.ceil(np.sqrt(count)))),
             "names": list(self.names),
-            "label": (self.label,),
+            "label": (self.label,) if isinstance(self.label, str) else tuple(self.label),
+            "roles": roles,
+            "group": list(self.group or []),
             "arrays": {"pixels": wire.add(pixels)},
         }
 
@@ -345,9 +352,7 @@ def _grouped(group: Any, count: int, colours: int, panel: Panel) -> tuple[np.nda
         return None, [count] * colours
     group = _array(group, np.int64)
     if group.shape != (count,) or (count and not 0 <= group.min() <= group.max() < colours):
-        raise panel.error(
-            f"Points.group must name one of {colours} colours (0 to {colours - 1}) for each of {count} points."
-        )
+        raise panel.error(f"group must name one of {colours} colours (0 to {colours - 1}) for each of {count}.")
     return np.argsort(group, kind="stable"), np.cumsum(np.bincount(group, minlength=colours)).tolist()
 
 

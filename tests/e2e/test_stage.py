@@ -45,8 +45,8 @@ class Stage:
         """A control of the page changes: the server runs and sends new data."""
         ticks = self.now("ticks")
         self.page.get_by_role("slider", name="gain").focus()
-        for _ in range(presses):
-            self.page.keyboard.press("ArrowRight")
+        for _ in range(abs(presses)):
+            self.page.keyboard.press("ArrowRight" if presses > 0 else "ArrowLeft")
         self.until(f"__stage.demo.ticks > {ticks}")
 
 
@@ -147,6 +147,17 @@ def test_a_clock_of_another_length_keeps_its_relative_position_and_its_end(stage
     stage.slider.fill("59")
     stage.set_gain(1)
     stage.until("__stage.demo.T === 41 && __stage.demo.k === 40")
+
+
+def test_the_place_of_the_clock_and_that_of_a_link_outlast_a_stage_of_a_single_frame(stage, serve):
+    stage.slider.fill("30")
+    stage.set_gain(-2)
+    stage.until("__stage.demo.T === 1")
+    stage.set_gain()
+    stage.until("__stage.demo.T === 41 && __stage.demo.k === 30")
+    stage.open(serve(APP), "case=one&gain=0&clock=0.5")
+    stage.set_gain()
+    stage.until("__stage.demo.T === 41 && __stage.demo.k === 20")
 
 
 def test_a_changed_restart_puts_the_clock_back_to_its_start(page, serve):

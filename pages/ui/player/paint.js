@@ -205,11 +205,19 @@ function drawImages(c, layer, p, k, look) {
   for (let i = 0; i < n; i++) {
     const t = tile(layer, p.plot, i, look.unit);
     c.drawImage(source, 0, i * h, w, h, t.x, t.y, t.w, t.h);
-    c.strokeStyle = look.ink(0.2);
-    c.lineWidth = 1;
-    c.strokeRect(t.x - 0.5, t.y - 0.5, t.w + 1, t.h + 1);
+    frameImage(c, t, layer.roles[layer.group[i] ?? 0], look);
     if (layer.names[i]) write(c, layer.names[i], t.x + t.w / 2, t.y + t.h + 12 * look.unit, look, 12, 'center', 0.8, t.w);
   }
+}
+
+// A hair line, or with a role a frame in its colour and dash.
+function frameImage(c, {x, y, w, h}, role, look) {
+  const width = role ? 2 * look.unit : 1;
+  c.strokeStyle = role ? look.colour(role) : look.ink(0.2);
+  c.lineWidth = width;
+  c.setLineDash(role ? ROLES[role][3].map(v => v * look.unit) : []);
+  c.strokeRect(x - width / 2, y - width / 2, w + width, h + width);
+  c.setLineDash([]);
 }
 
 const DRAW = {points: drawPoints, arrows: drawArrows, path: drawPath, heat: drawHeat, images: drawImages, line: drawLine};
@@ -276,7 +284,9 @@ function key(c, p, layer, i, x, y, look) {
     c.strokeStyle = look.ink(0.25);
     c.globalAlpha = 1;
     c.strokeRect(x, y - 5 * u, 18 * u, 10 * u);
-  } else if (layer.kind !== 'images') {
+  } else if (layer.kind === 'images') {
+    if (layer.roles.length) frameImage(c, {x, y: y - 6 * u, w: 16 * u, h: 12 * u}, layer.roles[i], look);
+  } else {
     const heads = new Path2D();
     c.beginPath();
     if (layer.kind === 'arrows') arrow(c, heads, x, y, 18 * u, 0, 1.8 * u);

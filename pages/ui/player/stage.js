@@ -46,7 +46,10 @@ function update(s, data) {
   s.fps = scene.fps;
   if (!before) begin(s);
   else if (scene.restart !== before.restart) restart(s);
-  else if (scene.T !== before.T) s.k = carry(s.k, before.T, scene.T, scene.start ?? 0);
+  else if (scene.T !== before.T) {
+    s.place = placeOf(s, before);
+    s.k = frameAt(scene, s.place);
+  }
   const asked = JSON.stringify(scene.probe ?? null);
   const echo = s.sent.indexOf(asked);
   if (echo >= 0) s.sent = s.sent.slice(echo + 1); // Python repeats what it was told; the learner may be further by now
@@ -59,21 +62,22 @@ function update(s, data) {
   keepClock(s);
 }
 
-// The same relative position on a clock of another length; whoever stood at the end stays there.
-function carry(k, from, to, start) {
-  if (from === 1) return start;
-  return k === from - 1 ? to - 1 : Math.round(k / (from - 1) * (to - 1));
-}
+// Where the clock stands as a part of its way, which holds for one of another length. A scene of a single frame has none:
+// what was before it, or what the address says, holds on. Null: at the start that the scene asks for.
+const placeOf = (s, scene) => scene.T > 1 ? s.k / (scene.T - 1) : s.place;
+const frameAt = (scene, place) => place === null ? scene.start ?? 0 : Math.round(place * (scene.T - 1));
 
 function begin(s) {
   const {scene} = s, linked = scene.permalink ? readClock() : null;
   s.loop = !!scene.loop;
-  s.k = linked === null ? scene.start ?? 0 : Math.round(linked * (scene.T - 1));
+  s.place = linked;
   const left = LEFT.get(scene.key);
   if (left?.path === location.pathname && performance.now() - left.at < 2000) {
-    s.k = carry(left.k, left.T, scene.T, scene.start ?? 0);
+    s.place = left.place;
     s.zoom = left.zoom;
-  } else if (scene.autoplay && linked === null && !still.matches && scene.T > 1) play(s);
+  }
+  s.k = frameAt(scene, s.place);
+  if (scene.autoplay && s.place === null && !still.matches && scene.T > 1) play(s);
   const counters = ['k', 'drawn', 'ms', 'ticks', 'mounted', 'ready', 'bytes', 'playing', 'probe', 'zoom', 'frames'];
   const own = globalThis.__stage ??= {};
   own[scene.key] = Object.defineProperties({get T() { return s.scene.T; }, get plots() { return s.scene.panels.map(p => p.plot); }},
@@ -81,7 +85,8 @@ function begin(s) {
 }
 
 function restart(s) {
-  s.k = s.scene.start ?? 0;
+  s.place = null;
+  s.k = frameAt(s.scene, null);
   if (s.scene.autoplay && !still.matches) play(s); else pause(s);
 }
 
@@ -140,7 +145,7 @@ function mount(root) {
   const s = {
     root, box, canvas: get('canvas'), slider: get('input'), label: get('output'), readout: get('.readout'), status: get('[role=status]'),
     buttons: Object.fromEntries(Object.keys(ICONS).filter(n => n !== 'pause').map(n => [n, get(`.${n}`)])),
-    k: 0, playing: false, speed: 1, loop: false, zoom: {}, probe: null, asked: undefined, told: '', sent: [], sentAt: 0, pointers: new Map(),
+    k: 0, place: null, playing: false, speed: 1, loop: false, zoom: {}, probe: null, asked: undefined, told: '', sent: [], sentAt: 0, pointers: new Map(),
     visible: true, raf: 0, due: 0, drawn: 0, frames: 0, ticks: 0, ms: [], mounted: performance.now(), off: new AbortController(),
   };
   s.context = s.canvas.getContext('2d');
@@ -177,7 +182,7 @@ function listen(s, get) {
 
 function unmount(s) {
   if (s.scene) {
-    LEFT.set(s.scene.key, {k: s.k, T: s.scene.T, zoom: s.zoom, path: location.pathname, at: performance.now()});
+    LEFT.set(s.scene.key, {place: placeOf(s, s.scene), zoom: s.zoom, path: location.pathname, at: performance.now()});
     writeClock(s, true);
   }
   cancelAnimationFrame(s.raf);

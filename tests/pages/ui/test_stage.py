@@ -78,7 +78,7 @@ def test_groups_are_put_together_and_keep_their_own_values():
 
 
 def test_a_group_without_a_colour_is_refused():
-    with pytest.raises(ValueError, match=r"Points\.group must name one of 2 colours"):
+    with pytest.raises(ValueError, match=r"group must name one of 2 colours"):
         only(Points(np.zeros((3, 2)), ("person", "dog"), group=[0, 1, 2]))
 
 
@@ -114,6 +114,15 @@ def test_what_stands_still_travels_once():
     assert packed["xy"].size == 14
 
 
+def test_images_are_framed_in_one_colour_or_each_in_that_of_its_group():
+    one = only(Images(np.zeros((3, 8, 8), np.uint8)[None], colour="sample"))
+    assert one["roles"] == ["sample"] and one["group"] == []
+    two = Images(np.zeros((1, 3, 8, 8), np.uint8), label=("made", "real"), colour=("sample", "data"), group=[0, 1, 0])
+    packed = only(two)
+    assert (packed["roles"], packed["group"]) == (["sample", "data"], [0, 1, 0]) and packed["label"] == ["made", "real"]
+    assert only(Images(np.zeros((1, 3, 8, 8), np.uint8)))["roles"] == []
+
+
 def test_without_a_clock_the_longest_layer_counts_the_frames():
     assert unpack(pack([Panel("P", [Points(np.zeros((9, 4, 2))), Points(np.zeros((4, 2)))])]))[0]["T"] == 9
 
@@ -134,6 +143,7 @@ def test_a_start_may_count_from_the_end():
         (Arrows(np.zeros((4, 2)), np.zeros((5, 3, 2))), r"Arrows\.at and Arrows\.by"),
         (Path(np.zeros((4, 2))), r"Path\.xy has 4 frames"),
         (Images(np.zeros((1, 2, 8, 8))), r"must be uint8"),
+        (Images(np.zeros((1, 2, 8, 8), np.uint8), colour=("data", "sample"), group=[0, 2]), r"one of 2 colours"),
         (Images(np.zeros((2, 8), np.uint8)), r"must be \[T or 1, k, h, w\]"),
         (Line([1, 2], [1, 2, 3]), r"2 values of x and 3 of y"),
     ],
