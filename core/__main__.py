@@ -1,26 +1,29 @@
 """The command line: ``python -m core train | sample | evaluate | info``, each with ``--help`` for its flags."""
 
+import argparse
+import inspect
 import json
-import signal
+import math
 import sys
-import time
-from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, fields
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
 import tyro
+from torch import Tensor
+from tqdm import tqdm
 
-from core import evaluation, imaging
-from core.checkpoints import Checkpoint, load_folder, save_folder
+from core import evaluation, imaging, session
+from core.checkpoints import CONFIG, Checkpoint, load_folder, save_folder
 from core.data.images import ImageSet, load, pixels
-from core.imaging import Plan, Team
-from core.training import TrainState
+from core.imaging import Plan
+from core.training import Diverged
 
-NOTED_EVERY = 20  # steps
 FLAT, PLAN = tyro.conf.OmitArgPrefixes, Plan()
+Damaged, Sampler = Literal["refuse", "skip"], Literal[*imaging.SAMPLERS]
 
 
 def train(
@@ -28,6 +31,8 @@ def train(
     plan: Annotated[Plan, FLAT] = PLAN,
     data: str = "digits",
     side: int | None = None,
+    damaged: Damaged = "refuse",
+    config: Path | None = None,
     resume: bool = False,
     every: int = 1000,
     bf16: bool = False,
@@ -36,88 +41,58 @@ def train(
     """Train an image model. On several graphics cards or machines: torchrun --nproc-per-node N -m core train ...
 
     Args:
-        out: the run's folder, for its checkpoint, metrics.jsonl and samples-STEP.png.
-        data: digits, fashion, emoji, a folder of images or of IDX files, an .npz, or hf:NAME from Hugging Face.
-        side: bring all images to this many pixels a side.
-        resume: go on from the folder's checkpoint with its plan; of the flags only a larger --steps counts.
-        every: steps between two checkpoints, each with a sheet of samples.
-        bf16: compute in bfloat16, on graphics cards that are quick at it.
-        tensorboard: write the metrics for TensorBoard as well, if that is installed.
+        out: the run's folder, for its checkpoint, metrics.jsonl and samples-STEP.png; several machines share it.
+        data: digits, fashion, emoji, a folder of images (a class for each subfolder), one of IDX files or one saved by
+            Hugging Face's datasets, an .npz, or hf:NAME from Hugging Face.
+        side: bring all images to this many pixels a side; the middle square of each is resized.
+        damaged: refuse a folder with images that cannot be read, or skip them; they are counted and named.
+        config: a JSON file of these flags, such as {"data": "fashion", "steps": 20000}; flags given beside it win.
+        resume: go on from OUT's checkpoint, with its data and plan; flags given beside it win, such as more steps.
+        every: steps between two checkpoints, each with a sheet of samples. Ctrl-C leaves a checkpoint, too.
+        bf16: compute in bfloat16, on a graphics card that can.
+        tensorboard: write the metrics for TensorBoard as well, into OUT/tensorboard.
     """
-    from accelerate import Accelerator
-
-    accelerator = Accelerator(cpu=not torch.cuda.is_available())
-    team = Team(
-        accelerator.process_index, accelerator.num_processes, accelerator.device, accelerator.prepare,
-        lambda loss: accelerator.reduce(loss, "mean"), bf16,
-    )  # fmt: skip
-    images = load(data, side)
-    checkpoint = load_folder(out / "checkpoint") if resume else imaging.begin(plan, images)
-    if resume:
-        before = imaging.plan_of(checkpoint.config)
-        plan = replace(before, steps=max(before.steps, plan.steps))
-    elif (out / "checkpoint").exists():
+    _at_least_1(every=every)
+    team, folder = session.team_here(bf16), out / "checkpoint"
+    if not resume and (folder.exists() or folder.with_suffix(".old").exists()):
         raise ValueError(f"There is a run in {out} already: go on with --resume, or choose another folder.")
+    images = load(data, side, damaged=damaged)
+    source = {"data": data, "side": side, "damaged": damaged}
+    checkpoint = imaging.go_on(load_folder(folder), plan, images) if resume else imaging.begin(plan, images, source)
     state, seen = imaging.to(checkpoint.state, team.device), imaging.losses(team.device)
-    steps = imaging.run(plan, images, state, team, seen)
-    if not accelerator.is_main_process:
-        for _ in steps:
+    steps = session.until_asked(imaging.run(plan, images, state, team, seen), team)
+    if team.rank:
+        for _ in session.noted(steps, plan, seen, team, lambda line: None):
             pass
         return
-    out.mkdir(parents=True, exist_ok=True)
+    logs = [session.to_board(out / "tensorboard")] if tensorboard else []
+    logs += [session.to_file(out / "metrics.jsonl", state.step)]
     parameters = sum(p.numel() for p in state.model.parameters())
     print(f"{images.name}: {len(images.images):,} images; {plan.network}: {parameters:,} parameters; {team.device}")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # who is asked to end saves first, as at Ctrl-C
+    if images.note:
+        print(images.note)
+    if bf16 and not team.bf16:
+        print("There is no graphics card here that computes in bfloat16, so --bf16 changes nothing.")
+    noted = session.noted(steps, plan, seen, team, lambda line: [log(line) for log in logs])
     try:
-        for now in _noted(_shown(steps, state.step, plan), out, plan, seen, tensorboard):
+        for now in session.shown(noted, state.step, plan):
             if now.step % every == 0 or now.step == plan.steps:
-                _keep(checkpoint, out, list(range(len(images.classes))) or [None])
-    except KeyboardInterrupt:
-        save_folder(checkpoint, out / "checkpoint")
-        print(f"\nStopped and saved at step {state.step:,}. Go on with --resume.")
+                _keep(checkpoint, out)
+    except Diverged as error:
+        save_folder(checkpoint, folder)
+        raise ValueError(f"{error} Here: --resume --lr {plan.lr / 3:.2g}") from error
+    if state.step < plan.steps:
+        save_folder(checkpoint, folder)
+        print(f"\nStopped and saved at step {state.step:,} of {plan.steps:,}. Go on with --resume.")
+    else:
+        print(f"The run is at its end, step {state.step:,}. With --resume and more --steps it goes on.")
 
 
-def _shown(steps: Iterator[TrainState], done: int, plan: Plan) -> Iterator[TrainState]:
-    """The steps behind a progress bar: time left, images a second, loss."""
-    from tqdm import tqdm
-
-    with tqdm(total=plan.steps * plan.batch, initial=done * plan.batch, unit="img", unit_scale=True) as bar:
-        for state in steps:
-            bar.set_postfix_str(f"step {state.step}, loss {state.loss:.4f}", refresh=False)
-            bar.update(plan.batch)
-            yield state
-
-
-def _noted(
-    steps: Iterator[TrainState], out: Path, plan: Plan, seen: imaging.Losses, tensorboard: bool
-) -> Iterator[TrainState]:
-    """The steps, with a line in metrics.jsonl for every so many of them."""
-    writer = None
-    if tensorboard:
-        from torch.utils.tensorboard import SummaryWriter
-
-        writer = SummaryWriter(out)
-    since, images = time.perf_counter(), 0
-    with (out / "metrics.jsonl").open("a") as file:
-        for state in steps:
-            images += plan.batch
-            if state.step % NOTED_EVERY == 0 or state.step == plan.steps:
-                pace = images / (time.perf_counter() - since)
-                line = imaging.metrics(state, plan, seen, pace)
-                file.write(json.dumps(line) + "\n")
-                file.flush()
-                if writer:
-                    for name in ("loss", "lr", "images_per_second"):
-                        writer.add_scalar(name, line[name], state.step)
-                since, images = time.perf_counter(), 0
-            yield state
-
-
-def _keep(checkpoint: Checkpoint, out: Path, labels: list[int | None]) -> None:
+def _keep(checkpoint: Checkpoint, out: Path) -> None:
     """Save the checkpoint, and a sheet of 64 samples of it."""
     save_folder(checkpoint, out / "checkpoint")
-    model, shape = checkpoint.denoiser, imaging.shape_of(checkpoint.config)
-    samples = imaging.sample(model, shape, [labels[k % len(labels)] for k in range(64)])
+    shape, labels = imaging.shape_of(checkpoint.config), _in_turn(checkpoint, 64)
+    samples = imaging.sample(checkpoint.denoiser, shape, labels)
     imaging.write_sheet(samples, 8, out / f"samples-{checkpoint.state.step:06}.png")
 
 
@@ -128,7 +103,7 @@ def sample(
     classes: tuple[str, ...] = (),
     scale: float = 1.0,
     negative: str | None = None,
-    sampler: Literal["ddpm", "ddim", "euler", "heun", "dpmpp-2m", "sde"] = "dpmpp-2m",
+    sampler: Sampler = "dpmpp-2m",
     steps: int = 20,
     seed: int = 0,
     columns: int = 8,
@@ -136,31 +111,29 @@ def sample(
     """Draw samples from a checkpoint: a sheet OUT.png, and OUT.npz with images and labels, which `train` can read.
 
     Args:
-        checkpoint: a checkpoint's folder, or the run's folder that holds it.
+        checkpoint: a checkpoint's folder, such as core/pretrained/fashion, or a run's folder that holds one.
         out: the two files' name without its ending.
         n: how many images.
-        classes: names or numbers, taken in turn; none given: all classes in turn.
-        scale: guidance scale w; 1 is plain conditional.
+        classes: the classes to draw, in turn, by name or number (info names them); none given: all of them.
+        scale: guidance scale w: 0 ignores the class, 1 asks for it plainly, more leads away from what is none of it.
         negative: a class to lead away from, in place of no class.
-        sampler: how to walk from noise to images.
-        steps: of the sampler.
-        seed: image k of a seed is the same however many are drawn.
-        columns: of the sheet.
+        sampler: how to walk from noise to images; dpmpp-2m and heun are of second order.
+        steps: steps of the walk.
+        seed: decides the noise; image k of a seed is the same however many are drawn.
+        columns: columns of the sheet.
     """
+    _at_least_1(n=n, steps=steps, columns=columns)
     taken = _open(checkpoint)
-    known = taken.config["data"]["classes"]
-    wanted = [_label(name, known) for name in classes] or list(range(len(known))) or [None]
-    labels = [wanted[k % len(wanted)] for k in range(n)]
-    away = None if negative is None else _label(negative, known)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    x = imaging.sample(
-        taken.denoiser.to(device), imaging.shape_of(taken.config), labels, scale, away, sampler, steps, seed
-    ).cpu()
+    labels = _in_turn(taken, n, [_label(name, taken) for name in classes])
+    away = None if negative is None else _label(negative, taken)
+    x = _drawn(taken, labels, scale, away, sampler, steps, seed)
     out.parent.mkdir(parents=True, exist_ok=True)
-    imaging.write_sheet(x, columns, out.with_suffix(".png"))
+    sheet, arrays = (out.with_name(out.name + ending) for ending in (".png", ".npz"))
+    imaging.write_sheet(x, columns, sheet)
+    known = taken.config["data"]["classes"]
     named = {"labels": np.array(labels), "classes": np.array(known)} if known else {}
-    np.savez_compressed(out.with_suffix(".npz"), images=pixels(x).numpy(), **named)
-    print(f"{n} images in {out.with_suffix('.png')} and {out.with_suffix('.npz')}")
+    np.savez_compressed(arrays, images=pixels(x).numpy(), **named)
+    print(f"{n} images in {sheet} and {arrays}")
 
 
 def evaluate(
@@ -168,34 +141,38 @@ def evaluate(
     data: str | None = None,
     n: int = 2000,
     scale: float = 2.0,
-    sampler: Literal["ddpm", "ddim", "euler", "heun", "dpmpp-2m", "sde"] = "dpmpp-2m",
+    sampler: tuple[Sampler, ...] = ("dpmpp-2m",),
     steps: int = 20,
     seed: int = 0,
 ) -> None:
     """Judge samples of a checkpoint by a classifier trained on the real images: a table to place them by.
 
     Args:
-        checkpoint: a checkpoint's folder, or the run's folder that holds it.
-        data: what it was trained on, as for train; by default what the checkpoint names.
+        checkpoint: a checkpoint's folder, such as core/pretrained/fashion, or a run's folder that holds one.
+        data: what it was trained on, as for train; by default what the checkpoint says.
         n: how many samples, all classes in turn.
-        scale: guidance scale w.
-        sampler: how to walk from noise to images.
-        steps: of the sampler.
-        seed: of the samples.
+        scale: guidance scale w, as for sample.
+        sampler: one way from noise to images or several to compare, such as ddim ddpm-no-noise; a row for each.
+        steps: steps of the walk.
+        seed: decides the noise.
     """
+    _at_least_1(n=n, steps=steps)
     taken = _open(checkpoint)
-    shape, name = imaging.shape_of(taken.config), data or taken.config["data"]["name"]
-    images, test = _parted(name, shape[1])
-    judge, real, of = evaluation.judge(images, test)
-    labels = [k % len(images.classes) for k in range(n)]
-    x = imaging.sample(taken.denoiser, shape, labels, scale, None, sampler, steps, seed)
-    copies = evaluation.unit(images.images[: len(real)])
+    images, test, apart = _parted(taken, data)
+    print(f"Training a classifier on {len(images.images):,} images of {images.name}.")
+    judge = evaluation.judge(images, test)
+    labels = _in_turn(taken, n)
+    copies = evaluation.blurred(judge.known[: len(judge.real)])
     rows = {
-        f"{n:,} samples, w = {scale:g}, {sampler}, {steps} steps, seed {seed}": (x, torch.tensor(labels)),
-        f"{len(real):,} held-out real images": (real, of),
-        f"{len(copies):,} training images, blurred": (evaluation.blurred(copies), images.labels[: len(copies)]),
+        f"{len(judge.real):,} held-out real images": (judge.real, judge.labels),
+        f"{len(copies):,} training images, blurred": (copies, images.labels[: len(copies)]),
     }
+    for way in sampler:
+        x = _drawn(taken, labels, scale, None, way, steps, seed)
+        rows[f"{n:,} samples, w = {scale:g}, {way}, {steps} steps, seed {seed}"] = x, torch.tensor(labels)
     print(f"{images.name}, judged by a classifier right on {judge.accuracy():.1%} of held-out images. This is not FID.")
+    if not apart:
+        print("No part of this set was kept from the model in its training: only the classifier has not seen it.")
     print("| images | Frechet distance | taken for their class | diversity | nearest training image | detail |")
     print("| --- | --- | --- | --- | --- | --- |")
     for row, (some, kinds) in rows.items():
@@ -204,19 +181,29 @@ def evaluate(
               f"| {detail:.4f} |")  # fmt: skip
 
 
-def _parted(name: str, side: int) -> tuple[ImageSet, ImageSet]:
-    """The training and the held-out part of a data set: its own, or else parted at random."""
+def _parted(taken: Checkpoint, data: str | None) -> tuple[ImageSet, ImageSet, bool]:
+    """The images to train a classifier on and those to judge it by, of the set that a checkpoint was trained on; and
+    whether the set itself keeps them apart, or they are parted at random. Raises ValueError for another set."""
+    channels, side, _ = imaging.shape_of(taken.config)
+    told = _source(taken.config)
+
+    def part(split: str) -> ImageSet:
+        return load(data or told["data"], side, split, told["damaged"])
+
     try:
-        return load(name, side, "train"), load(name, side, "test")
+        parts = part("train"), part("test"), True
     except ValueError:
-        return evaluation.held_out(load(name, side))
+        parts = *evaluation.held_out(part("train")), False
+    if (list(parts[0].classes), parts[0].images.shape[1]) != (taken.config["data"]["classes"], channels):
+        raise ValueError(f"The checkpoint was not trained on {parts[0].name}: it has other classes or colours.")
+    return parts
 
 
 def info(checkpoint: Path) -> None:
     """Say what a checkpoint is and how it was made.
 
     Args:
-        checkpoint: a checkpoint's folder, or the run's folder that holds it.
+        checkpoint: a checkpoint's folder, such as core/pretrained/fashion, or a run's folder that holds one.
     """
     taken = _open(checkpoint)
     parameters = sum(p.numel() for p in taken.denoiser.parameters())
@@ -235,26 +222,105 @@ def _brief(value: Any) -> str:
 
 
 def _open(folder: Path) -> Checkpoint:
-    inside = folder / "checkpoint"
-    return load_folder(inside if inside.is_dir() else folder)
+    return load_folder(folder if (folder / CONFIG).exists() else folder / "checkpoint")
 
 
-def _label(name: str, classes: list[str]) -> int:
+def _drawn(
+    taken: Checkpoint, labels: list[int | None], scale: float, away: int | None, sampler: str, steps: int, seed: int
+) -> Tensor:
+    """Samples of a checkpoint, made behind a progress bar on the graphics card, if there is one."""
+    if not math.isfinite(scale):
+        raise ValueError(f"--scale is a number, not {scale}.")
+    model = taken.denoiser.to("cuda" if torch.cuda.is_available() else "cpu")
+    bar = partial(tqdm, total=steps, desc=sampler, unit="step", leave=False)
+    return imaging.sample(
+        model, imaging.shape_of(taken.config), labels, scale, away, sampler, steps, seed, bar
+    ).cpu()  # fmt: skip
+
+
+def _in_turn(taken: Checkpoint, n: int, wanted: list[int] | None = None) -> list[int | None]:
+    """Labels for n images: those wanted in turn, by default all that the model knows, if it knows any."""
+    imaging.shape_of(taken.config)
+    of = wanted or list(range(len(taken.config["data"]["classes"]))) or [None]
+    return [of[k % len(of)] for k in range(n)]
+
+
+def _label(name: str, taken: Checkpoint) -> int:
     """The number of a class, given by name or number. Raises ValueError naming those that there are."""
+    imaging.shape_of(taken.config)
+    classes = taken.config["data"]["classes"]
     if name in classes:
         return classes.index(name)
-    if name.isdigit() and int(name) < len(classes):
+    if name.isdecimal() and int(name) < len(classes):
         return int(name)
     raise ValueError(f"There is no class {name!r}; there are {', '.join(classes) or 'none in this model'}.")
 
 
+def _at_least_1(**flags: int) -> None:
+    for name, value in flags.items():
+        if value < 1:
+            raise ValueError(f"--{name} is a whole number from 1 on, not {value}.")
+
+
+# What train is told apart from its flags
+
+
+def _source(config: dict[str, Any]) -> dict[str, Any]:
+    """The flags of train that say what a checkpoint's data were; of an older one by their name alone."""
+    data = config["data"]
+    return {"data": data["name"], "side": data["side"], "damaged": "refuse", **data.get("source", {})}
+
+
+def _defaults(arguments: list[str]) -> dict[str, Any]:
+    """What stands in for the flags of train that are not given: what the --config file says, and with --resume what
+    the run was told before. Raises ValueError for a file that cannot be read and for what train cannot be told."""
+    asked = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for flag in ("--out", "--config"):
+        asked.add_argument(flag, type=Path)
+    asked.add_argument("--resume", action="store_true")
+    asked, _ = asked.parse_known_args(arguments)
+    told = {}
+    if asked.resume and asked.out:
+        config = load_folder(asked.out / "checkpoint").config
+        told |= asdict(imaging.plan_of(config)) | _source(config)
+    if asked.config:
+        told |= _read(asked.config)
+    own = {name: parameter.annotation for name, parameter in inspect.signature(train).parameters.items()}
+    kinds = {field.name: field.type for field in fields(Plan)}
+    known = {name: kind for name, kind in own.items() if name not in ("out", "plan", "config", "resume")} | kinds
+    if unknown := sorted(told.keys() - known):
+        raise ValueError(f"train knows no {', '.join(unknown)} to be told in a file; it knows {', '.join(known)}.")
+    for name, value in told.items():
+        imaging.check_kind(name, value, known[name])
+    plan = Plan(**{name: told.pop(name) for name in kinds if name in told})
+    return {"plan": plan, **told}
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        told = json.loads(file.read_text())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{file} is no JSON that can be read: {error}.") from error
+    if not isinstance(told, dict):
+        raise ValueError(f'{file} holds no flags by their names, such as {{"data": "fashion", "steps": 20000}}.')
+    return told
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; what is wrong with what was asked for ends as a sentence."""
-    commands = {"train": train, "sample": sample, "evaluate": evaluate, "info": info}
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
+        told = _defaults(arguments) if arguments[:1] == ["train"] else {}
+        commands = {"train": partial(train, **told), "sample": sample, "evaluate": evaluate, "info": info}
         tyro.extras.subcommand_cli_from_dict(commands, prog="python -m core", args=arguments)
-    except (ValueError, ArithmeticError, OSError) as error:
+    except OSError as error:
+        sys.exit(f"{error.filename}: {error.strerror}." if error.strerror else f"{error}")
+    except (ValueError, ArithmeticError) as error:
         sys.exit(f"{error}")
+    except (MemoryError, torch.OutOfMemoryError):
+        sys.exit("There is not enough memory: take a smaller --batch, more parts with --accumulate, or a smaller --n.")
+    except KeyboardInterrupt:
+        sys.exit("Stopped.")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ Inception network trained on ImageNet: compare it only with the rows beside it, 
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -56,9 +57,9 @@ def classifier(images: ImageSet, steps: int = 1500, batch: int = 128, seed: int 
 
 @dataclass(frozen=True)
 class Report:
-    """What a classifier says of images: their Frechet distance to the real ones in its features; the share that it
-    takes for their own class; how far apart two of a class are, relative to real ones (1: as diverse); and how near
-    they are to their nearest training image, relative to held-out real ones (0: copies; 1: no nearer than new ones)."""
+    """What a classifier says of images: the Frechet distance to the training images in its features; the share that it
+    takes for their own class; how far apart two of a class are, relative to held-out real ones (1: as diverse); and how
+    near they are to their nearest training image, relative to these (0: copies; 1: no nearer than new ones)."""
 
     frechet: float
     agreement: float
@@ -68,7 +69,7 @@ class Report:
 
 @dataclass(frozen=True, eq=False)
 class Judge:
-    """A classifier, the training images [N, ...] and held-out ones [M, ...] with their labels [M], all in [-1, 1]."""
+    """A classifier, the training images [N, ...], and held-out ones [M, ...] with their labels [M], all in [-1, 1]."""
 
     net: Classifier
     known: Tensor
@@ -85,12 +86,26 @@ class Judge:
 
     def report(self, x: Tensor, labels: Tensor) -> Report:
         """The report on images x [n, ...] of classes labels [n]."""
-        mine, theirs = through(self.net.features, x), through(self.net.features, self.real)
-        near = [metrics.distance_to(images, self.known).mean().item() for images in (x, self.real)]
-        spread = [apart(features, of) for features, of in ((mine, labels), (theirs, self.labels))]
+        features = through(self.net.features, x)
+        spread, near = self._usual
         return Report(
-            metrics.frechet(mine, theirs), self.agreement(x, labels), spread[0] / spread[1], near[0] / near[1]
+            metrics.frechet(features, self._known),
+            self.agreement(x, labels),
+            apart(features, labels) / spread,
+            self._near(x) / near,
         )
+
+    @cached_property
+    def _known(self) -> Tensor:
+        return through(self.net.features, self.known)
+
+    @cached_property
+    def _usual(self) -> tuple[float, float]:
+        """How far apart two held-out images of a class are, and how far their nearest training image is."""
+        return apart(through(self.net.features, self.real), self.labels), self._near(self.real)
+
+    def _near(self, x: Tensor) -> float:
+        return metrics.distance_to(x, self.known).mean().item()
 
 
 @torch.no_grad()
@@ -105,13 +120,9 @@ def apart(features: Tensor, labels: Tensor) -> float:
     return torch.cat([torch.pdist(group) for group in groups if len(group) > 1]).mean().item()
 
 
-def judge(images: ImageSet, test: ImageSet, steps: int = 1500) -> tuple[Judge, Tensor, Tensor]:
-    """The judge that knows the training images and half of the held-out ones; and the other half with its labels, to
-    place the figures of samples by."""
-    half = len(test.images) // 2
-    real, labels = unit(test.images), test.labels
-    told = Judge(classifier(images, steps), unit(images.images), real[half:], labels[half:])
-    return told, real[:half], labels[:half]
+def judge(images: ImageSet, test: ImageSet, steps: int = 1500) -> Judge:
+    """The judge that has seen ``images`` and not ``test``. Raises ValueError for sets without classes."""
+    return Judge(classifier(images, steps), unit(images.images), unit(test.images), test.labels)
 
 
 def held_out(images: ImageSet, share: float = 0.2, seed: int = 0) -> tuple[ImageSet, ImageSet]:

@@ -22,6 +22,7 @@ from core.data.images import ImageSet, pixels
 from core.denoiser import PREDICTIONS, Cond, Denoiser
 from core.guidance import cfg
 from core.networks import NETWORKS, SIZES
+from core.networks.layers import MAX_SIDE
 from core.samplers import Step
 from core.schedules import karras, log_normal
 from core.training import Batches, TrainConfig, TrainState, as_dict, diffusion_batches, train
@@ -70,9 +71,13 @@ class Plan:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Raises ValueError for what no run can be."""
+        """Raises ValueError for a value of another kind."""
         for field in fields(self):
             check_kind(field.name, getattr(self, field.name), field.type)
+
+    @property
+    def train(self) -> TrainConfig:
+        """The part that the training loop reads. Raises ValueError for a plan that no run can have."""
         sane = {
             "mean": math.isfinite(self.mean),
             "std": 0 < self.std < math.inf,
@@ -82,11 +87,7 @@ class Plan:
         }
         for name, holds in sane.items():
             if not holds:
-                raise ValueError(f"No run can be trained with {name} = {getattr(self, name)!r}.")
-
-    @property
-    def train(self) -> TrainConfig:
-        """The part that the training loop reads."""
+                raise ValueError(f"no run can be trained with {name} = {getattr(self, name)!r}")
         return TrainConfig(
             steps=self.steps, lr=self.lr, warmup=self.warmup, ema=self.ema, clip=self.clip, accumulate=self.accumulate,
             betas=(0.9, 0.99), decay="cosine", backup_every=max(1, self.steps // 20),
@@ -152,11 +153,16 @@ def go_on(checkpoint: Checkpoint, plan: Plan, images: ImageSet) -> Checkpoint:
 
 
 def shape_of(config: dict[str, Any]) -> tuple[int, int, int]:
-    """The shape [C, H, W] of the images of a checkpoint of this kind. Raises ValueError for one of another."""
-    data = config.get("data", {})
-    if not ("side" in data and "channels" in data):
+    """The shape [C, H, W] of the images of a checkpoint of this kind. Raises ValueError for one of another, and for
+    one that says of its data what cannot be."""
+    try:
+        channels, side, classes = (config["data"][name] for name in ("channels", "side", "classes"))
+        fits = channels in (1, 3) and side in range(1, MAX_SIDE + 1) and len(classes) == config["network"]["classes"]
+    except (LookupError, TypeError):
+        fits = False
+    if not (fits and all(isinstance(name, str) for name in classes)):
         raise ValueError("This is no checkpoint of an image model.")
-    return data["channels"], data["side"], data["side"]
+    return channels, side, side
 
 
 # Training
@@ -218,9 +224,10 @@ def run(
     """Train ``state``, which is on the team's device, to the end of the plan; yields after each step.
 
     Every process draws each batch whole and takes its share of it, so that many train as one would. ``seen`` takes in
-    the losses by noise level. Raises Diverged (see ``training.train``), and ValueError where the batch has no even
-    shares.
+    the losses by noise level. Raises Diverged (see ``training.train``), and ValueError where the plan is none of a run
+    and where its batch has no even shares.
     """
+    config = plan.train
     if plan.batch % (2 * plan.accumulate * team.world):
         raise ValueError(
             f"A batch of {plan.batch} does not part into pairs for {team.world} processes and {plan.accumulate} parts; "
@@ -236,7 +243,7 @@ def run(
             seen.add(loss, batch[1])
         return loss
 
-    yield from train(loss_fn, batches(plan, images, team), plan.train, state, team.average)
+    yield from train(loss_fn, batches(plan, images, team), config, state, team.average)
 
 
 def batches(plan: Plan, images: ImageSet, team: Team = Team()) -> Batches:
@@ -270,8 +277,8 @@ def to(state: TrainState, device: torch.device) -> TrainState:
 def metrics(state: TrainState, plan: Plan, seen: Losses, pace: float, team: Team = Team()) -> dict[str, Any]:
     """A line of ``metrics.jsonl``, for which all processes of a team are asked; pace: images a second."""
     rate = plan.train.learning_rate(state.step)
-    return {"step": state.step, "loss": round(state.loss, 6), "lr": rate, "images_per_second": round(pace, 1),
-            "loss_by_sigma": seen.read(team.average)}  # fmt: skip
+    return {"step": state.step, "of": plan.steps, "batch": plan.batch, "loss": round(state.loss, 6), "lr": rate,
+            "images_per_second": round(pace, 1), "loss_by_sigma": seen.read(team.average)}  # fmt: skip
 
 
 # Sampling

@@ -1,5 +1,7 @@
 """Judging image models: what the figures mean for images whose quality is known."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -10,8 +12,8 @@ pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
 
 
 @pytest.fixture(scope="module")
-def judged():
-    """The judge of the digits, and held-out real ones that it does not know."""
+def judge():
+    """The judge of the digits, with a fifth of them held out."""
     return evaluation.judge(*evaluation.held_out(digits()), steps=200)
 
 
@@ -23,28 +25,37 @@ def test_a_set_is_parted_without_an_image_lost_or_shown_twice():
     )
 
 
-def test_the_classifier_knows_images_that_it_has_not_seen(judged):
-    judge, real, labels = judged
-    assert judge.accuracy() > 0.93 and judge.agreement(real, labels) > 0.93
+def test_the_classifier_knows_images_that_it_has_not_seen(judge):
+    assert judge.accuracy() > 0.93
+    assert judge.agreement(judge.real, (judge.labels + 1) % 10) < 0.05
 
 
-def test_real_images_are_told_from_blurred_ones_wrong_ones_and_noise(judged):
-    judge, real, labels = judged
+def test_real_images_are_told_from_blurred_ones_wrong_ones_and_noise(judge):
+    real, labels = judge.real, judge.labels
     true, blurred = (judge.report(x, labels) for x in (real, evaluation.blurred(real)))
     noise = judge.report(torch.rand(real.shape, generator=torch.Generator().manual_seed(0)) * 2 - 1, labels)
-    assert 10 * true.frechet < min(blurred.frechet, noise.frechet)
+    assert 5 * true.frechet < min(blurred.frechet, noise.frechet)
     assert noise.agreement < 0.3 < 0.9 < true.agreement
-    assert true.diversity == pytest.approx(1, abs=0.1) and true.nearest == pytest.approx(1, abs=0.1)
+    assert (true.diversity, true.nearest) == (1, 1)
 
 
-def test_copies_of_training_images_are_found_out(judged):
-    judge, *_ = judged
+def test_images_of_one_class_are_real_ones_that_are_not_all_there(judge):
+    some = judge.labels == 3
+    one = judge.report(judge.real[some], judge.labels[some])
+    assert one.agreement > 0.8 and one.frechet > 5 * judge.report(judge.real, judge.labels).frechet
+
+
+def test_copies_of_training_images_are_found_out(judge):
     assert judge.report(judge.known[:100], torch.zeros(100)).nearest < 1e-6
 
 
-def test_one_image_again_and_again_has_no_diversity(judged):
-    judge, real, _ = judged
-    assert judge.report(real[:1].expand(20, -1, -1, -1), torch.zeros(20)).diversity == 0
+def test_one_image_again_and_again_has_no_diversity(judge):
+    assert judge.report(judge.real[:1].expand(20, -1, -1, -1), torch.zeros(20)).diversity == 0
+
+
+def test_without_classes_nothing_can_be_judged():
+    with pytest.raises(ValueError, match="digits has no classes"):
+        evaluation.classifier(replace(digits(), labels=None, classes=()))
 
 
 def test_blur_takes_the_detail():

@@ -69,7 +69,7 @@ def test_a_network_that_there_is_not_is_named(wrong, said):
 )
 def test_a_plan_that_no_run_can_have_is_refused_with_a_sentence(wrong, said):
     with pytest.raises(ValueError, match=said):
-        replace(PLAN, **wrong)
+        next(imaging.run(replace(PLAN, **wrong), DIGITS, imaging.begin(PLAN, DIGITS).state))
 
 
 def test_images_that_are_not_square_are_refused_before_training():
@@ -126,6 +126,16 @@ def test_a_checkpoint_knows_its_plan_and_its_shape():
     for read in (imaging.plan_of, imaging.shape_of):
         with pytest.raises(ValueError, match="checkpoint"):
             read({"recipe": {}})
+
+
+@pytest.mark.parametrize(
+    "absurd",
+    [{"side": 10**6}, {"side": "8"}, {"channels": 2}, {"classes": ["a"]}, {"classes": 5}, {"classes": [1] * 10}],
+)
+def test_a_checkpoint_that_says_of_its_data_what_cannot_be_is_refused(absurd):
+    config = imaging.begin(PLAN, DIGITS).config
+    with pytest.raises(ValueError, match="no checkpoint of an image model"):
+        imaging.shape_of({**config, "data": {**config["data"], **absurd}})
 
 
 def test_sample_k_of_a_seed_is_the_same_however_many_are_drawn():

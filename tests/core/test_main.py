@@ -70,11 +70,17 @@ def test_samples_are_a_sheet_and_a_file_that_can_be_trained_on(run, tmp_path):
 
 def test_evaluate_prints_a_table_to_place_samples_by(run, capsys, monkeypatch):
     monkeypatch.setattr(evaluation, "judge", partial(evaluation.judge, steps=20))
-    main(["evaluate", "--checkpoint", str(run), "--n", "20", "--steps", "3"])
-    said, *rows = capsys.readouterr().out.splitlines()
-    assert "not FID" in said and [row.split("|")[1].split(",")[0].strip() for row in rows[2:]] == [
-        "20 samples", "179 held-out real images", "179 training images",
+    asked = ["--n", "20", "--steps", "3", "--sampler", "ddim", "ddpm-no-noise"]
+    main(["evaluate", "--checkpoint", str(run), *asked])
+    said = capsys.readouterr().out
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in said.splitlines() if line.startswith("|")]
+    assert "This is not FID" in said and "% of held-out images" in said
+    assert "No part of this set was kept from the model" in said
+    assert [row[0] for row in rows[2:]] == [
+        "359 held-out real images", "359 training images, blurred",
+        "20 samples, w = 2, ddim, 3 steps, seed 0", "20 samples, w = 2, ddpm-no-noise, 3 steps, seed 0",
     ]  # fmt: skip
+    assert {len(row) for row in rows} == {6} and rows[4] != rows[5]
 
 
 @pytest.mark.parametrize(

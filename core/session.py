@@ -1,0 +1,110 @@
+"""A training run in a terminal, by one process or many: how it is asked to end, what it shows and writes down."""
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from core import imaging
+from core.imaging import Plan, Team
+from core.training import TrainState
+
+NOTED_EVERY = 20  # steps
+Log = Callable[[dict[str, Any]], None]
+
+
+def team_here(bf16: bool) -> Team:
+    """The processes that torchrun started, or this one alone."""
+    from accelerate import Accelerator
+
+    accelerator = Accelerator(cpu=not torch.cuda.is_available())
+    able = accelerator.device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return Team(
+        accelerator.process_index, accelerator.num_processes, accelerator.device, accelerator.prepare,
+        lambda value: accelerator.reduce(value, "mean"), bf16 and able,
+    )  # fmt: skip
+
+
+def until_asked(steps: Iterator[TrainState], team: Team) -> Iterator[TrainState]:
+    """The steps, to the end of the one in which Ctrl-C or SIGTERM asks any process of the team to end.
+
+    Only there the state is whole, and all processes end together.
+    """
+    asked = []
+    before = {each: signal.signal(each, lambda *_: asked.append(True)) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        for state in steps:
+            yield state
+            if team.average(torch.tensor(float(len(asked)), device=team.device)) > 0:
+                return
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def noted(steps: Iterator[TrainState], plan: Plan, seen: imaging.Losses, team: Team, log: Log) -> Iterator[TrainState]:
+    """The steps; every so many of them are logged as a line of metrics."""
+    since, images = time.perf_counter(), 0
+    for state in steps:
+        images += plan.batch
+        due = state.step % NOTED_EVERY == 0 or state.step == plan.steps
+        if due:
+            log(imaging.metrics(state, plan, seen, images / (time.perf_counter() - since), team))
+        yield state
+        if due:
+            since, images = time.perf_counter(), 0
+
+
+def shown(steps: Iterator[TrainState], done: int, plan: Plan) -> Iterator[TrainState]:
+    """The steps behind a progress bar: time left, images a second, loss. Seldom redrawn where it goes into a file."""
+    often = 0.1 if sys.stderr.isatty() else 10
+    total = plan.steps * plan.batch
+    with tqdm(total=total, initial=done * plan.batch, unit="img", unit_scale=True, mininterval=often) as bar:
+        for state in steps:
+            bar.set_postfix_str(f"step {state.step}, loss {state.loss:.4f}", refresh=False)
+            bar.update(plan.batch)
+            yield state
+
+
+def to_file(path: Path, step: int) -> Log:
+    """Append to metrics.jsonl. What is noted there after ``step`` is dropped: a killed run will note it again."""
+
+    def before(line: str) -> bool:
+        try:
+            return json.loads(line)["step"] <= step
+        except (ValueError, LookupError, TypeError):  # cut short
+            return False
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kept = [line for line in path.read_text().splitlines() if before(line)] if path.exists() else []
+    path.write_text("".join(f"{line}\n" for line in kept))
+
+    def log(line: dict[str, Any]) -> None:
+        with path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+
+    return log
+
+
+def to_board(folder: Path) -> Log:
+    """Write for TensorBoard. Raises ValueError where that is not installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise ValueError("--tensorboard needs the package tensorboard; install it with pip.") from None
+    writer = SummaryWriter(folder)
+
+    def log(line: dict[str, Any]) -> None:
+        parts = {f"loss at sigma from/{low}": loss for low, loss in line["loss_by_sigma"].items()}
+        for name, value in {**line, **parts}.items():
+            if name not in ("step", "loss_by_sigma"):
+                writer.add_scalar(name, value, line["step"])
+        writer.flush()
+
+    return log
