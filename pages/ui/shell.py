@@ -23,7 +23,7 @@ import html
 import inspect
 import logging
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -61,6 +61,7 @@ CHAPTERS = {
     "vector_field": "3 Vector field",
     "sampling": "4 Sampling",
     "guidance": "5 Guidance",
+    "image_models": "8 Image models",
     "lab": "Lab",
 }
 SHAPES = {"dot": "●", "ring": "○", "cross": "✕", "square": "■", "triangle": "▲"}
@@ -245,6 +246,12 @@ def notes(items: Sequence[tuple[str, str]]) -> None:
     with st.container(key="notes", gap="small"):
         st.header("What you see", anchor=False)
         _html("\n".join(lines))
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table: the first column holds names and stands on the left, the others hold numbers."""
+    ruler = [":--", *["--:"] * (len(head) - 1)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ruler, *rows))
 
 
 def tint(role: str | None, tex: str) -> str:

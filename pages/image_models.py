@@ -1,0 +1,139 @@
+"""Chapter 8: image models. The samplers and the guidance of the spiral, with images, through the same code."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from core import gallery, guidance, samplers
+from core.gallery import BARE, DDIM, DDPM
+from pages.ui import image_runs, imagery, shell
+
+SAMPLERS, NEAREST, GUIDANCE, TRAIN = "four samplers", "nearest training image", "guidance", "train"
+QUICK, AWAY, TRAINED = (
+    "Four samplers: reach four fifths of the data's detail with at most 10 network calls.",
+    "Guidance: lead away from one class to another, and compare with leading away from nothing.",
+    "Train: let a network learn digits until they can be read.",
+)
+
+
+# Each draws a picture and returns which tasks it shows to be done.
+
+
+def four_samplers() -> set[str]:
+    """Four samplers from the same noise."""
+    kinds = (DDPM, BARE, DDIM, wish.take.kind) if answered else (DDPM, DDIM, wish.take.kind)
+    with row:
+        seen = imagery.shown_as()
+    with picture:
+        films = imagery.watch(wish.model, [replace(wish.take, kind=kind) for kind in kinds], lambda films, levels: (
+            imagery.show(imagery.samplers(films, wish, seen), levels, wish, "From the same noise by several samplers")
+        ))  # fmt: skip
+        if not films:
+            return set()
+        shell.explain("guess", seen=answered)
+        st.markdown(imagery.table(films, wish))
+    quick = any(film.take.nfe <= 10 and imagery.share_of_detail(film, wish) >= 0.8 for film in films)
+    return {QUICK} if quick else set()
+
+
+def nearest() -> set[str]:
+    """Each sample over the training image that is most like it, beside real images over theirs."""
+    with row:
+        take = replace(wish.take, kind=imagery.made_by())
+    with picture:
+        films = imagery.watch(wish.model, [take], lambda films, levels: (
+            imagery.show(imagery.neighbours(films[0], wish), levels[-1:], wish, "Samples over training images")
+        ))  # fmt: skip
+        if films:
+            st.caption(imagery.verdict(films[0], wish))
+    return set()
+
+
+def guided() -> set[str]:
+    """One start under several guidance scales."""
+    with row:
+        seen = imagery.shown_as()
+    with picture:
+        films = imagery.watch(wish.model, imagery.scales(wish.take), lambda films, levels: (
+            imagery.show(imagery.scaled(films, wish, seen), levels, wish, "The same noise under several scales")
+        ))  # fmt: skip
+    led_away = films and len({*wish.take.labels}) == 1 and wish.take.negative not in (None, *wish.take.labels)
+    return {AWAY} if led_away else set()
+
+
+def train() -> set[str]:
+    """Models of one's own."""
+    return {TRAINED} if image_runs.show(controls, picture) else set()
+
+
+SCENES = {SAMPLERS: four_samplers, NEAREST: nearest, GUIDANCE: guided, TRAIN: train}
+
+shell.require_shell()
+shell.chapter(8, "Image models", "What was a point in the plane is an image now; samplers and guidance stay the same.")
+controls, picture = shell.picture()
+with picture if st.session_state["present"] else controls:  # a presentation hides the controls
+    answered = shell.predict(
+        "guess",
+        "In chapter 4, DDPM without its noise sent all points to a few. What will it do to images?",
+        ("they stay noisy", "smooth ghosts, nearly all alike", "sharp, and as varied as ever"),
+        1,
+        "The long step without noise goes to the mean of all images that could be meant: of garments a blur, of digits "
+        "one typical digit. It is the collapse of chapter 4.",
+    )
+row = picture.container(horizontal=True, vertical_alignment="center")
+scene = SAMPLERS
+if answered:
+    with row:
+        scene = shell.segmented("Show", list(SCENES), default=SAMPLERS, key="show", label_visibility="collapsed")
+if scene != TRAIN:
+    with controls:
+        wish = imagery.choose(scaled=scene == GUIDANCE)
+done = SCENES[scene]()
+
+NOTES = {
+    SAMPLERS: [
+        ("sample", "**DDPM** and **DDIM** go from the same noise to different images: one is shaken on its way. The "
+         "second-order solver ends where DDIM would with many more steps."),
+        ("negative", "**Without its noise** DDPM goes to a mean. Choose one class: its images are nearly all alike. Of "
+         "garments and emoji the mean is a blur, which the detail below measures; a digit of 8 × 8 pixels has no finer "
+         "detail to lose. More steps do not help."),
+        ("denoise", "**x̂₀**, what the network believes, is a blurred mean at large σ for every sampler, and finds "
+         "its form around σ = 1; detail comes last. Switch to it, and scrub."),
+    ],
+    NEAREST: [
+        ("data", "**Below each sample** the training image with the least distance to it, pixel by pixel. A copy would "
+         "have a distance near 0."),
+        ("exact", "**Real images** that the model never saw have a nearest one, too. Samples should be about as far "
+         "from theirs: nearer means copied, much farther means unlike the data."),
+        ("negative", "**The blurred** images of DDPM without its noise are nearest of all. A mean is near to all, "
+         "so a small distance alone is no praise."),
+    ],
+    GUIDANCE: [
+        ("unconditional", "**w = 0** is told nothing (or the negative class) and makes what it likes; **w = 1** is "
+         "plain conditional."),
+        ("guided", "**w = 2 and 4** are clearer examples of their class, and more alike: the price of chapter 5."),
+        ("negative", "**At w = 8** images are driven beyond the data, to hard black and white. With a negative class, "
+         "the left column leads away from nothing and the right one, from the same noise, away from that class."),
+    ],
+    TRAIN: image_runs.NOTES,
+}  # fmt: skip
+shell.notes(NOTES[scene] if answered else NOTES[SAMPLERS][:1])
+shell.equation(
+    [
+        (r"x_{\text{next}}", "sample"), ("=", None), (r"\hat x_0", "denoise"),
+        (r"+ \frac{\sigma_\downarrow}{\sigma}\,(x - ", None), (r"\hat x_0", "denoise"), (r") +", None),
+        (r"\sigma_\uparrow\,\varepsilon", "noise"), (r",\qquad ", None), (r"\hat x_0", "denoise"), ("=", None),
+        ("u", "unconditional"), (r"+\;w\,(", None), ("c", "conditional"), ("-", None), ("u", "unconditional"),
+        (")", None),
+    ],
+    [("sample", "an image: 784 numbers in the place of 2"), ("noise", "left out: blur"),
+     ("unconditional", "told nothing, or the negative class"), ("conditional", "told the class")],
+)  # fmt: skip
+shell.code(*(image_runs.CODE if scene == TRAIN else (gallery.films, samplers.ancestral, guidance.cfg)))
+hints = (
+    "A second-order solver needs few steps; guidance asks twice in each.",
+    "Choose a class, and another one to lead away from.",
+    "Press Train, and wait a quarter of a minute.",
+)
+shell.tasks([(task, task in done, hint) for task, hint in zip((QUICK, AWAY, TRAINED), hints, strict=True)])
+shell.finish()

@@ -1,0 +1,295 @@
+"""Images on the stage: the controls that ask for them, films that come in the background, and what they resemble."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from core import gallery
+from core.gallery import BARE, DDIM, DDPM, HEUN, MULTISTEP, Film, Model, Neighbours, Take
+from core.jobs import View, Work
+from pages.ui import image_runs, live, shell
+from pages.ui.stage import Clock, Images, Panel, stage
+
+SHIPPED = {"Fashion-MNIST": "fashion", "digits": "digits", "emoji": "emoji"}
+ROLES = {DDPM: "sample", BARE: "negative", DDIM: "denoise", MULTISTEP: "conditional", HEUN: "guided"}
+SCALES = (0.0, 1.0, 2.0, 4.0, 8.0)
+EVERY, NO_CLASS, NOTHING = "every class in turn", "no class", "nothing"
+STATE, GUESS = "state x", "guess x̂₀"
+KEPT = 96  # films; one of 8 colour images is a megabyte
+TICK = 0.5  # seconds between two looks at films under way
+
+
+# The controls
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a learner asks for: a model, and a take by the second-order solver; others differ from it in one thing."""
+
+    model: Model
+    take: Take
+
+    def named(self, labels: Sequence[int | None]) -> tuple[str, ...]:
+        """What to write under images of these classes: nothing where all are of one."""
+        return () if len({*labels}) == 1 else tuple(self.model.classes[label] for label in labels)
+
+    @property
+    def of(self) -> str:
+        """The classes asked for, in words."""
+        asked = dict.fromkeys(self.take.labels)
+        return ", ".join(NO_CLASS if label is None else self.model.classes[label] for label in asked)
+
+
+def choose(scaled: bool) -> Wish:
+    """The controls of all scenes; ``scaled``: the panels differ in their guidance scale, which is then no control."""
+    model = _model()
+    classes = list(model.classes)
+    wanted = shell.selectbox("Class", [EVERY, NO_CLASS, *classes] if classes else [NO_CLASS], key="class")
+    scale = shell.slider("Guidance scale w", 0.0, 10.0, 1.0, 0.5, key="w", disabled=scaled)
+    negative = shell.selectbox("Away from", [NOTHING, *classes], key="negative", help="The negative class of guidance.")
+    steps = int(shell.number("Steps", 2, gallery.MOST, 20, key="steps"))
+    with st.expander("More: second-order solver, images, seed"):
+        kind = shell.radio("Second-order solver", (MULTISTEP, HEUN), key="second")
+        n = shell.select_slider("Images of each", (4, 6, 8), 6, key="n")
+        seed = int(shell.number("Seed", 0, 9999, 0, key="seed"))
+    labels = model.in_turn(n)
+    if wanted != EVERY:
+        labels = (None if wanted == NO_CLASS else classes.index(wanted),) * n
+    away = None if negative == NOTHING else classes.index(negative)
+    return Wish(model, Take(kind, labels, scale, away, steps, seed))
+
+
+def _model() -> Model:
+    own = image_runs.models()
+    name = shell.selectbox("Model", [*SHIPPED, *own], key="model")
+    if name in own:
+        try:
+            return gallery.model_of(own[name]())
+        except ValueError as problem:
+            shell.sorry(str(problem))
+            name = next(iter(SHIPPED))
+    return gallery.shipped(SHIPPED[name])
+
+
+def shown_as() -> str:
+    """Whether the state is to be seen, or what the network believes."""
+    options = {"default": STATE, "key": "of", "label_visibility": "collapsed"}
+    return shell.segmented("Show the state or the guess", (STATE, GUESS), **options)
+
+
+def made_by() -> str:
+    """The sampler whose images are to be seen."""
+    kinds = list(gallery.SAMPLERS)
+    options = {"key": "by", "label_visibility": "collapsed", "width": 240}
+    return shell.selectbox("Sampler", kinds, kinds.index(MULTISTEP), **options)
+
+
+# Films: made in the background, shared by all who ask for the same, and kept once they are finished
+
+
+@st.cache_resource(max_entries=KEPT, show_spinner=False)
+def kept(key: str, take: str) -> list[Film]:
+    """Where the finished film of a take under the model of that key is kept in this process, empty until then."""
+    return []
+
+
+def known(model: Model, takes: Sequence[Take]) -> dict[Take, Film]:
+    """The films that need not be made any more."""
+    shipped = gallery.kept(model)
+    finished = {take: shipped.get(take) or next(iter(kept(model.key, repr(take))), None) for take in takes}
+    return {take: film for take, film in finished.items() if film}
+
+
+def watch(model: Model, takes: Sequence[Take], draw: Callable[[Sequence[Film], Tensor], None]) -> tuple[Film, ...]:
+    """Draw the films of the takes and the noise levels of their frames: whole ones as soon as all are known, and
+    meanwhile the newest frame again and again. The films once they are known, else none."""
+    if failed := st.session_state.pop("_failed", ""):
+        shell.sorry(failed)
+        st.button("Try again", key="_try_again")
+        return ()
+    found, levels = known(model, takes), gallery.clock(takes[0].steps)
+    whole = tuple(found[take] for take in takes) if len(found) == len({*takes}) else ()
+    if whole:
+        _leave()
+
+    @st.fragment(run_every=None if whole else TICK)
+    def tick() -> None:
+        with shell.guard():
+            if whole:
+                draw(whole, levels)
+            else:
+                _forming(model, takes, draw)
+
+    tick()
+    return whole
+
+
+def _forming(model: Model, takes: Sequence[Take], draw: Callable[[Sequence[Film], Tensor], None]) -> None:
+    """The newest frame of films under way. When they are finished the page runs again to show them whole."""
+    found = known(model, takes)
+    missing = tuple(dict.fromkeys(take for take in takes if take not in found))
+    if not missing:
+        st.rerun()  # somebody else's look was the first after the end
+    view = _newest(model, missing)
+    forming = (view and view.picture) or [gallery.opening(model, take) for take in missing]
+    k = len(forming[0].x) - 1
+    now = {take: film.at(k) for take, film in found.items()} | {film.take: film.at(k) for film in forming}
+    steps = takes[0].steps
+    draw([now[take] for take in takes], gallery.clock(steps)[k : k + 1])
+    if view is not None:
+        waiting = f"waiting, number {view.place} in the queue" if view.status == "queued" else f"step {view.step}"
+        st.progress(min(1.0, view.step / steps), f"Sampling in the background: {waiting} of {steps}")
+
+
+def _newest(model: Model, takes: tuple[Take, ...]) -> View | None:
+    """How far the films are; None where there is no room for them, which is said. The page runs again when they are
+    finished, and when they have failed: what failed is left behind, so that the next look begins anew."""
+    work = Work(("gallery", model.key, takes), lambda *_: gallery.films(model, takes), picture=tuple)
+    registry, me = live.jobs(), live.viewer()
+    if registry.key_of(st.session_state.get("_films", "")) != work.key:
+        _leave()
+    try:
+        run = st.session_state["_films"] = registry.join(work, me)
+    except ValueError as busy:
+        shell.sorry(str(busy))
+        return None
+    view = registry.look(run, me)
+    if view.status in ("finished", "failed"):
+        _leave()
+        if view.status == "failed":
+            st.session_state["_failed"] = view.error
+        else:
+            for film in view.picture:
+                kept(model.key, repr(film.take))[:] = [film]
+        st.rerun()
+    return view
+
+
+def _leave() -> None:
+    """This visitor waits for no films any more."""
+    if run := st.session_state.pop("_films", ""):
+        live.jobs().leave(run, live.viewer())
+
+
+# Pictures
+
+
+def show(panels: Sequence[Panel], levels: Tensor, wish: Wish, what: str) -> None:
+    """Panels on the one clock, at whose end a fresh one stands, with words for those who cannot see them."""
+    said = ". ".join(f"{panel.title}: {panel.caption}" for panel in panels)
+    at = f"sigma {levels[0]:.3g}" if len(levels) == 1 else f"sigma {levels[0]:g} to sigma 0"
+    alt = f"{what}, at {at}. Asked for: {wish.of}. At the end: {said}."
+    stage(panels, Clock(levels, start=-1), key="gallery", alt=alt, fps=len(levels) / 5, permalink=True)
+
+
+def hung(title: str, films: Sequence[Film], wish: Wish, seen: str, role: str, names: Sequence[str] = ()) -> Panel:
+    """Films of one length as a panel of two columns; several films take a column each."""
+    frames = torch.stack([torch.stack(film.x0 if seen == GUESS else film.x) for film in films], 2).flatten(1, 2)
+    pictures = Images(laid(frames), max(2, len(films)), names=names, colour=role)
+    return Panel(title, [pictures], caption=said(films[-1], wish))
+
+
+def said(film: Film, wish: Wish) -> str:
+    """What a film cost; once it is done also how much detail its images have."""
+    detail = f" · detail {share_of_detail(film, wish):.0%}" if film.done and wish.model.images else ""
+    return f"{film.take.nfe} calls{detail}"
+
+
+def share_of_detail(film: Film, wish: Wish) -> float:
+    """The detail of finished images as a part of that of real ones; 0 where there are none to compare with."""
+    real = gallery.benchmark(wish.model, film.take.labels)
+    return gallery.looks(film.images).detail / real[0].detail if real else 0.0
+
+
+def laid(frames: Tensor) -> Tensor:
+    """Frames [..., C, H, W] as the stage takes them: [..., H, W], in colour with a last axis of 3."""
+    return frames.squeeze(-3) if frames.shape[-3] == 1 else frames.movedim(-3, -1)
+
+
+def samplers(films: Sequence[Film], wish: Wish, seen: str) -> list[Panel]:
+    """A panel for each sampler."""
+    names = wish.named(wish.take.labels)
+    return [hung(film.take.kind, [film], wish, seen, ROLES[film.take.kind], names) for film in films]
+
+
+def table(films: Sequence[Film], wish: Wish) -> str:
+    """What the finished images of each sampler are like, beside the data, as Markdown."""
+    real = gallery.benchmark(wish.model, wish.take.labels)
+    made = [(film.take.kind, str(film.take.nfe), gallery.looks(film.images)) for film in films]
+    if real:
+        made += [("the data", "–", real[0]), ("the data, each pixel the mean of 3 × 3", "–", real[1])]
+    return shell.table(
+        ["Images", "network calls", "detail", "of the data's", "two of them apart"],
+        [
+            [name, calls, f"{looks.detail:.4f}", f"{looks.detail / real[0].detail:.0%}" if real else "–",
+             f"{looks.apart:.2f}"]
+            for name, calls, looks in made
+        ],
+    )  # fmt: skip
+
+
+# Guidance
+
+
+def scales(take: Take) -> list[Take]:
+    """A take under each of the scales; with a negative class each also without it, from the same starts."""
+    if take.negative is None:
+        return [replace(take, scale=scale) for scale in SCALES]
+    few = replace(take, labels=take.labels[: len(take.labels) // 2])
+    return [replace(few, scale=scale, negative=away) for scale in SCALES for away in (None, take.negative)]
+
+
+def scaled(films: Sequence[Film], wish: Wish, seen: str) -> list[Panel]:
+    """A panel for each scale."""
+    beside = len(films) // len(SCALES)
+    names = wish.named(films[0].take.labels)
+    if beside == 2:
+        names = ("plain", f"not {wish.model.classes[wish.take.negative]}") * len(films[0].take.labels)
+    parts = (films[k : k + beside] for k in range(0, len(films), beside))
+    return [hung(f"w = {part[0].take.scale:g}", part, wish, seen, "guided", names) for part in parts]
+
+
+# Nearest training images
+
+
+def paired(title: str, found: Neighbours, wish: Wish, role: str, label: str) -> Panel:
+    """Images in two rows, each over the training image nearest to it, whose distance stands below."""
+    n, columns = len(found.images), len(found.images) // 2
+    rows = [part[at : at + columns] for at in (0, columns) for part in (found.images, found.nearest)]
+    classes = wish.named(wish.take.labels) or ("",) * n
+    far = [f"{distance:.2f}" for distance in found.distance.tolist()]
+    names = [name for at in (0, columns) for part in (classes, far) for name in part[at : at + columns]]
+    group = [place // columns % 2 for place in range(2 * n)]
+    labels, roles = (label, "nearest training image"), (role, "data")
+    pictures = Images(laid(torch.cat(rows))[None], columns, labels, names, roles, group)
+    return Panel(title, [pictures], caption=f"mean distance {found.distance.mean():.2f}")
+
+
+def neighbours(film: Film, wish: Wish) -> list[Panel]:
+    """A film's images over their neighbours, beside real images over theirs; alone as long as they are not finished."""
+    role = ROLES[film.take.kind]
+    found = gallery.compared(wish.model, film) if film.done else None
+    if found is None:
+        newest = film.at(len(film.x) - 1)
+        return [hung(film.take.kind, [newest], wish, STATE, role, wish.named(film.take.labels))]
+    real = "held-out image" if wish.model.held_out else "training image"
+    return [
+        paired(film.take.kind, found[0], wish, role, "sample"),
+        paired("Real images, for comparison", found[1], wish, "exact", real),
+    ]
+
+
+def verdict(film: Film, wish: Wish) -> str:
+    """How near samples are to training images, in words, beside real ones."""
+    found = gallery.compared(wish.model, film)
+    if found is None:
+        return "The images that this model was trained on are not here, so there is nothing to compare with."
+    made, real = (part.distance for part in found)
+    whose = "held-out real images from theirs" if wish.model.held_out else "real images from the nearest other one"
+    return (
+        f"Root mean square over pixels from −1 to 1. The samples are {made.mean():.2f} from their nearest training "
+        f"images on average, and none is nearer than {made.min():.2f}; {whose}: {real.mean():.2f} and {real.min():.2f}."
+    )
