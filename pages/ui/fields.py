@@ -10,6 +10,7 @@ from torch import Tensor
 from core.field import Film, Reading
 from core.figures import lecture
 from core.schedules import scale
+from pages.ui import shell
 from pages.ui.stage import Arrows, Heat, Layer, Line, Panel, Points
 
 if TYPE_CHECKING:
@@ -102,9 +103,7 @@ def table(sigmas: Tensor, learned: Reading, exact: Reading, frames: tuple[int, .
     """What both say at one place at some of the noise levels, as a Markdown table."""
     names = [f"{name}, {whose}" for name in ("x̂₀", "ε̂", "score") for whose in ("learned", "exact")]
     columns = [getattr(reading, part).tolist() for part in ("x0", "eps", "score") for reading in (learned, exact)]
-    rows = [["σ", *names], [":--"] * 7]
-    rows += [[f"{sigmas[k]:.2g}", *(pair(column[k]) for column in columns)] for k in frames]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return shell.table(["σ", *names], ([f"{sigmas[k]:.2g}", *(pair(column[k]) for column in columns)] for k in frames))
 
 
 def _numbers(reading: Reading) -> list[str]:

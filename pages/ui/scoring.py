@@ -108,10 +108,9 @@ def _curve(scores: Sequence[Score], value: Callable[[Score], float], own: bool) 
 
 
 def _table(scores: Sequence[Score]) -> str:
-    rows = [["Sampler", "calls", "points reached", "distance to data", "energy distance"], [":--"] + ["--:"] * 4]
-    rows += [
+    rows = (
         [score.kind, str(score.nfe or "–"), f"{score.quality.covered} of {score.quality.of}",
          f"{score.quality.distance:.4f}", f"{score.energy:.4f}"]
         for score in scores
-    ]  # fmt: skip
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    )  # fmt: skip
+    return shell.table(["Sampler", "calls", "points reached", "distance to data", "energy distance"], rows)

@@ -153,11 +153,11 @@ def between(first: Trial, second: Trial, said: str) -> Panel:
 
 def table(first: Trial, second: Trial) -> str:
     """The marks of both and their difference, as a Markdown table."""
-    rows = [["", "A", "B", "B − A"], [":--", "--:", "--:", "--:"]]
+    rows = []
     for name, (value, form) in MARKS.items():
         a, b = value(first), value(second)
         rows.append([name, *(cell(mark, sign) for mark, sign in ((a, form), (b, form), (b - a, f"+{form}")))])
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+    return shell.table(["", "A", "B", "B − A"], rows)
 
 
 def cell(mark: float, form: str) -> str:

@@ -1,6 +1,6 @@
 """Guidance on the stage: the models there are to steer, what is computed of them once, and the panels that show it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from hashlib import sha256
@@ -232,12 +232,7 @@ def table(parts: Anatomy, frames: Sequence[int] = (3, 6, PARTING, 13, 19)) -> st
     factor = DRAWN[:, 0]
     terms = [factor * term for term in (parts.base, parts.target, parts.difference, parts.push, parts.guided)]
     levels = ((k, f"{LEVELS[k]:.2g}", f"{factor[k].item():.2f}") for k in frames)
-    return in_rows(names, ([*level, *(pair(term[k].tolist()) for term in terms)] for k, *level in levels))
-
-
-def in_rows(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, [":--"] * len(head), *rows))
+    return shell.table(names, ([*level, *(pair(term[k].tolist()) for term in terms)] for k, *level in levels))
 
 
 def one_start(runs: Sequence[Run]) -> Picture:
@@ -393,4 +388,4 @@ def price(subject: Subject, name: str) -> None:
         st.markdown(f"Means over the three classes, {N} samples each, whatever the seed. Spread: the variance along "
                     "the arm, 1 for the data. Distance: to the wanted arm. Drag to zoom.")  # fmt: skip
         st.plotly_chart(curves(lines, shell.theme(), "w", "share", ylim=(0, 1.25)), theme=None, key="price")
-        st.markdown(in_rows(["w", *(f"{w:g}" for w in SCALES)], numbers))
+        st.markdown(shell.table(["w", *(f"{w:g}" for w in SCALES)], numbers))
