@@ -370,8 +370,8 @@ def save(plan: Plan) -> None:
 
 
 def load(adopt: Callable[[Checkpoint], Any]) -> None:
-    """The field that takes a saved model; bad files change nothing. ``adopt`` sets the page's controls to the recipe
-    of a checkpoint, and returns it; it raises ValueError for a model that cannot be trained here."""
+    """The field that takes a saved model; bad files change nothing. ``adopt`` sets the page's controls to the recipe of
+    a checkpoint, and returns it, or None where it is not to be trained on; it raises ValueError for a bad one."""
 
     def bring() -> None:
         file = st.session_state["_load"]
@@ -384,7 +384,8 @@ def load(adopt: Callable[[Checkpoint], Any]) -> None:
 def _bring(content: bytes, adopt: Callable[[Checkpoint], Any]) -> None:
     brought = checkpoints.from_bytes(content)
     progress = take_up(brought)
-    st.session_state["_brought"] = Loaded(adopt(brought), progress)
+    if (recipe := adopt(brought)) is not None:
+        st.session_state["_brought"] = Loaded(recipe, progress)
 
 
 def take_in(plan: Plan) -> None:

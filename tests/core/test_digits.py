@@ -1,0 +1,69 @@
+"""Digits learned while one looks: the same run twice, the same samples getting better, and a reader that can read."""
+
+from dataclasses import replace
+from itertools import islice
+
+import pytest
+import torch
+
+from core import checkpoints, digits, imaging
+from core.data.images import unit
+from core.imaging import Plan
+from core.progress import Progress, take_up
+
+pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
+
+QUICK = replace(digits.PLANS["MLP"], batch=32, steps=30)
+
+
+def after(steps: int, plan: Plan = QUICK, progress: Progress | None = None) -> Progress:
+    progress = progress or Progress(imaging.begin(plan, digits.images()).state)
+    return next(islice(digits.run(plan, progress), steps - 1, None))
+
+
+@pytest.mark.parametrize("name", digits.PLANS)
+def test_the_picture_of_a_run_follows_from_its_seed(name):
+    plan = replace(digits.PLANS[name], batch=4)
+    first, second = (digits.snapshot(after(2, plan), n=3, steps=2) for _ in range(2))
+    assert torch.equal(first.pixels, second.pixels) and torch.equal(first.losses, second.losses)
+    assert first.pixels.shape == (3, 3, 8, 8) and first.pixels.dtype == torch.uint8 and first.step == 2
+    assert first.sigmas[-1] == 0
+
+
+def test_sample_k_starts_from_the_same_noise_at_every_step_of_a_run():
+    run = after(1)
+    early = digits.snapshot(run, n=4, steps=3)
+    late = digits.snapshot(after(5, progress=run), n=4, steps=3)
+    assert torch.equal(early.pixels[0], late.pixels[0]) and not torch.equal(early.pixels[-1], late.pixels[-1])
+
+
+def test_a_run_saved_and_loaded_goes_on_bit_for_bit():
+    whole, half = after(24), after(10)
+    kept = checkpoints.from_bytes(checkpoints.to_bytes(digits.keep(half, QUICK)))
+    again = after(14, progress=take_up(kept))
+    assert all(map(torch.equal, again.state.ema.parameters(), whole.state.ema.parameters()))
+    assert again.losses == pytest.approx(whole.losses, abs=1e-5)
+
+
+def test_a_saved_run_can_be_trained_on_by_its_plan_and_another_model_cannot():
+    assert digits.plan_of(digits.keep(after(1), QUICK)) == ("MLP", QUICK)
+    other = imaging.begin(replace(QUICK, network="plain"), digits.images())
+    with pytest.raises(ValueError, match="digits of 8 x 8"):
+        digits.plan_of(other)
+
+
+def test_real_digits_are_read_as_what_they_are_and_noise_is_not():
+    known = digits.images()
+    assert torch.equal(digits.read(unit(known.images[:50])), known.labels[:50])
+    noise = torch.randn(200, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert (digits.read(noise) == torch.arange(200) % 10).float().mean() < 0.3
+
+
+def test_the_exact_denoiser_beats_every_network_and_is_not_perfect():
+    assert 0.01 < digits.floor(digits.PLAN) < 0.1
+    assert digits.floor(replace(digits.PLAN, seed=3, lr=1.0)) == digits.floor(digits.PLAN)
+
+
+def test_the_small_network_draws_digits_that_can_be_read_after_some_hundred_steps():
+    shot = digits.snapshot(after(500, replace(digits.PLANS["MLP"], batch=128)))
+    assert shot.read >= 15
