@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import load, save
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.denoiser import Denoiser
 from core.networks import make_network
@@ -40,8 +40,11 @@ class Checkpoint:
         return self.state.ema
 
 
-def build(config: dict[str, Any]) -> Denoiser:
-    """A fresh denoiser: "network" holds the arguments of ``make_network``, the other entries those of ``Denoiser``."""
+def build(config: dict[str, Any]) -> nn.Module:
+    """A fresh model: "network" holds the arguments of ``make_network``, the other entries those of ``Denoiser``.
+    Without a "prediction" it is the network alone, which denoises nothing (CLIP)."""
+    if "prediction" not in config:
+        return make_network(**config["network"])
     scale_input = config.get("scale_input", True)
     if not isinstance(scale_input, bool):
         raise ValueError(f"scale_input is true or false, not {scale_input!r}")
@@ -166,7 +169,7 @@ def _read(part: str, content: bytes) -> dict[str, Tensor]:
         raise ValueError(f"The checkpoint's {part}.safetensors is cut short or damaged. Save it again.") from error
 
 
-def _fill(model: Denoiser, tensors: dict[str, Tensor]) -> None:
+def _fill(model: nn.Module, tensors: dict[str, Tensor]) -> None:
     _check("weights", model.state_dict(), tensors)
     model.load_state_dict(tensors)
 

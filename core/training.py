@@ -1,7 +1,7 @@
 """The one training loop. Spirals, images, towers and priors differ in their loss function and batches, not here."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from core import seeds
-from core.denoiser import Cond, Denoiser
+from core.denoiser import Cond, Denoiser, per_sample
 from core.schedules import Schedule
 
 Batch = Any
@@ -147,32 +147,42 @@ def update_ema(ema: list[Tensor], model: list[Tensor], decay: float) -> None:
 
 
 def diffusion_batches(
-    draw: Callable[[int, torch.Generator], tuple[Tensor, Tensor | None]],
+    draw: Callable[[int, torch.Generator], tuple[Tensor, Tensor | Cond | None]],
     schedule: Schedule,
     batch: int,
     seed: int,
-    label_dropout: float = 0.0,
+    dropout: float = 0.0,
 ) -> Batches:
     """Batches (x0, sigma, eps, cond) for ``diffusion_loss``.
 
-    draw(n, generator) -> data [n, ...] and labels [n] or None. sigma is stratified over ``schedule``; every data point
-    comes with a noise and its negative, which halves the variance of the gradient's odd part. A label is replaced by -1
-    (none) with probability ``label_dropout``.
+    draw(n, generator) -> data [n, ...] and labels [n], or another condition, or None. sigma is stratified over
+    ``schedule``; every data point comes with a noise and its negative, which halves the variance of the gradient's odd
+    part. With probability ``dropout`` all that a point is told is replaced by none: a label by -1, a vector by NaN.
     """
 
     half = (batch + 1) // 2
 
     def at(step: int) -> tuple[Tensor, Tensor, Tensor, Cond | None]:
-        x0, label = draw(half, seeds.generator(seed, step, 0))
+        x0, told = draw(half, seeds.generator(seed, step, 0))
         sigma = schedule.sample(half, seed, step, 1)
         eps = seeds.gaussian(x0.shape, seed, step, 2)
         cond = None
-        if label is not None:
-            label = torch.where(seeds.uniform(half, seed, step, 3) < label_dropout, -1, label)
-            cond = {"label": label.repeat(2)}
-        return x0.repeat(2, *[1] * (x0.ndim - 1)), sigma.repeat(2), torch.cat([eps, -eps]), cond
+        if told is not None:
+            untold = seeds.uniform(half, seed, step, 3) < dropout
+            told = told if isinstance(told, Mapping) else {"label": told}
+            cond = {k: twice(torch.where(per_sample(untold, v), NONE[k], v)) for k, v in told.items()}
+        return twice(x0), sigma.repeat(2), torch.cat([eps, -eps]), cond
 
     return at
+
+
+NONE = {"label": -1, "embed": math.nan, "tokens": math.nan}
+"""What takes the place of a condition that is not told (see ``networks.embeddings``)."""
+
+
+def twice(rows: Tensor) -> Tensor:
+    """All rows, and all of them again."""
+    return torch.cat([rows, rows])
 
 
 def diffusion_loss(model: Denoiser, batch: tuple[Tensor, Tensor, Tensor, Cond | None]) -> Tensor:

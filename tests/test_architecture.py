@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ORDER = (
-    "seeds schedules data networks denoiser exact guidance samplers training checkpoints progress clip unclip metrics "
+    "seeds schedules data networks denoiser exact guidance samplers training checkpoints progress clip retrieval unclip metrics "
     "forward passing field recipe imaging session following digits pretrained story walks scores steering "
     "lab evaluation gallery jobs figures"
 ).split()

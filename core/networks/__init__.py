@@ -1,4 +1,7 @@
-"""Networks F(c_in x, c_noise, cond): what a ``Denoiser`` wraps. They see no sigma and no preconditioning."""
+"""Networks F(c_in x, c_noise, cond): what a ``Denoiser`` wraps. They see no sigma and no preconditioning.
+
+One is none of these: the pair of towers "clip", which compares pictures and words and draws nothing.
+"""
 
 from functools import partial
 from typing import Any
@@ -7,11 +10,14 @@ from torch import nn
 
 from core.networks.dit import dit
 from core.networks.mlp import NETWORKS, mlp
+from core.networks.towers import clip
 from core.networks.unet import unet
+from core.networks.vectors import vectors
 
 __all__ = ["NETWORKS", "SIZES", "make_network"]
 
 MAKERS = {**{name: partial(mlp, name) for name in NETWORKS}, "unet": unet, "dit": dit}
+FOR_CAPTIONS = {"vectors": vectors, "clip": clip}
 
 # As plain JSON, to stand in a checkpoint's config. Small is the default: 28x28 on two cores in hours. Tiny is for 8x8,
 # live: digits can be read after 15 seconds of one core. Large is for a GPU.
@@ -30,11 +36,13 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
 
 
 def make_network(name: str, **sizes: Any) -> nn.Module:
-    """The network of that name, with the sizes and the seed that ``mlp``, ``unet`` or ``dit`` take.
+    """The network of that name, with the sizes and the seed that its maker takes: ``mlp``, ``unet``, ``dit`` and so on.
 
-    "plain" and "fourier" are for points, "unet" and "dit" for images. Initial weights follow from ``seed`` alone.
-    Raises ValueError for a name or a size that there is not, before anything is allocated.
+    "plain" and "fourier" are for points, "unet" and "dit" for images, "vectors" for the vectors of "clip". Initial
+    weights follow from ``seed`` alone. Raises ValueError for a name or a size that there is not, before anything is
+    allocated.
     """
-    if name not in MAKERS:
-        raise ValueError(f"unknown network {name!r}; choose one of {', '.join(MAKERS)}")
-    return MAKERS[name](**sizes)
+    makers = {**MAKERS, **FOR_CAPTIONS}
+    if name not in makers:
+        raise ValueError(f"unknown network {name!r}; choose one of {', '.join(makers)}")
+    return makers[name](**sizes)

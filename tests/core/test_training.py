@@ -26,7 +26,7 @@ def draw(n: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor
     return POINTS[pick], LABELS[pick]
 
 
-BATCHES = diffusion_batches(draw, log_normal(), batch=64, seed=0, label_dropout=0.1)
+BATCHES = diffusion_batches(draw, log_normal(), batch=64, seed=0, dropout=0.1)
 
 
 def fresh(config: TrainConfig = CONFIG):
@@ -308,7 +308,7 @@ def test_noise_levels_of_a_batch_are_stratified():
 
 
 def test_labels_are_dropped_as_often_as_asked_and_otherwise_kept():
-    batches = diffusion_batches(draw, log_normal(), batch=20_000, seed=0, label_dropout=0.3)
+    batches = diffusion_batches(draw, log_normal(), batch=20_000, seed=0, dropout=0.3)
     x0, _, _, cond = batches(0)
     dropped = cond["label"] == -1
     assert dropped.float().mean().item() == pytest.approx(0.3, abs=0.015)
@@ -317,6 +317,14 @@ def test_labels_are_dropped_as_often_as_asked_and_otherwise_kept():
     never, always = (diffusion_batches(draw, log_normal(), 64, 0, p)(0)[3]["label"] for p in (0.0, 1.0))
     assert (never >= 0).all()
     assert (always == -1).all()
+
+
+def test_of_a_condition_of_vectors_all_parts_are_dropped_together():
+    told = {"embed": torch.ones(500, 3), "tokens": torch.ones(500, 2, 4)}
+    cond = diffusion_batches(lambda n, _: (torch.zeros(n, 2), told), log_normal(), 1000, seed=0, dropout=0.3)(0)[3]
+    embed, tokens = cond["embed"].isnan(), cond["tokens"].isnan()
+    assert torch.equal(embed.all(1), embed.any(1)) and torch.equal(tokens.all(2), tokens.any(2))
+    assert torch.equal(embed[:, 0], tokens[:, 0, 0]) and 0.2 < embed[:, 0].double().mean() < 0.4
 
 
 def test_data_without_labels_have_no_condition():

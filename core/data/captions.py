@@ -1,0 +1,252 @@
+"""Pictures with captions: pairs from every source, a split by combination, and words as tokens.
+
+A learner who types a caption uses words of their own, so a caption to train on is drawn anew each time from the
+picture's name and its keywords; and a word that no caption had is reported, not dropped in silence.
+"""
+
+import csv
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from core import seeds
+from core.data import images
+from core.data.images import ASSETS
+
+LENGTH = 16  # tokens of a caption at most
+PADDING = 0
+TABLE = "captions.csv"
+
+_TONE = re.compile(r"[:,]? *(medium-light|medium-dark|light|medium|dark) skin tone,?")
+_WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
+_PLACE = 0xCA97  # keeps the draws of the split apart from all others
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """N pictures uint8 [N, C, H, W], the name of each, its keywords, and which are held out from training [N].
+
+    Names without an attribute that nearly copies share (a skin tone, say) are ``kinds``; a kind is never divided.
+    """
+
+    name: str
+    images: Tensor
+    captions: tuple[str, ...]
+    keywords: tuple[tuple[str, ...], ...]
+    kinds: tuple[str, ...]
+    held_out: Tensor
+    note: str = ""
+
+    def part(self, held_out: bool) -> Tensor:
+        """The numbers of the pairs held out, or of those to train on, [n]."""
+        return (self.held_out == held_out).nonzero()[:, 0]
+
+
+def words(text: str) -> list[str]:
+    """The words of a text in lower case, each with its hyphens: "Man: medium-dark skin tone" has four."""
+    return [word.replace("’", "'") for word in _WORD.findall(text.lower())]
+
+
+# Sources
+
+
+def emoji() -> Pairs:
+    """3,516 emoji with names and keywords, 32x32 (Twemoji, Unicode CLDR; bundled); one in five is held out.
+
+    A kind is a name without its skin tones: all tones of "woman surfing" are held out together, while men surf in the
+    training set. The kinds with the attributes of ``ARITHMETIC`` are held out whatever chance says.
+    """
+    entries = [entry for entry in json.loads((ASSETS / "emoji.json").read_text()) if entry["group"] != "Flags"]
+    captions = [entry["caption"] for entry in entries]
+    return _pairs("emoji", images.emoji().images, captions, [entry["tags"] for entry in entries], always=HELD_OUT)
+
+
+def load(source: str, side: int = 32) -> Pairs:
+    """The pairs that a word names: ``emoji``, or a folder of pictures with a table of captions (`from_folder`)."""
+    return emoji() if source == "emoji" else from_folder(source, side)
+
+
+def from_folder(folder: str | Path, side: int = 32) -> Pairs:
+    """Pictures of a folder with ``captions.csv``: columns file, caption and, if any, keywords divided by semicolons.
+
+    Colour, the middle square of each resized to ``side``. Rows without a readable picture or without a caption are left
+    out and counted in ``note``. Raises ValueError for a folder without such a table or with fewer than two pairs.
+    """
+    from PIL import Image
+
+    from core.data.decode import fit
+
+    table = Path(folder) / TABLE
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{str(folder)!r} has no readable {TABLE} with the columns file and caption.") from error
+    if rows and not {"file", "caption"} <= rows[0].keys():
+        raise ValueError(f"{str(table)!r} lacks a column: it needs file and caption, and may have keywords.")
+    pictures, captions, keywords, lost = [], [], [], []
+    for row in rows:
+        name, caption = row["file"] or "", (row["caption"] or "").strip()
+        try:
+            if not caption or Path(name).is_absolute() or ".." in Path(name).parts:
+                raise ValueError("no caption, or a path that leaves the folder")
+            pictures.append(fit(_picture(Image, table.parent / name), side))
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            lost.append(name or "a row without a file")
+            continue
+        captions.append(caption)
+        keywords.append([word.strip() for word in (row.get("keywords") or "").split(";") if word.strip()])
+    if len(pictures) < 2:
+        raise ValueError(f"{str(table)!r} names {len(pictures)} readable pictures with a caption; give at least 2.")
+    note = f"{len(lost):,} of {len(rows):,} rows were left out, {lost[0]!r} among them." if lost else ""
+    return _pairs(Path(folder).resolve().name, torch.cat(pictures), captions, keywords, note=note)
+
+
+def _picture(Image, path: Path) -> Tensor:
+    """A picture file on white, uint8 [1, 3, H, W]."""
+    import numpy as np
+
+    with Image.open(path) as opened:
+        clear = opened.convert("RGBA")
+    white = Image.new("RGBA", clear.size, "white")
+    return torch.from_numpy(np.array(Image.alpha_composite(white, clear).convert("RGB"))).permute(2, 0, 1)[None]
+
+
+# The split
+
+ARITHMETIC: dict[str, dict[str, str]] = {
+    "crown": {"person with crown": "person", "princess": "woman"},
+    "turban": {"person wearing turban": "person", "woman wearing turban": "woman"},
+    "helmet": {"guard": "person", "woman guard": "woman"},
+    "bald": {"person bald": "person", "woman bald": "woman"},
+}
+"""An attribute, the kinds of emoji that have it, and for each the kind that lacks nothing else; all are held out."""
+
+HELD_OUT = tuple(kind for kinds in ARITHMETIC.values() for kind in kinds)
+
+
+def kind(caption: str) -> str:
+    """A caption's words without its skin tones: what nearly equal pictures have in common."""
+    return " ".join(words(_TONE.sub(" ", caption))) or caption
+
+
+def tone(caption: str) -> str:
+    """A caption's skin tones, empty if it names none."""
+    return " ".join(_TONE.findall(caption))
+
+
+def _pairs(
+    name: str, pictures: Tensor, captions: Sequence[str], keywords: Sequence[Sequence[str]], always: Iterable[str] = (),
+    note: str = "",
+) -> Pairs:  # fmt: skip
+    kinds = tuple(map(kind, captions))
+    held = torch.tensor(hold_out(pictures, kinds, always))
+    return Pairs(name, pictures, tuple(captions), tuple(map(tuple, keywords)), kinds, held, note)
+
+
+def hold_out(
+    pictures: Tensor, kinds: Sequence[str], always: Iterable[str] = (), share: float = 0.2, seed: int = 0
+) -> list[bool]:
+    """Which pairs to hold out, about ``share`` of all: whole kinds, each a new combination of words still trained on.
+
+    Kinds with a picture in common go together. A kind is taken only while each of its words stays in the kinds of at
+    least two others that are not held out.
+    """
+    group = _together(pictures, kinds)
+    members: dict[int, list[int]] = {}
+    for i, of in enumerate(group):
+        members.setdefault(of, []).append(i)
+    told = {of: {word for i in numbers for word in kinds[i].split()} for of, numbers in members.items()}
+    left = Counter(word for known in told.values() for word in known)
+    held = {group[i] for i, name in enumerate(kinds) if name in set(always)}
+    for of in held:
+        left.subtract(told[of])
+    count, order = sum(len(members[of]) for of in held), list(members)
+    for at in torch.randperm(len(order), generator=seeds.generator(seed, _PLACE)).tolist():
+        of = order[at]
+        if of not in held and count < share * len(kinds) and all(left[word] > 2 for word in told[of]):
+            held.add(of)
+            left.subtract(told[of])
+            count += len(members[of])
+    return [of in held for of in group]
+
+
+def _together(pictures: Tensor, kinds: Sequence[str]) -> list[int]:
+    """A number for each pair; equal where the kind is, or the picture, or both by way of others."""
+    parent = list(range(len(kinds)))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = i = parent[parent[i]]
+        return i
+
+    first: dict[object, int] = {}
+    for i, (picture, name) in enumerate(zip(pictures, kinds)):
+        for feature in (name, picture.numpy().tobytes()):
+            parent[root(i)] = root(first.setdefault(feature, i))
+    return [root(i) for i in range(len(kinds))]
+
+
+# Words as tokens
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """Words to numbers from 1 on; 0 fills up. ``vocabulary`` as plain strings can stand in a checkpoint's config."""
+
+    vocabulary: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_number", {word: n for n, word in enumerate(self.vocabulary, 1)})
+
+    def known(self, text: str) -> list[str]:
+        """The words of a text that are known; a hyphenated one that is not, as its parts."""
+        return [word for word in self._split(text) if word in self._number]
+
+    def unknown(self, text: str) -> list[str]:
+        """The words of a text that no caption of the training set had, each once, in order."""
+        return list(dict.fromkeys(word for word in self._split(text) if word not in self._number))
+
+    def encode(self, texts: Sequence[str], length: int = LENGTH) -> Tensor:
+        """Texts to tokens [len(texts), length]; what is longer is cut."""
+        rows = [[self._number[word] for word in self.known(text)][:length] for text in texts]
+        return torch.tensor([row + [PADDING] * (length - len(row)) for row in rows]).reshape(len(rows), length)
+
+    def _split(self, text: str) -> list[str]:
+        whole = words(text)
+        return [part for word in whole for part in ([word] if word in self._number else words(word.replace("-", " ")))]
+
+
+def tokenizer(pairs: Pairs) -> Tokenizer:
+    """All words of the captions and keywords that are trained on, the most frequent first."""
+    count = Counter(
+        word for i in pairs.part(held_out=False).tolist() for text in (pairs.captions[i], *pairs.keywords[i])
+        for word in words(text)
+    )  # fmt: skip
+    return Tokenizer(tuple(sorted(count, key=lambda word: (-count[word], word))))
+
+
+def phrases(pairs: Pairs, known: Tokenizer) -> Callable[[Tensor, torch.Generator], Tensor]:
+    """(numbers of pairs [n], generator) -> tokens [n, LENGTH] of a caption drawn for each: half of the time its name,
+    else some of its keywords, one in two of them with the name's kind before."""
+    names = known.encode(pairs.captions).tolist()
+    short = known.encode(pairs.kinds).tolist()
+    extra = [known.encode([" ".join(some)], 64)[0].tolist() for some in pairs.keywords]
+
+    def draw(chosen: Tensor, generator: torch.Generator) -> Tensor:
+        u = torch.rand(len(chosen), 2 + 64, generator=generator)
+        rows = []
+        for i, (which, share, *keep) in zip(chosen.tolist(), u.tolist()):
+            some = [token for token, at in zip(extra[i], keep) if token and at < share]
+            row = names[i] if which < 0.5 or not some else (short[i] if which < 0.75 else []) + some
+            row = [token for token in row if token][:LENGTH]
+            rows.append(row + [PADDING] * (LENGTH - len(row)))
+        return torch.tensor(rows)
+
+    return draw

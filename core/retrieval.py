@@ -1,0 +1,124 @@
+"""What a pair of towers is asked: which caption, which picture, which class, which word; and a linear baseline."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from core.data.captions import ARITHMETIC, Pairs, Tokenizer, tokenizer, tone, words
+from core.data.images import unit
+from core.networks.towers import Clip
+
+LEAST = 6  # a word is a candidate of arithmetic if so many pictures have it
+RIDGE = 0.1  # of the baseline: share of each side's largest eigenvalue
+
+
+@torch.no_grad()
+def of_images(clip: Clip, x: Tensor, size: int = 256) -> Tensor:
+    """Unit vectors [N, size] of pictures [N, C, H, W] in [-1, 1], some at a time."""
+    return torch.cat([clip.images(part) for part in x.split(size)])
+
+
+@torch.no_grad()
+def of_texts(clip: Clip, known: Tokenizer, texts: Sequence[str]) -> Tensor:
+    """Unit vectors [len(texts), size] of texts."""
+    return clip.captions(known.encode(texts))
+
+
+def ranks(similarity: Tensor) -> Tensor:
+    """How many columns of [N, N] beat the one that belongs to each row (the diagonal), [N]; 0: retrieved first."""
+    return (similarity > similarity.diag()[:, None]).sum(1)
+
+
+def top(rank: Tensor, k: int) -> float:
+    """The share of ranks [N] among the first k."""
+    return (rank < k).double().mean().item()
+
+
+# Words of a difference
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A picture with an attribute and the picture that lacks just that: numbers of a set's pairs."""
+
+    attribute: str
+    with_it: int
+    without: int
+
+
+def differences(pairs: Pairs) -> list[Difference]:
+    """All pairs of held-out emoji with an attribute of ``ARITHMETIC`` and emoji of the same skin tone without."""
+    place: dict[tuple[str, str], int] = {}
+    for i, (kind, caption) in enumerate(zip(pairs.kinds, pairs.captions)):
+        place.setdefault((kind, tone(caption)), i)
+    return [
+        Difference(attribute, i, place[plain, tone(pairs.captions[i])])
+        for attribute, kinds in ARITHMETIC.items()
+        for kind, plain in kinds.items()
+        for i, own in enumerate(pairs.kinds)
+        if own == kind and pairs.held_out[i] and (plain, tone(pairs.captions[i])) in place
+    ]
+
+
+def candidates(pairs: Pairs) -> list[str]:
+    """The words that may name a difference, by frequency: those of ``LEAST`` pictures that are trained on, or more."""
+    count = Counter(
+        word for i in pairs.part(held_out=False).tolist()
+        for word in {word for text in (pairs.captions[i], *pairs.keywords[i]) for word in words(text)}
+    )  # fmt: skip
+    return [word for word, pictures in count.most_common() if pictures >= LEAST]
+
+
+def nearest_words(direction: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosines of a direction [size] with word vectors [W, size] about their mean, descending, and the words' order."""
+    centred = F.normalize(vectors - vectors.mean(0), dim=1)
+    return (centred @ F.normalize(direction, dim=0)).sort(descending=True)
+
+
+# The baseline
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """A closed-form pair of linear maps (canonical correlation analysis; Hotelling 1936) from pixels and from a bag of
+    words to vectors whose correlation is largest."""
+
+    known: Tokenizer
+    means: tuple[Tensor, Tensor]
+    maps: tuple[Tensor, Tensor]
+
+    def images(self, x: Tensor) -> Tensor:
+        """Pictures [N, C, H, W] in [-1, 1] to unit vectors [N, size]."""
+        return F.normalize((x.flatten(1).double() - self.means[0]) @ self.maps[0], dim=1)
+
+    def texts(self, texts: Sequence[str]) -> Tensor:
+        """Texts to unit vectors [len(texts), size]."""
+        return F.normalize((bags(self.known, texts) - self.means[1]) @ self.maps[1], dim=1)
+
+
+def bags(known: Tokenizer, texts: Sequence[str]) -> Tensor:
+    """Which words a text has, [len(texts), words] of 0 and 1, float64."""
+    tokens = known.encode(texts, 64)
+    return F.one_hot(tokens, len(known.vocabulary) + 1).amax(1)[:, 1:].double()
+
+
+def linear(pairs: Pairs, texts: Sequence[str], size: int = 128) -> Linear:
+    """The linear pair of the training part of ``pairs``, with a text for each pair; ridge-regularised."""
+    own, known = pairs.part(held_out=False), tokenizer(pairs)
+    sides = unit(pairs.images[own]).flatten(1).double(), bags(known, [texts[i] for i in own.tolist()])
+    means = tuple(side.mean(0) for side in sides)
+    whitened, back = zip(*(_whiten(side - mean) for side, mean in zip(sides, means)))
+    left, strength, right = torch.linalg.svd(whitened[0].T @ whitened[1], full_matrices=False)
+    pull = strength[:size].sqrt()
+    return Linear(known, means, (back[0] @ left[:, :size] * pull, back[1] @ right[:size].T * pull))
+
+
+def _whiten(centred: Tensor) -> tuple[Tensor, Tensor]:
+    """[N, d] with covariance brought near the identity, and the map [d, k] that does it; ridge on the small axes."""
+    _, size, axes = torch.linalg.svd(centred, full_matrices=False)
+    back = axes.T / (size**2 + RIDGE * size[0] ** 2).sqrt()
+    return centred @ back, back

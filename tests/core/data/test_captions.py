@@ -1,0 +1,143 @@
+"""Pictures with captions: whole kinds held out, words that can be told, captions drawn anew."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from core.data import captions
+from core.data.captions import LENGTH, Tokenizer, emoji, from_folder, kind, phrases, tokenizer, tone, words
+
+pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    return emoji()
+
+
+def folder(path, rows: str, names=("a.png", "b.png", "c.png")):
+    for shade, name in enumerate(names):
+        Image.new("RGBA", (9, 7), (shade * 40, 0, 0, 255)).save(path / name)
+    (path / "captions.csv").write_text(rows)
+    return path
+
+
+def test_words_are_lower_case_and_keep_their_hyphens():
+    assert words("Man: medium-dark skin tone, O’Neil 2!") == ["man", "medium-dark", "skin", "tone", "o'neil", "2"]
+
+
+def test_a_kind_is_a_caption_without_its_skin_tones():
+    assert kind("person: medium-dark skin tone, bald") == kind("person: bald") == "person bald"
+    assert kind("kiss: man, man, dark skin tone, light skin tone") == "kiss man man"
+    assert tone("kiss: man, man, dark skin tone, light skin tone") == "dark light"
+
+
+def test_a_fifth_is_held_out(pairs):
+    assert len(pairs.captions) == 3516 and 0.19 < pairs.held_out.double().mean() < 0.22
+
+
+def test_no_kind_and_no_picture_stands_on_both_sides_of_the_split(pairs):
+    sides = [
+        ({pairs.kinds[i] for i in part}, {pairs.images[i].numpy().tobytes() for i in part})
+        for part in (pairs.part(held_out=held).tolist() for held in (True, False))
+    ]
+    assert not sides[0][0] & sides[1][0] and not sides[0][1] & sides[1][1]
+
+
+def test_each_word_of_a_held_out_kind_is_trained_on_but_for_the_attributes_asked_for(pairs):
+    known = tokenizer(pairs)
+    new = {pairs.kinds[i] for i in pairs.part(held_out=True).tolist() if known.unknown(pairs.kinds[i])}
+    assert new <= set(captions.HELD_OUT)
+
+
+def test_all_pictures_with_an_attribute_to_be_named_are_held_out(pairs):
+    assert all(held for kind, held in zip(pairs.kinds, pairs.held_out) if kind in captions.HELD_OUT)
+
+
+def test_the_split_is_the_same_every_time(pairs):
+    assert torch.equal(pairs.held_out, emoji().held_out)
+
+
+def test_tokens_of_a_short_caption_are_filled_up_and_of_a_long_one_cut():
+    known = Tokenizer(("a", "b"))
+    assert known.encode(["B a", "", "a " * 40], length=4).tolist() == [[2, 1, 0, 0], [0, 0, 0, 0], [1, 1, 1, 1]]
+
+
+def test_unknown_words_are_named_once_and_in_order():
+    assert Tokenizer(("a",)).unknown("zebra a Yak zebra") == ["zebra", "yak"]
+
+
+def test_a_hyphenated_word_that_is_not_known_is_read_as_its_parts():
+    known = Tokenizer(("red", "nosed", "well-known"))
+    assert known.known("red-nosed well-known") == ["red", "nosed", "well-known"]
+
+
+def test_the_vocabulary_has_no_word_of_held_out_captions_alone(pairs):
+    known, told = tokenizer(pairs), set()
+    for i in pairs.part(held_out=False).tolist():
+        told |= {word for text in (pairs.captions[i], *pairs.keywords[i]) for word in words(text)}
+    assert set(known.vocabulary) == told
+
+
+def test_drawn_captions_are_names_half_of_the_time_and_else_words_of_the_picture(pairs):
+    known = tokenizer(pairs)
+    one = next(i for i, caption in enumerate(pairs.captions) if caption == "green apple")
+    drawn = phrases(pairs, known)(torch.full((400,), one), torch.Generator().manual_seed(0))
+    name = known.encode(["green apple"])
+    assert 0.4 < (drawn == name).all(1).double().mean() < 0.7
+    allowed = known.encode([" ".join(["green apple", *pairs.keywords[one]])])
+    assert drawn.shape == (400, LENGTH) and set(drawn.unique().tolist()) <= {0, *allowed.unique().tolist()}
+    assert (drawn != 0).any(1).all()
+
+
+def test_a_drawn_caption_follows_from_the_generator(pairs):
+    draw = phrases(pairs, tokenizer(pairs))
+    first, again = (draw(torch.arange(50), torch.Generator().manual_seed(3)) for _ in range(2))
+    assert torch.equal(first, again)
+
+
+def test_a_folder_with_a_table_of_captions_is_a_set_of_pairs(tmp_path):
+    found = from_folder(folder(tmp_path, "file,caption,keywords\na.png,red thing,warm; bright\nb.png,dark thing,\n"), 8)
+    assert found.captions == ("red thing", "dark thing") and found.keywords == (("warm", "bright"), ())
+    assert found.images.shape == (2, 3, 8, 8) and found.images.dtype == torch.uint8
+
+
+def test_rows_without_a_readable_picture_are_named_and_counted(tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    rows = "file,caption\na.png,one\nbad.png,two\n../a.png,three\nb.png,\nc.png,four\n"
+    found = from_folder(folder(tmp_path, rows), 8)
+    assert found.captions == ("one", "four")
+    assert "3 of 5 rows were left out" in found.note and "bad.png" in found.note
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("picture,text\na.png,one\n", "lacks a column"),
+        ("file,caption\na.png,one\n", "at least 2"),
+        ("", "at least 2"),
+    ],
+)
+def test_a_table_that_is_none_is_refused_with_a_sentence(tmp_path, rows, said):
+    with pytest.raises(ValueError, match=said):
+        from_folder(folder(tmp_path, rows), 8)
+
+
+def test_a_folder_without_a_table_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="no readable captions.csv"):
+        from_folder(tmp_path)
+
+
+def test_a_small_set_has_held_out_pairs_only_while_their_words_stay():
+    pictures = torch.arange(12, dtype=torch.uint8).view(12, 1, 1, 1)
+    kinds = [f"{who} {what}" for who in ("cat", "dog", "cow") for what in ("runs", "sits", "eats", "naps")]
+    held = captions.hold_out(pictures, kinds, share=1.0)
+    left = [word for name, out in zip(kinds, held) if not out for word in name.split()]
+    assert any(held) and all(left.count(word) >= 2 for name in kinds for word in name.split())
+
+
+def test_look_alikes_go_together():
+    pictures = torch.zeros(6, 1, 1, 1, dtype=torch.uint8)
+    assert len(set(captions.hold_out(pictures, list("abcdef"), always=["c"]))) == 1
+    assert np.all(captions.hold_out(pictures, list("abcdef"), always=["c"]))

@@ -1,0 +1,63 @@
+"""What towers are asked, checked where the answer is known; and the linear baseline."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from core import retrieval
+from core.data.captions import ARITHMETIC, Pairs, emoji, tone
+from core.networks import make_network
+from core.retrieval import bags, candidates, differences, linear, nearest_words, ranks, top
+
+pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    return emoji()
+
+
+def test_a_rank_counts_the_columns_that_beat_the_own_one():
+    similarity = torch.tensor([[0.5, 0.9, 0.1], [0.0, 1.0, 0.2], [0.7, 0.8, 0.6]])
+    assert ranks(similarity).tolist() == [1, 0, 2]
+    assert top(ranks(similarity), 1) == pytest.approx(1 / 3) and top(ranks(similarity), 2) == pytest.approx(2 / 3)
+
+
+def test_vectors_do_not_depend_on_how_many_are_asked_for_at_once():
+    net, x = make_network("clip", words=3, side=8, width=8), torch.linspace(-1, 1, 7 * 192).view(7, 3, 8, 8)
+    torch.testing.assert_close(retrieval.of_images(net, x, size=3), retrieval.of_images(net, x))
+
+
+def test_there_are_48_held_out_differences_twelve_for_each_attribute(pairs):
+    found = differences(pairs)
+    assert {name: sum(d.attribute == name for d in found) for name in ARITHMETIC} == dict.fromkeys(ARITHMETIC, 12)
+    for d in found:
+        assert pairs.held_out[d.with_it] and tone(pairs.captions[d.with_it]) == tone(pairs.captions[d.without])
+
+
+def test_every_attribute_is_among_the_words_that_may_name_a_difference(pairs):
+    assert set(ARITHMETIC) <= set(candidates(pairs))
+
+
+def test_the_nearest_word_of_a_difference_is_judged_about_the_mean_of_all_words():
+    words = F.normalize(torch.eye(3) + 5.0, dim=1)
+    cosines, order = nearest_words(torch.tensor([0.0, 1.0, 0.0]), words)
+    assert order[0] == 1 and cosines[0] > 0.8 and cosines[1] < 0
+
+
+def small(n: int = 40) -> Pairs:
+    """Pictures of two grey squares, each dark or light, with a word for each."""
+    captions = tuple(f"{'ab'[i % 2]} {'cd'[i // 2 % 2]}" for i in range(n))
+    grey = torch.tensor([[255 * (i % 2), 255 * (i // 2 % 2)] for i in range(n)], dtype=torch.uint8)
+    return Pairs("squares", grey.view(n, 1, 1, 2), captions, ((),) * n, captions, torch.zeros(n, dtype=torch.bool))
+
+
+def test_a_bag_has_a_one_for_each_word_however_often_it_comes():
+    assert bags(retrieval.tokenizer(small()), ["b b", "", "c a"]).sum(1).tolist() == [1, 0, 2]
+
+
+def test_the_linear_baseline_finds_what_is_linear():
+    pairs = small()
+    pair = linear(pairs, pairs.captions, size=2)
+    pictures = pair.images(retrieval.unit(pairs.images[:4]))
+    assert (pictures @ pair.texts(pairs.captions[:4]).T).argmax(1).tolist() == [0, 1, 2, 3]
