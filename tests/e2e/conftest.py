@@ -11,11 +11,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.browser import FLAGS, NoBrowser, chromium
+from tests.e2e.learner import LONG
 
 ROOT = Path(__file__).parents[2]
+expect.set_options(timeout=LONG)
 LOCAL = {"127.0.0.1", "localhost", ""}  # the host of data: and blob: addresses is empty
 
 

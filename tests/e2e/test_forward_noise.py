@@ -5,25 +5,15 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-LONG = 30_000  # milliseconds; a machine with other work is no failure
+from tests.e2e.learner import Learner
 
-class Chapter:
-    """The page as a student meets it, and the counters of its stage."""
+
+class Chapter(Learner):
+    """The page of forward noise as a learner meets it."""
 
     def __init__(self, page: Page, address: str) -> None:
-        self.page, self.address = page, f"{address}/forward_noise"
-
-    def open(self, query: str = "") -> "Chapter":
-        self.page.goto(f"{self.address}?{query}")
-        self.until("__stage.forward.ready && __stage.forward.drawn")
-        expect(self.page.get_by_role("heading", name="Try this")).to_be_visible(timeout=LONG)
-        return self
-
-    def now(self, counter: str):
-        return self.page.evaluate(f"__stage.forward.{counter}")
-
-    def until(self, condition: str) -> None:
-        self.page.wait_for_function(f"globalThis.__stage?.forward && ({condition})", timeout=LONG)
+        super().__init__(page, f"{address}/forward_noise", "forward")
+        self.clock = page.get_by_role("slider", name="t", exact=True)
 
     def grey(self, right: float, down: float) -> int:
         """The brightness, 0 to 255, at a place of the second panel, in fractions of its plot."""
@@ -31,7 +21,7 @@ class Chapter:
             const plot = __stage.forward.plots[1], at = [plot.x + x * plot.w, plot.y + y * plot.h];
             return canvas.getContext('2d').getImageData(...at.map(v => v * devicePixelRatio), 1, 1).data[0];
         }"""
-        return self.page.get_by_role("application").evaluate(read, [right, down])
+        return self.canvas.evaluate(read, [right, down])
 
 
 @pytest.fixture
@@ -43,27 +33,20 @@ def test_the_walk_plays_and_can_be_scrubbed_without_a_server_run(chapter):
     chapter.open()
     ticks = chapter.now("ticks")
     chapter.page.get_by_role("button", name="Play", exact=True).click()
-    chapter.until("__stage.forward.playing && __stage.forward.k > 5")
-    chapter.page.get_by_role("slider", name="t", exact=True).fill("70")
-    chapter.until("!__stage.forward.playing && __stage.forward.k === 70")
-    expect(chapter.page).to_have_url(re.compile("clock=0.7"), timeout=LONG)
+    chapter.until("now.playing && now.k > 5")
+    chapter.clock.fill("70")
+    chapter.until("!now.playing && now.k === 70")
+    expect(chapter.page).to_have_url(re.compile("clock=0.7"))
     assert chapter.now("ticks") == ticks
 
 
 def test_dragging_the_image_moves_its_dot_and_its_squares(chapter):
     chapter.open()
     assert chapter.grey(0.25, 0.2) > chapter.grey(0.75, 0.2)  # brighter on the left
-    plot, box = chapter.now("plots[0]"), chapter.page.get_by_role("application").bounding_box()
-
-    def place(x: float, y: float) -> tuple[float, float]:
-        return box["x"] + plot["x"] + (x + 2.9) / 5.8 * plot["w"], box["y"] + plot["y"] + (2.9 - y) / 5.8 * plot["h"]
-
-    chapter.page.mouse.move(*place(0.6, -0.4))
-    chapter.page.mouse.down()
-    chapter.page.mouse.move(*place(-0.95, 0.95), steps=4)
-    chapter.page.mouse.up()
-    expect(chapter.page.get_by_text("1 of 3 done")).to_be_visible(timeout=LONG)
-    expect(chapter.page).to_have_url(re.compile(r"start=-0\.9\d*(,|%2C)0\.9"), timeout=LONG)
+    start, end = (((x + 2.9) / 5.8, (y + 2.9) / 5.8) for x, y in ((0.6, -0.4), (-0.95, 0.95)))  # the plot is 5.8 wide
+    chapter.drag(start, end)
+    expect(chapter.page.get_by_text("1 of 3 done")).to_be_visible()
+    expect(chapter.page).to_have_url(re.compile(r"start=-0\.9\d*(,|%2C)0\.9"))
     assert chapter.grey(0.25, 0.2) < 20 and chapter.grey(0.75, 0.2) > 235
 
 
@@ -76,21 +59,21 @@ def test_a_student_without_a_mouse_predicts_jumps_and_moves_the_start(chapter):
     page.keyboard.press("Space")
     page.get_by_role("switch", name="Jump as well").focus()
     page.keyboard.press("Space")
-    expect(page.get_by_text("As you predicted: yes, exactly the same cloud.")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("As you predicted: yes, exactly the same cloud.")).to_be_visible()
     ticks = chapter.now("ticks")
     page.get_by_role("application").focus()
     page.keyboard.press("Shift+ArrowUp")
-    chapter.until(f"__stage.forward.ticks > {ticks}")
-    expect(page).to_have_url(re.compile("start="), timeout=LONG)
+    chapter.until(f"now.ticks > {ticks}")
+    expect(page).to_have_url(re.compile("start="))
 
 
 def test_a_deep_link_is_restored_by_a_fresh_server(page: Page, serve):
     link = "scene=Dissolve&image=boot&data=moons&schedule=cosine&view=Variance+exploding&seed=7&density=false&clock=0.4"
     chapter = Chapter(page, serve("app.py", fresh=True)).open(link)
     assert chapter.now("k") == 40
-    expect(page.get_by_role("spinbutton", name="Seed")).to_have_value("7", timeout=LONG)
+    expect(page.get_by_role("spinbutton", name="Seed")).to_have_value("7")
     for part in ("seed=7", "image=boot", "clock=0.4"):
-        expect(page).to_have_url(re.compile(part), timeout=LONG)
+        expect(page).to_have_url(re.compile(part))
     expect(page.get_by_role("application")).to_have_attribute("aria-label", re.compile("moons.*784 numbers"))
 
 

@@ -5,40 +5,14 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.e2e.learner import Learner
+
 SHOWN = "predictions=false&show="
 
 
-class Chapter:
-    """The page of guidance as a learner meets it; ``stage`` is the key of the stage that its scene has."""
-
-    def __init__(self, page: Page, address: str) -> None:
-        self.page, self.address, self.stage = page, address, "arrows"
-        self.canvas = page.get_by_role("application")
-        self.clock = page.get_by_role("slider", name="σ", exact=True)
-
-    def open(self, query: str, stage: str) -> "Chapter":
-        self.stage = stage
-        self.page.goto(f"{self.address}/guidance?{query}")
-        self.until("now.drawn")
-        expect(self.page.get_by_text("Try this")).to_be_visible(timeout=60_000)  # the run is over
-        return self
-
-    def now(self, counter: str):
-        return self.page.evaluate(f"__stage.{self.stage}.{counter}")
-
-    def until(self, condition: str) -> None:
-        ready = f"(now => now && ({condition}))(globalThis.__stage?.{self.stage})"
-        self.page.wait_for_function(ready, timeout=60_000)
-
-    def at(self, right: float, up: float) -> tuple[float, float]:
-        """Page coordinates of a place on the first panel, in fractions of its plot."""
-        plot, box = self.now("plots[0]"), self.canvas.bounding_box()
-        return box["x"] + plot["x"] + right * plot["w"], box["y"] + plot["y"] + (1 - up) * plot["h"]
-
-
 @pytest.fixture
-def chapter(page: Page, serve) -> Chapter:
-    return Chapter(page, serve("app.py"))
+def chapter(page: Page, serve) -> Learner:
+    return Learner(page, f"{serve('app.py')}/guidance", "arrows")
 
 
 def test_eight_scales_are_above_the_fold_on_one_clock_that_makes_no_server_run(chapter):
@@ -54,41 +28,38 @@ def test_eight_scales_are_above_the_fold_on_one_clock_that_makes_no_server_run(c
 
 
 def test_a_dragged_probe_changes_the_numbers_and_the_address_and_keeps_the_clock(chapter):
-    chapter.open(SHOWN + "one+place", "arrows")
+    chapter.open(SHOWN + "one+place")
     table = chapter.page.get_by_role("table")
     before = table.inner_text()
     chapter.clock.fill("7")
-    chapter.page.mouse.move(*chapter.at(0.5, 0.5))
-    chapter.page.mouse.down()
-    chapter.page.mouse.move(*chapter.at(0.3, 0.7), steps=4)
-    chapter.page.mouse.up()
-    expect(chapter.page).to_have_url(re.compile(r"probe=-0\.\d+%2C0\.\d+"), timeout=20_000)
+    chapter.drag((0.5, 0.5), (0.3, 0.7))
+    expect(chapter.page).to_have_url(re.compile(r"probe=-0\.\d+%2C0\.\d+"))
     expect(table).not_to_have_text(before)
     assert chapter.now("k") == 7
 
 
 def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
-    chapter.open("", "arrows")
+    chapter.open()
     keyboard = chapter.page.keyboard
     chapter.page.get_by_role("button", name="nearly all").focus()
     keyboard.press("Space")
-    expect(chapter.page.get_by_text("You predict:")).to_be_visible(timeout=20_000)
+    expect(chapter.page.get_by_text("You predict:")).to_be_visible()
     chapter.page.get_by_role("radio", name="negative prompt").focus()
     keyboard.press("Space")
     chapter.stage = "samples"
     chapter.until("now.plots.length === 3")
     chapter.page.get_by_role("slider", name="Guidance scale w").focus()
     keyboard.press("ArrowRight")
-    expect(chapter.page).to_have_url(re.compile("scale=2.25"), timeout=20_000)
+    expect(chapter.page).to_have_url(re.compile("scale=2.25"))
     chapter.canvas.focus()
     keyboard.press("Home")
     chapter.until("now.k === 0")
 
 
 def test_a_link_restores_model_class_scale_interval_and_clock_on_a_fresh_server(page, serve):
-    chapter = Chapter(page, serve("app.py", fresh=True))
+    chapter = Learner(page, f"{serve('app.py', fresh=True)}/guidance", "samples")
     wish = "model=plain+network&wanted=dog&scale=4&interval=0.05&interval=0.5&seed=3&clock=0.5"
-    chapter.open(f"{SHOWN}beyond&{wish}", "samples")
+    chapter.open(f"{SHOWN}beyond&{wish}")
     chapter.until("now.plots.length === 4")
     expect(page.get_by_role("radio", name="dog")).to_be_checked()
     expect(page.get_by_role("slider", name="Guidance scale w")).to_have_value("4")
@@ -103,10 +74,10 @@ def test_training_without_label_dropout_shows_its_samples_live_and_then_under_ei
     chapter.page.get_by_role("button", name="Train").click()
     chapter.until(f"now.ticks > {ticks} + 3")
     chapter.page.get_by_role("button", name="Pause").click()
-    expect(chapter.page.get_by_text("Paused")).to_be_visible(timeout=20_000)
+    expect(chapter.page.get_by_text("Paused")).to_be_visible()
     chapter.page.get_by_role("radio", name="eight scales").click()
     chapter.stage = "samples"
     chapter.until("now.plots.length === 8")
     chapter.page.get_by_role("combobox", name="Model").click()
     chapter.page.get_by_role("option", name="your run").click()
-    expect(chapter.page).to_have_url(re.compile("model=your\\+run"), timeout=20_000)
+    expect(chapter.page).to_have_url(re.compile("model=your\\+run"))

@@ -5,37 +5,18 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-LONG = 30_000  # milliseconds; a machine with other work is no failure
-
-
-class Home:
-    """The page as a student meets it, and the counters of its stage."""
-
-    def __init__(self, page: Page, address: str) -> None:
-        self.page, self.address = page, address
-
-    def open(self, query: str = "") -> "Home":
-        self.page.goto(f"{self.address}/?{query}")
-        self.until("__stage.story.ready && __stage.story.drawn")
-        expect(self.page.get_by_role("heading", name="The equation")).to_be_visible(timeout=LONG)
-        return self
-
-    def now(self, counter: str):
-        return self.page.evaluate(f"__stage.story.{counter}")
-
-    def until(self, condition: str) -> None:
-        self.page.wait_for_function(f"globalThis.__stage?.story && ({condition})", timeout=LONG)
+from tests.e2e.learner import Learner
 
 
 @pytest.fixture
-def home(page: Page, serve) -> Home:
-    return Home(page, serve("app.py"))
+def home(page: Page, serve) -> Learner:
+    return Learner(page, f"{serve('app.py')}/", "story")
 
 
 def test_the_story_plays_once_by_itself_and_rests_at_its_end(home):
     home.page.goto(home.address)
-    home.until("__stage.story.playing && __stage.story.k < 30")
-    home.until("!__stage.story.playing && __stage.story.k === 44")
+    home.until("now.playing && now.k < 30")
+    home.until("!now.playing && now.k === 44")
     assert home.now("ticks") <= 2  # played in the browser: no server run for it
 
 
@@ -55,12 +36,13 @@ def test_five_panels_stand_in_one_row_above_the_fold_with_controls_and_links(hom
         box["y"] + box["height"]
         for box in (page.get_by_role("button", name=re.compile("Play|Pause")).bounding_box(), last.bounding_box())
     )
-    assert lowest < 800 and page.get_by_role("application").bounding_box()["width"] > 1100
+    assert lowest < 800 and home.canvas.bounding_box()["width"] > 1100
 
 
 def test_a_link_shows_what_its_sender_saw_as_the_first_request_of_a_server(page, serve):
-    home = Home(page, serve("app.py", fresh=True)).open("class=dog&w=4&model=early&predictions=false&seed=3&clock=0.5")
-    home.until("__stage.story.k === 22")
+    home = Learner(page, f"{serve('app.py', fresh=True)}/", "story")
+    home.open("class=dog&w=4&model=early&predictions=false&seed=3&clock=0.5")
+    home.until("now.k === 22")
     expect(page.get_by_label("Noise, by its seed")).to_have_value("3")
     expect(page.get_by_text(re.compile("the same cloud, asked for dog"))).to_be_attached()
 
@@ -70,21 +52,21 @@ def test_asking_for_another_kind_keeps_the_clock(home):
     home.open()
     ticks = home.now("ticks")
     home.page.get_by_text("person", exact=True).first.click()
-    home.until(f"__stage.story.ticks > {ticks}")
-    expect(home.page).to_have_url(re.compile("class=person"), timeout=LONG)
+    home.until(f"now.ticks > {ticks}")
+    expect(home.page).to_have_url(re.compile("class=person"))
     assert home.now("k") == 44 and not home.now("playing")
 
 
 def test_a_panels_link_opens_its_chapter_where_it_matters(home):
     home.open()
     home.page.get_by_role("link", name="How noise spreads").click()
-    expect(home.page).to_have_url(re.compile(r"/forward_noise\?.*scene=Dissolve"), timeout=LONG)
+    expect(home.page).to_have_url(re.compile(r"/forward_noise\?.*scene=Dissolve"))
 
 
 def test_the_keyboard_reaches_the_picture_and_moves_its_clock(home):
     home.page.emulate_media(reduced_motion="reduce")
     home.open()
-    home.page.get_by_role("application").focus()
+    home.canvas.focus()
     home.page.keyboard.press("Home")
     home.page.keyboard.press("ArrowRight")
-    home.until("__stage.story.k === 1")
+    home.until("now.k === 1")

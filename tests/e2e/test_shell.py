@@ -10,7 +10,7 @@ APP = "tests/e2e/apps/shell.py"
 
 def visit(page: Page, address: str) -> None:
     page.goto(address)
-    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
 
 
 def slider(page: Page, label: str):
@@ -31,7 +31,7 @@ def go_to(page: Page, title: str) -> None:
 def test_a_deep_link_is_restored_as_the_first_request_of_a_fresh_server(page, serve):
     visit(page, serve("app.py", fresh=True) + "/vector_field?predictions=false&present=true&unheard=of")
     expect(page.get_by_role("heading", level=1)).to_contain_text("3")
-    expect(page.get_by_test_id("stToast")).to_contain_text("unheard=of", timeout=60_000)
+    expect(page.get_by_test_id("stToast")).to_contain_text("unheard=of")
     expect(page.get_by_role("navigation")).to_be_hidden()
     expect(page).to_have_url(re.compile(r"/vector_field\?(?=.*predictions=false)(?=.*present=true)(?!.*unheard)"))
 

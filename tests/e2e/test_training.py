@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.conftest import watch
+from tests.e2e.learner import Learner
 
-LONG = 30_000  # milliseconds; a machine with other work is no failure
 FINGERPRINT = """([canvas, panel]) => {
     const {x, y, w, h} = __stage.training.plots[panel], ratio = devicePixelRatio;
     const pixels = canvas.getContext('2d').getImageData(x * ratio, y * ratio, w * ratio, h * ratio).data;
@@ -22,46 +22,25 @@ STEP_BEYOND = r"""step => {
 }"""
 
 
-class Learner:
-    """Somebody at the chapter in a browser of their own; and the counters of the stage there."""
+class Trainer(Learner):
+    """Somebody at the chapter of training, in a browser of their own."""
 
     def __init__(self, page: Page, address: str) -> None:
-        self.page, self.address = page, address
+        super().__init__(page, f"{address}/training", "training")
         self.canvas = page.get_by_role("application", name=re.compile("Samples"))
-        self.clock = page.get_by_role("slider", name="σ", exact=True)
         self.standing = page.locator(".st-key-picture p:has(strong)").first  # how the run stands
 
-    def open(self, query: str) -> "Learner":
-        self.page.goto(f"{self.address}/training?{query}")
-        return self.arrived()
-
-    def arrived(self) -> "Learner":
-        self.until("__stage.training.ready && __stage.training.drawn")
-        expect(self.page.locator(".st-key-tasks h2")).to_be_attached(timeout=LONG)  # hidden in a presentation
-        return self
-
-    def now(self, counter: str):
-        return self.page.evaluate(f"__stage.training.{counter}")
-
-    def until(self, condition: str) -> None:
-        self.page.wait_for_function(f"globalThis.__stage?.training && ({condition})", timeout=LONG)
-
     def press(self, label: str) -> None:
-        self.page.get_by_role("button", name=label, exact=True).click(timeout=LONG)
+        self.page.get_by_role("button", name=label, exact=True).click()
 
     def says(self, text: str) -> None:
         """Waits until the line on how the run stands holds ``text``."""
-        expect(self.standing).to_contain_text(text, timeout=LONG)
+        expect(self.standing).to_contain_text(text)
 
-    def train(self) -> "Learner":
+    def train(self) -> "Trainer":
         self.press("Train")
         self.says("Training")
         return self
-
-    def rests(self) -> None:
-        """Waits until the server has no more to say."""
-        app = self.page.get_by_test_id("stApp")
-        expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=LONG)
 
     def pause(self) -> int:
         """Hold the run; the step at which it stands."""
@@ -71,11 +50,11 @@ class Learner:
         return self.step()
 
     def step(self) -> int:
-        return int(re.search(r"step ([\d,]+)", self.standing.inner_text(timeout=LONG))[1].replace(",", ""))
+        return int(re.search(r"step ([\d,]+)", self.standing.inner_text())[1].replace(",", ""))
 
     def trains_beyond(self, step: int) -> int:
         """Waits until the page shows a later step; which."""
-        self.page.wait_for_function(STEP_BEYOND, arg=step, timeout=LONG)
+        self.page.wait_for_function(STEP_BEYOND, arg=step)
         return self.step()
 
     def seen(self, panel: int) -> int:
@@ -85,13 +64,13 @@ class Learner:
     def changes(self, panel: int, seen: int) -> None:
         """Waits until a panel's plot is no longer as it was seen."""
         changed = f"([canvas, panel, seen]) => ({FINGERPRINT})([canvas, panel]) !== seen"
-        self.page.wait_for_function(changed, arg=[self.canvas.element_handle(), panel, seen], timeout=LONG)
+        self.page.wait_for_function(changed, arg=[self.canvas.element_handle(), panel, seen])
 
     def parameters(self) -> dict[str, list[str]]:
         return parse_qs(urlsplit(self.page.url).query)
 
     def is_in_the_address(self, part: str) -> None:
-        expect(self.page).to_have_url(re.compile(part), timeout=LONG)
+        expect(self.page).to_have_url(re.compile(part))
 
     def tab_to(self, target: Locator) -> None:
         for _ in range(80):
@@ -102,15 +81,15 @@ class Learner:
 
 
 @pytest.fixture
-def meet(browser: Browser, serve) -> Iterator[Callable[..., Learner]]:
+def meet(browser: Browser, serve) -> Iterator[Callable[..., Trainer]]:
     """``meet(query)`` is another learner at the chapter, in a browser with no past. Their runs end with the test."""
-    learners: list[Learner] = []
+    learners: list[Trainer] = []
     problems: list[str] = []
 
-    def new(query: str, address: str | None = None) -> Learner:
+    def new(query: str, address: str | None = None) -> Trainer:
         page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
         watch(page, problems)
-        learners.append(Learner(page, address or serve("app.py")))
+        learners.append(Trainer(page, address or serve("app.py")))
         return learners[-1].open(query)
 
     yield new
@@ -118,7 +97,7 @@ def meet(browser: Browser, serve) -> Iterator[Callable[..., Learner]]:
         reset = learner.page.get_by_role("button", name="Reset", exact=True)
         if reset.count() and reset.is_enabled():
             reset.click()
-            expect(learner.page.get_by_role("button", name="Train", exact=True)).to_be_visible(timeout=LONG)
+            expect(learner.page.get_by_role("button", name="Train", exact=True)).to_be_visible()
         learner.page.context.close()
     assert not problems, f"the pages had problems: {problems}"
 
@@ -128,9 +107,9 @@ def test_training_shows_new_samples_and_losses_and_leaves_clock_and_zoom_to_the_
     learner.canvas.focus()
     learner.page.keyboard.press("+")
     learner.clock.fill("7")
-    learner.until("__stage.training.k === 7")
+    learner.until("now.k === 7")
     ticks, zoom, samples, losses = learner.now("ticks"), learner.now("zoom"), learner.seen(0), learner.seen(1)
-    learner.until(f"__stage.training.ticks > {ticks + 2}")
+    learner.until(f"now.ticks > {ticks + 2}")
     learner.changes(0, samples)
     learner.changes(1, losses)
     assert learner.now("k") == 7 and learner.now("zoom") == zoom and zoom["0"]["scale"] > 1
@@ -157,7 +136,7 @@ def test_scrubbing_a_paused_run_says_nothing_to_the_server(meet):
     ticks = learner.now("ticks")
     for frame in range(10):
         learner.clock.fill(str(frame))
-        learner.until(f"__stage.training.k === {frame}")
+        learner.until(f"now.k === {frame}")
     learner.is_in_the_address("clock=0.9")
     assert not sent and learner.now("ticks") == ticks
 
@@ -177,7 +156,7 @@ def test_another_chapter_and_back_finds_the_run_going_on(meet):
     before, run = learner.trains_beyond(50), learner.parameters()["run"]
     chapters = learner.page.get_by_role("navigation")
     chapters.get_by_role("link", name="1 Forward noise").click()
-    expect(learner.page.get_by_role("heading", level=1)).to_contain_text("An image is a point", timeout=LONG)
+    expect(learner.page.get_by_role("heading", level=1)).to_contain_text("An image is a point")
     assert "run" not in learner.parameters()
     chapters.get_by_role("link", name="2 Training").click()
     learner.says("Training")
@@ -199,15 +178,15 @@ def test_a_link_restores_the_controls_on_a_fresh_server_and_is_copied_without_th
     learner.train().is_in_the_address("run=")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     learner.press("Copy link")
-    expect(page.get_by_text("Copied")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("Copied")).to_be_visible()
     assert parse_qs(urlsplit(page.evaluate("navigator.clipboard.readText()")).query) == link
 
 
-def drawn(learner: Learner) -> Locator:
+def drawn(learner: Trainer) -> Locator:
     return learner.page.get_by_role("application", name="Draw a data set")
 
 
-def draw(learner: Learner, *corners: tuple[float, float]) -> None:
+def draw(learner: Trainer, *corners: tuple[float, float]) -> None:
     """One line through ``corners``, in fractions of the brush, with the mouse; waits until the page has heard of it."""
     box, mouse = drawn(learner).bounding_box(), learner.page.mouse
     for place, (x, y) in enumerate(corners):
@@ -227,19 +206,19 @@ def test_a_drawing_becomes_the_data_trains_and_travels_in_the_link_and_to_nobody
     spiral = artist.seen(0)
     ticks = artist.now("ticks")
     draw(artist, (0.2, 0.8), (0.8, 0.8), (0.2, 0.2))
-    artist.until(f"__stage.training.ticks > {ticks}")
+    artist.until(f"now.ticks > {ticks}")
     drawing = artist.seen(0)
     assert drawing != spiral
 
     friend = meet(urlsplit(artist.page.url).query)
-    expect(friend.page.get_by_text("1 line", exact=True)).to_be_visible(timeout=LONG)
+    expect(friend.page.get_by_text("1 line", exact=True)).to_be_visible()
     assert friend.seen(0) == drawing
 
     artist.train().trains_beyond(1)
     assert artist.seen(0) != drawing
 
     stranger = meet(f"{DRAWING}&seed=106")
-    expect(stranger.page.get_by_text("Until then: the spiral")).to_be_visible(timeout=LONG)
+    expect(stranger.page.get_by_text("Until then: the spiral")).to_be_visible()
     assert stranger.seen(0) == spiral and "draw" not in stranger.parameters()
 
 
@@ -257,7 +236,7 @@ def test_a_saved_model_is_taken_up_in_another_browser_with_its_steps(meet, tmp_p
     learner.trains_beyond(50)
     at = learner.pause()
     learner.page.get_by_text("Save and load").click()
-    with learner.page.expect_download(timeout=LONG) as download:
+    with learner.page.expect_download() as download:
         learner.press("Save model")
     file = tmp_path / download.value.suggested_filename
     download.value.save_as(file)
@@ -277,14 +256,14 @@ def test_a_learner_without_a_mouse_predicts_trains_and_scrubs(meet):
     learner.tab_to(page.get_by_role("button", name="the rough extent of the data"))
     keyboard.press("Space")
     train = page.get_by_role("button", name="Train", exact=True)
-    expect(train).to_be_visible(timeout=LONG)
+    expect(train).to_be_visible()
     learner.tab_to(train)
     keyboard.press("Enter")
     learner.says("Training")
     learner.tab_to(learner.clock)
     for _ in range(3):
         keyboard.press("ArrowLeft")
-    learner.until("__stage.training.k === 7")
+    learner.until("now.k === 7")
     learner.trains_beyond(1)
     assert learner.now("k") == 7
 
@@ -307,7 +286,7 @@ def test_the_whole_picture_and_its_controls_stay_above_the_fold_while_it_trains(
     learner.trains_beyond(50)
     for width, height in [(1280, 800), (1920, 1080)]:
         learner.page.set_viewport_size({"width": width, "height": height})
-        learner.until(f"__stage.training.plots[0].h > {height} / 3")
+        learner.until(f"now.plots[0].h > {height} / 3")
         for part in ("picture", "controls"):
             box = learner.page.locator(f".st-key-{part}").bounding_box()
             assert box["y"] >= 0 and box["y"] + box["height"] <= height, part
