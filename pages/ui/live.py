@@ -1,12 +1,10 @@
 """A background run shown live: which one is this visitor's, the buttons that command it, its picture as it changes."""
 
-import hashlib
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from itertools import cycle
 from operator import attrgetter
 from types import FunctionType
 from typing import Any
@@ -20,6 +18,7 @@ from core.jobs import Jobs, View, Work
 from core.pretrained import pretrained
 from core.progress import Progress, take_up
 from pages.ui import shell
+from pages.ui.visitor import viewer
 
 TICK, REST = 0.5, 20.0  # seconds between two looks at a run under way, and at one at rest, which would end unlooked at
 UNDER_WAY = ("queued", "running")
@@ -30,23 +29,6 @@ BY_NAME = {FunctionType: attrgetter("__qualname__")}  # how a cache tells pictur
 def jobs() -> Jobs:
     """All runs of this server process."""
     return Jobs(slots=2)
-
-
-def viewer() -> str:
-    """Who this visitor is to the registry: the browser, so that a reload is no second viewer; else a random name."""
-    if "_viewer" not in st.session_state:
-        st.session_state["_viewer"] = _browser(st.context.cookies.get("_streamlit_xsrf")) or secrets.token_urlsafe(8)
-    return st.session_state["_viewer"]
-
-
-def _browser(cookie: object) -> str | None:
-    """A name for the browser with this cookie "2|mask|masked token|time": the server masks its token anew each time."""
-    try:
-        _, mask, masked, made = cookie.split("|")
-        token = bytes(a ^ b for a, b in zip(bytes.fromhex(masked), cycle(bytes.fromhex(mask)), strict=False))
-    except (AttributeError, TypeError, ValueError):
-        return None
-    return hashlib.sha256(token + made.encode()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from core import checkpoints, recipe
 from core.data.points import make
 from core.recipe import Recipe
-from pages.ui import live
+from pages.ui import live, visitor
 from tests.reading import done
 
 
@@ -280,8 +280,8 @@ def test_a_browser_is_the_same_viewer_however_the_server_masks_its_cookie():
     token = bytes(range(16))
     masked = {mask: bytes(b ^ mask[i % 4] for i, b in enumerate(token)) for mask in (b"abcd", b"wxyz")}
     cookies = [f"2|{mask.hex()}|{hidden.hex()}|1700" for mask, hidden in masked.items()]
-    assert live._browser(cookies[0]) == live._browser(cookies[1]) is not None
-    assert live._browser(None) is None and live._browser("2|zz|1|1") is None
+    assert visitor.browser(cookies[0]) == visitor.browser(cookies[1]) is not None
+    assert visitor.browser(None) is None and visitor.browser("2|zz|1|1") is None
 
 
 def test_points_that_no_shipped_model_saw_begin_with_an_untrained_network(chapter):
