@@ -1,10 +1,14 @@
 """The benchmark runs and tells what it measured. How fast anything is, no test asserts."""
 
 import json
+import sys
 from functools import partial
+from statistics import median
+
+import pytest
 
 from tests.bench import __main__ as bench
-from tests.bench import sampling
+from tests.bench import images, peers, sampling
 from tests.bench.figure import Figure
 
 
@@ -33,3 +37,30 @@ def test_a_figure_meets_its_target_by_its_median():
     assert Figure("wait", [1.0, 2.0, 9.0], "s", target=2.0).met
     assert Figure("wait", [1.0, 2.1, 9.0], "s", target=2.0).met is False
     assert Figure("wait", [1.0], "s").met is None
+
+
+def test_images_compares_turn_by_turn_and_names_a_peer_that_is_missing(monkeypatch):
+    def absent(task):
+        raise peers.Missing("absent does not import; run the remedy")
+
+    monkeypatch.setattr(images, "CONTENDERS", {"ours": peers.ours, "twin": peers.ours, "absent": absent})
+    monkeypatch.setattr(images, "apart", images.trial)
+    tiny = peers.Task("digits", batch=4, width=8, multipliers=(1, 2))
+    missing, *rows = images.measure(tasks=[tiny], repeats=2, steps=1)
+    assert missing.met is None and "8x8x1: absent | not measured" in missing.row() and "run the remedy" in missing.row()
+    pace, memory, sampling = rows
+    assert all(len(row.values) == 2 and min(row.values) >= 0 and "ours / twin" in row.name for row in rows)
+    assert pace.least and pace.met == (median(pace.values) >= 1) and not memory.least and sampling.target is None
+
+
+def test_images_does_not_compare_networks_of_unequal_weights():
+    one, other = (images.Trial(weights, 1.0, None, 1.0) for weights in (1000, 1040))
+    task = peers.Task("digits")
+    assert [row.values for row in images.figures(task, "peer", [one], [other])] == [[]]
+    assert len(list(images.figures(task, "peer", [one], [one]))) == 2  # no memory where nothing tells it
+
+
+def test_a_peer_that_does_not_import_is_named_with_the_remedy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "diffusers", None)
+    with pytest.raises(peers.Missing, match="diffusers does not import .* -r tests/bench/requirements.txt"):
+        peers.diffusers(peers.Task("digits"))

@@ -1,7 +1,7 @@
 """Measure what the app and its library have to reach: ``python -m tests.bench [part ...] [--json FILE]``.
 
-The parts are live, sampling, stage and app; without one, all of them, in about five minutes on two quiet cores. Nothing
-is asserted: the table says what was met.
+The parts are live, sampling, images, stage and app; without one, all of them, in about ten minutes on two quiet cores.
+Nothing is asserted: the table says what was met. The peers of images are in ``tests/bench/requirements.txt``.
 """
 
 import argparse
@@ -13,14 +13,16 @@ import torch
 
 from tests.bench.figure import HEAD, Figure, circumstances, save
 
-PARTS = ("live", "sampling", "stage", "app")
+PARTS = ("live", "sampling", "images", "stage", "app")
 
 
 def main(arguments: list[str] | None = None) -> list[Figure]:
     """Measure the parts that were asked for; each figure is printed as soon as it is known."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", choices=[*PARTS, "all"], default="all", help="all of them if none is named")
-    parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="whose seconds training counts in")
+    parser.add_argument(
+        "--clock", choices=["wall", "cpu"], default="wall", help="whose seconds live and images count in"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every repeat and the circumstances")
     asked = parser.parse_args(arguments)
     torch.set_num_threads(1)
@@ -28,7 +30,7 @@ def main(arguments: list[str] | None = None) -> list[Figure]:
     print(", ".join(f"{name} {value}" for name, value in where.items()), f"\n\n{HEAD}", flush=True)
     figures = []
     for part in [part for part in PARTS if part in asked.parts or "all" in asked.parts]:
-        options = {"clock": asked.clock} if part == "live" else {}
+        options = {"clock": asked.clock} if part in ("live", "images") else {}
         try:
             for figure in _measure(part)(**options):
                 print(figure.row(), flush=True)

@@ -4,9 +4,10 @@ import json
 import os
 import platform
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 
@@ -15,24 +16,32 @@ import torch
 
 @dataclass(frozen=True)
 class Figure:
-    """What was measured, once a repeat, in ``unit``; its median should be at most ``target``, if there is one."""
+    """What was measured, once a repeat, in ``unit``; its median should be at most ``target``, if there is one.
+
+    ``least``: at least the target instead. No values: it could not be measured, and ``note`` says why.
+    """
 
     name: str
     values: Sequence[float]
     unit: str
     target: float | None = None
     note: str = ""
+    least: bool = False
 
     @property
     def met(self) -> bool | None:
-        """Whether the median keeps to the target; None without a target."""
-        return None if self.target is None else median(self.values) <= self.target
+        """Whether the median keeps to the target; None without a target or a value."""
+        if self.target is None or not self.values:
+            return None
+        return median(self.values) >= self.target if self.least else median(self.values) <= self.target
 
     def row(self) -> str:
         """One line of the table: median, smallest and greatest repeat, target, met."""
+        if not self.values:
+            return f"| {self.name} | not measured | | | {self.note} |"
         low, middle, high = map(_written, (min(self.values), median(self.values), max(self.values)))
         measured = f"{middle} {self.unit} ({low} to {high}, n = {len(self.values)})"
-        target = "" if self.target is None else f"≤ {self.target:g} {self.unit}"
+        target = "" if self.target is None else f"{'≥' if self.least else '≤'} {self.target:g} {self.unit}"
         met = {None: "", True: "yes", False: "**no**"}[self.met]
         return f"| {self.name} | {measured} | {target} | {met} | {self.note} |"
 
@@ -44,9 +53,17 @@ def _written(value: float) -> str:
 HEAD = "| figure | measured: median (least to most, repeats) | target | met | beside it |\n" + 5 * "| --- " + "|"
 
 
+PACKAGES = (
+    "torch", "streamlit", "numpy", "playwright", "smalldiffusion", "diffusers", "denoising-diffusion-pytorch"
+)  # fmt: skip
+
+
 def circumstances() -> dict[str, str | int | float]:
     """The date, the machine and the versions: without them no figure means anything."""
-    packages = {name: version(name) for name in ("torch", "streamlit", "numpy", "playwright")}
+    packages = {}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            packages[name] = version(name)
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{platform.system()} {platform.machine()}",
@@ -68,5 +85,8 @@ def _processor() -> str:
 
 def save(figures: Iterable[Figure], where: dict[str, str | int | float], path: Path) -> None:
     """All repeats of all figures, and the circumstances, as JSON."""
-    rows = [{**asdict(figure), "median": median(figure.values), "met": figure.met} for figure in figures]
+    rows = [
+        {**asdict(figure), "median": median(figure.values) if figure.values else None, "met": figure.met}
+        for figure in figures
+    ]
     path.write_text(json.dumps({"circumstances": where, "figures": rows}, indent=1, ensure_ascii=False) + "\n")
