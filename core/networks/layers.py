@@ -6,6 +6,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from core import seeds
 
@@ -99,6 +100,13 @@ def zero(layer: nn.Linear | nn.Conv2d) -> nn.Linear | nn.Conv2d:
 def group_norm(channels: int, affine: bool = True) -> nn.GroupNorm:
     """Groups of 8 channels or more: with smaller ones, PyTorch's channels-last kernel is slow on a CPU."""
     return nn.GroupNorm(min(32, channels // 8), channels, affine=affine)
+
+
+def recompute(make: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """make(x), but what it makes on the way is not kept for the backward pass: it is made again (Chen et al. 2016)."""
+    if not torch.is_grad_enabled():
+        return make(x)
+    return checkpoint(make, x, use_reentrant=False, preserve_rng_state=False)
 
 
 class Attention(nn.Module):

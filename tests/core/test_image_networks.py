@@ -1,6 +1,7 @@
 """The U-Net and the transformer: what both must do, then each one's own, then the library around them."""
 
 import itertools
+import sys
 
 import pytest
 import torch
@@ -254,6 +255,39 @@ def test_the_lowest_levels_of_the_u_net_attend_and_its_middle_always(attention):
     lowest = [f"down.{2 - level}." for level in range(attention)] + [f"up.{level}." for level in range(attention)]
     assert len(attending) == 1 + 2 * 2 * attention
     assert all(key.startswith(("middle.", *lowest)) for key in attending)
+
+
+def backward(net) -> tuple[list[torch.Tensor], int]:
+    """The gradients of a U-Net's weights, and how many bytes were kept for the backward pass."""
+    kept = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        memory = tensor.untyped_storage()
+        kept[memory.data_ptr()] = memory
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        answer = net(draw(2, 1, 32, 32), LEVEL[:2], {"label": LABEL[:2]})
+    answer.square().sum().backward()
+    return [weight.grad for weight in net.parameters()], sum(memory.nbytes() for memory in kept.values())
+
+
+@pytest.fixture
+def made_again_and_kept(monkeypatch):
+    """A backward pass of the U-Net that makes again what it can, and one of the same that keeps everything."""
+    made_again = backward(awake("unet", classes=2))
+    monkeypatch.setattr(sys.modules["core.networks.unet"], "recompute", lambda make, x: make(x))
+    return made_again, backward(awake("unet", classes=2))
+
+
+def test_gradients_are_the_same_bit_for_bit_whether_steps_on_the_way_are_kept_or_made_again(made_again_and_kept):
+    (some, _), (others, _) = made_again_and_kept
+    assert all(torch.equal(one, other) for one, other in zip(some, others))
+
+
+def test_the_u_net_keeps_a_quarter_less_for_the_backward_pass_than_it_computes(made_again_and_kept):
+    (_, some), (_, everything) = made_again_and_kept
+    assert some < 0.75 * everything
 
 
 def test_the_transformer_knows_where_a_patch_is():
