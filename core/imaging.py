@@ -243,7 +243,7 @@ def run(
             seen.add(loss, batch[1])
         return loss
 
-    yield from train(loss_fn, batches(plan, images, team), config, state, team.average)
+    return train(loss_fn, batches(plan, images, team), config, state, team.average)
 
 
 def batches(plan: Plan, images: ImageSet, team: Team = Team()) -> Batches:

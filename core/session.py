@@ -101,10 +101,10 @@ def to_board(folder: Path) -> Log:
     writer = SummaryWriter(folder)
 
     def log(line: dict[str, Any]) -> None:
-        parts = {f"loss at sigma from/{low}": loss for low, loss in line["loss_by_sigma"].items()}
-        for name, value in {**line, **parts}.items():
-            if name not in ("step", "loss_by_sigma"):
-                writer.add_scalar(name, value, line["step"])
+        for name in ("loss", "lr", "images_per_second"):
+            writer.add_scalar(name, line[name], line["step"])
+        for low, loss in line["loss_by_sigma"].items():
+            writer.add_scalar(f"loss at sigma from/{low}", loss, line["step"])
         writer.flush()
 
     return log

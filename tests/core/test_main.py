@@ -5,17 +5,20 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 from safetensors.numpy import load_file
 
-from core import evaluation
+from core import evaluation, training
 from core.__main__ import main
 from core.data.images import load
+from core.imaging import Plan
 
 ROOT = Path(__file__).parents[2]
 TINY = ["--network", "fourier", "--batch", "16", "--warmup", "2"]
@@ -24,6 +27,21 @@ ALONE = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 def train(out: Path, steps: int, *flags: str) -> None:
     main(["train", "--out", str(out), "--steps", str(steps), *TINY, *flags])
+
+
+def config(out: Path) -> dict:
+    return json.loads((out / "checkpoint" / "config.json").read_text())
+
+
+def fill(folder: Path, size: tuple[int, int] = (4, 4), broken: bool = False) -> Path:
+    """Eight pictures of two classes, and a ninth that cannot be read."""
+    for i in range(8):
+        file = folder / ("cat", "dog")[i % 2] / f"{i}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", size, 30 * i).save(file)
+    if broken:
+        (folder / "cat" / "8.png").write_bytes(b"no picture")
+    return folder
 
 
 def weights(out: Path) -> dict[str, np.ndarray]:
@@ -87,40 +105,182 @@ def test_evaluate_prints_a_table_to_place_samples_by(run, capsys, monkeypatch):
     ("arguments", "said"),
     [
         (["info", "--checkpoint", "nowhere"], "no checkpoint at nowhere"),
+        (["info", "--checkpoint", "OUT/odd"], "no checkpoint at"),
         (["train", "--out", "OUT", "--data", "nothing-of-the-kind"], "nothing-of-the-kind"),
-        (["sample", "--checkpoint", "RUN", "--out", "OUT", "--classes", "cat"], "no class 'cat'"),
         (["train", "--out", "RUN", "--steps", "1"], "--resume"),
+        (["train", "--out", "OUT", "--resume"], "no checkpoint at"),
         (["train", "--out", "OUT", "--batch", "7"], "multiple of 2"),
+        (["train", "--out", "OUT", "--steps", "0"], "^no run can be trained with steps = 0$"),
+        (["train", "--out", "OUT", "--every", "0"], "--every is a whole number from 1 on"),
+        (["train", "--out", "OUT", "--data", "ODD"], "by 4, not for 10: pad or resize the images to 12"),
+        (["train", "--out", "OUT", "--data", "OBLONG"], "has images of 8x4 pixels.*choose a side"),
+        (["train", "--out", "OUT", "--data", "BROKEN"], "1 of 9 images cannot be read: cat/8.png.*or skip"),
+        (["train", "--out", "FILE", "--steps", "2", *TINY], "Not a directory|File exists"),
+        (["train", "--out", "OUT", "--config", "nowhere.json"], "nowhere.json: No such file"),
+        (["sample", "--checkpoint", "RUN", "--out", "OUT", "--classes", "cat"], "no class 'cat'; there are 0, 1, 2"),
+        (["sample", "--checkpoint", "RUN", "--out", "OUT", "--negative", "10"], "no class '10'"),
+        (["sample", "--checkpoint", "RUN", "--out", "OUT", "--n", "0"], "--n is a whole number from 1 on, not 0"),
+        (["sample", "--checkpoint", "RUN", "--out", "OUT", "--columns", "0"], "--columns is"),
+        (["sample", "--checkpoint", "RUN", "--out", "OUT", "--steps", "0"], "--steps is"),
+        (["sample", "--checkpoint", "RUN", "--out", "OUT", "--scale", "nan"], "--scale is a number"),
+        (["sample", "--checkpoint", "core/pretrained/spiral", "--out", "OUT"], "no checkpoint of an image model"),
+        (["evaluate", "--checkpoint", "core/pretrained/spiral"], "no checkpoint of an image model"),
+        (["evaluate", "--checkpoint", "RUN", "--data", "emoji"], "not trained on emoji"),
     ],
 )
-def test_what_cannot_be_done_ends_as_a_sentence(run, tmp_path, arguments, said):
-    places = {"RUN": str(run), "OUT": str(tmp_path / "out")}
+def test_what_cannot_be_done_ends_as_a_sentence(run, tmp_path, monkeypatch, arguments, said):
+    monkeypatch.chdir(ROOT)
+    fill(tmp_path / "odd", (10, 10)), fill(tmp_path / "oblong", (8, 4)), fill(tmp_path / "broken", broken=True)
+    (tmp_path / "file").write_text("")
+    places = {"RUN": run, **{name.upper(): tmp_path / name for name in ("out", "odd", "oblong", "broken", "file")}}
     with pytest.raises(SystemExit, match=said):
-        main([places.get(word, word) for word in arguments])
+        main([str(places.get(word, word)) for word in arguments])
+    assert not (tmp_path / "out").exists()
 
 
-def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(run, tmp_path):
-    command = [sys.executable, "-m", "core", "train", "--out", str(tmp_path), "--steps", "40", "--every", "1", *TINY]
-    killed = subprocess.Popen(command, cwd=ROOT, env=ALONE, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "samples-000003.png").exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
-    train(tmp_path, 40, "--resume")
+FATAL = """
+import os, signal, sys
+from pathlib import Path
+
+from core import training
+from core.__main__ import main
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def until(call, function, last):
+    def counted(*arguments):
+        nonlocal call
+        call -= 1
+        return (function if call else last)(*arguments)
+    return counted
+
+def half(path, content):
+    with path.open("wb") as file:
+        file.write(content[: len(content) // 2])
+        file.flush()
+        die()
+
+where, call, *arguments = sys.argv[1:]
+if where == "step":
+    training.update_ema = until(int(call), training.update_ema, die)
+else:
+    Path.write_bytes = until(int(call), Path.write_bytes, half)
+main(arguments)
+"""
+
+
+def test_a_run_killed_while_it_writes_a_checkpoint_and_again_in_a_step_goes_on_as_if_nothing_had_been(run, tmp_path):
+    def killed(*arguments: str) -> str:
+        command = [sys.executable, "-c", FATAL, *arguments, "--out", str(tmp_path)]
+        died = subprocess.run(command, cwd=ROOT, env=ALONE, capture_output=True, text=True, timeout=240)
+        assert died.returncode == -signal.SIGKILL, died.stderr[-2000:]
+        return json.loads((tmp_path / "checkpoint" / "config.json").read_text())["step"]
+
+    sixth_file = "file", "6", "train", "--steps", "40", "--every", "10", *TINY  # of four each at the steps 10 and 20
+    assert killed(*sixth_file) == 10 and (tmp_path / "checkpoint.new").exists()
+    assert killed("step", "17", "train", "--resume", "--every", "5") == 25
+    (tmp_path / "metrics.jsonl").open("a").write('{"step": 20, "lo')
+    main(["train", "--out", str(tmp_path), "--resume"])
     assert same(weights(tmp_path), weights(run))
+    noted = [json.loads(line)["step"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert noted == [20, 40]
 
 
-def test_a_run_that_is_asked_to_end_saves_first(tmp_path):
-    command = [sys.executable, "-m", "core", "train", "--out", str(tmp_path), "--steps", "1000000", *TINY]
-    asked = subprocess.Popen(command, cwd=ROOT, env=ALONE, stderr=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "metrics.jsonl").exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    time.sleep(0.3)
-    asked.send_signal(signal.SIGTERM)
-    said, _ = asked.communicate(timeout=60)
-    assert "--resume" in said and weights(tmp_path)["model"]
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_asked_to_end_ends_its_step_saves_and_goes_on_as_if_it_had_not(
+    run, tmp_path, capsys, monkeypatch, how
+):
+    update, calls = training.update_ema, []
+
+    def asked(*arguments) -> None:
+        calls.append(1)
+        if len(calls) == 7:
+            signal.raise_signal(how)
+        update(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "update_ema", asked)
+        train(tmp_path, 40)
+    assert "saved at step 7 of 40" in capsys.readouterr().out
+    main(["train", "--out", str(tmp_path), "--resume"])
+    assert same(weights(tmp_path), weights(run))
+    assert signal.getsignal(how) in (signal.default_int_handler, signal.SIG_DFL)
+
+
+def test_a_run_that_diverges_keeps_good_weights_and_says_how_to_go_on(tmp_path):
+    with pytest.raises(SystemExit, match="Here: --resume --lr 3.3e[+]08"):
+        train(tmp_path, 40, "--lr", "1e9")
+    main(["train", "--out", str(tmp_path), "--resume", "--lr", "1e-4"])
+    assert config(tmp_path)["plan"]["lr"] == 1e-4 and config(tmp_path)["step"] == 40
+
+
+def test_a_run_goes_on_with_its_own_data_and_plan_but_for_what_flags_say(run, tmp_path, capsys):
+    fill(tmp_path / "zoo", broken=True)
+    more = ["--data", str(tmp_path / "zoo"), "--side", "4", "--damaged", "skip", "--size", "small"]
+    train(tmp_path / "run", 2, *more)
+    assert "1 of 9 images cannot be read: cat/8.png is not a whole PNG" in capsys.readouterr().out
+    main(["train", "--out", str(tmp_path / "run"), "--resume", "--steps", "4", "--ema", "0.5"])
+    assert "zoo: 8 images" in capsys.readouterr().out
+    assert config(tmp_path / "run")["step"] == 4 and config(tmp_path / "run")["plan"]["ema"] == 0.5
+    assert config(tmp_path / "run")["plan"]["batch"] == 16
+    with pytest.raises(SystemExit, match="another network"):
+        main(["train", "--out", str(tmp_path / "run"), "--resume", "--data", "emoji"])
+
+
+def test_flags_may_come_from_a_file_and_those_given_beside_it_win(tmp_path, capsys):
+    told = {"network": "fourier", "batch": 16, "steps": 9, "lr": 1e-4, "flip": True, "data": "digits", "every": 3}
+    (tmp_path / "plan.json").write_text(json.dumps(told))
+    main(["train", "--out", str(tmp_path / "run"), "--config", str(tmp_path / "plan.json"), "--steps", "6"])
+    plan = config(tmp_path / "run")["plan"]
+    assert plan == {**asdict(Plan()), **{k: v for k, v in told.items() if k in plan}, "steps": 6}
+    assert sorted(path.stem for path in (tmp_path / "run").glob("*.png")) == ["samples-000003", "samples-000006"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"stepz": 3, "lr": 0.1}', "train knows no stepz"),
+        ('{"steps": "3"}', "steps is a whole number, not '3'"),
+        ('{"damaged": "mend"}', "damaged is 'refuse' or 'skip', not 'mend'"),
+        ('{"resume": true}', "train knows no resume"),
+        ('{"steps": 3', "plan.json is no JSON"),
+        ("[3]", "plan.json holds no flags"),
+    ],
+)
+def test_a_file_of_flags_that_train_cannot_take_is_refused_with_a_sentence(tmp_path, content, said):
+    (tmp_path / "plan.json").write_text(content)
+    with pytest.raises(SystemExit, match=said):
+        main(["train", "--out", str(tmp_path / "run"), "--config", str(tmp_path / "plan.json")])
+    assert not (tmp_path / "run").exists()
+
+
+def test_without_tensorboard_its_flag_ends_in_a_sentence_and_with_it_the_metrics_are_written(tmp_path, monkeypatch):
+    written = []
+
+    class Writer:
+        def __init__(self, folder):
+            written.append(folder)
+
+        def add_scalar(self, *scalar):
+            written.append(scalar)
+
+        def flush(self):
+            pass
+
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(SystemExit, match="needs the package tensorboard"):
+        train(tmp_path / "without", 2, "--tensorboard")
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=Writer))
+    train(tmp_path / "with", 2, "--tensorboard")
+    assert written[0] == tmp_path / "with" / "tensorboard"
+    assert {"loss", "lr", "loss at sigma from/1"} <= {name for name, _, step in written[1:] if step == 2}
+
+
+def test_on_a_processor_bfloat16_is_said_to_change_nothing(run, tmp_path, capsys):
+    train(tmp_path, 40, "--bf16")
+    assert "--bf16 changes nothing" in capsys.readouterr().out
+    assert same(weights(tmp_path), weights(run))
 
 
 def test_two_processes_train_as_one_does(run, tmp_path):
