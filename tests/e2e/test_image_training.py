@@ -1,0 +1,39 @@
+"""Chapter 8 in a real browser: digits trained live."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.learner import Learner
+
+
+@pytest.fixture
+def scene(page: Page, serve) -> Learner:
+    return Learner(page, f"{serve('app.py')}/image_models", "digits")
+
+
+def sheet(scene: Learner) -> bytes:
+    """The pixels of the sheet of samples."""
+    plot, box = scene.now("plots[0]"), scene.canvas.bounding_box()
+    place = {"x": box["x"] + plot["x"], "y": box["y"] + plot["y"], "width": plot["w"], "height": plot["h"]}
+    return scene.page.screenshot(clip=place)
+
+
+def test_digits_trained_live_change_on_the_sheet_which_stays_where_it_is(scene):
+    scene.open("predictions=false&show=train&net=MLP&seed=71")
+    before, mounted = sheet(scene), scene.now("mounted")
+    scene.page.get_by_role("button", name="Train", exact=True).click()
+    scene.until(f"now.ticks > {scene.now('ticks') + 2}")
+    standing = scene.page.locator(".st-key-picture p:has(strong)").first
+    expect(standing).to_contain_text(re.compile(r"Training · step [1-9]"))
+    scene.page.get_by_role("button", name="Pause", exact=True).click()
+    expect(standing).to_contain_text("Paused")
+    scene.rests()
+    assert sheet(scene) != before and scene.now("mounted") == mounted
+    ticks = scene.now("ticks")
+    scene.clock.fill("0")
+    scene.until("now.k === 0")
+    assert scene.now("ticks") == ticks
+    scene.page.get_by_role("button", name="Reset", exact=True).click()
+    expect(standing).to_contain_text("An untrained network")
