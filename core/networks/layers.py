@@ -11,6 +11,7 @@ from torch.utils.checkpoint import checkpoint
 from core import seeds
 
 MAX_WEIGHTS = 100_000_000
+SMALL = 2**18  # numbers of an activation
 MAX_SIDE, MAX_CLASSES, MAX_VECTOR, MAX_WIDTH, MAX_BLOCKS = 1024, 4096, 4096, 4096, 32
 
 
@@ -103,8 +104,11 @@ def group_norm(channels: int, affine: bool = True) -> nn.GroupNorm:
 
 
 def recompute(make: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """make(x), but what it makes on the way is not kept for the backward pass: it is made again (Chen et al. 2016)."""
-    if not torch.is_grad_enabled():
+    """make(x), but what it makes on the way is not kept for the backward pass: it is made again (Chen et al. 2016).
+
+    Up to ``SMALL`` numbers it is kept: there the bookkeeping would cost more than the computation.
+    """
+    if x.numel() <= SMALL or not torch.is_grad_enabled():
         return make(x)
     return checkpoint(make, x, use_reentrant=False, preserve_rng_state=False)
 

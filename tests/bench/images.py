@@ -18,7 +18,7 @@ from tests.bench.live import CLOCKS
 from tests.bench.peers import CONTENDERS, Missing, Task
 
 SAMPLES, CALLS = 64, 10
-WARM_UP = 2  # steps
+WARM_UP = 1  # steps
 APART = 0.03  # numbers of weights that are called equal
 
 ON_CPU = (Task("fashion"), Task("emoji"))
@@ -41,7 +41,7 @@ class Trial:
 
 
 def measure(
-    clock: str = "wall", tasks: Sequence[Task] | None = None, repeats: int = 5, steps: int = 4
+    clock: str = "wall", tasks: Sequence[Task] | None = None, repeats: int = 5, steps: int = 3
 ) -> Iterator[Figure]:
     """The ratios ours / peer of images a second, of peak memory, and of the time to sample, for each task and peer.
 

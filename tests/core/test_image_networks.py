@@ -1,7 +1,6 @@
 """The U-Net and the transformer: what both must do, then each one's own, then the library around them."""
 
 import itertools
-import sys
 
 import pytest
 import torch
@@ -10,7 +9,7 @@ from core import samplers, schedules
 from core.checkpoints import fresh, from_bytes, load_folder, save_folder, to_bytes, to_files
 from core.denoiser import Denoiser
 from core.guidance import cfg, condition
-from core.networks import SIZES, make_network
+from core.networks import SIZES, layers, make_network
 from core.networks.dit import positions
 from core.networks.embeddings import NoiseEmbedding
 from core.networks.layers import MAX_WEIGHTS
@@ -275,8 +274,9 @@ def backward(net) -> tuple[list[torch.Tensor], int]:
 @pytest.fixture
 def made_again_and_kept(monkeypatch):
     """A backward pass of the U-Net that makes again what it can, and one of the same that keeps everything."""
+    monkeypatch.setattr(layers, "SMALL", 0)
     made_again = backward(awake("unet", classes=2))
-    monkeypatch.setattr(sys.modules["core.networks.unet"], "recompute", lambda make, x: make(x))
+    monkeypatch.setattr(layers, "SMALL", 10**6)
     return made_again, backward(awake("unet", classes=2))
 
 
