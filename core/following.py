@@ -156,6 +156,14 @@ def saved(run: Path) -> int | None:
         return None
 
 
+def written(run: Path) -> int:
+    """When the newest checkpoint of a run was written, in nanoseconds; 0 if there is none."""
+    try:
+        return (run / SAVED / CONFIG).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def checkpoint(run: Path, tries: int = 3) -> Checkpoint:
     """The newest checkpoint of a run, its moving average alone. Raises ValueError with a sentence if there is none that
     is whole, or if it is of no image model."""

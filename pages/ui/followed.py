@@ -170,7 +170,7 @@ def loss(log: Log, steps: list[int]) -> Panel:
     curve = smooth(losses)
     picked = torch.linspace(0, len(curve) - 1, min(len(curve), DRAWN)).round().long()
     layers = [
-        Line(at[picked], curve[picked], "denoise", "loss"),
+        Line(at[picked], curve[picked], "denoise"),
         Points(torch.stack([at[-1:], curve[-1:]], 1), "denoise", size=4, alpha=1, shape="dot"),
     ]
     low, high = curve.min().item(), min(curve.max().item(), 3 * curve.median().item())

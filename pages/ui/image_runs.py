@@ -123,7 +123,7 @@ def _draw(broke: bool, shot: Snapshot, standing: str) -> None:
     n = shot.pixels.shape[1]
     said = f"{shot.read} of {n} look most like a real digit of the class asked for"
     stage(
-        [Panel("Samples, w = 2", [Images(shot.pixels, 5)], caption=said), learning.loss(shot, broke)],
+        [Panel("The digits 0 to 9, twice, w = 2", [Images(shot.pixels, 5)], caption=said), learning.loss(shot, broke)],
         Clock(shot.sigmas, start=-1),
         key="digits",
         alt=f"After {shot.step} training steps: {n} samples, the digits 0 to 9 in turn, on their way from noise; "
@@ -164,17 +164,16 @@ def _command(controls: DeltaGenerator, picture: DeltaGenerator) -> bool:
     out = _out(name or f"{data.lower()}-{network}")
     start = f"torchrun --nproc-per-node {processes}" if processes > 1 else "python"
     train = f"{start} -m core train --out {out}"
-    flags = {"data": data, "network": network, "size": size, "steps": steps, "batch": batch}
     commands = [
         ("**Train** on a bigger machine, or on this one in a terminal, in the folder of this app:",
-         " ".join([train, *(f"--{flag} {said}" for flag, said in flags.items())])),
+         f"{train} \\\n  --data {data} --network {network} --size {size} --steps {steps} --batch {batch}"),
         ("**Go on** after a stop; Ctrl-C saves:", f"{train} --resume"),
         ("**Judge** its samples beside real images:", f"python -m core evaluate --checkpoint {out}"),
     ]  # fmt: skip
     with picture:
         for what, line in commands:
             st.markdown(what)
-            st.code(line, language="bash", wrap_lines=True)
+            st.code(line, language="bash")
         st.markdown(
             f"Every 1,000 steps it saves a checkpoint and a sheet of samples. **{FOLLOWED}** shows them as soon as its "
             "folder is on the server of this app, and the loss meanwhile. The small U-Net sees about a hundred images "
@@ -215,7 +214,13 @@ def _step(run: str) -> int | None:
 
 def _take(run: str) -> None:
     """Take the newest model of a run among the models of the other scenes."""
-    _taken()[f"run: {run}"] = following.checkpoint(FOLDER / run)
+    _taken()[f"run: {run}"] = _model(FOLDER / run, following.written(FOLDER / run))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _model(run: Path, written: int) -> Checkpoint:
+    """One copy for all who take it."""
+    return following.checkpoint(run)
 
 
 FOLLOWED = "Follow a run"

@@ -59,7 +59,7 @@ def text(app: AppTest) -> str:
 
 def test_an_untrained_network_is_seen_at_once_and_every_control_can_be_moved(scene):
     app = scene()
-    assert "An untrained network" in text(app) and [*panels(app)] == ["Samples, w = 2", "Loss"]
+    assert "An untrained network" in text(app) and [*panels(app)] == ["The digits 0 to 9, twice, w = 2", "Loss"]
     for name in digits.PLANS:
         group(app, "net").set_value(name).run()
         assert header(app)["T"] == 11
@@ -75,7 +75,7 @@ def test_training_shows_other_samples_from_the_same_noise_and_its_loss(scene):
     live.jobs().step(run, app.session_state["_viewer"], 250)
     app.run()
     assert "step 251" in text(app) and app.session_state["_read"] is True
-    assert panels(app)["Samples, w = 2"]["caption"].startswith(("18", "19", "20"))
+    assert panels(app)["The digits 0 to 9, twice, w = 2"]["caption"].startswith(("18", "19", "20"))
     assert "exact 0.0" in panels(app)["Loss"]["caption"]
 
 
@@ -130,9 +130,9 @@ def test_the_command_says_what_the_controls_say(scene):
     app.selectbox(key="bignet").set_value("dit")
     app.selectbox(key="size").set_value("large")
     app.number_input(key="bigsteps").set_value(5000).run()
-    line = app.code[0].value
-    assert line.startswith("torchrun --nproc-per-node 4 -m core train --out ")
-    assert line.endswith("--data fashion --network dit --size large --steps 5000 --batch 128")
+    first, second = app.code[0].value.split(" \\\n  ")
+    assert first.startswith("torchrun --nproc-per-node 4 -m core train --out ")
+    assert second == ("--data fashion --network dit --size large --steps 5000 --batch 128")
     assert [code.value.split(" --out")[0] for code in app.code][1].endswith("-m core train")
 
 
@@ -151,7 +151,7 @@ def test_the_printed_command_is_one_that_the_command_line_takes(scene, own_runs)
     from core.__main__ import train
 
     app = scene(train="Bigger")
-    words = app.code[0].value.split(" -m core train ")[1].split()
+    words = app.code[0].value.split(" -m core train ")[1].replace("\\\n", "").split()
     seen = {}
 
     def taken(out: Path, plan: Plan = PLAN, data: str = "digits") -> None:
@@ -200,6 +200,13 @@ def test_a_model_is_taken_and_again_when_there_is_a_newer_one(scene, own_runs):
     save(own_runs / "one", made)
     app = press(app.run(), "Use its newer model, step 9")
     assert app.session_state["_models"]["run: one"] == 9
+
+
+def test_two_learners_who_take_the_same_model_share_it(scene, own_runs):
+    write_run(own_runs / "one", steps=3)
+    apps = [press(scene(train=image_runs.FOLLOWED), "Use its model") for _ in range(2)]
+    first, second = (app.session_state["_image_models"]["run: one"] for app in apps)
+    assert first is second
 
 
 @pytest.mark.parametrize("damage", ['{"step": 4, "lo', "nonsense\n", "\x00\n"], ids=["half a line", "text", "zeros"])
