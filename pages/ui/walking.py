@@ -116,7 +116,7 @@ def title(way: Way, steps: bool = True) -> str:
 def said(walk: Walk) -> str:
     """What a walk cost and where it came, in words."""
     quality = walk.quality
-    return f"After {walk.way.nfe} calls: {quality.covered} of {quality.of} points · std {quality.std:.2f}"
+    return f"{walk.way.nfe} calls: {quality.covered} of {quality.of} points · std {quality.std:.2f}"
 
 
 def _data(points: Tensor, levels: Tensor, window: Window) -> Tensor:
@@ -136,7 +136,7 @@ def paths(gone: Sequence[Walk], ghosts: Sequence[Walk], k: int, points: Tensor, 
         path, other = (in_view(w.at(levels)[:, k], levels, window.view) for w in (walk, ghost))
         layers = [data, Path(path, "sample"), Line(other[:, 0], other[:, 1], "exact", dash=(2, 8), width=1.5)]
         apart = (walk.states[-1, k] - ghost.states[-1, k]).norm().item()
-        said = f"After {walk.way.nfe} calls: {apart:.2f} off"
+        said = f"{walk.way.nfe} calls: {apart:.2f} off"
         return Panel(title(walk.way, False), layers, caption=said, **window.limits)
 
     return [one(*both) for both in zip(gone, ghosts, strict=True)]

@@ -18,7 +18,7 @@ from tests.reading import done, group, layers, panels
 torch.set_num_threads(1)  # as the app does: its walks go two at a time
 
 SHOWN = {"predictions": "false"}
-SAID = re.compile(r"After (\d+) calls: (\d+) of 100 points · std ([\d.]+)")
+SAID = re.compile(r"(\d+) calls: (\d+) of 100 points · std ([\d.]+)")
 SCENES = ("clouds", "one step", "paths", "whose step", "SDE and ODE")
 
 
@@ -105,7 +105,7 @@ def stage_text(app: AppTest) -> str:
 
 def test_the_text_alternative_says_the_numbers(chapter):
     text = stage_text(chapter(**SHOWN))
-    assert "DDPM, 64 steps: After 64 calls: 100 of 100 points" in text and "DDIM, 64 steps" in text
+    assert "DDPM, 64 steps: 64 calls: 100 of 100 points" in text and "DDIM, 64 steps" in text
 
 
 def test_the_clock_begins_where_the_walks_do(chapter):
