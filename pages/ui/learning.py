@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from core import recipe
+from core import digits, recipe
 from core.passing import Passing
 from core.progress import BLOCK, smooth
 from core.recipe import Snapshot
@@ -39,13 +39,15 @@ def near(shot: Snapshot) -> bool:
     return len(shot.losses) > 0 and smooth(shot.losses)[-1].item() <= NEAR * shot.floor
 
 
-def loss(shot: Snapshot, broke: bool = False) -> Panel:
+def loss(shot: Snapshot | digits.Snapshot, broke: bool = False) -> Panel:
     """The network's loss so far beside the exact denoiser's; ``broke``: then the run broke down."""
     curve, ends = smooth(shot.losses), (0, max(10 * BLOCK, 1.02 * shot.step))
     title, names = "Loss", {"equal": False, "xlabel": "training step"}
     if not len(curve):
-        return Panel(title, [Line(ends, [shot.floor] * 2, "exact")], ends, (0, 1.2), caption="no training yet", **names)
-    steps = (BLOCK * torch.arange(1, len(curve) + 1)).clamp(max=shot.step)
+        said = "not kept with this model" if shot.step else "no training yet"
+        return Panel(title, [Line(ends, [shot.floor] * 2, "exact")], ends, (0, 1.2), caption=said, **names)
+    unknown = max(0, math.ceil(shot.step / BLOCK) - len(curve))  # blocks of a model that came without its loss
+    steps = (BLOCK * torch.arange(unknown + 1, unknown + len(curve) + 1)).clamp(max=shot.step)
     picked = torch.linspace(0, len(curve) - 1, min(len(curve), DRAWN)).round().long()
     low, high = _window(curve, shot.floor)
     now = torch.stack([steps[-1:], curve[-1:]], 1)

@@ -39,6 +39,12 @@ def test_a_single_step_is_a_dot_on_the_loss(untrained):
     assert dot.xy.tolist() == [[3.0, pytest.approx(0.97)]]
 
 
+def test_a_loss_that_is_known_from_some_step_on_is_drawn_from_there(untrained):
+    shot = replace(untrained, step=6_018, losses=torch.tensor([0.9, 0.8]))
+    assert learning.loss(shot).layers[0].x.tolist() == [6_010, 6_018]
+    assert "not kept" in learning.loss(replace(shot, losses=torch.empty(0))).caption
+
+
 def test_where_a_run_broke_down_there_is_a_cross(untrained):
     cross = learning.loss(after(untrained, [1.0, 0.9]), broke=True).layers[-1]
     assert cross.shape == "cross" and cross.xy[0][0] == 20
