@@ -33,6 +33,10 @@ def config(out: Path) -> dict:
     return json.loads((out / "checkpoint" / "config.json").read_text())
 
 
+def metrics(out: Path) -> list[dict]:
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
 def fill(folder: Path, size: tuple[int, int] = (4, 4), broken: bool = False) -> Path:
     """Eight pictures of two classes, and a ninth that cannot be read."""
     for i in range(8):
@@ -68,8 +72,8 @@ def test_a_run_leaves_a_checkpoint_its_metrics_and_sheets_of_samples(run):
     assert sorted(path.name for path in run.iterdir()) == [
         "checkpoint", "metrics.jsonl", "samples-000020.png", "samples-000040.png",
     ]  # fmt: skip
-    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines] == [20, 40] and all(line["loss_by_sigma"] for line in lines)
+    assert [line["step"] for line in metrics(run)] == [20, 40]
+    assert all(len(line["loss_by_sigma"]) > 3 and line["images_per_second"] > 0 for line in metrics(run))
 
 
 def test_info_says_what_a_checkpoint_is(run, capsys):
@@ -183,8 +187,7 @@ def test_a_run_killed_while_it_writes_a_checkpoint_and_again_in_a_step_goes_on_a
     (tmp_path / "metrics.jsonl").open("a").write('{"step": 20, "lo')
     main(["train", "--out", str(tmp_path), "--resume"])
     assert same(weights(tmp_path), weights(run))
-    noted = [json.loads(line)["step"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    assert noted == [20, 40]
+    assert [line["step"] for line in metrics(tmp_path)] == [20, 40]
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
@@ -289,3 +292,6 @@ def test_two_processes_train_as_one_does(run, tmp_path):
     done = subprocess.run(command, cwd=ROOT, env=ALONE, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr[-2000:]
     assert same(weights(tmp_path), weights(run), tolerance=2e-4)
+    for mine, theirs in zip(metrics(tmp_path), metrics(run), strict=True):
+        assert mine["loss"] == pytest.approx(theirs["loss"], rel=1e-5)
+        assert mine["loss_by_sigma"] == pytest.approx(theirs["loss_by_sigma"], rel=1e-4)

@@ -206,6 +206,41 @@ def test_transparent_is_white_and_sixteen_bits_are_scaled(tmp_path: Path):
     assert from_folder(tmp_path).images[:, :, 0, 0].tolist() == [[255] * 3, [128] * 3]
 
 
+def kinds_of_picture() -> dict[str, tuple[bytes, list[int]]]:
+    """Files of one colour, and what the colour is."""
+
+    def file(image: Image.Image, format: str = "PNG", **options) -> bytes:
+        stream = io.BytesIO()
+        image.save(stream, format, **options)
+        return stream.getvalue()
+
+    red, blue = (Image.new("RGB", (8, 8), colour) for colour in ("red", "blue"))
+    frames = {"save_all": True, "append_images": [blue], "duration": 90}
+    clear = Image.new("P", (8, 8), 1)
+    clear.putpalette([0, 0, 0, 255, 0, 0])
+    return {
+        "palette": (file(red.convert("P")), [255, 0, 0]),
+        "palette, the colour transparent": (file(clear, transparency=1), [255, 255, 255]),
+        "grey, half transparent": (file(Image.new("LA", (8, 8), (0, 127))), [128]),
+        "colour, half transparent": (file(Image.new("RGBA", (8, 8), (255, 0, 0, 127))), [255, 128, 128]),
+        "four inks": (file(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "JPEG"), [254, 0, 0]),
+        "animated GIF": (file(red, "GIF", **frames), [255, 0, 0]),
+        "animated PNG": (file(red, "PNG", **frames), [255, 0, 0]),
+        "animated WebP": (file(red, "WEBP", lossless=True, **frames), [255, 0, 0]),
+        "BMP": (file(red, "BMP"), [255, 0, 0]),
+        "grey JPEG": (file(Image.new("L", (8, 8), 77), "JPEG"), [77]),
+        "grey, 16 bits": (file(Image.fromarray(np.full((8, 8), 77 * 256 + 200, np.uint16))), [77]),
+    }
+
+
+@pytest.mark.parametrize("kind", kinds_of_picture())
+def test_every_kind_of_picture_is_read_as_grey_or_as_three_colours_its_first_frame_on_white(tmp_path: Path, kind: str):
+    data, colour = kinds_of_picture()[kind]
+    image = from_folder(fill(tmp_path, {"1.png": data})).images[0]
+    assert image.shape == (len(colour), 8, 8)
+    assert (image.flatten(1).float() - torch.tensor(colour)[:, None]).abs().max() <= 2
+
+
 def test_a_photograph_is_shown_upright_and_its_middle_square_resized(tmp_path: Path):
     photo = Image.new("RGB", (90, 60), "black")
     photo.paste("white", (45, 0, 90, 60))
