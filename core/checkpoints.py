@@ -74,7 +74,8 @@ def from_files(files: dict[str, bytes]) -> Checkpoint:
     optimizer has no memory. Raises ValueError with a sentence when a file is missing, damaged or does not fit."""
     alone = not {"model.safetensors", "optimizer.safetensors"} & files.keys()
     parts = dict.fromkeys(PARTS[:2], "ema") if alone else dict(zip(PARTS, PARTS))
-    missing = [name for name in (CONFIG, *(f"{part}.safetensors" for part in parts.values())) if name not in files]
+    needed = (CONFIG, *dict.fromkeys(f"{part}.safetensors" for part in parts.values()))
+    missing = [name for name in needed if name not in files]
     if missing:
         raise ValueError(f"This is no checkpoint of this app: it lacks {', '.join(missing)}.")
     if len(files[CONFIG]) > CONFIG_LIMIT:
@@ -82,15 +83,21 @@ def from_files(files: dict[str, bytes]) -> Checkpoint:
     try:
         config = json.loads(files[CONFIG])
         train = TrainConfig(**{**config["train"], "betas": tuple(config["train"]["betas"])})
-        state = begin(build(config), train)
-        state.step, state.loss = int(config["step"]), float(config["loss"])
-        if state.step < 0:
-            raise ValueError(f"step {state.step}")
+        step, loss = int(config["step"]), float(config["loss"])
+        if step < 0:
+            raise ValueError(f"step {step}")
+        with torch.device("meta"):
+            due = build(config).state_dict()
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
         raise ValueError(f"The checkpoint's {CONFIG} describes no model that this app can build ({error}).") from error
     tensors = {part: _read(source, files[f"{source}.safetensors"]) for part, source in parts.items()}
-    _fill(state.model, tensors["model"])
-    _fill(state.ema, tensors["ema"])
+    # Memory is taken only for a network that the files hold, not for any that a few words describe.
+    for part in PARTS[:2]:
+        _check("weights", due, tensors[part])
+    state = begin(build(config), train)
+    state.step, state.loss = step, loss
+    state.model.load_state_dict(tensors["model"])
+    state.ema.load_state_dict(tensors["ema"])
     if not alone:
         _fill_optimizer(state.optimizer, tensors["optimizer"])
     return Checkpoint(state, {k: v for k, v in config.items() if k not in ("format", "step", "loss")})
@@ -167,11 +174,6 @@ def _read(part: str, content: bytes) -> dict[str, Tensor]:
         return load(content)
     except Exception as error:  # safetensors raises a type of its own for each kind of damage
         raise ValueError(f"The checkpoint's {part}.safetensors is cut short or damaged. Save it again.") from error
-
-
-def _fill(model: nn.Module, tensors: dict[str, Tensor]) -> None:
-    _check("weights", model.state_dict(), tensors)
-    model.load_state_dict(tensors)
 
 
 def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -51,8 +51,9 @@ def check_side(side: int, factor: int) -> None:
 def build(make: Callable[[], nn.Module], seed: int) -> nn.Module:
     """The network that ``make`` makes, with initial weights that follow from ``seed`` alone.
 
-    Nothing is allocated before the weights are counted. They stay contiguous, whatever the images are: PyTorch's fused
-    AdamW takes weight, gradient and moments as they lie in memory, and checkpoints keep moments contiguous.
+    Nothing is allocated before the weights are counted, nor then if torch's default device is "meta". The weights stay
+    contiguous, whatever the images are: PyTorch's fused AdamW takes weight, gradient and moments as they lie in memory,
+    and checkpoints keep moments contiguous.
     Raises ValueError for more than ``MAX_WEIGHTS``.
     """
     with torch.device("meta"):
@@ -60,7 +61,7 @@ def build(make: Callable[[], nn.Module], seed: int) -> nn.Module:
     weights = sum(parameter.numel() for parameter in net.parameters())
     if weights > MAX_WEIGHTS:
         raise ValueError(f"this network has {weights:,} weights, more than {MAX_WEIGHTS:,}: take a smaller width")
-    net.to_empty(device="cpu")
+    net.to_empty(device=torch.get_default_device())
     for place, layer in enumerate(net.modules()):
         initialise(layer, seeds.generator(seed, place))
     return net

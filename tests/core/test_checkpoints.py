@@ -321,6 +321,20 @@ def test_weights_of_another_network_are_refused(change):
     assert "belong to another network" in refusal(from_files, with_config(network={**NETWORK, **change}))
 
 
+def test_no_memory_is_taken_for_a_network_that_is_described_but_not_there(monkeypatch):
+    large = {"name": "unet", "side": 32, "width": 256, "multipliers": [1, 2, 3], "blocks": 1}
+    monkeypatch.setattr(checkpoints, "begin", lambda *_: pytest.fail("it was built"))
+    to_empty, devices = torch.nn.Module.to_empty, []
+
+    def counted(module, *, device):
+        devices.append(torch.device(device).type)
+        return to_empty(module, device=device)
+
+    monkeypatch.setattr(torch.nn.Module, "to_empty", counted)
+    assert "belong to another network" in refusal(from_files, with_config(network=large))
+    assert set(devices) == {"meta"}
+
+
 TRAIN = json.loads(FILES["config.json"])["train"]
 ABSURD = [
     *({"network": {**NETWORK, "dim": dim}} for dim in (10**9, 10**30, 0, -1, 2.5, "2", None, [2])),
