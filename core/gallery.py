@@ -279,7 +279,7 @@ def compared(model: Model, film: Film) -> tuple[Neighbours, Neighbours] | None:
 
 def first(model: Model) -> tuple[Take, ...]:
     """The takes that a model is first seen with."""
-    return tuple(Take(kind, model.in_turn(6)) for kind in (DDPM, BARE, DDIM, MULTISTEP))
+    return tuple(Take(kind, model.in_turn(6), scale=2.0) for kind in (DDPM, BARE, DDIM, MULTISTEP))
 
 
 def keep(models: Sequence[Model], file: Path = FILE) -> None:

@@ -75,7 +75,7 @@ with picture if st.session_state["present"] else controls:  # a presentation hid
     answered = shell.predict(
         "guess",
         "In chapter 4, DDPM without its noise sent all points to a few. What will it do to images?",
-        ("they stay noisy", "smooth ghosts, nearly all alike", "sharp, and as varied as ever"),
+        ("they stay noisy", "smooth ghosts, alike within a class", "sharp, and as varied as ever"),
         1,
         "The long step without noise goes to the mean of all images that could be meant: of garments a blur, of digits "
         "one typical digit. It is the collapse of chapter 4.",
@@ -131,7 +131,7 @@ shell.equation(
 )  # fmt: skip
 shell.code(*(image_runs.CODE if scene == TRAIN else (gallery.films, samplers.ancestral, guidance.cfg)))
 hints = (
-    "A second-order solver needs few steps; guidance asks twice in each.",
+    "A second-order solver needs few steps; with guidance each of them is two calls, with w = 1 one.",
     "Choose a class, and another one to lead away from.",
     "Press Train, and wait a quarter of a minute.",
 )

@@ -48,7 +48,7 @@ def choose(scaled: bool) -> Wish:
     model = _model()
     classes = list(model.classes)
     wanted = shell.selectbox("Class", [EVERY, NO_CLASS, *classes] if classes else [NO_CLASS], key="class")
-    scale = shell.slider("Guidance scale w", 0.0, 10.0, 1.0, 0.5, key="w", disabled=scaled)
+    scale = shell.slider("Guidance scale w", 0.0, 10.0, 2.0, 0.5, key="w", disabled=scaled)
     negative = shell.selectbox("Away from", [NOTHING, *classes], key="negative", help="The negative class of guidance.")
     steps = int(shell.number("Steps", 2, gallery.MOST, 20, key="steps"))
     with st.expander("More: second-order solver, images, seed"):

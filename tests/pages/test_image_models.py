@@ -12,7 +12,7 @@ from core.gallery import BARE, DDIM, DDPM, HEUN, MULTISTEP
 from pages.ui import imagery, live
 from tests.reading import done, group, header, layers, panels
 
-SHOWN = {"predictions": "false", "model": "digits", "steps": "3"}
+SHOWN = {"predictions": "false", "model": "digits", "steps": "3", "w": "1"}
 GARMENT = {"predictions": "false", "class": "Bag", "steps": "2", "n": "4"}
 
 
@@ -57,17 +57,9 @@ def test_what_happens_without_the_noise_is_kept_back_until_the_prediction_is_mad
 # Films
 
 
-def test_the_first_view_of_a_shipped_model_is_there_at_once(chapter, monkeypatch):
-    model = gallery.shipped("digits")
-    films = {take: film for film in last(gallery.films(model, gallery.first(model))) for take in [film.take]}
-    monkeypatch.setattr(gallery, "kept", lambda asked: films if asked == model else {})
+def test_the_first_view_of_a_shipped_model_is_there_at_once(chapter):
     app = chapter(predictions="false", model="digits")
     assert header(app)["T"] == 21 and not app.get("progress")
-
-
-def last(steps):
-    *_, end = steps
-    return end
 
 
 def test_other_films_form_in_the_background_and_are_then_there_for_all(chapter):
@@ -122,7 +114,7 @@ def test_no_more_films_are_kept_than_there_is_room_for():
 
 
 def test_each_panel_says_its_calls_and_how_much_detail_its_images_have(chapter):
-    app = formed(chapter(**SHOWN, second=HEUN, w="2"))
+    app = formed(chapter(**SHOWN | {"w": "2"}, second=HEUN))
     said = {title: panel["caption"] for title, panel in panels(app).items()}
     assert {title: int(text.split()[0]) for title, text in said.items()} == {DDPM: 6, BARE: 6, DDIM: 6, HEUN: 10}
     found = table(app)

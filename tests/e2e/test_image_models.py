@@ -1,0 +1,74 @@
+"""Chapter 8 in a real browser: one clock, films that form while the stage stays, links, the keyboard."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.learner import LONG, Learner
+
+FEW = "predictions=false&model=digits&steps=8&w=1"
+
+
+@pytest.fixture
+def chapter(page: Page, serve) -> Learner:
+    return Learner(page, f"{serve('app.py')}/image_models", "gallery")
+
+
+def formed(chapter: Learner, frames: int = 9) -> Learner:
+    """Waits until the films are finished, and the page with them."""
+    chapter.until(f"now.T === {frames}")
+    return chapter.rests()
+
+
+def test_one_clock_moves_all_panels_without_a_server_run(chapter):
+    formed(chapter.open(FEW))
+    ticks = chapter.now("ticks")
+    chapter.clock.fill("4")
+    chapter.until("now.k === 4")
+    expect(chapter.page).to_have_url(re.compile(r"clock=0\.5"))
+    assert chapter.now("ticks") == ticks and len(chapter.now("plots")) == 4
+
+
+def test_new_films_form_on_the_same_stage_and_then_stand_at_its_end(chapter):
+    formed(chapter.open(FEW))
+    mounted = chapter.now("mounted")
+    steps = chapter.page.get_by_role("spinbutton", name="Steps")
+    steps.fill("60")
+    steps.press("Enter")
+    expect(chapter.page.get_by_text("Sampling in the background")).to_be_visible()
+    chapter.until("now.T === 1")
+    formed(chapter, 25)
+    assert chapter.now("mounted") == mounted and chapter.now("k") == 24
+    expect(chapter.page.get_by_text("Sampling in the background")).to_be_hidden()
+
+
+def test_a_link_restores_controls_and_clock_on_a_fresh_server_where_its_films_must_form_first(page, serve):
+    chapter = Learner(page, f"{serve('app.py', fresh=True)}/image_models", "gallery")
+    page.set_default_timeout(3 * LONG)  # a server that begins and films that form
+    formed(chapter.open(f"{FEW}&class=7&n=4&second=Heun&seed=5&show=guidance&clock=0.5"))
+    expect(page.get_by_role("combobox", name="Class")).to_have_value("7")
+    expect(page.get_by_role("spinbutton", name="Steps")).to_have_value("8")
+    expect(page.get_by_role("radio", name="guidance")).to_be_checked()
+    assert chapter.now("k") == 4 and len(chapter.now("plots")) == 5
+    expect(page).to_have_url(re.compile(r"clock=0\.5"))
+
+
+def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
+    page = chapter.open("model=digits&steps=8&w=1").page
+    page.get_by_role("button", name="smooth ghosts").focus()
+    page.keyboard.press("Space")
+    expect(page.get_by_text("As you predicted:")).to_be_visible()
+    formed(chapter).canvas.focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    chapter.until("now.k === 1")
+    page.get_by_role("radio", name="four samplers").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    expect(page.get_by_text("from their nearest training images on average")).to_be_visible()
+
+
+def test_a_film_of_garments_stays_within_the_budget_of_the_stage(chapter):
+    formed(chapter.open("predictions=false"), 21)
+    assert chapter.now("bytes") < 500_000
