@@ -109,6 +109,7 @@ def _live(controls: DeltaGenerator, picture: DeltaGenerator) -> bool:
         with st.expander("Save and load"):
             live.save(plan)
             live.load(adopt)
+            st.caption(f"In the other scenes this model is “{OWN}”, and one from a file is named after its data.")
     with picture:
         live.buttons(plan, view)
         broke = view is not None and bool(view.error)
