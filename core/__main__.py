@@ -4,6 +4,7 @@ import argparse
 import inspect
 import json
 import math
+import shlex
 import sys
 from dataclasses import asdict, fields
 from functools import partial
@@ -210,6 +211,16 @@ def info(checkpoint: Path) -> None:
     print(f"step {taken.state.step:,}, loss {taken.state.loss:.5f}, {parameters:,} parameters")
     for name, value in taken.config.items():
         print(f"{name}: {_brief(value)}")
+    if "plan" in taken.config:
+        print(f"made by: {_command(taken.config)}")
+
+
+def _command(config: dict[str, Any]) -> str:
+    """What a run is made again by: the flags that say more than the usual ones do."""
+    plan = asdict(imaging.plan_of(config))
+    told = _source(config) | {name: value for name, value in plan.items() if value != getattr(PLAN, name)}
+    flags = (f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in told.items())
+    return " ".join(["python -m core train --out OUT", *flags])
 
 
 def _brief(value: Any) -> str:

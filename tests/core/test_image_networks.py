@@ -153,6 +153,15 @@ def test_the_order_of_channels_in_memory_changes_nothing(name):
     torch.testing.assert_close(net.to(memory_format=torch.channels_last)(x, LEVEL), answer)
 
 
+def test_a_u_net_convolves_with_channels_last_however_its_images_lie():
+    net, seen = network("unet", channels=3), []
+    for layer in net.modules():
+        if isinstance(layer, torch.nn.Conv2d) and layer is not net.stem:
+            layer.register_forward_hook(lambda layer, given, answer: seen.append(given[0].stride(1)))
+    net(draw(2, 3, 8, 8).float(), LEVEL[:2].float())
+    assert len(seen) > 10 and set(seen) == {1}
+
+
 @every_network
 def test_weights_and_gradients_lie_alike_in_memory_as_the_fused_optimizer_takes_them_to(name):
     net = awake(name, channels=3)

@@ -80,6 +80,10 @@ def test_info_says_what_a_checkpoint_is(run, capsys):
     main(["info", "--checkpoint", str(run)])
     said = capsys.readouterr().out
     assert "step 40" in said and "name digits" in said and "batch 16" in said
+    assert said.endswith(
+        "made by: python -m core train --out OUT --data digits --side None --damaged refuse "
+        "--network fourier --batch 16 --steps 40 --warmup 2\n"
+    )
 
 
 def test_samples_are_a_sheet_and_a_file_that_can_be_trained_on(run, tmp_path):
