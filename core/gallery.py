@@ -294,7 +294,11 @@ def keep(models: Sequence[Model], file: Path = FILE) -> None:
 
 @lru_cache(maxsize=8)
 def kept(model: Model, file: Path = FILE) -> dict[Take, Film]:
-    """The films that a model is first seen with, made again from the guesses in a file; none if it has not got them."""
+    """The films that a model is first seen with, made again from the guesses in a file; none if it has not got them.
+
+    Guesses are kept as they are seen, cut at -1 and 1: guesses and images are exact, a state on the way is off by less
+    than 2 % of the range on average.
+    """
     try:
         with np.load(file, allow_pickle=False) as arrays:
             guesses = np.cumsum(arrays[model.key], axis=1, dtype=np.uint8)

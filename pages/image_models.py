@@ -94,9 +94,9 @@ NOTES = {
     SAMPLERS: [
         ("sample", "**DDPM** and **DDIM** go from the same noise to different images: one is shaken on its way. The "
          "second-order solver ends where DDIM would with many more steps."),
-        ("negative", "**Without its noise** DDPM goes to a mean. Choose one class: its images are nearly all alike. Of "
-         "garments and emoji the mean is a blur, which the detail below measures; a digit of 8 × 8 pixels has no finer "
-         "detail to lose. More steps do not help."),
+        ("negative", "**Without its noise** DDPM goes to a mean. Choose one class: two of its dresses are 0.03 apart, "
+         "two real ones 0.58. Of garments and emoji the mean is a blur with a third of the detail or less; "
+         "a digit of 8 × 8 pixels has no finer detail to lose. 100 steps do not help."),
         ("denoise", "**x̂₀**, what the network believes, is a blurred mean at large σ for every sampler, and finds "
          "its form around σ = 1; detail comes last. Switch to it, and scrub."),
     ],
@@ -111,8 +111,9 @@ NOTES = {
     GUIDANCE: [
         ("unconditional", "**w = 0** is told nothing (or the negative class) and makes what it likes; **w = 1** is "
          "plain conditional."),
-        ("guided", "**w = 2 and 4** are clearer examples of their class, and more alike: the price of chapter 5."),
-        ("negative", "**At w = 8** images are driven beyond the data, to hard black and white. With a negative class, "
+        ("guided", "**w = 2 and 4** are clearer and plainer examples of their class: mistakes go, and patterns "
+         "with them. That is the price of chapter 5."),
+        ("negative", "**At w = 8** images are driven beyond the data, to hard white on black. With a negative class, "
          "the left column leads away from nothing and the right one, from the same noise, away from that class."),
     ],
     TRAIN: image_runs.NOTES,
@@ -126,7 +127,7 @@ shell.equation(
         ("u", "unconditional"), (r"+\;w\,(", None), ("c", "conditional"), ("-", None), ("u", "unconditional"),
         (")", None),
     ],
-    [("sample", "an image: 784 numbers in the place of 2"), ("noise", "left out: blur"),
+    [("sample", "an image: many numbers in the place of two"), ("noise", "left out: blur"),
      ("unconditional", "told nothing, or the negative class"), ("conditional", "told the class")],
 )  # fmt: skip
 shell.code(*(image_runs.CODE if scene == TRAIN else (gallery.films, samplers.ancestral, guidance.cfg)))
