@@ -32,7 +32,7 @@ NOTES = [
     ("sample", "**Digits live:** twenty samples of the model so far, always from the same noise, two of each class. "
      "First they are noise, then strokes, then digits that one can read. Scrub σ to see them form."),
     ("exact", "**The dashed line** is the loss of the exact denoiser, which knows the 1,797 images by heart. The "
-     "network stays far above it: it has not learned them by heart, so what it draws is new."),
+     "network stays far above it: it has not learned them by heart, so what it draws need not be any of them."),
     ("denoise", "**A bigger model** is the same code with another network. Its loss falls first near σ = 1, where the "
      "shape is decided, and last at small noise, where only detail is left to guess: follow a run, and scrub."),
 ]  # fmt: skip
