@@ -52,7 +52,7 @@ def classifier(images: ImageSet, steps: int = 1500, batch: int = 128, seed: int 
         return shifted(x, generator), labels
 
     def loss(model: nn.Module, drawn: tuple[Tensor, Tensor]) -> Tensor:
-        return F.cross_entropy(model(drawn[0]), drawn[1], reduction="none", label_smoothing=0.1)
+        return F.cross_entropy(model(drawn[0]), drawn[1], reduction="none")
 
     config = TrainConfig(steps=steps, lr=4e-3, warmup=50, decay="cosine", weight_decay=0.1, backup_every=steps)
     state = begin(net, config)
