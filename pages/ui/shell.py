@@ -115,6 +115,8 @@ def _style() -> str:
 def require_shell() -> None:
     """First line of a page: a fresh server runs a deep link's page without app.py; ask it to begin again with it."""
     if not _inside.get():
+        if torch := sys.modules.get("torch"):  # imported before app.py could say how many threads it may use
+            torch.set_num_threads(1)
         st.navigation(chapters(), position="top")
         st.rerun()
 

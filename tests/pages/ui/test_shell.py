@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
 
 from core.figures import palette
@@ -217,3 +218,13 @@ def test_the_guard_lets_streamlit_stop_a_page():
 def test_between_refuses_what_is_no_number_in_its_range(raw):
     with pytest.raises(ValueError):
         links.between(-1, 1)(raw)
+
+
+def test_a_page_that_a_fresh_server_runs_alone_lets_its_workers_use_one_thread_each(monkeypatch):
+    monkeypatch.setattr(shell.st, "navigation", lambda *_, **__: None)
+    monkeypatch.setattr(shell.st, "rerun", lambda: None)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    shell.require_shell()
+    assert torch.get_num_threads() == 1
+    torch.set_num_threads(before)
