@@ -20,24 +20,28 @@ _PLACE = 0xE7A1  # keeps the draws that judge apart from those that train
 
 
 class Classifier(nn.Module):
-    """Images [B, C, H, W] to logits [B, classes]; ``features`` [B, width] are what the last layer reads."""
+    """Images [B, C, H, W] to logits [B, classes]; ``features`` [B, 64] are what it finds in an image, wherever it is:
+    what its last convolutions say, mean over the image."""
 
-    def __init__(self, channels: int, classes: int, width: int = 128):
+    def __init__(self, channels: int, classes: int):
         super().__init__()
         widths = [channels, 32, 64, 64]
         self.convolve = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in zip(widths, widths[1:]))
         self.norm = nn.ModuleList(map(group_norm, widths[1:]))
-        self.wide, self.last = nn.Linear(64 * 16, width), nn.Linear(width, classes)
+        self.wide, self.last = nn.Linear(64 * 16, 128), nn.Linear(128, classes)
 
-    def features(self, x: Tensor) -> Tensor:
+    def found(self, x: Tensor) -> Tensor:
         h = x.contiguous(memory_format=torch.channels_last)
         for level, (convolve, norm) in enumerate(zip(self.convolve, self.norm)):
             h = convolve(h)
             h = F.relu(norm(F.max_pool2d(h, 2) if level < 2 else h))
-        return F.relu(self.wide(F.adaptive_avg_pool2d(h, 4).flatten(1)))
+        return h
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.found(x).mean((2, 3))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.last(self.features(x))
+        return self.last(F.relu(self.wide(F.adaptive_avg_pool2d(self.found(x), 4).flatten(1))))
 
 
 def classifier(images: ImageSet, steps: int = 1500, batch: int = 128, seed: int = 0) -> Classifier:
@@ -52,7 +56,7 @@ def classifier(images: ImageSet, steps: int = 1500, batch: int = 128, seed: int 
         return shifted(x, generator), labels
 
     def loss(model: nn.Module, drawn: tuple[Tensor, Tensor]) -> Tensor:
-        return F.cross_entropy(model(drawn[0]), drawn[1], reduction="none")
+        return F.cross_entropy(model(drawn[0]), drawn[1], reduction="none", label_smoothing=0.1)
 
     config = TrainConfig(steps=steps, lr=4e-3, warmup=50, decay="cosine", weight_decay=0.1, backup_every=steps)
     state = begin(net, config)
