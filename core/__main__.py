@@ -178,7 +178,7 @@ def evaluate(
     print("| --- | --- | --- | --- | --- | --- |")
     for row, (some, kinds) in rows.items():
         seen, detail = judge.report(some, kinds), evaluation.detail(some)
-        print(f"| {row} | {seen.frechet:.3f} | {seen.agreement:.1%} | {seen.diversity:.2f} | {seen.nearest:.2f} "
+        print(f"| {row} | {seen.frechet:.3g} | {seen.agreement:.1%} | {seen.diversity:.2f} | {seen.nearest:.2f} "
               f"| {detail:.4f} |")  # fmt: skip
 
 
