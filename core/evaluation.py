@@ -44,7 +44,7 @@ class Classifier(nn.Module):
         return self.last(F.relu(self.wide(F.adaptive_avg_pool2d(self.found(x), 4).flatten(1))))
 
 
-def classifier(images: ImageSet, steps: int = 1500, batch: int = 128, seed: int = 0) -> Classifier:
+def classifier(images: ImageSet, steps: int = 3000, batch: int = 128, seed: int = 0) -> Classifier:
     """A classifier trained on a set with classes. Raises ValueError for a set without any."""
     if images.labels is None:
         raise ValueError(f"{images.name} has no classes, so no classifier can be trained to judge samples of it.")
@@ -138,7 +138,7 @@ def apart(features: Tensor, labels: Tensor) -> float:
     return torch.cat([torch.pdist(group) for group in groups if len(group) > 1]).mean().item()
 
 
-def judge(images: ImageSet, test: ImageSet, steps: int = 1500) -> Judge:
+def judge(images: ImageSet, test: ImageSet, steps: int = 3000) -> Judge:
     """The judge that has seen ``images`` and not ``test``. Raises ValueError for sets without classes."""
     return Judge(classifier(images, steps), unit(images.images), unit(test.images), test.labels)
 
