@@ -367,7 +367,8 @@ class Jobs:
             run.step, run.seconds, run.stale = run.step + 1, run.seconds + self.clock() - began, True
         except StopIteration:
             run.steps_left = None
-            self._set(run, "finished")
+            self._draw(run)  # before anybody can see that it is finished
+            self._set(run, "finished", run.error)
         except Exception as error:
             run.steps_left, run.stale = None, True  # the state may have been set back
             self._draw(run)

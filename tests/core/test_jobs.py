@@ -355,11 +355,35 @@ def test_no_picture_is_drawn_while_nobody_looks(registry, clock):
 def test_a_finished_run_shows_its_last_state(registry):
     jobs, course = registry(slots=1), Course(last=50)
     run = jobs.join(course.work(), "ann")
-    until(lambda: jobs.look(run, "ann").status == "finished" and jobs.look(run, "ann").picture == 50)
+    until(lambda: jobs.look(run, "ann").status == "finished")
     assert jobs.state(run, "ann").step == 50
     for command in (jobs.pause, jobs.step, jobs.resume):
         command(run, "ann")
         assert jobs.look(run, "ann").status == "finished"
+
+
+def test_the_last_picture_is_there_before_the_run_is_seen_to_be_finished(registry):
+    jobs, course, drawn = registry(slots=1), Course(last=3), {}
+
+    def picture(state):
+        drawn[state.step] = dict(jobs.census())
+        return state.step
+
+    run = jobs.join(Work("spiral", course.start, picture), "ann")
+    until(lambda: jobs.look(run, "ann").status == "finished")
+    assert jobs.look(run, "ann").picture == 3 and drawn[3] == {"running": 1}
+
+
+def test_an_error_in_the_last_picture_is_still_shown_when_the_run_is_finished(registry):
+    jobs, course = registry(slots=1), Course(last=3)
+
+    def picture(state):
+        if state.step == 3:
+            raise ValueError("No picture of the end.")
+
+    run = jobs.join(Work("spiral", course.start, picture), "ann")
+    until(lambda: jobs.look(run, "ann").status == "finished")
+    assert jobs.look(run, "ann").error == "No picture of the end."
 
 
 def test_an_error_in_a_picture_is_shown_and_the_run_goes_on(registry, clock):
