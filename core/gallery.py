@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, lru_cache
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from torch import Tensor
 from core import evaluation, imaging, metrics, samplers, seeds
 from core.checkpoints import Checkpoint, to_files
 from core.data.images import ImageSet, pixels, unit
-from core.denoiser import Denoise
+from core.denoiser import Denoise, Denoiser
 from core.guidance import cfg
 from core.pretrained import IMAGES, images_of, pretrained
 from core.samplers import Step
@@ -110,12 +111,24 @@ class Model:
     ``held_out`` others of their kind; None where they are not here."""
 
     key: str
-    checkpoint: Checkpoint = field(compare=False)
+    denoiser: Denoiser = field(compare=False)
+    config: dict[str, Any] = field(compare=False)
+    step: int = field(compare=False)  # of its training
+
+    @property
+    def data(self) -> str:
+        """The name of its data: a label, which need not be of any set that is here."""
+        return self.config["data"]["name"]
 
     @property
     def classes(self) -> tuple[str, ...]:
         """The names of the classes it can be told."""
-        return tuple(self.checkpoint.config["data"]["classes"])
+        return tuple(self.config["data"]["classes"])
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The shape [C, H, W] of its images."""
+        return imaging.shape_of(self.config)
 
     def in_turn(self, n: int) -> tuple[int | None, ...]:
         """A class for each of n images, all classes in turn; None where it knows none."""
@@ -123,23 +136,25 @@ class Model:
 
     @cached_property
     def images(self) -> ImageSet | None:
-        data = self.checkpoint.config["data"]
-        found = images_of(data["name"]) if data["name"] in IMAGES else None
-        return found if found and (len(found.images), found.images.shape[-1]) == (data["n"], data["side"]) else None
+        if self.data not in IMAGES:
+            return None
+        found, due = images_of(self.data), (self.config["data"]["n"], self.shape[-1])
+        return found if (len(found.images), found.images.shape[-1]) == due else None
 
     @cached_property
     def held_out(self) -> ImageSet | None:
         try:
-            return self.images and images_of(self.checkpoint.config["data"]["name"], "test")
+            return self.images and images_of(self.data, "test")
         except ValueError:  # an undivided set
             return None
 
 
 def model_of(checkpoint: Checkpoint) -> Model:
-    """The model in a checkpoint; raises ValueError for one that is not of images."""
+    """The model in a checkpoint, without what only training needs; raises ValueError for one that is not of images."""
     imaging.shape_of(checkpoint.config)
     weights = to_files(checkpoint, ("ema",))["ema.safetensors"]
-    return Model(hashlib.sha256(weights).hexdigest()[:16], checkpoint)
+    key = hashlib.sha256(weights).hexdigest()[:16]
+    return Model(key, checkpoint.denoiser, checkpoint.config, checkpoint.state.step)
 
 
 @cache
@@ -153,7 +168,7 @@ def shipped(name: str) -> Model:
 
 def told(model: Model, take: Take) -> Denoise:
     """A model guided as a take wants it. Raises ValueError for a class that it does not know."""
-    denoiser, known = model.checkpoint.denoiser, len(model.classes)
+    denoiser, known = model.denoiser, len(model.classes)
     if max((label for label in (*take.labels, take.negative) if label is not None), default=-1) >= known:
         raise ValueError(f"This model knows {known} classes, counted from 0; choose among them.")
     device = next(denoiser.parameters()).device
@@ -164,8 +179,7 @@ def told(model: Model, take: Take) -> Denoise:
 
 def start(model: Model, take: Take) -> Tensor:
     """The noise that the images of a take begin as, [n, C, H, W]."""
-    shape, denoiser = imaging.shape_of(model.checkpoint.config), model.checkpoint.denoiser
-    return samplers.start((len(take.labels), *shape), imaging.SIGMA_MAX, denoiser.sigma_data, take.seed)
+    return samplers.start((len(take.labels), *model.shape), imaging.SIGMA_MAX, model.denoiser.sigma_data, take.seed)
 
 
 def steps_of(take: Take, denoise: Denoise, x: Tensor) -> Iterator[Step]:
@@ -228,14 +242,17 @@ def real(images: ImageSet, labels: Sequence[int | None], seed: int = 0) -> Tenso
     return torch.tensor([next(drawn[label]) for label in labels])
 
 
-@lru_cache(maxsize=64)
-def benchmark(model: Model, labels: tuple[int | None, ...], most: int = 512) -> tuple[Looks, Looks] | None:
+def benchmark(model: Model, labels: tuple[int | None, ...]) -> tuple[Looks, Looks] | None:
     """The looks of real images of the classes in ``labels``, and of the same ones averaged over 3 x 3 neighbours; None
     where there are no real images. Remembered for the last that were asked for."""
-    if model.images is None:
-        return None
+    return None if model.images is None else _benchmark(model.data, labels)
+
+
+@lru_cache(maxsize=64)  # by data, not by model: a cache that holds models keeps those of everybody who came by
+def _benchmark(data: str, labels: tuple[int | None, ...], most: int = 512) -> tuple[Looks, Looks]:
+    known = images_of(data)
     wanted = [labels[k % len(labels)] for k in range(most // len(labels) * len(labels))]
-    found = model.images.images[real(model.images, wanted)]
+    found = known.images[real(known, wanted)]
     return looks(found), looks(pixels(evaluation.blurred(unit(found))))
 
 
@@ -258,14 +275,17 @@ def neighbours(images: Tensor, known: ImageSet, part: int = 1000) -> Neighbours:
     return Neighbours(images, every[index], distance / images[0].numel() ** 0.5)
 
 
-@lru_cache(maxsize=32)
 def compared(model: Model, film: Film) -> tuple[Neighbours, Neighbours] | None:
     """The neighbours of a film's images, and for comparison those of real ones of the same classes: of held-out ones,
     or where there are none of some of the set among the others. None where there are no real images. Remembered."""
-    known, held_out, take = model.images, model.held_out, film.take
-    if known is None:
-        return None
-    if held_out is not None:
+    return None if model.images is None else _compared(model.data, model.held_out is not None, film)
+
+
+@lru_cache(maxsize=32)
+def _compared(data: str, divided: bool, film: Film) -> tuple[Neighbours, Neighbours]:
+    known, take = images_of(data), film.take
+    if divided:
+        held_out = images_of(data, "test")
         chosen = held_out.images[real(held_out, take.labels, take.seed)]
         return neighbours(film.images, known), neighbours(chosen, known)
     chosen = real(known, take.labels, take.seed)
@@ -292,18 +312,28 @@ def keep(models: Sequence[Model], file: Path = FILE) -> None:
     np.savez_compressed(file, **arrays)
 
 
-@lru_cache(maxsize=8)
 def kept(model: Model, file: Path = FILE) -> dict[Take, Film]:
     """The films that a model is first seen with, made again from the guesses in a file; none if it has not got them.
 
     Guesses are kept as they are seen, cut at -1 and 1: guesses and images are exact, a state on the way is off by less
     than 2 % of the range on average.
     """
+    return _kept(model, file) if model.key in _keys(file) else {}
+
+
+@lru_cache(maxsize=8)
+def _keys(file: Path) -> frozenset[str]:
     try:
         with np.load(file, allow_pickle=False) as arrays:
-            guesses = np.cumsum(arrays[model.key], axis=1, dtype=np.uint8)
-    except (OSError, KeyError):
-        return {}
+            return frozenset(arrays)
+    except OSError:
+        return frozenset()
+
+
+@lru_cache(maxsize=8)  # holds no models but those of the file
+def _kept(model: Model, file: Path) -> dict[Take, Film]:
+    with np.load(file, allow_pickle=False) as arrays:
+        guesses = np.cumsum(arrays[model.key], axis=1, dtype=np.uint8)
     *_, made = _films(model, first(model), [_recorded(unit(torch.from_numpy(film))) for film in guesses])
     return {film.take: film for film in made}
 

@@ -1,5 +1,7 @@
 """Images made in several ways: same starts, one clock, what they resemble, and what becomes of them without noise."""
 
+import gc
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -55,7 +57,7 @@ def test_a_class_that_a_model_does_not_know_is_refused_with_a_sentence(model, wr
 @pytest.mark.parametrize("scale", [0.0, 1.0, 2.0])
 def test_a_take_knows_its_network_calls(model, kind, scale):
     take, asked = replace(SHORT, kind=kind, scale=scale), []
-    hook = model.checkpoint.denoiser.register_forward_pre_hook(lambda *_: asked.append(1))
+    hook = model.denoiser.register_forward_pre_hook(lambda *_: asked.append(1))
     made(model, take)
     hook.remove()
     assert len(asked) == take.nfe
@@ -68,9 +70,9 @@ def test_a_take_knows_its_network_calls(model, kind, scale):
 def test_a_film_ends_with_the_images_of_the_command_line(model, kind):
     take = replace(SHORT, kind=kind)
     (film,) = made(model, take)
-    shape, sampler = imaging.shape_of(model.checkpoint.config), SAMPLERS[kind]
+    shape, sampler = model.shape, SAMPLERS[kind]
     asked = list(take.labels), take.scale, take.negative, sampler, take.steps, take.seed
-    images = imaging.sample(model.checkpoint.denoiser, shape, *asked)
+    images = imaging.sample(model.denoiser, shape, *asked)
     assert torch.equal(film.images, pixels(images))
 
 
@@ -93,7 +95,7 @@ def test_a_scale_of_1_is_plain_conditional_whatever_it_leads_away_from(model):
     plain, away = made(model, replace(SHORT, scale=1.0, negative=None), replace(SHORT, scale=1.0))
     asked = torch.tensor([3, 0, -1])
     *_, last = gallery.steps_of(
-        SHORT, lambda x, sigma: model.checkpoint.denoiser(x, sigma, {"label": asked}), gallery.start(model, SHORT)
+        SHORT, lambda x, sigma: model.denoiser(x, sigma, {"label": asked}), gallery.start(model, SHORT)
     )
     assert torch.equal(plain.images, away.images) and torch.equal(plain.images, pixels(last.x_next))
 
@@ -183,11 +185,26 @@ def test_real_digits_are_compared_with_the_others_of_their_set(model):
     assert model.held_out is None and len(model.images.images) == 1797
 
 
-def test_a_model_of_unknown_images_has_nothing_to_be_compared_with(model):
-    config = {**model.checkpoint.config, "data": {**model.checkpoint.config["data"], "name": "/etc"}}
-    stranger = gallery.model_of(replace(model.checkpoint, config=config))
+@pytest.mark.parametrize(
+    "other", [{"name": "/etc"}, {"n": 7}]
+)
+def test_a_model_of_unknown_images_has_nothing_to_be_compared_with(model, other):
+    stranger = replace(model, config={**model.config, "data": {**model.config["data"], **other}})
     (film,) = made(stranger, SHORT)
     assert gallery.compared(stranger, film) is None and gallery.benchmark(stranger, (0, 1)) is None
+
+
+def test_no_cache_holds_a_model_or_what_it_was_trained_with():
+    begun = imaging.begin(imaging.Plan(size="tiny", seed=3), digits())
+    seen = gallery.model_of(begun)
+    trained, sampled = weakref.ref(begun.state.model), weakref.ref(seen.denoiser)
+    (film,) = made(seen, SHORT)
+    gallery.kept(seen), gallery.benchmark(seen, (0,)), gallery.compared(seen, film)
+    del begun
+    assert trained() is None and sampled() is seen.denoiser
+    del seen
+    gc.collect()
+    assert sampled() is None
 
 
 # What the shipped models are first seen with

@@ -230,7 +230,7 @@ def test_few_calls_of_a_second_order_solver_do_the_first_task(chapter):
 
 
 def test_models_of_ones_own_can_be_chosen(chapter, monkeypatch):
-    checkpoint = gallery.shipped("digits").checkpoint
+    checkpoint = gallery.pretrained("digits")
     monkeypatch.setattr(imagery.image_runs, "models", lambda: {"your digits": lambda: checkpoint})
     app = formed(chapter(**SHOWN | {"model": "your digits"}))
     assert list(panels(app))[0] == DDPM and "your digits" in app.selectbox(key="model").options
