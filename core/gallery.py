@@ -138,8 +138,8 @@ class Model:
     def images(self) -> ImageSet | None:
         if self.data not in IMAGES:
             return None
-        found, due = images_of(self.data), (self.config["data"]["n"], self.shape[-1])
-        return found if (len(found.images), found.images.shape[-1]) == due else None
+        found, due = images_of(self.data), (self.config["data"].get("n"), *self.shape)
+        return found if (*found.images.shape, found.classes) == (*due, self.classes) else None
 
     @cached_property
     def held_out(self) -> ImageSet | None:

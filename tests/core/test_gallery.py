@@ -186,12 +186,17 @@ def test_real_digits_are_compared_with_the_others_of_their_set(model):
 
 
 @pytest.mark.parametrize(
-    "other", [{"name": "/etc"}, {"n": 7}]
+    "other", [{"name": "/etc"}, {"n": 7}, {"classes": [*"abcdefghij"]}, {"classes": [*"9876543210"]}]
 )
 def test_a_model_of_unknown_images_has_nothing_to_be_compared_with(model, other):
     stranger = replace(model, config={**model.config, "data": {**model.config["data"], **other}})
     (film,) = made(stranger, SHORT)
     assert gallery.compared(stranger, film) is None and gallery.benchmark(stranger, (0, 1)) is None
+
+
+def test_a_model_of_images_in_colour_is_none_of_grey_ones_of_its_name():
+    colour = replace(digits(), images=digits().images.expand(-1, 3, -1, -1))
+    assert gallery.model_of(imaging.begin(imaging.Plan(size="tiny"), colour)).images is None
 
 
 def test_no_cache_holds_a_model_or_what_it_was_trained_with():
