@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 import streamlit as st
 import torch
 from torch import Tensor
 
 from core import gallery
+from core.checkpoints import Checkpoint
 from core.gallery import BARE, DDIM, DDPM, HEUN, MULTISTEP, Film, Model, Neighbours, Take
 from core.jobs import View, Work
 from pages.ui import image_runs, live, shell
@@ -65,13 +67,29 @@ def choose(scaled: bool) -> Wish:
 def _model() -> Model:
     own = image_runs.models()
     name = shell.selectbox("Model", [*SHIPPED, *own], key="model")
+    if name != image_runs.OWN:
+        st.session_state.pop("_held", None)
     if name in own:
         try:
-            return gallery.model_of(own[name]())
+            return _held(own[name]) if name == image_runs.OWN else gallery.model_of(own[name]())
         except ValueError as problem:
             shell.sorry(str(problem))
             name = next(iter(SHIPPED))
     return gallery.shipped(SHIPPED[name])
+
+
+def _held(now: Callable[[], Checkpoint]) -> Model:
+    """The model of the digits as it was when it was chosen: one that still trains is another at each look, and no film
+    of it would be finished. A newer one is taken by a press, and when the run is another."""
+    view = live.newest(image_runs.KIND)
+    run, made = (view.id, view.step) if view else ("", 0)
+    if st.session_state.get("_held", (None,))[0] != run:
+        st.session_state["_held"] = run, made, gallery.model_of(now())
+    _, before, model = st.session_state["_held"]
+    if made > before:
+        label = f"Use its newer model, step {model.step + made - before:,}"
+        st.button(label, icon=":material/download:", on_click=st.session_state.pop, args=("_held", None), key="_newer")
+    return model
 
 
 def shown_as() -> str:
@@ -162,7 +180,7 @@ def _newest(model: Model, takes: tuple[Take, ...]) -> View | None:
         if view.status == "failed":
             st.session_state["_failed"] = view.error
         else:
-            for film in view.picture:
+            for film in filter(attrgetter("done"), view.picture):
                 kept(model.key, repr(film.take))[:] = [film]
         st.rerun()
     return view

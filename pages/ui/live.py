@@ -143,9 +143,13 @@ def follow(plan: Plan, run_id: str | None) -> None:
 def latest(kind: str) -> Plan | None:
     """The plan of this visitor's newest run of that kind, its lease renewed; None when there is none any more. Other
     chapters show its model."""
+    return _latest()[kind] if newest(kind) else None
+
+
+def newest(kind: str) -> View | None:
+    """This visitor's newest run of that kind as it is now, its lease renewed; None when there is none any more."""
     plan = _latest().get(kind)
-    alive = plan is not None and jobs().look(_runs().get(plan.key, ""), viewer()) is not None
-    return plan if alive else None
+    return plan and jobs().look(_runs().get(plan.key, ""), viewer())
 
 
 def keep() -> None:

@@ -1,14 +1,17 @@
 """Chapter 8 without a browser: films come in the background, every control, what the numbers claim, tasks, links."""
 
+import copy
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import gallery
 from core.gallery import BARE, DDIM, DDPM, HEUN, MULTISTEP
+from core.jobs import View
 from pages.ui import imagery, live
 from tests.reading import done, group, header, layers, panels
 
@@ -234,6 +237,28 @@ def test_models_of_ones_own_can_be_chosen(chapter, monkeypatch):
     monkeypatch.setattr(imagery.image_runs, "models", lambda: {"your digits": lambda: checkpoint})
     app = formed(chapter(**SHOWN | {"model": "your digits"}))
     assert list(panels(app))[0] == DDPM and "your digits" in app.selectbox(key="model").options
+
+
+def test_a_model_that_still_trains_is_held_as_it_was_until_a_newer_one_is_asked_for(chapter, monkeypatch):
+    view, taken = View("run", (), "running", None, 70, 1.0, None, 0, "", 1, {}), []
+
+    def training():
+        net = copy.deepcopy(gallery.pretrained("digits"))
+        net.state.step = 70 + len(taken)
+        next(net.denoiser.parameters()).data += 1e-3 * (1 + len(taken))
+        taken.append(net)
+        return net
+
+    monkeypatch.setattr(imagery.image_runs, "models", lambda: {"your digits": training})
+    monkeypatch.setattr(imagery.live, "newest", lambda kind: view)
+    app = formed(chapter(**SHOWN | {"model": "your digits"}))
+    assert len(taken) == 1 and not any(button.key == "_newer" for button in app.button)
+    view = replace(view, step=view.step + 1)
+    app.run()
+    assert len(taken) == 1 and app.button(key="_newer").label == "Use its newer model, step 71"
+    app.button(key="_newer").click().run()
+    assert len(taken) == 2 and not any(button.key == "_newer" for button in app.button)
+    assert header(formed(app))["T"] == 4 and len(taken) == 2
 
 
 def test_a_model_that_has_gone_is_said_and_a_shipped_one_stands_in(chapter, monkeypatch):
