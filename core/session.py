@@ -73,7 +73,10 @@ def shown(steps: Iterator[TrainState], done: int, plan: Plan) -> Iterator[TrainS
 
 
 def to_file(path: Path, step: int) -> Log:
-    """Append to metrics.jsonl. What is noted there after ``step`` is dropped: a killed run will note it again."""
+    """Append to metrics.jsonl. What is noted there after ``step`` is dropped: a killed run will note it again.
+
+    What is kept goes into a new file: nothing is lost half-way, and who follows the log sees that it is another.
+    """
 
     def before(line: str) -> bool:
         try:
@@ -83,7 +86,9 @@ def to_file(path: Path, step: int) -> Log:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     kept = [line for line in path.read_text().splitlines() if before(line)] if path.exists() else []
-    path.write_text("".join(f"{line}\n" for line in kept))
+    aside = path.with_name(f"{path.name}.new")
+    aside.write_text("".join(f"{line}\n" for line in kept))
+    aside.replace(path)
 
     def log(line: dict[str, Any]) -> None:
         with path.open("a") as file:

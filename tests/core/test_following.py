@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from core import following, imaging
+from core import following, imaging, session
 from core.checkpoints import to_files
 from tests.runs import PLAN, note, save, write_run
 
@@ -63,6 +63,15 @@ def test_a_log_begun_anew_is_read_anew(run):
     log = following.log(run)
     (run / following.LOG).write_text(line(1, 0.1))
     assert [entry.loss for entry in following.log(run, log).entries] == [0.1]
+
+
+def test_a_resumed_log_that_has_outgrown_what_was_read_is_read_anew(run):
+    note(run, line(1) + line(2) + line(3))
+    before = following.log(run)
+    log = session.to_file(run / following.LOG, step=1)
+    for step in (2, 3, 4):
+        log(json.loads(line(step, 0.1)))
+    assert [entry.loss for entry in following.log(run, before).entries] == [0.5, 0.1, 0.1, 0.1]
 
 
 def test_a_log_without_totals_does_not_guess_the_time_left(run):
