@@ -43,12 +43,41 @@ def keep(progress: Progress, plan: Plan) -> Checkpoint:
 
 def plan_of(checkpoint: Checkpoint) -> tuple[str, Plan]:
     """The network by its name in ``PLANS``, and the plan of a checkpoint that can be trained on here. Raises ValueError
-    with a sentence for another."""
-    plan, fitting = imaging.plan_of(checkpoint.config), imaging.shape_of(checkpoint.config) == (1, 8, 8)
+    with a sentence for another, and for a plan that would take this machine from all others."""
+    plan = imaging.plan_of(checkpoint.config)
     name = next((name for name, own in PLANS.items() if (own.network, own.size) == (plan.network, plan.size)), None)
-    if name is None or not fitting or checkpoint.config["data"].get("name") != "digits":
+    if name is not None and not _bounded(plan):
+        raise ValueError(
+            "This model's plan holds values that no run here can have, such as a batch that is not an even number up "
+            "to 1,024, or one in parts."
+        )
+    if name is None or not _made_here(checkpoint, plan):
         raise ValueError("This is a model of other images or another network: here the digits of 8 x 8 are trained.")
     return name, plan
+
+
+def _bounded(plan: Plan) -> bool:
+    """Whether it is a plan of a run, with numbers that such a run can have on the page."""
+    try:
+        return (
+            plan.batch in range(2, 1025, 2)
+            and plan.accumulate == 1
+            and plan.lr >= 1e-6
+            and all(abs(value) <= 1e6 for value in (plan.lr, plan.mean, plan.std, plan.clip))
+            and 0 <= plan.seed <= 9999
+            and plan.train is not None
+        )
+    except ValueError:
+        return False
+
+
+def _made_here(checkpoint: Checkpoint, plan: Plan) -> bool:
+    """Whether its network is the one that the plan makes for the digits."""
+    try:
+        imaging.go_on(checkpoint, plan, images())
+    except (ValueError, LookupError, TypeError):
+        return False
+    return checkpoint.config["data"].get("name") == "digits"
 
 
 def floor(plan: Plan) -> float:

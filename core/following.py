@@ -23,6 +23,7 @@ from core.denoiser import Denoiser
 
 LOG, SAVED, MODEL = "metrics.jsonl", "checkpoint", "ema.safetensors"
 LIMIT = 16 * 2**20  # bytes of a log at one look
+MAX_SIDE = 64  # pixels; a page cannot wait for larger images
 
 
 def runs(folder: Path) -> list[str]:
@@ -181,9 +182,15 @@ def checkpoint(run: Path, tries: int = 3) -> Checkpoint:
 
 
 def image_model(found: Checkpoint) -> Checkpoint:
-    """The same checkpoint. Raises ValueError with a sentence unless it is of an image model that says what it makes."""
+    """The same checkpoint. Raises ValueError with a sentence unless it is of an image model that says what it makes,
+    images of at most 64 x 64."""
     channels, side, _ = imaging.shape_of(found.config)
     imaging.plan_of(found.config)
+    if side > MAX_SIDE:
+        raise ValueError(
+            f"This model's images have a side of {side} pixels, too many to wait for on a page, which takes up to "
+            f"{MAX_SIDE}; draw them in a terminal, by python -m core sample."
+        )
     network = found.config["network"]
     size = (network.get("side"), network.get("channels"))
     fits = size == (side, channels) or network.get("dim") == channels * side**2

@@ -52,6 +52,23 @@ def test_a_saved_run_can_be_trained_on_by_its_plan_and_another_model_cannot():
         digits.plan_of(other)
 
 
+@pytest.mark.parametrize("lie", [
+    {"batch": 10**7}, {"batch": 3}, {"accumulate": 10**6}, {"lr": 1e9}, {"seed": -1}, {"mean": 10**400}, {"ema": 2.0},
+], ids=lambda lie: next(iter(lie)))  # fmt: skip
+def test_a_plan_that_no_run_here_can_have_is_refused(lie):
+    made = imaging.begin(QUICK, digits.images())
+    liar = replace(made, config={**made.config, "plan": {**made.config["plan"], **lie}})
+    with pytest.raises(ValueError, match="no run here can have"):
+        digits.plan_of(liar)
+
+
+def test_a_network_under_the_name_of_another_is_refused():
+    made = imaging.begin(QUICK, digits.images())
+    liar = replace(made, config={**made.config, "network": {**made.config["network"], "width": 64}})
+    with pytest.raises(ValueError, match="another network"):
+        digits.plan_of(liar)
+
+
 def test_real_digits_are_read_as_what_they_are_and_noise_is_not():
     known = digits.images()
     assert torch.equal(digits.read(unit(known.images[:50])), known.labels[:50])

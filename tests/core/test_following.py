@@ -152,6 +152,13 @@ def test_a_config_that_does_not_fit_its_network_is_refused_with_a_sentence(run, 
         following.image_model(liar)
 
 
+def test_images_too_large_for_a_page_are_refused_with_the_remedy(run):
+    made = write_run(run)
+    large = replace(made, config={**made.config, "data": {**made.config["data"], "side": 65}})
+    with pytest.raises(ValueError, match="up to 64; draw them in a terminal, by python -m core sample"):
+        following.image_model(large)
+
+
 def test_a_newer_checkpoint_is_noticed(run):
     made = write_run(run)
     made.state.step = 9
