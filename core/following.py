@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from core.denoiser import Denoiser
 LOG, SAVED, MODEL = "metrics.jsonl", "checkpoint", "ema.safetensors"
 LIMIT = 16 * 2**20  # bytes of a log at one look
 MAX_SIDE = 64  # pixels; a page cannot wait for larger images
+HUGE, LONG = 1e15, 1e10  # no number in a log is so large; no run is so long, in seconds
 
 
 def runs(folder: Path) -> list[str]:
@@ -66,7 +67,8 @@ class Log:
         last = self.entries[-1] if self.entries else None
         if last is None or None in (last.steps, last.batch) or last.pace <= 0:
             return None
-        return max(0, last.steps - last.step) * last.batch / last.pace
+        left = max(0, last.steps - last.step) * last.batch / last.pace
+        return left if 0 <= left < LONG else None
 
     @property
     def finished(self) -> bool:
@@ -106,13 +108,20 @@ def log(run: Path, before: Log = Log()) -> Log:
 def _entry(line: bytes) -> Entry | None:
     try:
         said = json.loads(line)
-        by_sigma = {float(low): float(loss) for low, loss in said["loss_by_sigma"].items()}
-        steps, batch = (None if said.get(name) is None else int(said[name]) for name in ("of", "batch"))
-        return Entry(
-            int(said["step"]), float(said["loss"]), by_sigma, float(said["images_per_second"]), steps, batch
-        )
+        by_sigma = {float(low): _number(loss) for low, loss in said["loss_by_sigma"].items()}
+        steps, batch = (None if said.get(name) is None else int(_number(said[name])) for name in ("of", "batch"))
+        step, loss, pace = (_number(said[name]) for name in ("step", "loss", "images_per_second"))
+        return Entry(int(step), loss, by_sigma, pace, steps, batch)
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
         return None
+
+
+def _number(value: Any) -> float:
+    """The value as a number. Raises ValueError, TypeError or OverflowError for none, and for a huge one."""
+    number = float(value)
+    if not abs(number) < HUGE:
+        raise ValueError(f"{number} is no number that a run can say")
+    return number
 
 
 def by_sigma(entries: Sequence[Entry], step: int, most: int = 20) -> Tensor:
@@ -149,18 +158,24 @@ def sheet(path: Path) -> Tensor | None:
 # The checkpoint
 
 
+def _place(run: Path) -> Path:
+    """Where its newest checkpoint is: aside, where a new one was about to take its place."""
+    place = run / SAVED
+    return place if place.is_dir() else place.with_name(f"{SAVED}.old")
+
+
 def saved(run: Path) -> int | None:
     """The step of the newest checkpoint of a run; None if there is none that can be read."""
     try:
-        return int(json.loads((run / SAVED / CONFIG).read_bytes())["step"])
-    except (OSError, ValueError, TypeError, LookupError, RecursionError):
+        return int(_number(json.loads((_place(run) / CONFIG).read_bytes())["step"]))
+    except (OSError, ValueError, TypeError, LookupError, OverflowError, RecursionError):
         return None
 
 
 def written(run: Path) -> int:
     """When the newest checkpoint of a run was written, in nanoseconds; 0 if there is none."""
     try:
-        return (run / SAVED / CONFIG).stat().st_mtime_ns
+        return (_place(run) / CONFIG).stat().st_mtime_ns
     except OSError:
         return 0
 
@@ -169,7 +184,7 @@ def checkpoint(run: Path, tries: int = 3) -> Checkpoint:
     """The newest checkpoint of a run, its moving average alone. Raises ValueError with a sentence if there is none that
     is whole, or if it is of no image model."""
     for _ in range(tries):
-        place = run / SAVED if (run / SAVED).is_dir() else run / f"{SAVED}.old"
+        place = _place(run)
         try:
             # The folder may be replaced between two of its files: both must come from the same.
             before = place.stat().st_ino

@@ -1,6 +1,7 @@
 """A run read while it goes on: nothing lost, nothing believed that is not whole."""
 
 import json
+import math
 import shutil
 from dataclasses import replace
 
@@ -43,7 +44,8 @@ def test_a_half_written_line_is_left_until_it_is_whole(run):
 
 @pytest.mark.parametrize("damage", [
     '{"step": 2, "lo\n', "[]\n", "null\n", "\x00\xff\n", '{"step": 2}\n', "[" * 9999 + "\n",
-    line(2).replace("0.5", '"half"'), line(2).replace("2", "1e999"),
+    line(2).replace("0.5", '"half"'), line(2).replace('"step": 2', '"step": 1e999'),
+    line(2, math.nan), line(2, 1e300), line(2, batch=10**400), line(2, loss_by_sigma={"0.1": math.inf}),
 ])  # fmt: skip
 def test_a_damaged_line_is_counted_and_the_rest_is_read(run, damage):
     note(run, line(1) + damage + line(3))
@@ -77,6 +79,11 @@ def test_a_resumed_log_that_has_outgrown_what_was_read_is_read_anew(run):
 def test_a_log_without_totals_does_not_guess_the_time_left(run):
     note(run, line(1))
     assert following.log(run).left is None and not following.log(run).finished
+
+
+def test_a_pace_of_almost_nothing_does_not_say_the_time_left(run):
+    note(run, line(1, of=10**14, batch=10**14, images_per_second=1e-300))
+    assert following.log(run).entries and following.log(run).left is None
 
 
 def test_a_vanished_run_is_a_sentence(run):
@@ -122,8 +129,16 @@ def test_the_checkpoint_of_a_run_is_its_moving_average(run):
 
 def test_a_checkpoint_whose_replacement_was_cut_off_is_the_one_before(run):
     write_run(run)
+    written = following.written(run)
     (run / "checkpoint").rename(run / "checkpoint.old")
-    assert following.checkpoint(run).state.step == 6
+    assert following.checkpoint(run).state.step == following.saved(run) == 6 and following.written(run) == written > 0
+
+
+@pytest.mark.parametrize("step", ["Infinity", "NaN", "1" + 400 * "0"], ids=["infinite", "no number", "huge"])
+def test_a_checkpoint_of_no_step_there_is_has_none(run, step):
+    (run / "checkpoint").mkdir()
+    (run / "checkpoint" / "config.json").write_text(f'{{"step": {step}}}')
+    assert following.saved(run) is None
 
 
 def damaged(run, name: str) -> None:
