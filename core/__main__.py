@@ -58,8 +58,10 @@ def train(
     if not resume and (folder.exists() or folder.with_suffix(".old").exists()):
         raise ValueError(f"There is a run in {out} already: go on with --resume, or choose another folder.")
     images = load(data, side, damaged=damaged)
-    source = {"data": data, "side": side, "damaged": damaged}
-    checkpoint = imaging.go_on(load_folder(folder), plan, images) if resume else imaging.begin(plan, images, source)
+    source = {"data": data, "side": side, "damaged": damaged, "bf16": bf16}
+    checkpoint = (
+        imaging.go_on(load_folder(folder), plan, images, source) if resume else imaging.begin(plan, images, source)
+    )
     state, seen = imaging.to(checkpoint.state, team.device), imaging.losses(team.device)
     steps = session.until_asked(imaging.run(plan, images, state, team, seen), team)
     if team.rank:
@@ -217,10 +219,14 @@ def info(checkpoint: Path) -> None:
 
 def _command(config: dict[str, Any]) -> str:
     """What a run is made again by: the flags that say more than the usual ones do."""
-    plan = asdict(imaging.plan_of(config))
-    told = _source(config) | {name: value for name, value in plan.items() if value != getattr(PLAN, name)}
-    flags = (f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in told.items())
-    return " ".join(["python -m core train --out OUT", *flags])
+    told = _source(config) | asdict(imaging.plan_of(config))
+    usual = {name: parameter.default for name, parameter in inspect.signature(train).parameters.items()} | asdict(PLAN)
+    words = ["python -m core train --out OUT"]
+    for name in usual:
+        if told.get(name, usual[name]) != usual[name]:
+            words.append(f"--{name.replace('_', '-')}")
+            words += [] if usual[name] is False else [shlex.quote(str(told[name]))]
+    return " ".join(words)
 
 
 def _brief(value: Any) -> str:
@@ -277,9 +283,9 @@ def _at_least_1(**flags: int) -> None:
 
 
 def _source(config: dict[str, Any]) -> dict[str, Any]:
-    """The flags of train that say what a checkpoint's data were; of an older one by their name alone."""
+    """The flags of train beside the plan that a checkpoint was made by; of an older one the name of its data alone."""
     data = config["data"]
-    return {"data": data["name"], "side": data["side"], "damaged": "refuse", **data.get("source", {})}
+    return {"data": data["name"], "side": data["side"], "damaged": "refuse", "bf16": False, **data.get("source", {})}
 
 
 def _defaults(arguments: list[str]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ is about images: batches, loss, loop, samplers and guidance are those of the spi
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from core import samplers
 from core.checkpoints import Checkpoint, fresh
 from core.data.images import ImageSet, pixels
-from core.denoiser import PREDICTIONS, Cond, Denoiser
+from core.denoiser import PREDICTIONS, Cond, Denoise, Denoiser
 from core.guidance import cfg
 from core.networks import NETWORKS, SIZES
 from core.networks.layers import MAX_SIDE
@@ -111,7 +111,7 @@ def plan_of(config: dict[str, Any]) -> Plan:
 
 
 def begin(plan: Plan, images: ImageSet, source: Mapping[str, Any] = MappingProxyType({})) -> Checkpoint:
-    """An untrained checkpoint of the plan. ``source``: what ``images.load`` was told, to load the set again by.
+    """An untrained checkpoint of the plan. ``source``: what else the run was told, to load the set again by above all.
 
     Raises ValueError for a network or a size that there is not, and for images that are not square.
     """
@@ -141,15 +141,18 @@ def _config(plan: Plan, images: ImageSet) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def go_on(checkpoint: Checkpoint, plan: Plan, images: ImageSet) -> Checkpoint:
-    """The checkpoint, to be trained by this plan from here on. Raises ValueError where the plan or the images are
-    those of another network, or the images not those that it was begun on."""
+def go_on(
+    checkpoint: Checkpoint, plan: Plan, images: ImageSet, source: Mapping[str, Any] = MappingProxyType({})
+) -> Checkpoint:
+    """The checkpoint, to be trained by this plan and told ``source`` from here on. Raises ValueError where the plan or
+    the images are those of another network, or the images not those that it was begun on."""
     config, asked = checkpoint.config, _config(plan, images)
     if any(asked[name] != config[name] for name in ("network", "prediction")):
         raise ValueError("The run has another network than is asked for; go on with its own, or begin a new run.")
     if any(asked["data"][name] != config["data"][name] for name in ("n", "classes")):
         raise ValueError(f"The run was not begun on {images.name}, or not on all of it; go on with its own images.")
-    return replace(checkpoint, config={**config, "plan": asdict(plan), "train": as_dict(plan.train)})
+    data = {**config["data"], "source": {**config["data"].get("source", {}), **source}}
+    return replace(checkpoint, config={**config, "plan": asdict(plan), "train": as_dict(plan.train), "data": data})
 
 
 def shape_of(config: dict[str, Any]) -> tuple[int, int, int]:
@@ -305,12 +308,28 @@ def sample(
 
     sampler: one of ``SAMPLERS``. watch: what the steps pass through, such as a progress bar.
     """
+    x, denoise = start(denoiser, (len(labels), *shape), seed), told(denoiser, labels, scale, negative)
+    return samplers.last(watch(walk(denoise, x, sampler, steps, seed)))
+
+
+def start(denoiser: Denoiser, shape: tuple[int, ...], seed: int) -> Tensor:
+    """The noise that images [B, C, H, W] of that shape begin as, on the denoiser's device."""
+    device = next(denoiser.parameters()).device
+    return samplers.start(shape, SIGMA_MAX, denoiser.sigma_data, seed).to(device)
+
+
+def told(denoiser: Denoiser, labels: Sequence[int | None], scale: float, negative: int | None) -> Denoise:
+    """The denoiser guided: told a class for each image (None: no class), and led away from the negative one."""
     device, ask = next(denoiser.parameters()).device, in_parts(denoiser)
-    x = samplers.start((len(labels), *shape), SIGMA_MAX, denoiser.sigma_data, seed).to(device)
-    told = {"label": torch.tensor([-1 if label is None else label for label in labels], device=device)}
+    wanted = {"label": torch.tensor([-1 if label is None else label for label in labels], device=device)}
     away = None if negative is None else {"label": torch.full((len(labels),), negative, device=device)}
+    return cfg(ask, wanted, away, scale)
+
+
+def walk(denoise: Denoise, x: Tensor, sampler: str, steps: int, seed: int) -> Iterator[Step]:
+    """The steps of one of ``SAMPLERS`` from noise x to images, one by one."""
     options = {"seed": seed + 1} if sampler in ("ddpm", "sde") else {}
-    return samplers.last(watch(SAMPLERS[sampler](cfg(ask, told, away, scale), x, grid(steps), **options)))
+    return SAMPLERS[sampler](denoise, x, grid(steps), **options)
 
 
 def in_parts(denoiser: Denoiser, size: int = 256) -> Callable[..., Tensor]:

@@ -80,10 +80,7 @@ def test_info_says_what_a_checkpoint_is(run, capsys):
     main(["info", "--checkpoint", str(run)])
     said = capsys.readouterr().out
     assert "step 40" in said and "name digits" in said and "batch 16" in said
-    assert said.endswith(
-        "made by: python -m core train --out OUT --data digits --side None --damaged refuse "
-        "--network fourier --batch 16 --steps 40 --warmup 2\n"
-    )
+    assert said.endswith("made by: python -m core train --out OUT --network fourier --batch 16 --steps 40 --warmup 2\n")
 
 
 def test_samples_are_a_sheet_and_a_file_that_can_be_trained_on(run, tmp_path):
@@ -288,6 +285,18 @@ def test_on_a_processor_bfloat16_is_said_to_change_nothing(run, tmp_path, capsys
     train(tmp_path, 40, "--bf16")
     assert "--bf16 changes nothing" in capsys.readouterr().out
     assert same(weights(tmp_path), weights(run))
+
+
+def test_a_run_remembers_that_it_computes_in_bfloat16_until_it_is_told_otherwise(tmp_path, capsys):
+    def told(*arguments: str) -> str:
+        main([*arguments, str(tmp_path)])
+        return capsys.readouterr().out
+
+    train(tmp_path, 2, "--bf16")
+    assert " --out OUT --bf16 --network" in told("info", "--checkpoint")
+    assert "--bf16 changes nothing" in told("train", "--resume", "--out")
+    assert "--bf16" not in told("train", "--resume", "--no-bf16", "--steps", "3", "--out")
+    assert "--bf16" not in told("info", "--checkpoint")
 
 
 def test_two_processes_train_as_one_does(run, tmp_path):
