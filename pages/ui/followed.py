@@ -146,9 +146,9 @@ def newest_sheets(run: Path) -> dict[int, Tensor]:
         paths.pop()
     if not paths:
         return {}
-    count = min(len(paths), max(2, min(SHEETS, ROOM // last.numel())))
-    picked = [paths[round(k)] for k in np.linspace(0, len(paths) - 1, count)] if count > 1 else paths
-    found = {step: _sheet(path) for step, path in picked}
+    count = min(len(paths), SHEETS, ROOM // last.numel())
+    picked = [paths[round(k)] for k in np.linspace(len(paths) - 1, 0, count)]
+    found = {step: _sheet(path) for step, path in reversed(picked)}
     return {step: pixels for step, pixels in found.items() if pixels is not None and pixels.shape == last.shape}
 
 
@@ -161,7 +161,11 @@ def _sheet(path: Path) -> Tensor | None:
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _decoded(path: Path, written: int) -> Tensor | None:
-    return following.sheet(path)
+    """A sheet as it is kept; one too large for the room loses every other pixel until it fits."""
+    pixels = following.sheet(path)
+    while pixels is not None and pixels.numel() > ROOM:
+        pixels = pixels[::2, ::2]
+    return None if pixels is None else pixels.clone()  # lets go of those that were lost
 
 
 def loss(log: Log, steps: list[int]) -> Panel:

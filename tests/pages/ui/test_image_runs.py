@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from core import checkpoints, digits, imaging
@@ -252,6 +253,15 @@ def test_a_damaged_sheet_gives_way_to_the_one_before(scene, own_runs):
     (own_runs / "one" / "samples-000004.png").write_bytes(b"\x89PNG half")
     app = scene(train=image_runs.FOLLOWED)
     assert header(app)["T"] == 1 and "Its samples" in panels(app)
+
+
+def test_sheets_are_never_more_than_the_room_for_them_and_the_newest_is_always_there(own_runs):
+    own_runs.mkdir()
+    for step, size in enumerate([(900, 900), (1, 2_000_000), (3000, 2000)]):
+        Image.new("RGB", size).save(own_runs / f"samples-{step}.png")
+        found = followed.newest_sheets(own_runs)
+        assert list(found) == [step] and 0 < found[step].numel() <= followed.ROOM
+        assert found[step].untyped_storage().nbytes() <= followed.ROOM
 
 
 @pytest.mark.parametrize("name", ["../secret", "/etc", "..", ""])
