@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 FOLDER = Path(os.environ.get("IMAGE_RUNS", ROOT / ".runs"))  # the runs on this server that may be followed
 KIND, OWN = "images", "your digits"
 READ = 18  # of 20 samples
+HELD = 4  # models that a visitor brought or took
 MARKS = (50, 100, 200, 400, 800, 1_600)  # steps at which the page looks anew
 PROCESSES, BATCHES = (1, 2, 4, 8), (32, 64, 128, 256, 512, 1024)
 SETS = {"Fashion-MNIST": "fashion", "emoji": "emoji", "digits": "digits", "your folder": "FOLDER"}
@@ -57,6 +58,15 @@ def models() -> dict[str, Callable[[], Checkpoint]]:
 
 def _taken() -> dict[str, Checkpoint]:
     return st.session_state.setdefault("_image_models", {})
+
+
+def _hold(name: str, found: Checkpoint) -> None:
+    """Take a model among those of the other scenes; the oldest of more than ``HELD`` goes."""
+    taken = _taken()
+    taken.pop(name, None)
+    taken[name] = found
+    while len(taken) > HELD:
+        taken.pop(next(iter(taken)))
 
 
 # Live
@@ -137,7 +147,7 @@ def adopt(brought: Checkpoint) -> imaging.Plan | None:
     """Take a model from a file among the models of the other scenes. If it is one that can be trained here, set the
     controls to its plan and return that."""
     found = following.image_model(brought)
-    _taken()[f"file: {found.config['data']['name']}"] = found
+    _hold(f"file: {found.config['data']['name']}", found)
     try:
         network, plan = digits.plan_of(found)
     except ValueError as elsewhere:
@@ -177,8 +187,9 @@ def _command(controls: DeltaGenerator, picture: DeltaGenerator) -> bool:
             st.code(line, language="bash")
         st.markdown(
             f"Every 1,000 steps it saves a checkpoint and a sheet of samples. **{FOLLOWED}** shows them as soon as its "
-            "folder is on the server of this app, and the loss meanwhile. The small U-Net sees about a hundred images "
-            "of 28 × 28 a second on one core; the large networks are for graphics cards, with `--bf16`."
+            "folder is on the server of this app, and the loss meanwhile. The small U-Net learns from about 110 images "
+            "of 28 × 28 a second on one quiet core, about 60 on a busy one; the large networks are for graphics "
+            "cards, with `--bf16`."
         )
     return False
 
@@ -215,7 +226,7 @@ def _step(run: str) -> int | None:
 
 def _take(run: str) -> None:
     """Take the newest model of a run among the models of the other scenes."""
-    _taken()[f"run: {run}"] = _model(FOLDER / run, following.written(FOLDER / run))
+    _hold(f"run: {run}", _model(FOLDER / run, following.written(FOLDER / run)))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,16 @@ def test_a_bad_file_is_a_sentence_and_changes_nothing(scene, content):
     app.file_uploader(key="_load").set_value(("m.zip", content, "application/zip"))
     app.run()
     assert len(app.error) == 1 and "step 1" in text(app) and not app.exception
+
+
+def test_of_many_models_from_files_the_newest_few_are_held(scene):
+    made = imaging.begin(digits.PLANS["MLP"], digits.images())
+    app = scene()
+    for k in range(image_runs.HELD + 2):
+        other = replace(made, config={**made.config, "data": {**made.config["data"], "name": f"set {k}"}})
+        app.file_uploader(key="_load").set_value((f"{k}.zip", checkpoints.to_bytes(other), "application/zip"))
+        app.run()
+    assert list(app.session_state["_image_models"]) == [f"file: set {k}" for k in range(2, image_runs.HELD + 2)]
 
 
 # The command
