@@ -2,7 +2,8 @@
 
 Three departures. For speed, the way up mirrors the way down block for block, so that each block meets the features of
 its own mirror image and hands on as few channels as that one took in; and there is no dropout. For memory, what stands
-between two convolutions is made again in the backward pass: a third less is kept, for a twentieth more time.
+between two convolutions is made again in the backward pass where it is large (see ``layers.recompute``): of large
+batches a third less is kept, for a twentieth more time; small ones gain nothing.
 """
 
 import math
