@@ -14,7 +14,10 @@ QUICK, AWAY, TRAINED = (
     "Guidance: lead away from one class to another, and compare with leading away from nothing.",
     "Train: let a network learn digits until they can be read.",
 )
-
+REAL = {
+    True: "that the model never saw have a nearest training image",
+    False: "of the training set have a nearest one among the others",
+}
 
 # Each draws a picture and returns which tasks it shows to be done.
 
@@ -90,21 +93,22 @@ if scene != TRAIN:
         wish = imagery.choose(scaled=scene == GUIDANCE)
 done = SCENES[scene]()
 
+unseen = scene == NEAREST and wish.model.held_out is not None
 NOTES = {
     SAMPLERS: [
         ("sample", "**DDPM** and **DDIM** go from the same noise to different images: one is shaken on its way. The "
          "second-order solver ends where DDIM would with many more steps."),
-        ("negative", "**Without its noise** DDPM goes to a mean. Choose one class: two of its dresses are 0.03 apart, "
-         "two real ones 0.58. Of garments and emoji the mean is a blur with a third of the detail or less; "
-         "a digit of 8 × 8 pixels has no finer detail to lose. 100 steps do not help."),
+        ("negative", "**Without its noise** DDPM goes to a mean. Choose one class: its images are less than half as "
+         "far apart as real ones. Of garments and emoji the mean is a blur, as its share of the detail tells; a digit "
+         "of 8 × 8 pixels has no finer detail to lose. 100 steps do not help."),
         ("denoise", "**x̂₀**, what the network believes, is a blurred mean at large σ for every sampler, and finds "
          "its form around σ = 1; detail comes last. Switch to it, and scrub."),
     ],
     NEAREST: [
         ("data", "**Below each sample** the training image with the least distance to it, pixel by pixel. A copy would "
          "have a distance near 0."),
-        ("exact", "**Real images** that the model never saw have a nearest one, too. Samples should be about as far "
-         "from theirs: nearer means copied, much farther means unlike the data."),
+        ("exact", f"**Real images** {REAL[unseen]}, too. Samples should be about as far from theirs: nearer means "
+         "copied, much farther means unlike the data."),
         ("negative", "**The blurred** images of DDPM without its noise are nearest of all. A mean is near to all, "
          "so a small distance alone is no praise."),
     ],
@@ -113,8 +117,9 @@ NOTES = {
          "plain conditional."),
         ("guided", "**w = 2 and 4** are clearer and plainer examples of their class: mistakes go, and patterns "
          "with them. That is the price of chapter 5."),
-        ("negative", "**At w = 8** images are driven beyond the data, to hard white on black. With a negative class, "
-         "the left column leads away from nothing and the right one, from the same noise, away from that class."),
+        ("negative", "**At w = 8** guidance overdoes it: garments turn hard white on black, emoji gaudier. With a "
+         "negative class, the left column leads away from nothing and the right one, from the same noise, away "
+         "from that class."),
     ],
     TRAIN: image_runs.NOTES,
 }  # fmt: skip

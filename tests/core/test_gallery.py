@@ -255,6 +255,32 @@ def test_without_its_noise_ddpm_makes_garments_that_are_blurred_too():
     assert bare.detail < 0.3 * ddim.detail and bare.apart < 0.5 * ddim.apart
 
 
+@pytest.mark.parametrize(("name", "label"), [("digits", 3), ("fashion", 8), ("emoji", 0)])
+def test_without_its_noise_guided_images_of_one_class_are_less_than_half_as_far_apart_as_real_ones(name, label):
+    (bare,) = made(gallery.shipped(name), Take(BARE, (label,) * 3, scale=2.0, steps=12))
+    assert looks(bare.images).apart < 0.5 * gallery.benchmark(gallery.shipped(name), (label,))[0].apart
+
+
+@pytest.mark.parametrize(("name", "blurred"), [("digits", False), ("fashion", True), ("emoji", True)])
+def test_what_is_first_seen_without_noise_is_a_blur_of_garments_and_emoji_but_not_of_digits(name, blurred):
+    model = gallery.shipped(name)
+    bare = gallery.kept(model)[gallery.first(model)[1]]
+    share = looks(bare.images).detail / gallery.benchmark(model, bare.take.labels)[0].detail
+    assert share < 0.5 if blurred else share > 0.8
+
+
+def test_a_scale_of_8_makes_garments_hard_white_and_emoji_gaudier():
+    def far(name: str) -> tuple[torch.Tensor, torch.Tensor]:
+        model = gallery.shipped(name)
+        takes = [Take(labels=model.in_turn(4), scale=scale, steps=8) for scale in (1.0, 8.0)]
+        return tuple(film.images.float() for film in made(model, *takes))
+
+    plain, hard = ((images > 250).float().mean() for images in far("fashion"))
+    assert hard > 3 * plain
+    plain, gaudy = ((images.amax(1) - images.amin(1)).mean() for images in far("emoji"))
+    assert gaudy > 1.2 * plain
+
+
 def test_more_steps_do_not_mend_it():
     few, many = (made(gallery.shipped("digits"), Take(BARE, (3,) * 8, steps=steps))[0] for steps in (20, 100))
     assert looks(many.images).apart < 2 * looks(few.images).apart < 0.1

@@ -167,6 +167,13 @@ def test_every_sample_stands_over_its_nearest_training_image_beside_real_ones(ch
     assert "held-out real images from theirs" in " ".join(part.value for part in app.caption)
 
 
+@pytest.mark.parametrize(("model", "seen"), [("Fashion-MNIST", False), ("digits", True)])
+def test_real_images_are_called_unseen_only_where_the_model_has_not_seen_them(chapter, model, seen):
+    app = formed(chapter(predictions="false", model=model, show="nearest training image", steps="2", n="4"))
+    text = " ".join([part.proto.body for part in app.get("html")] + [part.value for part in app.markdown])
+    assert ("that the model never saw" in text) is not seen and ("of the training set" in text) is seen
+
+
 def test_the_sampler_whose_neighbours_are_shown_can_be_chosen(chapter):
     app = formed(chapter(**SHOWN, show="nearest training image", by=BARE))
     assert BARE in panels(app) and list(panels(app).values())[1]["layers"][0]["label"][0] == "training image"
