@@ -17,11 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core import evaluation, imaging, metrics, samplers, seeds
+from core import evaluation, imaging, metrics, seeds
 from core.checkpoints import Checkpoint, to_files
 from core.data.images import ImageSet, pixels, unit
 from core.denoiser import Denoise, Denoiser
-from core.guidance import cfg
 from core.pretrained import IMAGES, images_of, pretrained
 from core.samplers import Step
 from core.schedules import scale
@@ -92,7 +91,7 @@ class Film:
     def then(self, sigma: float, x: Tensor, x0: Tensor) -> "Film":
         """The film with one more frame: a state x at sigma and the guess there, [n, C, H, W]."""
         seen = pixels(scale(torch.tensor(sigma), "vp") * x)
-        return replace(self, x=(*self.x, seen), x0=(*self.x0, pixels(x0)))
+        return replace(self, x=(*self.x, seen.cpu()), x0=(*self.x0, pixels(x0).cpu()))
 
 
 def shown(steps: int) -> list[int]:
@@ -168,24 +167,20 @@ def shipped(name: str) -> Model:
 
 def told(model: Model, take: Take) -> Denoise:
     """A model guided as a take wants it. Raises ValueError for a class that it does not know."""
-    denoiser, known = model.denoiser, len(model.classes)
+    known = len(model.classes)
     if max((label for label in (*take.labels, take.negative) if label is not None), default=-1) >= known:
         raise ValueError(f"This model knows {known} classes, counted from 0; choose among them.")
-    device = next(denoiser.parameters()).device
-    wanted = {"label": torch.tensor([-1 if label is None else label for label in take.labels], device=device)}
-    away = None if take.negative is None else {"label": torch.tensor([take.negative], device=device)}
-    return cfg(denoiser, wanted, away, take.scale)
+    return imaging.told(model.denoiser, take.labels, take.scale, take.negative)
 
 
 def start(model: Model, take: Take) -> Tensor:
     """The noise that the images of a take begin as, [n, C, H, W]."""
-    return samplers.start((len(take.labels), *model.shape), imaging.SIGMA_MAX, model.denoiser.sigma_data, take.seed)
+    return imaging.start(model.denoiser, (len(take.labels), *model.shape), take.seed)
 
 
 def steps_of(take: Take, denoise: Denoise, x: Tensor) -> Iterator[Step]:
     """The steps of a take's sampler from x, one by one."""
-    options = {"seed": take.seed + 1} if take.kind == DDPM else {}
-    return imaging.SAMPLERS[SAMPLERS[take.kind]](denoise, x, imaging.grid(take.steps), **options)
+    return imaging.walk(denoise, x, SAMPLERS[take.kind], take.steps, take.seed)
 
 
 def films(model: Model, takes: Sequence[Take]) -> Iterator[tuple[Film, ...]]:
