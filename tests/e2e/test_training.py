@@ -287,6 +287,6 @@ def test_the_whole_picture_and_its_controls_stay_above_the_fold_while_it_trains(
     for width, height in [(1280, 800), (1920, 1080)]:
         learner.page.set_viewport_size({"width": width, "height": height})
         learner.until(f"now.plots[0].h > {height} / 3")
-        for part in ("picture", "controls"):
-            box = learner.page.locator(f".st-key-{part}").bounding_box()
-            assert box["y"] >= 0 and box["y"] + box["height"] <= height, part
+        for part in (learner.canvas, learner.page.locator(".st-key-controls")):
+            box = part.bounding_box()
+            assert box["y"] >= 0 and box["y"] + box["height"] <= height
