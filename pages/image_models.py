@@ -35,6 +35,10 @@ def four_samplers() -> set[str]:
             return set()
         shell.explain("guess", seen=answered)
         st.markdown(imagery.table(films, wish))
+        st.caption(
+            "Detail is the mean square of what is lost when each pixel becomes the mean of 3 × 3. Artefacts count as "
+            "well: more than the data's is no praise. Apart: the mean distance of two images, RMS over pixels."
+        )
     quick = any(film.take.nfe <= 10 and imagery.share_of_detail(film, wish) >= 0.8 for film in films)
     return {QUICK} if quick else set()
 

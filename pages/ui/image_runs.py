@@ -52,8 +52,19 @@ def models() -> dict[str, Callable[[], Checkpoint]]:
     choice shows; called, each gives its weights as they are now, or raises ValueError once it has gone. Its data are
     ``config["data"]``: name, side, classes. A name that is not shipped is a label, never a path."""
     taken = {name: partial(_taken().get, name) for name in _taken()}
-    own = live.latest(KIND)
+    own = live.latest(KIND) or _of_the_address()
     return {OWN: partial(live.checkpoint, own), **taken} if own else taken
+
+
+def _of_the_address() -> "Plan | None":
+    """The plan of the digits' run that the address names, which is followed again: a reload has forgotten it."""
+    run_id, key = live.named() or ("", ())
+    if not key or key[0] != Plan().data.key:
+        return None
+    lr = key[2] if isinstance(key[2], float) else digits.PLAN.lr
+    plan = Plan(recipe=replace(key[1], lr=lr))
+    live.follow(plan, run_id)
+    return plan
 
 
 def _taken() -> dict[str, Checkpoint]:

@@ -266,8 +266,14 @@ def scaled(films: Sequence[Film], wish: Wish, seen: str) -> list[Panel]:
     names = wish.named(films[0].take.labels)
     if beside == 2:
         names = ("plain", f"not {wish.model.classes[wish.take.negative]}") * len(films[0].take.labels)
-    parts = (films[k : k + beside] for k in range(0, len(films), beside))
-    return [hung(f"w = {part[0].take.scale:g}", part, wish, seen, "guided", names) for part in parts]
+    # At w = 0 the class asked for has no say: what is drawn is the base of guidance itself.
+    base = [NO_CLASS if film.take.negative is None else wish.model.classes[film.take.negative] for film in films]
+    panels = []
+    for k in range(0, len(films), beside):
+        part, scale = films[k : k + beside], films[k].take.scale
+        told = names if scale else base[k : k + beside] * len(films[k].take.labels)
+        panels.append(hung(f"w = {scale:g}", part, wish, seen, "guided", told))
+    return panels
 
 
 # Nearest training images

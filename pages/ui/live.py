@@ -123,6 +123,13 @@ def current(plan: Plan) -> View | None:
     return None
 
 
+def named() -> tuple[str, tuple] | None:
+    """The run that the address names, and the key of its work (see ``Plan.work``); None if it names none."""
+    run_id = shell.param("run", _known, None)
+    key = run_id and jobs().key_of(run_id)
+    return (run_id, key) if key else None
+
+
 def _known(run_id: str) -> str:
     if jobs().key_of(run_id) is None:
         raise ValueError("There is no such run any more.")

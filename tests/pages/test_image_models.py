@@ -193,6 +193,12 @@ def test_with_a_negative_class_each_start_is_seen_with_it_and_without(chapter):
     assert done(app)[1]
 
 
+def test_at_w_0_an_image_is_named_after_what_guidance_leads_away_from(chapter):
+    for negative, names in (("nothing", ["no class"] * 6), ("9", ["no class", "9"] * 3)):
+        app = formed(chapter(**SHOWN | {"class": "4"}, show="guidance", negative=negative))
+        assert panels(app)["w = 0"]["layers"][0]["names"] == names
+
+
 def test_every_control_changes_the_page_without_an_exception(chapter):
     app = formed(chapter(**SHOWN))
     for change in (

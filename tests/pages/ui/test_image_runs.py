@@ -59,6 +59,20 @@ def text(app: AppTest) -> str:
 # Live
 
 
+MODELS = SCENE.replace("read = image_runs.show(*shell.picture())", "read = False")
+
+
+def test_after_a_reload_the_run_in_the_address_is_one_s_own_model_again_in_every_scene(scene, open_page, tmp_path):
+    app = press(scene(net="MLP", seed="7"), "Step")
+    run = app.session_state["_runs"].popitem()[1]
+    elsewhere = tmp_path / "elsewhere" / "image_models.py"
+    elsewhere.parent.mkdir()
+    elsewhere.write_text(MODELS)
+    again = open_page(elsewhere, run=run)
+    assert not again.exception and again.session_state["_models"] == {image_runs.OWN: 1}
+
+
+
 def test_an_untrained_network_is_seen_at_once_and_every_control_can_be_moved(scene):
     app = scene()
     assert "An untrained network" in text(app) and [*panels(app)] == ["The digits 0 to 9, twice, w = 2", "Loss"]
