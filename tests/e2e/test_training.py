@@ -58,8 +58,16 @@ class Trainer(Learner):
         return self.step()
 
     def seen(self, panel: int) -> int:
-        """A number that changes with the pixels of a panel's plot."""
-        return self.page.evaluate(FINGERPRINT, [self.canvas.element_handle(), panel])
+        """A number that changes with the pixels of a panel's plot, read when two looks agree: a page that has just
+        arrived may still find its size."""
+        before = None
+        for _ in range(50):
+            now = self.page.evaluate(FINGERPRINT, [self.canvas.element_handle(), panel])
+            if now == before:
+                break
+            before = now
+            self.page.wait_for_timeout(150)
+        return now
 
     def changes(self, panel: int, seen: int) -> None:
         """Waits until a panel's plot is no longer as it was seen."""
