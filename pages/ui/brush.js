@@ -31,7 +31,15 @@ export default function ({data, parentElement: root, setStateValue}) {
   s.size = data.height;
   s.canvas.setAttribute('aria-label', data.label);
   fit(s);
-  return () => { s.off.abort(); s.resizing.disconnect(); s.box.remove(); BRUSHES.delete(root); };
+  const call = s.newest = {};
+  return () => s.newest === call && unmount(s, root); // that of a call overtaken by a newer one comes late, and is void
+}
+
+function unmount(s, root) {
+  s.off.abort();
+  s.resizing.disconnect();
+  s.box.remove();
+  BRUSHES.delete(root);
 }
 
 function mount(root) {

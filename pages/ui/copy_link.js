@@ -9,7 +9,6 @@ export default function ({ parentElement, data }) {
     status.textContent = (await copied(link.href)) ? "Copied" : "Copy the address bar instead"
     setTimeout(() => (status.textContent = ""), 3000)
   }
-  return () => (button.onclick = null)
 }
 
 // A classroom's server is often plain http, where browsers offer no clipboard object.

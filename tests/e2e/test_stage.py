@@ -6,9 +6,11 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
+from pages.ui.layers import Panel, Points, pack
 from tests.e2e.learner import Learner
 
 APP = "tests/e2e/apps/stage.py"
@@ -275,3 +277,22 @@ def test_the_whole_stage_fits_the_window_and_wraps_on_a_phone(page, serve):
     stage.until("new Set(now.plots.map(plot => Math.round(plot.y))).size > 1")
     widths = [plot["x"] + plot["w"] for plot in stage.now("plots")]
     assert max(widths) <= stage.canvas.bounding_box()["width"]
+
+
+def test_the_late_clean_up_of_an_overtaken_update_leaves_the_picture_standing(stage):
+    """Two updates in one moment: Streamlit then ends the first after the second has begun, on the same element."""
+    data = pack([Panel("one", [Points(np.zeros((3, 2)))])], key="late", alt="three points")
+    left = stage.page.evaluate(
+        """async bytes => {
+            const engine = await Object.values(globalThis.__stageEngines)[0].promise;
+            const parentElement = document.body.appendChild(document.createElement('div')), stands = [];
+            const given = {data: Uint8Array.from(bytes), parentElement, setStateValue() {}};
+            for (const end of [engine(given), engine(given)]) {
+                end();
+                stands.push(!!parentElement.querySelector('.stage'));
+            }
+            return stands;
+        }""",
+        list(data),
+    )
+    assert left == [True, False]

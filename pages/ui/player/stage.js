@@ -11,7 +11,8 @@ function show({data, parentElement: root, setStateValue}) {
   const s = PLAYERS.get(root) ?? mount(root);
   s.send = place => setStateValue('probe', place);
   update(s, data);
-  return () => unmount(s);
+  const call = s.newest = {};
+  return () => s.newest === call && unmount(s); // that of a call overtaken by a newer one comes late, and is void
 }
 
 // ---- data
