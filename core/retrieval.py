@@ -1,6 +1,5 @@
 """What a pair of towers is asked: which caption, which picture, which class, which word; and a linear baseline."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.data.captions import ARITHMETIC, Pairs, Tokenizer, tokenizer, tone, words
+from core.data.captions import ARITHMETIC, Pairs, Tokenizer, kind, tokenizer, tone, words
 from core.data.images import unit
 from core.networks.towers import Clip
 
@@ -51,26 +50,35 @@ class Difference:
 
 
 def differences(pairs: Pairs) -> list[Difference]:
-    """All pairs of held-out emoji with an attribute of ``ARITHMETIC`` and emoji of the same skin tone without."""
+    """All held-out emoji with an attribute of ``ARITHMETIC``, each with the emoji of the same skin tone without."""
     place: dict[tuple[str, str], int] = {}
-    for i, (kind, caption) in enumerate(zip(pairs.kinds, pairs.captions)):
-        place.setdefault((kind, tone(caption)), i)
+    for i, caption in enumerate(pairs.captions):
+        place.setdefault((kind(caption), tone(caption)), i)
     return [
-        Difference(attribute, i, place[plain, tone(pairs.captions[i])])
+        Difference(attribute, i, place[plain, at])
         for attribute, kinds in ARITHMETIC.items()
-        for kind, plain in kinds.items()
-        for i, own in enumerate(pairs.kinds)
-        if own == kind and pairs.held_out[i] and (plain, tone(pairs.captions[i])) in place
+        for (own, at), i in place.items()
+        if (plain := kinds.get(own)) and pairs.held_out[i] and (plain, at) in place
     ]
 
 
-def candidates(pairs: Pairs) -> list[str]:
-    """The words that may name a difference, by frequency: those of ``LEAST`` pictures that are trained on, or more."""
-    count = Counter(
-        word for i in pairs.part(held_out=False).tolist()
-        for word in {word for text in (pairs.captions[i], *pairs.keywords[i]) for word in words(text)}
-    )  # fmt: skip
-    return [word for word, pictures in count.most_common() if pictures >= LEAST]
+def candidates(pairs: Pairs) -> dict[str, tuple[str, ...]]:
+    """The words that may name a difference: those of ``LEAST`` pictures that are trained on, or more.
+
+    Words of the same pictures in the main (more than half of those that either has, both have) cannot be told apart by
+    anything that learns from captions: the most frequent stands for all, the others are told beside it.
+    """
+    having: dict[str, set[int]] = {}
+    for i in pairs.part(held_out=False).tolist():
+        for word in {word for text in (pairs.captions[i], *pairs.keywords[i]) for word in words(text)}:
+            having.setdefault(word, set()).add(i)
+    found: dict[str, list[str]] = {}
+    for word in sorted(having, key=lambda word: (-len(having[word]), word)):
+        own = having[word]
+        if len(own) >= LEAST:
+            same = (one for one in found if 2 * len(having[one] & own) > len(having[one] | own))
+            found.setdefault(next(same, word), []).append(word)
+    return {word: tuple(rest) for word, (_, *rest) in found.items()}
 
 
 def nearest_words(direction: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:

@@ -6,11 +6,13 @@ picture's name and its keywords; and a word that no caption had is reported, not
 
 import csv
 import json
+import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -20,6 +22,7 @@ from core.data import images
 from core.data.images import ASSETS
 
 LENGTH = 16  # tokens of a caption at most
+_MOST = 64  # of a picture's name and keywords
 PADDING = 0
 TABLE = "captions.csv"
 
@@ -60,11 +63,12 @@ def emoji() -> Pairs:
     """3,516 emoji with names and keywords, 32x32 (Twemoji, Unicode CLDR; bundled); one in five is held out.
 
     A kind is a name without its skin tones: all tones of "woman surfing" are held out together, while men surf in the
-    training set. The kinds with the attributes of ``ARITHMETIC`` are held out whatever chance says.
+    training set. Those with an attribute of ``ARITHMETIC`` are parted by combination: of "woman wearing turban" two
+    tones are trained on, of "man wearing turban" two others.
     """
     entries = [entry for entry in json.loads((ASSETS / "emoji.json").read_text()) if entry["group"] != "Flags"]
-    captions = [entry["caption"] for entry in entries]
-    return _pairs("emoji", images.emoji().images, captions, [entry["tags"] for entry in entries], always=HELD_OUT)
+    captions, keywords = [entry["caption"] for entry in entries], [entry["tags"] for entry in entries]
+    return _pairs("emoji", images.emoji().images, captions, keywords, _combination, COMBINATIONS)
 
 
 def load(source: str, side: int = 32) -> Pairs:
@@ -121,14 +125,18 @@ def _picture(Image, path: Path) -> Tensor:
 # The split
 
 ARITHMETIC: dict[str, dict[str, str]] = {
-    "crown": {"person with crown": "person", "princess": "woman"},
-    "turban": {"person wearing turban": "person", "woman wearing turban": "woman"},
-    "helmet": {"guard": "person", "woman guard": "woman"},
-    "bald": {"person bald": "person", "woman bald": "woman"},
+    "crown": {"person with crown": "person", "princess": "woman", "prince": "man"},
+    "turban": {"person wearing turban": "person", "woman wearing turban": "woman", "man wearing turban": "man"},
+    "helmet": {"guard": "person", "woman guard": "woman", "man guard": "man"},
+    "bald": {"person bald": "person", "woman bald": "woman", "man bald": "man"},
 }
-"""An attribute, the kinds of emoji that have it, and for each the kind that lacks nothing else; all are held out."""
+"""An attribute, the kinds of emoji that have it, and for each the kind that lacks nothing else."""
 
-HELD_OUT = tuple(kind for kinds in ARITHMETIC.values() for kind in kinds)
+TONES = ("", "light", "medium-light", "medium", "medium-dark", "dark")
+PLACE = {kind: place for kinds in ARITHMETIC.values() for place, kind in enumerate(kinds)}
+
+COMBINATIONS = {f"{kind} {tone}".strip(): (PLACE[kind] + n) % 3 > 0 for kind in PLACE for n, tone in enumerate(TONES)}
+"""Whether to hold out such a kind with a skin tone: two in three are, and each kind and each tone keeps some."""
 
 
 def kind(caption: str) -> str:
@@ -141,22 +149,31 @@ def tone(caption: str) -> str:
     return " ".join(_TONE.findall(caption))
 
 
+def _combination(caption: str) -> str:
+    own = kind(caption)
+    return f"{own} {tone(caption)}".strip() if own in PLACE else own
+
+
 def _pairs(
-    name: str, pictures: Tensor, captions: Sequence[str], keywords: Sequence[Sequence[str]], always: Iterable[str] = (),
-    note: str = "",
+    name: str, pictures: Tensor, captions: Sequence[str], keywords: Sequence[Sequence[str]],
+    unit: Callable[[str], str] = kind, decided: Mapping[str, bool] = MappingProxyType({}), note: str = "",
 ) -> Pairs:  # fmt: skip
-    kinds = tuple(map(kind, captions))
-    held = torch.tensor(hold_out(pictures, kinds, always))
+    kinds = tuple(map(unit, captions))
+    held = torch.tensor(hold_out(pictures, kinds, decided))
     return Pairs(name, pictures, tuple(captions), tuple(map(tuple, keywords)), kinds, held, note)
 
 
 def hold_out(
-    pictures: Tensor, kinds: Sequence[str], always: Iterable[str] = (), share: float = 0.2, seed: int = 0
+    pictures: Tensor,
+    kinds: Sequence[str],
+    decided: Mapping[str, bool] = MappingProxyType({}),
+    share: float = 0.2,
+    seed: int = 0,
 ) -> list[bool]:
     """Which pairs to hold out, about ``share`` of all: whole kinds, each a new combination of words still trained on.
 
     Kinds with a picture in common go together. A kind is taken only while each of its words stays in the kinds of at
-    least two others that are not held out.
+    least two others that are not held out; of those ``decided`` it is known whether they are.
     """
     group = _together(pictures, kinds)
     members: dict[int, list[int]] = {}
@@ -164,13 +181,14 @@ def hold_out(
         members.setdefault(of, []).append(i)
     told = {of: {word for i in numbers for word in kinds[i].split()} for of, numbers in members.items()}
     left = Counter(word for known in told.values() for word in known)
-    held = {group[i] for i, name in enumerate(kinds) if name in set(always)}
+    fixed = {group[i]: decided[name] for i, name in enumerate(kinds) if name in decided}
+    held = {of for of, out in fixed.items() if out}
     for of in held:
         left.subtract(told[of])
     count, order = sum(len(members[of]) for of in held), list(members)
     for at in torch.randperm(len(order), generator=seeds.generator(seed, _PLACE)).tolist():
         of = order[at]
-        if of not in held and count < share * len(kinds) and all(left[word] > 2 for word in told[of]):
+        if of not in fixed and count < share * len(kinds) and all(left[word] > 2 for word in told[of]):
             held.add(of)
             left.subtract(told[of])
             count += len(members[of])
@@ -234,19 +252,27 @@ def tokenizer(pairs: Pairs) -> Tokenizer:
 
 def phrases(pairs: Pairs, known: Tokenizer) -> Callable[[Tensor, torch.Generator], Tensor]:
     """(numbers of pairs [n], generator) -> tokens [n, LENGTH] of a caption drawn for each: half of the time its name,
-    else some of its keywords, one in two of them with the name's kind before."""
-    names = known.encode(pairs.captions).tolist()
-    short = known.encode(pairs.kinds).tolist()
-    extra = [known.encode([" ".join(some)], 64)[0].tolist() for some in pairs.keywords]
+    a quarter one of its words alone, rare ones the likelier, and else some of its words."""
+    names = _rows(known, pairs.captions)
+    own = _rows(known, [" ".join([caption, *some]) for caption, some in zip(pairs.captions, pairs.keywords)], _MOST)
+    own = [list(dict.fromkeys(row)) for row in own]
+    count = Counter(token for i in pairs.part(held_out=False).tolist() for token in own[i])
 
     def draw(chosen: Tensor, generator: torch.Generator) -> Tensor:
-        u = torch.rand(len(chosen), 2 + 64, generator=generator)
-        rows = []
-        for i, (which, share, *keep) in zip(chosen.tolist(), u.tolist()):
-            some = [token for token, at in zip(extra[i], keep) if token and at < share]
-            row = names[i] if which < 0.5 or not some else (short[i] if which < 0.75 else []) + some
-            row = [token for token in row if token][:LENGTH]
-            rows.append(row + [PADDING] * (LENGTH - len(row)))
+        rows, u = [], torch.rand(len(chosen), 2 + _MOST, generator=generator)
+        for i, (which, share, *at) in zip(chosen.tolist(), u.tolist()):
+            if which < 0.5 or not own[i]:
+                row = names[i]
+            elif which < 0.75:  # the first of arrivals at the rate 1 / sqrt(count)
+                row = [min(zip(own[i], at), key=lambda pair: -math.log1p(-pair[1]) * count[pair[0]] ** 0.5)[0]]
+            else:
+                row = [token for token, one in zip(own[i], at) if one < share] or names[i]
+            rows.append(row[:LENGTH] + [PADDING] * (LENGTH - len(row)))
         return torch.tensor(rows)
 
     return draw
+
+
+def _rows(known: Tokenizer, texts: Sequence[str], length: int = LENGTH) -> list[list[int]]:
+    """The tokens of each text, without padding."""
+    return [[token for token in row if token != PADDING] for row in known.encode(texts, length).tolist()]

@@ -35,8 +35,11 @@ def test_there_are_48_held_out_differences_twelve_for_each_attribute(pairs):
         assert pairs.held_out[d.with_it] and tone(pairs.captions[d.with_it]) == tone(pairs.captions[d.without])
 
 
-def test_every_attribute_is_among_the_words_that_may_name_a_difference(pairs):
-    assert set(ARITHMETIC) <= set(candidates(pairs))
+def test_every_attribute_may_name_a_difference_and_stands_for_the_words_that_come_with_it(pairs):
+    found = candidates(pairs)
+    assert set(ARITHMETIC) <= set(found) and len(found) > 300
+    assert "guard" in found["helmet"] and "royal" in found["crown"]
+    assert not set(found) & {word for same in found.values() for word in same}
 
 
 def test_the_nearest_word_of_a_difference_is_judged_about_the_mean_of_all_words():
