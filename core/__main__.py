@@ -1,4 +1,7 @@
-"""The command line: ``python -m core train | sample | evaluate | info``, each with ``--help`` for its flags."""
+"""The command line: ``python -m core train | sample | evaluate | info``, each with ``--help`` for its flags.
+
+Of captioned pictures: ``train clip | prior | decoder``, ``sample unclip``, ``evaluate unclip`` (see ``captioned``).
+"""
 
 import argparse
 import inspect
@@ -17,11 +20,10 @@ import tyro
 from torch import Tensor
 from tqdm import tqdm
 
-from core import evaluation, imaging, session
-from core.checkpoints import CONFIG, Checkpoint, load_folder, save_folder
+from core import captioned, evaluation, imaging, session
+from core.checkpoints import CONFIG, Checkpoint, load_folder
 from core.data.images import ImageSet, load, pixels
 from core.imaging import Plan
-from core.training import Diverged
 
 FLAT, PLAN = tyro.conf.OmitArgPrefixes, Plan()
 Damaged, Sampler = Literal["refuse", "skip"], Literal[*imaging.SAMPLERS]
@@ -54,49 +56,28 @@ def train(
         tensorboard: write the metrics for TensorBoard as well, into OUT/tensorboard.
     """
     _at_least_1(every=every)
-    team, folder = session.team_here(bf16), out / "checkpoint"
-    if not resume and (folder.exists() or folder.with_suffix(".old").exists()):
-        raise ValueError(f"There is a run in {out} already: go on with --resume, or choose another folder.")
+    team, folder = session.team_here(bf16), session.folder_of(out, resume)
     images = load(data, side, damaged=damaged)
     source = {"data": data, "side": side, "damaged": damaged, "bf16": bf16}
     checkpoint = (
         imaging.go_on(load_folder(folder), plan, images, source) if resume else imaging.begin(plan, images, source)
     )
     state, seen = imaging.to(checkpoint.state, team.device), imaging.losses(team.device)
-    steps = session.until_asked(imaging.run(plan, images, state, team, seen), team)
-    if team.rank:
-        for _ in session.noted(steps, plan, seen, team, lambda line: None):
-            pass
-        return
-    logs = [session.to_board(out / "tensorboard")] if tensorboard else []
-    logs += [session.to_file(out / "metrics.jsonl", state.step)]
-    parameters = sum(p.numel() for p in state.model.parameters())
-    print(f"{images.name}: {len(images.images):,} images; {plan.network}: {parameters:,} parameters; {team.device}")
-    if images.note:
-        print(images.note)
-    if bf16 and not team.bf16:
-        print("There is no graphics card here that computes in bfloat16, so --bf16 changes nothing.")
-    noted = session.noted(steps, plan, seen, team, lambda line: [log(line) for log in logs])
-    try:
-        for now in session.shown(noted, state.step, plan):
-            if now.step % every == 0 or now.step == plan.steps:
-                _keep(checkpoint, out)
-    except Diverged as error:
-        save_folder(checkpoint, folder)
-        raise ValueError(f"{error} Here: --resume --lr {plan.lr / 3:.2g}") from error
-    if state.step < plan.steps:
-        save_folder(checkpoint, folder)
-        print(f"\nStopped and saved at step {state.step:,} of {plan.steps:,}. Go on with --resume.")
-    else:
-        print(f"The run is at its end, step {state.step:,}. With --resume and more --steps it goes on.")
+    if not team.rank:
+        parameters = sum(p.numel() for p in state.model.parameters())
+        print(f"{images.name}: {len(images.images):,} images; {plan.network}: {parameters:,} parameters; {team.device}")
+        if images.note:
+            print(images.note)
+        if bf16 and not team.bf16:
+            print("There is no graphics card here that computes in bfloat16, so --bf16 changes nothing.")
+    steps = imaging.run(plan, images, state, team, seen)
+    session.carry_out(steps, checkpoint, plan, seen, team, out, every, _sheet, tensorboard)
 
 
-def _keep(checkpoint: Checkpoint, out: Path) -> None:
-    """Save the checkpoint, and a sheet of 64 samples of it."""
-    save_folder(checkpoint, out / "checkpoint")
+def _sheet(checkpoint: Checkpoint, file: Path) -> None:
+    """Draw 64 samples of a checkpoint."""
     shape, labels = imaging.shape_of(checkpoint.config), _in_turn(checkpoint, 64)
-    samples = imaging.sample(checkpoint.denoiser, shape, labels)
-    imaging.write_sheet(samples, 8, out / f"samples-{checkpoint.state.step:06}.png")
+    imaging.write_sheet(imaging.sample(checkpoint.denoiser, shape, labels), 8, file)
 
 
 def sample(
@@ -327,6 +308,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Run a command; what is wrong with what was asked for ends as a sentence."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
+        if asked := captioned.COMMANDS.get(tuple(arguments[:2])):
+            tyro.cli(asked, prog=f"python -m core {' '.join(arguments[:2])}", args=arguments[2:])
+            return
         told = _defaults(arguments) if arguments[:1] == ["train"] else {}
         commands = {"train": partial(train, **told), "sample": sample, "evaluate": evaluate, "info": info}
         tyro.extras.subcommand_cli_from_dict(commands, prog="python -m core", args=arguments)

@@ -3,8 +3,10 @@
 One loss, and the loop that trains everything here. What the trained pair is asked stands in ``retrieval``.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +16,7 @@ from core import seeds
 from core.checkpoints import Checkpoint, fresh
 from core.data.captions import Pairs, Tokenizer, phrases, tokenizer
 from core.data.images import unit
+from core.imaging import ALONE, Team
 from core.networks.towers import Clip
 from core.training import Batches, TrainConfig, TrainState, train
 
@@ -36,12 +39,12 @@ class ClipPlan:
     """
 
     width: int = 32
-    size: int = 64
-    batch: int = 256
+    size: int = 128
+    batch: int = 1024
     steps: int = 1_500
     lr: float = 2e-3
     warmup: int = 50
-    weight_decay: float = 0.1
+    weight_decay: float = 1.0
     ema: float = 0.99
     shift: int = 2
     seed: int = 0
@@ -55,8 +58,9 @@ class ClipPlan:
         )  # fmt: skip
 
 
-def begin(plan: ClipPlan, pairs: Pairs) -> Checkpoint:
-    """An untrained pair for those pictures and the words of their captions, which stand in its config.
+def begin(plan: ClipPlan, pairs: Pairs, source: Mapping[str, Any] = MappingProxyType({})) -> Checkpoint:
+    """An untrained pair for those pictures and the words of their captions, which stand in its config; ``source``: what
+    else the run was told.
 
     Raises ValueError for sizes that there are not, and for a batch of more pairs than there are to train on.
     """
@@ -67,7 +71,7 @@ def begin(plan: ClipPlan, pairs: Pairs) -> Checkpoint:
     channels, side = pairs.images.shape[1:3]
     network = {"name": "clip", "words": len(words), "channels": channels, "side": side, "width": plan.width,
                "size": plan.size, "seed": plan.seed}  # fmt: skip
-    data = {"name": pairs.name, "n": some}
+    data = {"name": pairs.name, "n": some, "source": dict(source)}
     return fresh({"network": network, "vocabulary": list(words), "data": data, "clip": asdict(plan)}, plan.train)
 
 
@@ -80,28 +84,24 @@ def tokenizer_of(config: dict) -> Tokenizer:
     return Tokenizer(tuple(words))
 
 
-def run(
-    plan: ClipPlan, pairs: Pairs, state: TrainState, gather: Callable[[Tensor], Tensor] = lambda own: own,
-    rank: int = 0, world: int = 1, share: Callable[[nn.Module], nn.Module] = lambda module: module,
-    average: Callable[[Tensor], Tensor] = lambda loss: loss,
-) -> Iterator[TrainState]:  # fmt: skip
-    """Train ``state`` to the end of the plan; yields after each step. Several processes each embed their ``rank``-th
-    share of the pairs, ``gather`` the vectors of all and compare all with all, as one process would.
+def run(plan: ClipPlan, pairs: Pairs, state: TrainState, team: Team = ALONE) -> Iterator[TrainState]:
+    """Train ``state``, which is on the team's device, to the end of the plan; yields after each step. Many processes
+    each embed a share of the pairs and compare the vectors of all with all, as one process would.
 
     Raises Diverged (see ``training.train``), and ValueError where the batch has no even shares.
     """
-    if plan.batch % world:
-        raise ValueError(f"A batch of {plan.batch} pairs does not part evenly among {world} processes.")
-    both = share(state.model)
+    if plan.batch % team.world:
+        raise ValueError(f"A batch of {plan.batch} pairs does not part evenly among {team.world} processes.")
+    both = team.share(state.model)
     whole = batches(pairs, plan.batch, plan.seed, plan.shift)
 
     def at(step: int) -> tuple[Tensor, Tensor]:
-        return tuple(part[rank::world] for part in whole(step))
+        return tuple(part[team.rank :: team.world].to(team.device) for part in whole(step))
 
     def loss(_: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
-        return clip_loss(both, batch, gather)
+        return clip_loss(both, batch, team.gather)
 
-    yield from train(loss, at, plan.train, state, average)
+    yield from train(loss, at, plan.train, state, team.average)
 
 
 def contrastive_loss(images: Tensor, captions: Tensor, scale: Tensor | float) -> Tensor:

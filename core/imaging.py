@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType, NoneType
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import torch
 from torch import Tensor, nn
@@ -171,17 +171,29 @@ def shape_of(config: dict[str, Any]) -> tuple[int, int, int]:
 # Training
 
 
+class Source(Protocol):
+    """What batches are drawn from: n data [n, ...], and what is told of them (see ``training.diffusion_batches``)."""
+
+    def sample(self, n: int, generator: torch.Generator, flip: bool | None) -> tuple[Tensor, Tensor | Cond | None]:
+        """Any n of them; ``flip``: see ``Plan``."""
+
+
 @dataclass(frozen=True)
 class Team:
     """The processes that train together: this one's ``rank`` of ``world``, its device, how a module is made to share
-    its gradients, the mean of a number over all. bf16: compute in bfloat16, where the device is quick at it."""
+    its gradients, the mean of a number over all, the rows of all with their gradients. bf16: compute in bfloat16, where
+    the device is quick at it."""
 
     rank: int = 0
     world: int = 1
     device: torch.device = torch.device("cpu")
     share: Callable[[nn.Module], nn.Module] = lambda module: module
     average: Callable[[Tensor], Tensor] = lambda value: value
+    gather: Callable[[Tensor], Tensor] = lambda own: own
     bf16: bool = False
+
+
+ALONE = Team()
 
 
 @dataclass
@@ -222,7 +234,7 @@ class Objective(nn.Module):
 
 
 def run(
-    plan: Plan, images: ImageSet, state: TrainState, team: Team = Team(), seen: Losses | None = None
+    plan: Plan, images: Source, state: TrainState, team: Team = ALONE, seen: Losses | None = None
 ) -> Iterator[TrainState]:
     """Train ``state``, which is on the team's device, to the end of the plan; yields after each step.
 
@@ -249,10 +261,10 @@ def run(
     return train(loss_fn, batches(plan, images, team), config, state, team.average)
 
 
-def batches(plan: Plan, images: ImageSet, team: Team = Team()) -> Batches:
+def batches(plan: Plan, images: Source, team: Team = ALONE) -> Batches:
     """This process's share of each batch of the plan, on its device."""
 
-    def draw(n: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+    def draw(n: int, generator: torch.Generator) -> tuple[Tensor, Tensor | Cond | None]:
         return images.sample(n, generator, plan.flip)
 
     part = plan.batch // plan.accumulate
@@ -277,7 +289,7 @@ def to(state: TrainState, device: torch.device) -> TrainState:
     return state
 
 
-def metrics(state: TrainState, plan: Plan, seen: Losses, pace: float, team: Team = Team()) -> dict[str, Any]:
+def metrics(state: TrainState, plan: Plan, seen: Losses, pace: float, team: Team = ALONE) -> dict[str, Any]:
     """A line of ``metrics.jsonl``, for which all processes of a team are asked; pace: images a second."""
     rate = plan.train.learning_rate(state.step)
     return {"step": state.step, "of": plan.steps, "batch": plan.batch, "loss": round(state.loss, 6), "lr": rate,

@@ -1,6 +1,6 @@
 """What a pair of towers is asked: which caption, which picture, which class, which word; and a linear baseline."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +10,8 @@ from torch import Tensor
 from core.data.captions import ARITHMETIC, Pairs, Tokenizer, kind, tokenizer, tone, words
 from core.data.images import unit
 from core.networks.towers import Clip
+
+Images, Texts = Callable[[Tensor], Tensor], Callable[[Sequence[str]], Tensor]  # to unit vectors [N, size]
 
 LEAST = 6  # a word is a candidate of arithmetic if so many pictures have it
 RIDGE = 0.1  # of the baseline: share of each side's largest eigenvalue
@@ -35,6 +37,12 @@ def ranks(similarity: Tensor) -> Tensor:
 def top(rank: Tensor, k: int) -> float:
     """The share of ranks [N] among the first k."""
     return (rank < k).double().mean().item()
+
+
+def held_out(pairs: Pairs, images: Images, texts: Texts) -> Tensor:
+    """How many names of the pairs held out beat the own name of each of their pictures, [N]."""
+    part = pairs.part(held_out=True)
+    return ranks(images(unit(pairs.images[part])) @ texts([pairs.captions[i] for i in part.tolist()]).T)
 
 
 # Words of a difference
@@ -85,6 +93,17 @@ def nearest_words(direction: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
     """Cosines of a direction [size] with word vectors [W, size] about their mean, descending, and the words' order."""
     centred = F.normalize(vectors - vectors.mean(0), dim=1)
     return (centred @ F.normalize(direction, dim=0)).sort(descending=True)
+
+
+def arithmetic(pairs: Pairs, images: Images, texts: Texts) -> list[tuple[Difference, int]]:
+    """For each of the ``differences`` how many words beat the right one as its nearest."""
+    asked, names = differences(pairs), list(candidates(pairs))
+    if not asked:
+        return []
+    words, x = texts(names), unit(pairs.images)
+    ends = (images(x[[getattr(one, end) for one in asked]]) for end in ("with_it", "without"))
+    places = (nearest_words(direction, words)[1].tolist() for direction in torch.sub(*ends))
+    return [(one, order.index(names.index(one.attribute))) for one, order in zip(asked, places)]
 
 
 # The baseline

@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from core import imaging
+from core.checkpoints import Checkpoint, save_folder
 from core.imaging import Plan, Team
-from core.training import TrainState
+from core.training import Diverged, TrainState
 
 NOTED_EVERY = 20  # steps
 Log = Callable[[dict[str, Any]], None]
 
 
-def team_here(bf16: bool) -> Team:
+def team_here(bf16: bool = False) -> Team:
     """The processes that torchrun started, or this one alone."""
     from accelerate import Accelerator
 
@@ -27,8 +29,56 @@ def team_here(bf16: bool) -> Team:
     able = accelerator.device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     return Team(
         accelerator.process_index, accelerator.num_processes, accelerator.device, accelerator.prepare,
-        lambda value: accelerator.reduce(value, "mean"), bf16 and able,
+        lambda value: accelerator.reduce(value, "mean"), _gather if accelerator.num_processes > 1 else lambda own: own,
+        bf16 and able,
     )  # fmt: skip
+
+
+def _gather(own: Tensor) -> Tensor:
+    """The rows [B, ...] of all processes, one after the other. Gradients go back to where each row came from."""
+    from torch.distributed.nn.functional import all_gather
+
+    return torch.cat(all_gather(own))
+
+
+def folder_of(out: Path, resume: bool) -> Path:
+    """Where the checkpoint of a run in folder ``out`` is kept. Raises ValueError where a new run would meet another."""
+    folder = out / "checkpoint"
+    if not resume and (folder.exists() or folder.with_suffix(".old").exists()):
+        raise ValueError(f"There is a run in {out} already: go on with --resume, or choose another folder.")
+    return folder
+
+
+def carry_out(
+    steps: Iterator[TrainState], checkpoint: Checkpoint, plan: Any, seen: imaging.Losses, team: Team, out: Path,
+    every: int, sheet: Callable[[Checkpoint, Path], None] | None = None, tensorboard: bool = False,
+) -> None:  # fmt: skip
+    """Train a checkpoint to the end of its steps, or until asked to end: shown, noted in ``out`` and, every so many
+    steps, kept there with a ``sheet`` of samples. plan: has steps, batch, lr and ``train``.
+
+    Raises ValueError with what to do where the loss is no number any more; the weights before that are kept.
+    """
+    state, steps = checkpoint.state, until_asked(steps, team)
+    if team.rank:
+        for _ in noted(steps, plan, seen, team, lambda line: None):
+            pass
+        return
+    logs = [to_board(out / "tensorboard")] if tensorboard else []
+    logs += [to_file(out / "metrics.jsonl", state.step)]
+    try:
+        for now in shown(noted(steps, plan, seen, team, lambda line: [log(line) for log in logs]), state.step, plan):
+            if now.step % every == 0 or now.step == plan.steps:
+                save_folder(checkpoint, out / "checkpoint")
+                if sheet:
+                    sheet(checkpoint, out / f"samples-{now.step:06}.png")
+    except Diverged as error:
+        save_folder(checkpoint, out / "checkpoint")
+        raise ValueError(f"{error} Here: --resume --lr {plan.lr / 3:.2g}") from error
+    if state.step < plan.steps:
+        save_folder(checkpoint, out / "checkpoint")
+        print(f"\nStopped and saved at step {state.step:,} of {plan.steps:,}. Go on with --resume.")
+    else:
+        print(f"The run is at its end, step {state.step:,}. With --resume and more --steps it goes on.")
 
 
 def until_asked(steps: Iterator[TrainState], team: Team) -> Iterator[TrainState]:

@@ -1,0 +1,300 @@
+"""The command line of captioned pictures: ``python -m core train clip | prior | decoder``, ``sample unclip``,
+``evaluate unclip``. What they share with image models is in ``session``."""
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import tyro
+from torch import Tensor
+
+from core import clip as clips
+from core import imaging, retrieval, samplers, session, unclip
+from core.checkpoints import CONFIG, Checkpoint, load_folder
+from core.clip import ClipPlan
+from core.data.captions import Pairs, Tokenizer, load
+from core.data.images import pixels, unit
+from core.imaging import Team
+from core.networks.towers import Clip
+from core.training import as_dict
+from core.unclip import DecoderPlan, PriorPlan, Unclip
+
+FLAT = tyro.conf.OmitArgPrefixes
+CLIP, PRIOR, DECODER = Path("core/pretrained/clip"), Path("core/pretrained/prior"), Path("core/pretrained/decoder")
+JUDGE = Path("core/pretrained/judge")
+PLANS = ClipPlan(), PriorPlan(), DecoderPlan()
+SHOWN = 64  # samples on a sheet of the decoder
+
+
+def opened(folder: Path) -> Checkpoint:
+    """A checkpoint from its folder, or from the folder of the run that holds it."""
+    return load_folder(folder if (folder / CONFIG).exists() else folder / "checkpoint")
+
+
+# Training
+
+
+def train_clip(
+    out: Path,
+    plan: Annotated[ClipPlan, FLAT] = PLANS[0],
+    data: str = "emoji",
+    side: int = 32,
+    resume: bool = False,
+    every: int = 500,
+) -> None:
+    """Train a pair of towers, one for pictures and one for words. On several machines: torchrun ... train clip ...
+
+    Args:
+        out: the run's folder, for its checkpoint and metrics.jsonl.
+        data: emoji, or a folder of pictures with captions.csv (columns file, caption and, if any, keywords).
+        side: pixels a side that the pictures of a folder are brought to.
+        resume: go on from OUT's checkpoint.
+        every: steps between two checkpoints. Ctrl-C leaves one, too.
+    """
+    team, folder, pairs = session.team_here(), session.folder_of(out, resume), load(data, side)
+    source = {"data": data, "side": side}
+    checkpoint = _again(folder, "clip", plan) if resume else clips.begin(plan, pairs, source)
+    state = imaging.to(checkpoint.state, team.device)
+    _said(checkpoint, pairs, "pictures and captions", team)
+    session.carry_out(clips.run(plan, pairs, state, team), checkpoint, plan, imaging.losses(), team, out, every)
+
+
+def train_prior(
+    out: Path,
+    clip: Path = CLIP,
+    plan: Annotated[PriorPlan, FLAT] = PLANS[1],
+    data: str = "emoji",
+    side: int = 32,
+    resume: bool = False,
+    every: int = 1000,
+) -> None:
+    """Train a prior: a diffusion model from a caption to the vector of a picture.
+
+    Args:
+        out: the run's folder, for its checkpoint and metrics.jsonl.
+        clip: the checkpoint of the pair of towers whose vectors these are.
+        data: emoji, or a folder of pictures with captions.csv.
+        side: pixels a side that the pictures of a folder are brought to.
+        resume: go on from OUT's checkpoint.
+        every: steps between two checkpoints. Ctrl-C leaves one, too.
+    """
+    towers, pairs, source = opened(clip), load(data, side), {"data": data, "side": side, "clip": str(clip)}
+    begun = unclip.begin_prior(plan, towers, pairs, source)
+    _diffuse("prior", out, plan, begun, unclip.for_prior(towers, pairs), pairs, resume, every)
+
+
+def train_decoder(
+    out: Path,
+    clip: Path = CLIP,
+    plan: Annotated[DecoderPlan, FLAT] = PLANS[2],
+    data: str = "emoji",
+    side: int = 32,
+    resume: bool = False,
+    every: int = 1000,
+    bf16: bool = False,
+) -> None:
+    """Train a decoder: a diffusion model from the vector of a picture to the picture.
+
+    Args:
+        out: the run's folder, for its checkpoint, metrics.jsonl and samples-STEP.png.
+        clip: the checkpoint of the pair of towers whose vectors these are.
+        data: emoji, or a folder of pictures with captions.csv.
+        side: pixels a side that the pictures of a folder are brought to.
+        resume: go on from OUT's checkpoint.
+        every: steps between two checkpoints, each with a sheet of samples. Ctrl-C leaves one, too.
+        bf16: compute in bfloat16, on a graphics card that can.
+    """
+    towers, pairs, source = opened(clip), load(data, side), {"data": data, "side": side, "clip": str(clip)}
+    begun, learnt = unclip.begin_decoder(plan, towers, pairs, source), unclip.for_decoder(towers, pairs)
+
+    def sheet(checkpoint: Checkpoint, file: Path) -> None:
+        parts = Unclip(towers.state.ema, clips.tokenizer_of(towers.config), checkpoint.denoiser, checkpoint.denoiser,
+                       checkpoint.denoiser.sigma_data, pairs.images.shape[1])  # fmt: skip
+        held = pairs.part(held_out=True)[: SHOWN // 2]
+        seen = unit(pairs.images[held])
+        drawn = samplers.last(unclip.draw(parts, unclip.looked_at(parts, seen), scale=2.0))
+        imaging.write_sheet(torch.stack([seen, drawn], 1).flatten(0, 1), 8, file)
+
+    _diffuse("decoder", out, plan, begun, learnt, pairs, resume, every, sheet, bf16)
+
+
+def _diffuse(
+    part: str, out: Path, plan: Any, begun: Checkpoint, learnt: unclip.Examples, pairs: Pairs, resume: bool, every: int,
+    sheet: Callable[[Checkpoint, Path], None] | None = None, bf16: bool = False,
+) -> None:  # fmt: skip
+    """Train a half of unCLIP as an image model is trained."""
+    team, folder = session.team_here(bf16), session.folder_of(out, resume)
+    checkpoint = _again(folder, part, plan) if resume else begun
+    if checkpoint.config["clip"] != begun.config["clip"]:
+        raise ValueError(f"The run in {out} was begun with another CLIP; go on with its own.")
+    seen, state = imaging.losses(team.device), imaging.to(checkpoint.state, team.device)
+    _said(checkpoint, pairs, "pictures", team)
+    session.carry_out(imaging.run(plan, learnt, state, team, seen), checkpoint, plan, seen, team, out, every, sheet)
+
+
+def _again(folder: Path, part: str, plan: Any) -> Checkpoint:
+    """The checkpoint of a run to go on with by this plan. Raises ValueError for one of another kind."""
+    kept = load_folder(folder)
+    if part not in kept.config:
+        raise ValueError(f"The run in {folder.parent} trains no {part}.")
+    return replace(kept, config={**kept.config, part: asdict(plan), "train": as_dict(plan.train)})
+
+
+def _said(checkpoint: Checkpoint, pairs: Pairs, of: str, team: Team) -> None:
+    if not team.rank:
+        parameters = sum(p.numel() for p in checkpoint.state.model.parameters())
+        known = len(pairs.part(held_out=False))
+        print(f"{pairs.name}: {known:,} {of} to train on, {len(pairs.captions) - known:,} held out; {parameters:,} "
+              f"parameters; {team.device}")  # fmt: skip
+        if pairs.note:
+            print(pairs.note)
+
+
+# Sampling
+
+
+def sample(
+    caption: str,
+    out: Path,
+    negative: str = "",
+    n: int = 4,
+    scale: float = 2.0,
+    prior_scale: float = 1.0,
+    steps: int = 20,
+    seed: int = 0,
+    skip_prior: bool = False,
+    clip: Path = CLIP,
+    prior: Path = PRIOR,
+    decoder: Path = DECODER,
+) -> None:
+    """Draw pictures for a caption: a sheet OUT.png, and OUT.npz with the pictures.
+
+    Args:
+        caption: what to draw; words that no caption of the training set had are named and left out.
+        out: the two files' name without its ending.
+        negative: a caption to lead away from.
+        n: how many pictures.
+        scale: guidance scale w of the decoder; 1 is told the vector plainly, more leads away from what is not it.
+        prior_scale: guidance scale w of the prior.
+        steps: steps of each of both walks.
+        seed: decides the noise; picture k of a seed is the same however many are drawn.
+        skip_prior: tell the decoder the caption's own vector, to see what the prior is for.
+        clip: the checkpoint of the towers.
+        prior: the checkpoint of the prior.
+        decoder: the checkpoint of the decoder.
+    """
+    if n < 1 or steps < 1:
+        raise ValueError("--n and --steps are whole numbers from 1 on.")
+    whole = unclip.assemble(opened(clip), opened(prior), opened(decoder))
+    for text in (caption, negative):
+        if unknown := whole.known.unknown(text):
+            print(f"No caption of the training set had {', '.join(map(repr, unknown))}: left out.")
+    x = unclip.pictures(whole, [caption] * n, negative, scale, prior_scale, steps, seed, skip_prior)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    sheet, arrays = (out.with_name(out.name + ending) for ending in (".png", ".npz"))
+    imaging.write_sheet(x, min(n, 8), sheet)
+    np.savez_compressed(arrays, images=pixels(x).numpy(), caption=np.array(caption))
+    print(f"{n} pictures in {sheet} and {arrays}")
+
+
+# Judging
+
+AMONG = 101  # captions, one of which belongs
+Pair = tuple[retrieval.Images, retrieval.Texts]
+
+
+def evaluate(
+    clip: Path = CLIP,
+    prior: Path = PRIOR,
+    decoder: Path = DECODER,
+    judge: Path = JUDGE,
+    data: str = "emoji",
+    side: int = 32,
+    scale: float = 2.0,
+    prior_scale: float = 1.0,
+    steps: int = 20,
+    seed: int = 0,
+) -> None:
+    """Say how good CLIP and unCLIP are, in one table: retrieval and arithmetic beside a linear baseline on the same
+    split, and whether a second CLIP finds the caption of a generated picture among 100 others.
+
+    Args:
+        clip: the checkpoint of the towers.
+        prior: the checkpoint of the prior.
+        decoder: the checkpoint of the decoder.
+        judge: the checkpoint of towers trained with another seed and never used to generate.
+        data: what all of them were trained on.
+        side: pixels a side that the pictures of a folder are brought to.
+        scale: guidance scale w of the decoder.
+        prior_scale: guidance scale w of the prior.
+        steps: steps of each of both walks.
+        seed: decides the noise, and which captions are asked for.
+    """
+    parts, pairs = [opened(folder) for folder in (clip, prior, decoder, judge)], load(data, side)
+    whole, other = unclip.assemble(*parts[:3]), parts[3]
+    if unclip.fingerprint(whole.clip) == unclip.fingerprint(other.state.ema):
+        raise ValueError("The judge is the CLIP that is judged; train another with another --seed.")
+    known, new = (len(pairs.part(out)) for out in (False, True))
+    seeds = f"CLIP {parts[0].config['clip']['seed']}, judge {other.config['clip']['seed']}, samples {seed}"
+    print(f"{pairs.name}: {known:,} pairs trained on, {new:,} held out; seeds: {seeds}.")
+    judging = _towers(other.state.ema, clips.tokenizer_of(other.config))
+    _towers_table(pairs, _towers(whole.clip, whole.known), judging)
+
+    def generated(some: Tensor, skip_prior: bool) -> Tensor:
+        captions = [pairs.captions[i] for i in some.tolist()]
+        return unclip.pictures(whole, captions, "", scale, prior_scale, steps, seed, skip_prior)
+
+    print(f"\nA picture for each of {AMONG} captions, w = {scale:g}, in the prior {prior_scale:g}, {steps} steps each:")
+    _pictures_table(pairs, judging, seed, {
+        "real": lambda some: unit(pairs.images[some]),
+        "generated": lambda some: generated(some, skip_prior=False),
+        "generated, prior skipped": lambda some: generated(some, skip_prior=True),
+    })  # fmt: skip
+
+
+def _towers_table(pairs: Pairs, own: Pair, judging: Pair) -> None:
+    print("| towers | held-out picture's caption found first | among ten | right word of a difference first |")
+    print("| --- | --- | --- | --- |")
+    linear = retrieval.linear(pairs, [" ".join([name, *some]) for name, some in zip(pairs.captions, pairs.keywords)])
+    rows = {"CLIP": own, "judge": judging, "linear (CCA, pixels and bag of words)": (linear.images, linear.texts)}
+    for name, pair in rows.items():
+        rank, right = retrieval.held_out(pairs, *pair), retrieval.arithmetic(pairs, *pair)
+        first = sum(place == 0 for _, place in right)
+        print(f"| {name} | {retrieval.top(rank, 1):.1%} | {retrieval.top(rank, 10):.1%} | {first} of {len(right)} |")
+
+
+def _pictures_table(pairs: Pairs, judging: Pair, seed: int, ways: dict[str, Callable[[Tensor], Tensor]]) -> None:
+    print("| picture | the judge finds its caption, trained on, among 100 others | one of a held-out combination |")
+    print("| --- | --- | --- |")
+    chosen = [_some(pairs, out, seed) for out in (False, True)]
+    for name, way in ways.items():
+        found = [_found(pairs, judging, some, way(some)) for some in chosen]
+        print(f"| {name} | {found[0]:.0%} | {found[1]:.0%} |")
+
+
+def _found(pairs: Pairs, judging: Pair, some: Tensor, x: Tensor) -> float:
+    """The share of pictures x whose own caption the judge finds first."""
+    images, texts = judging
+    return retrieval.top(retrieval.ranks(images(x) @ texts([pairs.captions[i] for i in some.tolist()]).T), 1)
+
+
+def _towers(clip: Clip, known: Tokenizer) -> Pair:
+    return lambda x: retrieval.of_images(clip, x), lambda texts: retrieval.of_texts(clip, known, texts)
+
+
+def _some(pairs: Pairs, held_out: bool, seed: int) -> Tensor:
+    """The numbers of ``AMONG`` pairs of one side of the split."""
+    part = pairs.part(held_out)
+    return part[torch.randperm(len(part), generator=torch.Generator().manual_seed(seed))[:AMONG]]
+
+
+COMMANDS = {
+    ("train", "clip"): train_clip,
+    ("train", "prior"): train_prior,
+    ("train", "decoder"): train_decoder,
+    ("sample", "unclip"): sample,
+    ("evaluate", "unclip"): evaluate,
+}
