@@ -228,7 +228,7 @@ def begin_prior(
 def begin_decoder(
     plan: DecoderPlan, clip: Checkpoint, pairs: Pairs, source: Mapping[str, Any] = MappingProxyType({})
 ) -> Checkpoint:
-    """An untrained decoder of the vectors of this CLIP. Raises ValueError where its network cannot draw its pictures."""
+    """An untrained decoder of the vectors of this CLIP. Raises ValueError where its network cannot draw so large."""
     config = clip.config["network"]
     network = {"name": plan.network, "side": config["side"], "channels": config["channels"], "vector": config["size"],
                "seed": plan.seed, **SIZES[plan.network][plan.size]}  # fmt: skip

@@ -68,7 +68,7 @@ def emoji() -> Pairs:
     """
     entries = [entry for entry in json.loads((ASSETS / "emoji.json").read_text()) if entry["group"] != "Flags"]
     captions, keywords = [entry["caption"] for entry in entries], [entry["tags"] for entry in entries]
-    return _pairs("emoji", images.emoji().images, captions, keywords, _combination, COMBINATIONS)
+    return _pairs("emoji", images.emoji().images, captions, keywords, _combination, COMBINATIONS | PLAIN)
 
 
 def load(source: str, side: int = 32) -> Pairs:
@@ -137,6 +137,9 @@ PLACE = {kind: place for kinds in ARITHMETIC.values() for place, kind in enumera
 
 COMBINATIONS = {f"{kind} {tone}".strip(): (PLACE[kind] + n) % 3 > 0 for kind in PLACE for n, tone in enumerate(TONES)}
 """Whether to hold out such a kind with a skin tone: two in three are, and each kind and each tone keeps some."""
+
+PLAIN = {plain: False for kinds in ARITHMETIC.values() for plain in kinds.values()}
+"""The kinds without an attribute are trained on, in all tones: what is new is the combination."""
 
 
 def kind(caption: str) -> str:
