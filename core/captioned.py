@@ -64,7 +64,7 @@ def train_clip(
 
 def train_prior(
     out: Path,
-    clip: Path = CLIP,
+    towers: Path = CLIP,
     plan: Annotated[PriorPlan, FLAT] = PLANS[1],
     data: str = "emoji",
     side: int = 32,
@@ -75,20 +75,20 @@ def train_prior(
 
     Args:
         out: the run's folder, for its checkpoint and metrics.jsonl.
-        clip: the checkpoint of the pair of towers whose vectors these are.
+        towers: the checkpoint of the CLIP whose vectors these are.
         data: emoji, or a folder of pictures with captions.csv.
         side: pixels a side that the pictures of a folder are brought to.
         resume: go on from OUT's checkpoint.
         every: steps between two checkpoints. Ctrl-C leaves one, too.
     """
-    towers, pairs, source = opened(clip), load(data, side), {"data": data, "side": side, "clip": str(clip)}
-    begun = unclip.begin_prior(plan, towers, pairs, source)
-    _diffuse("prior", out, plan, begun, unclip.for_prior(towers, pairs), pairs, resume, every)
+    clip, pairs, source = opened(towers), load(data, side), {"data": data, "side": side, "towers": str(towers)}
+    begun = unclip.begin_prior(plan, clip, pairs, source)
+    _diffuse("prior", out, plan, begun, unclip.for_prior(clip, pairs), pairs, resume, every)
 
 
 def train_decoder(
     out: Path,
-    clip: Path = CLIP,
+    towers: Path = CLIP,
     plan: Annotated[DecoderPlan, FLAT] = PLANS[2],
     data: str = "emoji",
     side: int = 32,
@@ -100,19 +100,20 @@ def train_decoder(
 
     Args:
         out: the run's folder, for its checkpoint, metrics.jsonl and samples-STEP.png.
-        clip: the checkpoint of the pair of towers whose vectors these are.
+        towers: the checkpoint of the CLIP whose vectors these are.
         data: emoji, or a folder of pictures with captions.csv.
         side: pixels a side that the pictures of a folder are brought to.
         resume: go on from OUT's checkpoint.
         every: steps between two checkpoints, each with a sheet of samples. Ctrl-C leaves one, too.
         bf16: compute in bfloat16, on a graphics card that can.
     """
-    towers, pairs, source = opened(clip), load(data, side), {"data": data, "side": side, "clip": str(clip)}
-    begun, learnt = unclip.begin_decoder(plan, towers, pairs, source), unclip.for_decoder(towers, pairs)
+    clip, pairs, source = opened(towers), load(data, side), {"data": data, "side": side, "towers": str(towers)}
+    begun, learnt = unclip.begin_decoder(plan, clip, pairs, source), unclip.for_decoder(clip, pairs)
 
     def sheet(checkpoint: Checkpoint, file: Path) -> None:
-        parts = Unclip(towers.state.ema, clips.tokenizer_of(towers.config), checkpoint.denoiser, checkpoint.denoiser,
-                       checkpoint.denoiser.sigma_data, pairs.images.shape[1])  # fmt: skip
+        denoiser = checkpoint.denoiser
+        parts = Unclip(clip.state.ema, clips.tokenizer_of(clip.config), denoiser, denoiser, denoiser.sigma_data,
+                       pairs.images.shape[1])  # fmt: skip
         held = pairs.part(held_out=True)[: SHOWN // 2]
         seen = unit(pairs.images[held])
         drawn = samplers.last(unclip.draw(parts, unclip.looked_at(parts, seen), scale=2.0))
@@ -166,7 +167,7 @@ def sample(
     steps: int = 20,
     seed: int = 0,
     skip_prior: bool = False,
-    clip: Path = CLIP,
+    towers: Path = CLIP,
     prior: Path = PRIOR,
     decoder: Path = DECODER,
 ) -> None:
@@ -182,13 +183,13 @@ def sample(
         steps: steps of each of both walks.
         seed: decides the noise; picture k of a seed is the same however many are drawn.
         skip_prior: tell the decoder the caption's own vector, to see what the prior is for.
-        clip: the checkpoint of the towers.
+        towers: the checkpoint of the CLIP.
         prior: the checkpoint of the prior.
         decoder: the checkpoint of the decoder.
     """
     if n < 1 or steps < 1:
         raise ValueError("--n and --steps are whole numbers from 1 on.")
-    whole = unclip.assemble(opened(clip), opened(prior), opened(decoder))
+    whole = unclip.assemble(opened(towers), opened(prior), opened(decoder))
     for text in (caption, negative):
         if unknown := whole.known.unknown(text):
             print(f"No caption of the training set had {', '.join(map(repr, unknown))}: left out.")
@@ -207,7 +208,7 @@ Pair = tuple[retrieval.Images, retrieval.Texts]
 
 
 def evaluate(
-    clip: Path = CLIP,
+    towers: Path = CLIP,
     prior: Path = PRIOR,
     decoder: Path = DECODER,
     judge: Path = JUDGE,
@@ -222,7 +223,7 @@ def evaluate(
     split, and whether a second CLIP finds the caption of a generated picture among 100 others.
 
     Args:
-        clip: the checkpoint of the towers.
+        towers: the checkpoint of the CLIP.
         prior: the checkpoint of the prior.
         decoder: the checkpoint of the decoder.
         judge: the checkpoint of towers trained with another seed and never used to generate.
@@ -233,7 +234,7 @@ def evaluate(
         steps: steps of each of both walks.
         seed: decides the noise, and which captions are asked for.
     """
-    parts, pairs = [opened(folder) for folder in (clip, prior, decoder, judge)], load(data, side)
+    parts, pairs = [opened(folder) for folder in (towers, prior, decoder, judge)], load(data, side)
     whole, other = unclip.assemble(*parts[:3]), parts[3]
     if unclip.fingerprint(whole.clip) == unclip.fingerprint(other.state.ema):
         raise ValueError("The judge is the CLIP that is judged; train another with another --seed.")

@@ -1,0 +1,139 @@
+"""unCLIP: what each stage is told, that exact parts give exact pictures, that noise and captions decide all."""
+
+import math
+from dataclasses import replace
+from itertools import islice
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from core import clip as clips
+from core import imaging, samplers, unclip
+from core.checkpoints import from_bytes, to_bytes, to_files
+from core.clip import ClipPlan
+from core.data.captions import Pairs
+from core.data.images import unit
+from core.exact import EmpiricalDenoiser
+from core.unclip import DecoderPlan, PriorPlan, Unclip, between, scaled
+
+pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
+
+PRIOR = PriorPlan(batch=16, steps=4, warmup=1)
+DECODER = DecoderPlan(size="tiny", batch=16, steps=4, warmup=1)
+
+
+@pytest.fixture(scope="module")
+def pairs() -> Pairs:
+    """Sixteen pictures of a shade above or below, 8 x 8."""
+    captions = tuple(f"{shade} {where}" for shade in range(8) for where in ("above", "below"))
+    images = torch.full((16, 3, 8, 8), 255, dtype=torch.uint8)
+    for i in range(16):
+        images[i, :, (i % 2) * 4 :][:, :4] = 30 * (i // 2)
+    return Pairs("shades", images, captions, ((),) * 16, captions, torch.arange(16) == 15)
+
+
+@pytest.fixture(scope="module")
+def clip(pairs):
+    checkpoint = clips.begin(ClipPlan(width=8, size=12, batch=15, steps=3, warmup=1), pairs)
+    list(clips.run(ClipPlan(width=8, size=12, batch=15, steps=3, warmup=1), pairs, checkpoint.state))
+    return checkpoint
+
+
+@pytest.fixture(scope="module")
+def whole(clip, pairs) -> Unclip:
+    prior, decoder = unclip.begin_prior(PRIOR, clip, pairs), unclip.begin_decoder(DECODER, clip, pairs)
+    list(imaging.run(PRIOR, unclip.for_prior(clip, pairs), prior.state))
+    list(imaging.run(DECODER, unclip.for_decoder(clip, pairs), decoder.state))
+    return unclip.assemble(clip, prior, decoder)
+
+
+def test_scaled_vectors_have_numbers_of_unit_rms():
+    torch.testing.assert_close(scaled(torch.tensor([[3.0, 0, 4, 0]])), torch.tensor([[1.2, 0, 1.6, 0]]))
+
+
+def test_an_empty_caption_is_unconditional(whole):
+    x, sigma = torch.randn(2, 12, generator=torch.Generator().manual_seed(0)), torch.tensor([1.0, 2.0])
+    torch.testing.assert_close(whole.prior(x, sigma, unclip.read(whole, ["", "!"])), whole.prior(x, sigma, None))
+    steps = unclip.imagine(whole, [""], scale=1.0, steps=3)
+    alone = imaging.walk(whole.prior, samplers.start((1, 12), imaging.SIGMA_MAX, 1.0, 0), "dpmpp-2m", 3, 0)
+    torch.testing.assert_close(samplers.last(steps), samplers.last(alone))
+
+
+def test_a_caption_without_a_known_word_is_refused_and_named(whole):
+    with pytest.raises(ValueError, match="'zebra' has no word"):
+        unclip.pictures(whole, ["zebra"], steps=2)
+
+
+def test_with_a_prior_that_knows_the_vector_the_picture_is_the_decoder_told_that_vector(whole, pairs):
+    """An exact prior of one picture's vector takes the place of the learned one."""
+    vector = unclip.looked_at(whole, unit(pairs.images[3:4]))
+    exact = EmpiricalDenoiser(vector)
+    oracle = replace(whole, prior=lambda x, sigma, cond=None: exact(x, sigma))
+    torch.testing.assert_close(
+        unclip.pictures(oracle, ["1 below"], steps=4, scale=1.5),
+        samplers.last(unclip.draw(whole, vector, scale=1.5, steps=4)),
+        atol=1e-4, rtol=1e-4,
+    )  # fmt: skip
+
+
+def test_picture_k_of_a_seed_does_not_depend_on_how_many_are_drawn(whole):
+    two, one = (unclip.pictures(whole, captions, steps=3, seed=5) for captions in (["1 above", "2 below"], ["1 above"]))
+    torch.testing.assert_close(two[:1], one, atol=1e-5, rtol=1e-5)
+
+
+def test_a_negative_caption_changes_the_picture_and_is_none_when_it_is_the_caption(whole):
+    plain, away = (unclip.pictures(whole, ["1 above"], negative, steps=3) for negative in ("", "2 below"))
+    assert (plain - away).abs().max() > 1e-4
+    vector = unclip.read(whole, ["1 above"])["embed"]
+    same = samplers.last(unclip.draw(whole, vector, vector, scale=7.0, steps=3))
+    torch.testing.assert_close(same, samplers.last(unclip.draw(whole, vector, scale=1.0, steps=3)), atol=1e-4, rtol=1e-4)
+
+
+def test_without_the_prior_the_decoder_is_told_the_captions_own_vector(whole):
+    own = unclip.read(whole, ["1 above"])["embed"]
+    torch.testing.assert_close(
+        unclip.pictures(whole, ["1 above"], steps=3, skip_prior=True),
+        samplers.last(unclip.draw(whole, own, scale=2.0, steps=3)),
+    )
+
+
+def test_between_two_vectors_lies_the_arc_at_constant_speed():
+    a, b = scaled(torch.eye(4, dtype=torch.float64)[:2])
+    way = between(a, b, torch.linspace(0, 1, 5, dtype=torch.float64))
+    torch.testing.assert_close(way[[0, -1]], torch.stack([a, b]))
+    torch.testing.assert_close(way.norm(dim=1), torch.full((5,), 2.0, dtype=torch.float64))
+    steps = F.cosine_similarity(way[1:], way[:-1], dim=1).acos()
+    torch.testing.assert_close(steps, torch.full((4,), math.pi / 8, dtype=torch.float64))
+
+
+def test_between_a_vector_and_itself_nothing_changes():
+    a = scaled(torch.ones(1, 3))[0]
+    torch.testing.assert_close(between(a, a, torch.tensor([0.0, 0.3, 1.0])), a.expand(3, -1))
+
+
+def test_a_decoder_of_another_clip_is_refused(clip, pairs):
+    other = clips.begin(ClipPlan(width=8, size=12, batch=15, steps=3, seed=1), pairs)
+    prior, decoder = unclip.begin_prior(PRIOR, clip, pairs), unclip.begin_decoder(DECODER, other, pairs)
+    with pytest.raises(ValueError, match="decoder was trained with another CLIP"):
+        unclip.assemble(clip, prior, decoder)
+    with pytest.raises(ValueError, match="no checkpoint of a prior"):
+        unclip.assemble(clip, decoder, decoder)
+
+
+def test_a_half_goes_on_bit_for_bit(clip, pairs):
+    learnt = unclip.for_prior(clip, pairs)
+    straight, part = unclip.begin_prior(PRIOR, clip, pairs), unclip.begin_prior(PRIOR, clip, pairs)
+    list(imaging.run(PRIOR, learnt, straight.state))
+    list(islice(imaging.run(PRIOR, learnt, part.state), 2))
+    part = from_bytes(to_bytes(part))
+    list(imaging.run(PRIOR, learnt, part.state))
+    assert to_files(part) == to_files(straight)
+
+
+def test_one_batch_of_vectors_is_learned(clip, pairs):
+    """The prior's loss on a few pairs falls far below what not knowing the caption leaves."""
+    plan = PriorPlan(batch=64, steps=150, warmup=10, lr=2e-3, label_dropout=0.0)
+    checkpoint = unclip.begin_prior(plan, clip, pairs)
+    losses = [state.loss for state in imaging.run(plan, unclip.for_prior(clip, pairs), checkpoint.state)]
+    assert sum(losses[-10:]) < 0.5 * sum(losses[:10])
