@@ -44,7 +44,7 @@ class ClipPlan:
     steps: int = 1_500
     lr: float = 2e-3
     warmup: int = 50
-    weight_decay: float = 1.0
+    weight_decay: float = 0.3
     ema: float = 0.99
     shift: int = 2
     seed: int = 0

@@ -1,5 +1,6 @@
 """What a pair of towers is asked: which caption, which picture, which class, which word; and a linear baseline."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from core.networks.towers import Clip
 
 Images, Texts = Callable[[Tensor], Tensor], Callable[[Sequence[str]], Tensor]  # to unit vectors [N, size]
 
-LEAST = 6  # a word is a candidate of arithmetic if so many pictures have it
+LEAST = 6  # a word may name a difference if so many names have it
 RIDGE = 0.1  # of the baseline: share of each side's largest eigenvalue
 
 
@@ -71,20 +72,22 @@ def differences(pairs: Pairs) -> list[Difference]:
 
 
 def candidates(pairs: Pairs) -> dict[str, tuple[str, ...]]:
-    """The words that may name a difference: those of ``LEAST`` pictures that are trained on, or more.
+    """The words that may name a difference: those in the names of ``LEAST`` pictures that are trained on, or more, and
+    the attributes themselves; each with the others that it stands for.
 
     Words of the same pictures in the main (more than half of those that either has, both have) cannot be told apart by
-    anything that learns from captions: the most frequent stands for all, the others are told beside it.
+    anything that learns from captions: the most frequent stands for all.
     """
     having: dict[str, set[int]] = {}
+    names: Counter[str] = Counter()
     for i in pairs.part(held_out=False).tolist():
+        names.update(set(words(pairs.captions[i])))
         for word in {word for text in (pairs.captions[i], *pairs.keywords[i]) for word in words(text)}:
             having.setdefault(word, set()).add(i)
     found: dict[str, list[str]] = {}
     for word in sorted(having, key=lambda word: (-len(having[word]), word)):
-        own = having[word]
-        if len(own) >= LEAST:
-            same = (one for one in found if 2 * len(having[one] & own) > len(having[one] | own))
+        if names[word] >= LEAST or word in ARITHMETIC:
+            same = (one for one in found if 2 * len(having[one] & having[word]) > len(having[one] | having[word]))
             found.setdefault(next(same, word), []).append(word)
     return {word: tuple(rest) for word, (_, *rest) in found.items()}
 

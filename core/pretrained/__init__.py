@@ -1,16 +1,18 @@
 """The shipped models. Made by ``python -m core.pretrained``, each with the log of the run that made it.
 
-Those of points come whole, so that training goes on from them; those of images as their moving averages alone.
+Those of points come whole, so that training goes on from them; the others as their moving averages alone.
 """
 
 from functools import cache
 from pathlib import Path
 
 from core.checkpoints import Checkpoint, load_folder
+from core.clip import ClipPlan
 from core.data.images import ImageSet, load
 from core.data.points import BUILT_IN, PointSet, make
 from core.imaging import Plan
 from core.recipe import REFERENCE, Recipe
+from core.unclip import DecoderPlan, PriorPlan
 
 FOLDER = Path(__file__).parent
 N = 100
@@ -37,6 +39,14 @@ IMAGES: dict[str, tuple[str, Plan]] = {
 }
 """Checkpoint name to (data set, plan)."""
 
+CAPTIONED: dict[str, ClipPlan | PriorPlan | DecoderPlan] = {
+    "clip": ClipPlan(),
+    "judge": ClipPlan(seed=1),
+    "prior": PriorPlan(),
+    "decoder": DecoderPlan(),
+}
+"""Checkpoint name to plan; all learn from the emoji and their captions. The judge judges what the others make."""
+
 
 @cache
 def pretrained(name: str) -> Checkpoint:
@@ -44,8 +54,9 @@ def pretrained(name: str) -> Checkpoint:
 
     Raises KeyError naming the checkpoints there are.
     """
-    if name not in {**RECIPES, **IMAGES}:
-        raise KeyError(f"there is no shipped checkpoint {name!r}; there are {', '.join([*RECIPES, *IMAGES])}")
+    known = [*RECIPES, *IMAGES, *CAPTIONED]
+    if name not in known:
+        raise KeyError(f"there is no shipped checkpoint {name!r}; there are {', '.join(known)}")
     return load_folder(FOLDER / name)
 
 

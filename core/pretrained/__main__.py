@@ -8,20 +8,36 @@ from pathlib import Path
 import torch
 
 from core import __main__ as command
-from core import metrics, recipe, seeds
+from core import captioned, metrics, recipe, seeds
 from core.checkpoints import load_folder, save_folder
-from core.pretrained import FOLDER, IMAGES, RECIPES, points_of
+from core.pretrained import CAPTIONED, FOLDER, IMAGES, RECIPES, points_of
+
+TRAIN = {"clip": captioned.train_clip, "judge": captioned.train_clip, "prior": captioned.train_prior,
+         "decoder": captioned.train_decoder}  # fmt: skip
 
 
 def make_images(name: str) -> None:
-    """Train one shipped model of images as ``python -m core train`` does, in ``.runs/NAME``, or go on there; keep its
-    moving average, its metrics as ``log.jsonl`` and the last sheet of samples."""
+    """Train one shipped model of images as ``python -m core train`` does, in ``.runs/NAME``, or go on there."""
     data, plan = IMAGES[name]
     run = Path(".runs") / name
     command.train(run, plan, data, resume=(run / "checkpoint").exists(), every=500)
+    keep(name)
+
+
+def make_captioned(name: str) -> None:
+    """Train one shipped model of captioned pictures as ``python -m core train clip`` does, or prior, or decoder."""
+    run = Path(".runs") / name
+    TRAIN[name](run, plan=CAPTIONED[name], resume=(run / "checkpoint").exists(), every=500)
+    keep(name)
+
+
+def keep(name: str) -> None:
+    """Of a run in ``.runs`` keep the moving average, its metrics as ``log.jsonl`` and the last sheet, if any."""
+    run = Path(".runs") / name
     save_folder(load_folder(run / "checkpoint"), FOLDER / name, parts=("ema",))
     shutil.copy(run / "metrics.jsonl", FOLDER / name / "log.jsonl")
-    shutil.copy(run / f"samples-{plan.steps:06}.png", FOLDER / name / "samples.png")
+    for sheet in sorted(run.glob("samples-*.png"))[-1:]:
+        shutil.copy(sheet, FOLDER / name / "samples.png")
 
 
 def make_points(name: str) -> None:
@@ -49,5 +65,5 @@ def make_points(name: str) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for wanted in sys.argv[1:] or [*RECIPES, *IMAGES]:
-        make_images(wanted) if wanted in IMAGES else make_points(wanted)
+    for wanted in sys.argv[1:] or [*RECIPES, *IMAGES, *CAPTIONED]:
+        (make_points if wanted in RECIPES else make_images if wanted in IMAGES else make_captioned)(wanted)

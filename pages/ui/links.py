@@ -85,6 +85,7 @@ multiselect = _bound(st.multiselect)
 toggle = _bound(st.toggle)
 number = _bound(st.number_input)
 text = _bound(st.text_input)
+text_area = _bound(st.text_area)
 
 
 def param(name: str, parse: Callable[[str], T], default: T) -> T:

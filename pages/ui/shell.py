@@ -49,6 +49,7 @@ from pages.ui.links import (  # noqa: F401  the controls that pages call as shel
     set_param,
     slider,
     text,
+    text_area,
     toggle,
 )
 
@@ -61,6 +62,7 @@ CHAPTERS = {
     "vector_field": "3 Vector field",
     "sampling": "4 Sampling",
     "guidance": "5 Guidance",
+    "clip": "6 CLIP",
     "image_models": "8 Image models",
     "lab": "Lab",
 }

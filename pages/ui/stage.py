@@ -104,7 +104,7 @@ def _source() -> str:
             *given,
             *(
                 (here / name).read_text("utf-8")
-                for name in ("layout.js", "paint.js", "readout.js", "input.js", "stage.js")
+                for name in ("layout.js", "matrix.js", "paint.js", "readout.js", "input.js", "stage.js")
             ),
         ]
     )

@@ -52,7 +52,7 @@ function parts(lo, hi) {
 
 // ---- where things go
 
-const isPicture = panel => panel.layers.every(layer => layer.kind === 'images');
+const isPicture = panel => panel.layers.every(layer => layer.kind === 'images' || layer.kind === 'matrix');
 
 // Width over height of a plot; 0 where it may take what is left. Wide pictures do not starve their neighbours.
 function aspect(panel) {

@@ -220,7 +220,7 @@ function frameImage(c, {x, y, w, h}, role, look) {
   c.setLineDash([]);
 }
 
-const DRAW = {points: drawPoints, arrows: drawArrows, path: drawPath, heat: drawHeat, images: drawImages, line: drawLine};
+const DRAW = {points: drawPoints, arrows: drawArrows, path: drawPath, heat: drawHeat, images: drawImages, line: drawLine, matrix: drawMatrix};
 
 // ---- text, axes, legend
 
@@ -278,7 +278,7 @@ function key(c, p, layer, i, x, y, look) {
     c.beginPath();
     SHAPES[layer.shapes[i]](c, x + 5 * u, y, 4.2 * u);
     finish(c, layer.shapes[i], layer.value ? look.ramp(0.8) : colour, 4 * u);
-  } else if (layer.kind === 'heat') {
+  } else if (layer.kind === 'heat' || layer.kind === 'matrix') {
     c.globalAlpha = veil(p);
     for (let j = 0; j < 18; j++) { c.fillStyle = look.ramp(j / 17); c.fillRect(x + j * u, y - 5 * u, u + 0.5, 10 * u); }
     c.strokeStyle = look.ink(0.25);

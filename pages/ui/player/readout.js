@@ -33,6 +33,7 @@ const level = (limits, q) => format(limits[0] + (limits[1] - limits[0]) * (q - 1
 const named = (layer, i, fallback) => layer.label[i] || layer.label[0] || fallback;
 
 const READ = {
+  matrix: readMatrix,
   points(layer, p, k, x, y, reach) {
     const q = frame(layer.xy, k, 2 * layer.n), i = nearest(q, layer.n, affine(p, layer.box), x, y, reach);
     if (i < 0) return '';
