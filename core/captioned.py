@@ -92,6 +92,7 @@ def train_decoder(
     plan: Annotated[DecoderPlan, FLAT] = PLANS[2],
     data: str = "emoji",
     side: int = 32,
+    start: Path | None = None,
     resume: bool = False,
     every: int = 1000,
     bf16: bool = False,
@@ -103,12 +104,16 @@ def train_decoder(
         towers: the checkpoint of the CLIP whose vectors these are.
         data: emoji, or a folder of pictures with captions.csv.
         side: pixels a side that the pictures of a folder are brought to.
+        start: an image model, such as core/pretrained/emoji, to begin with the weights of, as far as they fit.
         resume: go on from OUT's checkpoint.
         every: steps between two checkpoints, each with a sheet of samples. Ctrl-C leaves one, too.
         bf16: compute in bfloat16, on a graphics card that can.
     """
-    clip, pairs, source = opened(towers), load(data, side), {"data": data, "side": side, "towers": str(towers)}
+    clip, pairs = opened(towers), load(data, side)
+    source = {"data": data, "side": side, "towers": str(towers), "start": start and str(start)}
     begun, learnt = unclip.begin_decoder(plan, clip, pairs, source), unclip.for_decoder(clip, pairs)
+    if start and not resume:
+        print(f"Beginning with {unclip.take_over(begun, opened(start)):,} weights of {start}.")
 
     def sheet(checkpoint: Checkpoint, file: Path) -> None:
         denoiser = checkpoint.denoiser

@@ -51,8 +51,8 @@ class DecoderPlan(Plan):
     network: Literal["unet", "dit"] = "unet"
     mean: float = -0.4
     batch: int = 64
-    steps: int = 6_000
-    lr: float = 2e-3
+    steps: int = 3_600
+    lr: float = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,7 +221,7 @@ def begin_prior(
     """An untrained prior between the vectors of this CLIP. ``source``: what else the run was told."""
     size = clip.config["network"]["size"]
     network = {"name": "vectors", "dim": size, "vector": size, "token": clip.state.ema.text.word.rows.shape[1],
-               "seed": plan.seed, "width": 256, "blocks": 4, "heads": 4}  # fmt: skip
+               "seed": plan.seed, "width": 128, "blocks": 4, "heads": 4}  # fmt: skip
     return _begin("prior", plan, network, RMS, clip, pairs, source)
 
 
@@ -234,6 +234,21 @@ def begin_decoder(
                "seed": plan.seed, **SIZES[plan.network][plan.size]}  # fmt: skip
     rms = unit(pairs.images[pairs.part(held_out=False)]).square().mean().sqrt().item()
     return _begin("decoder", plan, network, rms, clip, pairs, source)
+
+
+def take_over(begun: Checkpoint, other: Checkpoint) -> int:
+    """Begin with another model's weights wherever they have the same name and shape; how many numbers those are.
+
+    Raises ValueError where they are not half of all: the other is a model of another kind.
+    """
+    given, own = other.denoiser.state_dict(), begun.denoiser.state_dict()
+    same = {name: value for name, value in given.items() if name in own and own[name].shape == value.shape}
+    taken, of = (sum(value.numel() for value in some.values()) for some in (same, own))
+    if 2 * taken < of:
+        raise ValueError(f"Of {of:,} weights only {taken:,} could be taken over: that model is of another kind.")
+    for model in (begun.state.model, begun.state.ema):
+        model.load_state_dict(model.state_dict() | same)
+    return taken
 
 
 def _begin(

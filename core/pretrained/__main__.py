@@ -27,7 +27,8 @@ def make_images(name: str) -> None:
 def make_captioned(name: str) -> None:
     """Train one shipped model of captioned pictures as ``python -m core train clip`` does, or prior, or decoder."""
     run = Path(".runs") / name
-    TRAIN[name](run, plan=CAPTIONED[name], resume=(run / "checkpoint").exists(), every=500)
+    start = {"start": Path("core/pretrained/emoji")} if name == "decoder" else {}
+    TRAIN[name](run, plan=CAPTIONED[name], resume=(run / "checkpoint").exists(), every=500, **start)
     keep(name)
 
 

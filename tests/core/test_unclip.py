@@ -121,6 +121,15 @@ def test_a_decoder_of_another_clip_is_refused(clip, pairs):
         unclip.assemble(clip, decoder, decoder)
 
 
+def test_a_decoder_begins_with_the_weights_of_another_model_as_far_as_they_fit(clip, pairs):
+    one, other = (unclip.begin_decoder(replace(DECODER, seed=seed), clip, pairs) for seed in (0, 1))
+    assert unclip.take_over(one, other) == sum(value.numel() for value in other.denoiser.state_dict().values())
+    for name, value in other.denoiser.state_dict().items():
+        assert torch.equal(one.state.model.state_dict()[name], value)
+    with pytest.raises(ValueError, match="of another kind"):
+        unclip.take_over(one, unclip.begin_prior(PRIOR, clip, pairs))
+
+
 def test_a_half_goes_on_bit_for_bit(clip, pairs):
     learnt = unclip.for_prior(clip, pairs)
     straight, part = unclip.begin_prior(PRIOR, clip, pairs), unclip.begin_prior(PRIOR, clip, pairs)

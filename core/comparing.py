@@ -1,0 +1,342 @@
+"""What chapter 6 computes: a small pair of towers that learns while one looks, and what a trained pair answers."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from core import clip as clips
+from core import retrieval
+from core.checkpoints import Checkpoint
+from core.clip import ClipPlan
+from core.data import captions, images
+from core.data.captions import Pairs, Tokenizer
+from core.data.images import unit
+from core.networks.towers import Clip
+from core.progress import Progress, noted, past, so_far
+from core.retrieval import Difference
+
+PLAN = ClipPlan(width=16, size=64, batch=128, steps=1_500, lr=3e-3, warmup=50, weight_decay=0.1, shift=2)
+FRAMES = {round(10 * 1.25**k) for k in range(40)}  # steps whose matrix is kept
+N = 12  # pictures of the matrix
+SEEN = (
+    "cat face", "pizza", "rocket", "red apple", "guitar", "sunflower", "soccer ball", "octopus", "umbrella", "house",
+    "penguin", "person surfing", "bicycle", "hot beverage", "airplane", "snowman",
+)  # fmt: skip
+UNSEEN = (
+    "red heart", "grinning face", "crown", "fire", "key", "dog face", "hot dog", "open book", "star",
+    "police car light", "woman swimming", "ribbon", "right arrow", "cloud", "lotus",
+)  # fmt: skip
+GROUPS = {
+    "face": "Smileys & Emotion", "person": "People & Body", "animal": "Animals & Nature", "food": "Food & Drink",
+    "place": "Travel & Places", "activity": "Activities", "object": "Objects", "sign": "Symbols",
+}  # fmt: skip
+"""A short name for each of the Unicode groups that the truth of a zero-shot answer is known by."""
+
+HAT = "construction worker", "person"
+MOST = 12  # prompts
+
+
+@cache
+def pairs() -> Pairs:
+    """What all learn from: the emoji with their captions."""
+    return captions.emoji()
+
+
+@cache
+def known() -> Tokenizer:
+    """The words of their captions that are trained on."""
+    return captions.tokenizer(pairs())
+
+
+@cache
+def groups() -> tuple[str, ...]:
+    """The short name of each picture's Unicode group; its full name if it has none."""
+    emoji = images.emoji()
+    short = {full: name for name, full in GROUPS.items()}
+    return tuple(short.get(emoji.classes[label], emoji.classes[label]) for label in emoji.labels.tolist())
+
+
+@cache
+def shown(held_out: bool) -> tuple[int, ...]:
+    """The ``N`` pictures of the matrix, of those that are trained on or of those held out."""
+    place = {caption: i for i, caption in enumerate(pairs().captions)}
+    known = [place[name] for name in (UNSEEN if held_out else SEEN) if name in place]
+    return tuple(i for i in known if pairs().held_out[i] == held_out)[:N]
+
+
+# Learned while one looks
+
+
+@dataclass
+class Lesson(Progress):
+    """A run under way, and the matrices of some of its steps so far, [2, N, N]."""
+
+    frames: dict[int, Tensor] = field(default_factory=dict)
+
+
+def run(plan: ClipPlan, progress: Progress) -> Iterator[Lesson]:
+    """Train on from ``progress`` to the end of the plan; yields after each step. Raises as ``clip.run`` does."""
+    lesson = Lesson(**vars(progress))
+    state, begun = lesson.state, lesson.state.step
+    # A run that blew up has gone back some steps; its matrices go back with it.
+    lesson.frames = {step: frame for step, frame in lesson.frames.items() if step < begun}
+    lesson.frames[begun] = matrix(state.ema, known())
+    for _ in noted(lesson, clips.run(plan, pairs(), state)):
+        if state.step in FRAMES:
+            lesson.frames[state.step] = matrix(state.ema, known())
+        yield lesson
+
+
+def keep(progress: Progress, plan: ClipPlan) -> Checkpoint:
+    """The checkpoint of a run under way, its loss so far included."""
+    return Checkpoint(progress.state, {**clips.begin(plan, pairs()).config, **past(progress)})
+
+
+@torch.no_grad()
+def matrix(clip: Clip, words: Tokenizer) -> Tensor:
+    """Cosines of captions (rows) with pictures (columns): of ``N`` that are trained on and of ``N`` held out,
+    [2, N, N]; the diagonal is what belongs together."""
+    return torch.stack([
+        retrieval.of_texts(clip, words, [pairs().captions[i] for i in shown(held_out)])
+        @ retrieval.of_images(clip, unit(pairs().images[list(shown(held_out))])).T
+        for held_out in (False, True)
+    ])  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """A run between two steps: its matrices [T, 2, N, N] after ``steps`` [T], the last of them now; the loss in blocks
+    so far; and the scale that its logits have learned."""
+
+    step: int
+    steps: Tensor
+    cosines: Tensor
+    losses: Tensor
+    scale: float
+
+
+def snapshot(progress: Progress) -> Snapshot:
+    """The picture of a run between two of its steps."""
+    state = progress.state
+    frames = {**getattr(progress, "frames", {}), state.step: matrix(state.ema, known())}
+    steps, cosines = torch.tensor([*frames]), torch.stack([*frames.values()])
+    return Snapshot(state.step, steps, cosines, so_far(progress), state.ema.temperature().item())
+
+
+def right(cosines: Tensor) -> int:
+    """How many captions (rows of [N, N]) are nearest to their own picture."""
+    return int((retrieval.ranks(cosines) == 0).sum())
+
+
+# A trained pair, and all that it says of the collection
+
+
+@dataclass(frozen=True, eq=False)
+class Space:
+    """A pair of towers, the vectors [N, size] that it gives the pictures and the captions of the collection, and those
+    of the words that may name a difference, with what cannot be told apart from each."""
+
+    clip: Clip
+    known: Tokenizer
+    pictures: Tensor
+    captions: Tensor
+    words: dict[str, tuple[str, ...]]
+    word_vectors: Tensor
+
+    def text(self, text: str) -> Tensor:
+        """The vector of a text, [size]."""
+        return retrieval.of_texts(self.clip, self.known, [text])[0]
+
+    def picture(self, pixels: Tensor) -> Tensor:
+        """The vector of a picture uint8 [3, 32, 32], [size]."""
+        return retrieval.of_images(self.clip, unit(pixels[None]))[0]
+
+
+def space(checkpoint: Checkpoint) -> Space:
+    """Where a pair of towers puts the whole collection. Raises ValueError for one of other pictures or words."""
+    clip, known = checkpoint.state.ema, clips.tokenizer_of(checkpoint.config)
+    words = retrieval.candidates(pairs())
+    try:
+        pictures = retrieval.of_images(clip, unit(pairs().images))
+    except RuntimeError as error:
+        raise ValueError("These towers are for pictures of another size than the collection's.") from error
+    told = retrieval.of_texts(clip, known, pairs().captions)
+    return Space(clip, known, pictures, told, words, retrieval.of_texts(clip, known, list(words)))
+
+
+def nearest(vectors: Tensor, query: Tensor, among: Tensor, k: int) -> list[tuple[int, float]]:
+    """The ``k`` of the rows ``among`` [m] of ``vectors`` that are nearest to a query [size], each with its cosine."""
+    cosines, order = (vectors[among] @ F.normalize(query, dim=0)).sort(descending=True)
+    return list(zip(among[order[:k]].tolist(), cosines[:k].tolist()))
+
+
+def accuracy(space: Space) -> tuple[float, float]:
+    """The share of held-out pictures whose caption is first, and among the first ten, of all held-out captions."""
+    own = pairs().part(held_out=True)
+    rank = retrieval.ranks(space.pictures[own] @ space.captions[own].T)
+    return retrieval.top(rank, 1), retrieval.top(rank, 10)
+
+
+# Zero-shot
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A class by its name, told in one text or in several whose mean counts (Radford et al. 2021, section 3.1.4)."""
+
+    name: str
+    texts: tuple[str, ...]
+
+
+def prompts(text: str) -> tuple[Prompt, ...]:
+    """The prompts of lines such as "animal: cat, dog, bird"; a line without a colon is name and text at once.
+
+    Raises ValueError for fewer than two, for more than ``MOST``, and for a name that comes twice.
+    """
+    lines = [line.partition(":") for line in text.splitlines() if line.strip(" :,\t")]
+    found = tuple(
+        Prompt(name.strip(), tuple(part.strip() for part in (rest or name).split(",") if part.strip()))
+        for name, _, rest in lines
+    )
+    if not 2 <= len(found) <= MOST:
+        raise ValueError(f"There are {len(found)} prompts; give 2 to {MOST}, one a line.")
+    if len({prompt.name for prompt in found}) < len(found) or not all(prompt.name and prompt.texts for prompt in found):
+        raise ValueError("Each line needs a name of its own, and a text.")
+    return found
+
+
+def classify(space: Space, asked: Sequence[Prompt], among: Tensor) -> Tensor:
+    """What each of the pictures ``among`` [m] is of the prompts, as probabilities [m, P]: the softmax of the cosines,
+    scaled as in training."""
+    told = [F.normalize(retrieval.of_texts(space.clip, space.known, one.texts).mean(0), dim=0) for one in asked]
+    with torch.no_grad():
+        return (space.clip.temperature() * space.pictures[among] @ torch.stack(told).T).softmax(1)
+
+
+@dataclass(frozen=True)
+class Score:
+    """Of how many pictures the group is among the prompts, the share of them that is given its own, and the same by
+    group."""
+
+    n: int
+    right: float
+    by_group: dict[str, float]
+
+    @property
+    def mean(self) -> float:
+        """The mean over the groups, each counting the same."""
+        return sum(self.by_group.values()) / len(self.by_group)
+
+
+def score(asked: Sequence[Prompt], probabilities: Tensor, among: Tensor) -> Score | None:
+    """How often the most probable prompt names the picture's own group; None where no prompt is named after one."""
+    names = [prompt.name for prompt in asked]
+    hits: dict[str, list[bool]] = {}
+    for i, best in zip(among.tolist(), probabilities.argmax(1).tolist()):
+        if groups()[i] in names and groups()[i] in GROUPS:
+            hits.setdefault(groups()[i], []).append(names[best] == groups()[i])
+    if not hits:
+        return None
+    n = sum(map(len, hits.values()))
+    return Score(n, sum(map(sum, hits.values())) / n, {name: sum(own) / len(own) for name, own in hits.items()})
+
+
+# Arithmetic
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The words nearest to a picture minus another, best first, each with its cosine."""
+
+    difference: Difference
+    words: tuple[tuple[str, float], ...]
+
+    @property
+    def right(self) -> bool:
+        """Whether the attribute is the nearest word."""
+        return self.words[0][0] == self.difference.attribute
+
+
+def named(space: Space, direction: Tensor, k: int = 8) -> tuple[tuple[str, float], ...]:
+    """The ``k`` words nearest to a direction [size], each with its cosine; none where it has no length."""
+    if direction.norm() < 1e-6:
+        return ()
+    words = list(space.words)
+    cosines, order = retrieval.nearest_words(direction, space.word_vectors)
+    return tuple((words[i], cosine) for i, cosine in zip(order[:k].tolist(), cosines[:k].tolist()))
+
+
+def answers(space: Space) -> list[Answer]:
+    """The answer to each held-out difference."""
+    return [
+        Answer(one, named(space, space.pictures[one.with_it] - space.pictures[one.without])) for one in differences()
+    ]
+
+
+@cache
+def differences() -> list[Difference]:
+    """All held-out differences (see ``retrieval.differences``)."""
+    return retrieval.differences(pairs())
+
+
+def hat() -> Difference:
+    """The example that is shown and not counted: of the pictures of hats, some that were trained on are much alike."""
+    place = {caption: i for i, caption in enumerate(pairs().captions)}
+    return Difference("hat", *(place[name] for name in HAT))
+
+
+def by_linear() -> list[bool]:
+    """Whether the linear baseline puts the right word first, for each held-out difference. Takes seconds."""
+    own, words = pairs(), list(retrieval.candidates(pairs()))
+    texts = [" ".join((caption, *some)) for caption, some in zip(own.captions, own.keywords)]
+    maps = retrieval.linear(own, texts)
+    vectors = maps.texts(words)
+    found = []
+    for one in differences():
+        with_it, without = maps.images(unit(own.images[[one.with_it, one.without]]))
+        found.append(words[retrieval.nearest_words(with_it - without, vectors)[1][0]] == one.attribute)
+    return found
+
+
+def moved(space: Space, picture: int, minus: str, plus: str) -> Tensor:
+    """The vector of a picture without what one text says and with what another says, [size]; an empty text changes
+    nothing."""
+    by = [space.text(text) - space.word_vectors.mean(0) if text.strip() else 0 for text in (minus, plus)]
+    return F.normalize(space.pictures[picture] - by[0] + by[1], dim=0)
+
+
+# The map
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """Pictures [N, 2] and captions [N, 2] on two axes, the share of the variance of all that lies along each, and the
+    distance between the mean picture and the mean caption."""
+
+    pictures: Tensor
+    captions: Tensor
+    shares: tuple[float, float]
+    gap: float
+
+
+def plane(space: Space, across: bool) -> Plane:
+    """The vectors in two dimensions: along the two principal axes of all (Pearson 1901), or ``across`` the gap between
+    pictures and captions and along the principal axis of what is left."""
+    every = torch.cat([space.pictures, space.captions])
+    centred, gap = every - every.mean(0), space.pictures.mean(0) - space.captions.mean(0)
+    axes = torch.linalg.eigh(centred.T @ centred).eigenvectors.flip(1)[:, :2]
+    if across:
+        first = F.normalize(gap, dim=0)
+        rest = centred - (centred @ first)[:, None] * first
+        axes = torch.stack([first, torch.linalg.eigh(rest.T @ rest).eigenvectors[:, -1]], 1)
+    axes = axes * torch.where(axes.sum(0) < 0, -1, 1)
+    if across:
+        axes[:, 0] = F.normalize(gap, dim=0)  # pictures on the right
+    xy = centred @ axes
+    shares = (xy.square().sum(0) / centred.square().sum()).tolist()
+    n = len(space.pictures)
+    return Plane(xy[:n], xy[n:], (shares[0], shares[1]), gap.norm().item())
