@@ -1,0 +1,196 @@
+"""Chapter 6: CLIP. Two towers bring pictures and captions to one space, where cosines answer questions."""
+
+import streamlit as st
+
+from core import clip, comparing, retrieval
+from core.data.captions import ARITHMETIC
+from core.retrieval import Difference
+from pages.ui import comparing as asked
+from pages.ui import contrast, exhibits, shell
+
+LIVE, SEARCH, CLASSES, MINUS, MAP = "train live", "retrieval", "zero-shot", "arithmetic", "map"
+PAIRS, PICTURES, WORDS = "held-out pairs", "pictures", "words"
+DIAGONAL, FOUND, WORDED, GREEN = (
+    "Train live: let all twelve captions find their own picture.",
+    "Retrieval: among all pictures, let one that was held out be the nearest to your text.",
+    "Zero-shot: word a list that is right for 5 points more, in the mean of the groups, than the other.",
+    "Arithmetic: make the red apple green.",
+)  # fmt: skip
+
+# Each draws a picture and the controls that it alone has, and returns which tasks it shows to be done.
+
+
+def train_live() -> set[str]:
+    """The matrix that turns diagonal."""
+    seen, diagonal = contrast.show(controls, picture, answered)
+    with picture:
+        shell.explain("guess", seen=seen)
+    return {DIAGONAL} if diagonal else set()
+
+
+def search() -> set[str]:
+    """From words to pictures, and from pictures to words."""
+    with controls:
+        by = shell.segmented("By", ("text", "picture", "file", "drawing"), default="text", key="by")
+        numbers = asked.among()
+        space = asked.subject().space
+        if by == "text":
+            text = shell.text("Your text", "smiling cat", key="text", max_chars=120)
+        elif by == "picture":
+            chosen = asked.of_collection("A picture of the collection", "of", "woman firefighter")
+        else:
+            pixels = asked.uploaded() if by == "file" else asked.drawn()
+    with picture:
+        if by == "text":
+            found = asked.by_text(space, text, numbers)
+            whole = len(numbers) == len(space.pictures)
+            return {FOUND} if found and whole and comparing.pairs().held_out[found[0]] else set()
+        if by == "picture":
+            asked.by_picture(space, exhibits.picture(chosen), space.pictures[chosen], numbers)
+        elif pixels is None:
+            st.info("Choose a file on the left.", icon=":material/upload:")
+        else:
+            asked.by_picture(space, exhibits.brought(pixels, f"your {by}"), space.picture(pixels), numbers)
+    return set()
+
+
+def zero_shot() -> set[str]:
+    """Classes that nobody trained for."""
+    with controls:
+        numbers = asked.among()
+        space = asked.subject().space
+        lists = asked.wordings(space)
+        seed = int(shell.number("Other examples", 0, 999, 0, key="example"))
+    with picture:
+        scores = asked.classified(space, lists, numbers, seed)
+    return {WORDED} if all(scores) and abs(scores[0].mean - scores[1].mean) >= 0.05 else set()
+
+
+def arithmetic() -> set[str]:
+    """Pictures minus pictures, and pictures minus and plus words."""
+    with controls:
+        kind = shell.segmented("Of", (PAIRS, PICTURES, WORDS), default=PAIRS, key="kind")
+        key, space = asked.subject()
+    if kind == PICTURES:
+        with controls:
+            one = asked.of_collection("A picture", "one", "mermaid")
+            other = asked.of_collection("minus a picture", "other", "woman")
+        with picture:
+            asked.subtraction(space, Difference("", one, other))
+    elif kind == WORDS:
+        with controls:
+            start = asked.of_collection("A picture", "one", "man surfing")
+            minus = shell.text("minus", "man", key="minus", max_chars=60)
+            plus = shell.text("plus", "woman", key="plus", max_chars=60)
+        with picture:
+            found = asked.moved(space, start, minus, plus)
+        names = comparing.pairs().captions
+        return {GREEN} if names[start] == "red apple" and "green apple" in [names[i] for i in found[:3]] else set()
+    else:
+        with controls:
+            attribute = shell.segmented("Attribute", (*ARITHMETIC, "hat"), default="crown", key="attribute")
+            answers = asked.answers_of(key, space)
+            own = [a.difference for a in answers if a.difference.attribute == attribute] or [comparing.hat()]
+            which = int(shell.number("Pair", 1, 12, 1, key="pair", disabled=len(own) == 1))
+        with picture:
+            asked.subtraction(space, own[min(which, len(own)) - 1])
+            asked.tally(answers, attribute)
+    return set()
+
+
+def on_a_map() -> set[str]:
+    """All vectors in two dimensions."""
+    with controls:
+        axes = shell.segmented("Axes", ("principal", "across the gap"), default="principal", key="axes")
+        shown = shell.multiselect("Show", ("pictures", "captions"), ["pictures", "captions"], key="shown")
+        key, space = asked.subject()
+    with picture:
+        asked.show_map(asked.plane_of(key, axes != "principal", space), axes != "principal", shown or ["pictures"])
+    return set()
+
+
+SCENES = {LIVE: train_live, SEARCH: search, CLASSES: zero_shot, MINUS: arithmetic, MAP: on_a_map}
+
+shell.require_shell()
+shell.chapter(6, "CLIP", "Two networks bring pictures and words to one space, where what belongs together is near.")
+controls, picture = shell.picture()
+with picture if st.session_state["present"] else controls:  # a presentation hides the controls
+    answered = shell.predict(
+        "guess",
+        "Each of 128 pictures is to find its caption among 128. Towers that know nothing begin: what is their loss?",
+        ("0", "log 128 ≈ 4.85", "without bound"),
+        1,
+        "Where all cosines are alike, the softmax gives each caption 1/128, and −log 1/128 = 4.85. Each batch size has "
+        "a start of its own: the dashed line.",
+    )
+scene = LIVE
+if answered:
+    with picture:
+        scene = shell.segmented("Show", list(SCENES), default=LIVE, key="show", label_visibility="collapsed")
+done = SCENES[scene]()
+NOTES = {
+    LIVE: [
+        ("guided", "**The diagonal** is what belongs together. Untrained, all cosines are alike; after some hundred "
+         "steps each caption (row) is nearest to its own picture (column), as the dot in its row shows. Scrub."),
+        ("exact", "**The dashed line** is log N, the loss of towers that know nothing. Take a smaller batch: the line "
+         "sinks, for to find a caption among 16 is easier, and teaches less."),
+        ("denoise", "**Held out** pictures are new combinations of known words. Their diagonal comes later, and paler: "
+         "what is learned are words and looks, and not only pairs."),
+    ],
+    SEARCH: [
+        ("data", "**From text to picture:** the text goes through its tower, and its cosine with each picture's vector "
+         "ranks them. Nothing is compared with their captions."),
+        ("sample", "**From picture to caption** it is the same the other way. Upload a picture, or draw one: these "
+         "towers know emoji only, and see photographs as strange emoji."),
+        ("guided", "**◇ Held out** pictures are found as well: words that were learned apart combine."),
+    ],
+    CLASSES: [
+        ("data", "**Classes as captions:** the probability is the softmax of the cosines with each class's text, "
+         "multiplied by the scale that the loss has learned. No class was ever trained for."),
+        ("sample", "**Wording matters.** A word such as “object” stands in few captions. Several texts for a class, "
+         "divided by commas, go in by the mean of their vectors."),
+        ("negative", "**Where it fails** tells what captions do not say: nobody captions a ribbon as an activity."),
+    ],
+    MINUS: [
+        ("data", "**The difference** of two vectors points from one picture to the other. The words whose vectors lie "
+         "along it (about the mean of all words) say what was added. In brackets: words that captions have together "
+         "with it, so that nothing can tell them apart."),
+        ("exact", "**The linear baseline**, a closed-form map from pixels and from words (CCA), does this as well: the "
+         "same crown is drawn on every head. It is retrieval that needs the network."),
+        ("sample", "**Hat** is shown and not counted: of all hats, only builders' helmets are held out, and captions "
+         "say more often what these builders do. Words move pictures, too: red apple − red + green."),
+    ],
+    MAP: [
+        ("data", "**Filled marks** are pictures, open ones captions; colour and shape are the Unicode group. "
+         "Groups form regions, which nobody asked for."),
+        ("sample", "**Two axes are a thin slice:** their share of the variance stands on them. What looks near may be "
+         "far in the other dimensions."),
+        ("difference", "**The gap:** pictures and captions lie apart, in two cones (choose *across the gap*). The loss "
+         "only ranks captions among captions and pictures among pictures; it need not close it."),
+    ],
+}  # fmt: skip
+shell.notes(NOTES[scene] if answered else NOTES[scene][:1])
+shell.equation(
+    [
+        (r"L = -\frac{1}{2N}\sum_i\left[\log\frac{", None), (r"e^{\,s\,u_i\cdot v_i}", "guided"),
+        (r"}{\sum_j ", None), (r"e^{\,s\,u_i\cdot v_j}", "unconditional"), (r"} + \log\frac{", None),
+        (r"e^{\,s\,u_i\cdot v_i}", "guided"), (r"}{\sum_j ", None), (r"e^{\,s\,u_j\cdot v_i}", "unconditional"),
+        (r"}\right],\qquad ", None), ("u = ", "data"), (r"\frac{f(\text{picture})}{|f|}", "data"), (r",\quad ", None),
+        ("v = ", "sample"), (r"\frac{g(\text{caption})}{|g|}", "sample"),
+    ],
+    [("guided", "own pair"), ("unconditional", "all pairs of the batch"), ("data", "a picture's unit vector"),
+     ("sample", "a caption's unit vector; s is learned")],
+)  # fmt: skip
+CODE = {
+    LIVE: (clip.contrastive_loss, clip.clip_loss, clip.run), SEARCH: (comparing.nearest, retrieval.of_texts),
+    CLASSES: (comparing.classify,), MINUS: (comparing.named, retrieval.nearest_words, comparing.moved),
+    MAP: (comparing.plane,),
+}  # fmt: skip
+shell.code(*CODE[scene])
+hints = ("A quarter of a minute does it.", "Try “woman swimming”, or a word that you do not find in the captions.",
+         "Say what is in the pictures of a group: “object: tool, clothing, book”.",
+         "Picture and words: red apple, minus red, plus green.")  # fmt: skip
+shell.tasks([(task, task in done, hint) for task, hint in zip((DIAGONAL, FOUND, WORDED, GREEN), hints, strict=True)])
+st.markdown("CLIP says how near a picture is to a text. It compares, and cannot draw: for that, **chapter 7** leads "
+            "its vectors into a diffusion model.")  # fmt: skip
+shell.finish()

@@ -1,0 +1,389 @@
+"""What a trained pair of towers is asked on the page: retrieval, zero-shot classes, arithmetic, a map."""
+
+import math
+from collections.abc import Sequence
+from hashlib import sha256
+from io import BytesIO
+from typing import NamedTuple
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from core import comparing
+from core.comparing import Answer, Plane, Prompt, Score, Space
+from core.data import decode
+from core.data.captions import ARITHMETIC
+from core.figures.maps import Cloud, scatter
+from core.jobs import Work
+from core.pretrained import pretrained
+from core.retrieval import Difference
+from pages.ui import brush, contrast, exhibits, live, shell
+from pages.ui.exhibits import Bar
+from pages.ui.links import name_of, plain
+
+SHIPPED, OWN = "shipped", "your towers"
+HELD_OUT, ALL = "held out", "all"
+SIDE = 32
+K = 12
+
+# The pair that is asked, and where it puts the collection
+
+
+class Subject(NamedTuple):
+    """A space of vectors; ``key`` changes whenever the vectors do."""
+
+    key: str
+    space: Space
+
+
+def subject() -> Subject:
+    """The choice of a pair of towers: the shipped one, or the one trained in the first scene."""
+    own = live.latest(contrast.KIND)
+    name = shell.selectbox("Towers", [SHIPPED, OWN] if own else [SHIPPED], key="model")
+    if name == OWN:
+        checkpoint = live.checkpoint(own)
+        weights = checkpoint.state.ema.state_dict().values()
+        key = sha256(b"".join(weight.numpy().tobytes() for weight in weights)).hexdigest()
+        return Subject(key, _space(key, checkpoint))
+    return Subject(SHIPPED, _space(SHIPPED, None))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Embedding the pictures and their captions")
+def _space(key: str, _checkpoint) -> Space:
+    return comparing.space(_checkpoint or pretrained("clip"))
+
+
+def among() -> Tensor:
+    """Which pictures and captions are searched."""
+    which = shell.segmented("Search", (HELD_OUT, ALL), default=ALL, key="among")
+    return comparing.pairs().part(held_out=True) if which == HELD_OUT else every()
+
+
+def every() -> Tensor:
+    """The numbers of all pairs."""
+    return torch.arange(len(comparing.pairs().captions))
+
+
+def unknown(space: Space, *texts: str) -> bool:
+    """Say which words no caption had; whether there is no other one."""
+    text = " ".join(texts)
+    strange = space.known.unknown(text)
+    if strange:
+        words = ", ".join(map(name_of, strange[:6])) + (" and more" if len(strange) > 6 else "")
+        kind = "is a word that no caption had" if len(strange) == 1 else "are words that no caption had"
+        st.warning(f"{words} {kind}, so nothing was learned of it; it is left out.", icon=":material/help:")
+    if space.known.known(text):
+        return False
+    if not strange:
+        st.info("Type some words, such as *smiling cat* or *hot drink*.", icon=":material/edit:")
+    return True
+
+
+# Retrieval
+
+
+def by_text(space: Space, text: str, numbers: Tensor) -> list[int]:
+    """The pictures nearest to a text, as a grid; returns their numbers."""
+    if unknown(space, text):
+        return []
+    found = comparing.nearest(space.pictures, space.text(text), numbers, K)
+    pictures(found, f"The {K} pictures nearest to the text, nearest first")
+    return [number for number, _ in found]
+
+
+def pictures(found: Sequence[tuple[int, float]], label: str) -> None:
+    """Pictures of the collection with their cosines and captions; those held out from training have a mark."""
+    held_out = comparing.pairs().held_out
+    exhibits.shelf(
+        (exhibits.figure(exhibits.picture(i), number(cosine) + " ◇" * bool(held_out[i]), caption(i))
+         for i, cosine in found), label)  # fmt: skip
+    st.caption("Below each picture: its cosine with what was asked, its caption, and ◇ if it was held out from "
+               "training with all of its combination of words.")  # fmt: skip
+
+
+def caption(number: int) -> str:
+    """The caption of a picture of the collection."""
+    return comparing.pairs().captions[number]
+
+
+def by_picture(space: Space, shown: str, vector: Tensor, numbers: Tensor) -> None:
+    """The captions nearest to a picture."""
+    found = comparing.nearest(space.captions, vector, numbers, 10)
+    rows = [(caption(i), [Bar(cosine, number(cosine))]) for i, cosine in found]
+    exhibits.row(exhibits.figure(shown, ""), "→", exhibits.bars(rows, "The nearest captions, and their cosines"),
+                 label="A picture and the captions nearest to it")  # fmt: skip
+
+
+def number(value: float) -> str:
+    """A cosine as text."""
+    return f"{value:.2f}".replace("-", "−")
+
+
+def of_collection(label: str, key: str, default: str) -> int:
+    """A picture of the collection, chosen by its caption."""
+    names = comparing.pairs().captions
+    return names.index(shell.selectbox(label, names, names.index(default), key=key))
+
+
+def uploaded() -> Tensor | None:
+    """A picture that the learner brings, uint8 [3, 32, 32] on white; None until there is a readable one."""
+    file = st.file_uploader("A picture", ["png", "jpg", "jpeg", "webp", "gif", "bmp"], key="_picture")
+    if file is None:
+        st.caption("Its middle square, shrunk to 32 × 32, is what the tower sees. A file is not part of the link.")
+        return None
+    try:
+        return decode.image(BytesIO(file.getvalue()), SIDE).expand(3, -1, -1)
+    except decode.Unreadable as error:
+        shell.sorry(f"{file.name} {error}; choose another.")
+        return None
+
+
+COLOURS = {"red": "#dd2e44", "orange": "#f4900c", "yellow": "#ffcc4d", "green": "#5c913b", "blue": "#3b88c3",
+           "purple": "#9266cc", "brown": "#8a4b38", "black": "#292f33"}  # fmt: skip
+
+
+def drawn() -> Tensor:
+    """What the learner draws, uint8 [3, 32, 32]; the strokes travel in the address."""
+    colour = shell.selectbox("Colour", list(COLOURS), key="colour")
+    filled = shell.toggle("Fill what a stroke goes round", True, key="filled")
+    asked = shell.param("draw", brush.decode, None) or HEART
+    strokes = brush.brush("canvas", asked, height=200, label="Draw a picture")
+    written = brush.encode(strokes)
+    shell.set_param("draw", None if written == brush.encode(HEART) else written or None)
+    return painted(brush.decode(written), COLOURS[colour], filled)
+
+
+HEART = [[
+    [round(0.5 + 0.026 * 16 * math.sin(t) ** 3, 3),
+     round(0.53 + 0.026 * (13 * math.cos(t) - 5 * math.cos(2 * t) - 2 * math.cos(3 * t) - math.cos(4 * t)), 3)]
+    for t in (math.tau * i / 40 for i in range(41))
+]]  # fmt: skip
+
+
+def painted(strokes: brush.Strokes, colour: str, filled: bool) -> Tensor:
+    """Strokes on white, uint8 [3, 32, 32]."""
+    import numpy as np
+    from PIL import Image, ImageDraw
+
+    side = 8 * SIDE
+    sheet = Image.new("RGB", (side, side), "white")
+    pen = ImageDraw.Draw(sheet)
+    for stroke in strokes:
+        line = [(x * side, (1 - y) * side) for x, y in stroke]
+        if filled and len(line) > 2:
+            pen.polygon(line, fill=colour)
+        pen.line(line if len(line) > 1 else line * 2, fill=colour, width=side // 16, joint="curve")
+    small = sheet.resize((SIDE, SIDE), Image.Resampling.BOX)
+    return torch.from_numpy(np.array(small)).permute(2, 0, 1).contiguous()
+
+
+# Zero-shot
+
+WORDINGS = (
+    "\n".join(comparing.GROUPS),
+    "face: smiling face, emotion, heart\nperson: person, man, woman, hand\nanimal: animal, bird, cat, plant\n"
+    "food: food, fruit, drink, sweet\nplace: building, car, weather, vehicle\nactivity: sport, game, medal\n"
+    "object: tool, clothing, book, phone\nsign: button, arrow, square, symbol",
+)  # fmt: skip
+ROLES = ("data", "sample")
+
+
+def wordings(space: Space) -> list[tuple[Prompt, ...]]:
+    """Two lists of prompts as the learner words them; one that cannot be read is said, and stands as it was."""
+    found = []
+    for k, (tab, default) in enumerate(zip(st.tabs(["Wording 1", "Wording 2"]), WORDINGS), 1):
+        with tab:
+            about = f"Wording {k}: a class a line; “name: text, text”"
+            text = shell.text_area(about, default, height=222, max_chars=800, key=f"wording{k}")
+            try:
+                prompts = comparing.prompts(text)
+            except ValueError as error:
+                shell.sorry(str(error))
+                prompts = comparing.prompts(default)
+            strange = space.known.unknown(" ".join(text for prompt in prompts for text in prompt.texts))
+            if strange:
+                st.caption(f"No caption had: {', '.join(map(name_of, strange[:6]))}.")
+            found.append(prompts)
+    return found
+
+
+def classified(space: Space, lists: Sequence[tuple[Prompt, ...]], numbers: Tensor, seed: int) -> list[Score | None]:
+    """Some of the pictures with the probability of each class under each wording; then how often each is right."""
+    answers = [comparing.classify(space, prompts, numbers) for prompts in lists]
+    scores = [comparing.score(prompts, p, numbers) for prompts, p in zip(lists, answers)]
+    examples = _one_of_each(numbers, seed)
+    exhibits.shelf((_example(lists, [p[at] for p in answers], int(numbers[at])) for at in examples),
+                   "Pictures, and the probability of each class under both wordings")  # fmt: skip
+    marks = " · ".join(f"{shell.mark(role)} wording {k}" for k, role in enumerate(ROLES, 1))
+    st.caption(f"{marks} · ✓ the most probable class is the picture’s own", unsafe_allow_html=True)
+    known = [score for score in scores if score]
+    if known:
+        st.markdown(_table(scores))
+        st.caption(f"Right of the {known[0].n:,} pictures whose Unicode group is among the names. Most are people, so "
+                   "the mean over the groups tells more. A guess would be right once in eight.")  # fmt: skip
+    return scores
+
+
+def _one_of_each(numbers: Tensor, seed: int) -> list[int]:
+    """Places in ``numbers`` of a picture of each group, others for another seed."""
+    groups = comparing.groups()
+    places: dict[str, list[int]] = {name: [] for name in comparing.GROUPS}
+    for at, i in enumerate(numbers.tolist()):
+        places.get(groups[i], []).append(at)
+    return [own[(7 * seed) % len(own)] for own in places.values() if own]
+
+
+def _example(lists: Sequence[tuple[Prompt, ...]], p: Sequence[Tensor], i: int) -> str:
+    """A picture over its probabilities."""
+    own = comparing.groups()[i]
+    names = list(dict.fromkeys(prompt.name for prompts in lists for prompt in prompts))
+    rows = []
+    for name in names:
+        values = [
+            next((float(value) for prompt, value in zip(prompts, probabilities) if prompt.name == name), 0.0)
+            for prompts, probabilities in zip(lists, p)
+        ]
+        rows.append((name, [Bar(value, f"{value:.0%}", role) for value, role in zip(values, ROLES)]))
+    hit = any(prompts[int(probabilities.argmax())].name == own for prompts, probabilities in zip(lists, p))
+    best = [names.index(own)] if hit and own in names else []
+    return (f'<figure class="classes">{exhibits.picture(i)}<figcaption>{caption(i)} ({own})</figcaption>'
+            f'{exhibits.bars(rows, "", best)}</figure>')  # fmt: skip
+
+
+def _table(scores: Sequence[Score | None]) -> str:
+    names = list(dict.fromkeys(name for score in scores if score for name in score.by_group))
+    rows = [
+        [f"wording {k}", f"{score.right:.0%}", f"**{score.mean:.0%}**",
+         *(f"{score.by_group[name]:.0%}" if name in score.by_group else "–" for name in names)]
+        for k, score in enumerate(scores, 1) if score
+    ]  # fmt: skip
+    return shell.table(["Right of", "all", "mean of groups", *names], rows)
+
+
+# Arithmetic
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def answers_of(key: str, _space: Space) -> list[Answer]:
+    """The nearest words of each held-out difference."""
+    return comparing.answers(_space)
+
+
+def subtraction(space: Space, difference: Difference) -> None:
+    """Two pictures, the minus between them, and the words nearest to what is left."""
+    direction = space.pictures[difference.with_it] - space.pictures[difference.without]
+    words = comparing.named(space, direction)
+    if not words:
+        st.info("A picture minus itself is nothing. Choose two.", icon=":material/edit:")
+        return
+    rows = [(_with_synonyms(space, word), [Bar(cosine, number(cosine))]) for word, cosine in words]
+    right = [k for k, (word, _) in enumerate(words) if difference.attribute in (word, *space.words[word])]
+    one, other = difference.with_it, difference.without
+    exhibits.row(
+        exhibits.figure(exhibits.picture(one), caption(one)), "−",
+        exhibits.figure(exhibits.picture(other), caption(other)), "=",
+        exhibits.bars(rows, f"The nearest of {len(space.words)} words, and their cosines", right),
+        label=f"{caption(one)} minus {caption(other)}: the nearest words",
+    )  # fmt: skip
+
+
+def _with_synonyms(space: Space, word: str) -> str:
+    same = space.words[word]
+    return f"{word} ({', '.join(same[:3])}{' …' if len(same) > 3 else ''})" if same else word
+
+
+def tally(answers: Sequence[Answer], attribute: str) -> None:
+    """For how many differences the right word is first, here and by the linear baseline; and those of one attribute."""
+    baseline = by_linear()
+    rows = []
+    for name, own in (("shipped or yours", [a.right for a in answers]), ("linear (pixels, bag of words)", baseline)):
+        if own:
+            parts = [[hit for hit, a in zip(own, answers) if a.difference.attribute == each] for each in ARITHMETIC]
+            rows.append([name, f"**{sum(own)} of {len(own)}**", *(f"{sum(part)} of {len(part)}" for part in parts)])
+    st.markdown(shell.table(["Right word first", "all", *ARITHMETIC], rows))
+    if not baseline:
+        st.caption("The linear baseline is computed in the background; it takes some seconds.")
+    if attribute in ARITHMETIC:
+        own = [answer for answer in answers if answer.difference.attribute == attribute]
+        exhibits.shelf(
+            (exhibits.figure(exhibits.picture(a.difference.with_it), f"{'✓' if a.right else '✗'} {a.words[0][0]}")
+             for a in own), f"The nearest word of each difference with {attribute}")  # fmt: skip
+
+
+@st.cache_resource(show_spinner=False)
+def _kept() -> list[list[bool]]:
+    """Where the linear baseline's verdict is kept once it is known."""
+    return []
+
+
+def by_linear() -> list[bool]:
+    """The linear baseline's verdict on each difference, empty as long as it is computed in the background."""
+    if _kept():
+        return _kept()[0]
+    work = Work(("linear", "emoji"), lambda *_: iter([comparing.by_linear()]), picture=list)
+    try:
+        view = live.jobs().look(live.jobs().join(work, live.viewer()), live.viewer())
+    except ValueError:
+        return []
+    if view.status == "finished":
+        _kept().append(view.picture)
+        live.jobs().leave(view.id, live.viewer())
+        return view.picture
+    return []
+
+
+def moved(space: Space, start: int, minus: str, plus: str) -> list[int]:
+    """The pictures nearest to a picture minus a text plus a text; returns their numbers."""
+    if unknown(space, minus, plus):
+        return []
+    found = comparing.nearest(space.pictures, comparing.moved(space, start, minus, plus), every(), K + 1)
+    found = [(i, cosine) for i, cosine in found if i != start][:K]
+    texts = [(sign, f"“{text}”") for sign, text in (("−", minus), ("+", plus)) if text.strip()]
+    exhibits.row(exhibits.figure(exhibits.picture(start), caption(start)), *(part for pair in texts for part in pair),
+                 "=", label=f"{caption(start)} minus {minus} plus {plus}")  # fmt: skip
+    pictures(found, "The nearest pictures, without the one at the start")
+    return [i for i, _ in found]
+
+
+# The map
+
+SYMBOLS = {
+    "person": ("unconditional", "circle"), "face": ("conditional", "hexagon"), "animal": ("guided", "triangle-up"),
+    "food": ("negative", "square"), "place": ("data", "diamond"), "activity": ("noise", "star"),
+    "object": ("denoise", "triangle-down"), "sign": ("difference", "cross"),
+}  # fmt: skip
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def plane_of(key: str, across: bool, _space: Space) -> Plane:
+    """The vectors in two dimensions."""
+    return comparing.plane(_space, across)
+
+
+def clouds(plane: Plane, shown: Sequence[str]) -> list[Cloud]:
+    """Filled marks for pictures, open ones for captions, in the colour and shape of their group."""
+    groups, names = comparing.groups(), comparing.pairs().captions
+    found = []
+    for group, (role, symbol) in SYMBOLS.items():
+        own = [i for i, name in enumerate(groups) if name == group]
+        texts = [names[i] for i in own]
+        if "pictures" in shown:
+            found.append(Cloud(plane.pictures[own].numpy(), role, symbol, group, [f"picture: {t}" for t in texts]))
+        if "captions" in shown:
+            found.append(Cloud(plane.captions[own].numpy(), role, f"{symbol}-open", f"{group}, captions",
+                               [f"caption: {t}" for t in texts]))  # fmt: skip
+    return found
+
+
+def show_map(plane: Plane, across: bool, shown: Sequence[str]) -> None:
+    """The map, and in words what is on it."""
+    one, other = (f"{share:.1%} of the variance" for share in plane.shares)
+    first = f"from captions (left) to pictures (right): {one}" if across else f"first principal axis: {one}"
+    second = f"principal axis of what is left: {other}" if across else f"second principal axis: {other}"
+    chart = scatter(clouds(plane, shown), shell.theme(), first, second)
+    st.plotly_chart(chart, theme=None, key="map", config={"scrollZoom": True, "displaylogo": False})
+    st.caption(plain(
+        f"{' and '.join(shown).capitalize()} on two axes: {one} and {other}. The mean picture and the mean "
+        f"caption are {plane.gap:.2f} apart. Drag to move, scroll to zoom, point to read; double-click for the whole."
+    ))  # fmt: skip
