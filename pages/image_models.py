@@ -10,7 +10,7 @@ from pages.ui import image_runs, imagery, shell
 
 SAMPLERS, NEAREST, GUIDANCE, TRAIN = "four samplers", "nearest training image", "guidance", "train"
 QUICK, AWAY, TRAINED = (
-    "Four samplers: reach four fifths of the data's detail with at most 10 network calls.",
+    "Four samplers: come within a fifth of the data's detail with at most 10 network calls.",
     "Guidance: lead away from one class to another, and compare with leading away from nothing.",
     "Train: let a network learn digits until they can be read.",
 )
@@ -39,7 +39,7 @@ def four_samplers() -> set[str]:
             "Detail is the mean square of what is lost when each pixel becomes the mean of 3 × 3. Artefacts count as "
             "well: more than the data's is no praise. Apart: the mean distance of two images, RMS over pixels."
         )
-    quick = any(film.take.nfe <= 10 and imagery.share_of_detail(film, wish) >= 0.8 for film in films)
+    quick = any(film.take.nfe <= 10 and 0.8 <= imagery.share_of_detail(film, wish) <= 1.2 for film in films)
     return {QUICK} if quick else set()
 
 
@@ -136,7 +136,7 @@ shell.equation(
         ("u", "unconditional"), (r"+\;w\,(", None), ("c", "conditional"), ("-", None), ("u", "unconditional"),
         (")", None),
     ],
-    [("sample", "an image: many numbers in the place of two"), ("noise", "left out: blur"),
+    [("sample", "an image: many numbers in the place of two"), ("noise", "σ↑ of it after the step down to σ↓; left out: blur"),
      ("unconditional", "told nothing, or the negative class"), ("conditional", "told the class")],
 )  # fmt: skip
 shell.code(*(image_runs.CODE if scene == TRAIN else (gallery.films, samplers.ancestral, guidance.cfg)))

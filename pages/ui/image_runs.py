@@ -184,11 +184,12 @@ def _command(controls: DeltaGenerator, picture: DeltaGenerator) -> bool:
             batch = shell.selectbox("Batch", BATCHES, index=2, key="batch")
             name = shell.text("Its name", "", key="name", max_chars=40, placeholder=f"{data.lower()}-{network}")
     out = _out(name or f"{data.lower()}-{network}")
+    card = " --bf16" if size == "large" else ""
     start = f"torchrun --nproc-per-node {processes}" if processes > 1 else "python"
     train = f"{start} -m core train --out {out}"
     commands = [
         ("**Train** on a bigger machine, or on this one in a terminal, in the folder of this app:",
-         f"{train} \\\n  --data {data} --network {network} --size {size} --steps {steps} --batch {batch}"),
+         f"{train} \\\n  --data {data} --network {network} --size {size} --steps {steps} --batch {batch}{card}"),
         ("**Go on** after a stop; Ctrl-C saves:", f"{train} --resume"),
         ("**Judge** its samples beside real images:", f"python -m core evaluate --checkpoint {out}"),
     ]  # fmt: skip
@@ -199,10 +200,15 @@ def _command(controls: DeltaGenerator, picture: DeltaGenerator) -> bool:
         st.markdown(
             f"Every 1,000 steps it saves a checkpoint and a sheet of samples. **{FOLLOWED}** shows them as soon as its "
             "folder is on the server of this app, and the loss meanwhile. The small U-Net learns from about 110 images "
-            "of 28 × 28 a second on one quiet core, about 60 on a busy one; the large networks are for graphics "
-            "cards, with `--bf16`."
+            "of 28 × 28 a second on one quiet core, about 60 on a busy one: these "
+            f"{steps * batch:,} images would take it {_hours(steps * batch / 110)} to {_hours(steps * batch / 60)}. "
+            "The large networks are for graphics cards."
         )
     return False
+
+
+def _hours(seconds: float) -> str:
+    return f"{seconds / 3600:.0f} hours" if seconds > 5400 else f"{max(1, seconds / 60):.0f} minutes"
 
 
 def _out(name: str) -> str:

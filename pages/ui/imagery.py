@@ -50,8 +50,9 @@ def choose(scaled: bool) -> Wish:
     model = _model()
     classes = list(model.classes)
     wanted = shell.selectbox("Class", [EVERY, NO_CLASS, *classes] if classes else [NO_CLASS], key="class")
-    scale = shell.slider("Guidance scale w", 0.0, 10.0, 2.0, 0.5, key="w", disabled=scaled)
     negative = shell.selectbox("Away from", [NOTHING, *classes], key="negative", help="The negative class of guidance.")
+    nowhere = wanted == NO_CLASS and negative == NOTHING
+    scale = shell.slider("Guidance scale w", 0.0, 10.0, 2.0, 0.5, key="w", disabled=scaled or nowhere)
     steps = int(shell.number("Steps", 2, gallery.MOST, 20, key="steps"))
     with st.expander("More: second-order solver, images, seed"):
         kind = shell.radio("Second-order solver", (MULTISTEP, HEUN), key="second")
