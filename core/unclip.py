@@ -140,13 +140,20 @@ def draw(
     sampler: str = "dpmpp-2m",
     steps: int = 20,
     seed: int = 0,
+    alike: bool = False,
 ) -> Iterator[Step]:
     """The decoder: steps from noise to a picture [N, C, side, side] for each scaled vector [N, size], led away from
-    the one that is negative [1, size]. A row of NaN asks for any picture at all."""
-    side = unclip.clip.side
-    x = samplers.start((len(vectors), unclip.channels, side, side), imaging.SIGMA_MAX, unclip.sigma_data, seed)
+    the one that is negative [1, size]. A row of NaN asks for any picture at all. alike: all from the same noise."""
+    x = noise(unclip, len(vectors), seed, alike)
     away = None if negative is None else {"embed": negative}
     return imaging.walk(cfg(imaging.in_parts(unclip.decoder), {"embed": vectors}, away, scale), x, sampler, steps, seed)
+
+
+def noise(unclip: Unclip, n: int, seed: int, alike: bool = False) -> Tensor:
+    """What pictures begin as, [n, C, side, side]; alike: n times the first."""
+    side = unclip.clip.side
+    shape = (1 if alike else n, unclip.channels, side, side)
+    return samplers.start(shape, imaging.SIGMA_MAX, unclip.sigma_data, seed).expand(n, -1, -1, -1)
 
 
 def pictures(

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from operator import attrgetter
 
 import streamlit as st
 import torch
@@ -11,8 +10,8 @@ from torch import Tensor
 from core import gallery
 from core.checkpoints import Checkpoint
 from core.gallery import BARE, DDIM, DDPM, HEUN, MULTISTEP, Film, Model, Neighbours, Take
-from core.jobs import View, Work
-from pages.ui import image_runs, live, shell
+from pages.ui import filming, image_runs, live, shell
+from pages.ui.filming import Studio
 from pages.ui.stage import Clock, Images, Panel, stage
 
 SHIPPED = {"Fashion-MNIST": "fashion", "digits": "digits", "emoji": "emoji"}
@@ -20,8 +19,6 @@ ROLES = {DDPM: "sample", BARE: "negative", DDIM: "denoise", MULTISTEP: "conditio
 SCALES = (0.0, 1.0, 2.0, 4.0, 8.0)
 EVERY, NO_CLASS, NOTHING = "every class in turn", "no class", "nothing"
 STATE, GUESS = "state x", "guess x̂₀"
-KEPT = 96  # films; one of 8 colour images is a megabyte
-TICK = 0.5  # seconds between two looks at films under way
 
 
 # The controls
@@ -106,91 +103,15 @@ def made_by() -> str:
     return shell.selectbox("Sampler", kinds, kinds.index(MULTISTEP), **options)
 
 
-# Films: made in the background, shared by all who ask for the same, and kept once they are finished
-
-
-@st.cache_resource(max_entries=KEPT, show_spinner=False)
-def kept(key: str, take: str) -> list[Film]:
-    """Where the finished film of a take under the model of that key is kept in this process, empty until then."""
-    return []
-
-
-def known(model: Model, takes: Sequence[Take]) -> dict[Take, Film]:
-    """The films that need not be made any more."""
-    shipped = gallery.kept(model)
-    finished = {take: shipped.get(take) or next(iter(kept(model.key, repr(take))), None) for take in takes}
-    return {take: film for take, film in finished.items() if film}
+# Films
 
 
 def watch(model: Model, takes: Sequence[Take], draw: Callable[[Sequence[Film], Tensor], None]) -> tuple[Film, ...]:
-    """Draw the films of the takes and the noise levels of their frames: whole ones as soon as all are known, and
-    meanwhile the newest frame again and again. The films once they are known, else none."""
-    if failed := st.session_state.pop("_failed", ""):
-        shell.sorry(failed)
-        st.button("Try again", key="_try_again")
-        return ()
-    found, levels = known(model, takes), gallery.clock(takes[0].steps)
-    whole = tuple(found[take] for take in takes) if len(found) == len({*takes}) else ()
-    if whole:
-        _leave()
-
-    @st.fragment(run_every=None if whole else TICK)
-    def tick() -> None:
-        with shell.guard():
-            if whole:
-                draw(whole, levels)
-            else:
-                _forming(model, takes, draw)
-
-    tick()
-    return whole
-
-
-def _forming(model: Model, takes: Sequence[Take], draw: Callable[[Sequence[Film], Tensor], None]) -> None:
-    """The newest frame of films under way. When they are finished the page runs again to show them whole."""
-    found = known(model, takes)
-    missing = tuple(dict.fromkeys(take for take in takes if take not in found))
-    if not missing:
-        st.rerun()  # somebody else's look was the first after the end
-    view = _newest(model, missing)
-    forming = (view and view.picture) or [gallery.opening(model, take) for take in missing]
-    k = len(forming[0].x) - 1
-    now = {take: film.at(k) for take, film in found.items()} | {film.take: film.at(k) for film in forming}
-    steps = takes[0].steps
-    draw([now[take] for take in takes], gallery.clock(steps)[k : k + 1])
-    if view is not None:
-        waiting = f"waiting, number {view.place} in the queue" if view.status == "queued" else f"step {view.step}"
-        st.progress(min(1.0, view.step / steps), f"Sampling in the background: {waiting} of {steps}")
-
-
-def _newest(model: Model, takes: tuple[Take, ...]) -> View | None:
-    """How far the films are; None where there is no room for them, which is said. The page runs again when they are
-    finished, and when they have failed: what failed is left behind, so that the next look begins anew."""
-    work = Work(("gallery", model.key, takes), lambda *_: gallery.films(model, takes), picture=tuple)
-    registry, me = live.jobs(), live.viewer()
-    if registry.key_of(st.session_state.get("_films", "")) != work.key:
-        _leave()
-    try:
-        run = st.session_state["_films"] = registry.join(work, me)
-    except ValueError as busy:
-        shell.sorry(str(busy))
-        return None
-    view = registry.look(run, me)
-    if view.status in ("finished", "failed"):
-        _leave()
-        if view.status == "failed":
-            st.session_state["_failed"] = view.error
-        else:
-            for film in filter(attrgetter("done"), view.picture):
-                kept(model.key, repr(film.take))[:] = [film]
-        st.rerun()
-    return view
-
-
-def _leave() -> None:
-    """This visitor waits for no films any more."""
-    if run := st.session_state.pop("_films", ""):
-        live.jobs().leave(run, live.viewer())
+    """Draw the films of the takes and the noise levels of their frames (see ``filming.watch``)."""
+    levels, shipped = gallery.clock(takes[0].steps), gallery.kept(model)
+    studio = Studio(model.key, lambda some: gallery.films(model, some), lambda take: gallery.opening(model, take),
+                    lambda some: some[0].steps, shipped)  # fmt: skip
+    return filming.watch(studio, takes, lambda made, k: draw(made, levels if k is None else levels[k : k + 1]))
 
 
 # Pictures

@@ -63,6 +63,7 @@ CHAPTERS = {
     "sampling": "4 Sampling",
     "guidance": "5 Guidance",
     "clip": "6 CLIP",
+    "unclip": "7 unCLIP",
     "image_models": "8 Image models",
     "lab": "Lab",
 }

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from core import gallery
 from core.gallery import BARE, DDIM, DDPM, HEUN, MULTISTEP
 from core.jobs import View
-from pages.ui import imagery, live
+from pages.ui import filming, imagery, live
 from tests.reading import done, group, header, layers, panels
 
 SHOWN = {"predictions": "false", "model": "digits", "steps": "3", "w": "1"}
@@ -104,13 +104,13 @@ def test_films_that_failed_say_so_and_can_be_tried_again(chapter, monkeypatch):
 
 
 def test_no_more_films_are_kept_than_there_is_room_for():
-    first = imagery.kept("test", "0")
+    first = filming.kept("test", "0")
     first.append("a film")
-    assert imagery.kept("test", "0") is first
-    for number in range(1, imagery.KEPT + 1):
-        imagery.kept("test", str(number))
-    assert not imagery.kept("test", "0")
-    imagery.kept.clear()
+    assert filming.kept("test", "0") is first
+    for number in range(1, filming.KEPT + 1):
+        filming.kept("test", str(number))
+    assert not filming.kept("test", "0")
+    filming.kept.clear()
 
 
 # Four samplers
