@@ -19,7 +19,7 @@ from core.networks.towers import Clip
 from core.progress import Progress, noted, past, so_far
 from core.retrieval import Difference
 
-PLAN = ClipPlan(width=16, size=64, batch=128, steps=1_500, lr=3e-3, warmup=50, weight_decay=0.1, shift=2)
+PLAN = ClipPlan(width=16, size=64, batch=128, steps=1_500, lr=5e-3, warmup=50, weight_decay=0.1, ema=0.95, shift=2)
 FRAMES = {round(10 * 1.25**k) for k in range(40)}  # steps whose matrix is kept
 N = 12  # pictures of the matrix
 SEEN = (
@@ -27,8 +27,9 @@ SEEN = (
     "penguin", "person surfing", "bicycle", "hot beverage", "airplane", "snowman",
 )  # fmt: skip
 UNSEEN = (
-    "red heart", "grinning face", "crown", "fire", "key", "dog face", "hot dog", "open book", "star",
-    "police car light", "woman swimming", "ribbon", "right arrow", "cloud", "lotus",
+    "red heart", "grinning face", "dog face", "woman swimming", "man singer", "green circle", "yellow square",
+    "right arrow", "woman cook", "man running", "mouse face", "woman fairy", "orange heart", "up arrow", "woman artist",
+    "superhero",
 )  # fmt: skip
 GROUPS = {
     "face": "Smileys & Emotion", "person": "People & Body", "animal": "Animals & Nature", "food": "Food & Drink",
@@ -242,7 +243,8 @@ def score(asked: Sequence[Prompt], probabilities: Tensor, among: Tensor) -> Scor
     if not hits:
         return None
     n = sum(map(len, hits.values()))
-    return Score(n, sum(map(sum, hits.values())) / n, {name: sum(own) / len(own) for name, own in hits.items()})
+    shares = {name: sum(hits[name]) / len(hits[name]) for name in GROUPS if name in hits}
+    return Score(n, sum(map(sum, hits.values())) / n, shares)
 
 
 # Arithmetic

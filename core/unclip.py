@@ -40,7 +40,7 @@ class PriorPlan(Plan):
     network: Literal["vectors"] = "vectors"
     size: Literal["small"] = "small"
     mean: float = -0.4
-    batch: int = 512
+    batch: int = 256
     steps: int = 4_000
 
 

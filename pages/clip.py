@@ -7,6 +7,7 @@ from core.data.captions import ARITHMETIC
 from core.retrieval import Difference
 from pages.ui import comparing as asked
 from pages.ui import contrast, exhibits, shell
+from pages.ui import zero_shot as prompts
 
 LIVE, SEARCH, CLASSES, MINUS, MAP = "train live", "retrieval", "zero-shot", "arithmetic", "map"
 PAIRS, PICTURES, WORDS = "held-out pairs", "pictures", "words"
@@ -46,7 +47,7 @@ def search() -> set[str]:
             whole = len(numbers) == len(space.pictures)
             return {FOUND} if found and whole and comparing.pairs().held_out[found[0]] else set()
         if by == "picture":
-            asked.by_picture(space, exhibits.picture(chosen), space.pictures[chosen], numbers)
+            asked.by_picture(space, exhibits.picture(chosen), space.pictures[chosen], numbers, chosen)
         elif pixels is None:
             st.info("Choose a file on the left.", icon=":material/upload:")
         else:
@@ -59,10 +60,10 @@ def zero_shot() -> set[str]:
     with controls:
         numbers = asked.among()
         space = asked.subject().space
-        lists = asked.wordings(space)
+        lists = prompts.wordings(space)
         seed = int(shell.number("Other examples", 0, 999, 0, key="example"))
     with picture:
-        scores = asked.classified(space, lists, numbers, seed)
+        scores = prompts.classified(space, lists, numbers, seed)
     return {WORDED} if all(scores) and abs(scores[0].mean - scores[1].mean) >= 0.05 else set()
 
 
@@ -88,7 +89,7 @@ def arithmetic() -> set[str]:
         return {GREEN} if names[start] == "red apple" and "green apple" in [names[i] for i in found[:3]] else set()
     else:
         with controls:
-            attribute = shell.segmented("Attribute", (*ARITHMETIC, "hat"), default="crown", key="attribute")
+            attribute = shell.selectbox("Attribute", (*ARITHMETIC, "hat"), key="attribute")
             answers = asked.answers_of(key, space)
             own = [a.difference for a in answers if a.difference.attribute == attribute] or [comparing.hat()]
             which = int(shell.number("Pair", 1, 12, 1, key="pair", disabled=len(own) == 1))
@@ -147,8 +148,8 @@ NOTES = {
     CLASSES: [
         ("data", "**Classes as captions:** the probability is the softmax of the cosines with each class's text, "
          "multiplied by the scale that the loss has learned. No class was ever trained for."),
-        ("sample", "**Wording matters.** A word such as “object” stands in few captions. Several texts for a class, "
-         "divided by commas, go in by the mean of their vectors."),
+        ("sample", "**Wording matters.** One word says little of what belongs to a class. Of several texts, divided by "
+         "commas, the mean of the vectors is taken."),
         ("negative", "**Where it fails** tells what captions do not say: nobody captions a ribbon as an activity."),
     ],
     MINUS: [

@@ -1,7 +1,8 @@
-"""What a trained pair of towers is asked on the page: retrieval, zero-shot classes, arithmetic, a map."""
+"""What a trained pair of towers is asked on the page: retrieval, arithmetic, and a map of its vectors."""
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import sha256
 from io import BytesIO
 from typing import NamedTuple
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from core import comparing
-from core.comparing import Answer, Plane, Prompt, Score, Space
+from core.comparing import Answer, Plane, Space
 from core.data import decode
 from core.data.captions import ARITHMETIC
 from core.figures.maps import Cloud, scatter
@@ -107,12 +108,21 @@ def caption(number: int) -> str:
     return comparing.pairs().captions[number]
 
 
-def by_picture(space: Space, shown: str, vector: Tensor, numbers: Tensor) -> None:
-    """The captions nearest to a picture."""
+def by_picture(space: Space, shown: str, vector: Tensor, numbers: Tensor, own: int | None = None) -> None:
+    """The captions nearest to a picture, its ``own`` marked."""
     found = comparing.nearest(space.captions, vector, numbers, 10)
     rows = [(caption(i), [Bar(cosine, number(cosine))]) for i, cosine in found]
-    exhibits.row(exhibits.figure(shown, ""), "→", exhibits.bars(rows, "The nearest captions, and their cosines"),
-                 label="A picture and the captions nearest to it")  # fmt: skip
+    marked = [k for k, (i, _) in enumerate(found) if i == own]
+    table = exhibits.bars(rows, "The nearest captions, and their cosines", marked)
+    exhibits.row(exhibits.figure(shown), "→", table, label="A picture and the captions nearest to it")
+    first, ten = _accuracy(space)
+    st.caption(f"Of the held-out pictures {first:.0%} have their own caption first among all held-out ones, {ten:.0%} "
+               "among the first ten.")  # fmt: skip
+
+
+@lru_cache(maxsize=4)
+def _accuracy(space: Space) -> tuple[float, float]:
+    return comparing.accuracy(space)
 
 
 def number(value: float) -> str:
@@ -178,89 +188,6 @@ def painted(strokes: brush.Strokes, colour: str, filled: bool) -> Tensor:
     return torch.from_numpy(np.array(small)).permute(2, 0, 1).contiguous()
 
 
-# Zero-shot
-
-WORDINGS = (
-    "\n".join(comparing.GROUPS),
-    "face: smiling face, emotion, heart\nperson: person, man, woman, hand\nanimal: animal, bird, cat, plant\n"
-    "food: food, fruit, drink, sweet\nplace: building, car, weather, vehicle\nactivity: sport, game, medal\n"
-    "object: tool, clothing, book, phone\nsign: button, arrow, square, symbol",
-)  # fmt: skip
-ROLES = ("data", "sample")
-
-
-def wordings(space: Space) -> list[tuple[Prompt, ...]]:
-    """Two lists of prompts as the learner words them; one that cannot be read is said, and stands as it was."""
-    found = []
-    for k, (tab, default) in enumerate(zip(st.tabs(["Wording 1", "Wording 2"]), WORDINGS), 1):
-        with tab:
-            about = f"Wording {k}: a class a line; “name: text, text”"
-            text = shell.text_area(about, default, height=222, max_chars=800, key=f"wording{k}")
-            try:
-                prompts = comparing.prompts(text)
-            except ValueError as error:
-                shell.sorry(str(error))
-                prompts = comparing.prompts(default)
-            strange = space.known.unknown(" ".join(text for prompt in prompts for text in prompt.texts))
-            if strange:
-                st.caption(f"No caption had: {', '.join(map(name_of, strange[:6]))}.")
-            found.append(prompts)
-    return found
-
-
-def classified(space: Space, lists: Sequence[tuple[Prompt, ...]], numbers: Tensor, seed: int) -> list[Score | None]:
-    """Some of the pictures with the probability of each class under each wording; then how often each is right."""
-    answers = [comparing.classify(space, prompts, numbers) for prompts in lists]
-    scores = [comparing.score(prompts, p, numbers) for prompts, p in zip(lists, answers)]
-    examples = _one_of_each(numbers, seed)
-    exhibits.shelf((_example(lists, [p[at] for p in answers], int(numbers[at])) for at in examples),
-                   "Pictures, and the probability of each class under both wordings")  # fmt: skip
-    marks = " · ".join(f"{shell.mark(role)} wording {k}" for k, role in enumerate(ROLES, 1))
-    st.caption(f"{marks} · ✓ the most probable class is the picture’s own", unsafe_allow_html=True)
-    known = [score for score in scores if score]
-    if known:
-        st.markdown(_table(scores))
-        st.caption(f"Right of the {known[0].n:,} pictures whose Unicode group is among the names. Most are people, so "
-                   "the mean over the groups tells more. A guess would be right once in eight.")  # fmt: skip
-    return scores
-
-
-def _one_of_each(numbers: Tensor, seed: int) -> list[int]:
-    """Places in ``numbers`` of a picture of each group, others for another seed."""
-    groups = comparing.groups()
-    places: dict[str, list[int]] = {name: [] for name in comparing.GROUPS}
-    for at, i in enumerate(numbers.tolist()):
-        places.get(groups[i], []).append(at)
-    return [own[(7 * seed) % len(own)] for own in places.values() if own]
-
-
-def _example(lists: Sequence[tuple[Prompt, ...]], p: Sequence[Tensor], i: int) -> str:
-    """A picture over its probabilities."""
-    own = comparing.groups()[i]
-    names = list(dict.fromkeys(prompt.name for prompts in lists for prompt in prompts))
-    rows = []
-    for name in names:
-        values = [
-            next((float(value) for prompt, value in zip(prompts, probabilities) if prompt.name == name), 0.0)
-            for prompts, probabilities in zip(lists, p)
-        ]
-        rows.append((name, [Bar(value, f"{value:.0%}", role) for value, role in zip(values, ROLES)]))
-    hit = any(prompts[int(probabilities.argmax())].name == own for prompts, probabilities in zip(lists, p))
-    best = [names.index(own)] if hit and own in names else []
-    return (f'<figure class="classes">{exhibits.picture(i)}<figcaption>{caption(i)} ({own})</figcaption>'
-            f'{exhibits.bars(rows, "", best)}</figure>')  # fmt: skip
-
-
-def _table(scores: Sequence[Score | None]) -> str:
-    names = list(dict.fromkeys(name for score in scores if score for name in score.by_group))
-    rows = [
-        [f"wording {k}", f"{score.right:.0%}", f"**{score.mean:.0%}**",
-         *(f"{score.by_group[name]:.0%}" if name in score.by_group else "–" for name in names)]
-        for k, score in enumerate(scores, 1) if score
-    ]  # fmt: skip
-    return shell.table(["Right of", "all", "mean of groups", *names], rows)
-
-
 # Arithmetic
 
 
@@ -295,20 +222,31 @@ def _with_synonyms(space: Space, word: str) -> str:
 
 def tally(answers: Sequence[Answer], attribute: str) -> None:
     """For how many differences the right word is first, here and by the linear baseline; and those of one attribute."""
-    baseline = by_linear()
-    rows = []
-    for name, own in (("shipped or yours", [a.right for a in answers]), ("linear (pixels, bag of words)", baseline)):
-        if own:
-            parts = [[hit for hit, a in zip(own, answers) if a.difference.attribute == each] for each in ARITHMETIC]
-            rows.append([name, f"**{sum(own)} of {len(own)}**", *(f"{sum(part)} of {len(part)}" for part in parts)])
-    st.markdown(shell.table(["Right word first", "all", *ARITHMETIC], rows))
-    if not baseline:
-        st.caption("The linear baseline is computed in the background; it takes some seconds.")
+
+    @st.fragment(run_every=None if _kept() else 2.0)
+    def tick() -> None:
+        waited = not _kept()
+        _compared(answers, by_linear())
+        if waited and _kept():
+            st.rerun()
+
+    tick()
     if attribute in ARITHMETIC:
         own = [answer for answer in answers if answer.difference.attribute == attribute]
         exhibits.shelf(
             (exhibits.figure(exhibits.picture(a.difference.with_it), f"{'✓' if a.right else '✗'} {a.words[0][0]}")
              for a in own), f"The nearest word of each difference with {attribute}")  # fmt: skip
+
+
+def _compared(answers: Sequence[Answer], baseline: Sequence[bool]) -> None:
+    rows = []
+    for name, own in (("these towers", [a.right for a in answers]), ("linear (pixels, bag of words)", baseline)):
+        if own:
+            parts = [[hit for hit, a in zip(own, answers) if a.difference.attribute == each] for each in ARITHMETIC]
+            rows.append([name, f"**{sum(own)} of {len(own)}**", *(f"{sum(part)} of {len(part)}" for part in parts)])
+    st.markdown(shell.table(["Right word first", "all", *ARITHMETIC], rows))
+    if not baseline:
+        st.caption("A linear baseline is being computed in the background, once for all; it takes less than a minute.")
 
 
 @st.cache_resource(show_spinner=False)

@@ -25,7 +25,7 @@ from pages.ui.stage import Clock, Line, Panel, stage
 KIND = "towers"
 BATCHES = (16, 32, 64, 128, 256)
 WHICH = {"trained on": False, "held out": True}
-LIMITS = (-0.2, 0.9)  # cosines from the lightest cell to the darkest, in the light theme
+LIMITS = (-0.2, 0.8)  # cosines from the lightest cell to the darkest, in the light theme
 MARKS = tuple(sorted(step for step in comparing.FRAMES if step < comparing.PLAN.steps))
 
 
@@ -112,7 +112,7 @@ def matrix(title: str, cosines: Tensor, held_out: bool) -> Panel:
     """Cosines [T, N, N] of the captions with the pictures."""
     own, pairs = list(comparing.shown(held_out)), comparing.pairs()
     names = [pairs.captions[i] for i in own]
-    label = "cosine, −0.2 to 0.9; framed: own pair"
+    label = "cosine, −0.2 to 0.8; framed: own pair"
     layer = Matrix(cosines, pairs.images[own].movedim(1, -1), names, LIMITS, "guided", label)
     said = [
         f"● {comparing.right(one)} of {len(own)} captions find their picture · "

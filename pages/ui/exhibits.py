@@ -47,9 +47,10 @@ def figure(shown: str, *lines: str) -> str:
     return f"<figure>{shown}<figcaption>{'<br>'.join(map(html.escape, lines))}</figcaption></figure>"
 
 
-def shelf(figures: Iterable[str], label: str) -> None:
-    """Figures side by side, on as many lines as they need."""
-    _show(f'<div class="shelf" role="group" aria-label="{html.escape(label)}">{"".join(figures)}</div>')
+def shelf(figures: Iterable[str], label: str, wide: bool = False) -> None:
+    """Figures side by side, on as many lines as they need; ``wide`` ones are four to a line."""
+    kind = "shelf wide" if wide else "shelf"
+    _show(f'<div class="{kind}" role="group" aria-label="{html.escape(label)}">{"".join(figures)}</div>')
 
 
 def row(*parts: str, label: str = "") -> None:
@@ -66,21 +67,20 @@ class Bar(NamedTuple):
     role: str = "data"
 
 
-def bars(rows: Sequence[tuple[str, Sequence[Bar]]], head: str, best: Iterable[int] = ()) -> str:
-    """A table of names, each with one or several bars; those of the rows ``best`` are marked."""
-    chosen = set(best)
-    lines = "".join(_line(name, own, i in chosen) for i, (name, own) in enumerate(rows))
+def bars(rows: Sequence[tuple[str, Sequence[Bar]]], head: str, marked: Iterable[int] = (), sign: str = "✓") -> str:
+    """A table of names, each with one or several bars; a ``sign`` stands before those of the rows ``marked``."""
+    chosen = set(marked)
+    lines = "".join(_line(f"{sign} {name}" if i in chosen else name, own) for i, (name, own) in enumerate(rows))
     return f'<table class="bars"><caption>{html.escape(head)}</caption>{lines}</table>'
 
 
-def _line(name: str, own: Sequence[Bar], chosen: bool) -> str:
+def _line(name: str, own: Sequence[Bar]) -> str:
     drawn = "".join(
         f'<div><i style="width:{100 * min(1.0, max(0.0, bar.value)):.0f}%;background:{_colour(bar.role)}"></i>'
         f"<span>{bar.said}</span></div>"
         for bar in own
     )
-    sign = '<b class="right">✓</b> ' if chosen else ""
-    return f'<tr><th scope="row">{sign}{html.escape(name)}</th><td>{drawn}</td></tr>'
+    return f'<tr><th scope="row">{html.escape(name)}</th><td>{drawn}</td></tr>'
 
 
 def _colour(role: str) -> str:
