@@ -8,12 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core import seeds
 from core.data.captions import ARITHMETIC, Pairs, Tokenizer, kind, tokenizer, tone, words
 from core.data.images import unit
 from core.networks.towers import Clip
 
 Images, Texts = Callable[[Tensor], Tensor], Callable[[Sequence[str]], Tensor]  # to unit vectors [N, size]
 
+NO_NAMES = frozenset("a and at for in no not of off on or out over the to under up with without".split())
 LEAST = 6  # a word may name a difference if so many names have it
 RIDGE = 0.1  # of the baseline: share of each side's largest eigenvalue
 
@@ -73,7 +75,7 @@ def differences(pairs: Pairs) -> list[Difference]:
 
 def candidates(pairs: Pairs) -> dict[str, tuple[str, ...]]:
     """The words that may name a difference: those in the names of ``LEAST`` pictures that are trained on, or more, and
-    the attributes themselves; each with the others that it stands for.
+    the attributes themselves; each with the others that it stands for. "with" and its like name nothing.
 
     Words of the same pictures in the main (more than half of those that either has, both have) cannot be told apart by
     anything that learns from captions: the most frequent stands for all.
@@ -86,7 +88,7 @@ def candidates(pairs: Pairs) -> dict[str, tuple[str, ...]]:
             having.setdefault(word, set()).add(i)
     found: dict[str, list[str]] = {}
     for word in sorted(having, key=lambda word: (-len(having[word]), word)):
-        if names[word] >= LEAST or word in ARITHMETIC:
+        if (names[word] >= LEAST and word not in NO_NAMES) or word in ARITHMETIC:
             same = (one for one in found if 2 * len(having[one] & having[word]) > len(having[one] | having[word]))
             found.setdefault(next(same, word), []).append(word)
     return {word: tuple(rest) for word, (_, *rest) in found.items()}
@@ -141,14 +143,30 @@ def linear(pairs: Pairs, texts: Sequence[str], size: int = 128) -> Linear:
     own, known = pairs.part(held_out=False), tokenizer(pairs)
     sides = unit(pairs.images[own]).flatten(1).double(), bags(known, [texts[i] for i in own.tolist()])
     means = tuple(side.mean(0) for side in sides)
-    whitened, back = zip(*(_whiten(side - mean) for side, mean in zip(sides, means)))
-    left, strength, right = torch.linalg.svd(whitened[0].T @ whitened[1], full_matrices=False)
-    pull = strength[:size].sqrt()
-    return Linear(known, means, (back[0] @ left[:, :size] * pull, back[1] @ right[:size].T * pull))
+    centred = tuple(side - mean for side, mean in zip(sides, means))
+    roots = tuple(map(_root, centred))
+    half = torch.linalg.solve_triangular(roots[0], centred[0].T @ centred[1], upper=False)
+    whitened = torch.linalg.solve_triangular(roots[1], half.T, upper=False).T
+    *axes, strength = _largest(whitened, size)
+    maps = (torch.linalg.solve_triangular(root.T, axis, upper=True) for root, axis in zip(roots, axes))
+    return Linear(known, means, tuple(one * strength.sqrt() for one in maps))
 
 
-def _whiten(centred: Tensor) -> tuple[Tensor, Tensor]:
-    """[N, d] with covariance brought near the identity, and the map [d, k] that does it; ridge on the small axes."""
-    _, size, axes = torch.linalg.svd(centred, full_matrices=False)
-    back = axes.T / (size**2 + RIDGE * size[0] ** 2).sqrt()
-    return centred @ back, back
+def _root(centred: Tensor) -> Tensor:
+    """Cholesky root [d, d] of the scatter of [N, d] with a ridge."""
+    scatter = centred.T @ centred
+    axis = seeds.gaussian((len(scatter), 1), 0).to(scatter)
+    for _ in range(60):
+        axis = F.normalize(scatter @ axis, dim=0)
+    ridge = RIDGE * (axis.T @ scatter @ axis)
+    return torch.linalg.cholesky(scatter + ridge * torch.eye(len(scatter), dtype=scatter.dtype))
+
+
+def _largest(matrix: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The left and right singular vectors [., size] of the largest singular values, and these, by subspace iteration:
+    a whole decomposition of matrices of some thousand rows takes a minute of one core."""
+    right = seeds.gaussian((matrix.shape[1], min(2 * size, *matrix.shape)), 1).to(matrix)
+    for _ in range(8):
+        right = torch.linalg.qr(matrix.T @ (matrix @ right))[0]
+    left, strength, turned = torch.linalg.svd(matrix @ right, full_matrices=False)
+    return left[:, :size], right @ turned[:size].T, strength[:size]
