@@ -33,7 +33,7 @@ def search() -> set[str]:
     """From words to pictures, and from pictures to words."""
     with controls:
         by = shell.segmented("By", ("text", "picture", "file", "drawing"), default="text", key="by")
-        numbers = asked.among()
+        numbers = asked.among("Search", asked.ALL, "among")
         space = asked.subject().space
         if by == "text":
             text = shell.text("Your text", "smiling cat", key="text", max_chars=120)
@@ -58,7 +58,7 @@ def search() -> set[str]:
 def zero_shot() -> set[str]:
     """Classes that nobody trained for."""
     with controls:
-        numbers = asked.among()
+        numbers = asked.among("Pictures", asked.HELD_OUT, "classify")
         space = asked.subject().space
         lists = prompts.wordings(space)
         seed = int(shell.number("Other examples", 0, 999, 0, key="example"))

@@ -55,9 +55,9 @@ def _space(key: str, _checkpoint) -> Space:
     return comparing.space(_checkpoint or pretrained("clip"))
 
 
-def among() -> Tensor:
-    """Which pictures and captions are searched."""
-    which = shell.segmented("Search", (HELD_OUT, ALL), default=ALL, key="among")
+def among(label: str, default: str, key: str) -> Tensor:
+    """Which pictures and captions are asked about."""
+    which = shell.segmented(label, (HELD_OUT, ALL), default=default, key=key)
     return comparing.pairs().part(held_out=True) if which == HELD_OUT else every()
 
 
