@@ -1,13 +1,19 @@
-"""The shipped image models: made as it is said, whole, and small enough to ship."""
+"""The shipped models of images and of captions: made as it is said, whole, and small enough to ship."""
 
 import json
+from dataclasses import asdict
 
 import pytest
 
-from core import imaging
-from core.pretrained import FOLDER, IMAGES, images_of, pretrained
+from core import imaging, retrieval
+from core.clip import tokenizer_of
+from core.data.captions import emoji
+from core.data.images import unit
+from core.pretrained import CAPTIONED, FOLDER, IMAGES, images_of, pretrained
+from core.retrieval import top
 
 every_model = pytest.mark.parametrize("name", list(IMAGES))
+every_captioned_model = pytest.mark.parametrize("name", list(CAPTIONED))
 
 
 @every_model
@@ -30,3 +36,48 @@ def test_it_knows_the_classes_of_its_images(name):
 
 def test_all_shipped_models_together_stay_below_40_megabytes():
     assert sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()) < 40 * 2**20
+
+
+@every_captioned_model
+def test_a_shipped_model_of_captions_was_made_by_the_plan_that_is_committed(name):
+    checkpoint, plan = pretrained(name), CAPTIONED[name]
+    assert asdict(plan) == checkpoint.config["clip" if name == "judge" else name]
+    last = json.loads((FOLDER / name / "log.jsonl").read_text().splitlines()[-1])
+    assert checkpoint.state.step == last["step"] == plan.steps
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    return emoji()
+
+
+@pytest.fixture(scope="module")
+def towers(pairs):
+    clip = pretrained("clip").state.ema
+    known = tokenizer_of(pretrained("clip").config)
+    return lambda x: retrieval.of_images(clip, x), lambda texts: retrieval.of_texts(clip, known, texts)
+
+
+@pytest.fixture(scope="module")
+def linear(pairs):
+    texts = [" ".join([name, *some]) for name, some in zip(pairs.captions, pairs.keywords)]
+    found = retrieval.linear(pairs, texts)
+    return found.images, found.texts
+
+
+def test_clip_finds_the_caption_of_a_held_out_picture_more_often_than_a_linear_pair_does(pairs, towers, linear):
+    ours, theirs = (retrieval.held_out(pairs, *pair) for pair in (towers, linear))
+    assert top(ours, 1) > 2 * top(theirs, 1) and top(ours, 10) > top(theirs, 10) + 0.15
+
+
+def test_picture_minus_picture_is_the_word_for_what_differs(pairs, towers):
+    right = [place == 0 for _, place in retrieval.arithmetic(pairs, *towers)]
+    assert len(right) == 48 and sum(right) >= 40
+
+
+def test_the_vectors_of_captions_lie_elsewhere_than_those_of_pictures(pairs, towers):
+    """The gap that the prior is there to close."""
+    some = pairs.part(held_out=False)[::20]
+    pictures, captions = towers[0](unit(pairs.images[some])), towers[1]([pairs.captions[i] for i in some.tolist()])
+    apart, by_chance = pictures.mean(0) - captions.mean(0), pictures[::2].mean(0) - pictures[1::2].mean(0)
+    assert apart.norm() > 2 * by_chance.norm()
