@@ -237,7 +237,8 @@ class Tokenizer:
     def encode(self, texts: Sequence[str], length: int = LENGTH) -> Tensor:
         """Texts to tokens [len(texts), length]; what is longer is cut."""
         rows = [[self._number[word] for word in self.known(text)][:length] for text in texts]
-        return torch.tensor([row + [PADDING] * (length - len(row)) for row in rows]).reshape(len(rows), length)
+        rows = [row + [PADDING] * (length - len(row)) for row in rows]
+        return torch.tensor(rows, dtype=torch.long).reshape(len(rows), length)
 
     def _split(self, text: str) -> list[str]:
         whole = words(text)

@@ -1,0 +1,331 @@
+"""unCLIP on the stage: what is asked for, films that come in the background, and a picture of each of its stages."""
+
+import html
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import streamlit as st
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from core import comparing, imaging, pipeline, retrieval, unclip
+from core.comparing import Space, pairs
+from core.data.captions import LENGTH
+from core.figures import palette
+from core.pipeline import WAY, Film, Take
+from core.pretrained import pretrained
+from core.unclip import Unclip
+from pages.ui import exhibits, filming, shell
+from pages.ui.exhibits import Bar
+from pages.ui.filming import Studio
+from pages.ui.links import name_of
+from pages.ui.stage import Clock, Images, Line, Panel, stage
+
+CAPTION, OTHER, NEGATIVE, PICTURE = "cat face", "dog face", "person", "octopus"
+SCALES = (0.0, 1.0, 2.0, 4.0, 8.0)
+LIMIT = 2.5  # numbers of a vector beyond it are as deep in colour as it is
+LONG = 120  # signs of a caption
+
+Draw = Callable[[Sequence[Film], int | None], None]
+
+
+@st.cache_resource(show_spinner="Reading the models")
+def whole() -> Unclip:
+    """The shipped models together."""
+    return unclip.assemble(*map(pretrained, ("clip", "prior", "decoder")))
+
+
+@st.cache_resource(show_spinner="Embedding the pictures and their captions")
+def space() -> Space:
+    """Where the shipped CLIP puts the collection."""
+    return comparing.space(pretrained("clip"))
+
+
+# The controls
+
+
+def caption(label: str, default: str, key: str, disabled: bool = False) -> str | None:
+    """A caption as the learner types it, and what becomes of its words; None if none of them is known."""
+    text = shell.text(label, default, key=key, max_chars=LONG, disabled=disabled).strip()
+    known, unknown = whole().known.known(text), whole().known.unknown(text)
+    if len(known) > LENGTH:
+        st.caption(f"A caption has {LENGTH} words here; of {len(known)} the last are left out.")
+    if not unknown:
+        return text
+    words = ", ".join(map(name_of, unknown[:6])) + (" and more" if len(unknown) > 6 else "")
+    if known:
+        verb, them = ("is a word", "it") if len(unknown) == 1 else ("are words", "them")
+        st.warning(f"{words} {verb} that no caption had; the rest is drawn without {them}.", icon=":material/help:")
+        return text
+    st.error(f"No caption had {words}, so nothing was learned of it. Name what is in the picture in plain words, "
+             "such as *smiling cat* or *green apple*.", icon=":material/help:")  # fmt: skip
+    return None
+
+
+def options(scaled: bool) -> Take:
+    """The controls of all scenes; ``scaled``: the panels differ in their guidance, which is then no control."""
+    scale = shell.slider("Guidance of the decoder, w", 0.0, 8.0, 2.0, 0.5, key="w", disabled=scaled)
+    with st.expander("More: guidance of the prior, pictures, steps, seed"):
+        prior = shell.slider("Guidance of the prior", 0.0, 8.0, 1.0, 0.5, key="wp")
+        n = shell.select_slider("Pictures", (1, 2, 4, 6), 4, key="n")
+        steps = int(shell.number("Steps of each stage", 2, pipeline.MOST, 20, key="steps"))
+        seed = int(shell.number("Seed", 0, 9999, 0, key="seed"))
+    return Take(scale=scale, prior_scale=prior, n=n, steps=steps, seed=seed)
+
+
+def of_collection() -> int:
+    """A picture of the collection, by its caption."""
+    names = pairs().captions
+    return names.index(shell.selectbox("A picture of the collection", names, names.index(PICTURE), key="of"))
+
+
+# Films
+
+
+def watch(takes: Sequence[Take], draw: Draw) -> tuple[Film, ...]:
+    """Draw the films of the takes while they form and when they are finished (see ``filming.watch``)."""
+    models = whole()
+    studio = Studio("unclip", lambda some: pipeline.films(models, some), Film, pipeline.steps)
+    return filming.watch(studio, takes, draw)
+
+
+def show(panels: Sequence[Panel], clock: Clock | None, what: str, scene: str, height: int | None = None) -> None:
+    """Panels on the one stage of the page; another scene begins at its own start."""
+    ends = (panel.caption if isinstance(panel.caption, str) else panel.caption[-1] for panel in panels)
+    said = ". ".join(f"{panel.title}: {end}" if end else panel.title for panel, end in zip(panels, ends))
+    fps = len(clock.values) / 5 if clock else 20
+    stage(panels, clock, key="unclip", alt=f"{what}. {said}.", fps=fps, height=height, permalink=True,
+          restart=scene)  # fmt: skip
+
+
+def levels(film: Film, k: int | None) -> Clock:
+    """The noise levels of the decoder, to stand at the end; or the level of frame k alone."""
+    grid = imaging.grid(film.take.steps)
+    return Clock(grid if k is None else grid[max(k, 0)][None], start=-1)
+
+
+# Panels
+
+
+def strips(vectors: Tensor) -> Tensor:
+    """Vectors [..., size] as small pictures uint8 [..., h, w, 3], a square for each number: the farther from 0, the
+    deeper the colour, that of "data" below 0 and that of "sample" above."""
+    size = vectors.shape[-1]
+    width = next(w for w in range(int(size**0.5), 0, -1) if size % w == 0)
+    theme, value = shell.theme(), vectors.nan_to_num().div(LIMIT).clamp(-1, 1)[..., None]
+    zero, below, above = map(_rgb, (palette.BACKGROUND[theme], *(palette.colour(r, theme) for r in ("data", "sample"))))
+    mixed = torch.lerp(zero, torch.where(value < 0, below, above), value.abs())
+    return mixed.round().byte().unflatten(-2, (size // width, width))
+
+
+def _rgb(colour: str) -> Tensor:
+    return torch.tensor([*bytes.fromhex(colour[1:])]).float()
+
+
+def pictures(
+    title: str, film: Film, said: str = "", role: str = "sample", guess: bool = False, columns: int | None = None
+) -> Panel:
+    """The frames of a film's pictures; noise where there is none yet."""
+    seen = film if film.x else pipeline.noise(whole(), film.take)
+    frames = torch.stack(seen.x0 if guess else seen.x).movedim(-3, -1)
+    return Panel(title, [Images(frames, columns, colour=role)], caption=said)
+
+
+def vectors(title: str, frames: Tensor, said: str | Sequence[str] = "", names: Sequence[str] = ()) -> Panel:
+    """Vectors [T, n, size] as strips."""
+    return Panel(title, [Images(strips(frames), names=names)], caption=said)
+
+
+def text_vector(text: str) -> Tensor:
+    """The caption's vector as the prior is told it, [size]."""
+    return unclip.read(whole(), [text])["embed"][0]
+
+
+def cosine(one: Tensor, other: Tensor) -> str:
+    """The mean cosine of vectors [n, size] with another [size], in words; nothing where there is none."""
+    value = F.cosine_similarity(one, other, dim=-1).mean().item()
+    return "" if value != value else f"cosine {_number(value)}"
+
+
+# The stages
+
+
+def pipeline_of(film: Film, k: int | None) -> tuple[list[Panel], Clock]:
+    """All stages on one clock that counts steps: first those of the prior, then those of the decoder."""
+    text, grid = text_vector(film.take.caption), imaging.grid(film.take.steps)
+    thought = [guess[: film.take.n] for guess in film.guesses] or [torch.zeros(film.take.n, len(text))]
+    noise, near = pipeline.noise(whole(), film.take).x[0], [cosine(guess, text) for guess in thought]
+    frames = [
+        (guess, f"prior, σ = {sigma:.3g}" + (f" · {value} with the text" if value else ""), noise, "noise, so far")
+        for guess, value, sigma in zip(thought, near, grid)
+    ]
+    frames += [
+        (thought[-1], f"{near[-1]} with the text" if near[-1] else "", x, f"decoder, σ = {sigma:.3g}")
+        for x, sigma in zip(film.x, grid if k is None else grid[k:])
+    ]
+    count, shown = len(frames), frames if k is None else frames[-1:]
+    guesses, told, x, saying = map(list, zip(*shown))
+    panels = [
+        vectors("text vector", text[None, None], "what the words mean together"),
+        vectors("image vector, imagined", torch.stack(guesses), told),
+        Panel("picture", [Images(torch.stack(x).movedim(-3, -1), colour="sample")], caption=saying),
+    ]
+    return panels, Clock(range(count)[-len(shown) :], "step", start=-1)
+
+
+def words(text: str) -> None:
+    """What each word means, the vector of them all, and what is nearest to it."""
+    tokens = whole().known.encode([text])
+    meaning = unclip.told(whole().clip, tokens)["tokens"][0]
+    there = ~meaning.isnan().any(1)
+    known = whole().known.known(text)[:LENGTH]
+    own = vectors("text vector", text_vector(text)[None, None], "" if known else "no caption: no vector")
+    if known:
+        each = vectors("each word, having seen the others", unclip.scaled(meaning[there])[None], names=known)
+    show([each, own] if known else [own], None, f"The words of “{text}” as vectors", "words", height=330)
+    if known:
+        _neighbours(text)
+
+
+def _neighbours(text: str) -> None:
+    vector = retrieval.of_texts(whole().clip, whole().known, [text])[0]
+    every, names = torch.arange(len(pairs().captions)), pairs().captions
+    lists = (("captions", space().captions, "sample"), ("pictures", space().pictures, "data"))
+    tables = (
+        exhibits.bars([(names[i], [Bar(value, f"{value:.2f}", role)])
+                       for i, value in comparing.nearest(among, vector, every, 6)], f"The nearest {name}")
+        for name, among, role in lists
+    )  # fmt: skip
+    exhibits.row(*tables, label="The captions and the pictures nearest to this caption")
+
+
+def prior(film: Film, k: int | None) -> tuple[list[Panel], Clock]:
+    """The walk of the first vector from noise: what it is near to, the vector itself, the pictures nearest to it."""
+    grid = imaging.grid(film.take.steps).clamp_min(imaging.SIGMA_MIN)
+    ends = (imaging.SIGMA_MIN, imaging.SIGMA_MAX)
+    if not film.guesses:
+        blank = torch.zeros(1, 1, whole().clip.size)
+        return [Panel("cosines", [], ends, (0, 1), False, "σ", xlog=True), vectors("guess x̂₀", blank)], levels(film, 0)
+    went, so_far = pipeline.walk(whole(), film, space()), slice(None) if k is None else slice(-1, None)
+    sigma = grid[: len(film.guesses)]
+    lines = [
+        Line(sigma, went.end, "denoise", "where it ends" if k is None else "where it is now"),
+        Line(sigma, went.cosines[:, 0], "data", "nearest picture"),
+    ]
+    if film.take.caption:
+        lines.insert(0, Line(sigma, went.caption, "conditional", "caption"))
+    low = min(0.0, *(float(line.y.min()) for line in lines))
+    near = pairs().images[went.pictures[so_far]].movedim(-3, -1)
+    said = [f"{pairs().captions[i]}, {value:.2f}" for i, value in
+            zip(went.pictures[so_far, 0].tolist(), went.cosines[so_far, 0].tolist())]  # fmt: skip
+    panels = [
+        Panel("cosine of the guess with …", lines, ends, (low, 1.02), False, "σ", xlog=True, marker=sigma[so_far]),
+        vectors("guess x̂₀", torch.stack(film.guesses)[so_far, :1]),
+        Panel("nearest pictures", [Images(near, 2, colour="data")], caption=said),
+    ]
+    return panels, Clock(imaging.grid(film.take.steps)[: len(film.guesses)][so_far], start=-1)
+
+
+def decoder(film: Film, k: int | None) -> tuple[list[Panel], Clock]:
+    """What the pictures are on their way, and what the network takes them for."""
+    return [
+        pictures("state x", film, "from noise to pictures"),
+        pictures("guess x̂₀", film, "the mean of what it may become", "denoise", guess=True),
+    ], levels(film, k)
+
+
+def beside(films: Sequence[Film], k: int | None, named: dict[str, str]) -> tuple[list[Panel], Clock]:
+    """Films from the same noise side by side, ``named`` by titles, each with a role; once finished, each with how well
+    its pictures show what was told."""
+    columns = 1 if len(films) > 2 else None
+    panels = [
+        pictures(title, film, recognised(film) if k is None else "", role, columns=columns)
+        for film, (title, role) in zip(films, named.items(), strict=True)
+    ]
+    return panels, levels(films[0], k)
+
+
+def recognised(film: Film) -> str:
+    """How well CLIP finds the vector that was told in the finished pictures."""
+    value = pipeline.recognised(whole(), film).mean().item()
+    return "" if value != value else f"told and seen: {_number(value)}"
+
+
+def variations(film: Film, k: int | None) -> tuple[list[Panel], Clock]:
+    """A picture of the collection beside others of the same vector."""
+    own = pairs().images[film.take.picture, None, None].movedim(-3, -1)
+    held = "held out: the decoder never saw it" if pairs().held_out[film.take.picture] else "one that was trained on"
+    panels, clock = beside([film], k, {"its vector, new noise": "sample"})
+    return [Panel("the picture", [Images(own, colour="data")], caption=held), *panels], clock
+
+
+def between(film: Film, k: int | None) -> tuple[list[Panel], Clock]:
+    """All pictures of a way while they form; then also one at a time, the clock being how far it has come."""
+    ends = f"from “{film.take.caption}” to “{film.take.to}”"
+    if k is not None:
+        return [pictures(ends, film, columns=4)], levels(film, k)
+    finished, t = film.at(film.take.steps), torch.linspace(0, 1, film.take.n)
+    a, b = film.told[0], film.told[-1]
+    said = [f"{cosine(vector, a)} with the start, {cosine(vector, b)} with the end" for vector in film.told]
+    one = torch.stack(finished.x).movedim(-3, -1)[0][:, None]
+    return [
+        Panel("on the way", [Images(one, colour="guided")], caption=said),
+        pictures(ends, finished, columns=4),
+    ], Clock(t, "t", digits=2)
+
+
+# What stands below the picture
+
+
+def skipped(used: Film, bare: Film) -> str:
+    """Where the vectors lie that the decoder is told, with the prior and without, beside those of real pictures; and
+    how well CLIP finds them in the finished pictures. As Markdown."""
+    text = text_vector(used.take.caption)
+    rows = []
+    for name, film in (("the prior’s vectors", used), ("the caption’s own vector", bare)):
+        where, seen = pipeline.place(film.told, text, space()), pipeline.recognised(whole(), film).mean().item()
+        rows.append([name, _number(where.caption), _number(where.picture), _number(seen)])
+    true = pipeline.real(space())
+    rows.append(["held-out pictures’ own vectors", _number(true.caption), _number(true.picture), "–"])
+    head = ["Mean cosine of", "with the caption’s", "with the nearest picture’s", "told, and seen in the picture"]
+    return shell.table(head, rows)
+
+
+def _number(value: float) -> str:
+    return "–" if value != value else f"{value:.2f}".replace("-", "−")
+
+
+def scaled(take: Take) -> list[Take]:
+    """A take under each of the scales, two pictures each."""
+    return [replace(take, scale=scale, n=2) for scale in SCALES]
+
+
+def way(take: Take, to: str) -> Take:
+    """A take that leads to another caption."""
+    return replace(take, to=to, n=WAY)
+
+
+def chips(text: str) -> None:
+    """The words of a caption, each with whether it is known, over an arrow to the stages that follow."""
+    known, unknown = whole().known.known(text), whole().known.unknown(text)
+    parts = [_chip(word, "conditional", "") for word in known[:LENGTH]]
+    parts += [_chip(word, "negative", " (unknown)") for word in unknown[:LENGTH]]
+    shown = " ".join(parts) if parts else "<em>no caption: any picture</em>"
+    st.markdown(f'<div role="group" aria-label="Words">{shown} → text vector → prior → image vector → decoder → '
+                "picture</div>", unsafe_allow_html=True)  # fmt: skip
+
+
+def _chip(word: str, role: str, note: str) -> str:
+    dash = "dashed" if note else "solid"
+    colour = palette.colour(role, shell.theme())
+    style = f"border:2px {dash} {colour};border-radius:1em;padding:0 .6em"
+    inside = f"<s>{html.escape(word)}</s>{note}" if note else html.escape(word)
+    return f'<span style="{style}">{inside}</span>'
+
+
+def apart(film: Film) -> bool:
+    """Whether the ends of a way are nearest to pictures of two different groups."""
+    ends = F.normalize(film.told[[0, -1]], dim=1) @ space().pictures.T
+    one, other = (comparing.groups()[i] for i in ends.argmax(1).tolist())
+    return one != other

@@ -1,0 +1,231 @@
+"""Chapter 7: unCLIP. From words to a picture by way of CLIP's vectors, one stage after the other."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from core import clip, comparing, guidance, pipeline, unclip
+from core.networks.towers import TextTower
+from pages.ui import shell, stages
+
+ALL, WORDS, PRIOR, DECODER = "all stages", "1 words", "2 prior", "3 decoder"
+SKIPPED, AWAY, SCALES, VARIATIONS, WAY = "skip the prior", "negative", "scales", "variations", "between"
+STRANGE, NEW, UNSEEN, APART = (
+    "Words: type a caption with a word that no caption had, and see the rest drawn without it.",
+    "2 prior: find a caption for which the prior ends nearest to a picture that was held out.",
+    "Variations: let the decoder vary a picture that it never saw.",
+    "Between: go from one kind of thing to another, by way of pictures of two Unicode groups.",
+)
+
+# Each draws a picture and the controls that it alone has, and returns which tasks it shows to be done.
+
+
+def draw(takes, panels_of, what: str) -> tuple:
+    """Films of takes as panels on a clock, which ``panels_of`` makes of them and the newest frame."""
+    with picture:
+        return stages.watch(takes, lambda films, k: stages.show(*panels_of(films, k), what, scene))
+
+
+def all_stages() -> set[str]:
+    """From the caption to pictures, all on one clock."""
+    with picture:
+        stages.chips(take.caption)
+    draw([take], lambda films, k: stages.pipeline_of(films[0], k), f"From “{take.caption}” to pictures")
+    return strange
+
+
+def words() -> set[str]:
+    """The caption's vector."""
+    with picture:
+        stages.words(take.caption)
+    return strange
+
+
+def prior() -> set[str]:
+    """From noise to an image vector."""
+    films = draw([take], lambda films, k: stages.prior(films[0], k), f"The prior told “{take.caption}”")
+    if not films:
+        return set()
+    nearest = pipeline.walk(stages.whole(), films[0], stages.space()).pictures[-1, 0]
+    return {NEW} if comparing.pairs().held_out[nearest] else set()
+
+
+def decoder() -> set[str]:
+    """From noise to pictures."""
+    draw([take], lambda films, k: stages.decoder(films[0], k), f"The decoder told vectors for “{take.caption}”")
+    return set()
+
+
+def skipped() -> set[str]:
+    """The decoder told the caption's own vector."""
+    named = {"told what the prior imagined": "sample", "told the caption’s own vector": "negative"}
+    takes = [take, replace(take, skip_prior=True)]
+    films = draw(takes, lambda films, k: stages.beside(films, k, named), f"“{take.caption}” with the prior and without")
+    with picture:
+        shell.explain("guess", seen=bool(films))
+        if films:
+            st.markdown(stages.skipped(*films))
+    return set()
+
+
+def away() -> set[str]:
+    """Led away from a second caption."""
+    with own:
+        negative = stages.caption("Negative caption", stages.NEGATIVE, "negative")
+    named = {"without a negative caption": "unconditional", f"not “{negative}”": "guided"}
+    takes = [take, replace(take, negative=negative or "")]
+    if negative is not None:
+        draw(takes, lambda films, k: stages.beside(films, k, named), f"“{take.caption}”, and away from “{negative}”")
+    return set()
+
+
+def scales() -> set[str]:
+    """One start under several guidance scales."""
+    named = {f"w = {scale:g}": "guided" for scale in stages.SCALES}
+    draw(stages.scaled(take), lambda films, k: stages.beside(films, k, named), f"“{take.caption}” under several scales")
+    return set()
+
+
+def variations() -> set[str]:
+    """A picture's own vector, and new noise."""
+    with own:
+        number = stages.of_collection()
+    films = draw([replace(take, caption="", picture=number)], lambda films, k: stages.variations(films[0], k),
+                 f"Variations of “{comparing.pairs().captions[number]}”")  # fmt: skip
+    return {UNSEEN} if films and comparing.pairs().held_out[number] else set()
+
+
+def between() -> set[str]:
+    """From one caption to another."""
+    with own:
+        to = stages.caption("To the caption", stages.OTHER, "to")
+    if to is None:
+        return set()
+    way = stages.way(take, to)
+    films = draw([way], lambda films, k: stages.between(films[0], k), f"From “{take.caption}” to “{to}”")
+    return {APART} if films and stages.apart(films[0]) else set()
+
+
+SCENES = {ALL: all_stages, WORDS: words, PRIOR: prior, DECODER: decoder, SKIPPED: skipped, AWAY: away, SCALES: scales,
+          VARIATIONS: variations, WAY: between}  # fmt: skip
+
+shell.require_shell()
+shell.chapter(7, "unCLIP", "Words become a vector, a diffusion model makes of it a picture’s, and another the picture.")
+controls, picture = shell.picture()
+own = controls.container(gap="small")
+with picture if st.session_state["present"] else controls:  # a presentation hides the controls
+    answered = shell.predict(
+        "guess",
+        "CLIP draws a caption and its picture together. You type a caption that it was not trained on: of all pictures "
+        "and captions, what lies nearest to its vector?",
+        ("its picture", "some other picture", "another caption"),
+        2,
+        "So it is for nearly all captions that were held out. The loss only asks that the right picture be nearer than "
+        "the wrong ones, and captions keep to themselves. The decoder learned from pictures’ vectors and has hardly "
+        "seen one like a caption’s: so a prior makes one that it knows.",
+    )
+scene = ALL
+if answered:
+    with picture:
+        scene = shell.segmented("Show", list(SCENES), default=ALL, key="show", label_visibility="collapsed")
+with own:
+    caption = stages.caption("Caption", stages.CAPTION, "caption", disabled=scene == VARIATIONS)
+with controls:
+    take = replace(stages.options(scaled=scene in (WORDS, SCALES)), caption=caption or "")
+strange = {STRANGE} if caption and stages.whole().known.unknown(caption) else set()
+done = SCENES[scene]() if caption is not None or scene == VARIATIONS else set()
+
+NOTES = {
+    ALL: [
+        ("data", "**The text vector** has 128 numbers: orange above 0, blue below. It tells what the words mean "
+         "together, and cannot be drawn."),
+        ("denoise", "**The prior** is a diffusion model like that of the spiral, its points being vectors: from noise, "
+         "told the caption, it goes to a vector as a picture’s would be. Other noise, another vector."),
+        ("sample", "**The decoder**, a diffusion model on pictures, is told that vector and never sees a word. Drag "
+         "the clock through both."),
+    ],
+    WORDS: [
+        ("data", "**A word** is a row of a table, learned with CLIP; each looks at the others once, so that *hot* in "
+         "*hot dog* is another *hot*."),
+        ("sample", "**The text vector** is made of their mean. What was in no caption has no row, and is left out; the "
+         "page says so."),
+        ("difference", "**Nearest to it** are captions that say the same, then pictures: compare the cosines."),
+    ],
+    PRIOR: [
+        ("conditional", "**At large σ** the guess is the mean of all that the caption may mean."),
+        ("denoise", "**It decides** around σ = 1: the curve to where it ends rises, and the nearest pictures change."),
+        ("data", "**It ends** among pictures, nearer to one of them than the caption’s own vector is, and farther from "
+         "the caption than it was on its way."),
+    ],
+    DECODER: [
+        ("sample", "**The state** is noise for long. Composition comes at σ of 10 to 1, detail last, as in chapter 8."),
+        ("denoise", "**The guess** is a blur of what fits the vector. It is clear much earlier than the state."),
+        ("data", "**What differs** from picture to picture is noise twice over: that of the prior, and the decoder’s."),
+    ],
+    SKIPPED: [
+        ("sample", "**With the prior** the decoder is told vectors such as those it learned from."),
+        ("negative", "**Without it** it is told the caption’s own vector: one vector for all pictures, far from every "
+         "picture’s. See the cosines in the table."),
+        ("data", "**The noise** of the decoder is the same left and right, so all that differs comes from the vector."),
+    ],
+    AWAY: [
+        ("unconditional", "**Left,** guidance leads away from *no vector*: away from any picture."),
+        ("guided", "**Right,** it leads away from the vector that the prior made of the negative caption. The noise "
+         "is the same."),
+        ("negative", "**At w = 1** a negative caption has no say: the equation leaves it out."),
+    ],
+    SCALES: [
+        ("unconditional", "**w = 0** has not heard of the caption: any picture at all."),
+        ("guided", "**w = 1** is plain; **w = 2** and **4** show more clearly what was told."),
+        ("negative", "**w = 8** overdoes it, in colour first: the price of chapter 5."),
+    ],
+    VARIATIONS: [
+        ("data", "**The picture** has a vector of its own: no prior, no caption is needed."),
+        ("sample", "**Variations** keep what the vector tells, and differ in what it does not: so one sees what CLIP "
+         "takes note of."),
+        ("denoise", "**More guidance** brings them nearer to each other."),
+    ],
+    WAY: [
+        ("guided", "**On the way** the vector goes along an arc from one image vector to the other; the noise stays. "
+         "Let the clock run."),
+        ("sample", "**All of the way** at once: the change is not even, for pictures lie in heaps."),
+        ("data", "**In pixels** the way would be a cross-fade. Here every picture is one that the decoder can draw."),
+    ],
+}  # fmt: skip
+shell.notes(NOTES[scene])
+PART = WORDS if scene == WORDS else PRIOR if scene == PRIOR else WAY if scene == WAY else DECODER
+EQUATIONS = {
+    WORDS: (
+        [("v", "sample"), (r"= \frac{g}{|g|},\qquad ", None), (r"g = W\,\frac{1}{T}\sum_{t=1}^{T}", None),
+         (r"h_t(\text{words})", "data")],
+        [("data", "what a word means among the others"), ("sample", "the text vector")],
+    ),
+    PRIOR: (
+        [(r"\hat u_0", "denoise"), (r"= P(u_\sigma,\,\sigma,\,", None), ("v", "conditional"), (r",\,", None),
+         (r"h_1 \dots h_T", "conditional"), (r"),\qquad ", None), (r"u_\sigma", "sample"), ("= u + ", None),
+         (r"\sigma\,\varepsilon", "noise")],
+        [("denoise", "the guess of the image vector"), ("conditional", "what it is told: text vector and words")],
+    ),
+    DECODER: (
+        [(r"\hat x_0", "guided"), (r"= ", None), ("n", "unconditional"), (r"+\;w\,(", None), ("c", "conditional"),
+         ("-", None), ("n", "unconditional"), (r"),\qquad ", None), (r"c = D(x,\sigma,u)", "conditional"),
+         (r",\quad ", None),
+         (r"n = D(x,\sigma,u_{\text{negative}})" if scene == AWAY else r"n = D(x,\sigma)", "unconditional")],
+        [("conditional", "told the image vector u"), ("unconditional", "told nothing, or the negative caption’s"),
+         ("guided", "the guided guess")],
+    ),
+    WAY: (
+        [("u(t)", "guided"), (r"= \frac{\sin (1-t)\theta}{\sin\theta}\,", None), ("u_a", "data"),
+         (r"+ \frac{\sin t\theta}{\sin\theta}\,", None), ("u_b", "sample"), (r",\qquad \cos\theta = ", None),
+         ("u_a", "data"), (r"\cdot", None), ("u_b", "sample")],
+        [("data", "the first image vector"), ("sample", "the second"), ("guided", "on the way")],
+    ),
+}  # fmt: skip
+shell.equation(*EQUATIONS[PART])
+CODE = {WORDS: (TextTower.forward, unclip.told), PRIOR: (unclip.imagine, clip.contrastive_loss),
+        DECODER: (unclip.draw, guidance.cfg), WAY: (unclip.between,)}  # fmt: skip
+shell.code(*((unclip.pictures, pipeline.films) if scene == ALL else CODE[PART]))
+hints = ("Try “cat spaceship gizmo”.", "Combine words that you have seen apart, such as “woman swimming”.",
+         "Its place is written below it; try “hot dog” or “crown”.", "A cat and a pizza will do.")  # fmt: skip
+shell.tasks([(task, task in done, hint) for task, hint in zip((STRANGE, NEW, UNSEEN, APART), hints, strict=True)])
+shell.finish()
