@@ -313,11 +313,19 @@ def moved(space: Space, picture: int, minus: str, plus: str) -> Tensor:
 
 # The map
 
+AXES = "principal", "between groups", "across the gap"
+
+
+@cache
+def plain() -> tuple[int, ...]:
+    """The pictures whose caption names no skin tone: most emoji are people, five in six of them in a tone."""
+    return tuple(i for i, caption in enumerate(pairs().captions) if not captions.tone(caption))
+
 
 @dataclass(frozen=True, eq=False)
 class Plane:
-    """Pictures [N, 2] and captions [N, 2] on two axes, the share of the variance of all that lies along each, and the
-    distance between the mean picture and the mean caption."""
+    """The ``plain`` pictures [n, 2] and their captions [n, 2] on two axes, the share of the variance of all that lies
+    along each, and the distance between the mean picture and the mean caption."""
 
     pictures: Tensor
     captions: Tensor
@@ -325,20 +333,35 @@ class Plane:
     gap: float
 
 
-def plane(space: Space, across: bool) -> Plane:
-    """The vectors in two dimensions: along the two principal axes of all (Pearson 1901), or ``across`` the gap between
-    pictures and captions and along the principal axis of what is left."""
-    every = torch.cat([space.pictures, space.captions])
-    centred, gap = every - every.mean(0), space.pictures.mean(0) - space.captions.mean(0)
-    axes = torch.linalg.eigh(centred.T @ centred).eigenvectors.flip(1)[:, :2]
-    if across:
-        first = F.normalize(gap, dim=0)
-        rest = centred - (centred @ first)[:, None] * first
-        axes = torch.stack([first, torch.linalg.eigh(rest.T @ rest).eigenvectors[:, -1]], 1)
-    axes = axes * torch.where(axes.sum(0) < 0, -1, 1)
-    if across:
-        axes[:, 0] = F.normalize(gap, dim=0)  # pictures on the right
-    xy = centred @ axes
-    shares = (xy.square().sum(0) / centred.square().sum()).tolist()
-    n = len(space.pictures)
-    return Plane(xy[:n], xy[n:], (shares[0], shares[1]), gap.norm().item())
+def plane(space: Space, axes: str) -> Plane:
+    """The vectors in two dimensions: along the two principal axes of all (Pearson 1901); along those of the means of
+    the groups; or along the gap, from the mean caption to the mean picture, and the principal axis of what is left."""
+    own = list(plain())
+    every, n = torch.cat([space.pictures[own], space.captions[own]]), len(own)
+    centred, gap = every - every.mean(0), every[:n].mean(0) - every[n:].mean(0)
+    along = {
+        "principal": lambda: principal(centred),
+        "between groups": lambda: principal(_means(centred)),
+        "across the gap": lambda: _from(F.normalize(gap, dim=0), centred),
+    }[axes]()
+    xy = centred @ along
+    shares = xy.square().sum(0) / centred.square().sum()
+    return Plane(xy[:n], xy[n:], tuple(shares.tolist()), gap.norm().item())
+
+
+def principal(centred: Tensor, k: int = 2) -> Tensor:
+    """The ``k`` axes [size, k] along which rows [n, size] vary the most; the sum of each axis is not negative."""
+    axes = torch.linalg.eigh(centred.T @ centred).eigenvectors.flip(1)[:, :k]
+    return axes * torch.where(axes.sum(0) < 0, -1, 1)
+
+
+def _means(centred: Tensor) -> Tensor:
+    """The mean of each group, over pictures and captions, [G, size]."""
+    names = [groups()[i] for i in plain()] * 2
+    return torch.stack([centred[[name == group for name in names]].mean(0) for group in GROUPS])
+
+
+def _from(first: Tensor, centred: Tensor) -> Tensor:
+    """An axis [size], and the principal axis of what it leaves, [size, 2]."""
+    rest = centred - (centred @ first)[:, None] * first
+    return torch.cat([first[:, None], principal(rest, 1)], 1)

@@ -102,11 +102,11 @@ def arithmetic() -> set[str]:
 def on_a_map() -> set[str]:
     """All vectors in two dimensions."""
     with controls:
-        axes = shell.segmented("Axes", ("principal", "across the gap"), default="principal", key="axes")
+        axes = shell.radio("Axes", comparing.AXES, 1, key="axes")
         shown = shell.multiselect("Show", ("pictures", "captions"), ["pictures", "captions"], key="shown")
         key, space = asked.subject()
     with picture:
-        asked.show_map(asked.plane_of(key, axes != "principal", space), axes != "principal", shown or ["pictures"])
+        asked.show_map(asked.plane_of(key, axes, space), axes, shown or ["pictures"])
     return set()
 
 
@@ -163,7 +163,7 @@ NOTES = {
     ],
     MAP: [
         ("data", "**Filled marks** are pictures, open ones captions; colour and shape are the Unicode group. "
-         "Groups form regions, which nobody asked for."),
+         "Between the groups’ means, groups form regions: training knew no groups, only words that they share."),
         ("sample", "**Two axes are a thin slice:** their share of the variance stands on them. What looks near may be "
          "far in the other dimensions."),
         ("difference", "**The gap:** pictures and captions lie apart, in two cones (choose *across the gap*). The loss "

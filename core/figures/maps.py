@@ -26,7 +26,7 @@ class Cloud:
     texts: Sequence[str]
 
 
-def scatter(clouds: Sequence[Cloud], theme: str, xlabel: str, ylabel: str, height: int = 520) -> Figure:
+def scatter(clouds: Sequence[Cloud], theme: str, xlabel: str, ylabel: str, height: int = 490) -> Figure:
     """The clouds over axes of one scale; dragging pans, the wheel zooms, the legend hides and shows a cloud."""
     from plotly.graph_objects import Figure, Scattergl
 

@@ -21,7 +21,7 @@ from core.pretrained import pretrained
 from core.retrieval import Difference
 from pages.ui import brush, contrast, exhibits, live, shell
 from pages.ui.exhibits import Bar
-from pages.ui.links import name_of, plain
+from pages.ui.links import name_of
 
 SHIPPED, OWN = "shipped", "your towers"
 HELD_OUT, ALL = "held out", "all"
@@ -294,18 +294,19 @@ SYMBOLS = {
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def plane_of(key: str, across: bool, _space: Space) -> Plane:
+def plane_of(key: str, axes: str, _space: Space) -> Plane:
     """The vectors in two dimensions."""
-    return comparing.plane(_space, across)
+    return comparing.plane(_space, axes)
 
 
 def clouds(plane: Plane, shown: Sequence[str]) -> list[Cloud]:
     """Filled marks for pictures, open ones for captions, in the colour and shape of their group."""
-    groups, names = comparing.groups(), comparing.pairs().captions
+    groups = [comparing.groups()[i] for i in comparing.plain()]
+    names = [caption(i) for i in comparing.plain()]
     found = []
     for group, (role, symbol) in SYMBOLS.items():
-        own = [i for i, name in enumerate(groups) if name == group]
-        texts = [names[i] for i in own]
+        own = [k for k, name in enumerate(groups) if name == group]
+        texts = [names[k] for k in own]
         if "pictures" in shown:
             found.append(Cloud(plane.pictures[own].numpy(), role, symbol, group, [f"picture: {t}" for t in texts]))
         if "captions" in shown:
@@ -314,14 +315,19 @@ def clouds(plane: Plane, shown: Sequence[str]) -> list[Cloud]:
     return found
 
 
-def show_map(plane: Plane, across: bool, shown: Sequence[str]) -> None:
+TITLES = {
+    "principal": ("first principal axis", "second principal axis"),
+    "between groups": ("first axis of the groups’ means", "second axis of the groups’ means"),
+    "across the gap": ("from captions (left) to pictures (right)", "principal axis of what is left"),
+}
+
+
+def show_map(plane: Plane, axes: str, shown: Sequence[str]) -> None:
     """The map, and in words what is on it."""
-    one, other = (f"{share:.1%} of the variance" for share in plane.shares)
-    first = f"from captions (left) to pictures (right): {one}" if across else f"first principal axis: {one}"
-    second = f"principal axis of what is left: {other}" if across else f"second principal axis: {other}"
-    chart = scatter(clouds(plane, shown), shell.theme(), first, second)
+    titles = [f"{title}: {share:.1%} of the variance" for title, share in zip(TITLES[axes], plane.shares)]
+    chart = scatter(clouds(plane, shown), shell.theme(), *titles)
     st.plotly_chart(chart, theme=None, key="map", config={"scrollZoom": True, "displaylogo": False})
-    st.caption(plain(
-        f"{' and '.join(shown).capitalize()} on two axes: {one} and {other}. The mean picture and the mean "
-        f"caption are {plane.gap:.2f} apart. Drag to move, scroll to zoom, point to read; double-click for the whole."
-    ))  # fmt: skip
+    st.caption(
+        f"The {' and '.join(shown)} of {len(plane.pictures):,} emoji without a skin tone; the mean picture and the mean "
+        f"caption are {plane.gap:.2f} apart. Drag to move, scroll to zoom, point to read, double-click for the whole."
+    )

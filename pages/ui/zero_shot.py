@@ -18,6 +18,7 @@ WORDINGS = (
     "activity: sport, game, medal\nobject: clothing, book, tool, office, music\nsign: button, arrow, square, zodiac",
 )  # fmt: skip
 ROLES = ("data", "sample")
+SHOWN = 4  # examples
 
 
 def wordings(space: Space) -> list[tuple[Prompt, ...]]:
@@ -43,7 +44,7 @@ def classified(space: Space, lists: Sequence[tuple[Prompt, ...]], numbers: Tenso
     """Some of the pictures with the probability of each class under each wording; then how often each is right."""
     answers = [comparing.classify(space, prompts, numbers) for prompts in lists]
     scores = [comparing.score(prompts, p, numbers) for prompts, p in zip(lists, answers)]
-    examples = _one_of_each(numbers, seed)
+    examples = _some(numbers, seed)
     exhibits.shelf((_example(lists, [p[at] for p in answers], int(numbers[at])) for at in examples),
                    "Pictures, and the probability of each class under both wordings", wide=True)  # fmt: skip
     marks = " · ".join(f"{shell.mark(role)} wording {k}" for k, role in enumerate(ROLES, 1))
@@ -52,17 +53,19 @@ def classified(space: Space, lists: Sequence[tuple[Prompt, ...]], numbers: Tenso
     if known:
         st.markdown(_table(scores))
         st.caption(f"Right of the {known[0].n:,} pictures whose Unicode group is among the names. Most are people, so "
-                   "the mean over the groups tells more. A guess would be right once in eight.")  # fmt: skip
+                   "the mean over the groups tells more; of some groups only a few are held out.")  # fmt: skip
     return scores
 
 
-def _one_of_each(numbers: Tensor, seed: int) -> list[int]:
-    """Places in ``numbers`` of a picture of each group, others for another seed."""
+def _some(numbers: Tensor, seed: int) -> list[int]:
+    """Places in ``numbers`` of pictures of ``SHOWN`` groups, others for another seed."""
     groups = comparing.groups()
     places: dict[str, list[int]] = {name: [] for name in comparing.GROUPS}
     for at, i in enumerate(numbers.tolist()):
         places.get(groups[i], []).append(at)
-    return [own[(7 * seed) % len(own)] for own in places.values() if own]
+    filled = [own for own in places.values() if own]
+    turned = [filled[(SHOWN * seed + k) % len(filled)] for k in range(min(SHOWN, len(filled)))]
+    return [own[seed // 2 % len(own)] for own in turned]
 
 
 def _example(lists: Sequence[tuple[Prompt, ...]], p: Sequence[Tensor], i: int) -> str:
