@@ -7,9 +7,8 @@ import streamlit as st
 from core import clip, comparing, guidance, pipeline, unclip
 from core.networks.towers import TextTower
 from pages.ui import shell, stages
+from pages.ui.stages import ALL, AWAY, DECODER, PRIOR, SCALES, SKIPPED, VARIATIONS, WAY, WORDS
 
-ALL, WORDS, PRIOR, DECODER = "all stages", "1 words", "2 prior", "3 decoder"
-SKIPPED, AWAY, SCALES, VARIATIONS, WAY = "skip the prior", "negative", "scales", "variations", "between"
 STRANGE, NEW, UNSEEN, APART = (
     "Words: type a caption with a word that no caption had, and see the rest drawn without it.",
     "2 prior: find a caption for which the prior ends nearest to a picture that was held out.",
@@ -21,9 +20,13 @@ STRANGE, NEW, UNSEEN, APART = (
 
 
 def draw(takes, panels_of, what: str) -> tuple:
-    """Films of takes as panels on a clock, which ``panels_of`` makes of them and the newest frame."""
+    """Films of takes as panels on a clock, which ``panels_of`` makes of them and the newest frame; those films."""
     with picture:
-        return stages.watch(takes, lambda films, k: stages.show(*panels_of(films, k), what, scene))
+        films = stages.watch(takes, lambda films, k: stages.show(*panels_of(films, k), what, scene))
+        if scene in (SKIPPED, AWAY, SCALES, VARIATIONS):
+            st.caption("Told and seen: the cosine of the vector that was told with that of the finished picture, as "
+                       "CLIP sees it.")  # fmt: skip
+    return films
 
 
 def all_stages() -> set[str]:
@@ -61,10 +64,10 @@ def skipped() -> set[str]:
     named = {"told what the prior imagined": "sample", "told the caption’s own vector": "negative"}
     takes = [take, replace(take, skip_prior=True)]
     films = draw(takes, lambda films, k: stages.beside(films, k, named), f"“{take.caption}” with the prior and without")
-    with picture:
-        shell.explain("guess", seen=bool(films))
-        if films:
+    if films:
+        with picture:
             st.markdown(stages.skipped(*films))
+            shell.explain("guess", seen=True)
     return set()
 
 
@@ -81,7 +84,7 @@ def away() -> set[str]:
 
 def scales() -> set[str]:
     """One start under several guidance scales."""
-    named = {f"w = {scale:g}": "guided" for scale in stages.SCALES}
+    named = {f"w = {scale:g}": "guided" for scale in stages.UNDER}
     draw(stages.scaled(take), lambda films, k: stages.beside(films, k, named), f"“{take.caption}” under several scales")
     return set()
 
@@ -193,38 +196,11 @@ NOTES = {
     ],
 }  # fmt: skip
 shell.notes(NOTES[scene])
-PART = WORDS if scene == WORDS else PRIOR if scene == PRIOR else WAY if scene == WAY else DECODER
-EQUATIONS = {
-    WORDS: (
-        [("v", "sample"), (r"= \frac{g}{|g|},\qquad ", None), (r"g = W\,\frac{1}{T}\sum_{t=1}^{T}", None),
-         (r"h_t(\text{words})", "data")],
-        [("data", "what a word means among the others"), ("sample", "the text vector")],
-    ),
-    PRIOR: (
-        [(r"\hat u_0", "denoise"), (r"= P(u_\sigma,\,\sigma,\,", None), ("v", "conditional"), (r",\,", None),
-         (r"h_1 \dots h_T", "conditional"), (r"),\qquad ", None), (r"u_\sigma", "sample"), ("= u + ", None),
-         (r"\sigma\,\varepsilon", "noise")],
-        [("denoise", "the guess of the image vector"), ("conditional", "what it is told: text vector and words")],
-    ),
-    DECODER: (
-        [(r"\hat x_0", "guided"), (r"= ", None), ("n", "unconditional"), (r"+\;w\,(", None), ("c", "conditional"),
-         ("-", None), ("n", "unconditional"), (r"),\qquad ", None), (r"c = D(x,\sigma,u)", "conditional"),
-         (r",\quad ", None),
-         (r"n = D(x,\sigma,u_{\text{negative}})" if scene == AWAY else r"n = D(x,\sigma)", "unconditional")],
-        [("conditional", "told the image vector u"), ("unconditional", "told nothing, or the negative caption’s"),
-         ("guided", "the guided guess")],
-    ),
-    WAY: (
-        [("u(t)", "guided"), (r"= \frac{\sin (1-t)\theta}{\sin\theta}\,", None), ("u_a", "data"),
-         (r"+ \frac{\sin t\theta}{\sin\theta}\,", None), ("u_b", "sample"), (r",\qquad \cos\theta = ", None),
-         ("u_a", "data"), (r"\cdot", None), ("u_b", "sample")],
-        [("data", "the first image vector"), ("sample", "the second"), ("guided", "on the way")],
-    ),
-}  # fmt: skip
-shell.equation(*EQUATIONS[PART])
-CODE = {WORDS: (TextTower.forward, unclip.told), PRIOR: (unclip.imagine, clip.contrastive_loss),
-        DECODER: (unclip.draw, guidance.cfg), WAY: (unclip.between,)}  # fmt: skip
-shell.code(*((unclip.pictures, pipeline.films) if scene == ALL else CODE[PART]))
+shell.equation(*stages.EQUATIONS.get(scene, stages.EQUATIONS[DECODER]))
+CODE = {ALL: (unclip.imagine, unclip.draw, pipeline.films), WORDS: (TextTower.forward, unclip.told),
+        PRIOR: (unclip.imagine, pipeline.walk), SKIPPED: (unclip.pictures, pipeline.place, clip.contrastive_loss),
+        VARIATIONS: (unclip.looked_at, unclip.draw), WAY: (unclip.between, unclip.draw)}  # fmt: skip
+shell.code(*CODE.get(scene, (unclip.draw, guidance.cfg)))
 hints = ("Try “cat spaceship gizmo”.", "Combine words that you have seen apart, such as “woman swimming”.",
          "Its place is written below it; try “hot dog” or “crown”.", "A cat and a pizza will do.")  # fmt: skip
 shell.tasks([(task, task in done, hint) for task, hint in zip((STRANGE, NEW, UNSEEN, APART), hints, strict=True)])

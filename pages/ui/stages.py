@@ -13,7 +13,7 @@ from core import comparing, imaging, pipeline, retrieval, unclip
 from core.comparing import Space, pairs
 from core.data.captions import LENGTH
 from core.figures import palette
-from core.pipeline import WAY, Film, Take
+from core.pipeline import Film, Take
 from core.pretrained import pretrained
 from core.unclip import Unclip
 from pages.ui import exhibits, filming, shell
@@ -22,8 +22,10 @@ from pages.ui.filming import Studio
 from pages.ui.links import name_of
 from pages.ui.stage import Clock, Images, Line, Panel, stage
 
+ALL, WORDS, PRIOR, DECODER = "all stages", "1 words", "2 prior", "3 decoder"
+SKIPPED, AWAY, SCALES, VARIATIONS, WAY = "skip the prior", "negative", "scales", "variations", "between"
 CAPTION, OTHER, NEGATIVE, PICTURE = "cat face", "dog face", "person", "octopus"
-SCALES = (0.0, 1.0, 2.0, 4.0, 8.0)
+UNDER = (0.0, 1.0, 2.0, 4.0, 8.0)  # guidance scales side by side
 LIMIT = 2.5  # numbers of a vector beyond it are as deep in colour as it is
 LONG = 120  # signs of a caption
 
@@ -183,7 +185,7 @@ def words(text: str) -> None:
     own = vectors("text vector", text_vector(text)[None, None], "" if known else "no caption: no vector")
     if known:
         each = vectors("each word, having seen the others", unclip.scaled(meaning[there])[None], names=known)
-    show([each, own] if known else [own], None, f"The words of “{text}” as vectors", "words", height=330)
+    show([each, own] if known else [own], None, f"The words of “{text}” as vectors", WORDS, height=330)
     if known:
         _neighbours(text)
 
@@ -298,12 +300,12 @@ def _number(value: float) -> str:
 
 def scaled(take: Take) -> list[Take]:
     """A take under each of the scales, two pictures each."""
-    return [replace(take, scale=scale, n=2) for scale in SCALES]
+    return [replace(take, scale=scale, n=2) for scale in UNDER]
 
 
 def way(take: Take, to: str) -> Take:
     """A take that leads to another caption."""
-    return replace(take, to=to, n=WAY)
+    return replace(take, to=to, n=pipeline.WAY)
 
 
 def chips(text: str) -> None:
@@ -329,3 +331,44 @@ def apart(film: Film) -> bool:
     ends = F.normalize(film.told[[0, -1]], dim=1) @ space().pictures.T
     one, other = (comparing.groups()[i] for i in ends.argmax(1).tolist())
     return one != other
+
+# The mathematics
+
+GUIDED = [
+    (r"\hat x_0", "guided"), (r"= ", None), ("n", "unconditional"), (r"+\;w\,(", None), ("c", "conditional"),
+    ("-", None), ("n", "unconditional"), (r"),\qquad ", None), (r"c = D(x,\sigma,u)", "conditional"),
+    (r",\quad ", None),
+]  # fmt: skip
+EQUATIONS = {
+    ALL: (
+        [(r"p(x\mid\text{words}) = \int ", None), (r"p(x\mid u)", "sample"), (r"\;", None),
+         (r"p(u\mid v, \text{words})", "denoise"), (r"\;du,\qquad ", None), (r"v = g(\text{words})", "conditional")],
+        [("conditional", "text vector"), ("denoise", "image vector, by the prior"), ("sample", "picture")],
+    ),
+    WORDS: (
+        [("v", "conditional"), (r"= \frac{g}{|g|},\qquad g = W\,\frac{1}{T}\sum_{t=1}^{T}", None),
+         (r"h_t(\text{words})", "data")],
+        [("data", "what a word means among the others"), ("conditional", "the text vector")],
+    ),
+    PRIOR: (
+        [(r"\hat u_0", "denoise"), (r"= P(u_\sigma,\,\sigma,\,", None), ("v", "conditional"), (r",\,", None),
+         (r"h_1 \dots h_T", "conditional"), (r"),\qquad u_\sigma = u + ", None), (r"\sigma\,\varepsilon", "noise")],
+        [("denoise", "the guess of the image vector u"), ("conditional", "what it is told: text vector and words")],
+    ),
+    DECODER: (
+        [*GUIDED, (r"n = D(x,\sigma)", "unconditional")],
+        [("conditional", "told the image vector u"), ("unconditional", "told nothing"), ("guided", "the guided guess")],
+    ),
+    AWAY: (
+        [*GUIDED, (r"n = D(x,\sigma,u_{\text{negative}})", "unconditional")],
+        [("conditional", "told the image vector u"), ("unconditional", "told the negative caption’s"),
+         ("guided", "the guided guess")],
+    ),
+    WAY: (
+        [("u(t)", "guided"), (r"= \frac{\sin (1-t)\theta}{\sin\theta}\,", None), ("u_a", "data"),
+         (r"+ \frac{\sin t\theta}{\sin\theta}\,", None), ("u_b", "sample"), (r",\qquad \cos\theta = ", None),
+         ("u_a", "data"), (r"\cdot", None), ("u_b", "sample")],
+        [("data", "the first image vector"), ("sample", "the second"), ("guided", "on the way")],
+    ),
+}  # fmt: skip
+"""What a scene computes, as terms and their legend; that of the decoder where a scene has none of its own."""
