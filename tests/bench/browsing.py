@@ -32,6 +32,11 @@ class Server:
         """Processor time that the process has used so far, its ended threads included (Linux)."""
         return time.clock_gettime(~self.pid << 3 | 2)  # the clock that clock_getcpuclockid(3) names
 
+    def memory(self) -> float:
+        """Bytes of memory that the process has now (Linux)."""
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        return 1024 * next(float(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+
 
 @contextmanager
 def serving(file: str) -> Iterator[Server]:

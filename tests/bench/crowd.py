@@ -1,0 +1,156 @@
+"""A class on one server: learners who open a page, train, poll and move controls, all at once, without a browser.
+
+Each speaks the protocol of Streamlit's own page over a websocket. What a browser would do with the answers is not in
+the figures; what the server takes to give them is, while this driver takes its share of the same cores.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from statistics import quantiles
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.asyncio.client import ClientConnection, connect
+
+from tests.bench.browsing import Server, serving
+from tests.bench.figure import Figure
+
+LEARNERS, SEEDS, SECONDS = 30, 4, 40.0  # several learners share the run of one seed
+ARRIVAL = 0.2  # seconds between two arrivals
+OFTEN = 5.0  # seconds between two moves of a control
+SOON, STEP = 500.0, re.compile(r"step ([\d,]+)")
+
+
+@dataclass
+class Learner:
+    """One session: what the server has shown it, and how long each of its runs took, in ms."""
+
+    seed: int
+    runs: list[float] = field(default_factory=list)
+    ticks: list[float] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    steps: list[tuple[float, int]] = field(default_factory=list)  # (when, training step)
+    every: dict[str, tuple[float, float]] = field(default_factory=dict)  # fragment: interval, due
+    buttons: dict[str, str] = field(default_factory=dict)
+    choices: dict[str, list[str]] = field(default_factory=dict)  # segmented control: its options
+    known: set[str] = field(default_factory=set)  # hashes of large messages, which are then sent once
+
+    def ask(self, fragment: str = "", press: str = "", choose: tuple[str, str] | None = None) -> bytes:
+        """The message by which a page asks for a run: of one fragment, by a button, or by a segmented control."""
+        message = BackMsg()
+        run = message.rerun_script
+        run.query_string, run.page_name = f"predictions=false&seed={self.seed}", "training"
+        run.fragment_id, run.is_auto_rerun = fragment, bool(fragment)
+        run.cached_message_hashes.extend(self.known)
+        if press or choose:
+            widget = run.widget_states.widgets.add()
+            widget.id = press or choose[0]
+            if press:
+                widget.trigger_value = True
+            else:
+                widget.string_array_value.data.append(choose[1])
+        return message.SerializeToString()
+
+    def hear(self, raw: bytes) -> bool:
+        """Take in one message of the server; whether it ends a run."""
+        message = ForwardMsg.FromString(raw)
+        kind = message.WhichOneof("type")
+        if message.hash and len(raw) > 10_000:
+            self.known.add(message.hash)
+        if kind == "auto_rerun":
+            every = message.auto_rerun.interval
+            self.every[message.auto_rerun.fragment_id] = every, time.monotonic() + every
+        elif kind == "stop_auto_rerun":
+            self.every.pop(message.stop_auto_rerun.fragment_id, None)
+        elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
+            self.see(message.delta.new_element)
+        elif kind == "session_event" and message.session_event.WhichOneof("type") == "script_compilation_exception":
+            self.errors.append("the page does not compile")
+        return kind == "script_finished" and message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN
+
+    def see(self, element) -> None:
+        """Remember what can be pressed and moved, what went wrong, and how far training is."""
+        kind = element.WhichOneof("type")
+        if kind == "button":
+            self.buttons[element.button.label] = element.button.id
+        elif kind == "button_group":
+            self.choices[element.button_group.id] = [option.content for option in element.button_group.options]
+        elif kind == "exception":
+            self.errors.append(element.exception.message)
+        elif kind == "markdown" and (found := STEP.search(element.markdown.body)):
+            self.steps.append((time.monotonic(), int(found[1].replace(",", ""))))
+
+
+async def answer(learner: Learner, channel: ClientConnection, message: bytes, times: list[float]) -> None:
+    """Send a message and hear all that follows, to the end of the run."""
+    begun = time.monotonic()
+    await channel.send(message)
+    while not learner.hear(await channel.recv()):
+        pass
+    times.append(1000 * (time.monotonic() - begun))
+
+
+async def lesson(learner: Learner, address: str, wait: float, seconds: float) -> None:
+    """Come in, open the page, press Train, then poll as the page asks for it and now and then look at another scene."""
+    await asyncio.sleep(wait)
+    try:
+        async with connect(f"ws{address[4:]}/_stcore/stream", subprotocols=["streamlit"], max_size=None) as channel:
+            await answer(learner, channel, learner.ask(), learner.runs)
+            await answer(learner, channel, learner.ask(press=learner.buttons["Train"]), learner.runs)
+            control, options = next(iter(learner.choices.items()))
+            end, moved, scene = time.monotonic() + seconds, time.monotonic() + OFTEN, 0
+            while (now := time.monotonic()) < end:
+                if now > moved + OFTEN:
+                    moved, scene = now, (scene + 1) % 2
+                    await answer(learner, channel, learner.ask(choose=(control, options[scene])), learner.runs)
+                for fragment in [one for one, (_, due) in learner.every.items() if due <= now]:
+                    interval = learner.every[fragment][0]
+                    learner.every[fragment] = interval, now + interval
+                    await answer(learner, channel, learner.ask(fragment), learner.ticks)
+                await asyncio.sleep(0.02)
+    except Exception as error:
+        learner.errors.append(repr(error)[:200])
+
+
+async def crowd(server: Server, learners: int, seconds: float) -> list[Learner]:
+    """All learners, one arriving after the other and staying equally long."""
+    found = [Learner(k % SEEDS) for k in range(learners)]
+    await asyncio.gather(*(lesson(one, server.address, ARRIVAL * k, seconds) for k, one in enumerate(found)))
+    return found
+
+
+def measure(learners: int = LEARNERS, seconds: float = SECONDS) -> Iterator[Figure]:
+    """A server, a first visitor who warms it, then the class."""
+    with serving("app.py") as server:
+        asyncio.run(crowd(server, 1, 3.0))
+        before, busy = server.memory(), server.processor_seconds()
+        begun = time.monotonic()
+        found = asyncio.run(crowd(server, learners, seconds))
+        grown, spent = server.memory() - before, server.processor_seconds() - busy
+        took = time.monotonic() - begun
+    what = f"Crowd: {learners} learners on one server"
+    for kind, note in {"runs": "a page opened, Train pressed, a scene changed", "ticks": "a look at training"}.items():
+        times = [ms for one in found for ms in getattr(one, kind)]
+        cuts = quantiles(times, n=20)
+        yield Figure(f"{what}, {note}, half of them within", [cuts[9]], "ms", note=f"{len(times):,} of them")
+        yield Figure(f"{what}, {note}, 95 % within", [cuts[18]], "ms", SOON)
+    errors = [error for one in found for error in one.errors]
+    yield Figure(f"{what}, errors", [len(errors)], "", 0, errors[0] if errors else "")
+    yield Figure(f"{what}, memory of a session", [grown / learners / 2**20], "MiB")
+    yield Figure(f"{what}, training", [sum(map(pace, _by_seed(found)))], "steps/s", note="all runs together")
+    yield Figure(f"{what}, the server's cores in use", [spent / took], "")
+
+
+def pace(looks: list[tuple[float, int]]) -> float:
+    """Training steps a second of one run, from the looks that were had at it."""
+    (begun, first), (ended, last) = min(looks), max(looks)
+    return (last - first) / (ended - begun) if ended > begun else 0.0
+
+
+def _by_seed(found: list[Learner]) -> list[list[tuple[float, int]]]:
+    """What was seen of each run: learners of one seed share it."""
+    seen = [[look for one in found if one.seed == seed for look in one.steps] for seed in range(SEEDS)]
+    return [looks for looks in seen if looks]
