@@ -1,0 +1,85 @@
+"""Chapter 7 in a real browser: a typed caption forms on the stage that stands, links, the keyboard, what fits."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.learner import LONG, Learner
+
+QUICK = "predictions=false&steps=4&n=2&w=1"
+
+
+@pytest.fixture
+def chapter(page: Page, serve) -> Learner:
+    return Learner(page, f"{serve('app.py')}/unclip", "unclip")
+
+
+def formed(chapter: Learner, frames: int) -> Learner:
+    """Waits until the film is finished, and the page with it."""
+    chapter.until(f"now.T === {frames}")
+    return chapter.rests()
+
+
+def test_one_clock_goes_through_all_stages_without_a_server_run(chapter):
+    formed(chapter.open(QUICK), 10)
+    ticks = chapter.now("ticks")
+    chapter.page.get_by_role("slider", name="step", exact=True).fill("3")
+    chapter.until("now.k === 3")
+    expect(chapter.page).to_have_url(re.compile(r"clock=0\.333"))
+    assert chapter.now("ticks") == ticks and len(chapter.now("plots")) == 3
+
+
+def test_a_typed_caption_forms_on_the_same_stage_and_then_stands_at_its_end(chapter):
+    formed(chapter.open("predictions=false&steps=20&n=4"), 42)
+    mounted = chapter.now("mounted")
+    caption = chapter.page.get_by_role("textbox", name="Caption")
+    caption.fill("green apple xyzzy")
+    caption.press("Enter")
+    chapter.until("now.T === 1")
+    expect(chapter.page.get_by_text("is a word that no caption had")).to_be_visible()
+    formed(chapter, 42)
+    assert chapter.now("mounted") == mounted and chapter.now("k") == 41
+    expect(chapter.page).to_have_url(re.compile("caption=green"))
+
+
+def test_every_scene_with_its_clock_is_above_the_fold(chapter):
+    for scene in ("2 prior", "3 decoder", "skip the prior", "scales", "between"):
+        formed(chapter.open(f"{QUICK}&show={scene.replace(' ', '+')}"), 11 if scene == "between" else 5)
+        box = chapter.page.get_by_role("slider", name="t" if scene == "between" else "σ", exact=True).bounding_box()
+        assert box["y"] + box["height"] < 800, scene
+
+
+def test_a_link_restores_captions_scene_and_clock_on_a_fresh_server(page, serve):
+    chapter = Learner(page, f"{serve('app.py', fresh=True)}/unclip", "unclip")
+    page.set_default_timeout(3 * LONG)  # a server that begins and films that form
+    formed(chapter.open(f"{QUICK}&show=between&caption=green+apple&to=pizza&seed=5&clock=0.5"), 11)
+    expect(page.get_by_role("textbox", name="Caption", exact=True)).to_have_value("green apple")
+    expect(page.get_by_role("textbox", name="To the caption")).to_have_value("pizza")
+    expect(page.get_by_role("radio", name="between")).to_be_checked()
+    assert chapter.now("k") == 5
+
+
+def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
+    page = chapter.open("steps=4&n=2&w=1").page
+    page.get_by_role("button", name="another caption").focus()
+    page.keyboard.press("Space")
+    expect(page.get_by_text("You predict:")).to_be_visible()
+    formed(chapter, 10).canvas.focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    chapter.until("now.k === 1")
+    page.get_by_role("radio", name="3 decoder").focus()
+    page.keyboard.press("Space")
+    formed(chapter, 5)
+    page.get_by_role("textbox", name="Caption").focus()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("dog")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("caption=dog"))
+    formed(chapter, 5)
+
+
+def test_a_film_of_all_stages_stays_within_the_budget_of_the_stage(chapter):
+    formed(chapter.open("predictions=false"), 42)
+    assert chapter.now("bytes") < 700_000
