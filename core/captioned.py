@@ -168,7 +168,7 @@ def sample(
     negative: str = "",
     n: int = 4,
     scale: float = 2.0,
-    prior_scale: float = 1.0,
+    prior_scale: float = 2.0,
     steps: int = 20,
     seed: int = 0,
     skip_prior: bool = False,
@@ -220,7 +220,7 @@ def evaluate(
     data: str = "emoji",
     side: int = 32,
     scale: float = 2.0,
-    prior_scale: float = 1.0,
+    prior_scale: float = 2.0,
     steps: int = 20,
     seed: int = 0,
 ) -> None:

@@ -161,7 +161,7 @@ def pictures(
     captions: Sequence[str],
     negative: str = "",
     scale: float = 2.0,
-    prior_scale: float = 1.0,
+    prior_scale: float = 2.0,
     steps: int = 20,
     seed: int = 0,
     skip_prior: bool = False,

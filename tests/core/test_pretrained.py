@@ -4,8 +4,10 @@ import json
 from dataclasses import asdict
 
 import pytest
+import torch
+import torch.nn.functional as F
 
-from core import imaging, retrieval
+from core import imaging, retrieval, samplers, unclip
 from core.clip import tokenizer_of
 from core.data.captions import emoji
 from core.data.images import unit
@@ -81,3 +83,37 @@ def test_the_vectors_of_captions_lie_elsewhere_than_those_of_pictures(pairs, tow
     pictures, captions = towers[0](unit(pairs.images[some])), towers[1]([pairs.captions[i] for i in some.tolist()])
     apart, by_chance = pictures.mean(0) - captions.mean(0), pictures[::2].mean(0) - pictures[1::2].mean(0)
     assert apart.norm() > 2 * by_chance.norm()
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return unclip.assemble(*map(pretrained, ("clip", "prior", "decoder")))
+
+
+@pytest.fixture(scope="module")
+def asked(pairs):
+    """Forty held-out pictures, by number."""
+    part = pairs.part(held_out=True)
+    return part[torch.randperm(len(part), generator=torch.Generator().manual_seed(1))[:40]]
+
+
+def test_the_prior_goes_from_a_caption_to_where_pictures_are(pairs, towers, whole, asked):
+    captions = [pairs.captions[i] for i in asked.tolist()]
+    pictures, told = towers[0](unit(pairs.images)), towers[1](captions)
+    made = F.normalize(samplers.last(unclip.imagine(whole, captions, scale=2.0)), dim=1)
+    assert top(retrieval.ranks(made @ pictures[asked].T), 1) > 0.6
+    nearest = [(vectors @ pictures.T).amax(1).mean() for vectors in (made, told)]
+    assert nearest[0] > nearest[1] + 0.05
+
+
+def test_another_clip_recognises_generated_pictures_of_new_combinations(pairs, whole, asked):
+    """At least half as often as real pictures, and more often than where the prior is skipped."""
+    captions = [pairs.captions[i] for i in asked.tolist()]
+    judge, known = pretrained("judge").state.ema, tokenizer_of(pretrained("judge").config)
+    told = retrieval.of_texts(judge, known, captions)
+
+    def found(x) -> float:
+        return top(retrieval.ranks(retrieval.of_images(judge, x) @ told.T), 1)
+
+    made, skipped = (unclip.pictures(whole, captions, steps=12, skip_prior=skip) for skip in (False, True))
+    assert found(made) >= 0.5 * found(unit(pairs.images[asked])) and found(made) > found(skipped)
