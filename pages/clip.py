@@ -49,7 +49,7 @@ def search() -> set[str]:
         if by == "picture":
             asked.by_picture(space, exhibits.picture(chosen), space.pictures[chosen], numbers, chosen)
         elif pixels is None:
-            st.info("Choose a file on the left.", icon=":material/upload:")
+            st.info("Choose a file on the left." if by == "file" else "Draw on the sheet on the left.")
         else:
             asked.by_picture(space, exhibits.brought(pixels, f"your {by}"), space.picture(pixels), numbers)
     return set()

@@ -73,7 +73,7 @@ def unknown(space: Space, *texts: str) -> bool:
     if strange:
         words = ", ".join(map(name_of, strange[:6])) + (" and more" if len(strange) > 6 else "")
         kind = "is a word that no caption had" if len(strange) == 1 else "are words that no caption had"
-        st.warning(f"{words} {kind}, so nothing was learned of it; it is left out.", icon=":material/help:")
+        st.warning(f"{words} {kind}: the towers learned nothing of that, and leave it out.", icon=":material/help:")
     if space.known.known(text):
         return False
     if not strange:
@@ -153,15 +153,15 @@ COLOURS = {"red": "#dd2e44", "orange": "#f4900c", "yellow": "#ffcc4d", "green": 
            "purple": "#9266cc", "brown": "#8a4b38", "black": "#292f33"}  # fmt: skip
 
 
-def drawn() -> Tensor:
-    """What the learner draws, uint8 [3, 32, 32]; the strokes travel in the address."""
+def drawn() -> Tensor | None:
+    """What the learner draws, uint8 [3, 32, 32], None on an empty sheet; the strokes travel in the address."""
     colour = shell.selectbox("Colour", list(COLOURS), key="colour")
     filled = shell.toggle("Fill what a stroke goes round", True, key="filled")
     asked = shell.param("draw", brush.decode, None) or HEART
     strokes = brush.brush("canvas", asked, height=200, label="Draw a picture")
     written = brush.encode(strokes)
     shell.set_param("draw", None if written == brush.encode(HEART) else written or None)
-    return painted(brush.decode(written), COLOURS[colour], filled)
+    return painted(brush.decode(written), COLOURS[colour], filled) if written else None
 
 
 HEART = [[
@@ -328,6 +328,6 @@ def show_map(plane: Plane, axes: str, shown: Sequence[str]) -> None:
     chart = scatter(clouds(plane, shown), shell.theme(), *titles)
     st.plotly_chart(chart, theme=None, key="map", config={"scrollZoom": True, "displaylogo": False})
     st.caption(
-        f"The {' and '.join(shown)} of {len(plane.pictures):,} emoji without a skin tone; the mean picture and the mean "
-        f"caption are {plane.gap:.2f} apart. Drag to move, scroll to zoom, point to read, double-click for the whole."
+        f"The {' and '.join(shown)} of {len(plane.pictures):,} emoji without a skin tone; the mean picture and the "
+        f"mean caption are {plane.gap:.2f} apart. Drag to move, scroll to zoom, double-click for the whole."
     )

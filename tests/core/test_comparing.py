@@ -55,14 +55,13 @@ def test_a_run_that_goes_on_is_the_same_run():
 
 
 def test_some_hundred_steps_make_the_diagonal_stand_out():
-    plan = replace(PLAN, batch=64)
-    *_, lesson = islice(comparing.run(plan, Progress(clip.begin(plan, pairs()).state)), 140)
+    *_, lesson = islice(comparing.run(PLAN, Progress(clip.begin(PLAN, pairs()).state)), 160)
     before, after = lesson.frames[0][0], comparing.snapshot(lesson).cosines[-1, 0]
     others = ~torch.eye(N, dtype=torch.bool)
     assert (before.diag().mean() - before[others].mean()).abs() < 0.1
     assert after.diag().mean() > after[others].mean() + 0.15
     assert comparing.right(after) > comparing.right(before) + 2
-    assert lesson.losses[0] > 4 > 3.5 > lesson.losses[-1]
+    assert lesson.losses[0] > 4.5 > 4 > lesson.losses[-1]
 
 
 def test_a_caption_is_right_when_no_other_picture_is_nearer():
