@@ -190,26 +190,37 @@ def walk(whole: Unclip, film: Film, space: Space, k: int = 4) -> Walk:
     return Walk(guesses @ caption, guesses @ guesses[-1], nearest, cosines)
 
 
+def side(vectors: Tensor, space: Space) -> Tensor:
+    """On which side vectors [n, size] lie of the gap between captions and pictures, [n]: 0 where the mean caption is,
+    1 where the mean picture is (Liang et al. 2022, figure 1)."""
+    captions, pictures = space.captions.mean(0), space.pictures.mean(0)
+    gap = pictures - captions
+    return (F.normalize(vectors, dim=1) - captions) @ gap / gap.square().sum()
+
+
 @dataclass(frozen=True)
 class Place:
-    """Where vectors lie: their mean cosine with the caption's, and with the nearest picture's of the collection."""
+    """Where vectors lie, means over them: the cosine with the caption's, and with the nearest picture's of the
+    collection; and the side of the gap."""
 
     caption: float
     picture: float
+    side: float
 
 
 def place(vectors: Tensor, caption: Tensor, space: Space) -> Place:
     """The place of vectors [n, size], beside the vector of a caption [size] or of one for each of them."""
     own = F.normalize(vectors, dim=1)
-    among = own @ space.pictures.T
-    return Place((own * F.normalize(caption, dim=-1)).sum(1).mean().item(), among.amax(1).mean().item())
+    measured = (own * F.normalize(caption, dim=-1)).sum(1), (own @ space.pictures.T).amax(1), side(vectors, space)
+    return Place(*(each.mean().item() for each in measured))
 
 
 def real(space: Space) -> Place:
-    """The place of the held-out pictures: beside their own captions, and among the pictures that are trained on."""
-    held, rest = (pairs().part(held_out=part) for part in (True, False))
-    known = replace(space, pictures=space.pictures[rest])
-    return place(space.pictures[held], space.captions[held], known)
+    """The place of the held-out pictures: beside their own captions, and among the other pictures."""
+    held = pairs().part(held_out=True)
+    own = place(space.pictures[held], space.captions[held], space)
+    others = space.pictures[held] @ space.pictures[pairs().part(held_out=False)].T
+    return replace(own, picture=others.amax(1).mean().item())
 
 
 def recognised(whole: Unclip, film: Film) -> Tensor:

@@ -61,12 +61,11 @@ def decoder() -> set[str]:
 
 def skipped() -> set[str]:
     """The decoder told the caption's own vector."""
-    named = {"told what the prior imagined": "sample", "told the caption’s own vector": "negative"}
     takes = [take, replace(take, skip_prior=True)]
-    films = draw(takes, lambda films, k: stages.beside(films, k, named), f"“{take.caption}” with the prior and without")
+    films = draw(takes, lambda films, k: stages.skipped(*films, k), f"“{take.caption}” with the prior and without")
     if films:
         with picture:
-            st.markdown(stages.skipped(*films))
+            st.markdown(stages.table(*films))
             shell.explain("guess", seen=True)
     return set()
 
@@ -75,9 +74,9 @@ def away() -> set[str]:
     """Led away from a second caption."""
     with own:
         negative = stages.caption("Negative caption", stages.NEGATIVE, "negative")
-    named = {"without a negative caption": "unconditional", f"not “{negative}”": "guided"}
-    takes = [take, replace(take, negative=negative or "")]
     if negative is not None:
+        named = {"without a negative caption": "unconditional", f"not “{negative}”": "guided"}
+        takes = [take, replace(take, negative=negative)]
         draw(takes, lambda films, k: stages.beside(films, k, named), f"“{take.caption}”, and away from “{negative}”")
     return set()
 
@@ -102,10 +101,8 @@ def between() -> set[str]:
     """From one caption to another."""
     with own:
         to = stages.caption("To the caption", stages.OTHER, "to")
-    if to is None:
-        return set()
-    way = stages.way(take, to)
-    films = draw([way], lambda films, k: stages.between(films[0], k), f"From “{take.caption}” to “{to}”")
+    films = to is not None and draw([stages.way(take, to)], lambda films, k: stages.between(films[0], k),
+                                    f"From “{take.caption}” to “{to}”")  # fmt: skip
     return {APART} if films and stages.apart(films[0]) else set()
 
 
@@ -140,41 +137,38 @@ done = SCENES[scene]() if caption is not None or scene == VARIATIONS else set()
 
 NOTES = {
     ALL: [
-        ("data", "**The text vector** has 128 numbers: orange above 0, blue below. It tells what the words mean "
-         "together, and cannot be drawn."),
-        ("denoise", "**The prior** is a diffusion model like that of the spiral, its points being vectors: from noise, "
-         "told the caption, it goes to a vector as a picture’s would be. Other noise, another vector."),
-        ("sample", "**The decoder**, a diffusion model on pictures, is told that vector and never sees a word. Drag "
-         "the clock through both."),
+        ("data", "**The text vector** has 128 numbers: orange above 0, blue below. It says what all words mean."),
+        ("denoise", "**The prior** is a diffusion model like that of the spiral, its points being vectors. Told the "
+         "caption, it goes from noise to a vector as a picture’s would be; from other noise, to another."),
+        ("sample", "**The decoder**, a diffusion model on pictures, is told that vector and sees no word."),
     ],
     WORDS: [
         ("data", "**A word** is a row of a table, learned with CLIP; each looks at the others once, so that *hot* in "
-         "*hot dog* is another *hot*."),
-        ("sample", "**The text vector** is made of their mean. What was in no caption has no row, and is left out; the "
-         "page says so."),
-        ("difference", "**Nearest to it** are captions that say the same, then pictures: compare the cosines."),
+         "*hot dog* is another *hot*. What was in no caption has no row: the page says so, and leaves it out."),
+        ("sample", "**The text vector** is made of their mean."),
+        ("difference", "**Nearest to it** are captions that say the same, and then pictures: compare the cosines."),
     ],
     PRIOR: [
-        ("conditional", "**At large σ** the guess is the mean of all that the caption may mean."),
-        ("denoise", "**It decides** around σ = 1: the curve to where it ends rises, and the nearest pictures change."),
-        ("data", "**It ends** among pictures, nearer to one of them than the caption’s own vector is, and farther from "
-         "the caption than it was on its way."),
+        ("conditional", "**At large σ** the guess is a mean of all that the caption may mean, near to much."),
+        ("denoise", "**It decides** from σ = 10 to 0.5: the curve to its end rises to 1, that to the caption falls. "
+         "What is drawn has traits that no word told."),
+        ("data", "**Across the gap:** it ends where pictures’ vectors lie, as near to the caption as these are, no "
+         "nearer. *Guidance of the prior* draws it back."),
     ],
     DECODER: [
-        ("sample", "**The state** is noise for long. Composition comes at σ of 10 to 1, detail last, as in chapter 8."),
-        ("denoise", "**The guess** is a blur of what fits the vector. It is clear much earlier than the state."),
-        ("data", "**What differs** from picture to picture is noise twice over: that of the prior, and the decoder’s."),
+        ("sample", "**The state** is noise for long. Shapes come at σ of 10 to 1, detail last, as in chapter 8."),
+        ("denoise", "**The guess** is a blur of what fits the vector, and clear much earlier."),
+        ("data", "**What differs** from picture to picture is noise twice over: the prior’s and the decoder’s."),
     ],
     SKIPPED: [
-        ("sample", "**With the prior** the decoder is told vectors such as those it learned from."),
-        ("negative", "**Without it** it is told the caption’s own vector: one vector for all pictures, far from every "
-         "picture’s. See the cosines in the table."),
-        ("data", "**The noise** of the decoder is the same left and right, so all that differs comes from the vector."),
+        ("sample", "**Imagined** vectors lie where pictures’ do; each decides what the caption leaves open."),
+        ("negative", "**The caption’s own** lies on the other side, nearer to the caption than any picture. The "
+         "decoder has not learned from such: it overdoes what the words say, and lacks the rest."),
+        ("data", "**The noise** of the decoder is the same in both, so all that differs comes from the vectors."),
     ],
     AWAY: [
         ("unconditional", "**Left,** guidance leads away from *no vector*: away from any picture."),
-        ("guided", "**Right,** it leads away from the vector that the prior made of the negative caption. The noise "
-         "is the same."),
+        ("guided", "**Right,** away from the vector that the prior made of the negative caption; from the same noise."),
         ("negative", "**At w = 1** a negative caption has no say: the equation leaves it out."),
     ],
     SCALES: [
@@ -184,13 +178,11 @@ NOTES = {
     ],
     VARIATIONS: [
         ("data", "**The picture** has a vector of its own: no prior, no caption is needed."),
-        ("sample", "**Variations** keep what the vector tells, and differ in what it does not: so one sees what CLIP "
-         "takes note of."),
+        ("sample", "**Variations** keep what the vector tells, and differ in the rest: so one sees what CLIP notes."),
         ("denoise", "**More guidance** brings them nearer to each other."),
     ],
     WAY: [
-        ("guided", "**On the way** the vector goes along an arc from one image vector to the other; the noise stays. "
-         "Let the clock run."),
+        ("guided", "**On the way** the vector goes along an arc from one image vector to the other; the noise stays."),
         ("sample", "**All of the way** at once: the change is not even, for pictures lie in heaps."),
         ("data", "**In pixels** the way would be a cross-fade. Here every picture is one that the decoder can draw."),
     ],

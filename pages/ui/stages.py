@@ -1,47 +1,33 @@
 """unCLIP on the stage: what is asked for, films that come in the background, and a picture of each of its stages."""
 
 import html
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import streamlit as st
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
 from core import comparing, imaging, pipeline, retrieval, unclip
-from core.comparing import Space, pairs
+from core.comparing import pairs
 from core.data.captions import LENGTH
 from core.figures import palette
 from core.pipeline import Film, Take
-from core.pretrained import pretrained
-from core.unclip import Unclip
 from pages.ui import exhibits, filming, shell
 from pages.ui.exhibits import Bar
 from pages.ui.filming import Studio
 from pages.ui.links import name_of
 from pages.ui.stage import Clock, Images, Line, Panel, stage
+from pages.ui.vectors import cosine, gap, number, space, text_vector, vectors, whole
 
 ALL, WORDS, PRIOR, DECODER = "all stages", "1 words", "2 prior", "3 decoder"
 SKIPPED, AWAY, SCALES, VARIATIONS, WAY = "skip the prior", "negative", "scales", "variations", "between"
 CAPTION, OTHER, NEGATIVE, PICTURE = "cat face", "dog face", "person", "octopus"
 UNDER = (0.0, 1.0, 2.0, 4.0, 8.0)  # guidance scales side by side
-LIMIT = 2.5  # numbers of a vector beyond it are as deep in colour as it is
 LONG = 120  # signs of a caption
 
 Draw = Callable[[Sequence[Film], int | None], None]
-
-
-@st.cache_resource(show_spinner="Reading the models")
-def whole() -> Unclip:
-    """The shipped models together."""
-    return unclip.assemble(*map(pretrained, ("clip", "prior", "decoder")))
-
-
-@st.cache_resource(show_spinner="Embedding the pictures and their captions")
-def space() -> Space:
-    """Where the shipped CLIP puts the collection."""
-    return comparing.space(pretrained("clip"))
 
 
 # The controls
@@ -110,21 +96,6 @@ def levels(film: Film, k: int | None) -> Clock:
 # Panels
 
 
-def strips(vectors: Tensor) -> Tensor:
-    """Vectors [..., size] as small pictures uint8 [..., h, w, 3], a square for each number: the farther from 0, the
-    deeper the colour, that of "data" below 0 and that of "sample" above."""
-    size = vectors.shape[-1]
-    width = next(w for w in range(int(size**0.5), 0, -1) if size % w == 0)
-    theme, value = shell.theme(), vectors.nan_to_num().div(LIMIT).clamp(-1, 1)[..., None]
-    zero, below, above = map(_rgb, (palette.BACKGROUND[theme], *(palette.colour(r, theme) for r in ("data", "sample"))))
-    mixed = torch.lerp(zero, torch.where(value < 0, below, above), value.abs())
-    return mixed.round().byte().unflatten(-2, (size // width, width))
-
-
-def _rgb(colour: str) -> Tensor:
-    return torch.tensor([*bytes.fromhex(colour[1:])]).float()
-
-
 def pictures(
     title: str, film: Film, said: str = "", role: str = "sample", guess: bool = False, columns: int | None = None
 ) -> Panel:
@@ -132,22 +103,6 @@ def pictures(
     seen = film if film.x else pipeline.noise(whole(), film.take)
     frames = torch.stack(seen.x0 if guess else seen.x).movedim(-3, -1)
     return Panel(title, [Images(frames, columns, colour=role)], caption=said)
-
-
-def vectors(title: str, frames: Tensor, said: str | Sequence[str] = "", names: Sequence[str] = ()) -> Panel:
-    """Vectors [T, n, size] as strips."""
-    return Panel(title, [Images(strips(frames), names=names)], caption=said)
-
-
-def text_vector(text: str) -> Tensor:
-    """The caption's vector as the prior is told it, [size]."""
-    return unclip.read(whole(), [text])["embed"][0]
-
-
-def cosine(one: Tensor, other: Tensor) -> str:
-    """The mean cosine of vectors [n, size] with another [size], in words; nothing where there is none."""
-    value = F.cosine_similarity(one, other, dim=-1).mean().item()
-    return "" if value != value else f"cosine {_number(value)}"
 
 
 # The stages
@@ -203,30 +158,28 @@ def _neighbours(text: str) -> None:
 
 
 def prior(film: Film, k: int | None) -> tuple[list[Panel], Clock]:
-    """The walk of the first vector from noise: what it is near to, the vector itself, the pictures nearest to it."""
-    grid = imaging.grid(film.take.steps).clamp_min(imaging.SIGMA_MIN)
-    ends = (imaging.SIGMA_MIN, imaging.SIGMA_MAX)
+    """The walk of the vectors from noise: what the first is near to, where all lie, the pictures nearest to it."""
+    ends, grid = (imaging.SIGMA_MIN, imaging.SIGMA_MAX), imaging.grid(film.take.steps)
     if not film.guesses:
-        blank = torch.zeros(1, 1, whole().clip.size)
-        return [Panel("cosines", [], ends, (0, 1), False, "σ", xlog=True), vectors("guess x̂₀", blank)], levels(film, 0)
-    went, so_far = pipeline.walk(whole(), film, space()), slice(None) if k is None else slice(-1, None)
-    sigma = grid[: len(film.guesses)]
+        return [Panel("cosine of the guess with …", [], ends, (0, 1), False, "σ", xlog=True)], levels(film, 0)
+    went, now = pipeline.walk(whole(), film, space()), slice(None) if k is None else slice(-1, None)
+    sigma, guesses = grid.clamp_min(ends[0])[: len(film.guesses)], torch.stack(film.guesses)[now, : film.take.n]
     lines = [
-        Line(sigma, went.end, "denoise", "where it ends" if k is None else "where it is now"),
-        Line(sigma, went.cosines[:, 0], "data", "nearest picture"),
+        Line(sigma, went.end, "denoise", "end" if k is None else "newest"),
+        Line(sigma, went.cosines[:, 0], "data", "nearest"),
     ]
     if film.take.caption:
         lines.insert(0, Line(sigma, went.caption, "conditional", "caption"))
     low = min(0.0, *(float(line.y.min()) for line in lines))
-    near = pairs().images[went.pictures[so_far]].movedim(-3, -1)
+    near = pairs().images[went.pictures[now]].movedim(-3, -1)
     said = [f"{pairs().captions[i]}, {value:.2f}" for i, value in
-            zip(went.pictures[so_far, 0].tolist(), went.cosines[so_far, 0].tolist())]  # fmt: skip
+            zip(went.pictures[now, 0].tolist(), went.cosines[now, 0].tolist())]  # fmt: skip
     panels = [
-        Panel("cosine of the guess with …", lines, ends, (low, 1.02), False, "σ", xlog=True, marker=sigma[so_far]),
-        vectors("guess x̂₀", torch.stack(film.guesses)[so_far, :1]),
+        Panel("cosine of the guess with …", lines, ends, (low, 1.02), False, "σ", xlog=True, marker=sigma[now]),
+        gap(film.take.caption, {"guess x̂₀": (guesses, "denoise")}),
         Panel("nearest pictures", [Images(near, 2, colour="data")], caption=said),
     ]
-    return panels, Clock(imaging.grid(film.take.steps)[: len(film.guesses)][so_far], start=-1)
+    return panels, Clock(grid[: len(film.guesses)][now], start=-1)
 
 
 def decoder(film: Film, k: int | None) -> tuple[list[Panel], Clock]:
@@ -248,10 +201,19 @@ def beside(films: Sequence[Film], k: int | None, named: dict[str, str]) -> tuple
     return panels, levels(films[0], k)
 
 
+def skipped(used: Film, bare: Film, k: int | None) -> tuple[list[Panel], Clock]:
+    """Where the vectors lie that the decoder is told, with the prior and without, and the pictures that it makes."""
+    told = {"imagined": (used, "sample"), "own": (bare, "negative")}
+    shown = {name: (film.told[None], role) for name, (film, role) in told.items() if film.told is not None}
+    named = {"told what the prior imagined": "sample", "told the caption’s own vector": "negative"}
+    panels, clock = beside([used, bare], k, named)
+    return [gap(used.take.caption, shown), *panels], clock
+
+
 def recognised(film: Film) -> str:
     """How well CLIP finds the vector that was told in the finished pictures."""
     value = pipeline.recognised(whole(), film).mean().item()
-    return "" if value != value else f"told and seen: {_number(value)}"
+    return "" if value != value else f"told and seen: {number(value)}"
 
 
 def variations(film: Film, k: int | None) -> tuple[list[Panel], Clock]:
@@ -280,22 +242,18 @@ def between(film: Film, k: int | None) -> tuple[list[Panel], Clock]:
 # What stands below the picture
 
 
-def skipped(used: Film, bare: Film) -> str:
+def table(used: Film, bare: Film) -> str:
     """Where the vectors lie that the decoder is told, with the prior and without, beside those of real pictures; and
     how well CLIP finds them in the finished pictures. As Markdown."""
     text = text_vector(used.take.caption)
     rows = []
     for name, film in (("the prior’s vectors", used), ("the caption’s own vector", bare)):
         where, seen = pipeline.place(film.told, text, space()), pipeline.recognised(whole(), film).mean().item()
-        rows.append([name, _number(where.caption), _number(where.picture), _number(seen)])
+        rows.append([name, *map(number, (where.side, where.caption, where.picture, seen))])
     true = pipeline.real(space())
-    rows.append(["held-out pictures’ own vectors", _number(true.caption), _number(true.picture), "–"])
-    head = ["Mean cosine of", "with the caption’s", "with the nearest picture’s", "told, and seen in the picture"]
+    rows.append(["held-out pictures’ own vectors", *map(number, (true.side, true.caption, true.picture, math.nan))])
+    head = ["Means of", "side", "cosine with the caption’s", "with the nearest picture’s", "told and seen"]
     return shell.table(head, rows)
-
-
-def _number(value: float) -> str:
-    return "–" if value != value else f"{value:.2f}".replace("-", "−")
 
 
 def scaled(take: Take) -> list[Take]:

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from core import comparing, pipeline, unclip
+from core import comparing, pipeline, samplers, unclip
 from core.comparing import pairs
 from core.data.images import pixels, unit
 from core.pipeline import Film, Take
@@ -140,6 +140,16 @@ def test_a_picture_of_the_collection_lies_at_itself(space):
     place = pipeline.place(3 * space.pictures[:5], space.captions[:5], space)
     assert place.picture == pytest.approx(1, abs=1e-5)
     assert place.caption == pytest.approx((space.pictures[:5] * space.captions[:5]).sum(1).mean().item(), abs=1e-5)
+
+
+def test_captions_lie_on_one_side_of_the_gap_and_pictures_and_what_the_prior_makes_on_the_other(whole, space):
+    held = pairs().part(held_out=True)
+    captions, pictures = pipeline.side(space.captions[held], space), pipeline.side(space.pictures[held], space)
+    assert (captions < 0.5).double().mean() > 0.9 and (pictures > 0.5).double().mean() > 0.9
+    torch.testing.assert_close(pipeline.side(space.captions, space).mean(), torch.tensor(0.0), atol=1e-5, rtol=0)
+    asked = [pairs().captions[i] for i in held[:100].tolist()]
+    imagined = samplers.last(unclip.imagine(whole, asked))
+    assert (pipeline.side(imagined, space) > 0.5).double().mean() > 0.8
 
 
 def test_held_out_captions_lie_farther_from_all_pictures_than_held_out_pictures_do(space):

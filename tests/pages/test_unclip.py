@@ -56,9 +56,9 @@ def test_the_stages_are_kept_back_until_the_prediction_is_made(chapter):
     [
         (ALL, ["text vector", "image vector, imagined", "picture"], 6),
         (WORDS, ["each word, having seen the others", "text vector"], 1),
-        (PRIOR, ["cosine of the guess with …", "guess x̂₀", "nearest pictures"], 3),
+        (PRIOR, ["cosine of the guess with …", "where the vectors lie", "nearest pictures"], 3),
         (DECODER, ["state x", "guess x̂₀"], 3),
-        (SKIPPED, ["told what the prior imagined", "told the caption’s own vector"], 3),
+        (SKIPPED, ["where the vectors lie", "told what the prior imagined", "told the caption’s own vector"], 3),
         (AWAY, ["without a negative caption", "not “person”"], 3),
         (SCALES, ["w = 0", "w = 1", "w = 2", "w = 4", "w = 8"], 3),
         (VARIATIONS, ["the picture", "its vector, new noise"], 3),
@@ -100,16 +100,18 @@ def test_the_stage_of_words_shows_a_vector_for_each_and_what_is_nearest_to_all(c
 
 
 def test_the_prior_draws_what_its_guess_is_near_to_at_every_level(chapter):
-    first, vector, nearest = panels(formed(chapter(show=PRIOR))).values()
-    assert layers(first) == ["line"] * 3 and nearest["layers"][0]["n"] == 4
+    first, gap, nearest = panels(formed(chapter(show=PRIOR))).values()
+    assert layers(first) == ["line"] * 3 and layers(gap) == ["points"] * 3 and nearest["layers"][0]["n"] == 4
     assert all(said.rpartition(", ")[0] in pairs().captions for said in nearest["caption"])
 
 
 def test_the_table_says_where_vectors_lie_with_the_prior_and_without(chapter):
     text = next(part.value for part in formed(chapter(show=SKIPPED)).markdown if "own vector |" in part.value)
-    rows = {cells[1].strip(): cells[2:] for cells in (line.split("|") for line in text.splitlines()[2:])}
-    assert float(rows["the caption’s own vector"][0]) == 1
-    assert float(rows["held-out pictures’ own vectors"][1]) > float(rows["the caption’s own vector"][1])
+    lines = (line.replace("−", "-").split("|") for line in text.splitlines()[2:])
+    rows = {cells[1].strip(): cells[2:] for cells in lines}
+    side, cosine = ({name: float(cells[column]) for name, cells in rows.items()} for column in (0, 1))
+    assert cosine["the caption’s own vector"] == 1 > cosine["the prior’s vectors"]
+    assert side["the caption’s own vector"] < side["the prior’s vectors"]
 
 
 def test_the_first_picture_of_variations_is_the_one_chosen(chapter):
