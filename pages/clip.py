@@ -17,7 +17,6 @@ DIAGONAL, FOUND, WORDED, GREEN = (
     "Zero-shot: word a list that is right for 5 points more, in the mean of the groups, than the other.",
     "Arithmetic: make the red apple green.",
 )  # fmt: skip
-
 # Each draws a picture and the controls that it alone has, and returns which tasks it shows to be done.
 
 
@@ -121,8 +120,8 @@ with picture if st.session_state["present"] else controls:  # a presentation hid
         "Each of 128 pictures is to find its caption among 128. Towers that know nothing begin: what is their loss?",
         ("0", "log 128 ≈ 4.85", "without bound"),
         1,
-        "Where all cosines are alike, the softmax gives each caption 1/128, and −log 1/128 = 4.85. Each batch size has "
-        "a start of its own: the dashed line.",
+        "Where all cosines are alike, the softmax gives each caption 1/128, and −log 1/128 = 4.85, the dashed line. "
+        "Untrained cosines differ a little, at random, so the loss begins slightly above.",
     )
 scene = LIVE
 if answered:
@@ -132,7 +131,7 @@ done = SCENES[scene]()
 NOTES = {
     LIVE: [
         ("guided", "**The diagonal** is what belongs together. Untrained, all cosines are alike; after some hundred "
-         "steps each caption (row) is nearest to its own picture (column), as the dot in its row shows. Scrub."),
+         "steps nearly each caption (row) is nearest to its own picture (column), as the dot in its row shows. Scrub."),
         ("exact", "**The dashed line** is log N, the loss of towers that know nothing. Take a smaller batch: the line "
          "sinks, for to find a caption among 16 is easier, and teaches less."),
         ("denoise", "**Held out** pictures are new combinations of known words. Their diagonal comes later, and paler: "
@@ -156,10 +155,10 @@ NOTES = {
         ("data", "**The difference** of two vectors points from one picture to the other. The words whose vectors lie "
          "along it (about the mean of all words) say what was added. In brackets: words that captions have together "
          "with it, so that nothing can tell them apart."),
-        ("exact", "**The linear baseline**, a closed-form map from pixels and from words (CCA), does this as well: the "
-         "same crown is drawn on every head. It is retrieval that needs the network."),
-        ("sample", "**Hat** is shown and not counted: of all hats, only builders' helmets are held out, and captions "
-         "say more often what these builders do. Words move pictures, too: red apple − red + green."),
+        ("exact", "**The linear baseline**, a closed-form map from pixels and from words (CCA), comes near: the same "
+         "crown is drawn on every head. In retrieval it is far behind."),
+        ("sample", "**Hat** is shown and not counted: the only hats held out are builders’ helmets, which look unlike "
+         "most that were trained on. Words move pictures, too: red apple − red + green."),
     ],
     MAP: [
         ("data", "**Filled marks** are pictures, open ones captions; colour and shape are the Unicode group. "
@@ -188,9 +187,12 @@ CODE = {
     MAP: (comparing.plane,),
 }  # fmt: skip
 shell.code(*CODE[scene])
-hints = ("A quarter of a minute does it.", "Try “woman swimming”, or a word that you do not find in the captions.",
-         "Say what is in the pictures of a group: “object: tool, clothing, book”.",
-         "Picture and words: red apple, minus red, plus green.")  # fmt: skip
+hints = (
+    "Half a minute does it, or a whole one where others train as well.",
+    "Try “woman swimming”, or a word that you do not find in the captions.",
+    "Say what is in the pictures of a group: “object: tool, clothing, book”.",
+    "Words: red apple, minus red, plus green.",
+)
 shell.tasks([(task, task in done, hint) for task, hint in zip((DIAGONAL, FOUND, WORDED, GREEN), hints, strict=True)])
 st.markdown("CLIP says how near a picture is to a text. It compares, and cannot draw: for that, **chapter 7** leads "
             "its vectors into a diffusion model.")  # fmt: skip
