@@ -272,6 +272,13 @@ def named(space: Space, direction: Tensor, k: int = 8) -> tuple[tuple[str, float
     return tuple((words[i], cosine) for i, cosine in zip(order[:k].tolist(), cosines[:k].tolist()))
 
 
+def place_of(space: Space, word: str, direction: Tensor) -> tuple[int, float]:
+    """Which place a word would have among the words nearest to a direction [size], 1 the first, and its cosine."""
+    mean = space.word_vectors.mean(0)
+    cosine = (F.normalize(space.text(word) - mean, dim=0) @ F.normalize(direction, dim=0)).item()
+    return 1 + int((retrieval.nearest_words(direction, space.word_vectors)[0] > cosine + 1e-6).sum()), cosine
+
+
 def answers(space: Space) -> list[Answer]:
     """The answer to each held-out difference."""
     return [

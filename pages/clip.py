@@ -158,7 +158,7 @@ NOTES = {
         ("exact", "**The linear baseline**, a closed-form map from pixels and from words (CCA), comes near: the same "
          "crown is drawn on every head. In retrieval it is far behind."),
         ("sample", "**Hat** is shown and not counted: the only hats held out are builders’ helmets, which look unlike "
-         "most that were trained on. Words move pictures, too: red apple − red + green."),
+         "most that were trained on, so the word is far down. Words move pictures, too: red apple − red + green."),
     ],
     MAP: [
         ("data", "**Filled marks** are pictures, open ones captions; colour and shape are the Unicode group. "

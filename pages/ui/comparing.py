@@ -21,7 +21,7 @@ from core.pretrained import pretrained
 from core.retrieval import Difference
 from pages.ui import brush, contrast, exhibits, live, shell
 from pages.ui.exhibits import Bar
-from pages.ui.links import name_of
+from pages.ui.links import name_of, plain
 
 SHIPPED, OWN = "shipped", "your towers"
 HELD_OUT, ALL = "held out", "all"
@@ -89,6 +89,7 @@ def by_text(space: Space, text: str, numbers: Tensor) -> list[int]:
     if unknown(space, text):
         return []
     found = comparing.nearest(space.pictures, space.text(text), numbers, K)
+    st.markdown(f"**“{plain(text)}”** is nearest to")
     pictures(found, f"The {K} pictures nearest to the text, nearest first")
     return [number for number, _ in found]
 
@@ -206,6 +207,9 @@ def subtraction(space: Space, difference: Difference) -> None:
         return
     rows = [(_with_synonyms(space, word), [Bar(cosine, number(cosine))]) for word, cosine in words]
     right = [k for k, (word, _) in enumerate(words) if difference.attribute in (word, *space.words[word])]
+    if difference.attribute and not right:
+        place, cosine = comparing.place_of(space, difference.attribute, direction)
+        rows.append((f"… {difference.attribute}, number {place}", [Bar(cosine, number(cosine), "negative")]))
     one, other = difference.with_it, difference.without
     exhibits.row(
         exhibits.figure(exhibits.picture(one), caption(one)), "−",

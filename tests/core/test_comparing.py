@@ -153,6 +153,13 @@ def test_a_difference_is_named_by_words_with_falling_cosines(space):
     assert all(word in space.words for word, _ in words)
 
 
+def test_a_word_has_the_place_that_the_list_gives_it(space):
+    crown = next(answer for answer in comparing.answers(space) if answer.difference.attribute == "crown").difference
+    direction = space.pictures[crown.with_it] - space.pictures[crown.without]
+    for k, (word, cosine) in enumerate(comparing.named(space, direction, 4), 1):
+        assert comparing.place_of(space, word, direction) == (k, pytest.approx(cosine, abs=1e-5))
+
+
 def test_nothing_has_no_name(space):
     assert comparing.named(space, torch.zeros(space.pictures.shape[1])) == ()
 

@@ -133,6 +133,7 @@ def test_all_captions_at_their_pictures_do_the_first_task(chapter, monkeypatch):
 def test_a_text_finds_pictures_and_says_their_cosines(chapter):
     app = chapter("retrieval", text="smiling cat")
     assert len(named(app)) == asked.K and "cat" in named(app)[0]
+    assert "“smiling cat”" in html(app)
     cosines = [float(value) for value in re.findall(r"<figcaption>([\d.]+)", html(app))]
     assert len(cosines) == asked.K and cosines == sorted(cosines, reverse=True)
 
@@ -245,6 +246,7 @@ def test_each_pair_of_an_attribute_can_be_seen_and_the_hat_is_not_counted(chapte
     app.number_input(key="pair").set_value(6).run()
     assert named(app)[:2] != first
     app.selectbox(key="attribute").set_value("hat").run()
+    assert any("hat" in row for row in rows(app))
     assert named(app) == list(comparing.HAT) and app.number_input(key="pair").disabled
 
 
