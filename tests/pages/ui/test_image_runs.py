@@ -158,7 +158,7 @@ def test_the_command_says_what_the_controls_say(scene):
     app.number_input(key="bigsteps").set_value(5000).run()
     first, second = app.code[0].value.split(" \\\n  ")
     assert first.startswith("torchrun --nproc-per-node 4 -m core train --out ")
-    assert second == ("--data fashion --network dit --size large --steps 5000 --batch 128")
+    assert second == ("--data fashion --network dit --size large --steps 5000 --batch 128 --bf16")
     assert [code.value.split(" --out")[0] for code in app.code][1].endswith("-m core train")
 
 
