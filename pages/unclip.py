@@ -133,18 +133,19 @@ with own:
 with controls:
     take = replace(stages.options(scaled=scene in (WORDS, SCALES)), caption=caption or "")
 strange = {STRANGE} if caption and stages.whole().known.unknown(caption) else set()
-done = SCENES[scene]() if caption is not None or scene == VARIATIONS else set()
+drawn = caption is not None or scene == VARIATIONS
+done = SCENES[scene]() if drawn else set()
+if not drawn:
+    picture.info("Nothing to draw: no word of the caption is known.", icon=":material/edit:")
 
 NOTES = {
     ALL: [
         ("data", "**The text vector** has 128 numbers: orange above 0, blue below. It says what all words mean."),
-        ("denoise", "**The prior** is a diffusion model like that of the spiral, its points being vectors. Told the "
-         "caption, it goes from noise to a vector as a picture’s would be; from other noise, to another."),
+        ("denoise", "**The prior**, a diffusion model on vectors, goes from noise to one as a picture’s would be."),
         ("sample", "**The decoder**, a diffusion model on pictures, is told that vector and sees no word."),
     ],
     WORDS: [
-        ("data", "**A word** is a row of a table, learned with CLIP; each looks at the others once, so that *hot* in "
-         "*hot dog* is another *hot*. What was in no caption has no row: the page says so, and leaves it out."),
+        ("data", "**A word** is a row of a table. Each looks at the others once: *hot* in *hot dog* is another *hot*."),
         ("sample", "**The text vector** is made of their mean."),
         ("difference", "**Nearest to it** are captions that say the same, and then pictures: compare the cosines."),
     ],
@@ -152,8 +153,7 @@ NOTES = {
         ("conditional", "**At large σ** the guess is a mean of all that the caption may mean, near to much."),
         ("denoise", "**It decides** from σ = 10 to 0.5: the curve to its end rises to 1, that to the caption falls. "
          "What is drawn has traits that no word told."),
-        ("data", "**Across the gap:** it ends where pictures’ vectors lie, as near to the caption as these are, no "
-         "nearer. *Guidance of the prior* draws it back."),
+        ("data", "**Across the gap** it ends where pictures’ vectors lie. *Guidance of the prior* draws it back."),
     ],
     DECODER: [
         ("sample", "**The state** is noise for long. Shapes come at σ of 10 to 1, detail last, as in chapter 8."),
@@ -193,7 +193,7 @@ CODE = {ALL: (unclip.imagine, unclip.draw, pipeline.films), WORDS: (TextTower.fo
         PRIOR: (unclip.imagine, pipeline.walk), SKIPPED: (unclip.pictures, pipeline.place, clip.contrastive_loss),
         VARIATIONS: (unclip.looked_at, unclip.draw), WAY: (unclip.between, unclip.draw)}  # fmt: skip
 shell.code(*CODE.get(scene, (unclip.draw, guidance.cfg)))
-hints = ("Try “cat spaceship gizmo”.", "Combine words that you have seen apart, such as “woman swimming”.",
-         "Its place is written below it; try “hot dog” or “crown”.", "A cat and a pizza will do.")  # fmt: skip
+hints = ("Try “woman firefighter gizmo”.", "Combine words that you have seen apart, such as “woman swimming”.",
+         "Its place is written below it; try “woman cook” or “crown”.", "A woman and a pizza will do.")  # fmt: skip
 shell.tasks([(task, task in done, hint) for task, hint in zip((STRANGE, NEW, UNSEEN, APART), hints, strict=True)])
 shell.finish()

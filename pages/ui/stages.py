@@ -23,7 +23,7 @@ from pages.ui.vectors import cosine, gap, number, space, text_vector, vectors, w
 
 ALL, WORDS, PRIOR, DECODER = "all stages", "1 words", "2 prior", "3 decoder"
 SKIPPED, AWAY, SCALES, VARIATIONS, WAY = "skip the prior", "negative", "scales", "variations", "between"
-CAPTION, OTHER, NEGATIVE, PICTURE = "cat face", "dog face", "person", "octopus"
+CAPTION, OTHER, NEGATIVE, PICTURE = "woman firefighter", "woman farmer", "red", "man cook"
 UNDER = (0.0, 1.0, 2.0, 4.0, 8.0)  # guidance scales side by side
 LONG = 120  # signs of a caption
 
@@ -46,8 +46,8 @@ def caption(label: str, default: str, key: str, disabled: bool = False) -> str |
         verb, them = ("is a word", "it") if len(unknown) == 1 else ("are words", "them")
         st.warning(f"{words} {verb} that no caption had; the rest is drawn without {them}.", icon=":material/help:")
         return text
-    st.error(f"No caption had {words}, so nothing was learned of it. Name what is in the picture in plain words, "
-             "such as *smiling cat* or *green apple*.", icon=":material/help:")  # fmt: skip
+    st.error(f"No caption had {words}, so nothing is drawn. Name what is in the picture in plain words, "
+             "such as *smiling cat* or *woman pilot*.", icon=":material/help:")  # fmt: skip
     return None
 
 
@@ -165,11 +165,11 @@ def prior(film: Film, k: int | None) -> tuple[list[Panel], Clock]:
     went, now = pipeline.walk(whole(), film, space()), slice(None) if k is None else slice(-1, None)
     sigma, guesses = grid.clamp_min(ends[0])[: len(film.guesses)], torch.stack(film.guesses)[now, : film.take.n]
     lines = [
-        Line(sigma, went.end, "denoise", "end" if k is None else "newest"),
-        Line(sigma, went.cosines[:, 0], "data", "nearest"),
+        Line(sigma, went.end, "denoise", "end" if k is None else "newest", width=3),
+        Line(sigma, went.cosines[:, 0], "data", "nearest", dash=(2, 3)),
     ]
     if film.take.caption:
-        lines.insert(0, Line(sigma, went.caption, "conditional", "caption"))
+        lines.insert(0, Line(sigma, went.caption, "conditional", "caption", dash=(8, 3)))
     low = min(0.0, *(float(line.y.min()) for line in lines))
     near = pairs().images[went.pictures[now]].movedim(-3, -1)
     said = [f"{pairs().captions[i]}, {value:.2f}" for i, value in
