@@ -44,7 +44,7 @@ class Take:
     skip_prior: bool = False
     negative: str = ""
     scale: float = 2.0
-    prior_scale: float = 1.0
+    prior_scale: float = 2.0
     n: int = 4
     steps: int = 20
     seed: int = 0

@@ -163,7 +163,7 @@ def test_every_control_changes_the_page_without_an_exception(chapter):
     for change in (
         lambda: app.text_input(key="caption").set_value("green apple"),
         lambda: app.slider(key="w").set_value(3.0),
-        lambda: app.slider(key="wp").set_value(2.0),
+        lambda: app.slider(key="wp").set_value(3.0),
         lambda: app.select_slider(key="n").set_value(1),
         lambda: app.number_input(key="steps").set_value(3),
         lambda: app.number_input(key="seed").set_value(7),
