@@ -322,6 +322,8 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit("There is not enough memory: take a smaller --batch, more parts with --accumulate, or a smaller --n.")
     except KeyboardInterrupt:
         sys.exit("Stopped.")
+    finally:
+        session.disband()
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ class Take:
     picture: int | None = None
     skip_prior: bool = False
     negative: str = ""
-    scale: float = 2.0
+    scale: float = 4.0
     prior_scale: float = 2.0
     n: int = 4
     steps: int = 20

@@ -1,5 +1,6 @@
 """A training run in a terminal, by one process or many: how it is asked to end, what it shows and writes down."""
 
+import gc
 import json
 import signal
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
 from tqdm import tqdm
 
 from core import imaging
@@ -35,10 +36,21 @@ def team_here(bf16: bool = False) -> Team:
 
 
 def _gather(own: Tensor) -> Tensor:
-    """The rows [B, ...] of all processes, one after the other. Gradients go back to where each row came from."""
-    from torch.distributed.nn.functional import all_gather
+    """The rows [B, ...] of all processes, one after the other. Gradients go back through those of this process only,
+    times the number of processes: shared gradients are means, and the loss is that of all rows."""
+    world, rows = distributed.get_world_size(), [torch.empty_like(own) for _ in range(distributed.get_world_size())]
+    fixed = own.detach()
+    distributed.all_gather(rows, fixed)
+    rows[distributed.get_rank()] = fixed + world * (own - fixed)
+    return torch.cat(rows)
 
-    return torch.cat(all_gather(own))
+
+def disband() -> None:
+    """Part from the other processes, if there are any; one that ends without is at times aborted, for a thread of the
+    group may still hold what Python has to free."""
+    if distributed.is_initialized():
+        gc.collect()
+        distributed.destroy_process_group()
 
 
 def folder_of(out: Path, resume: bool) -> Path:

@@ -160,7 +160,7 @@ def pictures(
     unclip: Unclip,
     captions: Sequence[str],
     negative: str = "",
-    scale: float = 2.0,
+    scale: float = 4.0,
     prior_scale: float = 2.0,
     steps: int = 20,
     seed: int = 0,

@@ -136,7 +136,8 @@ shell.equation(
         ("u", "unconditional"), (r"+\;w\,(", None), ("c", "conditional"), ("-", None), ("u", "unconditional"),
         (")", None),
     ],
-    [("sample", "an image: many numbers in the place of two"), ("noise", "σ↑ of it after the step down to σ↓; left out: blur"),
+    [("sample", "an image: many numbers in the place of two"),
+     ("noise", "σ↑ of it after the step down to σ↓; left out: blur"),
      ("unconditional", "told nothing, or the negative class"), ("conditional", "told the class")],
 )  # fmt: skip
 shell.code(*(image_runs.CODE if scene == TRAIN else (gallery.films, samplers.ancestral, guidance.cfg)))

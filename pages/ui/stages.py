@@ -53,7 +53,7 @@ def caption(label: str, default: str, key: str, disabled: bool = False) -> str |
 
 def options(scaled: bool) -> Take:
     """The controls of all scenes; ``scaled``: the panels differ in their guidance, which is then no control."""
-    scale = shell.slider("Guidance of the decoder, w", 0.0, 8.0, 2.0, 0.5, key="w", disabled=scaled)
+    scale = shell.slider("Guidance of the decoder, w", 0.0, 8.0, 4.0, 0.5, key="w", disabled=scaled)
     with st.expander("More: guidance of the prior, pictures, steps, seed"):
         prior = shell.slider("Guidance of the prior", 0.0, 8.0, 2.0, 0.5, key="wp")
         n = shell.select_slider("Pictures", (1, 2, 4, 6), 4, key="n")

@@ -1,6 +1,7 @@
 """Measure what the app and its library have to reach: ``python -m tests.bench [part ...] [--json FILE]``.
 
-The parts are live, sampling, images, stage, app and crowd; without one, all of them, in a quarter of an hour on quiet cores.
+The parts are live, sampling, images, stage, app and crowd; without one, all of them, in a quarter of an hour on quiet
+cores.
 Nothing is asserted: the table says what was met. The peers of images are in ``tests/bench/requirements.txt``.
 """
 

@@ -71,7 +71,7 @@ def test_takes_that_differ_in_the_decoders_guidance_ask_the_prior_once(whole):
         asked.append(args)
         return whole.prior(*args)
 
-    one, other = made(replace(whole, prior=counting), TAKE, replace(TAKE, scale=4.0))
+    one, other = made(replace(whole, prior=counting), TAKE, replace(TAKE, scale=1.5))
     assert len(asked) == 3 and torch.equal(one.told, other.told) and not torch.equal(one.x[-1], other.x[-1])
 
 

@@ -94,7 +94,7 @@ def test_without_the_prior_the_decoder_is_told_the_captions_own_vector(whole):
     own = unclip.read(whole, ["1 above"])["embed"]
     torch.testing.assert_close(
         unclip.pictures(whole, ["1 above"], steps=3, skip_prior=True),
-        samplers.last(unclip.draw(whole, own, scale=2.0, steps=3)),
+        samplers.last(unclip.draw(whole, own, scale=4.0, steps=3)),
     )
 
 
