@@ -31,8 +31,7 @@ export default function ({data, parentElement: root, setStateValue}) {
   s.size = data.height;
   s.canvas.setAttribute('aria-label', data.label);
   fit(s);
-  const call = s.newest = {};
-  return () => s.newest === call && unmount(s, root); // that of a call overtaken by a newer one comes late, and is void
+  return () => root.isConnected || unmount(s, root); // called as well, and late, for a drawing that stays
 }
 
 function unmount(s, root) {

@@ -11,8 +11,7 @@ function show({data, parentElement: root, setStateValue}) {
   const s = PLAYERS.get(root) ?? mount(root);
   s.send = place => setStateValue('probe', place);
   update(s, data);
-  const call = s.newest = {};
-  return () => s.newest === call && unmount(s); // that of a call overtaken by a newer one comes late, and is void
+  return () => root.isConnected || unmount(s); // called as well, and late, for a picture that stays
 }
 
 // ---- data
