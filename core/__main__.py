@@ -52,7 +52,7 @@ def train(
         config: a JSON file of these flags, such as {"data": "fashion", "steps": 20000}; flags given beside it win.
         resume: go on from OUT's checkpoint, with its data and plan; flags given beside it win, such as more steps.
         every: steps between two checkpoints, each with a sheet of samples. Ctrl-C leaves a checkpoint, too.
-        bf16: compute in bfloat16, on a graphics card that can.
+        bf16: compute in bfloat16, on a graphics card or a processor that can.
         tensorboard: write the metrics for TensorBoard as well, into OUT/tensorboard.
     """
     _at_least_1(every=every)
@@ -69,7 +69,7 @@ def train(
         if images.note:
             print(images.note)
         if bf16 and not team.bf16:
-            print("There is no graphics card here that computes in bfloat16, so --bf16 changes nothing.")
+            print("There is nothing here that computes in bfloat16, so --bf16 changes nothing.")
     steps = imaging.run(plan, images, state, team, seen)
     session.carry_out(steps, checkpoint, plan, seen, team, out, every, _sheet, tensorboard)
 

@@ -107,7 +107,7 @@ def train_decoder(
         start: an image model, such as core/pretrained/emoji, to begin with the weights of, as far as they fit.
         resume: go on from OUT's checkpoint.
         every: steps between two checkpoints, each with a sheet of samples. Ctrl-C leaves one, too.
-        bf16: compute in bfloat16, on a graphics card that can.
+        bf16: compute in bfloat16, on a graphics card or a processor that can.
     """
     clip, pairs = opened(towers), load(data, side)
     source = {"data": data, "side": side, "towers": str(towers), "start": start and str(start)}

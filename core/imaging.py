@@ -38,7 +38,7 @@ class Plan:
 
     Attributes:
         network: what learns; plain and fourier are made for points, and can take images of 8 x 8.
-        size: how large the network is; small takes hours on two cores, large is for a graphics card.
+        size: how large the network is; small and patched take hours on two cores, large is for a graphics card.
         prediction: what the network is asked for.
         mean: mean of log sigma in training, which is normal (Karras et al. 2022, table 1).
         std: standard deviation of log sigma in training.
@@ -55,7 +55,7 @@ class Plan:
     """
 
     network: Literal[*SIZES, *NETWORKS] = "unet"
-    size: Literal["tiny", "small", "large"] = "small"
+    size: Literal["tiny", "small", "patched", "large"] = "small"
     prediction: Literal[*PREDICTIONS] = "edm"
     mean: float = -1.2
     std: float = 1.2

@@ -27,7 +27,8 @@ def team_here(bf16: bool = False) -> Team:
     from accelerate import Accelerator
 
     accelerator = Accelerator(cpu=not torch.cuda.is_available())
-    able = accelerator.device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    on_card = accelerator.device.type == "cuda"
+    able = torch.cuda.is_bf16_supported(including_emulation=False) if on_card else torch.cpu._is_avx512_bf16_supported()
     return Team(
         accelerator.process_index, accelerator.num_processes, accelerator.device, accelerator.prepare,
         lambda value: accelerator.reduce(value, "mean"), _gather if accelerator.num_processes > 1 else lambda own: own,

@@ -20,11 +20,13 @@ MAKERS = {**{name: partial(mlp, name) for name in NETWORKS}, "unet": unet, "dit"
 FOR_CAPTIONS = {"vectors": vectors, "clip": clip}
 
 # As plain JSON, to stand in a checkpoint's config. Small is the default: 28x28 on two cores in hours. Tiny is for 8x8,
-# live: digits can be read after 15 seconds of one core. Large is for a GPU.
+# live: digits can be read after 15 seconds of one core. Patched is for 32x32 in colour, on a core as well. Large is for
+# a GPU.
 SIZES: dict[str, dict[str, dict[str, Any]]] = {
     "unet": {
         "tiny": {"width": 16, "multipliers": [1, 2], "blocks": 1},
         "small": {"width": 32, "multipliers": [1, 2, 4], "blocks": 1},
+        "patched": {"width": 64, "multipliers": [1, 2, 4], "blocks": 1, "patch": 2},
         "large": {"width": 96, "multipliers": [1, 2, 3], "blocks": 3, "attention": 2},
     },
     "dit": {

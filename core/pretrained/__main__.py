@@ -10,7 +10,7 @@ import torch
 from core import __main__ as command
 from core import captioned, metrics, recipe, seeds
 from core.checkpoints import load_folder, save_folder
-from core.pretrained import CAPTIONED, FOLDER, IMAGES, RECIPES, points_of
+from core.pretrained import BF16, CAPTIONED, FOLDER, IMAGES, RECIPES, points_of
 
 TRAIN = {"clip": captioned.train_clip, "judge": captioned.train_clip, "prior": captioned.train_prior,
          "decoder": captioned.train_decoder}  # fmt: skip
@@ -20,15 +20,15 @@ def make_images(name: str) -> None:
     """Train one shipped model of images as ``python -m core train`` does, in ``.runs/NAME``, or go on there."""
     data, plan = IMAGES[name]
     run = Path(".runs") / name
-    command.train(run, plan, data, resume=(run / "checkpoint").exists(), every=500)
+    command.train(run, plan, data, resume=(run / "checkpoint").exists(), every=500, bf16=name in BF16)
     keep(name)
 
 
 def make_captioned(name: str) -> None:
     """Train one shipped model of captioned pictures as ``python -m core train clip`` does, or prior, or decoder."""
     run = Path(".runs") / name
-    start = {"start": Path("core/pretrained/emoji")} if name == "decoder" else {}
-    TRAIN[name](run, plan=CAPTIONED[name], resume=(run / "checkpoint").exists(), every=500, **start)
+    quick = {"bf16": True} if name in BF16 else {}
+    TRAIN[name](run, plan=CAPTIONED[name], resume=(run / "checkpoint").exists(), every=500, **quick)
     keep(name)
 
 

@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from core import samplers, schedules
 from core.checkpoints import fresh, from_bytes, load_folder, save_folder, to_bytes, to_files
@@ -202,7 +203,7 @@ ABSURD = {
     "heads": (0, 3, 10**9, 1.0),
     "token": (-1, 10**9),
 }
-OWN = {"unet": {"multipliers", "attention"}, "dit": {"patch", "heads", "token"}}
+OWN = {"unet": {"multipliers", "attention", "patch"}, "dit": {"patch", "heads", "token"}}
 CASES = [
     (name, size, value)
     for name, (size, values) in itertools.product(TINY, ABSURD.items())
@@ -236,6 +237,30 @@ def test_the_tiny_size_takes_digits_and_the_large_one_emoji(name):
     sizes = [sum(weight.numel() for weight in net.parameters()) for net in (tiny, large)]
     assert sizes[0] < 0.4e6
     assert 20e6 < sizes[1] < 40e6
+
+
+def test_the_patched_size_has_four_times_the_weights_of_the_small_one_for_its_arithmetic():
+    small, patched = (make_network("unet", side=32, channels=3, **SIZES["unet"][size]) for size in ("small", "patched"))
+    weights = [sum(weight.numel() for weight in net.parameters()) for net in (small, patched)]
+    work = [arithmetic(net, torch.zeros(1, 3, 32, 32)) for net in (small, patched)]
+    assert weights[1] / weights[0] == pytest.approx(4, rel=0.02)
+    assert work[1] / work[0] == pytest.approx(1, rel=0.05)
+
+
+def arithmetic(net, x) -> int:
+    with torch.no_grad(), FlopCounterMode(display=False) as counted:
+        net(x, torch.zeros(1))
+    return counted.get_total_flops()
+
+
+def test_a_u_net_that_sees_squares_of_pixels_mends_every_pixel_of_them():
+    net = awake("unet", side=16, patch=2, width=8, multipliers=[1, 2])
+    x = draw(1, 1, 16, 16)
+    assert net.factor == 4
+    changed = net(x, LEVEL[:1])[0, 0]
+    assert changed.shape == (16, 16)
+    assert all(changed[i::2, j::2].std() > 0 for i in (0, 1) for j in (0, 1))
+    assert not torch.allclose(changed[0::2, 0::2], changed[1::2, 1::2])
 
 
 @every_network

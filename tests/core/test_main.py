@@ -281,13 +281,19 @@ def test_without_tensorboard_its_flag_ends_in_a_sentence_and_with_it_the_metrics
     assert {"loss", "lr", "loss at sigma from/1"} <= {name for name, _, step in written[1:] if step == 2}
 
 
-def test_on_a_processor_bfloat16_is_said_to_change_nothing(run, tmp_path, capsys):
+@pytest.fixture
+def plain_processor(monkeypatch):
+    """Whatever this machine is, one whose processor is not quick at bfloat16."""
+    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: False)
+
+
+def test_where_nothing_computes_in_bfloat16_it_is_said_to_change_nothing(run, tmp_path, capsys, plain_processor):
     train(tmp_path, 40, "--bf16")
     assert "--bf16 changes nothing" in capsys.readouterr().out
     assert same(weights(tmp_path), weights(run))
 
 
-def test_a_run_remembers_that_it_computes_in_bfloat16_until_it_is_told_otherwise(tmp_path, capsys):
+def test_a_run_remembers_that_it_computes_in_bfloat16_until_it_is_told_otherwise(tmp_path, capsys, plain_processor):
     def told(*arguments: str) -> str:
         main([*arguments, str(tmp_path)])
         return capsys.readouterr().out
@@ -297,6 +303,14 @@ def test_a_run_remembers_that_it_computes_in_bfloat16_until_it_is_told_otherwise
     assert "--bf16 changes nothing" in told("train", "--resume", "--out")
     assert "--bf16" not in told("train", "--resume", "--no-bf16", "--steps", "3", "--out")
     assert "--bf16" not in told("info", "--checkpoint")
+
+
+def test_a_processor_that_can_computes_in_bfloat16(run, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: True)
+    train(tmp_path, 40, "--bf16")
+    assert "changes nothing" not in capsys.readouterr().out
+    assert not same(weights(tmp_path), weights(run))
+    assert metrics(tmp_path)[-1]["loss"] == pytest.approx(metrics(run)[-1]["loss"], rel=0.05)
 
 
 def test_two_processes_train_as_one_does(run, tmp_path):
