@@ -67,8 +67,8 @@ class UNet(nn.Module):
     """F(x[B, channels, H, W], c_noise[B], cond) -> the same shape; zero before training.
 
     One level for each of ``widths``, with half the side of the one above it and ``blocks`` blocks on each way; the
-    lowest ``attention`` levels attend; at the top one place stands for ``patch`` by ``patch`` pixels. cond holds "label" [B] (-1: none) and "embed" [B, vector] (a row of NaN: none).
-    Any H and W divisible by ``factor`` will do, also others than it was trained on.
+    lowest ``attention`` levels attend; at the top one place stands for ``patch`` by ``patch`` pixels. cond holds
+    "label" [B] (-1: none) and "embed" [B, vector] (a row of NaN: none). Any H and W divisible by ``factor`` will do, also others than it was trained on.
     """
 
     def __init__(
@@ -140,4 +140,5 @@ def unet(
         check("multiplier", multiplier, 1, 16)
     check("number of blocks in a level", blocks, 1, MAX_BLOCKS)
     check("number of levels with attention", attention, 0, len(multipliers))
-    return build(lambda: UNet(channels, classes, vector, [width * m for m in multipliers], blocks, attention, patch), seed)
+    widths = [width * m for m in multipliers]
+    return build(lambda: UNet(channels, classes, vector, widths, blocks, attention, patch), seed)
