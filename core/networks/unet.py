@@ -68,7 +68,8 @@ class UNet(nn.Module):
 
     One level for each of ``widths``, with half the side of the one above it and ``blocks`` blocks on each way; the
     lowest ``attention`` levels attend; at the top one place stands for ``patch`` by ``patch`` pixels. cond holds
-    "label" [B] (-1: none) and "embed" [B, vector] (a row of NaN: none). Any H and W divisible by ``factor`` will do, also others than it was trained on.
+    "label" [B] (-1: none) and "embed" [B, vector] (a row of NaN: none). Any H and W divisible by ``factor`` will do,
+    also others than it was trained on.
     """
 
     def __init__(
