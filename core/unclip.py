@@ -53,7 +53,7 @@ class DecoderPlan(Plan):
     mean: float = 0.0
     std: float = 1.3
     batch: int = 64
-    steps: int = 7_500
+    steps: int = 6_500
     lr: float = 1.5e-3
 
 
