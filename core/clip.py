@@ -14,13 +14,12 @@ from torch import Tensor, nn
 
 from core import seeds
 from core.checkpoints import Checkpoint, fresh
-from core.data.captions import Pairs, Tokenizer, own_words, phrases, tokenizer
+from core.data.captions import Pairs, Tokenizer, phrases, tokenizer
 from core.data.images import unit
 from core.imaging import ALONE, Team
 from core.networks.towers import Clip
 from core.training import Batches, TrainConfig, TrainState, train
 
-Batch = tuple[Tensor, Tensor, Tensor]
 
 @dataclass(frozen=True)
 class ClipPlan:
@@ -41,8 +40,8 @@ class ClipPlan:
 
     width: int = 32
     size: int = 128
-    batch: int = 512
-    steps: int = 2_600
+    batch: int = 1024
+    steps: int = 1_500
     lr: float = 2e-3
     warmup: int = 50
     weight_decay: float = 0.3
@@ -96,57 +95,45 @@ def run(plan: ClipPlan, pairs: Pairs, state: TrainState, team: Team = ALONE) -> 
     both = team.share(state.model)
     whole = batches(pairs, plan.batch, plan.seed, plan.shift)
 
-    gathered = torch.arange(plan.batch).view(-1, team.world).T.flatten()  # the order in which all processes' rows come
+    def at(step: int) -> tuple[Tensor, Tensor]:
+        return tuple(part[team.rank :: team.world].to(team.device) for part in whole(step))
 
-    def at(step: int) -> Batch:
-        x, tokens, true = whole(step)
-        parts = x[team.rank :: team.world], tokens[team.rank :: team.world], true[gathered][:, gathered]
-        return tuple(part.to(team.device) for part in parts)
-
-    def loss(_: nn.Module, batch: Batch) -> Tensor:
+    def loss(_: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
         return clip_loss(both, batch, team.gather)
 
     yield from train(loss, at, plan.train, state, team.average)
 
 
-def contrastive_loss(images: Tensor, captions: Tensor, scale: Tensor | float, true: Tensor | None = None) -> Tensor:
+def contrastive_loss(images: Tensor, captions: Tensor, scale: Tensor | float) -> Tensor:
     """Of N pairs of unit vectors [N, size]: how surprising each picture's caption is among all N, and each caption's
-    picture; the mean of the two, [N]. log N where all are alike (Radford et al. 2021, figure 3).
-
-    true [N, N]: which caption is true of which picture, its own among them; one of a single word is true of many. Such
-    a caption belongs to all of them in equal parts (as in Yang et al. 2022, "UniCL"). None: each is true of its own
-    picture alone.
-    """
+    picture; the mean of the two, [N]. log N where all are alike (Radford et al. 2021, figure 3)."""
     logits = scale * images @ captions.T
-    belongs = torch.eye(len(logits)).to(logits) if true is None else true.to(logits)
-    belongs = belongs / belongs.sum(0)
-    by_image = F.cross_entropy(logits, belongs / belongs.sum(1, keepdim=True), reduction="none")
-    by_caption = F.cross_entropy(logits.T, belongs.T, reduction="none")
+    own = torch.arange(len(logits), device=logits.device)
+    by_image, by_caption = (F.cross_entropy(rows, own, reduction="none") for rows in (logits, logits.T))
     return (by_image + by_caption) / 2
 
 
-def clip_loss(model: Clip, batch: Batch, gather: Callable[[Tensor], Tensor] = lambda own: own) -> Tensor:
-    """The loss function of both towers, [N]; batch: pictures [B, C, H, W] in [-1, 1] and tokens [B, T] of this process,
-    and which captions are true of which pictures, [N, N], of all.
+def clip_loss(
+    model: Clip, batch: tuple[Tensor, Tensor], gather: Callable[[Tensor], Tensor] = lambda own: own
+) -> Tensor:
+    """The loss function of both towers, [N]; batch: pictures [B, C, H, W] in [-1, 1] and tokens [B, T].
 
     gather: from this process's vectors [B, size] to those of all processes [N, size], in the same order for both.
     """
-    x, tokens, true = batch
-    images, captions, scale = model(x, tokens)
-    return contrastive_loss(gather(images), gather(captions), scale, true)
+    images, captions, scale = model(*batch)
+    return contrastive_loss(gather(images), gather(captions), scale)
 
 
 def batches(pairs: Pairs, batch: int, seed: int, shift: int) -> Batches:
     """Batches for ``clip_loss`` of the pairs to train on, none twice in a batch: pictures moved by up to ``shift``
-    pixels, captions drawn anew (see ``captions.phrases``). True of a picture is what says no word that it has not."""
-    known, words = pairs.part(held_out=False), tokenizer(pairs)
-    caption, own, x = phrases(pairs, words), own_words(pairs, words), unit(pairs.images)
+    pixels, captions drawn anew (see ``captions.phrases``)."""
+    known, caption = pairs.part(held_out=False), phrases(pairs, tokenizer(pairs))
+    x = unit(pairs.images)
 
-    def at(step: int) -> Batch:
+    def at(step: int) -> tuple[Tensor, Tensor]:
         generator = seeds.generator(seed, step)
         chosen = known[torch.randperm(len(known), generator=generator)[:batch]]
-        moved, tokens = shifted(x[chosen], shift, generator), caption(chosen, generator)
-        return moved, tokens, own[chosen][:, tokens].all(-1)
+        return shifted(x[chosen], shift, generator), caption(chosen, generator)
 
     return at
 

@@ -149,8 +149,7 @@ def held_out(images: ImageSet, share: float = 0.2, seed: int = 0) -> tuple[Image
     some = int(share * len(order))
     labels = images.labels
     return tuple(
-        replace(images, images=images.images[pick], labels=None if labels is None else labels[pick],
-                weights=None if images.weights is None else images.weights[pick])  # fmt: skip
+        replace(images, images=images.images[pick], labels=None if labels is None else labels[pick])
         for pick in (order[some:], order[:some])
     )
 

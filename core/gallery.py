@@ -285,7 +285,7 @@ def _compared(data: str, divided: bool, film: Film) -> tuple[Neighbours, Neighbo
         return neighbours(film.images, known), neighbours(chosen, known)
     chosen = real(known, take.labels, take.seed)
     rest = torch.ones(len(known.images), dtype=torch.bool).index_fill_(0, chosen, False)
-    others = replace(known, images=known.images[rest], labels=None, weights=None)
+    others = replace(known, images=known.images[rest], labels=None)
     return neighbours(film.images, known), neighbours(known.images[chosen], others)
 
 

@@ -1,11 +1,15 @@
 """What chapter 7 computes: unCLIP stage by stage with every step kept, and how near its vectors are to pictures.
 
-``unclip.pictures`` draws the same pictures and keeps the last step only.
+``unclip.pictures`` draws the same pictures and keeps the last step only. ``python -m core.pipeline`` keeps the film
+that the shipped models are first seen with.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -13,11 +17,13 @@ from torch import Tensor
 from core import imaging, retrieval, unclip
 from core.comparing import Space, pairs
 from core.data.images import pixels, unit
+from core.pretrained import pretrained
 from core.schedules import scale
 from core.unclip import Unclip
 
 MOST = 40  # steps of a stage
 WAY = 11  # pictures of an interpolation
+FILE = Path(__file__).parent / "pretrained" / "unclip.npz"
 
 
 @dataclass(frozen=True)
@@ -227,3 +233,43 @@ def recognised(whole: Unclip, film: Film) -> Tensor:
     """The cosine of each finished picture's vector, as CLIP sees it, with the vector that was told, [n]; NaN where that
     was none."""
     return F.cosine_similarity(unclip.looked_at(whole, unit(film.x[-1])), film.told, dim=1)
+
+
+# What the shipped models are first seen with
+
+FIRST = Take("woman firefighter")
+
+
+def shipped() -> Unclip:
+    """The shipped models together."""
+    return unclip.assemble(*map(pretrained, ("clip", "prior", "decoder")))
+
+
+def keep(whole: Unclip, file: Path = FILE) -> None:
+    """Make the film that the models are first seen with, and write it to a file."""
+    *_, (film,) = films(whole, [FIRST])
+    seen = {"x": torch.stack(film.x), "x0": torch.stack(film.x0), "guesses": torch.stack(film.guesses)}
+    np.savez_compressed(file, models=np.array(_key(whole)), **{name: frames.numpy() for name, frames in seen.items()})
+
+
+@lru_cache(maxsize=2)
+def kept(whole: Unclip, file: Path = FILE) -> dict[Take, Film]:
+    """The film that the models are first seen with; none where the file is not of these models, or is not there."""
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            if str(arrays["models"]) != _key(whole):
+                return {}
+            x, x0, guesses = (tuple(torch.from_numpy(arrays[name])) for name in ("x", "x0", "guesses"))
+    except OSError:
+        return {}
+    return {FIRST: Film(FIRST, guesses, guesses[-1], x, x0)}
+
+
+def _key(whole: Unclip) -> str:
+    return " ".join(unclip.fingerprint(part) for part in (whole.clip, whole.prior, whole.decoder))
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    keep(shipped())
+    print(f"{FILE}: {FILE.stat().st_size:,} bytes")

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from core import imaging, retrieval, samplers
 from core.checkpoints import Checkpoint, fresh
 from core.clip import tokenizer_of
-from core.data.captions import PADDING, Pairs, Tokenizer, kind, phrases
-from core.data.images import evenly, unit, weighted
+from core.data.captions import PADDING, Pairs, Tokenizer, phrases
+from core.data.images import unit
 from core.denoiser import Cond
 from core.guidance import cfg
 from core.imaging import Plan
@@ -49,12 +49,10 @@ class DecoderPlan(Plan):
     """How to train a decoder; see ``Plan``."""
 
     network: Literal["unet", "dit"] = "unet"
-    size: Literal["tiny", "small", "patched", "large"] = "patched"
-    mean: float = 0.0
-    std: float = 1.3
+    mean: float = -0.4
     batch: int = 64
-    steps: int = 6_500
-    lr: float = 1.5e-3
+    steps: int = 3_600
+    lr: float = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,11 +200,10 @@ class Examples:
 
     x: Tensor
     told: Callable[[Tensor, torch.Generator], Cond]
-    weights: Tensor
 
     def sample(self, n: int, generator: torch.Generator, flip: bool | None = None) -> tuple[Tensor, Cond]:
-        """n data, drawn as often as their weights say, and what is told of them."""
-        chosen = weighted(self.weights, torch.rand(n, generator=generator, dtype=torch.float64))
+        """n data, each of them any, and what is told of them."""
+        chosen = torch.randint(len(self.x), (n,), generator=generator)
         return self.x[chosen], self.told(chosen, generator)
 
 
@@ -215,19 +212,14 @@ def for_prior(clip: Checkpoint, pairs: Pairs) -> Examples:
     own, towers = pairs.part(held_out=False), clip.state.ema
     caption = phrases(pairs, tokenizer_of(clip.config))
     vectors = scaled(retrieval.of_images(towers, unit(pairs.images[own])))
-    return Examples(vectors, lambda chosen, generator: told(towers, caption(own[chosen], generator)), _weights(pairs))
+    return Examples(vectors, lambda chosen, generator: told(towers, caption(own[chosen], generator)))
 
 
 def for_decoder(clip: Checkpoint, pairs: Pairs) -> Examples:
     """The pictures to train on, each told its own vector."""
     x = unit(pairs.images[pairs.part(held_out=False)])
     vectors = scaled(retrieval.of_images(clip.state.ema, x))
-    return Examples(x, lambda chosen, generator: {"embed": vectors[chosen]}, _weights(pairs))
-
-
-def _weights(pairs: Pairs) -> Tensor:
-    """Of the pairs to train on: one drawn in several skin tones is learned as often as one that comes in one colour."""
-    return evenly([kind(pairs.captions[i]) for i in pairs.part(held_out=False).tolist()])
+    return Examples(x, lambda chosen, generator: {"embed": vectors[chosen]})
 
 
 def begin_prior(

@@ -255,17 +255,19 @@ def tokenizer(pairs: Pairs) -> Tokenizer:
 
 
 def phrases(pairs: Pairs, known: Tokenizer) -> Callable[[Tensor, torch.Generator], Tensor]:
-    """(numbers of pairs [n], generator) -> tokens [n, LENGTH] of a caption drawn for each: a third of the time its
-    name, nearly half one of its words alone, rare ones the likelier, and else some of its words."""
-    names, own = _rows(known, pairs.captions), _own(pairs, known)
+    """(numbers of pairs [n], generator) -> tokens [n, LENGTH] of a caption drawn for each: half of the time its name,
+    a quarter one of its words alone, rare ones the likelier, and else some of its words."""
+    names = _rows(known, pairs.captions)
+    own = _rows(known, [" ".join([caption, *some]) for caption, some in zip(pairs.captions, pairs.keywords)], _MOST)
+    own = [list(dict.fromkeys(row)) for row in own]
     count = Counter(token for i in pairs.part(held_out=False).tolist() for token in own[i])
 
     def draw(chosen: Tensor, generator: torch.Generator) -> Tensor:
         rows, u = [], torch.rand(len(chosen), 2 + _MOST, generator=generator)
         for i, (which, share, *at) in zip(chosen.tolist(), u.tolist()):
-            if which < 0.35 or not own[i]:
+            if which < 0.5 or not own[i]:
                 row = names[i]
-            elif which < 0.8:  # the first of arrivals at the rate 1 / sqrt(count)
+            elif which < 0.75:  # the first of arrivals at the rate 1 / sqrt(count)
                 row = [min(zip(own[i], at), key=lambda pair: -math.log1p(-pair[1]) * count[pair[0]] ** 0.5)[0]]
             else:
                 row = [token for token, one in zip(own[i], at) if one < share] or names[i]
@@ -273,20 +275,6 @@ def phrases(pairs: Pairs, known: Tokenizer) -> Callable[[Tensor, torch.Generator
         return torch.tensor(rows)
 
     return draw
-
-
-def own_words(pairs: Pairs, known: Tokenizer) -> Tensor:
-    """Which tokens the name and the keywords of each pair have, bool [N, 1 + words]; padding all have."""
-    own = torch.zeros(len(pairs.captions), 1 + len(known.vocabulary), dtype=torch.bool)
-    for has, row in zip(own, _own(pairs, known)):
-        has[[PADDING, *row]] = True
-    return own
-
-
-def _own(pairs: Pairs, known: Tokenizer) -> list[list[int]]:
-    """The tokens of each pair's name and keywords, each once."""
-    texts = [" ".join([caption, *some]) for caption, some in zip(pairs.captions, pairs.keywords)]
-    return [list(dict.fromkeys(row)) for row in _rows(known, texts, _MOST)]
 
 
 def _rows(known: Tokenizer, texts: Sequence[str], length: int = LENGTH) -> list[list[int]]:

@@ -6,9 +6,7 @@ learner brings is a ValueError of one sentence that names the problem and the re
 
 import json
 import os
-import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from io import BytesIO
@@ -30,7 +28,6 @@ GARMENTS = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 )  # fmt: skip
 MAX_CLASSES = 10_000
-_TONE = re.compile("-1F3F[B-F]")  # skin tones among the code points of an emoji
 
 _PARTS = {"train": ("train",), "test": ("t10k",), "all": ("train", "t10k")}
 
@@ -41,8 +38,7 @@ class ImageSet:
 
     ``labels`` [N] (int64) index ``classes``; None and empty where the set has no classes. ``note`` is a sentence for
     the learner when the set is not exactly what was given, else empty. ``flip``: whether the mirror image of an image
-    could be one of the set, so that drawing may mirror it. ``weights`` [N]: how often each is drawn beside the others;
-    None: all alike. Raises ValueError where images and labels do not fit.
+    could be one of the set, so that drawing may mirror it. Raises ValueError where images and labels do not fit.
     """
 
     name: str
@@ -51,7 +47,6 @@ class ImageSet:
     classes: tuple[str, ...]
     note: str = ""
     flip: bool = True
-    weights: Tensor | None = None
 
     def __post_init__(self) -> None:
         shape = tuple(self.images.shape)
@@ -83,7 +78,7 @@ class ImageSet:
         other one, at random, is mirrored left to right.
         """
         u = torch.rand(n, 2, generator=generator, dtype=torch.float64)
-        chosen = (u[:, 0] * len(self.images)).long() if self.weights is None else weighted(self.weights, u[:, 0])
+        chosen = (u[:, 0] * len(self.images)).long()
         x = unit(self.images[chosen])
         if self.flip if flip is None else flip:
             x = torch.where((u[:, 1] < 0.5)[:, None, None, None], x.flip(-1), x)
@@ -92,18 +87,6 @@ class ImageSet:
     def resized(self, side: int) -> "ImageSet":
         """The same set with the middle square of every image resized to ``side`` (see `decode.fit`)."""
         return replace(self, images=decode.fit(self.images, side))
-
-
-def weighted(weights: Tensor, u: Tensor) -> Tensor:
-    """Numbers [n] drawn by u [n], uniform in [0, 1) and float64: number i as often as weights[i] of their sum says."""
-    ends = weights.double().cumsum(0)
-    return torch.searchsorted(ends, u * ends[-1], right=True).clamp(max=len(ends) - 1)
-
-
-def evenly(kinds: Sequence[str]) -> Tensor:
-    """Weights [N] with which every kind is drawn as often as any other, however many there are of it."""
-    count = Counter(kinds)
-    return torch.tensor([1 / count[kind] for kind in kinds], dtype=torch.float64)
 
 
 def load(source: str, side: int | None = None, split: str = "train", damaged: str = "refuse") -> ImageSet:
@@ -166,18 +149,14 @@ def fashion(folder: str | Path | None = None, split: str = "train") -> ImageSet:
 
 
 def emoji() -> ImageSet:
-    """3,516 emoji, colour, 32x32, on white (Twemoji; bundled); the class is the Unicode group. Flags are left out.
-
-    One drawn in several skin tones is drawn as often as one that comes in a single colour: 2,261 of all are people.
-    """
+    """3,516 emoji, colour, 32x32, on white (Twemoji; bundled); the class is the Unicode group. Flags are left out."""
     from PIL import Image
 
-    entries = json.loads((ASSETS / "emoji.json").read_text())
+    groups = [entry["group"] for entry in json.loads((ASSETS / "emoji.json").read_text())]
     with Image.open(ASSETS / "emoji32.png") as sheet:
         cells = torch.from_numpy(np.array(sheet.convert("RGB"))).unfold(0, 32, 32).unfold(1, 32, 32).flatten(0, 1)
-    kept = [i for i, entry in enumerate(entries) if entry["group"] != "Flags"]
-    kinds = [_TONE.sub("", entries[i]["code"]) for i in kept]
-    return ImageSet("emoji", cells[kept], *_classified([entries[i]["group"] for i in kept]), weights=evenly(kinds))
+    kept = [i for i, group in enumerate(groups) if group != "Flags"]
+    return ImageSet("emoji", cells[kept], *_classified([groups[i] for i in kept]))
 
 
 def from_idx(folder: str | Path, split: str = "train") -> ImageSet:

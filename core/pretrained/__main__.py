@@ -10,7 +10,7 @@ import torch
 from core import __main__ as command
 from core import captioned, metrics, recipe, seeds
 from core.checkpoints import load_folder, save_folder
-from core.pretrained import BF16, CAPTIONED, FOLDER, IMAGES, RECIPES, points_of
+from core.pretrained import CAPTIONED, FOLDER, IMAGES, RECIPES, points_of
 
 TRAIN = {"clip": captioned.train_clip, "judge": captioned.train_clip, "prior": captioned.train_prior,
          "decoder": captioned.train_decoder}  # fmt: skip
@@ -20,22 +20,26 @@ def make_images(name: str) -> None:
     """Train one shipped model of images as ``python -m core train`` does, in ``.runs/NAME``, or go on there."""
     data, plan = IMAGES[name]
     run = Path(".runs") / name
-    command.train(run, plan, data, resume=(run / "checkpoint").exists(), every=500, bf16=name in BF16)
-    keep(name)
+    command.train(run, plan, data, resume=(run / "checkpoint").exists(), every=500)
+    keep(name, plan.steps)
 
 
 def make_captioned(name: str) -> None:
     """Train one shipped model of captioned pictures as ``python -m core train clip`` does, or prior, or decoder."""
     run = Path(".runs") / name
-    quick = {"bf16": True} if name in BF16 else {}
-    TRAIN[name](run, plan=CAPTIONED[name], resume=(run / "checkpoint").exists(), every=500, **quick)
-    keep(name)
+    start = {"start": Path("core/pretrained/emoji")} if name == "decoder" else {}
+    TRAIN[name](run, plan=CAPTIONED[name], resume=(run / "checkpoint").exists(), every=500, **start)
+    keep(name, CAPTIONED[name].steps)
 
 
-def keep(name: str) -> None:
-    """Of a run in ``.runs`` keep the moving average, its metrics as ``log.jsonl`` and the last sheet, if any."""
+def keep(name: str, steps: int) -> None:
+    """Of a run in ``.runs`` that has come to its end keep the moving average, its metrics as ``log.jsonl`` and the last
+    sheet, if any. Ends the program where it was stopped before, so that what is shipped stays."""
     run = Path(".runs") / name
-    save_folder(load_folder(run / "checkpoint"), FOLDER / name, parts=("ema",))
+    made = load_folder(run / "checkpoint")
+    if made.state.step < steps:
+        raise SystemExit(f"{name} was stopped before its end; the same command goes on.")
+    save_folder(made, FOLDER / name, parts=("ema",))
     shutil.copy(run / "metrics.jsonl", FOLDER / name / "log.jsonl")
     for sheet in sorted(run.glob("samples-*.png"))[-1:]:
         shutil.copy(sheet, FOLDER / name / "samples.png")

@@ -28,6 +28,7 @@ HELD = 4  # models that a visitor brought or took
 MARKS = (50, 100, 200, 400, 800, 1_600)  # steps at which the page looks anew
 PROCESSES, BATCHES = (1, 2, 4, 8), (32, 64, 128, 256, 512, 1024)
 SETS = {"Fashion-MNIST": "fashion", "emoji": "emoji", "digits": "digits", "your folder": "FOLDER"}
+SIDES = {"fashion": 28, "emoji": 32, "digits": 8, "FOLDER": 0}  # 0: whatever they are brought to
 
 NOTES = [
     ("sample", "**Digits live:** twenty samples of the model so far, always from the same noise, two of each class. "
@@ -180,16 +181,16 @@ def _command(controls: DeltaGenerator, picture: DeltaGenerator) -> bool:
             steps = int(shell.number("Steps", 100, 10_000_000, 10_000, step=1_000, key="bigsteps"))
             processes = shell.selectbox("Processes", PROCESSES, key="processes")
         with right:
-            size = shell.selectbox("Size", list(SIZES[network]), index=1, key="size")
+            size = shell.selectbox("Size", _sizes(network, data), index=1, key="size")
             batch = shell.selectbox("Batch", BATCHES, index=2, key="batch")
             name = shell.text("Its name", "", key="name", max_chars=40, placeholder=f"{data.lower()}-{network}")
     out = _out(name or f"{data.lower()}-{network}")
-    card = " --bf16" if size == "large" else ""
+    quick = " --bf16" if size in ("patched", "large") else ""
     start = f"torchrun --nproc-per-node {processes}" if processes > 1 else "python"
     train = f"{start} -m core train --out {out}"
     commands = [
         ("**Train** on a bigger machine, or on this one in a terminal, in the folder of this app:",
-         f"{train} \\\n  --data {data} --network {network} --size {size} --steps {steps} --batch {batch}{card}"),
+         f"{train} \\\n  --data {data} --network {network} --size {size} --steps {steps} --batch {batch}{quick}"),
         ("**Go on** after a stop; Ctrl-C saves:", f"{train} --resume"),
         ("**Judge** its samples beside real images:", f"python -m core evaluate --checkpoint {out}"),
     ]  # fmt: skip
@@ -202,9 +203,17 @@ def _command(controls: DeltaGenerator, picture: DeltaGenerator) -> bool:
             "folder is on the server of this app, and the loss meanwhile. The small U-Net learns from about 110 images "
             "of 28 × 28 a second on one quiet core, about 60 on a busy one: these "
             f"{steps * batch:,} images would take it {_hours(steps * batch / 110)} to {_hours(steps * batch / 60)}. "
-            "The large networks are for graphics cards."
+            "The patched one is for pictures like emoji: four times the weights, and half as quick again. The large "
+            "networks are for graphics cards."
         )
     return False
+
+
+def _sizes(network: str, data: str) -> list[str]:
+    """The sizes of a network whose squares of pixels and levels divide the side of a set's images."""
+    parts = {size: told.get("patch", 1) * 2 ** (len(told.get("multipliers", "1")) - 1)
+             for size, told in SIZES[network].items()}  # fmt: skip
+    return [size for size, factor in parts.items() if SIDES[data] % factor == 0]
 
 
 def _hours(seconds: float) -> str:

@@ -23,7 +23,7 @@ from pages.ui.vectors import cosine, gap, number, space, text_vector, vectors, w
 
 ALL, WORDS, PRIOR, DECODER = "all stages", "1 words", "2 prior", "3 decoder"
 SKIPPED, AWAY, SCALES, VARIATIONS, WAY = "skip the prior", "negative", "scales", "variations", "between"
-CAPTION, OTHER, NEGATIVE, PICTURE = "woman firefighter", "woman farmer", "red", "man cook"
+CAPTION, OTHER, NEGATIVE, PICTURE = pipeline.FIRST.caption, "woman farmer", "red", "man cook"
 UNDER = (0.0, 1.0, 2.0, 4.0, 8.0)  # guidance scales side by side
 LONG = 120  # signs of a caption
 
@@ -74,7 +74,7 @@ def of_collection() -> int:
 def watch(takes: Sequence[Take], draw: Draw) -> tuple[Film, ...]:
     """Draw the films of the takes while they form and when they are finished (see ``filming.watch``)."""
     models = whole()
-    studio = Studio("unclip", lambda some: pipeline.films(models, some), Film, pipeline.steps)
+    studio = Studio("unclip", lambda some: pipeline.films(models, some), Film, pipeline.steps, pipeline.kept(models))
     return filming.watch(studio, takes, draw)
 
 

@@ -19,7 +19,7 @@ LIMIT = 2.5  # numbers of a vector beyond it are as deep in colour as it is
 @st.cache_resource(show_spinner="Reading the models")
 def whole() -> Unclip:
     """The shipped models together."""
-    return unclip.assemble(*map(pretrained, ("clip", "prior", "decoder")))
+    return pipeline.shipped()
 
 
 @st.cache_resource(show_spinner="Embedding the pictures and their captions")

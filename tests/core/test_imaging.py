@@ -59,7 +59,7 @@ def test_a_network_that_there_is_not_is_named(wrong, said):
         ({"steps": True}, "steps is a whole number, not True"),
         ({"lr": None}, "lr is a number, not None"),
         ({"flip": 1}, "flip is true or false or null, not 1"),
-        ({"size": ["small"]}, "size is 'tiny' or 'small' or 'large', not "),
+        ({"size": ["small"]}, "size is 'tiny' or 'small' or 'patched' or 'large', not "),
         ({"batch": 0}, "batch = 0"),
         ({"steps": 0}, "steps = 0"),
         ({"std": 0.0}, "std = 0.0"),

@@ -20,7 +20,7 @@ TAKE = Take("cat face", prior_scale=1.0, n=2, steps=3)
 
 @pytest.fixture(scope="module")
 def whole() -> Unclip:
-    return unclip.assemble(*map(pretrained, ("clip", "prior", "decoder")))
+    return pipeline.shipped()
 
 
 @pytest.fixture(scope="module")
@@ -170,3 +170,21 @@ def test_a_picture_told_and_drawn_without_fault_is_recognised(whole):
     film = Film(TAKE, told=unclip.looked_at(whole, unit(picture)), x=(picture,))
     torch.testing.assert_close(pipeline.recognised(whole, film), torch.ones(1))
     assert pipeline.recognised(whole, replace(film, told=film.told * torch.nan)).isnan().all()
+
+
+# What the shipped models are first seen with
+
+
+def test_the_file_holds_the_film_that_the_shipped_models_would_make(whole):
+    kept = pipeline.kept(whole)
+    assert set(kept) == {pipeline.FIRST}, "run `python -m core.pipeline` again"
+    (film,) = kept.values()
+    again = made(whole, pipeline.FIRST)[0]
+    assert film.done
+    torch.testing.assert_close(film.told, again.told, atol=1e-3, rtol=0)
+    torch.testing.assert_close(film.x[-1], again.x[-1], atol=2, rtol=0)
+
+
+def test_a_film_of_other_models_is_not_taken_for_theirs(whole, tmp_path):
+    other = replace(whole, prior=pretrained("decoder").denoiser)
+    assert pipeline.kept(other) == {} == pipeline.kept(whole, tmp_path / "none.npz")

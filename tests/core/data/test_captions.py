@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from core.data import captions
-from core.data.captions import LENGTH, Tokenizer, emoji, from_folder, kind, own_words, phrases, tokenizer, tone, words
+from core.data.captions import LENGTH, Tokenizer, emoji, from_folder, kind, phrases, tokenizer, tone, words
 
 pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
 
@@ -84,25 +84,16 @@ def test_the_vocabulary_has_no_word_of_held_out_captions_alone(pairs):
     assert set(known.vocabulary) == told
 
 
-def test_drawn_captions_are_names_single_words_or_some_words_of_the_picture(pairs):
+def test_drawn_captions_are_names_half_of_the_time_and_else_words_of_the_picture(pairs):
     known = tokenizer(pairs)
     one = next(i for i, caption in enumerate(pairs.captions) if caption == "green apple")
     drawn = phrases(pairs, known)(torch.full((400,), one), torch.Generator().manual_seed(0))
     name = known.encode(["green apple"])
-    assert 0.3 < (drawn == name).all(1).double().mean() < 0.5
-    assert 0.4 < (drawn[:, 1] == 0).double().mean() < 0.65
+    assert 0.4 < (drawn == name).all(1).double().mean() < 0.7
+    assert 0.2 < (drawn[:, 1] == 0).double().mean() < 0.5
     allowed = known.encode([" ".join(["green apple", *pairs.keywords[one]])])
     assert drawn.shape == (400, LENGTH) and set(drawn.unique().tolist()) <= {0, *allowed.unique().tolist()}
     assert (drawn != 0).any(1).all()
-
-
-def test_the_words_that_are_true_of_a_picture_are_those_of_its_name_and_its_keywords(pairs):
-    known = tokenizer(pairs)
-    own = own_words(pairs, known)
-    one = next(i for i, caption in enumerate(pairs.captions) if caption == "green apple")
-    told = {word for text in ("green apple", *pairs.keywords[one]) for word in words(text)} & set(known.vocabulary)
-    assert {known.vocabulary[token - 1] for token in own[one].nonzero()[:, 0].tolist() if token} == told
-    assert own.shape == (len(pairs.captions), 1 + len(known.vocabulary)) and own[:, 0].all()
 
 
 def test_a_drawn_caption_follows_from_the_generator(pairs):

@@ -141,21 +141,6 @@ def test_emoji_have_the_pictures_of_their_names_and_no_flags():
         assert (found.images[i].float() - pixels(picture(name)).permute(2, 0, 1)).abs().mean() < 4
 
 
-def test_an_emoji_in_six_skin_tones_is_drawn_as_often_as_one_in_one_colour():
-    entries = [entry for entry in json.loads((ASSETS / "emoji.json").read_text()) if entry["group"] != "Flags"]
-    weight = dict(zip((entry["caption"] for entry in entries), emoji().weights.tolist()))
-    assert weight["snail"] == 1
-    assert weight["mermaid"] == weight["mermaid: dark skin tone"] == pytest.approx(1 / 6)
-
-
-def test_images_are_drawn_as_often_as_their_weights_say():
-    one = tiny(images=GREY[:3], labels=torch.tensor([0, 1, 2]), weights=torch.tensor([1.0, 0.0, 3.0]), flip=False)
-    drawn = one.sample(4000, seeds.generator(0))[1].bincount(minlength=3)
-    assert drawn[1] == 0
-    assert drawn[2] / drawn[0] == pytest.approx(3, rel=0.15)
-    assert torch.equal(one.sample(10, seeds.generator(0))[1], one.sample(40, seeds.generator(0))[1][:10])
-
-
 def test_the_bundled_garments_fit_in_five_megabytes():
     assert sum(file.stat().st_size for file in (ASSETS / "fashion").iterdir()) < 5e6
 

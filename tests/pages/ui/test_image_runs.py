@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from core import checkpoints, digits, imaging
 from core.data.images import digits as real_digits
 from core.imaging import Plan
+from core.networks import SIZES
 from pages.ui import followed, image_runs, live
 from tests.reading import group, header, panels
 from tests.runs import PLAN, note, save, write_run
@@ -296,3 +297,9 @@ def test_an_address_cannot_name_a_folder_elsewhere(scene, own_runs, name):
     app = scene(train=image_runs.FOLLOWED, follow=name)
     assert app.selectbox(key="follow").value == "one" and app.selectbox(key="follow").options == ["one"]
     assert "step 2 of 6" in text(app)
+
+
+def test_only_sizes_that_divide_the_images_are_offered():
+    assert image_runs._sizes("unet", "fashion") == ["tiny", "small", "large"]
+    assert image_runs._sizes("unet", "emoji") == image_runs._sizes("unet", "FOLDER") == [*SIZES["unet"]]
+    assert image_runs._sizes("dit", "digits") == [*SIZES["dit"]]
