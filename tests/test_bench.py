@@ -8,17 +8,53 @@ from statistics import median
 import pytest
 
 from tests.bench import __main__ as bench
-from tests.bench import images, peers, sampling
+from tests.bench import images, peers, race, roofline, sampling
 from tests.bench.figure import Figure
 
 
 def test_a_part_prints_a_table_and_writes_every_repeat(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(sampling, "measure", partial(sampling.measure, walks=3))
-    bench.main(["sampling", "--json", str(tmp_path / "figures.json")])
+    monkeypatch.setattr(sampling, "measure", partial(sampling.measure, walks=3, calls=()))
+    monkeypatch.setattr(sampling, "PEERS", {})
+    bench.main(["sampling", "--json", str(tmp_path / "figures.json"), "--markdown", str(tmp_path / "figures.md")])
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
     assert len(lines) == 2 + 4 and {line.count("|") for line in lines} == {6}
+    assert [line for line in (tmp_path / "figures.md").read_text().splitlines() if line.startswith("|")] == lines
     saved = json.loads((tmp_path / "figures.json").read_text())
     assert saved["circumstances"]["torch"] and [len(figure["values"]) for figure in saved["figures"]] == [3] * 4
+
+
+def test_a_race_compares_runs_that_took_turns_and_draws_the_first(monkeypatch, tmp_path):
+    monkeypatch.setattr(race, "RACERS", {race.OURS: race.ours, race.ENDLESS: race.ours})
+    monkeypatch.setattr(race, "library", lambda *_: None)
+    monkeypatch.setattr(race, "transport", lambda *_: 1.0)
+    monkeypatch.setattr(race, "N", 50)
+    monkeypatch.setattr(race, "WARM_UP", 1)
+    rows = list(race.measure(data=["spiral"], runs=2, marks=(0.01, 0.02), figure=tmp_path / "race.png"))
+    assert all(len(row.values) == 2 for row in rows)
+    assert "not within 0.02 s" in rows[-1].note and rows[-1].least
+    assert (tmp_path / "race.png").stat().st_size > 1000
+
+
+def test_a_race_without_the_peer_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "smalldiffusion", None)
+    (row,) = race.measure(data=["spiral"])
+    assert row.values == [] and "-r tests/bench/requirements.txt" in row.note
+
+
+def test_a_peer_that_is_missing_costs_its_own_step_alone(monkeypatch):
+    def absent():
+        raise peers.Missing("absent does not import")
+
+    monkeypatch.setattr(sampling, "PEERS", {"absent": ("DDIM", absent), "another": ("DDIM", lambda: 20.0)})
+    rows = list(sampling.costs(walks=2))
+    assert [row.note for row in rows if not row.values] == ["absent does not import"]
+    assert any("another" in row.name and len(row.values) == 2 for row in rows)
+
+
+def test_a_backward_pass_by_hand_and_all_else_that_was_tried_is_timed():
+    rows = list(roofline.measure(repeats=1, steps=2))
+    assert all(len(row.values) == 1 for row in rows)
+    assert sum(row.name.startswith("Tried: ") for row in rows) == len(roofline.TRIED)
 
 
 def test_a_part_that_fails_says_so_and_keeps_the_figures_before_it(monkeypatch, capsys):

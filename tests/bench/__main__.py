@@ -1,8 +1,8 @@
 """Measure what the app and its library have to reach: ``python -m tests.bench [part ...] [--json FILE]``.
 
-The parts are live, sampling, images, stage, app and crowd; without one, all of them, in a quarter of an hour on quiet
-cores.
-Nothing is asserted: the table says what was met. The peers of images are in ``tests/bench/requirements.txt``.
+The parts are live, race (live beside another library), sampling, roofline, images, stage, app and crowd; without one,
+all of them, in three quarters of an hour on quiet cores. Nothing is asserted: the table says what was met. Other
+libraries to measure against are in ``tests/bench/requirements.txt``.
 """
 
 import argparse
@@ -12,9 +12,9 @@ from pathlib import Path
 
 import torch
 
-from tests.bench.figure import HEAD, Figure, circumstances, save
+from tests.bench.figure import HEAD, Figure, circumstances, save, table
 
-PARTS = ("live", "sampling", "images", "stage", "app", "crowd")
+PARTS = ("live", "race", "sampling", "roofline", "images", "stage", "app", "crowd")
 
 
 def main(arguments: list[str] | None = None) -> list[Figure]:
@@ -25,6 +25,8 @@ def main(arguments: list[str] | None = None) -> list[Figure]:
         "--clock", choices=["wall", "cpu"], default="wall", help="whose seconds live and images count in"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every repeat and the circumstances")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write the table and the circumstances")
+    parser.add_argument("--figure", type=Path, metavar="FILE", help="where race draws its samples, a PNG")
     asked = parser.parse_args(arguments)
     torch.set_num_threads(1)
     where = circumstances()
@@ -32,6 +34,7 @@ def main(arguments: list[str] | None = None) -> list[Figure]:
     figures = []
     for part in [part for part in PARTS if part in asked.parts or "all" in asked.parts]:
         options = {"clock": asked.clock} if part in ("live", "images") else {}
+        options |= {"figure": asked.figure} if part == "race" else {}
         try:
             for figure in _measure(part)(**options):
                 print(figure.row(), flush=True)
@@ -40,6 +43,8 @@ def main(arguments: list[str] | None = None) -> list[Figure]:
             print(f"| {part} | could not be measured: {repr(error)[:200]} | | **no** | |", flush=True)
     if asked.json:
         save(figures, where, asked.json)
+    if asked.markdown:
+        asked.markdown.write_text(table(figures, where))
     return figures
 
 

@@ -54,7 +54,7 @@ HEAD = "| figure | measured: median (least to most, repeats) | target | met | be
 
 
 PACKAGES = (
-    "torch", "streamlit", "numpy", "playwright", "smalldiffusion", "diffusers", "denoising-diffusion-pytorch"
+    "torch", "streamlit", "numpy", "playwright", "smalldiffusion", "diffusers", "denoising-diffusion-pytorch", "POT"
 )  # fmt: skip
 
 
@@ -81,6 +81,12 @@ def _processor() -> str:
     lines = listed.read_text().splitlines() if listed.exists() else []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(named, platform.processor())
+
+
+def table(figures: Iterable[Figure], where: dict[str, str | int | float]) -> str:
+    """All figures as Markdown, under the circumstances."""
+    said = ", ".join(f"{name} {value}" for name, value in where.items())
+    return "\n".join([said, "", HEAD, *(figure.row() for figure in figures), ""])
 
 
 def save(figures: Iterable[Figure], where: dict[str, str | int | float], path: Path) -> None:

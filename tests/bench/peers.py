@@ -11,8 +11,8 @@ images drawn as ours are. What ours does beside, average and clipping, stays in.
 
 import importlib
 import sys
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from types import ModuleType
@@ -87,22 +87,22 @@ def ours(task: Task) -> Contender:
 
 def smalldiffusion(task: Task) -> Contender:
     """Its U-Net and training step as in its example of Fashion-MNIST; its ``samples`` with gam = 1, which is DDIM."""
-    library = _peer("smalldiffusion", "Unet")
+    peer = library("smalldiffusion", "Unet")
     channels, side = task.images.images.shape[1:3]
     lowest = side // 2 ** (len(task.multipliers) - 1)
     sizes = {"ch": task.width, "ch_mult": task.multipliers, "num_res_blocks": 1, "attn_resolutions": (lowest,)}
-    net = _prepared(library.Scaled(library.Unet)(side, channels, channels, dropout=0.0, **sizes), task)
-    schedule = library.ScheduleLogLinear(sigma_min=0.01, sigma_max=20, N=800)
+    net = _prepared(peer.Scaled(peer.Unet)(side, channels, channels, dropout=0.0, **sizes), task)
+    schedule = peer.ScheduleLogLinear(sigma_min=0.01, sigma_max=20, N=800)
 
     def loss(x0: Tensor) -> Tensor:
-        x0, sigma, eps, _ = library.generate_train_sample(x0, schedule)
+        x0, sigma, eps, _ = peer.generate_train_sample(x0, schedule)
         return net.get_loss(x0, sigma, eps)
 
     def sample(n: int, calls: int) -> Tensor:
         with _precision(task):
             noise = torch.randn(n, channels, side, side, device=task.device)
             sigmas = schedule.sample_sigmas(calls)
-            *_, x = library.samples(net, sigmas, gam=1.0, xt=noise * sigmas[0])
+            *_, x = peer.samples(net, sigmas, gam=1.0, xt=noise * sigmas[0])
             return x
 
     return Contender(net, _step(net, loss, task), sample)
@@ -110,16 +110,16 @@ def smalldiffusion(task: Task) -> Contender:
 
 def diffusers(task: Task) -> Contender:
     """UNet2DModel with DDPMScheduler as in its tutorial, which clips the gradient; sampled with DDIMScheduler."""
-    library = _peer("diffusers", "UNet2DModel")
+    peer = library("diffusers", "UNet2DModel")
     channels, side = task.images.images.shape[1:3]
     levels = len(task.multipliers)
-    net = library.UNet2DModel(
+    net = peer.UNet2DModel(
         sample_size=side, in_channels=channels, out_channels=channels, layers_per_block=1,
         block_out_channels=[task.width * multiplier for multiplier in task.multipliers],
         down_block_types=["DownBlock2D"] * (levels - 1) + ["AttnDownBlock2D"],
         up_block_types=["AttnUpBlock2D"] + ["UpBlock2D"] * (levels - 1),
     )  # fmt: skip
-    net, noising, sampling = _prepared(net, task), library.DDPMScheduler(), library.DDIMScheduler()
+    net, noising, sampling = _prepared(net, task), peer.DDPMScheduler(), peer.DDIMScheduler()
 
     def loss(x0: Tensor) -> Tensor:
         eps, t = torch.randn_like(x0), torch.randint(noising.config.num_train_timesteps, (len(x0),), device=x0.device)
@@ -139,13 +139,13 @@ def diffusers(task: Task) -> Contender:
 
 def denoising_diffusion_pytorch(task: Task) -> Contender:
     """Its Unet in its GaussianDiffusion as in its readme; sampled with DDIM."""
-    library = _peer("denoising_diffusion_pytorch", "Unet")
+    peer = library("denoising_diffusion_pytorch", "Unet")
     channels, side = task.images.images.shape[1:3]
     sizes = {"dim": task.width * 7 // 8, "attn_heads": 5, "attn_dim_head": task.width}
-    net = _prepared(library.Unet(dim_mults=task.multipliers, channels=channels, **sizes), task)
+    net = _prepared(peer.Unet(dim_mults=task.multipliers, channels=channels, **sizes), task)
 
     def diffusion(calls: int | None = None) -> nn.Module:
-        made = library.GaussianDiffusion(
+        made = peer.GaussianDiffusion(
             net, image_size=side, objective="pred_noise", auto_normalize=False, sampling_timesteps=calls
         )
         return made.to(task.device)
@@ -169,14 +169,14 @@ class Missing(ImportError):
     """A peer that cannot be measured here, with the remedy."""
 
 
-def _peer(name: str, network: str) -> ModuleType:
-    # smalldiffusion names four transforms of torchvision when it is imported, and the bench uses none of them.
-    if name == "smalldiffusion":
-        _without_torchvision()
+def library(name: str, needed: str) -> ModuleType:
+    """A peer, and in it what is needed. Raises Missing."""
     try:
-        library = importlib.import_module(name)
-        getattr(library, network)  # diffusers imports what is asked for, when it is
-        return library
+        # smalldiffusion names four transforms of torchvision when it is imported, and the bench uses none of them.
+        with _instead_of_torchvision() if name == "smalldiffusion" else nullcontext():
+            found = importlib.import_module(name)
+        getattr(found, needed)  # diffusers imports what is asked for, when it is
+        return found
     except Exception as error:
         remedy = "run `.venv/bin/pip install --no-deps -r tests/bench/requirements.txt`"
         if "torchvision" in str(error):
@@ -184,15 +184,25 @@ def _peer(name: str, network: str) -> ModuleType:
         raise Missing(f"{name} does not import ({str(error).splitlines()[-1]}): {remedy}") from error
 
 
-def _without_torchvision() -> None:
+@contextmanager
+def _instead_of_torchvision() -> Iterator[None]:
+    """Where torchvision does not import (it is absent, or made for another torch): empty transforms, for a while."""
     try:
         importlib.import_module("torchvision.transforms")
-    except Exception:  # absent, or made for another torch
+    except Exception:
         package, transforms = ModuleType("torchvision"), ModuleType("torchvision.transforms")
         for name in ("Compose", "RandomHorizontalFlip", "ToTensor", "Lambda"):
             setattr(transforms, name, lambda *_: None)
         package.transforms = transforms
-        sys.modules |= {"torchvision": package, "torchvision.transforms": transforms}
+        stand_in = {"torchvision": package, "torchvision.transforms": transforms}
+        sys.modules |= stand_in
+        try:
+            yield
+        finally:
+            for name in stand_in:
+                del sys.modules[name]
+    else:
+        yield
 
 
 def _prepared(net: nn.Module, task: Task) -> nn.Module:
