@@ -6,9 +6,15 @@ from functools import partial
 from statistics import median
 
 import pytest
+import torch
 
+from core import recipe
+from core.data.points import make
+from core.recipe import Recipe
+from core.training import diffusion_loss
 from tests.bench import __main__ as bench
-from tests.bench import images, peers, race, roofline, sampling
+from tests.bench import app, images, peers, race, roofline, sampling
+from tests.bench.browsing import ROOT
 from tests.bench.figure import Figure
 
 
@@ -49,6 +55,49 @@ def test_a_peer_that_is_missing_costs_its_own_step_alone(monkeypatch):
     rows = list(sampling.costs(walks=2))
     assert [row.note for row in rows if not row.values] == ["absent does not import"]
     assert any("another" in row.name and len(row.values) == 2 for row in rows)
+
+
+def test_the_first_clean_look_counts_and_the_end_where_there_is_none():
+    def looks(*off):
+        return [race.Look(seconds, 1, torch.zeros(1, 2), share, 1.0) for seconds, share in zip((1.0, 2.0, 40.0), off)]
+
+    assert race.first_clean(looks(9, 4, 6)) == 2 and race.first_clean(looks(9, 5, 6)) is None
+    never = {race.OURS: looks(4, 3, 2), race.DOCUMENTED: looks(80, 70, 60)}
+    bound = race.sooner("spiral", race.DOCUMENTED, [never])
+    assert bound.values == [40] and bound.met and "ours after 1 s; smalldiffusion not within 40 s" in bound.note
+
+
+def test_a_race_is_looked_at_at_every_mark_and_more_often_between_them():
+    found = race.moments((0.25, 1.0))
+    assert found[0] == 0.25 and found[-1] == 1.0 and len(found) == 9
+
+
+def test_our_loss_in_a_race_is_that_of_the_last_steps():
+    points = make("spiral", 100)
+    racer = race.ours(points, 0)
+    racer.step()
+    first = racer.loss()
+    for _ in range(99):
+        racer.step()
+    assert 0.9 < racer.loss() < first
+
+
+def test_a_backward_pass_by_hand_finds_the_gradient_of_autograd():
+    points, how = make("spiral", 100), Recipe()
+    model, batch = recipe.begin(how, points).state.model, recipe.batches(how, points)(0)
+    with torch.no_grad():
+        model.net.layers[-1].weight.normal_(generator=torch.Generator().manual_seed(0))  # it starts at zero
+    loss = diffusion_loss(model, batch).mean()
+    loss.backward()
+    expected = [weight.grad for weight in model.parameters()]
+    assert roofline.by_hand(model, batch) == pytest.approx(loss.item(), rel=1e-5)
+    for weight, gradient in zip(model.parameters(), expected, strict=True):
+        torch.testing.assert_close(weight.grad, gradient, rtol=1e-4, atol=1e-6)
+
+
+def test_every_page_has_a_control_that_is_timed():
+    pages = {page.stem for page in (ROOT / "pages").glob("*.py")}
+    assert {control.page or app.HOME for control in app.CONTROLS.values()} == pages
 
 
 def test_a_backward_pass_by_hand_and_all_else_that_was_tried_is_timed():

@@ -1,4 +1,4 @@
-"""Measure what the app and its library have to reach: ``python -m tests.bench [part ...] [--json FILE]``.
+"""Measure what the app and its library have to reach: ``python -m tests.bench [part ...]``.
 
 The parts are live, race (live beside another library), sampling, roofline, images, stage, app and crowd; without one,
 all of them, in three quarters of an hour on quiet cores. Nothing is asserted: the table says what was met. Other
@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> list[Figure]:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", choices=[*PARTS, "all"], default="all", help="all of them if none is named")
     parser.add_argument(
-        "--clock", choices=["wall", "cpu"], default="wall", help="whose seconds live and images count in"
+        "--clock", choices=["wall", "cpu"], default="wall", help="whose seconds live, race and images count in"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every repeat and the circumstances")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write the table and the circumstances")
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> list[Figure]:
     print(", ".join(f"{name} {value}" for name, value in where.items()), f"\n\n{HEAD}", flush=True)
     figures = []
     for part in [part for part in PARTS if part in asked.parts or "all" in asked.parts]:
-        options = {"clock": asked.clock} if part in ("live", "images") else {}
+        options = {"clock": asked.clock} if part in ("live", "race", "images") else {}
         options |= {"figure": asked.figure} if part == "race" else {}
         try:
             for figure in _measure(part)(**options):

@@ -31,6 +31,11 @@ CONTROLS = {
     "guidance (two fields)": Control("guidance", "radio", "dog"),
     "guidance (eight scales)": Control("guidance", "radio", "dog", query="&show=eight+scales"),
     "lab (one new trial)": Control("lab", "option", "Heun", "Sampler B"),
+    "clip (other pictures)": Control("clip", "radio", "held out"),
+    "unclip (the same film)": Control("unclip", "radio", "3 decoder"),
+    "unclip (one new film)": Control("unclip", "radio", "variations"),
+    "image_models (the same films)": Control("image_models", "radio", "guess x̂₀"),
+    "image_models (four new films)": Control("image_models", "option", "emoji", "Model"),
     HOME: Control("", "radio", "8"),
 }
 SOON = 500

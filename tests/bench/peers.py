@@ -184,6 +184,11 @@ def library(name: str, needed: str) -> ModuleType:
         raise Missing(f"{name} does not import ({str(error).splitlines()[-1]}): {remedy}") from error
 
 
+def on_the_processor():
+    """What keeps smalldiffusion off a graphics card, where there is one."""
+    return library("accelerate", "Accelerator").Accelerator(cpu=True)
+
+
 @contextmanager
 def _instead_of_torchvision() -> Iterator[None]:
     """Where torchvision does not import (it is absent, or made for another torch): empty transforms, for a while."""

@@ -13,15 +13,14 @@ from core.figures.palette import BACKGROUND, INK, colour
 if TYPE_CHECKING:
     from tests.bench.race import Look
 
-SHOWN = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 40.0)  # seconds of training
 REACH, THEME, DOTS_PER_INCH = 1.35, "light", 110
 
 
-def portrait(
-    points: PointSet, runs: "Mapping[str, Sequence[Look]]", file: Path, shown: Sequence[float] = SHOWN
-) -> None:
-    """Write a PNG: samples over the curve that they should lie on, and below them the share that does not."""
-    times = [look.seconds for look in next(iter(runs.values())) if look.seconds in shown]
+def portrait(points: PointSet, runs: "Mapping[str, Sequence[Look]]", times: Sequence[float], file: Path) -> None:
+    """Write a PNG: samples after each of ``times`` over the curve that they should lie on, and the share that does not.
+
+    The times are seconds of training at which there was a look at every run.
+    """
     size = WIDTH, WIDTH * len(runs) / len(times) + 1
     figure = Figure(size, dpi=DOTS_PER_INCH, layout="constrained", facecolor=BACKGROUND[THEME])
     rows = figure.subplots(len(runs), len(times), squeeze=False)

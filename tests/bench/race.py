@@ -29,11 +29,11 @@ from torch import Tensor
 
 from core import metrics, recipe, seeds
 from core.data.points import PointSet, make
-from core.progress import Progress
+from core.progress import Progress, so_far
 from core.recipe import Recipe
 from tests.bench.figure import Figure
 from tests.bench.live import CLOCKS
-from tests.bench.peers import Missing, library
+from tests.bench.peers import Missing, library, on_the_processor
 from tests.bench.portrait import portrait
 
 TUNED_ON, OTHERS = "spiral", ("moons", "rings")
@@ -41,15 +41,15 @@ MARKS = (0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 40.0)  # seconds of training
 FINER = 2**0.25  # from one look to the next, for the moment at which a run is clean
 N, TRANSPORTED = 2000, 1000  # samples judged; of them those moved at the least cost
 CLEAN, SOONER = 5.0, 20.0  # % off the curve; times
-WARM_UP = 50  # steps
+WARM_UP, RECENT = 50, 5  # steps; blocks of ten steps that a loss is the mean of
 OURS, DOCUMENTED, ENDLESS = "ours", "smalldiffusion", "smalldiffusion with endless data"
 _PLACE = 0x4ACE  # keeps the draws that judge apart from those that train
 
 
 @dataclass(frozen=True)
 class Racer:
-    """A run under way: ``step`` makes one step, ``cloud(n, seed)`` samples from it as it is; ``loss`` is its loss now
-    beside that of the exact denoiser, where that is known."""
+    """A run under way: ``step`` makes one step, ``cloud(n, seed)`` samples from it as it is; ``loss`` is its loss over
+    the last 50 steps / that of the exact denoiser, where that is known."""
 
     step: Callable[[], object]
     cloud: Callable[[int, int], Tensor]
@@ -81,8 +81,7 @@ def ours(points: PointSet, seed: int) -> Racer:
         return recipe.sample(deepcopy(progress.state.ema), n, points.rms, seed)[-1]
 
     def loss() -> float:
-        recent = progress.losses[-50:]
-        return sum(recent) / len(recent) / floor
+        return so_far(progress)[-RECENT:].mean().item() / floor
 
     return Racer(lambda: next(steps), cloud, loss)
 
@@ -107,12 +106,12 @@ def _theirs(batches, seed: int) -> Racer:
     torch.manual_seed(seed)
     schedule = peer.ScheduleLogLinear(N=200, sigma_min=0.01, sigma_max=10)
     net = peer.TimeInputMLP(hidden_dims=(16, 128, 128, 128, 128, 16))
-    steps = peer.training_loop(batches, net, schedule, epochs=10**9)
+    steps = peer.training_loop(batches, net, schedule, on_the_processor(), epochs=10**9)
     next(steps)  # it yields before it steps: from here on, each ``next`` is one step
 
     def cloud(n: int, seed: int) -> Tensor:
         torch.manual_seed(seed)
-        *_, x = peer.samples(net, schedule.sample_sigmas(20), gam=2, batchsize=n)
+        *_, x = peer.samples(net, schedule.sample_sigmas(20), gam=2, batchsize=n, accelerator=on_the_processor())
         return x
 
     return Racer(lambda: next(steps), cloud)
@@ -146,7 +145,7 @@ def measure(
         races = [race(points, seed, moments(marks), CLOCKS[clock]) for seed in range(runs)]
         yield from figures(points, races, marks)
         if figure is not None and name == data[0]:
-            portrait(points, dict(islice(races[0].items(), 2)), figure)
+            portrait(points, dict(islice(races[0].items(), 2)), marks, figure)
 
 
 def moments(marks: Sequence[float]) -> list[float]:
@@ -162,9 +161,7 @@ def race(points: PointSet, seed: int, at: Sequence[float], now: Callable[[], flo
     return {name: list(looks) for name, looks in zip(racers, zip(*turns))}
 
 
-def _run(
-    racer: Racer, points: PointSet, seed: int, at: Sequence[float], now: Callable[[], float]
-) -> Iterator[Look]:
+def _run(racer: Racer, points: PointSet, seed: int, at: Sequence[float], now: Callable[[], float]) -> Iterator[Look]:
     spent, steps = 0.0, 0
     for moment in at:
         while spent < moment:

@@ -14,7 +14,7 @@ from core.denoiser import Denoise
 from core.pretrained import pretrained
 from core.samplers import SAMPLERS, Step, ancestral, ddim, last, start
 from tests.bench.figure import Figure
-from tests.bench.peers import Missing, library
+from tests.bench.peers import Missing, library, on_the_processor
 
 POINTS, STEPS, TARGET = 1000, 20, 30
 AHEAD = 10.0  # times cheaper than diffusers
@@ -110,7 +110,7 @@ def _samples(mu: float) -> float:
             return x
 
     sigmas = peer.ScheduleLogLinear(N=200, sigma_min=0.01, sigma_max=10).sample_sigmas(STEPS)
-    steps, times = peer.samples(Instant(), sigmas, gam=1, mu=mu, batchsize=POINTS), []
+    steps, times = peer.samples(Instant(), sigmas, gam=1, mu=mu, batchsize=POINTS, accelerator=on_the_processor()), []
     for _ in range(STEPS - 1):
         begin = time.perf_counter_ns()
         next(steps)
