@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ORDER = (
     "seeds schedules data networks denoiser exact guidance samplers training checkpoints progress retrieval metrics "
-    "forward passing field recipe imaging clip comparing unclip pipeline session captioned following digits pretrained "
+    "forward passing field recipe imaging clip comparing unclip session captioned following digits pretrained pipeline "
     "story walks scores steering lab evaluation gallery jobs figures"
 ).split()
 TOP = {"app.py", "pages", "core", "tests", "requirements.txt", "README.md", "shared"}
