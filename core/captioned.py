@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -265,9 +266,13 @@ def _towers_table(pairs: Pairs, own: Pair, judging: Pair) -> None:
     print("| towers | held-out picture's caption found first | among ten | right word of a difference first |")
     print("| --- | --- | --- | --- |")
     linear = retrieval.linear(pairs, [" ".join([name, *some]) for name, some in zip(pairs.captions, pairs.keywords)])
-    rows = {"CLIP": own, "judge": judging, "linear (CCA, pixels and bag of words)": (linear.images, linear.texts)}
-    for name, pair in rows.items():
-        rank, right = retrieval.held_out(pairs, *pair), retrieval.arithmetic(pairs, *pair)
+    rows = {
+        "CLIP": (own, _asked_words(pairs, own)),
+        "judge": (judging, _asked_words(pairs, judging)),
+        "linear (CCA, pixels and bag of words)": ((linear.images, linear.texts),) * 2,
+    }
+    for name, (pair, words) in rows.items():
+        rank, right = retrieval.held_out(pairs, *pair), retrieval.arithmetic(pairs, *words)
         first = sum(place == 0 for _, place in right)
         print(f"| {name} | {retrieval.top(rank, 1):.1%} | {retrieval.top(rank, 10):.1%} | {first} of {len(right)} |")
 
@@ -285,6 +290,12 @@ def _found(pairs: Pairs, judging: Pair, some: Tensor, x: Tensor) -> float:
     """The share of pictures x whose own caption the judge finds first."""
     images, texts = judging
     return retrieval.top(retrieval.ranks(images(x) @ texts([pairs.captions[i] for i in some.tolist()]).T), 1)
+
+
+def _asked_words(pairs: Pairs, pair: Pair) -> Pair:
+    """The pair as differences are asked: pictures in many places, words in captions. The linear one is better asked as
+    it is, 38 of 48 and not 17."""
+    return partial(retrieval.steady, pair[0]), retrieval.in_captions(pairs, pair[1])
 
 
 def _towers(clip: Clip, known: Tokenizer) -> Pair:

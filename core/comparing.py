@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 
 import torch
 import torch.nn.functional as F
@@ -146,7 +146,7 @@ class Space:
     pictures: Tensor
     captions: Tensor
     words: dict[str, tuple[str, ...]]
-    word_vectors: Tensor
+    word_vectors: Tensor  # see retrieval.in_captions
 
     def text(self, text: str) -> Tensor:
         """The vector of a text, [size]."""
@@ -155,6 +155,11 @@ class Space:
     def picture(self, pixels: Tensor) -> Tensor:
         """The vector of a picture uint8 [3, 32, 32], [size]."""
         return retrieval.of_images(self.clip, unit(pixels[None]))[0]
+
+    def difference(self, one: int, other: int) -> Tensor:
+        """From a picture of the collection to another, by number, [size] (see ``retrieval.steady``)."""
+        x = unit(pairs().images[[one, other]])
+        return torch.sub(*retrieval.steady(partial(retrieval.of_images, self.clip), x))
 
 
 def space(checkpoint: Checkpoint) -> Space:
@@ -165,8 +170,9 @@ def space(checkpoint: Checkpoint) -> Space:
         pictures = retrieval.of_images(clip, unit(pairs().images))
     except RuntimeError as error:
         raise ValueError("These towers are for pictures of another size than the collection's.") from error
-    told = retrieval.of_texts(clip, known, pairs().captions)
-    return Space(clip, known, pictures, told, words, retrieval.of_texts(clip, known, list(words)))
+    told = partial(retrieval.of_texts, clip, known)
+    vectors = retrieval.in_captions(pairs(), told)(list(words))
+    return Space(clip, known, pictures, told(pairs().captions), words, vectors)
 
 
 def nearest(vectors: Tensor, query: Tensor, among: Tensor, k: int) -> list[tuple[int, float]]:
@@ -275,15 +281,14 @@ def named(space: Space, direction: Tensor, k: int = 8) -> tuple[tuple[str, float
 def place_of(space: Space, word: str, direction: Tensor) -> tuple[int, float]:
     """Which place a word would have among the words nearest to a direction [size], 1 the first, and its cosine."""
     mean = space.word_vectors.mean(0)
-    cosine = (F.normalize(space.text(word) - mean, dim=0) @ F.normalize(direction, dim=0)).item()
+    own = retrieval.in_captions(pairs(), partial(retrieval.of_texts, space.clip, space.known))([word])[0]
+    cosine = (F.normalize(own - mean, dim=0) @ F.normalize(direction, dim=0)).item()
     return 1 + int((retrieval.nearest_words(direction, space.word_vectors)[0] > cosine + 1e-6).sum()), cosine
 
 
 def answers(space: Space) -> list[Answer]:
     """The answer to each held-out difference."""
-    return [
-        Answer(one, named(space, space.pictures[one.with_it] - space.pictures[one.without])) for one in differences()
-    ]
+    return [Answer(one, named(space, space.difference(one.with_it, one.without))) for one in differences()]
 
 
 @cache

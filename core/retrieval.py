@@ -17,6 +17,7 @@ Images, Texts = Callable[[Tensor], Tensor], Callable[[Sequence[str]], Tensor]  #
 
 NO_NAMES = frozenset("a and at for in no not of off on or out over the to under up with without".split())
 LEAST = 6  # a word may name a difference if so many names have it
+SHIFT = 2  # pixels that training moves a picture by at most
 RIDGE = 0.1  # of the baseline: share of each side's largest eigenvalue
 
 
@@ -100,12 +101,36 @@ def nearest_words(direction: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
     return (centred @ F.normalize(direction, dim=0)).sort(descending=True)
 
 
-def arithmetic(pairs: Pairs, images: Images, texts: Texts) -> list[tuple[Difference, int]]:
-    """For each of the ``differences`` how many words beat the right one as its nearest."""
+def steady(images: Images, x: Tensor, shift: int = SHIFT) -> Tensor:
+    """Vectors [N, size] of pictures [N, C, H, W]: of each the mean over all places that training moves it to, up to
+    ``shift`` pixels down and across, as what stands in a picture does not hang on where."""
+    height, width = x.shape[2:]
+    wide, places = F.pad(x, (shift,) * 4, mode="replicate"), range(2 * shift + 1)
+    moved = (wide[..., down : down + height, across : across + width] for down in places for across in places)
+    return torch.stack([images(one) for one in moved]).mean(0)
+
+
+def in_captions(pairs: Pairs, texts: Texts) -> Texts:
+    """From words to vectors [W, size]: of each the mean over the captions of all pictures trained on that it is said
+    of, in their name or keywords. As with an ensemble of prompts (Radford et al. 2021, section 3.1.4), what else a
+    caption says averages out; a word alone is a caption that hardly ever was. A word of no caption stands alone."""
+    part = pairs.part(held_out=False).tolist()
+    said = [{word for text in (pairs.captions[i], *pairs.keywords[i]) for word in words(text)} for i in part]
+    captions = texts([pairs.captions[i] for i in part])
+
+    def vectors(names: Sequence[str]) -> Tensor:
+        having = [[k for k, own in enumerate(said) if name in own] for name in names]
+        return torch.stack([captions[k].mean(0) if k else texts([name])[0] for name, k in zip(names, having)])
+
+    return vectors
+
+
+def arithmetic(pairs: Pairs, images: Images, vectors: Texts) -> list[tuple[Difference, int]]:
+    """For each of the ``differences`` how many words beat the right one as its nearest, by the ``vectors`` of words."""
     asked, names = differences(pairs), list(candidates(pairs))
     if not asked:
         return []
-    words, x = texts(names), unit(pairs.images)
+    words, x = vectors(names), unit(pairs.images)
     ends = (images(x[[getattr(one, end) for one in asked]]) for end in ("with_it", "without"))
     places = (nearest_words(direction, words)[1].tolist() for direction in torch.sub(*ends))
     return [(one, order.index(names.index(one.attribute))) for one, order in zip(asked, places)]

@@ -153,8 +153,9 @@ NOTES = {
     ],
     MINUS: [
         ("data", "**The difference** of two vectors points from one picture to the other. The words whose vectors lie "
-         "along it (about the mean of all words) say what was added. In brackets: words that captions have together "
-         "with it, so that nothing can tell them apart."),
+         "along it (about the mean of all words) say what was added. Each picture is seen in 25 places, and a word "
+         "counts as the mean of all captions that it is said of, so that what else they say averages out. In brackets: "
+         "words that captions have together with it, so that nothing can tell them apart."),
         ("exact", "**The linear baseline**, a closed-form map from pixels and from words (CCA), comes near: the same "
          "crown is drawn on every head. In retrieval it is far behind."),
         ("sample", "**Hat** is shown and not counted: the only hats held out are builders’ helmets, which look unlike "
@@ -183,8 +184,8 @@ shell.equation(
 )  # fmt: skip
 CODE = {
     LIVE: (clip.contrastive_loss, clip.clip_loss, clip.run), SEARCH: (comparing.nearest, retrieval.of_texts),
-    CLASSES: (comparing.classify,), MINUS: (comparing.named, retrieval.nearest_words, comparing.moved),
-    MAP: (comparing.plane,),
+    CLASSES: (comparing.classify,), MAP: (comparing.plane,),
+    MINUS: (retrieval.steady, retrieval.in_captions, retrieval.nearest_words, comparing.moved),
 }  # fmt: skip
 shell.code(*CODE[scene])
 hints = (

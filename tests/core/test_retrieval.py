@@ -1,10 +1,14 @@
 """What towers are asked, checked where the answer is known; and the linear baseline."""
 
+from dataclasses import replace
+from functools import partial
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from core import retrieval
+from core.clip import shifted
 from core.data.captions import ARITHMETIC, Pairs, emoji, tone
 from core.networks import make_network
 from core.retrieval import bags, candidates, differences, linear, nearest_words, ranks, top
@@ -46,6 +50,22 @@ def test_the_nearest_word_of_a_difference_is_judged_about_the_mean_of_all_words(
     words = F.normalize(torch.eye(3) + 5.0, dim=1)
     cosines, order = nearest_words(torch.tensor([0.0, 1.0, 0.0]), words)
     assert order[0] == 1 and cosines[0] > 0.8 and cosines[1] < 0
+
+
+def test_a_steady_vector_is_the_mean_over_all_places_that_training_moves_a_picture_to():
+    net, x = make_network("clip", words=3, side=8, width=8), torch.linspace(-1, 1, 2 * 192).view(2, 3, 8, 8).sin()
+    draws = [shifted(x, 1, torch.Generator().manual_seed(seed)) for seed in range(80)]
+    places = {draw[0].numpy().tobytes(): draw[:1] for draw in draws}
+    assert len(places) == 9
+    expected = torch.cat([retrieval.of_images(net, one) for one in places.values()]).mean(0)
+    torch.testing.assert_close(retrieval.steady(partial(retrieval.of_images, net), x, shift=1)[0], expected)
+
+
+def test_the_vector_of_a_word_is_the_mean_over_the_captions_of_what_it_is_said_of():
+    pairs = replace(small(4), keywords=((), ("e",), ("e",), ()), held_out=torch.tensor([False, False, False, True]))
+    vectors = {"a c": [1.0, 0.0], "b c": [0.0, 1.0], "a d": [1.0, 1.0], "z": [5.0, 5.0]}
+    found = retrieval.in_captions(pairs, lambda texts: torch.tensor([vectors[text] for text in texts]))
+    assert found(["c", "e", "a", "z"]).tolist() == [[0.5, 0.5], [0.5, 1.0], [1.0, 0.5], [5.0, 5.0]]
 
 
 def small(n: int = 40) -> Pairs:
