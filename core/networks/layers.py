@@ -12,6 +12,7 @@ from core import seeds
 
 MAX_WEIGHTS = 100_000_000
 SMALL = 2**18  # numbers of an activation
+ROWS, WEIGHTS = 256, 4096  # of a product that oneDNN is asked for
 MAX_SIDE, MAX_CLASSES, MAX_VECTOR, MAX_WIDTH, MAX_BLOCKS = 1024, 4096, 4096, 4096, 32
 
 
@@ -86,9 +87,32 @@ def spread(layer: nn.Linear | nn.Conv2d, generator: torch.Generator, zero: bool 
             values.uniform_(-bound, bound, generator=generator)
 
 
-def linear(inputs: int, outputs: int, seed: int, zero: bool = False) -> nn.Linear:
+class Linear(nn.Linear):
+    """PyTorch's, but a product of many rows in single precision is asked of oneDNN, which on some processors takes half
+    the time of the library that PyTorch asks, and on others as long."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if _pays(x, self.weight):
+            return F.linear(x.to_mkldnn(), self.weight, self.bias).to_dense()
+        return super().forward(x)
+
+
+def _pays(x: Tensor, weight: Tensor) -> bool:
+    """Whether a product [n, inputs] [inputs, outputs] is large enough for the way to oneDNN's layout and back."""
+    return (
+        x.dim() == 2
+        and len(x) >= ROWS
+        and weight.numel() >= WEIGHTS
+        and x.dtype == torch.float32
+        and x.device.type == "cpu"
+        and torch.backends.mkldnn.is_available()
+        and not torch.is_autocast_enabled("cpu")
+    )
+
+
+def linear(inputs: int, outputs: int, seed: int, zero: bool = False) -> Linear:
     """A linear layer with PyTorch's usual initial weights, drawn from ``seed``; all zero with ``zero``."""
-    layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
+    layer = nn.utils.skip_init(Linear, inputs, outputs)
     spread(layer, seeds.generator(seed), zero)
     return layer
 

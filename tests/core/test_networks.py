@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from core.networks import NETWORKS, make_network
+from core.networks import NETWORKS, layers, make_network
 
 pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
 every_network = pytest.mark.parametrize("name", list(NETWORKS))
@@ -101,3 +101,14 @@ def test_an_absurd_number_of_coordinates_is_refused_before_anything_is_allocated
 def test_an_absurd_number_of_classes_is_refused_before_anything_is_allocated(classes):
     with pytest.raises(ValueError, match="number of classes is a whole number from 0 to 4096"):
         make_network("plain", classes=classes)
+
+
+def test_a_product_of_many_rows_is_that_of_few_and_so_are_its_gradients():
+    layer, x = layers.linear(64, 64, seed=0), torch.randn(layers.ROWS, 64, generator=torch.Generator().manual_seed(0))
+
+    def gradients(*parts):
+        leaves = layer.weight, layer.bias, x.requires_grad_()
+        return torch.autograd.grad(torch.cat([layer(part) for part in parts]).sin().sum(), leaves)
+
+    torch.testing.assert_close(layer(x), torch.cat([layer(part) for part in x.split(100)]))
+    torch.testing.assert_close(gradients(x), gradients(*x.split(100)), rtol=1e-4, atol=1e-4)
