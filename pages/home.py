@@ -33,8 +33,8 @@ def panels(told: Story, wish: Wish) -> list[Panel]:
     """Data, noise, field, samples, guided samples."""
     targets = "spiral", "spiral", f"{wish.wanted}’s arm"
     near = [[f"{share:.0%} on the {target}" for share in shares] for target, shares in zip(targets, told.close)]
-    walked = [f"out: {now}" for now in near[0][:OUT]] + ["all noise"] * (BACK + 1)
-    sampled, guided = (["waiting for noise"] * OUT + [f"back: {now}" for now in part[OUT:]] for part in near[1:])
+    walked = [f"out: {now}" for now in near[0][:OUT]] + ["stays noise, at σ = 5"] * (BACK + 1)
+    sampled, guided = (["waiting, at σ = 5"] * OUT + [f"back: {now}" for now in part[OUT:]] for part in near[1:])
     spiral = told.alpha * told.data
     arm = spiral[:, told.labels == CLASSES.index(wish.wanted)]
 
@@ -133,7 +133,7 @@ with picture:
     st.markdown('<span id="picture" tabindex="-1"></span>', unsafe_allow_html=True)
     stage(
         panels(told, wish),
-        Clock(told.sigma, "noise σ", 2, start=-1),
+        Clock(told.sigma, ["out: noise σ"] * OUT + ["back: noise σ"] * (BACK + 1), 2, start=-1),
         key="story",
         alt="Five panels on one clock. Data: three classes along the arm of a spiral. Noise: the same points walk "
         "until they are a round cloud. Field: arrows lead back to the data. Samples: such a cloud follows them, and "
@@ -149,7 +149,7 @@ for column, (name, label, address) in zip(links, LINKS, strict=True):
         column.page_link(pages[name], label=label, icon=":material/arrow_forward:", query_params=address)
 with question:
     seen = seed != Wish.seed and model == Wish.model
-    if ready and not seen and st.session_state["predictions"]:
+    if ready and not seen and st.session_state["predictions"] and not st.session_state["present"]:
         st.caption("Now change **Noise, by its seed** above the picture, and look at the samples.")
     shell.explain("guess", seen=seen)
 
@@ -158,7 +158,7 @@ shell.notes(
         ("data", "**Out.** As σ grows, each point walks at random, until all is one cloud of noise, its kinds mixed. "
          "All is drawn at $1/\\sqrt{1+\\sigma^2/s^2}$ of its size, $s$ being that of the data (“variance "
          "preserving”, chapter 1), so that the noise stays in the picture."),
-        ("denoise", "**The field** says at each place and σ which way the data lie. It is all that is learned."),
+        ("denoise arrow", "**The field** says at each place and σ which way the data lie. It is all that is learned."),
         ("guided", "**And back.** Fresh noise follows the arrows to *new* points of the spiral. Guided, the same noise "
          "(follow the three paths) is pushed to the kind you ask for. Compare the early model at w = 1, 2 and 8."),
     ]

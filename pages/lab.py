@@ -30,7 +30,7 @@ def two_networks(first: Setup, second: Setup) -> bool:
 shell.require_shell()
 shell.chapter(0, "Lab", f"The same {N:,} particles walk twice from the same noise; all that differs is what you set.")
 controls, picture = shell.picture(7)
-with controls:
+with picture if st.session_state["present"] else controls:  # a presentation hides the controls
     ready = shell.predict(
         "guess",
         "Two networks, trained apart, lead the same noise by DDIM. Where do B's particles end?",
@@ -39,6 +39,7 @@ with controls:
         "Both learned a similar field, and DDIM adds no noise of its own: the start decides where a particle ends. The "
         "median distance is in the third panel, beside that of two particles taken at random.",
     )
+with controls:
     setups, window = sides.choose(ready)
     st.button("Make B equal to A", icon=":material/equal:", on_click=sides.same, key="_same")
 trials = [lab.attempt(setup, N) for setup in setups]
@@ -64,8 +65,8 @@ shell.notes(
          "equal steps random samplers shake them alike."),
         ("cat", "**The colours** are the classes on whose arms the particles end, from the first frame on: you see in "
          "the noise which of it will become what."),
-        ("difference", "**Each arrow** joins the ends of one particle. Short arrows: the start decides. Long ones: the "
-         "noise on the way, the guidance, or a weaker network leads elsewhere."),
+        ("difference arrow", "**Each arrow** joins the ends of one particle. Short arrows: the start decides. Long "
+         "ones: the noise on the way, the guidance, or a weaker network leads elsewhere."),
     ]
 )  # fmt: skip
 shell.equation(

@@ -133,9 +133,10 @@ NOTES = {
          "it, the noise must be added. In image space this collapse is blur: the mean of many pictures."),
     ],
     STEP: [
-        ("denoise", "**The denoising arrow** leads from x towards the guess x̂₀, part of the way: DDPM farther than "
-         "DDIM. Under the lens all is measured in σ, so a step looks alike at every noise level."),
-        ("noise", "**The random arrow** puts noise back. DDPM's sum of both has the noise of the next level, no more."),
+        ("denoise arrow", "**The denoising arrow** leads from x towards the guess x̂₀, part of the way: DDPM farther "
+         "than DDIM. Under the lens all is measured in σ, so a step looks alike at every noise level."),
+        ("noise arrow", "**The random arrow** puts noise back. DDPM's sum of both has the noise of the next level, and "
+         "no more."),
         ("sample", "**Next x** is where the next step begins. The path so far is jittery with noise, smooth without."),
     ],
     PATHS: [

@@ -290,11 +290,11 @@ class Panel:
 
 @dataclass(frozen=True, eq=False)
 class Clock:
-    """What the frames are: ``values`` [T] shown as "``label`` = value" with ``digits`` significant digits.
-    ``start`` is the frame where a fresh stage stands (negative counts from the end)."""
+    """What the frames are: ``values`` [T] shown as "``label`` = value" with ``digits`` significant digits; the label is
+    one text or one per frame. ``start`` is the frame where a fresh stage stands (negative counts from the end)."""
 
     values: Any
-    label: str = "σ"
+    label: str | Sequence[str] = "σ"
     digits: int = 3
     start: int = 0
 
@@ -307,6 +307,8 @@ def pack(panels: Sequence[Panel], clock: Clock | None = None, **options: Any) ->
     wire = Wire()
     header = {"T": frames, "panels": [panel.pack(wire, frames) for panel in panels]}
     if clock is not None:
+        if not isinstance(clock.label, str) and len(clock.label) != frames:
+            raise ValueError(f"The clock has {len(clock.label)} labels for {frames} frames.")
         header |= {"label": clock.label, "digits": clock.digits, "start": int(clock.start) % frames}
         header["arrays"] = {"clock": wire.add(_array(clock.values).reshape(-1))}
     header |= {name: value for name, value in options.items() if value is not None}

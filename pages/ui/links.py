@@ -17,6 +17,7 @@ import streamlit as st
 T = TypeVar("T")
 
 EVERYWHERE = {"present", "predictions"}  # a lecturer's choices hold on every page
+ALL = ""  # in place of a page's name
 UNSHARED = ("run",)  # somebody's own training run: a copied link leaves it out
 EXTRAS = {"probe", "run", "draw"}  # read by some scenes of some pages
 
@@ -48,15 +49,15 @@ def arrive(page: str) -> None:
 def _restore(memory: Memory) -> None:
     for key in {key for part in memory.parts.values() for key in part} & set(st.session_state):
         del st.session_state[key]
-    left_with = {name: values for name, values in memory.parts.get(memory.page, {}).items() if values}
+    left = memory.parts.get(ALL, {}) | memory.parts.get(memory.page, {})
+    left_with = {name: values for name, values in left.items() if values}
     came_with = {name: st.query_params.get_all(name) for name in st.query_params}
     st.query_params.from_dict(left_with | came_with)
 
 
 def _remember(name: str, values: list[str]) -> None:
     memory = _memory()
-    if name not in EVERYWHERE:
-        memory.parts.setdefault(memory.page, {})[name] = values
+    memory.parts.setdefault(ALL if name in EVERYWHERE else memory.page, {})[name] = values
 
 
 def _bound(widget: Callable[..., T]) -> Callable[..., T]:

@@ -199,10 +199,11 @@ def one_place(parts: Anatomy, place: tuple[float, float], guide: Guide) -> Pictu
     told = zip(*((factor * term).tolist() for term in terms), strict=True)
     one, other = zip(
         *((f"u + w (c − u) = {pair(u)} + {scale:g} {pair(d)} = {pair(g)}",
-           f"(1 + s) c − s u = {scale:g} {pair(c)} − {scale - 1:g} {pair(u)}")
+           f"(1 + s) c − s u = {scale:g} {pair(c)} − {signed(scale - 1)} {pair(u)}")
           for u, c, d, g in told), strict=True)  # fmt: skip
+    far = max(REACH, 1.05 * (at + guided).abs().max().item())  # so that too long an arrow is seen whole
     panels = [
-        Panel("Guidance at the probe", [goal(guide.wanted), *layers], probe=True, caption=one, **LIMITS),
+        Panel("Guidance at the probe", [goal(guide.wanted), *layers], *[(-far, far)] * 2, probe=True, caption=one),
         Panel("Length of each arrow, as drawn", lengths, ENDS, None, equal=False, xlabel="σ", xlog=True, marker=LEVELS,
               caption=other),
     ]  # fmt: skip
@@ -214,6 +215,11 @@ def one_place(parts: Anatomy, place: tuple[float, float], guide: Guide) -> Pictu
     return Picture(panels, alt)
 
 
+def signed(value: float) -> str:
+    """A factor as text, in brackets if it is negative."""
+    return f"{value:g}" if value >= 0 else f"(−{-value:g})"
+
+
 def probed(subject: Subject, guide: Guide) -> None:
     """One place, which the learner drags the probe to, and its numbers."""
     asked = shell.param("probe", shell.place(REACH), PROBE)
@@ -222,7 +228,8 @@ def probed(subject: Subject, guide: Guide) -> None:
     put = show(one_place(parts, place, guide), "arrows", PARTING, probe=asked)
     shell.set_param("probe", None if put in (None, PROBE) else f"{put[0]:g},{put[1]:g}")
     st.caption("All numbers are in the units of the picture, which is drawn smaller as the noise grows: "
-               f"$\\alpha = s/\\sqrt{{s^2 + \\sigma^2}}$ times its size, with $s = {POINTS.rms:.2f}$.")  # fmt: skip
+               r"$\alpha = \sigma_d/\sqrt{\sigma_d^2 + \sigma^2}$ times its size, "
+               rf"with the data's $\sigma_d = {POINTS.rms:.2f}$.")  # fmt: skip
     st.markdown(table(parts))
 
 
@@ -345,7 +352,9 @@ def cloud(title: str, run: Run, caption: str = "", size: float = 2.2, legend: bo
     """Samples on their way, in the colour of the class on whose arm they end; the verdict if there is no caption."""
     label = CLASSES if legend else ""
     samples = Points(run.states[::every], CLASSES, group=run.ends, size=size, alpha=0.75, label=label)
-    return Panel(title, [data(every), samples], caption=caption or saying(run.verdict), **LIMITS)
+    out = (run.states[-1].abs() > REACH).any(1).double().mean().item()
+    told = (caption or saying(run.verdict)) + (f" · {out:.0%} outside" if out >= 0.05 else "")
+    return Panel(title, [data(every), samples], caption=told, **LIMITS)
 
 
 def data(every: int = 1) -> Layer:

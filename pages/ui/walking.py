@@ -116,7 +116,8 @@ def title(way: Way, steps: bool = True) -> str:
 def said(walk: Walk) -> str:
     """What a walk cost and where it came, in words."""
     quality = walk.quality
-    return f"{walk.way.nfe} calls: {quality.covered} of {quality.of} points · std {quality.std:.2f}"
+    calls = f"{walk.way.nfe} call{'s' if walk.way.nfe > 1 else ''}"
+    return f"{calls}: {quality.covered} of {quality.of} points · std {quality.std:.2f}"
 
 
 def _data(points: Tensor, levels: Tensor, window: Window) -> Tensor:
@@ -160,9 +161,9 @@ def one_step(model: Model, way: Way, window: Window) -> None:
         x, x0, mean, x_next = (pair(place.tolist()) for place in (now.x, now.x0, now.denoised, now.x_next))
         alt = f"{panels[0].title}, {way.kind}. From x = {x} towards the guess {x0} to {mean}, and by noise to {x_next}."
         st.latex(in_numbers(now))
-        stage(panels, key="one_step", alt=alt, probe=_crosshair(seen[k]))
         if now.sharpened:
             st.latex(sharper(now, way.kind))
+        stage(panels, key="one_step", alt=alt, probe=_crosshair(seen[k]))
 
 
 def particle() -> int:

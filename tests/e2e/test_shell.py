@@ -63,6 +63,16 @@ def test_pages_keep_their_controls_apart_and_give_them_back(page, serve):
     expect(slider(page, "Seed")).to_have_value("49")
 
 
+def test_a_lecturers_choices_go_along_from_a_link_to_every_page(page, serve):
+    visit(page, serve(APP) + "/?predictions=false")
+    expect(slider(page, "Steps")).to_be_visible()
+    go_to(page, "Second")
+    expect(page).to_have_url(re.compile("predictions=false"))
+    go_to(page, "First")
+    expect(slider(page, "Steps")).to_be_visible()
+    expect(page.get_by_text("Predict first.")).to_have_count(0)
+
+
 def test_the_browsers_back_button_finds_the_page_as_it_was_left(page, serve):
     visit(page, serve(APP) + "/?seed=7")
     go_to(page, "Second")

@@ -99,8 +99,8 @@ def test_each_link_leads_to_a_page_that_is_there():
 
 def test_the_captions_say_which_half_of_the_clock_it_is():
     noise, samples = drawn(home())[1]["caption"], drawn(home())[3]["caption"]
-    assert noise[0] == "out: 100% on the spiral" and samples[0] == "waiting for noise"
-    assert noise[-1] == "all noise" and samples[-1].startswith("back: ")
+    assert noise[0] == "out: 100% on the spiral" and samples[0] == "waiting, at σ = 5"
+    assert noise[-1] == "stays noise, at σ = 5" and samples[-1].startswith("back: ")
 
 
 def test_the_runs_of_the_server_are_counted_and_nothing_else_is_told(monkeypatch):

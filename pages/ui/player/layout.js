@@ -88,7 +88,7 @@ function arrange(scene, width, room, unit, columns, lines) {
 
 // The number of rows with the largest plots, one row if it comes near; rows grow past the window rather than shrink further.
 function choose(scene, width, room, unit, lines) {
-  const least = 150 * unit, count = scene.panels.length, splits = scene.panels.map((_, i) => Math.ceil(count / (i + 1)));
+  const least = 110 * unit, count = scene.panels.length, splits = scene.panels.map((_, i) => Math.ceil(count / (i + 1)));
   let best = null;
   for (const columns of splits) {
     const tried = arrange(scene, width, room, unit, columns, lines);

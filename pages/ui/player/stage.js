@@ -265,9 +265,11 @@ function view(p, zoom = {x: 0.5, y: 0.5, scale: 1}) {
   return {x0: p.x[0] + (zoom.x - f) * w, x1: p.x[0] + (zoom.x + f) * w, y0: p.y[0] + (zoom.y - f) * h, y1: p.y[0] + (zoom.y + f) * h};
 }
 
+const clockName = ({scene, k}) => Array.isArray(scene.label) ? scene.label[k] : scene.label;
+
 const clockText = s => {
   const {scene, k} = s;
-  return scene.clock ? `${scene.label} = ${format(scene.clock[k], scene.digits, scene.whole)}` : `${k + 1} / ${scene.T}`;
+  return scene.clock ? `${clockName(s)} = ${format(scene.clock[k], scene.digits, scene.whole)}` : `${k + 1} / ${scene.T}`;
 };
 
 function controls(s) {
@@ -276,7 +278,7 @@ function controls(s) {
   slider.max = scene.T - 1;
   slider.value = s.k;
   slider.style.setProperty('--at', `${100 * s.k / Math.max(1, scene.T - 1)}%`);
-  slider.setAttribute('aria-label', scene.clock ? scene.label : 'frame');
+  slider.setAttribute('aria-label', scene.clock ? clockName(s) : 'frame');
   slider.setAttribute('aria-valuetext', `${text}, frame ${s.k + 1} of ${scene.T}`);
   s.label.textContent = text;
   if (buttons.play.dataset.playing !== String(s.playing)) {

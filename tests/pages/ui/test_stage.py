@@ -123,6 +123,13 @@ def test_images_are_framed_in_one_colour_or_each_in_that_of_its_group():
     assert only(Images(np.zeros((1, 3, 8, 8), np.uint8)))["roles"] == []
 
 
+def test_a_clock_has_one_label_or_one_for_each_frame():
+    still = [Panel("p", [Points(np.zeros((3, 1, 2)))])]
+    assert unpack(pack(still, Clock([1, 0, 1], ["out", "out", "back"])))[0]["label"] == ["out", "out", "back"]
+    with pytest.raises(ValueError, match="2 labels for 3 frames"):
+        pack(still, Clock([1, 0, 1], ["out", "back"]))
+
+
 def test_without_a_clock_the_longest_layer_counts_the_frames():
     assert unpack(pack([Panel("P", [Points(np.zeros((9, 4, 2))), Points(np.zeros((4, 2)))])]))[0]["T"] == 9
 
