@@ -12,6 +12,7 @@ import hashlib
 import json
 import pathlib
 import re
+import time
 from collections.abc import Hashable, Sequence
 from typing import Any
 
@@ -65,7 +66,7 @@ def stage(
         restart=None if restart is None else str(restart),
     )  # fmt: skip
     with st.container(gap=None):
-        _player(key=key, data=data, on_probe_change=nothing)
+        _player(key=key, data=_in_turn(key, data), on_probe_change=nothing)
         _engine(key=f"{key}-engine")
     return None if place is None else (float(place[0]), float(place[1]))
 
@@ -91,6 +92,17 @@ def latest(key: str, name: str, asked: Any) -> Any:
 
 def nothing() -> None:
     """Streamlit keeps a component's state only under names that have a callback."""
+
+
+def _in_turn(key: str, data: bytes) -> bytes:
+    """``data`` and after them a number that grows with each change: a browser still loading the player may hand on two
+    updates in either order. Data that did not change keep their number, so that only their hash travels again."""
+    memory, now = f"{key}-turn", hash(data)
+    before, turn = st.session_state.get(memory, (None, 0))
+    if now != before:
+        turn = max(turn + 1, time.time_ns())  # an open page may meet a new server, and must not take it for late
+        st.session_state[memory] = now, turn
+    return data + turn.to_bytes(8, "little")
 
 
 def _source() -> str:

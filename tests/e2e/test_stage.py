@@ -281,7 +281,6 @@ def test_the_whole_stage_fits_the_window_and_wraps_on_a_phone(page, serve):
 
 def test_a_late_clean_up_leaves_a_picture_standing_that_is_still_on_the_page(stage):
     """Two updates in one moment: Streamlit then ends the first after the second has begun, on the same element."""
-    data = pack([Panel("one", [Points(np.zeros((3, 2)))])], key="late", alt="three points")
     left = stage.page.evaluate(
         """async bytes => {
             const engine = await Object.values(globalThis.__stageEngines)[0].promise;
@@ -295,6 +294,28 @@ def test_a_late_clean_up_leaves_a_picture_standing_that_is_still_on_the_page(sta
             }
             return stands;
         }""",
-        list(data),
+        list(sent(frames=1, turn=1)),
     )
     assert left == [True, False]
+
+
+def test_of_two_updates_in_the_wrong_order_the_newer_one_stands_and_later_ones_follow(stage):
+    """Both come while the browser still loads the player: it may then call for the second before the first."""
+    shown = stage.page.evaluate(
+        """async updates => {
+            const engine = await Object.values(globalThis.__stageEngines)[0].promise;
+            const parentElement = document.body.appendChild(document.createElement('div'));
+            return updates.map(bytes => {
+                engine({data: Uint8Array.from(bytes), parentElement, setStateValue() {}});
+                return __stage.late.T;
+            });
+        }""",
+        [list(sent(frames, turn)) for frames, turn in [(5, 2), (1, 1), (5, 2), (9, 3)]],
+    )
+    assert shown == [5, 5, 5, 9]
+
+
+def sent(frames: int, turn: int) -> bytes:
+    """The bytes of a stage of that many frames, the ``turn``-th that Python sent."""
+    data = pack([Panel("one", [Points(np.zeros((frames, 3, 2)))])], key="late", alt="three points")
+    return data + turn.to_bytes(8, "little")

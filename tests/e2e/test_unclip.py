@@ -43,6 +43,13 @@ def test_a_typed_caption_forms_on_the_same_stage_and_then_stands_at_its_end(chap
     expect(chapter.page).to_have_url(re.compile("caption=green"))
 
 
+def test_every_scene_with_its_clock_is_above_the_fold(chapter):
+    for scene in ("2 prior", "3 decoder", "skip the prior", "scales", "between"):
+        formed(chapter.open(f"{QUICK}&show={scene.replace(' ', '+')}"), 11 if scene == "between" else 5)
+        box = chapter.page.get_by_role("slider", name="t" if scene == "between" else "σ", exact=True).bounding_box()
+        assert box["y"] + box["height"] < 800, scene
+
+
 def test_a_link_restores_captions_scene_and_clock_on_a_fresh_server(page, serve):
     chapter = Learner(page, f"{serve('app.py', fresh=True)}/unclip", "unclip")
     page.set_default_timeout(3 * LONG)  # a server that begins and films that form

@@ -8,15 +8,21 @@ const clamp = (v, lo, hi) => Math.min(hi, Math.max(lo, v));
 
 function show({data, parentElement: root, setStateValue}) {
   if (!data) return;
-  const s = PLAYERS.get(root) ?? mount(root);
-  s.send = place => setStateValue('probe', place);
-  update(s, data);
+  const s = PLAYERS.get(root) ?? mount(root), turn = turnOf(data);
+  if (turn >= s.turn) { // several first imports of one module may end in any order, and the calls that wait for them
+    s.turn = turn;
+    s.send = place => setStateValue('probe', place);
+    update(s, data);
+  }
   return () => root.isConnected || unmount(s); // called as well, and late, for a picture that stays
 }
 
 // ---- data
 
 const TYPES = {i1: Int8Array, u1: Uint8Array, i2: Int16Array, f4: Float32Array};
+
+// Python's number of these data, their last 8 bytes.
+const turnOf = data => new DataView(data.buffer, data.byteOffset).getBigUint64(data.byteLength - 8, true);
 
 // Header and arrays of what Python packed; every reference [type, offset, length] becomes a typed array.
 function decode(data) {
@@ -145,7 +151,7 @@ function mount(root) {
   const s = {
     root, box, canvas: get('canvas'), slider: get('input'), label: get('output'), readout: get('.readout'), status: get('[role=status]'),
     buttons: Object.fromEntries(Object.keys(ICONS).filter(n => n !== 'pause').map(n => [n, get(`.${n}`)])),
-    k: 0, place: null, playing: false, speed: 1, loop: false, zoom: {}, probe: null, asked: undefined, told: '', sent: [], sentAt: 0, pointers: new Map(),
+    k: 0, place: null, playing: false, speed: 1, loop: false, zoom: {}, probe: null, asked: undefined, told: '', sent: [], sentAt: 0, turn: 0n, pointers: new Map(),
     visible: true, raf: 0, due: 0, drawn: 0, frames: 0, ticks: 0, ms: [], mounted: performance.now(), off: new AbortController(),
   };
   s.context = s.canvas.getContext('2d');

@@ -198,3 +198,20 @@ def test_a_script_sees_one_payload_and_the_probe_it_asked_for():
     header, layers = unpack(app.get("bidi_component")[0].proto.bytes)
     assert header["alt"] == "Three points." and header["probe"] == [0.25, 1.0] and layers[0]["n"] == 3
     assert app.text[0].value == "(0.25, 1.0)"
+
+
+def test_data_say_when_they_changed_and_stay_the_same_bytes_otherwise():
+    def script() -> None:
+        import numpy as np
+        import streamlit as st
+
+        from pages.ui.stage import Panel, Points, stage
+
+        stage([Panel("P", [Points(np.zeros((st.number_input("n", value=1), 2)))])], key="s", alt="Points.")
+
+    app = AppTest.from_function(script)
+    sent = [app.run().get("bidi_component")[0].proto.bytes]
+    for count in (1, 2, 1):
+        sent.append(app.number_input[0].set_value(count).run().get("bidi_component")[0].proto.bytes)
+    turns = [int.from_bytes(data[-8:], "little") for data in sent]
+    assert sent[0] == sent[1] and turns[1] < turns[2] < turns[3] and sent[1][:-8] == sent[3][:-8]
