@@ -110,8 +110,7 @@ def frame(page: str) -> Iterator[None]:
 
 
 def _style() -> str:
-    colours = {"--accent": st.get_option(f"theme.{theme()}.primaryColor"), "--paper": palette.BACKGROUND[theme()],
-               "--ink": palette.INK[theme()]}  # fmt: skip
+    colours = {"--accent": st.get_option(f"theme.{theme()}.primaryColor"), "--paper": palette.BACKGROUND[theme()]}
     variables = "".join(f"{name}:{value};" for name, value in colours.items())
     return f"<style>:root{{{variables}}}{(HERE / 'shell.css').read_text()}</style>"
 

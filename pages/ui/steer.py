@@ -256,7 +256,7 @@ def legend() -> None:
     """What the colours of samples and the verdicts under them mean."""
     marks = " ".join(f"{shell.mark(each)} {each}" for each in CLASSES)
     st.caption(f"{marks} &emsp; Hit: the nearest arm is the wanted one. Cover: of its data points. "
-               "Off: mean distance to the arm.", unsafe_allow_html=True)  # fmt: skip
+               "Off: mean distance to the arm. Outside: of the picture.", unsafe_allow_html=True)  # fmt: skip
 
 
 def negative_prompt(drawn: Fields, plain: Run, away: Run) -> Picture:
@@ -353,8 +353,7 @@ def cloud(title: str, run: Run, caption: str = "", size: float = 2.2, legend: bo
     label = CLASSES if legend else ""
     samples = Points(run.states[::every], CLASSES, group=run.ends, size=size, alpha=0.75, label=label)
     out = (run.states[-1].abs() > REACH).any(1).double().mean().item()
-    told = (caption or saying(run.verdict)) + (f" · {out:.0%} outside" if out >= 0.05 else "")
-    return Panel(title, [data(every), samples], caption=told, **LIMITS)
+    return Panel(title, [data(every), samples], caption=caption or saying(run.verdict, out), **LIMITS)
 
 
 def data(every: int = 1) -> Layer:
@@ -368,9 +367,10 @@ def goal(wanted: int) -> Layer:
     return Points(DRAWN * POINTS.points, ("grid", kind), group=POINTS.labels == wanted, size=1.8, label=("", kind))
 
 
-def saying(verdict: Verdict) -> str:
-    """The verdict in a few words."""
-    return f"{verdict.hit:.0%} hit · {verdict.coverage:.0%} cover · {verdict.distance:.2f} off"
+def saying(verdict: Verdict, out: float = 0.0) -> str:
+    """The verdict in a few words; how far off is left out where so many samples are ``out`` of the picture."""
+    far = f"{out:.0%} outside" if out >= 0.05 else f"{verdict.distance:.2f} off"
+    return f"{verdict.hit:.0%} hit · {verdict.coverage:.0%} cover · {far}"
 
 
 def both_shares(verdict: Verdict, guide: Guide) -> str:

@@ -161,9 +161,9 @@ def one_step(model: Model, way: Way, window: Window) -> None:
         x, x0, mean, x_next = (pair(place.tolist()) for place in (now.x, now.x0, now.denoised, now.x_next))
         alt = f"{panels[0].title}, {way.kind}. From x = {x} towards the guess {x0} to {mean}, and by noise to {x_next}."
         st.latex(in_numbers(now))
+        stage(panels, key="one_step", alt=alt, probe=_crosshair(seen[k]))
         if now.sharpened:
             st.latex(sharper(now, way.kind))
-        stage(panels, key="one_step", alt=alt, probe=_crosshair(seen[k]))
 
 
 def particle() -> int:
