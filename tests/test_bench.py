@@ -7,13 +7,14 @@ from statistics import median
 
 import pytest
 import torch
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from core import recipe
 from core.data.points import make
 from core.recipe import Recipe
 from core.training import diffusion_loss
 from tests.bench import __main__ as bench
-from tests.bench import app, images, peers, race, roofline, sampling
+from tests.bench import app, crowd, images, peers, race, roofline, sampling
 from tests.bench.browsing import ROOT
 from tests.bench.figure import Figure
 
@@ -149,3 +150,20 @@ def test_a_peer_that_does_not_import_is_named_with_the_remedy(monkeypatch):
     monkeypatch.setitem(sys.modules, "diffusers", None)
     with pytest.raises(peers.Missing, match="diffusers does not import .* -r tests/bench/requirements.txt"):
         peers.diffusers(peers.Task("digits"))
+
+
+def test_a_learner_asks_for_parts_of_a_page_only_until_the_whole_page_runs_anew():
+    learner = crowd.Learner(seed=0)
+
+    def hears(fragments: tuple[str, ...] = (), **said) -> bool:
+        message = ForwardMsg(**said)
+        message.metadata.run.fragment_ids.extend(fragments)
+        return learner.hear(message.SerializeToString())
+
+    hears(auto_rerun={"interval": 1.0, "fragment_id": "watch"})
+    hears(("watch",), new_session={})
+    assert list(learner.every) == ["watch"]
+    hears(new_session={})
+    assert not learner.every
+    assert hears(script_finished=ForwardMsg.FINISHED_SUCCESSFULLY)
+    assert not hears(script_finished=ForwardMsg.FINISHED_EARLY_FOR_RERUN)

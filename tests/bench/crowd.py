@@ -21,6 +21,7 @@ from tests.bench.figure import Figure
 LEARNERS, SEEDS, SECONDS = 30, 4, 40.0  # several learners share the run of one seed
 ARRIVAL = 0.2  # seconds between two arrivals
 OFTEN = 5.0  # seconds between two moves of a control
+PATIENCE = 60.0  # seconds without a word after which a learner gives up, which is an error
 SOON, STEP = 500.0, re.compile(r"step ([\d,]+)")
 
 
@@ -60,7 +61,9 @@ class Learner:
         kind = message.WhichOneof("type")
         if message.hash and len(raw) > 10_000:
             self.known.add(message.hash)
-        if kind == "auto_rerun":
+        if kind == "new_session" and not message.metadata.run.fragment_ids:
+            self.every.clear()  # a run of the whole page says anew which of its parts are to be looked at again
+        elif kind == "auto_rerun":
             every = message.auto_rerun.interval
             self.every[message.auto_rerun.fragment_id] = every, time.monotonic() + every
         elif kind == "stop_auto_rerun":
@@ -88,7 +91,7 @@ async def answer(learner: Learner, channel: ClientConnection, message: bytes, ti
     """Send a message and hear all that follows, to the end of the run."""
     begun = time.monotonic()
     await channel.send(message)
-    while not learner.hear(await channel.recv()):
+    while not learner.hear(await asyncio.wait_for(channel.recv(), PATIENCE)):
         pass
     times.append(1000 * (time.monotonic() - begun))
 
