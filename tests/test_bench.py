@@ -1,5 +1,6 @@
 """The benchmark runs and tells what it measured. How fast anything is, no test asserts."""
 
+import asyncio
 import json
 import sys
 from functools import partial
@@ -7,7 +8,9 @@ from statistics import median
 
 import pytest
 import torch
+from streamlit.proto.Alert_pb2 import Alert
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from torch.utils.flop_counter import FlopCounterMode
 
 from core import recipe
 from core.data.points import make
@@ -15,7 +18,7 @@ from core.recipe import Recipe
 from core.training import diffusion_loss
 from tests.bench import __main__ as bench
 from tests.bench import app, crowd, images, peers, race, roofline, sampling
-from tests.bench.browsing import ROOT
+from tests.bench.browsing import ROOT, serving
 from tests.bench.figure import Figure
 
 
@@ -150,6 +153,30 @@ def test_a_peer_that_does_not_import_is_named_with_the_remedy(monkeypatch):
     monkeypatch.setitem(sys.modules, "diffusers", None)
     with pytest.raises(peers.Missing, match="diffusers does not import .* -r tests/bench/requirements.txt"):
         peers.diffusers(peers.Task("digits"))
+
+
+def test_the_arithmetic_of_a_step_is_what_pytorch_counts():
+    how, points = Recipe(batch=64), make("spiral", 100)
+    model, batch = recipe.begin(how, points).state.model, recipe.batches(how, points)(0)
+    with FlopCounterMode(display=False) as counted:
+        diffusion_loss(model, batch).mean().backward()
+    assert roofline.arithmetic(how, points) == pytest.approx(counted.get_total_flops(), rel=0.01)
+
+
+def test_what_a_page_calls_an_error_counts_as_one():
+    learner = crowd.Learner(seed=0)
+    for kind in (Alert.INFO, Alert.ERROR):
+        message = ForwardMsg(delta={"new_element": {"alert": {"body": "went wrong", "format": kind}}})
+        learner.hear(message.SerializeToString())
+    assert learner.errors == ["went wrong"]
+
+
+def test_a_class_of_two_trains_one_model_and_meets_no_error():
+    with serving("app.py") as server:
+        found = asyncio.run(crowd.crowd(server, 2, 3.0))
+    assert [one.errors for one in found.learners] == [[], []] and found.memory > 0 < found.work
+    assert all(len(one.runs) >= 2 and one.ticks for one in found.learners)
+    assert all(crowd.pace(one.steps) > 0 for one in found.learners)
 
 
 def test_a_learner_asks_for_parts_of_a_page_only_until_the_whole_page_runs_anew():

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from statistics import quantiles
 
+from streamlit.proto.Alert_pb2 import Alert
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
@@ -83,6 +84,8 @@ class Learner:
             self.choices[element.button_group.id] = [option.content for option in element.button_group.options]
         elif kind == "exception":
             self.errors.append(element.exception.message)
+        elif kind == "alert" and element.alert.format == Alert.ERROR:  # how a page says that it failed
+            self.errors.append(element.alert.body)
         elif kind == "markdown" and (found := STEP.search(element.markdown.body)):
             self.steps.append((time.monotonic(), int(found[1].replace(",", ""))))
 
@@ -104,7 +107,7 @@ async def lesson(learner: Learner, address: str, wait: float, seconds: float) ->
             await answer(learner, channel, learner.ask(), learner.runs)
             await answer(learner, channel, learner.ask(press=learner.buttons["Train"]), learner.runs)
             control, options = next(iter(learner.choices.items()))
-            end, moved, scene = time.monotonic() + seconds, time.monotonic() + OFTEN, 0
+            end, moved, scene = time.monotonic() + seconds, time.monotonic(), 0
             while (now := time.monotonic()) < end:
                 if now > moved + OFTEN:
                     moved, scene = now, (scene + 1) % 2
@@ -118,33 +121,49 @@ async def lesson(learner: Learner, address: str, wait: float, seconds: float) ->
         learner.errors.append(repr(error)[:200])
 
 
-async def crowd(server: Server, learners: int, seconds: float) -> list[Learner]:
+@dataclass(frozen=True)
+class Class:
+    """What a class has seen, and what it took of its server: bytes of memory at most, seconds of its cores, seconds."""
+
+    learners: list[Learner]
+    memory: float
+    work: float
+    seconds: float
+
+
+async def crowd(server: Server, learners: int, seconds: float) -> Class:
     """All learners, one arriving after the other and staying equally long."""
     found = [Learner(k % SEEDS) for k in range(learners)]
-    await asyncio.gather(*(lesson(one, server.address, ARRIVAL * k, seconds) for k, one in enumerate(found)))
-    return found
+    begun, work, most = time.monotonic(), server.processor_seconds(), server.memory()
+    everyone = asyncio.gather(*(lesson(one, server.address, ARRIVAL * k, seconds) for k, one in enumerate(found)))
+    while not everyone.done():
+        most = max(most, server.memory())
+        await asyncio.wait([everyone], timeout=0.5)
+    return Class(found, most, server.processor_seconds() - work, time.monotonic() - begun)
 
 
-def measure(learners: int = LEARNERS, seconds: float = SECONDS) -> Iterator[Figure]:
-    """A server, a first visitor who warms it, then the class."""
-    with serving("app.py") as server:
-        asyncio.run(crowd(server, 1, 3.0))
-        before, busy = server.memory(), server.processor_seconds()
-        begun = time.monotonic()
-        found = asyncio.run(crowd(server, learners, seconds))
-        grown, spent = server.memory() - before, server.processor_seconds() - busy
-        took = time.monotonic() - begun
+def measure(learners: int = LEARNERS, seconds: float = SECONDS, repeats: int = 3) -> Iterator[Figure]:
+    """In each repeat a server, a first visitor who warms it, then the class."""
+    classes, grown = [], []
+    for _ in range(repeats):
+        with serving("app.py") as server:
+            asyncio.run(crowd(server, 1, 3.0))
+            before = server.memory()
+            classes.append(asyncio.run(crowd(server, learners, seconds)))
+            grown.append((classes[-1].memory - before) / learners / 2**20)
     what = f"Crowd: {learners} learners on one server"
     for kind, note in {"runs": "a page opened, Train pressed, a scene changed", "ticks": "a look at training"}.items():
-        times = [ms for one in found for ms in getattr(one, kind)]
-        cuts = quantiles(times, n=20)
-        yield Figure(f"{what}, {note}, half of them within", [cuts[9]], "ms", note=f"{len(times):,} of them")
-        yield Figure(f"{what}, {note}, 95 % within", [cuts[18]], "ms", SOON)
-    errors = [error for one in found for error in one.errors]
-    yield Figure(f"{what}, errors", [len(errors)], "", 0, errors[0] if errors else "")
-    yield Figure(f"{what}, memory of a session", [grown / learners / 2**20], "MiB")
-    yield Figure(f"{what}, training", [sum(map(pace, _by_seed(found)))], "steps/s", note="all runs together")
-    yield Figure(f"{what}, the server's cores in use", [spent / took], "")
+        times = [[ms for one in each.learners for ms in getattr(one, kind)] for each in classes]
+        cuts = [quantiles(some, n=20) for some in times]
+        each = f"{len(times[0]):,} in the first repeat"
+        yield Figure(f"{what}, {note}, half of them within", [cut[9] for cut in cuts], "ms", note=each)
+        yield Figure(f"{what}, {note}, 95 % within", [cut[18] for cut in cuts], "ms", SOON)
+    errors = [[error for one in each.learners for error in one.errors] for each in classes]
+    yield Figure(f"{what}, errors", [*map(len, errors)], "", 0, next(iter(sum(errors, [])), ""))
+    yield Figure(f"{what}, memory of a session with its share of the runs", grown, "MiB")
+    paces = [sum(map(pace, _by_seed(each.learners))) for each in classes]
+    yield Figure(f"{what}, training", paces, "steps/s", note="all runs together")
+    yield Figure(f"{what}, the server's cores in use", [each.work / each.seconds for each in classes], "")
 
 
 def pace(looks: list[tuple[float, int]]) -> float:

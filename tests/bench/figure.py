@@ -71,6 +71,7 @@ def circumstances() -> dict[str, str | int | float]:
         "cores": os.cpu_count() or 0,
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else -1.0,
         "threads": torch.get_num_threads(),
+        **({"graphics card": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}),
         "python": platform.python_version(),
         **packages,
     }

@@ -19,6 +19,7 @@ All take turns, from one look to the next, on one thread of a warm process; only
 """
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ from torch import Tensor
 
 from core import metrics, recipe, seeds
 from core.data.points import PointSet, make
+from core.denoiser import eps_hat
+from core.exact import EmpiricalDenoiser
 from core.progress import Progress, so_far
 from core.recipe import Recipe
 from tests.bench.figure import Figure
@@ -51,11 +54,11 @@ _PLACE = 0x4ACE  # keeps the draws that judge apart from those that train
 @dataclass(frozen=True)
 class Racer:
     """A run under way: ``step`` makes one step, ``cloud(n, seed)`` samples from it as it is; ``loss`` is its loss over
-    the last 50 steps / that of the exact denoiser, where that is known."""
+    the last 50 steps / that of the exact denoiser of its data, under its own noise levels and weights."""
 
     step: Callable[[], object]
     cloud: Callable[[int, int], Tensor]
-    loss: Callable[[], float] = lambda: math.nan
+    loss: Callable[[], float]
 
 
 @dataclass(frozen=True)
@@ -93,16 +96,17 @@ def documented(points: PointSet, seed: int) -> Racer:
     peer = library("smalldiffusion", "Swissroll")
     centre = [-place / points.affine.scale for place in points.affine.centre]
     roll = peer.Swissroll(math.pi / 2, 5 * math.pi, 100, center=centre)
-    return _theirs(torch.utils.data.DataLoader(roll, batch_size=2048), seed)
+    return _theirs(torch.utils.data.DataLoader(roll, batch_size=2048), EmpiricalDenoiser(roll.vals), seed)
 
 
 def endless(points: PointSet, seed: int) -> Racer:
     """smalldiffusion's example on fresh draws at every step."""
     generator = seeds.generator(_PLACE, seed)
-    return _theirs(iter(lambda: points.sample(Recipe().batch, generator)[0], None), seed)
+    batches = iter(lambda: points.sample(Recipe().batch, generator)[0], None)
+    return _theirs(batches, recipe.exact(points, endless=True), seed)
 
 
-def _theirs(batches, seed: int) -> Racer:
+def _theirs(batches, exact: EmpiricalDenoiser, seed: int) -> Racer:
     peer = library("smalldiffusion", "TimeInputMLP")
     peer.diffusion.tqdm = iter  # its progress bar would stand among our rows
     torch.manual_seed(seed)
@@ -110,13 +114,27 @@ def _theirs(batches, seed: int) -> Racer:
     net = peer.TimeInputMLP(hidden_dims=(16, 128, 128, 128, 128, 16))
     steps = peer.training_loop(batches, net, schedule, on_the_processor(), epochs=10**9)
     next(steps)  # it yields before it steps: from here on, each ``next`` is one step
+    losses, floor = deque(maxlen=10 * RECENT), _least(exact, schedule)
+
+    def step() -> None:
+        losses.append(next(steps).loss.detach())
 
     def cloud(n: int, seed: int) -> Tensor:
         torch.manual_seed(seed)
         *_, x = peer.samples(net, schedule.sample_sigmas(20), gam=2, batchsize=n, accelerator=on_the_processor())
         return x
 
-    return Racer(lambda: next(steps), cloud)
+    return Racer(step, cloud, lambda: torch.stack([*losses]).mean().item() / floor)
+
+
+def _least(exact: EmpiricalDenoiser, schedule) -> float:
+    """The mean squared error that the exact denoiser makes in the noise, at a schedule's levels."""
+    generator = seeds.generator(_PLACE, 1)
+    x0 = exact.points[torch.randint(len(exact.points), (4096,), generator=generator)].float()
+    sigma = schedule.sample_batch(x0)
+    eps = torch.randn(x0.shape, generator=generator)
+    x = x0 + sigma[:, None] * eps
+    return (eps_hat(x, exact(x, sigma), sigma) - eps).square().mean().item()
 
 
 RACERS: dict[str, Callable[[PointSet, int], Racer]] = {OURS: ours, DOCUMENTED: documented, ENDLESS: endless}
@@ -191,8 +209,9 @@ def figures(points: PointSet, races: Sequence[Race], marks: Sequence[float]) -> 
                 row = f"{points.name}, {mark:g} s of training: {what}, {name} / ours"
                 yield Figure(row, ratios, "×", note=f"{its:.3g} and {mine:.3g} {unit}".strip())
         paces = ", ".join(f"{name} {median(looks[name].steps for looks in at):.0f}" for name in races[0])
+        losses = ", ".join(f"{name} {median(looks[name].loss for looks in at):.3g}" for name in theirs)
         row = f"{points.name}, {mark:g} s of training: our loss / the exact denoiser's"
-        yield Figure(row, [looks[OURS].loss for looks in at], "×", note=f"steps: {paces}")
+        yield Figure(row, [looks[OURS].loss for looks in at], "×", note=f"{losses}; steps: {paces}")
     for name in theirs:
         yield sooner(points.name, name, races)
 

@@ -9,11 +9,11 @@ from statistics import median
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from core import recipe
 from core.data.points import PointSet, make
 from core.denoiser import PREDICTIONS, Denoiser
+from core.networks.layers import linear
 from core.progress import Progress
 from core.recipe import Recipe
 from core.training import diffusion_loss, update_ema
@@ -78,17 +78,17 @@ def seconds(do: Callable[[], object], times: int) -> float:
 
 
 def product(rows: int, inner: int, columns: int) -> Callable[[], object]:
-    """A product of matrices."""
-    a, b = torch.ones(rows, inner), torch.ones(inner, columns)
-    return lambda: a @ b
+    """A product of matrices, as our layers compute it."""
+    x, layer = torch.ones(rows, inner), linear(inner, columns, seed=0)
+    return torch.no_grad()(lambda: layer(x))
 
 
 def arithmetic(how: Recipe, points: PointSet) -> int:
-    """Floating-point operations of a step's products of matrices, forward and backward."""
-    model, batch = recipe.begin(how, points).state.model, recipe.batches(how, points)(0)
-    with FlopCounterMode(display=False) as counted:
-        diffusion_loss(model, batch).mean().backward()
-    return counted.get_total_flops()
+    """Floating-point operations of a step's products of matrices: forward, and backward to the weights of each layer
+    and to the inputs of each but the first."""
+    layers = [part for part in recipe.begin(how, points).state.model.modules() if isinstance(part, nn.Linear)]
+    first, *others = (layer.weight.numel() for layer in layers)
+    return 2 * how.batch * (2 * first + 3 * sum(others))
 
 
 def whole(how: Recipe, points: PointSet) -> Callable[[], object]:
@@ -153,7 +153,7 @@ def by_hand(model: Denoiser, batch: tuple[Tensor, Tensor, Tensor, None]) -> floa
     inputs, before = [torch.cat([point, angle.sin(), angle.cos(), phase.sin(), phase.cos()], 1)], []
     layers = net.layers[::2]
     for layer in layers:
-        before.append(torch.addmm(layer.bias, inputs[-1], layer.weight.T))
+        before.append(layer(inputs[-1]))
         inputs.append(nn.functional.silu(before[-1]))
     error = before.pop() - (x0 - c_skip * x) / c_out
     slope = error * (2 / error.numel())
