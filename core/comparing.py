@@ -17,7 +17,7 @@ from core.data.captions import Pairs, Tokenizer
 from core.data.images import unit
 from core.networks.towers import Clip
 from core.progress import Progress, noted, past, so_far
-from core.retrieval import Difference
+from core.retrieval import Difference, Texts
 
 PLAN = ClipPlan(width=16, size=64, batch=128, steps=1_500, lr=5e-3, warmup=50, weight_decay=0.1, ema=0.95, shift=2)
 FRAMES = {round(10 * 1.25**k) for k in range(40)}  # steps whose matrix is kept
@@ -146,7 +146,9 @@ class Space:
     pictures: Tensor
     captions: Tensor
     words: dict[str, tuple[str, ...]]
-    word_vectors: Tensor  # see retrieval.in_captions
+    word_vectors: Tensor
+    as_word: Texts  # from any words to such vectors, see retrieval.in_captions
+    middle: Tensor  # of those words, each a text of its own
 
     def text(self, text: str) -> Tensor:
         """The vector of a text, [size]."""
@@ -156,10 +158,10 @@ class Space:
         """The vector of a picture uint8 [3, 32, 32], [size]."""
         return retrieval.of_images(self.clip, unit(pixels[None]))[0]
 
-    def difference(self, one: int, other: int) -> Tensor:
-        """From a picture of the collection to another, by number, [size] (see ``retrieval.steady``)."""
-        x = unit(pairs().images[[one, other]])
-        return torch.sub(*retrieval.steady(partial(retrieval.of_images, self.clip), x))
+    def directions(self, asked: Sequence[Difference]) -> Tensor:
+        """From each picture without to the one with it, [len(asked), size] (see ``retrieval.steady``)."""
+        images = partial(retrieval.of_images, self.clip)
+        return retrieval.directions(pairs(), partial(retrieval.steady, images), asked)
 
 
 def space(checkpoint: Checkpoint) -> Space:
@@ -171,8 +173,8 @@ def space(checkpoint: Checkpoint) -> Space:
     except RuntimeError as error:
         raise ValueError("These towers are for pictures of another size than the collection's.") from error
     told = partial(retrieval.of_texts, clip, known)
-    vectors = retrieval.in_captions(pairs(), told)(list(words))
-    return Space(clip, known, pictures, told(pairs().captions), words, vectors)
+    as_word, middle = retrieval.in_captions(pairs(), told), told(list(words)).mean(0)
+    return Space(clip, known, pictures, told(pairs().captions), words, as_word(list(words)), as_word, middle)
 
 
 def nearest(vectors: Tensor, query: Tensor, among: Tensor, k: int) -> list[tuple[int, float]]:
@@ -281,14 +283,14 @@ def named(space: Space, direction: Tensor, k: int = 8) -> tuple[tuple[str, float
 def place_of(space: Space, word: str, direction: Tensor) -> tuple[int, float]:
     """Which place a word would have among the words nearest to a direction [size], 1 the first, and its cosine."""
     mean = space.word_vectors.mean(0)
-    own = retrieval.in_captions(pairs(), partial(retrieval.of_texts, space.clip, space.known))([word])[0]
-    cosine = (F.normalize(own - mean, dim=0) @ F.normalize(direction, dim=0)).item()
+    cosine = (F.normalize(space.as_word([word])[0] - mean, dim=0) @ F.normalize(direction, dim=0)).item()
     return 1 + int((retrieval.nearest_words(direction, space.word_vectors)[0] > cosine + 1e-6).sum()), cosine
 
 
 def answers(space: Space) -> list[Answer]:
     """The answer to each held-out difference."""
-    return [Answer(one, named(space, space.difference(one.with_it, one.without))) for one in differences()]
+    asked = differences()
+    return [Answer(one, named(space, direction)) for one, direction in zip(asked, space.directions(asked), strict=True)]
 
 
 @cache
@@ -304,7 +306,8 @@ def hat() -> Difference:
 
 
 def by_linear() -> list[bool]:
-    """Whether the linear baseline puts the right word first, for each held-out difference. Takes seconds."""
+    """Whether the linear baseline puts the right word first, for each held-out difference, asked as suits it best: by
+    words and pictures as they are. Takes seconds."""
     own, words = pairs(), list(retrieval.candidates(pairs()))
     texts = [" ".join((caption, *some)) for caption, some in zip(own.captions, own.keywords)]
     maps = retrieval.linear(own, texts)
@@ -319,7 +322,7 @@ def by_linear() -> list[bool]:
 def moved(space: Space, picture: int, minus: str, plus: str) -> Tensor:
     """The vector of a picture without what one text says and with what another says, [size]; an empty text changes
     nothing."""
-    by = [space.text(text) - space.word_vectors.mean(0) if text.strip() else 0 for text in (minus, plus)]
+    by = [space.text(text) - space.middle if text.strip() else 0 for text in (minus, plus)]
     return F.normalize(space.pictures[picture] - by[0] + by[1], dim=0)
 
 

@@ -21,7 +21,7 @@ from core.checkpoints import Checkpoint, fresh
 from core.data.images import ImageSet, pixels
 from core.denoiser import PREDICTIONS, Cond, Denoise, Denoiser
 from core.guidance import cfg
-from core.networks import NETWORKS, SIZES
+from core.networks import NETWORKS, SIZES, sized
 from core.networks.layers import MAX_SIDE
 from core.samplers import Step
 from core.schedules import karras, log_normal
@@ -127,12 +127,9 @@ def _config(plan: Plan, images: ImageSet) -> dict[str, Any]:
             "bring them to."
         )
     shape = {"side": side, "channels": channels} if plan.network in SIZES else {"dim": channels * side**2}
-    sizes = SIZES.get(plan.network, {"small": {}})
-    if plan.size not in sizes:
-        raise ValueError(f"The network {plan.network!r} comes in {' and '.join(sizes)}, not in {plan.size!r}.")
     return {
         "network": {"name": plan.network, "classes": len(images.classes), "seed": plan.seed, **shape,
-                    **sizes[plan.size]},
+                    **sized(plan.network, plan.size)},
         "prediction": plan.prediction,
         "sigma_data": images.rms,
         "plan": asdict(plan),

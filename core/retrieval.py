@@ -13,7 +13,7 @@ from core.data.captions import ARITHMETIC, Pairs, Tokenizer, kind, tokenizer, to
 from core.data.images import unit
 from core.networks.towers import Clip
 
-Images, Texts = Callable[[Tensor], Tensor], Callable[[Sequence[str]], Tensor]  # to unit vectors [N, size]
+Images, Texts = Callable[[Tensor], Tensor], Callable[[Sequence[str]], Tensor]  # to vectors [N, size]
 
 NO_NAMES = frozenset("a and at for in no not of off on or out over the to under up with without".split())
 LEAST = 6  # a word may name a difference if so many names have it
@@ -125,14 +125,19 @@ def in_captions(pairs: Pairs, texts: Texts) -> Texts:
     return vectors
 
 
+def directions(pairs: Pairs, images: Images, asked: Sequence[Difference]) -> Tensor:
+    """From each picture without the attribute to the one with it, [len(asked), size]."""
+    x = unit(pairs.images)
+    return torch.sub(*(images(x[[getattr(one, end) for one in asked]]) for end in ("with_it", "without")))
+
+
 def arithmetic(pairs: Pairs, images: Images, vectors: Texts) -> list[tuple[Difference, int]]:
     """For each of the ``differences`` how many words beat the right one as its nearest, by the ``vectors`` of words."""
     asked, names = differences(pairs), list(candidates(pairs))
     if not asked:
         return []
-    words, x = vectors(names), unit(pairs.images)
-    ends = (images(x[[getattr(one, end) for one in asked]]) for end in ("with_it", "without"))
-    places = (nearest_words(direction, words)[1].tolist() for direction in torch.sub(*ends))
+    words = vectors(names)
+    places = (nearest_words(one, words)[1].tolist() for one in directions(pairs, images, asked))
     return [(one, order.index(names.index(one.attribute))) for one, order in zip(asked, places)]
 
 

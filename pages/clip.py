@@ -156,8 +156,8 @@ NOTES = {
          "along it (about the mean of all words) say what was added. Each picture is seen in 25 places, and a word "
          "counts as the mean of all captions that it is said of, so that what else they say averages out. In brackets: "
          "words that captions have together with it, so that nothing can tell them apart."),
-        ("exact", "**The linear baseline**, a closed-form map from pixels and from words (CCA), comes near: the same "
-         "crown is drawn on every head. In retrieval it is far behind."),
+        ("exact", "**The linear baseline**, a closed-form map from pixels and from words (CCA), comes near, asked "
+         "plainly, which suits it better: the same crown is drawn on every head. In retrieval it is far behind."),
         ("sample", "**Hat** is shown and not counted: the only hats held out are builders’ helmets, which look unlike "
          "most that were trained on, so the word is far down. Words move pictures, too: red apple − red + green."),
     ],

@@ -149,14 +149,17 @@ def fashion(folder: str | Path | None = None, split: str = "train") -> ImageSet:
 
 
 def emoji() -> ImageSet:
-    """3,516 emoji, colour, 32x32, on white (Twemoji; bundled); the class is the Unicode group. Flags are left out."""
+    """3,516 emoji, colour, 32x32, on white (Twemoji; bundled); the class is the Unicode group. Flags are left out.
+
+    Not mirrored: letters must not be, and most others are nearly symmetric.
+    """
     from PIL import Image
 
     groups = [entry["group"] for entry in json.loads((ASSETS / "emoji.json").read_text())]
     with Image.open(ASSETS / "emoji32.png") as sheet:
         cells = torch.from_numpy(np.array(sheet.convert("RGB"))).unfold(0, 32, 32).unfold(1, 32, 32).flatten(0, 1)
     kept = [i for i, group in enumerate(groups) if group != "Flags"]
-    return ImageSet("emoji", cells[kept], *_classified([groups[i] for i in kept]))
+    return ImageSet("emoji", cells[kept], *_classified([groups[i] for i in kept]), flip=False)
 
 
 def from_idx(folder: str | Path, split: str = "train") -> ImageSet:

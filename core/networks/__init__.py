@@ -14,7 +14,7 @@ from core.networks.towers import clip
 from core.networks.unet import unet
 from core.networks.vectors import vectors
 
-__all__ = ["NETWORKS", "SIZES", "make_network"]
+__all__ = ["NETWORKS", "SIZES", "make_network", "sized"]
 
 MAKERS = {**{name: partial(mlp, name) for name in NETWORKS}, "unet": unet, "dit": dit}
 FOR_CAPTIONS = {"vectors": vectors, "clip": clip}
@@ -35,6 +35,14 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
         "large": {"width": 384, "blocks": 12, "heads": 6, "patch": 2},
     },
 }
+
+
+def sized(network: str, size: str) -> dict[str, Any]:
+    """The options of a network of that size; one for points has no sizes but "small". Raises ValueError for another."""
+    sizes = SIZES.get(network, {"small": {}})
+    if size not in sizes:
+        raise ValueError(f"The network {network!r} comes in {' and '.join(sizes)}, not in {size!r}.")
+    return sizes[size]
 
 
 def make_network(name: str, **sizes: Any) -> nn.Module:

@@ -12,7 +12,7 @@ from core import seeds
 
 MAX_WEIGHTS = 100_000_000
 SMALL = 2**18  # numbers of an activation
-ROWS, WEIGHTS = 256, 4096  # of a product that oneDNN is asked for
+LEAST_ROWS, LEAST_WEIGHTS = 256, 4096  # of a product that oneDNN is asked for
 MAX_SIDE, MAX_CLASSES, MAX_VECTOR, MAX_WIDTH, MAX_BLOCKS = 1024, 4096, 4096, 4096, 32
 
 
@@ -101,8 +101,8 @@ def _pays(x: Tensor, weight: Tensor) -> bool:
     """Whether a product [n, inputs] [inputs, outputs] is large enough for the way to oneDNN's layout and back."""
     return (
         x.dim() == 2
-        and len(x) >= ROWS
-        and weight.numel() >= WEIGHTS
+        and len(x) >= LEAST_ROWS
+        and weight.numel() >= LEAST_WEIGHTS
         and x.dtype == torch.float32
         and x.device.type == "cpu"
         and torch.backends.mkldnn.is_available()

@@ -200,7 +200,7 @@ def answers_of(key: str, _space: Space) -> list[Answer]:
 
 def subtraction(space: Space, difference: Difference) -> None:
     """Two pictures, the minus between them, and the words nearest to what is left."""
-    direction = space.difference(difference.with_it, difference.without)
+    (direction,) = space.directions([difference])
     words = comparing.named(space, direction)
     if not words:
         st.info("A picture minus itself is nothing. Choose two.", icon=":material/edit:")

@@ -115,3 +115,8 @@ def _numbers(reading: Reading) -> list[str]:
 def pair(place: Sequence[float]) -> str:
     """Two numbers in brackets, with as many digits as can be told apart."""
     return f"({', '.join(f'{v:z.{2 if abs(v) < 9.95 else 0}f}' for v in place)})".replace("-", "−")
+
+
+def signed(value: float) -> str:
+    """A factor as text, in brackets if it is negative."""
+    return f"{value:g}" if value >= 0 else f"(−{-value:g})"

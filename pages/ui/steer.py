@@ -1,5 +1,6 @@
 """Guidance on the stage: the models there are to steer, what is computed of them once, and the panels that show it."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -18,14 +19,14 @@ from core.steering import MODELS, SCALES, WALK, WEAKER, Anatomy, Fields, Guide, 
 from core.story import CLASSES
 from pages.ui import learning, live, shell
 from pages.ui.dataset import Data
-from pages.ui.fields import pair
+from pages.ui.fields import pair, signed
 from pages.ui.point_runs import LABELLED, Plan
 from pages.ui.stage import Arrows, Clock, Layer, Line, Panel, Points, newest_probe, stage
 
 POINTS = points_of("spiral-classes-strong")
 PROBE = (0.8, -0.75)
 NOISES = ("0.01", "0.02", "0.05", "0.1", "0.2", "0.5", "1", "2", "5")
-REACH, SIDE = 1.25, 11
+REACH, SIDE, FAR = 1.25, 11, 16 * 1.25  # FAR: where a probe may be, as the picture grows with long arrows
 LIMITS = {"xlim": (-REACH, REACH), "ylim": (-REACH, REACH)}
 DRAWN = steering.alpha(POINTS.rms)[:, None, None]
 LEVELS = WALK.clamp_min(recipe.SIGMA_MIN)
@@ -201,7 +202,8 @@ def one_place(parts: Anatomy, place: tuple[float, float], guide: Guide) -> Pictu
         *((f"u + w (c − u) = {pair(u)} + {scale:g} {pair(d)} = {pair(g)}",
            f"(1 + s) c − s u = {scale:g} {pair(c)} − {signed(scale - 1)} {pair(u)}")
           for u, c, d, g in told), strict=True)  # fmt: skip
-    far = max(REACH, 1.05 * (at + guided).abs().max().item())  # so that too long an arrow is seen whole
+    # So that too long an arrow is seen whole; in coarse steps, or the axes would move under the hand that drags.
+    far = REACH * 2 ** max(0, math.ceil(math.log2((at + guided).abs().max().item() / REACH)))
     panels = [
         Panel("Guidance at the probe", [goal(guide.wanted), *layers], *[(-far, far)] * 2, probe=True, caption=one),
         Panel("Length of each arrow, as drawn", lengths, ENDS, None, equal=False, xlabel="σ", xlog=True, marker=LEVELS,
@@ -215,14 +217,9 @@ def one_place(parts: Anatomy, place: tuple[float, float], guide: Guide) -> Pictu
     return Picture(panels, alt)
 
 
-def signed(value: float) -> str:
-    """A factor as text, in brackets if it is negative."""
-    return f"{value:g}" if value >= 0 else f"(−{-value:g})"
-
-
 def probed(subject: Subject, guide: Guide) -> None:
     """One place, which the learner drags the probe to, and its numbers."""
-    asked = shell.param("probe", shell.place(REACH), PROBE)
+    asked = shell.param("probe", shell.place(FAR), PROBE)
     place = newest_probe("arrows", asked)
     parts = steering.anatomy(guide, subject.model, POINTS.rms, place)
     put = show(one_place(parts, place, guide), "arrows", PARTING, probe=asked)
@@ -248,7 +245,7 @@ def one_start(runs: Sequence[Run]) -> Picture:
     panels = [
         cloud(names.get(run.guide.scale, f"w = {run.guide.scale:g}"), run, size=1.7, legend=False) for run in runs
     ]
-    said = "; ".join(f"w = {run.guide.scale:g}: {saying(run.verdict)}" for run in runs)
+    said = "; ".join(f"w = {run.guide.scale:g}: {saying(run)}" for run in runs)
     return Picture(panels, f"{len(runs[0].ends)} starting points under {len(runs)} guidance scales. {said}.")
 
 
@@ -300,7 +297,7 @@ def lesson(shot: Portrait, guide: Guide) -> Picture:
     said = {}
     for run in answers(shot, guide):
         shares = " · ".join(f"{share:.0%} {kind}" for kind, share in zip(CLASSES, run.verdict.shares, strict=True))
-        told = f"Told {CLASSES[guide.wanted]}, w = {run.guide.scale:g}", saying(run.verdict)
+        told = f"Told {CLASSES[guide.wanted]}, w = {run.guide.scale:g}", saying(run)
         title, caption = told if run.guide.scale else ("Told nothing", shares)
         said[title] = caption, run
     panels = [cloud(title, run, caption, every=2) for title, (caption, run) in said.items()]
@@ -352,8 +349,7 @@ def cloud(title: str, run: Run, caption: str = "", size: float = 2.2, legend: bo
     """Samples on their way, in the colour of the class on whose arm they end; the verdict if there is no caption."""
     label = CLASSES if legend else ""
     samples = Points(run.states[::every], CLASSES, group=run.ends, size=size, alpha=0.75, label=label)
-    out = (run.states[-1].abs() > REACH).any(1).double().mean().item()
-    return Panel(title, [data(every), samples], caption=caption or saying(run.verdict, out), **LIMITS)
+    return Panel(title, [data(every), samples], caption=caption or saying(run), **LIMITS)
 
 
 def data(every: int = 1) -> Layer:
@@ -367,10 +363,11 @@ def goal(wanted: int) -> Layer:
     return Points(DRAWN * POINTS.points, ("grid", kind), group=POINTS.labels == wanted, size=1.8, label=("", kind))
 
 
-def saying(verdict: Verdict, out: float = 0.0) -> str:
-    """The verdict in a few words; how far off is left out where so many samples are ``out`` of the picture."""
-    far = f"{out:.0%} outside" if out >= 0.05 else f"{verdict.distance:.2f} off"
-    return f"{verdict.hit:.0%} hit · {verdict.coverage:.0%} cover · {far}"
+def saying(run: Run) -> str:
+    """The verdict in a few words; how far off is left out where many samples are out of the picture."""
+    out = (run.states[-1].abs() > REACH).any(1).double().mean().item()
+    far = f"{out:.0%} outside" if out >= 0.05 else f"{run.verdict.distance:.2f} off"
+    return f"{run.verdict.hit:.0%} hit · {run.verdict.coverage:.0%} cover · {far}"
 
 
 def both_shares(verdict: Verdict, guide: Guide) -> str:

@@ -116,7 +116,7 @@ def title(way: Way, steps: bool = True) -> str:
 def said(walk: Walk) -> str:
     """What a walk cost and where it came, in words."""
     quality = walk.quality
-    calls = f"{walk.way.nfe} call{'s' if walk.way.nfe > 1 else ''}"
+    calls = f"{walk.way.nfe} call{'s' if walk.way.nfe != 1 else ''}"
     return f"{calls}: {quality.covered} of {quality.of} points · std {quality.std:.2f}"
 
 

@@ -113,6 +113,8 @@ async def lesson(learner: Learner, address: str, wait: float, seconds: float) ->
                     moved, scene = now, (scene + 1) % 2
                     await answer(learner, channel, learner.ask(choose=(control, options[scene])), learner.runs)
                 for fragment in [one for one, (_, due) in learner.every.items() if due <= now]:
+                    if fragment not in learner.every:  # another's run was one of the whole page
+                        continue
                     interval = learner.every[fragment][0]
                     learner.every[fragment] = interval, now + interval
                     await answer(learner, channel, learner.ask(fragment), learner.ticks)

@@ -153,7 +153,7 @@ def by_hand(model: Denoiser, batch: tuple[Tensor, Tensor, Tensor, None]) -> floa
     inputs, before = [torch.cat([point, angle.sin(), angle.cos(), phase.sin(), phase.cos()], 1)], []
     layers = net.layers[::2]
     for layer in layers:
-        before.append(layer(inputs[-1]))
+        before.append(torch.addmm(layer.bias, inputs[-1], layer.weight.T))
         inputs.append(nn.functional.silu(before[-1]))
     error = before.pop() - (x0 - c_skip * x) / c_out
     slope = error * (2 / error.numel())

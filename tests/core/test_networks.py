@@ -104,7 +104,8 @@ def test_an_absurd_number_of_classes_is_refused_before_anything_is_allocated(cla
 
 
 def test_a_product_of_many_rows_is_that_of_few_and_so_are_its_gradients():
-    layer, x = layers.linear(64, 64, seed=0), torch.randn(layers.ROWS, 64, generator=torch.Generator().manual_seed(0))
+    layer, source = layers.linear(64, 64, seed=0), torch.Generator().manual_seed(0)
+    x = torch.randn(layers.LEAST_ROWS, 64, generator=source)
 
     def gradients(*parts):
         leaves = layer.weight, layer.bias, x.requires_grad_()

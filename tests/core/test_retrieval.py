@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 
 from core import retrieval
-from core.clip import shifted
+from core.clip import ClipPlan, shifted
 from core.data.captions import ARITHMETIC, Pairs, emoji, tone
 from core.networks import make_network
-from core.retrieval import bags, candidates, differences, linear, nearest_words, ranks, top
+from core.retrieval import SHIFT, bags, candidates, differences, linear, nearest_words, ranks, top
 
 pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
 
@@ -59,6 +59,10 @@ def test_a_steady_vector_is_the_mean_over_all_places_that_training_moves_a_pictu
     assert len(places) == 9
     expected = torch.cat([retrieval.of_images(net, one) for one in places.values()]).mean(0)
     torch.testing.assert_close(retrieval.steady(partial(retrieval.of_images, net), x, shift=1)[0], expected)
+
+
+def test_pictures_are_asked_in_the_places_that_training_moves_them_to():
+    assert ClipPlan().shift == SHIFT
 
 
 def test_the_vector_of_a_word_is_the_mean_over_the_captions_of_what_it_is_said_of():

@@ -14,7 +14,7 @@ from tests.reading import done, group, header, layers, panels
 
 torch.set_num_threads(1)
 SHOWN = {"predictions": "false"}
-VERDICT = re.compile(r"(\d+)% hit · (\d+)% cover · ([\d.]+) off")
+VERDICT = re.compile(r"(\d+)% hit · (\d+)% cover · ([\d.]+)(?: off|% outside)")
 SCENES = ("two fields", "one place", "eight scales", "negative prompt", "beyond", "train live")
 
 
@@ -106,7 +106,7 @@ def test_the_place_in_the_address_decides_the_numbers(chapter):
     assert here["caption"] != there["caption"]
 
 
-@pytest.mark.parametrize("nonsense", ["here", "nan,0", "9,9"])
+@pytest.mark.parametrize("nonsense", ["here", "nan,0", "99,9"])
 def test_a_place_that_is_none_is_ignored_with_a_notice(chapter, nonsense):
     app = chapter("one place", probe=nonsense)
     assert panels(app) and "probe" in app.toast[0].value
@@ -120,7 +120,7 @@ def test_eight_scales_show_that_a_converged_model_needs_no_guidance_and_what_too
     told = verdicts(chapter("eight scales"))
     assert len(told) == 8 and 28 <= told[0][0] <= 38
     assert told[2][0] >= 99 and told[3][0] >= 99
-    assert told[7][1] < 85 and told[7][2] > 0.2
+    assert told[7][1] < 85 and told[7][2] >= 5  # % outside of the picture
 
 
 @pytest.mark.parametrize("address", [{"wanted": "dog"}, {"model": "plain network"}, {"model": steer.EXACT}])
