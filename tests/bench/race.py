@@ -77,8 +77,8 @@ Race = dict[str, list[Look]]  # one run of each racer
 
 
 def ours(points: PointSet, seed: int) -> Racer:
-    """The default recipe."""
-    how = Recipe(seed=seed)
+    """The default recipe, which goes on for as long as the race does."""
+    how = Recipe(seed=seed, steps=10**6)
     progress = Progress(recipe.begin(how, points).state)
     steps, floor = recipe.run(how, points, progress), recipe.floor(Recipe(), points)
 
