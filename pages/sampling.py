@@ -121,6 +121,9 @@ with picture:
     seen = {CLOUDS: ways, BOTH: ways[:2], WHOSE: [replace(ways[0], kind=BARE)]}.get(scene, [])
     asked = [way for way in seen if way.kind == BARE and way.sigma_max == 10]
     shell.explain("guess", seen=any(made(way).collapsed for way in asked))
+    for page in shell.chapters():
+        if answered and scene == CLOUDS and page.url_path == "image_models":
+            st.page_link(page, label="Leave the noise out for images", icon=":material/arrow_forward:")
 
 NOTES = {
     CLOUDS: [

@@ -206,6 +206,15 @@ def test_with_noise_ddpm_reaches_all_points_and_without_it_a_few_near_the_mean(m
 
 
 @pytest.mark.parametrize("model", [EXACT, LEARNED], ids=["exact", "fourier"])
+def test_paths_of_ddpm_are_jittery_and_those_of_ddim_nearly_straight(model):
+    def detour(kind: str) -> float:
+        x = walk(model, Way(kind), 200).states
+        return ((x[1:] - x[:-1]).norm(dim=2).sum(0) / (x[-1] - x[0]).norm(dim=1)).median().item()
+
+    assert detour(DDPM) == pytest.approx(4.5, abs=0.5) and detour(DDIM) == pytest.approx(1.0, abs=0.02)
+
+
+@pytest.mark.parametrize("model", [EXACT, LEARNED], ids=["exact", "fourier"])
 def test_more_steps_do_not_help_without_the_noise_and_a_low_start_hides_it(model):
     assert REACHED[model][0] <= walk(model, Way(BARE, 256)).quality.covered <= REACHED[model][1]
     assert walk(model, Way(BARE, sigma_max=1.0)).quality.covered == pytest.approx(71, abs=3)
