@@ -34,8 +34,8 @@ the run of "spiral-classes-strong" stopped after a hundred; "spiral-classes-told
 IMAGES: dict[str, tuple[str, Plan]] = {
     "digits": ("digits", Plan(size="tiny", batch=64, steps=6_000, lr=5e-3)),
     "fashion": ("fashion", Plan(size="small", batch=64, steps=3_000, lr=2e-3)),
-    # Bright pictures of large shapes: more is decided at high noise than the default spends steps on.
-    "emoji": ("emoji", Plan(size="small", batch=64, steps=4_500, lr=2e-3, mean=-0.4)),
+    # Bright pictures of large even shapes: more is decided at high noise, and at low, than the default spends steps on.
+    "emoji": ("emoji", Plan(size="patched", batch=64, steps=18_000, lr=1.5e-3, mean=-0.5, std=1.4, flip=False)),
 }
 """Checkpoint name to (data set, plan)."""
 

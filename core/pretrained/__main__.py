@@ -3,6 +3,7 @@
 import shutil
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -13,22 +14,21 @@ from core.checkpoints import load_folder, save_folder
 from core.pretrained import CAPTIONED, FOLDER, IMAGES, RECIPES, points_of
 
 TRAIN = {"clip": captioned.train_clip, "judge": captioned.train_clip, "prior": captioned.train_prior,
-         "decoder": captioned.train_decoder}  # fmt: skip
+         "decoder": partial(captioned.train_decoder, bf16=True)}  # fmt: skip
 
 
 def make_images(name: str) -> None:
     """Train one shipped model of images as ``python -m core train`` does, in ``.runs/NAME``, or go on there."""
     data, plan = IMAGES[name]
     run = Path(".runs") / name
-    command.train(run, plan, data, resume=(run / "checkpoint").exists(), every=500)
+    command.train(run, plan, data, resume=(run / "checkpoint").exists(), every=500, bf16=plan.size == "patched")
     keep(name, plan.steps)
 
 
 def make_captioned(name: str) -> None:
     """Train one shipped model of captioned pictures as ``python -m core train clip`` does, or prior, or decoder."""
     run = Path(".runs") / name
-    start = {"start": Path("core/pretrained/emoji")} if name == "decoder" else {}
-    TRAIN[name](run, plan=CAPTIONED[name], resume=(run / "checkpoint").exists(), every=500, **start)
+    TRAIN[name](run, plan=CAPTIONED[name], resume=(run / "checkpoint").exists(), every=500)
     keep(name, CAPTIONED[name].steps)
 
 
