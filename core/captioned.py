@@ -112,7 +112,7 @@ def train_decoder(
     """
     clip, pairs = opened(towers), load(data, side)
     source = {"data": data, "side": side, "towers": str(towers), "start": start and str(start)}
-    begun, learnt = unclip.begin_decoder(plan, clip, pairs, source), unclip.for_decoder(clip, pairs)
+    begun, learnt = unclip.begin_decoder(plan, clip, pairs, source), unclip.for_decoder(clip, pairs, plan.blur)
     if start and not resume:
         print(f"Beginning with {unclip.take_over(begun, opened(start)):,} weights of {start}.")
 
@@ -137,6 +137,8 @@ def _diffuse(
     checkpoint = _again(folder, part, plan) if resume else begun
     if checkpoint.config["clip"] != begun.config["clip"]:
         raise ValueError(f"The run in {out} was begun with another CLIP; go on with its own.")
+    if any(checkpoint.config[name] != begun.config[name] for name in ("network", "prediction")):
+        raise ValueError(f"The run in {out} trains another network than is asked for; begin in a new folder.")
     seen, state = imaging.losses(team.device), imaging.to(checkpoint.state, team.device)
     _said(checkpoint, pairs, "pictures", team)
     session.carry_out(imaging.run(plan, learnt, state, team, seen), checkpoint, plan, seen, team, out, every, sheet)
@@ -266,10 +268,11 @@ def _towers_table(pairs: Pairs, own: Pair, judging: Pair) -> None:
     print("| towers | held-out picture's caption found first | among ten | right word of a difference first |")
     print("| --- | --- | --- | --- |")
     linear = retrieval.linear(pairs, [" ".join([name, *some]) for name, some in zip(pairs.captions, pairs.keywords)])
+    plain = linear.images, linear.texts
     rows = {
-        "CLIP": (own, _asked_words(pairs, own)),
-        "judge": (judging, _asked_words(pairs, judging)),
-        "linear (CCA, pixels and bag of words)": ((linear.images, linear.texts),) * 2,
+        "CLIP": (own, _for_differences(pairs, own)),
+        "judge": (judging, _for_differences(pairs, judging)),
+        "linear (CCA, pixels and bag of words)": (plain, plain),
     }
     for name, (pair, words) in rows.items():
         rank, right = retrieval.held_out(pairs, *pair), retrieval.arithmetic(pairs, *words)
@@ -292,7 +295,7 @@ def _found(pairs: Pairs, judging: Pair, some: Tensor, x: Tensor) -> float:
     return retrieval.top(retrieval.ranks(images(x) @ texts([pairs.captions[i] for i in some.tolist()]).T), 1)
 
 
-def _asked_words(pairs: Pairs, pair: Pair) -> Pair:
+def _for_differences(pairs: Pairs, pair: Pair) -> Pair:
     """The pair as differences are asked: pictures in many places, words in captions. The linear one is better asked as
     it is, 38 of 48 and not 17."""
     return partial(retrieval.steady, pair[0]), retrieval.in_captions(pairs, pair[1])

@@ -26,7 +26,7 @@ from core.data.images import unit
 from core.denoiser import Cond
 from core.guidance import cfg
 from core.imaging import Plan
-from core.networks import SIZES
+from core.networks import sized
 from core.networks.towers import Clip
 from core.samplers import Step
 
@@ -46,13 +46,27 @@ class PriorPlan(Plan):
 
 @dataclass(frozen=True)
 class DecoderPlan(Plan):
-    """How to train a decoder; see ``Plan``."""
+    """How to train a decoder; see ``Plan``.
+
+    Attributes:
+        blur: standard deviation of the noise on the vector that it is told, whose numbers have RMS 1: a prior's vector
+            is never quite that of a picture (Ho et al. 2022, conditioning augmentation).
+    """
 
     network: Literal["unet", "dit"] = "unet"
-    mean: float = -0.4
+    size: Literal["tiny", "small", "patched", "large"] = "patched"
+    mean: float = -0.5
+    std: float = 1.4
     batch: int = 64
-    steps: int = 3_600
-    lr: float = 1e-3
+    steps: int = 10_000
+    lr: float = 1.5e-3
+    blur: float = 0.4
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a value of another kind, and for a blur that no noise has."""
+        super().__post_init__()
+        if not 0 <= self.blur < math.inf:
+            raise ValueError(f"no decoder can be trained with blur = {self.blur!r}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,11 +229,15 @@ def for_prior(clip: Checkpoint, pairs: Pairs) -> Examples:
     return Examples(vectors, lambda chosen, generator: told(towers, caption(own[chosen], generator)))
 
 
-def for_decoder(clip: Checkpoint, pairs: Pairs) -> Examples:
-    """The pictures to train on, each told its own vector."""
+def for_decoder(clip: Checkpoint, pairs: Pairs, blur: float = 0.0) -> Examples:
+    """The pictures to train on, each told its own vector with noise of the standard deviation ``blur`` on it."""
     x = unit(pairs.images[pairs.part(held_out=False)])
     vectors = scaled(retrieval.of_images(clip.state.ema, x))
-    return Examples(x, lambda chosen, generator: {"embed": vectors[chosen]})
+
+    def blurred(chosen: Tensor, generator: torch.Generator) -> Cond:
+        return {"embed": vectors[chosen] + blur * torch.randn(len(chosen), vectors.shape[1], generator=generator)}
+
+    return Examples(x, blurred)
 
 
 def begin_prior(
@@ -235,10 +253,11 @@ def begin_prior(
 def begin_decoder(
     plan: DecoderPlan, clip: Checkpoint, pairs: Pairs, source: Mapping[str, Any] = MappingProxyType({})
 ) -> Checkpoint:
-    """An untrained decoder of the vectors of this CLIP. Raises ValueError where its network cannot draw so large."""
+    """An untrained decoder of the vectors of this CLIP. Raises ValueError where its network does not come in the plan's
+    size, or cannot draw so large."""
     config = clip.config["network"]
     network = {"name": plan.network, "side": config["side"], "channels": config["channels"], "vector": config["size"],
-               "seed": plan.seed, **SIZES[plan.network][plan.size]}  # fmt: skip
+               "seed": plan.seed, **sized(plan.network, plan.size)}  # fmt: skip
     rms = unit(pairs.images[pairs.part(held_out=False)]).square().mean().sqrt().item()
     return _begin("decoder", plan, network, rms, clip, pairs, source)
 

@@ -96,6 +96,8 @@ def test_a_decoder_goes_on_where_it_was_only_with_its_own_clip(runs, folder, tmp
     main([*begin, "--towers", str(runs / "clip"), *more])
     main([*begin, "--towers", str(runs / "clip"), *more, "--resume", "--steps", "3"])
     assert config(out)["step"] == 3
+    with pytest.raises(SystemExit, match="trains another network than is asked for"):
+        main([*begin, "--towers", str(runs / "clip"), *HALF, "--size", "small", *data(folder), "--resume"])
     with pytest.raises(SystemExit, match="begun with another CLIP"):
         main([*begin, "--towers", str(runs / "judge"), *more, "--resume", "--steps", "4"])
 

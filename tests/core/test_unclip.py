@@ -130,6 +130,27 @@ def test_a_decoder_begins_with_the_weights_of_another_model_as_far_as_they_fit(c
         unclip.take_over(one, unclip.begin_prior(PRIOR, clip, pairs))
 
 
+def test_a_decoder_is_told_vectors_with_as_much_noise_as_its_plan_says(clip, pairs):
+    chosen = torch.zeros(4000, dtype=torch.long)
+    plain, blurred = (unclip.for_decoder(clip, pairs, blur).told(chosen, torch.Generator().manual_seed(0))["embed"]
+                      for blur in (0.0, 0.4))  # fmt: skip
+    assert plain.std(0).max() == 0 and (blurred - plain).std(0).mean().item() == pytest.approx(0.4, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"blur": math.nan}, "blur = nan"), ({"blur": -1.0}, "blur = -1"), ({"blur": math.inf}, "blur = inf")],
+)
+def test_a_blur_that_no_noise_has_is_refused(change, said):
+    with pytest.raises(ValueError, match=said):
+        replace(DECODER, **change)
+
+
+def test_a_decoder_has_a_size_that_its_network_comes_in(clip, pairs):
+    with pytest.raises(ValueError, match="comes in tiny and small and large, not in 'patched'"):
+        unclip.begin_decoder(replace(DECODER, network="dit", size="patched"), clip, pairs)
+
+
 def test_a_half_goes_on_bit_for_bit(clip, pairs):
     learnt = unclip.for_prior(clip, pairs)
     straight, part = unclip.begin_prior(PRIOR, clip, pairs), unclip.begin_prior(PRIOR, clip, pairs)
