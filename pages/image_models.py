@@ -102,9 +102,10 @@ NOTES = {
     SAMPLERS: [
         ("sample", "**DDPM** and **DDIM** go from the same noise to different images: one is shaken on its way. The "
          "second-order solver ends where DDIM would with many more steps."),
-        ("negative", "**Without its noise** DDPM goes to a mean. Choose one class: its images are less than half as "
-         "far apart as real ones. Of garments and emoji the mean is a blur, as its share of the detail tells; a digit "
-         "of 8 × 8 pixels has no finer detail to lose. 100 steps do not help."),
+        ("negative", "**Without its noise** DDPM goes to a mean. Choose one class, of emoji the smileys: its images "
+         "are less than half as far apart as real ones. Of garments the mean is a blur, as its share of the detail "
+         "tells, and of most kinds of emoji; a digit of 8 × 8 pixels has no finer detail to lose. 100 steps do not "
+         "help."),
         ("denoise", "**x̂₀**, what the network believes, is a blurred mean at large σ for every sampler, and finds "
          "its form around σ = 1; detail comes last. Switch to it, and scrub."),
     ],
