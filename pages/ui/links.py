@@ -17,7 +17,7 @@ import streamlit as st
 T = TypeVar("T")
 
 EVERYWHERE = {"present", "predictions"}  # a lecturer's choices hold on every page
-ALL = ""  # in place of a page's name
+ALL = "*"  # in place of a page's name, which may be empty
 UNSHARED = ("run",)  # somebody's own training run: a copied link leaves it out
 EXTRAS = {"probe", "run", "draw"}  # read by some scenes of some pages
 

@@ -86,9 +86,10 @@ function arrange(scene, width, room, unit, columns, lines) {
   return {m, rows, fits, free, high: Math.min(fits, room / rows.length - m.top - m.bottom)};
 }
 
-// The number of rows with the largest plots, one row if it comes near; rows grow past the window rather than shrink further.
-function choose(scene, width, room, unit, lines) {
-  const least = 110 * unit, count = scene.panels.length, splits = scene.panels.map((_, i) => Math.ceil(count / (i + 1)));
+// The number of rows with the largest plots, one row if it comes near; rows grow past the window rather than have plots
+// of less than `least` pixels a side.
+function choose(scene, width, room, unit, least, lines) {
+  const count = scene.panels.length, splits = scene.panels.map((_, i) => Math.ceil(count / (i + 1)));
   let best = null;
   for (const columns of splits) {
     const tried = arrange(scene, width, room, unit, columns, lines);
@@ -104,12 +105,12 @@ function choose(scene, width, room, unit, lines) {
 }
 
 // Sets `plot` and where the words of each panel go, and returns the height of the whole in CSS pixels.
-function layout(scene, width, room, unit, fixed, measure, lines = scene.panels.some(p => entries(p).length) ? 1 : 0) {
-  const {m, rows, free, high: chosen} = choose(scene, width, room, unit, lines);
+function layout(scene, width, room, unit, least, fixed, measure, lines = scene.panels.some(p => entries(p).length) ? 1 : 0) {
+  const {m, rows, free, high: chosen} = choose(scene, width, room, unit, least, lines);
   const high = Math.max(40, fixed ? fixed - m.top - m.bottom : chosen), tall = high + m.top + m.bottom;
   rows.forEach((row, r) => placeRow(row, m, r * tall, high, free(row)));
   const needed = Math.max(...scene.panels.map(p => placeLegend(p, unit, measure)));
-  return needed > lines && lines < 3 ? layout(scene, width, room, unit, fixed, measure, needed) : rows.length * tall;
+  return needed > lines && lines < 3 ? layout(scene, width, room, unit, least, fixed, measure, needed) : rows.length * tall;
 }
 
 // Puts the legend's entries one after the other, on as many lines as they need; returns how many.

@@ -223,7 +223,8 @@ function appearance(s) {
       colour: role => ROLES[role][name === 'dark' ? 1 : 0], ramp: v => `rgb(${ramp(v)})`};
   }
   const large = parseFloat(css.getPropertyValue('--stage-type')) || 1; // in a presentation
-  return Object.assign(s.look, {unit: large * clamp(innerHeight / 800, 1, 1.4), ratio: devicePixelRatio || 1});
+  const tall = clamp(innerHeight / 800, 1, 1.4);
+  return Object.assign(s.look, {unit: large * tall, least: 150 * tall, ratio: devicePixelRatio || 1});
 }
 
 const mix = stops => v => {
@@ -241,7 +242,7 @@ function measure(s) {
   const rem = parseFloat(getComputedStyle(document.documentElement).fontSize); // what stands around it grows with text
   const around = s.scene.panels.length > 5 ? 290 : 340; // many small panels take what is left; below fewer, notes begin
   const room = Math.max(0.54 * innerHeight, innerHeight - around * rem / 16);
-  s.height = Math.round(layout(s.scene, s.width, room, look.unit, s.scene.height, text => s.context.measureText(text).width));
+  s.height = Math.round(layout(s.scene, s.width, room, look.unit, look.least, s.scene.height, text => s.context.measureText(text).width));
   const w = Math.round(s.width * look.ratio), h = Math.round(s.height * look.ratio);
   if (s.canvas.width !== w || s.canvas.height !== h) Object.assign(s.canvas, {width: w, height: h});
   s.canvas.style.height = `${s.height}px`;
