@@ -114,7 +114,7 @@ SCENES = {LIVE: train_live, SEARCH: search, CLASSES: zero_shot, MINUS: arithmeti
 shell.require_shell()
 shell.chapter(6, "CLIP", "Two networks bring pictures and words to one space, where what belongs together is near.")
 controls, picture = shell.picture()
-with picture if st.session_state["present"] else controls:  # a presentation hides the controls
+with shell.asking(controls, picture):
     answered = shell.predict(
         "guess",
         "Each of 128 pictures is to find its caption among 128. Towers that know nothing begin: what is their loss?",

@@ -83,7 +83,7 @@ SCENES = {FIELDS: two_fields, PLACE: one_place, EIGHT: eight_scales, NEGATIVE: n
 shell.require_shell()
 shell.chapter(5, "Guidance", "Told a class, a model points elsewhere; guidance goes further the same way.")
 controls, picture = shell.picture()
-with picture if st.session_state["present"] else controls:  # a presentation hides the controls
+with shell.asking(controls, picture):
     answered = shell.predict(
         "guess",
         "The converged model is told “cat”, and nothing else is done (w = 1). How many of its samples are cats?",

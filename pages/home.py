@@ -143,10 +143,9 @@ with picture:
         autoplay=True,
         permalink=True,
     )
-pages = {page.url_path: page for page in shell.chapters()}
-for column, (name, label, address) in zip(links, LINKS, strict=True):
-    if name in pages:
-        column.page_link(pages[name], label=label, icon=":material/arrow_forward:", query_params=address)
+for column, link in zip(links, LINKS, strict=True):
+    with column:
+        shell.lead_to(*link)
 with question:
     seen = seed != Wish.seed and model == Wish.model
     if ready and not seen and st.session_state["predictions"] and not st.session_state["present"]:

@@ -78,7 +78,7 @@ SCENES = {SAMPLERS: four_samplers, NEAREST: nearest, GUIDANCE: guided, TRAIN: tr
 shell.require_shell()
 shell.chapter(8, "Image models", "What was a point in the plane is an image now; samplers and guidance stay the same.")
 controls, picture = shell.picture()
-with picture if st.session_state["present"] else controls:  # a presentation hides the controls
+with shell.asking(controls, picture):
     answered = shell.predict(
         "guess",
         "In chapter 4, DDPM without its noise sent all points to a few. What will it do to images?",

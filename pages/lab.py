@@ -30,7 +30,7 @@ def two_networks(first: Setup, second: Setup) -> bool:
 shell.require_shell()
 shell.chapter(0, "Lab", f"The same {N:,} particles walk twice from the same noise; all that differs is what you set.")
 controls, picture = shell.picture(7)
-with picture if st.session_state["present"] else controls:  # a presentation hides the controls
+with shell.asking(controls, picture):
     ready = shell.predict(
         "guess",
         "Two networks, trained apart, lead the same noise by DDIM. Where do B's particles end?",

@@ -6,7 +6,6 @@ from dataclasses import replace
 import streamlit as st
 
 from core import samplers, walks
-from core.figures.curves import curves
 from core.walks import BARE, DDIM, DDPM, KINDS, RAISED
 from pages.ui import scoring, shell, walking
 from pages.ui.stage import Clock, Panel, stage
@@ -43,12 +42,7 @@ def whose_step() -> None:
     four = [replace(ways[0], kind=kind) for kind in FOUR]
     draw(walking.clouds(walking.go(model, four, N), points, window))
     if ways[0].steps > 2:  # the last step goes all the way for both
-        sizes = walking.step_sizes([four[0], four[-1]])
-        top = 1.2 * max(size.y.max() for size in sizes)
-        chart = curves(sizes, shell.theme(), "σ", "step down / σ", xlog=True, ylim=(0, top), height=240)
-        st.plotly_chart(chart, theme=None, key="sizes")
-        longer, shorter = (size.y[len(size.y) // 2] for size in sizes)
-        st.caption(f"Halfway a step goes down by {longer:.0%} of σ with DDPM and by {shorter:.0%} with DDIM.")
+        walking.show_step_sizes(four[0], four[-1])
 
 
 def both() -> None:
@@ -93,7 +87,7 @@ shell.chapter(
     "The same points walk from noise to data under several samplers: some are shaken at every step, some never.",
 )
 controls, picture = shell.picture()
-with picture if st.session_state["present"] else controls:  # a presentation hides the controls
+with shell.asking(controls, picture):
     answered = shell.predict(
         "guess",
         "DDPM adds a little noise after every step. Leave that out and keep all else. Where do the points go?",
@@ -121,9 +115,8 @@ with picture:
     seen = {CLOUDS: ways, BOTH: ways[:2], WHOSE: [replace(ways[0], kind=BARE)]}.get(scene, [])
     asked = [way for way in seen if way.kind == BARE and way.sigma_max == 10]
     shell.explain("guess", seen=any(made(way).collapsed for way in asked))
-    for page in shell.chapters():
-        if answered and scene == CLOUDS and page.url_path == "image_models":
-            st.page_link(page, label="Leave the noise out for images", icon=":material/arrow_forward:")
+    if answered and scene == CLOUDS:
+        shell.lead_to("image_models", "Leave the noise out for images")
 
 NOTES = {
     CLOUDS: [

@@ -113,7 +113,7 @@ shell.require_shell()
 shell.chapter(7, "unCLIP", "Words become a vector, a diffusion model makes of it a picture’s, and another the picture.")
 controls, picture = shell.picture()
 own = controls.container(gap="small")
-with picture if st.session_state["present"] else controls:  # a presentation hides the controls
+with shell.asking(controls, picture):
     answered = shell.predict(
         "guess",
         "CLIP draws a caption and its picture together. You type a caption that it was not trained on: of all pictures "

@@ -180,6 +180,11 @@ def picture(controls: int = 5) -> tuple[DeltaGenerator, DeltaGenerator]:
     return left.container(key="controls", gap="small"), right.container(key="picture", gap="small")
 
 
+def asking(controls: DeltaGenerator, picture: DeltaGenerator) -> DeltaGenerator:
+    """Where a page asks for a prediction: with the controls; above the picture where a presentation hides these."""
+    return picture if st.session_state["present"] else controls
+
+
 @dataclass(frozen=True)
 class Prediction:
     """A question as it was asked, and what the learner said (an index into options, None before the answer)."""
@@ -271,6 +276,13 @@ def equation(terms: Sequence[tuple[str, str | None]], legend: Sequence[tuple[str
         st.latex("".join(tint(role, tex) for tex, role in terms))
         if legend:
             _html(" &emsp; ".join(f"{mark(role)} {meaning}" for role, meaning in legend))
+
+
+def lead_to(name: str, label: str, address: dict[str, str] | None = None) -> None:
+    """A link to another chapter, if that is there."""
+    for page in chapters():
+        if page.url_path == name:
+            st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=address)
 
 
 def code(*functions: Callable) -> None:

@@ -203,17 +203,15 @@ def one_place(parts: Anatomy, place: tuple[float, float], guide: Guide) -> Pictu
            f"(1 + s) c − s u = {scale:g} {pair(c)} − {signed(scale - 1)} {pair(u)}")
           for u, c, d, g in told), strict=True)  # fmt: skip
     # So that too long an arrow is seen whole; in coarse steps, or the axes would move under the hand that drags.
-    far = REACH * 2 ** max(0, math.ceil(math.log2((at + guided).abs().max().item() / REACH)))
+    far = REACH * 2 ** math.ceil(math.log2(max(1.0, (at + guided).abs().max().item() / REACH)))
+    limits = {"xlim": (-far, far), "ylim": (-far, far)}
     panels = [
-        Panel("Guidance at the probe", [goal(guide.wanted), *layers], *[(-far, far)] * 2, probe=True, caption=one),
+        Panel("Guidance at the probe", [goal(guide.wanted), *layers], probe=True, caption=one, **limits),
         Panel("Length of each arrow, as drawn", lengths, ENDS, None, equal=False, xlabel="σ", xlog=True, marker=LEVELS,
               caption=other),
     ]  # fmt: skip
-    k = PARTING
-    alt = (
-        f"The terms of guidance towards {CLASSES[guide.wanted]} at ({place[0]:g}, {place[1]:g}). At sigma 0.19: "
-        f"{one[k]}; in the other convention {other[k]}."
-    )
+    alt = (f"The terms of guidance towards {CLASSES[guide.wanted]} at ({place[0]:g}, {place[1]:g}). At sigma 0.19: "
+           f"{one[PARTING]}; in the other convention {other[PARTING]}.")  # fmt: skip
     return Picture(panels, alt)
 
 
@@ -261,7 +259,7 @@ def negative_prompt(drawn: Fields, plain: Run, away: Run) -> Picture:
     over the guided field that they follow."""
     wanted, unwanted = CLASSES[away.guide.wanted], CLASSES[away.guide.negative]
     clouds = {"No negative prompt": plain, f"Negative prompt: {unwanted}": away}
-    said = {title: both_shares(run.verdict, away.guide) for title, run in clouds.items()}
+    said = {title: both_shares(run, away.guide) for title, run in clouds.items()}
     first, second = (cloud(title, run, said[title]) for title, run in clouds.items())
     follow = Arrows(drawn.places, drawn.guided, "guided", 1.6, (), "guided")
     panels = [
@@ -364,16 +362,20 @@ def goal(wanted: int) -> Layer:
 
 
 def saying(run: Run) -> str:
-    """The verdict in a few words; how far off is left out where many samples are out of the picture."""
+    """The verdict in a few words."""
+    return f"{run.verdict.hit:.0%} hit · {run.verdict.coverage:.0%} cover · {astray(run)}"
+
+
+def astray(run: Run) -> str:
+    """How far off the arm samples are, or how many are out of the picture where these are many."""
     out = (run.states[-1].abs() > REACH).any(1).double().mean().item()
-    far = f"{out:.0%} outside" if out >= 0.05 else f"{run.verdict.distance:.2f} off"
-    return f"{run.verdict.hit:.0%} hit · {run.verdict.coverage:.0%} cover · {far}"
+    return f"{out:.0%} outside" if out >= 0.05 else f"{run.verdict.distance:.2f} off"
 
 
-def both_shares(verdict: Verdict, guide: Guide) -> str:
-    """The share of the wanted and of the unwanted class, and how far off the wanted arm the samples are."""
-    shares = (f"{CLASSES[label]} {verdict.shares[label]:.1%}" for label in (guide.wanted, guide.negative))
-    return f"{', '.join(shares)} · {verdict.distance:.2f} off"
+def both_shares(run: Run, guide: Guide) -> str:
+    """The share of the wanted and of the unwanted class, and how far astray the samples are."""
+    shares = (f"{CLASSES[label]} {run.verdict.shares[label]:.1%}" for label in (guide.wanted, guide.negative))
+    return f"{', '.join(shares)} · {astray(run)}"
 
 
 def price(subject: Subject, name: str) -> None:

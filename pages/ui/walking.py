@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from core import scores, walks
-from core.figures.curves import Curve
+from core.figures.curves import Curve, curves
 from core.forward import in_view
 from core.recipe import SIGMA_MIN
 from core.schedules import scale
@@ -293,11 +293,21 @@ def _under(term: str, value: str | Tensor, role: str | None = None) -> str:
 
 def step_sizes(ways: Sequence[Way]) -> list[Curve]:
     """How far each way's steps go down, as a part of σ, over the noise levels."""
-    curves = []
+    found = []
     for way in ways:
         sigmas, down = way.sigmas[:-2], walks.moves(way)[0][:-1]  # the last step goes all the way for all
-        curves.append(Curve(sigmas.numpy(), (1 - down / sigmas).numpy(), ROLES[way.kind], f"{way.kind}'s step"))
-    return curves
+        found.append(Curve(sigmas.numpy(), (1 - down / sigmas).numpy(), ROLES[way.kind], f"{way.kind}'s step"))
+    return found
+
+
+def show_step_sizes(ddpm: Way, ddim: Way) -> None:
+    """The two as curves, and how far both go halfway."""
+    sizes = step_sizes([ddpm, ddim])
+    top = 1.2 * max(size.y.max() for size in sizes)
+    chart = curves(sizes, shell.theme(), "σ", "step down / σ", xlog=True, ylim=(0, top), height=240)
+    st.plotly_chart(chart, theme=None, key="sizes")
+    longer, shorter = (size.y[len(size.y) // 2] for size in sizes)
+    st.caption(f"Halfway a step goes down by {longer:.0%} of σ with DDPM and by {shorter:.0%} with DDIM.")
 
 
 # Two clouds

@@ -143,7 +143,7 @@ def test_the_wording_of_prompts_matters(space):
 def test_the_right_word_is_first_for_most_held_out_differences(space):
     answers = comparing.answers(space)
     assert len(answers) == 48 and {a.difference.attribute for a in answers} == set(ARITHMETIC)
-    assert sum(answer.right for answer in answers) >= 44
+    assert sum(answer.right for answer in answers) >= 45
 
 
 def test_a_difference_is_named_by_words_with_falling_cosines(space):
