@@ -4,8 +4,8 @@ import os
 
 import streamlit as st
 
-from pages.ui import shell
-from pages.ui.warmup import warm_up
+from pages.ui.frame import shell
+from pages.ui.frame.warmup import warm_up
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when a page imports torch, which may be before the warm-up does
 

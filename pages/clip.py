@@ -2,12 +2,14 @@
 
 import streamlit as st
 
-from core import clip, comparing, retrieval
 from core.data.captions import ARITHMETIC
-from core.retrieval import Difference
-from pages.ui import comparing as asked
-from pages.ui import contrast, exhibits, shell
-from pages.ui import zero_shot as prompts
+from core.lessons import clip as clip_lesson
+from core.models import clip as clip_model
+from core.models import clip_queries as queries
+from core.models.clip_queries import Difference
+from pages.ui.frame import shell
+from pages.ui.lessons import clip_live, clip_queries, clip_zero_shot
+from pages.ui.widgets import html_cards
 
 LIVE, SEARCH, CLASSES, MINUS, MAP = "train live", "retrieval", "zero-shot", "arithmetic", "map"
 PAIRS, PICTURES, WORDS = "held-out pairs", "pictures", "words"
@@ -22,7 +24,7 @@ DIAGONAL, FOUND, WORDED, GREEN = (
 
 def train_live() -> set[str]:
     """The matrix that turns diagonal."""
-    seen, diagonal = contrast.show(controls, picture, answered)
+    seen, diagonal = clip_live.show(controls, picture, answered)
     with picture:
         shell.explain("guess", seen=seen)
     return {DIAGONAL} if diagonal else set()
@@ -32,37 +34,37 @@ def search() -> set[str]:
     """From words to pictures, and from pictures to words."""
     with controls:
         by = shell.segmented("By", ("text", "picture", "file", "drawing"), default="text", key="by")
-        numbers = asked.among("Search", asked.ALL, "among")
-        space = asked.subject().space
+        numbers = clip_queries.among("Search", clip_queries.ALL, "among")
+        space = clip_queries.subject().space
         if by == "text":
             text = shell.text("Your text", "smiling cat", key="text", max_chars=120)
         elif by == "picture":
-            chosen = asked.of_collection("A picture of the collection", "of", "woman firefighter")
+            chosen = clip_queries.of_collection("A picture of the collection", "of", "woman firefighter")
         else:
-            pixels = asked.uploaded() if by == "file" else asked.drawn()
+            pixels = clip_queries.uploaded() if by == "file" else clip_queries.drawn()
     with picture:
         if by == "text":
-            found = asked.by_text(space, text, numbers)
+            found = clip_queries.by_text(space, text, numbers)
             whole = len(numbers) == len(space.pictures)
-            return {FOUND} if found and whole and comparing.pairs().held_out[found[0]] else set()
+            return {FOUND} if found and whole and clip_lesson.pairs().held_out[found[0]] else set()
         if by == "picture":
-            asked.by_picture(space, exhibits.picture(chosen), space.pictures[chosen], numbers, chosen)
+            clip_queries.by_picture(space, html_cards.picture(chosen), space.pictures[chosen], numbers, chosen)
         elif pixels is None:
             st.info("Choose a file on the left." if by == "file" else "Draw on the sheet on the left.")
         else:
-            asked.by_picture(space, exhibits.brought(pixels, f"your {by}"), space.picture(pixels), numbers)
+            clip_queries.by_picture(space, html_cards.brought(pixels, f"your {by}"), space.picture(pixels), numbers)
     return set()
 
 
 def zero_shot() -> set[str]:
     """Classes that nobody trained for."""
     with controls:
-        numbers = asked.among("Pictures", asked.HELD_OUT, "classify")
-        space = asked.subject().space
-        lists = prompts.wordings(space)
+        numbers = clip_queries.among("Pictures", clip_queries.HELD_OUT, "classify")
+        space = clip_queries.subject().space
+        lists = clip_zero_shot.wordings(space)
         seed = int(shell.number("Other examples", 0, 999, 0, key="example"))
     with picture:
-        scores = prompts.classified(space, lists, numbers, seed)
+        scores = clip_zero_shot.classified(space, lists, numbers, seed)
     return {WORDED} if all(scores) and abs(scores[0].mean - scores[1].mean) >= 0.05 else set()
 
 
@@ -70,42 +72,42 @@ def arithmetic() -> set[str]:
     """Pictures minus pictures, and pictures minus and plus words."""
     with controls:
         kind = shell.segmented("Of", (PAIRS, PICTURES, WORDS), default=PAIRS, key="kind")
-        key, space = asked.subject()
+        key, space = clip_queries.subject()
     if kind == PICTURES:
         with controls:
-            one = asked.of_collection("A picture", "one", "mermaid")
-            other = asked.of_collection("minus a picture", "other", "woman")
+            one = clip_queries.of_collection("A picture", "one", "mermaid")
+            other = clip_queries.of_collection("minus a picture", "other", "woman")
         with picture:
-            asked.subtraction(space, Difference("", one, other))
+            clip_queries.subtraction(space, Difference("", one, other))
     elif kind == WORDS:
         with controls:
-            start = asked.of_collection("A picture", "one", "man surfing")
+            start = clip_queries.of_collection("A picture", "one", "man surfing")
             minus = shell.text("minus", "man", key="minus", max_chars=60)
             plus = shell.text("plus", "woman", key="plus", max_chars=60)
         with picture:
-            found = asked.moved(space, start, minus, plus)
-        names = comparing.pairs().captions
+            found = clip_queries.moved(space, start, minus, plus)
+        names = clip_lesson.pairs().captions
         return {GREEN} if names[start] == "red apple" and "green apple" in [names[i] for i in found[:3]] else set()
     else:
         with controls:
             attribute = shell.selectbox("Attribute", (*ARITHMETIC, "hat"), key="attribute")
-            answers = asked.answers_of(key, space)
-            own = [a.difference for a in answers if a.difference.attribute == attribute] or [comparing.hat()]
+            answers = clip_queries.answers_of(key, space)
+            own = [a.difference for a in answers if a.difference.attribute == attribute] or [clip_lesson.hat()]
             which = int(shell.number("Pair", 1, 12, 1, key="pair", disabled=len(own) == 1))
         with picture:
-            asked.subtraction(space, own[min(which, len(own)) - 1])
-            asked.tally(answers, attribute)
+            clip_queries.subtraction(space, own[min(which, len(own)) - 1])
+            clip_queries.tally(answers, attribute)
     return set()
 
 
 def on_a_map() -> set[str]:
     """All vectors in two dimensions."""
     with controls:
-        axes = shell.radio("Axes", comparing.AXES, 1, key="axes")
+        axes = shell.radio("Axes", clip_lesson.AXES, 1, key="axes")
         shown = shell.multiselect("Show", ("pictures", "captions"), ["pictures", "captions"], key="shown")
-        key, space = asked.subject()
+        key, space = clip_queries.subject()
     with picture:
-        asked.show_map(asked.plane_of(key, axes, space), axes, shown or ["pictures"])
+        clip_queries.show_map(clip_queries.plane_of(key, axes, space), axes, shown or ["pictures"])
     return set()
 
 
@@ -183,9 +185,9 @@ shell.equation(
      ("sample", "a caption's unit vector; s is learned")],
 )  # fmt: skip
 CODE = {
-    LIVE: (clip.contrastive_loss, clip.clip_loss, clip.run), SEARCH: (comparing.nearest, retrieval.of_texts),
-    CLASSES: (comparing.classify,), MAP: (comparing.plane,),
-    MINUS: (retrieval.steady, retrieval.in_captions, retrieval.nearest_words, comparing.moved),
+    LIVE: (clip_model.contrastive_loss, clip_model.clip_loss, clip_model.run), SEARCH: (clip_lesson.nearest, queries.of_texts),
+    CLASSES: (clip_lesson.classify,), MAP: (clip_lesson.plane,),
+    MINUS: (queries.steady, queries.in_captions, queries.nearest_words, clip_lesson.moved),
 }  # fmt: skip
 shell.code(*CODE[scene])
 hints = (

@@ -3,11 +3,13 @@
 import streamlit as st
 import torch
 
-from core import forward, schedules, seeds
+from core import seeds
 from core.data import images, points
-from pages.ui import noising, shell
-from pages.ui.noising import TIMETABLES, Noise
-from pages.ui.stage import Clock, Panel, newest_probe, stage
+from core.diffusion import forward, schedules
+from pages.ui.frame import shell
+from pages.ui.lessons import forward_noise as forward_noise_scenes
+from pages.ui.lessons.forward_noise import TIMETABLES, Noise
+from pages.ui.stage.player import Clock, Panel, newest_probe, stage
 
 VIEWS = {"Variance preserving": "vp", "Variance exploding": "ve", "Straight line": "flow"}
 ALPHA = {"vp": r"1/\sqrt{1+\sigma_t^2}", "ve": "1", "flow": r"1/(1+\sigma_t)"}
@@ -20,7 +22,7 @@ def two_pixels() -> None:
         f"An image of two pixels, of brightness {point[0]:.2f} and {point[1]:.2f}, as a point of the plane and as two "
         "grey squares. As the clock runs the point walks at random and the squares change with it."
     )
-    show(noising.two_pixels(noise, here), alt)
+    show(forward_noise_scenes.two_pixels(noise, here), alt)
     shell.notes([
         ("data", "**This dot is a picture of two pixels.** Its place to the right is the brightness of the left "
                  "pixel, its height that of the right one: −1 is black, 1 is white. Drag it and watch the squares."),
@@ -41,7 +43,7 @@ def walk_and_jump() -> None:
         x0 = points.make(data, 200).sample(200, seeds.generator(seed))[0].double()
     beside = " and 200 single jumps; beside them the distance between the two clouds over time" if jumping else ""
     number = "one step" if steps == 1 else f"{steps} steps"
-    panels = noising.walk_and_jump(noise, x0, f"200 times from {source}", stride, jumping)
+    panels = forward_noise_scenes.walk_and_jump(noise, x0, f"200 times from {source}", stride, jumping)
     start = -1 if view != "ve" else int((noise.sigma < 2).sum()) - 1  # there the end is far outside the picture
     show(panels, f"200 random walks of {number} from {source}{beside}.", start)
     walks = f"**Walks** of {number}: each step adds a little fresh noise, whichever way. The line is one walk."
@@ -75,7 +77,7 @@ def dissolve() -> None:
     photo, cloud = images.picture(image).double(), points.make(data, 300).points.double()
     shape = points.make(data, 1500).points if shaded else None
     show(
-        noising.dissolving(noise, data, cloud, shape, photo),
+        forward_noise_scenes.dissolving(noise, data, cloud, shape, photo),
         f"The {data} spreads into a round cloud as t goes from 0 to 1, and the picture of a {image} turns to grain.",
         start=int((noise.sigma < 0.25).sum()),
     )
@@ -98,7 +100,7 @@ def timetables() -> None:
         f"The {data} under five schedules at the same t, and the logarithm of signal over noise of each over t: it "
         "falls from about 10 to about −10, log-linear in a straight line, the others steeply at one end or at both."
     )
-    show(noising.timetables(noise, points.make(data, 250).points.double()), alt, start=25)
+    show(forward_noise_scenes.timetables(noise, points.make(data, 250).points.double()), alt, start=25)
     shell.notes([
         (TIMETABLES[schedule],
          "**One road, five timetables.** All five clouds go the same way with the same noise; a schedule only says how "

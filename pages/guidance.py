@@ -5,11 +5,14 @@ from functools import partial
 
 import streamlit as st
 
-from core import guidance, steering
-from core.steering import Guide
-from core.story import CLASSES
-from pages.ui import live, shell, steer
-from pages.ui.steer import NEARLY, PARTING, show
+from core.diffusion import guidance
+from core.lessons import guidance as guidance_lesson
+from core.lessons.guidance import Guide
+from core.lessons.home import CLASSES
+from pages.ui.frame import shell
+from pages.ui.lessons import guidance as guidance_scenes
+from pages.ui.lessons.guidance import NEARLY, PARTING, show
+from pages.ui.runs import training_run
 
 FIELDS, PLACE, EIGHT, NEGATIVE, BEYOND, LIVE = (
     "two fields", "one place", "eight scales", "negative prompt", "beyond", "train live",
@@ -22,58 +25,62 @@ ASTRAY = 300  # training steps after which the answer to nothing told has shown 
 
 def two_fields() -> None:
     with picture:
-        show(steer.two_fields(subject, name, wanted), "arrows", PARTING)
+        show(guidance_scenes.two_fields(subject, name, wanted), "arrows", PARTING)
         st.caption("Long arrows are cut to one grid cell, all three at a place by the same factor.")
 
 
 def one_place() -> None:
     with controls:
-        guide = Guide(wanted, scale=steer.scale())
+        guide = Guide(wanted, scale=guidance_scenes.scale())
     with picture:
-        steer.probed(subject, guide)
+        guidance_scenes.probed(subject, guide)
 
 
 def eight_scales() -> None:
     with controls:
-        runs = steer.sweep_of(subject.key, wanted, steer.seed(), subject.model)
+        runs = guidance_scenes.sweep_of(subject.key, wanted, guidance_scenes.seed(), subject.model)
     with picture:
-        show(steer.one_start(runs), "samples")
-        steer.legend()
+        show(guidance_scenes.one_start(runs), "samples")
+        guidance_scenes.legend()
         shell.explain("guess", seen=name == "converged" and CLASSES[wanted] == "cat")
-    steer.price(subject, name)
+    guidance_scenes.price(subject, name)
 
 
 def negative_prompt() -> bool:
     with controls:
-        negative, scale, seed = steer.negative_of(wanted), steer.scale(), steer.seed()
+        negative, scale, seed = guidance_scenes.negative_of(wanted), guidance_scenes.scale(), guidance_scenes.seed()
     plain, away = Guide(wanted, None, scale), Guide(wanted, negative, scale)
-    runs = [steer.run_of(subject.key, guide, seed, subject.model) for guide in (plain, away)]
+    runs = [guidance_scenes.run_of(subject.key, guide, seed, subject.model) for guide in (plain, away)]
     with controls:
-        steer.something_to_lose(runs[0].verdict, negative)
+        guidance_scenes.something_to_lose(runs[0].verdict, negative)
     with picture:
-        show(steer.negative_prompt(steer.fields_of(subject.key, away, subject.model, side=8), *runs), "samples", NEARLY)
+        show(
+            guidance_scenes.negative_prompt(guidance_scenes.fields_of(subject.key, away, subject.model, side=8), *runs),
+            "samples",
+            NEARLY,
+        )
     return name == "plain network" and CLASSES[wanted] == "cat" and runs[0].verdict.hit >= 0.98
 
 
 def beyond() -> bool:
     with controls:
-        guide = Guide(wanted, scale=steer.scale())
-        guides, seed = [replace(guide, scale=1), guide, *steer.variants(guide)], steer.seed()
+        guide = Guide(wanted, scale=guidance_scenes.scale())
+        guides, seed = [replace(guide, scale=1), guide, *guidance_scenes.variants(guide)], guidance_scenes.seed()
     with picture:
-        runs = [steer.run_of(subject.key, each, seed, subject.model) for each in guides]
-        show(steer.beside(runs), "samples")
+        runs = [guidance_scenes.run_of(subject.key, each, seed, subject.model) for each in guides]
+        show(guidance_scenes.beside(runs), "samples")
     return guide.scale >= 4 and any(run.verdict.hit > 0.98 and run.verdict.spread >= 0.9 for run in runs[2:])
 
 
 def train_live() -> bool:
     with controls:
-        plan, guide = steer.lessons(), Guide(wanted, scale=steer.scale())
+        plan, guide = guidance_scenes.lessons(), Guide(wanted, scale=guidance_scenes.scale())
     with picture:
-        view = live.current(plan)
-        live.buttons(plan, view)
+        view = training_run.current(plan)
+        training_run.buttons(plan, view)
         if view is not None and view.error:
             shell.sorry(view.error)
-        live.watch(plan, view, partial(steer.show_lesson, guide), marks=(ASTRAY,))
+        training_run.watch(plan, view, partial(guidance_scenes.show_lesson, guide), marks=(ASTRAY,))
     return plan.recipe.label_dropout == 0 and view is not None and view.step >= ASTRAY
 
 
@@ -99,7 +106,7 @@ with picture:
         st.caption("Now choose *eight scales*: w = 1 is what the question was about.")
 with controls:
     if scene != LIVE:
-        name, subject = steer.choose()
+        name, subject = guidance_scenes.choose()
     wanted = CLASSES.index(shell.segmented("Wanted class", CLASSES, default="cat", key="wanted"))
 done = SCENES[scene]()
 
@@ -163,7 +170,9 @@ shell.equation(
     [(f"{role} arrow", "what guidance leads away from"), ("conditional arrow", "told the class"),
      ("guided arrow", "the guided guess")],
 )  # fmt: skip
-shell.code(guidance.cfg, guidance.lerp, guidance.interval, guidance.autoguidance, steering.steer, steering.judge)
+shell.code(
+    guidance.cfg, guidance.lerp, guidance.interval, guidance.autoguidance, guidance_lesson.steer, guidance_lesson.judge
+)
 shell.tasks(
     [
         ("Negative prompt: with the plain network, find a scale at which 98 % are cats without a negative prompt.",

@@ -8,10 +8,10 @@ from urllib.parse import urlencode
 import numpy as np
 import streamlit as st
 
-from core import story
-from core.story import BACK, CLASSES, FINEST, MODELS, OUT, REACH, Story, Wish
-from pages.ui import shell
-from pages.ui.stage import Arrows, Clock, Panel, Path, Points, stage
+from core.lessons import home as home_lesson
+from core.lessons.home import BACK, CLASSES, FINEST, MODELS, OUT, REACH, Story, Wish
+from pages.ui.frame import shell
+from pages.ui.stage.player import Arrows, Clock, Panel, Path, Points, stage
 
 WALKER, FOLLOWED = 16, [25, 76, 88]  # whose way is drawn: a data point's, and three samples' from the same starts
 LINKS = (
@@ -26,7 +26,7 @@ LINKS = (
 @st.cache_resource(max_entries=32, show_spinner=False)
 def story_of(wish: Wish) -> Story:
     """The story of a wish; the one of a fresh page was computed beforehand and needs no torch."""
-    return story.read() if wish == Wish() else story.tell(wish)
+    return home_lesson.read() if wish == Wish() else home_lesson.tell(wish)
 
 
 def panels(told: Story, wish: Wish) -> list[Panel]:
@@ -62,7 +62,9 @@ def panels(told: Story, wish: Wish) -> list[Panel]:
 
 def under_way() -> Counter[str]:
     """How many runs of this server there are by status; whose they are and of what stays with their learners."""
-    live = sys.modules.get("pages.ui.live")  # before its first visitor nothing trains, and torch need not be loaded
+    live = sys.modules.get(
+        "pages.ui.runs.training_run"
+    )  # before its first visitor nothing trains, and torch need not be loaded
     return live.jobs().census() if live else Counter()
 
 
@@ -175,7 +177,7 @@ shell.equation(
      ("denoise", "the trained network D's guess of it, where an arrow leads"),
      ("conditional", f"the guess when told “{wanted}”"), ("guided", "the guess to follow")],
 )  # fmt: skip
-shell.code(story.tell)
+shell.code(home_lesson.tell)
 if not st.session_state["present"]:
     in_a_lecture()
 shell.finish()

@@ -4,9 +4,12 @@ from dataclasses import replace
 
 import streamlit as st
 
-from core import gallery, guidance, samplers
-from core.gallery import BARE, DDIM, DDPM
-from pages.ui import image_runs, imagery, shell
+from core.diffusion import guidance, samplers
+from core.lessons import image_models as image_lesson
+from core.lessons.image_models import BARE, DDIM, DDPM
+from pages.ui.frame import shell
+from pages.ui.lessons import image_models as image_scenes
+from pages.ui.lessons import image_training
 
 SAMPLERS, NEAREST, GUIDANCE, TRAIN = "four samplers", "nearest training image", "guidance", "train"
 QUICK, AWAY, TRAINED = (
@@ -26,43 +29,43 @@ def four_samplers() -> set[str]:
     """Four samplers from the same noise."""
     kinds = (DDPM, BARE, DDIM, wish.take.kind) if answered else (DDPM, DDIM, wish.take.kind)
     with row:
-        seen = imagery.shown_as()
+        seen = image_scenes.shown_as()
     with picture:
-        films = imagery.watch(wish.model, [replace(wish.take, kind=kind) for kind in kinds], lambda films, levels: (
-            imagery.show(imagery.samplers(films, wish, seen), levels, wish, "From the same noise by several samplers")
+        films = image_scenes.watch(wish.model, [replace(wish.take, kind=kind) for kind in kinds], lambda films, levels: (
+            image_scenes.show(image_scenes.samplers(films, wish, seen), levels, wish, "From the same noise by several samplers")
         ))  # fmt: skip
         if not films:
             return set()
         shell.explain("guess", seen=answered)
-        st.markdown(imagery.table(films, wish))
+        st.markdown(image_scenes.table(films, wish))
         st.caption(
             "Detail is the mean square of what is lost when each pixel becomes the mean of 3 × 3. Artefacts count as "
             "well: more than the data's is no praise. Apart: the mean distance of two images, RMS over pixels."
         )
-    quick = any(film.take.nfe <= 10 and 0.8 <= imagery.share_of_detail(film, wish) <= 1.2 for film in films)
+    quick = any(film.take.nfe <= 10 and 0.8 <= image_scenes.share_of_detail(film, wish) <= 1.2 for film in films)
     return {QUICK} if quick else set()
 
 
 def nearest() -> set[str]:
     """Each sample over the training image that is most like it, beside real images over theirs."""
     with row:
-        take = replace(wish.take, kind=imagery.made_by())
+        take = replace(wish.take, kind=image_scenes.made_by())
     with picture:
-        films = imagery.watch(wish.model, [take], lambda films, levels: (
-            imagery.show(imagery.neighbours(films[0], wish), levels[-1:], wish, "Samples over training images")
+        films = image_scenes.watch(wish.model, [take], lambda films, levels: (
+            image_scenes.show(image_scenes.neighbours(films[0], wish), levels[-1:], wish, "Samples over training images")
         ))  # fmt: skip
         if films:
-            st.caption(imagery.verdict(films[0], wish))
+            st.caption(image_scenes.verdict(films[0], wish))
     return set()
 
 
 def guided() -> set[str]:
     """One start under several guidance scales."""
     with row:
-        seen = imagery.shown_as()
+        seen = image_scenes.shown_as()
     with picture:
-        films = imagery.watch(wish.model, imagery.scales(wish.take), lambda films, levels: (
-            imagery.show(imagery.scaled(films, wish, seen), levels, wish, "The same noise under several scales")
+        films = image_scenes.watch(wish.model, image_scenes.scales(wish.take), lambda films, levels: (
+            image_scenes.show(image_scenes.scaled(films, wish, seen), levels, wish, "The same noise under several scales")
         ))  # fmt: skip
     led_away = films and len({*wish.take.labels}) == 1 and wish.take.negative not in (None, *wish.take.labels)
     return {AWAY} if led_away else set()
@@ -70,7 +73,7 @@ def guided() -> set[str]:
 
 def train() -> set[str]:
     """Models of one's own."""
-    return {TRAINED} if image_runs.show(controls, picture) else set()
+    return {TRAINED} if image_training.show(controls, picture) else set()
 
 
 SCENES = {SAMPLERS: four_samplers, NEAREST: nearest, GUIDANCE: guided, TRAIN: train}
@@ -94,7 +97,7 @@ if answered:
         scene = shell.segmented("Show", list(SCENES), default=SAMPLERS, key="show", label_visibility="collapsed")
 if scene != TRAIN:
     with controls:
-        wish = imagery.choose(scaled=scene == GUIDANCE)
+        wish = image_scenes.choose(scaled=scene == GUIDANCE)
 done = SCENES[scene]()
 
 unseen = scene == NEAREST and wish.model.held_out is not None
@@ -126,7 +129,7 @@ NOTES = {
          "negative class, the left column leads away from nothing and the right one, from the same noise, away "
          "from that class."),
     ],
-    TRAIN: image_runs.NOTES,
+    TRAIN: image_training.NOTES,
 }  # fmt: skip
 shell.notes(NOTES[scene] if answered else NOTES[SAMPLERS][:1])
 shell.equation(
@@ -141,7 +144,7 @@ shell.equation(
      ("noise", "σ↑ of it after the step down to σ↓; left out: blur"),
      ("unconditional", "told nothing, or the negative class"), ("conditional", "told the class")],
 )  # fmt: skip
-shell.code(*(image_runs.CODE if scene == TRAIN else (gallery.films, samplers.ancestral, guidance.cfg)))
+shell.code(*(image_training.CODE if scene == TRAIN else (image_lesson.films, samplers.ancestral, guidance.cfg)))
 hints = (
     "A second-order solver needs few steps; with guidance each of them is two calls, with w = 1 one.",
     "Choose a class, and another one to lead away from.",

@@ -5,18 +5,20 @@ from dataclasses import replace
 
 import streamlit as st
 
-from core import lab, walks
-from core.lab import Setup, Trial
-from core.steering import steer
-from core.walks import DDIM
-from pages.ui import shell, sides
-from pages.ui.sides import asked
-from pages.ui.stage import Clock, stage
+from core.lessons import lab as lab_lesson
+from core.lessons import sampling as sampling_lesson
+from core.lessons.guidance import steer
+from core.lessons.lab import Setup, Trial
+from core.lessons.sampling import DDIM
+from pages.ui.frame import shell
+from pages.ui.lessons import lab as lab_scenes
+from pages.ui.lessons.lab import asked
+from pages.ui.stage.player import Clock, stage
 
 N = 1000  # particles
 
 
-def beats(better: Callable[[lab.Marks, lab.Marks], bool], first: Trial, second: Trial) -> bool:
+def beats(better: Callable[[lab_lesson.Marks, lab_lesson.Marks], bool], first: Trial, second: Trial) -> bool:
     """Whether the second is better than the first, both asked for the same class."""
     alike = asked(first) is not None and asked(first) == asked(second)
     return alike and better(first.marks, second.marks)
@@ -40,15 +42,15 @@ with shell.asking(controls, picture):
         "median distance is in the third panel, beside that of two particles taken at random.",
     )
 with controls:
-    setups, window = sides.choose(ready)
-    st.button("Make B equal to A", icon=":material/equal:", on_click=sides.same, key="_same")
-trials = [lab.attempt(setup, N) for setup in setups]
-itself, other = lab.apart(*trials)
+    setups, window = lab_scenes.choose(ready)
+    st.button("Make B equal to A", icon=":material/equal:", on_click=lab_scenes.same, key="_same")
+trials = [lab_lesson.attempt(setup, N) for setup in setups]
+itself, other = lab_lesson.apart(*trials)
 said = f"median {itself:.3f} apart; by chance {other:.2f}"
 with picture:
-    clock = sides.levels(trials)
-    panels = [sides.cloud(*side, clock, window) for side in zip("AB", trials, strict=True)]
-    panels.append(sides.between(*trials, said))
+    clock = lab_scenes.levels(trials)
+    panels = [lab_scenes.cloud(*side, clock, window) for side in zip("AB", trials, strict=True)]
+    panels.append(lab_scenes.between(*trials, said))
     stage(
         panels,
         Clock(clock, start=-1),
@@ -56,7 +58,7 @@ with picture:
         alt=". ".join(f"{panel.title}: {panel.caption}" for panel in panels) + ".",
         permalink=True,
     )
-    st.markdown(sides.table(*trials))
+    st.markdown(lab_scenes.table(*trials))
     shell.explain("guess", seen=two_networks(*setups))
 
 shell.notes(
@@ -79,7 +81,7 @@ shell.equation(
     [("sample", "the next state"), ("guided", "the guided guess"), ("noise", "fresh noise, if the sampler adds any"),
      ("conditional", "told the wanted class"), ("unconditional", "what is led away from")],
 )  # fmt: skip
-shell.code(lab.attempt, walks.steps_of, steer)
+shell.code(lab_lesson.attempt, sampling_lesson.steps_of, steer)
 first, second = (setup.way for setup in setups)
 shell.tasks(
     [

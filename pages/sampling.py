@@ -5,11 +5,14 @@ from dataclasses import replace
 
 import streamlit as st
 
-from core import samplers, walks
-from core.walks import BARE, DDIM, DDPM, KINDS, RAISED
-from pages.ui import scoring, shell, walking
-from pages.ui.stage import Clock, Panel, stage
-from pages.ui.walking import COARSE, FEW, FINE, LEGEND, N
+from core.diffusion import samplers
+from core.lessons import sampling as sampling_lesson
+from core.lessons.sampling import BARE, DDIM, DDPM, KINDS, RAISED
+from pages.ui.frame import shell
+from pages.ui.lessons import sampler_quality as quality_scenes
+from pages.ui.lessons import sampling as sampling_scenes
+from pages.ui.lessons.sampling import COARSE, FEW, FINE, LEGEND, N
+from pages.ui.stage.player import Clock, Panel, stage
 
 CLOUDS, STEP, PATHS, WHOSE, BOTH, QUALITY = "clouds", "one step", "paths", "whose step", "SDE and ODE", "quality"
 FOUR = (DDPM, BARE, RAISED, DDIM)
@@ -17,60 +20,60 @@ FOUR = (DDPM, BARE, RAISED, DDIM)
 
 def clouds() -> None:
     """The chosen samplers side by side."""
-    draw(walking.clouds(walking.go(model, ways, N), points, window))
+    draw(sampling_scenes.clouds(sampling_scenes.go(model, ways, N), points, window))
     st.caption(f"The same {N:,} starting points and, step for step, the same noise. One clock for all: σ.")
 
 
 def one_step() -> None:
     """One step of one particle of the first sampler."""
-    walking.one_step(model, ways[0], window)
+    sampling_scenes.one_step(model, ways[0], window)
     st.caption("Click near another particle to follow it, or focus the picture and press Shift and an arrow key.")
 
 
 def paths() -> None:
     """One particle under every sampler, beside its ghosts."""
-    every = walking.under_all(ways[0], eta)
+    every = sampling_scenes.under_all(ways[0], eta)
     with row:
-        k = walking.particle()
-    gone = walking.go(model, every, FEW), walking.go(model.exact, every, FEW)
-    draw(walking.paths(*gone, k, points, window), FINE)
+        k = sampling_scenes.particle()
+    gone = sampling_scenes.go(model, every, FEW), sampling_scenes.go(model.exact, every, FEW)
+    draw(sampling_scenes.paths(*gone, k, points, window), FINE)
     st.caption("Dashed: the ghost of the same particle, which the exact denoiser leads; and how far off its end is.")
 
 
 def whose_step() -> None:
     """DDPM's step or DDIM's, each with noise and without."""
     four = [replace(ways[0], kind=kind) for kind in FOUR]
-    draw(walking.clouds(walking.go(model, four, N), points, window))
+    draw(sampling_scenes.clouds(sampling_scenes.go(model, four, N), points, window))
     if ways[0].steps > 2:  # the last step goes all the way for both
-        walking.show_step_sizes(four[0], four[-1])
+        sampling_scenes.show_step_sizes(four[0], four[-1])
 
 
 def both() -> None:
     """The first two clouds at one noise level, and how far they are apart at each."""
-    gone = walking.go(model, ways[:2], N)
-    panel, times = walking.difference(model, *ways[:2])
-    draw([*walking.clouds(gone, points, window), panel])
-    st.caption(walking.verdict(*gone, times))
+    gone = sampling_scenes.go(model, ways[:2], N)
+    panel, times = sampling_scenes.difference(model, *ways[:2])
+    draw([*sampling_scenes.clouds(gone, points, window), panel])
+    st.caption(sampling_scenes.verdict(*gone, times))
 
 
 def quality() -> None:
     """What a network call buys, for every sampler."""
     models = [model] if model == model.exact else [model, model.exact]
-    scoring.watch(models, ways[0])
+    quality_scenes.watch(models, ways[0])
     st.caption("Thick: this model. Thin: the exact denoiser. A click on a name hides both.")
 
 
 def draw(panels: Sequence[Panel], frames: int = COARSE) -> None:
     """The panels on the one clock; at its end, where a fresh one stands, is what the samplers made."""
-    levels = walking.film(ways[0], frames)
+    levels = sampling_scenes.film(ways[0], frames)
     said = ". ".join(f"{panel.title}: {panel.caption}" for panel in panels)
     alt = f"From noise at sigma {levels[0]:g} to sigma 0 under the {name}. At the end: {said}."
     stage(panels, Clock(levels, start=-1), key="walks", alt=alt, fps=len(levels) / 5, permalink=True)
 
 
-def made(way: walks.Way) -> walks.Quality:
+def made(way: sampling_lesson.Way) -> sampling_lesson.Quality:
     """How good the samples of a way are."""
-    return walks.walk(model, way, N).quality
+    return sampling_lesson.walk(model, way, N).quality
 
 
 def leave_out() -> None:
@@ -102,13 +105,13 @@ if answered:
     with row:
         scene = shell.segmented("Show", list(SCENES), default=CLOUDS, key="show", label_visibility="collapsed")
 with controls:
-    name = shell.selectbox("Model", list(walking.MODELS), key="model")
+    name = shell.selectbox("Model", list(sampling_scenes.MODELS), key="model")
     kinds = [kind for kind in KINDS if answered or kind not in (BARE, RAISED)]
-    ways, eta = walking.choose(kinds)
-    window = walking.WINDOWS[shell.radio("View", list(walking.WINDOWS), key="view")]
+    ways, eta = sampling_scenes.choose(kinds)
+    window = sampling_scenes.WINDOWS[shell.radio("View", list(sampling_scenes.WINDOWS), key="view")]
 if answered and BARE not in {way.kind for way in ways} and scene in (CLOUDS, BOTH):
     row.button("Leave DDPM's noise out", icon=":material/blur_off:", on_click=leave_out, key="_leave_out")
-model = walking.MODELS[name]()
+model = sampling_scenes.MODELS[name]()
 points = model.points.points
 with picture:
     SCENES[scene]()
@@ -177,7 +180,7 @@ shell.equation(
     ],
     LEGEND if answered else LEGEND[:-1],
 )  # fmt: skip
-shell.code(samplers.ancestral, samplers.split, walks.on_clock)
+shell.code(samplers.ancestral, samplers.split, sampling_lesson.on_clock)
 
 shell.tasks(
     [

@@ -3,15 +3,20 @@
 import streamlit as st
 import torch
 
-from core import denoiser, field, passing, recipe, training
-from core.checkpoints import Checkpoint
 from core.data.points import BUILT_IN
-from core.denoiser import PREDICTIONS
+from core.diffusion import denoiser, training, vector_field
+from core.diffusion.denoiser import PREDICTIONS
+from core.lessons import training as training_lesson
+from core.models import points as point_model
+from core.models.points import Recipe, Snapshot
 from core.networks import NETWORKS
-from core.recipe import Recipe, Snapshot
-from pages.ui import dataset, learning, live, shell
-from pages.ui.point_runs import Plan
-from pages.ui.stage import Clock, newest_probe, stage
+from core.runs.checkpoints import Checkpoint
+from pages.ui.frame import shell
+from pages.ui.lessons import training as training_scenes
+from pages.ui.runs import training_run
+from pages.ui.runs.point_runs import Plan
+from pages.ui.stage.player import Clock, newest_probe, stage
+from pages.ui.widgets import dataset_picker
 
 NOISES = ("log-normal", "log-linear", "karras", "cosine", "ddpm-linear", "rectified-flow")
 LIVE, WHY = "train live", "why an average arrow"
@@ -23,12 +28,12 @@ ANSWERS = ("the rough extent of the data, then its shape", "one part after the o
 
 def adopt(brought: Checkpoint) -> Recipe:
     """Set the controls to a loaded model's recipe; data that nobody can rebuild stay as chosen on the page."""
-    how, data = recipe.from_config(brought.config), brought.config["data"]
+    how, data = point_model.from_config(brought.config), brought.config["data"]
     controls = {"net": how.network, "prediction": how.prediction, "noise": how.noise, "seed": how.seed, "lr": how.lr}
-    name = next((name for name, made in dataset.SETS.items() if made == data["name"]), None)
+    name = next((name for name, made in dataset_picker.SETS.items() if made == data["name"]), None)
     if name:
         controls |= {"data": name, "fresh": how.endless}
-    if name and not how.endless and data.get("n") in dataset.SIZES:
+    if name and not how.endless and data.get("n") in dataset_picker.SIZES:
         controls["n"] = data["n"]
     for key, value in controls.items():
         st.session_state[key] = value
@@ -62,7 +67,10 @@ def draw_live(shot: Snapshot, standing: str) -> None:
         standing += " · **This network is dead:** it says the same everywhere, for ever. *Reset* begins anew."
     st.markdown(standing)
     stage(
-        [learning.cloud(shot, data.points.points), learning.loss(shot, broke=view is not None and bool(view.error))],
+        [
+            training_scenes.cloud(shot, data.points.points),
+            training_scenes.loss(shot, broke=view is not None and bool(view.error)),
+        ],
         Clock(shot.sigmas, start=-1),
         key="training",
         alt=f"After {shot.step} training steps: samples walk from noise at sigma 5 to sigma 0 along the learned "
@@ -73,12 +81,14 @@ def draw_live(shot: Snapshot, standing: str) -> None:
 
 def draw_why() -> None:
     """One place: the walks that pass it, where they began, the exact mean arrow and the network's."""
-    asked = shell.param("probe", shell.place(learning.REACH), PROBE)
+    asked = shell.param("probe", shell.place(training_scenes.REACH), PROBE)
     x = torch.tensor(newest_probe("why", asked))
-    ideal = recipe.exact(plan.data.points, plan.data.endless)
-    passed = passing.through(x, field.clock(31, 2.0, 0.03), ideal, live.model(plan), n=400, steps=40)
+    ideal = point_model.exact(plan.data.points, plan.data.endless)
+    passed = training_lesson.through(
+        x, vector_field.clock(31, 2.0, 0.03), ideal, training_run.model(plan), n=400, steps=40
+    )
     place = stage(
-        learning.through_here(passed, data.points.points),
+        training_scenes.through_here(passed, data.points.points),
         Clock(passed.sigmas, start=10),
         key="why",
         alt="Random walks from the data that end at the probe, where they began, and two arrows from the probe: to "
@@ -103,21 +113,21 @@ with controls:
         "distance, and that takes hundreds.",
         hidden=scene == WHY,
     )  # fmt: skip
-    data = dataset.choose()
+    data = dataset_picker.choose()
     plan = Plan(data, choose_recipe(data.endless))
-    live.take_in(plan)
-    view = live.current(plan)
+    training_run.take_in(plan)
+    view = training_run.current(plan)
     if ready:
-        live.heed_learning_rate(plan, view)
+        training_run.heed_learning_rate(plan, view)
         with st.expander("Save and load"):
-            live.save(plan)
-            live.load(adopt)
+            training_run.save(plan)
+            training_run.load(adopt)
 with picture:
-    live.buttons(plan, view, ready)
+    training_run.buttons(plan, view, ready)
     if view is not None and view.error:
         shell.sorry(view.error)
     if scene == LIVE:
-        live.watch(plan, view, draw_live, MARKS)
+        training_run.watch(plan, view, draw_live, MARKS)
         shell.explain("guess", seen=view is not None and view.step >= SEEN)
     else:
         draw_why()
@@ -155,8 +165,8 @@ shell.equation(
 shown = view and view.picture
 if view and (view.error or (shown and shown.dead)):
     st.session_state["_broke"] = True
-mended = bool(shown and not view.error and learning.near(shown))
-shell.code(denoiser.denoising_loss, training.train, passing.last_step)
+mended = bool(shown and not view.error and training_scenes.near(shown))
+shell.code(denoiser.denoising_loss, training.train, training_lesson.last_step)
 shell.tasks(
     [
         ("Train until the samples lie on the data.", mended,

@@ -4,10 +4,15 @@ from dataclasses import replace
 
 import streamlit as st
 
-from core import clip, comparing, guidance, pipeline, unclip
-from core.networks.towers import TextTower
-from pages.ui import shell, stages
-from pages.ui.stages import ALL, AWAY, DECODER, PRIOR, SCALES, SKIPPED, VARIATIONS, WAY, WORDS
+from core.diffusion import guidance
+from core.lessons import clip as clip_lesson
+from core.lessons import unclip as unclip_lesson
+from core.models import clip as clip_model
+from core.models import unclip as unclip_model
+from core.networks.clip import TextTower
+from pages.ui.frame import shell
+from pages.ui.lessons import unclip as unclip_scenes
+from pages.ui.lessons.unclip import ALL, AWAY, DECODER, PRIOR, SCALES, SKIPPED, VARIATIONS, WAY, WORDS
 
 STRANGE, NEW, UNSEEN, APART = (
     "Words: type a caption with a word that no caption had, and see the rest drawn without it.",
@@ -22,7 +27,7 @@ STRANGE, NEW, UNSEEN, APART = (
 def draw(takes, panels_of, what: str) -> tuple:
     """Films of takes as panels on a clock, which ``panels_of`` makes of them and the newest frame; those films."""
     with picture:
-        films = stages.watch(takes, lambda films, k: stages.show(*panels_of(films, k), what, scene))
+        films = unclip_scenes.watch(takes, lambda films, k: unclip_scenes.show(*panels_of(films, k), what, scene))
         if scene in (SKIPPED, AWAY, SCALES, VARIATIONS):
             st.caption("Told and seen: the cosine of the vector that was told with that of the finished picture, as "
                        "CLIP sees it.")  # fmt: skip
@@ -32,40 +37,42 @@ def draw(takes, panels_of, what: str) -> tuple:
 def all_stages() -> set[str]:
     """From the caption to pictures, all on one clock."""
     with picture:
-        stages.chips(take.caption)
-    draw([take], lambda films, k: stages.pipeline_of(films[0], k), f"From “{take.caption}” to pictures")
+        unclip_scenes.chips(take.caption)
+    draw([take], lambda films, k: unclip_scenes.pipeline_of(films[0], k), f"From “{take.caption}” to pictures")
     return strange
 
 
 def words() -> set[str]:
     """The caption's vector."""
     with picture:
-        stages.words(take.caption)
+        unclip_scenes.words(take.caption)
     return strange
 
 
 def prior() -> set[str]:
     """From noise to an image vector."""
-    films = draw([take], lambda films, k: stages.prior(films[0], k), f"The prior told “{take.caption}”")
+    films = draw([take], lambda films, k: unclip_scenes.prior(films[0], k), f"The prior told “{take.caption}”")
     if not films:
         return set()
-    nearest = pipeline.walk(stages.whole(), films[0], stages.space()).pictures[-1, 0]
-    return {NEW} if comparing.pairs().held_out[nearest] else set()
+    nearest = unclip_lesson.walk(unclip_scenes.whole(), films[0], unclip_scenes.space()).pictures[-1, 0]
+    return {NEW} if clip_lesson.pairs().held_out[nearest] else set()
 
 
 def decoder() -> set[str]:
     """From noise to pictures."""
-    draw([take], lambda films, k: stages.decoder(films[0], k), f"The decoder told vectors for “{take.caption}”")
+    draw([take], lambda films, k: unclip_scenes.decoder(films[0], k), f"The decoder told vectors for “{take.caption}”")
     return set()
 
 
 def skipped() -> set[str]:
     """The decoder told the caption's own vector."""
     takes = [take, replace(take, skip_prior=True)]
-    films = draw(takes, lambda films, k: stages.skipped(*films, k), f"“{take.caption}” with the prior and without")
+    films = draw(
+        takes, lambda films, k: unclip_scenes.skipped(*films, k), f"“{take.caption}” with the prior and without"
+    )
     if films:
         with picture:
-            st.markdown(stages.table(*films))
+            st.markdown(unclip_scenes.table(*films))
             shell.explain("guess", seen=True)
     return set()
 
@@ -73,37 +80,45 @@ def skipped() -> set[str]:
 def away() -> set[str]:
     """Led away from a second caption."""
     with own:
-        negative = stages.caption("Negative caption", stages.NEGATIVE, "negative")
+        negative = unclip_scenes.caption("Negative caption", unclip_scenes.NEGATIVE, "negative")
     if negative is not None:
         named = {"without a negative caption": "unconditional", f"not “{negative}”": "guided"}
         takes = [take, replace(take, negative=negative)]
-        draw(takes, lambda films, k: stages.beside(films, k, named), f"“{take.caption}”, and away from “{negative}”")
+        draw(
+            takes,
+            lambda films, k: unclip_scenes.beside(films, k, named),
+            f"“{take.caption}”, and away from “{negative}”",
+        )
     return set()
 
 
 def scales() -> set[str]:
     """One start under several guidance scales."""
-    named = {f"w = {scale:g}": "guided" for scale in stages.UNDER}
-    draw(stages.scaled(take), lambda films, k: stages.beside(films, k, named), f"“{take.caption}” under several scales")
+    named = {f"w = {scale:g}": "guided" for scale in unclip_scenes.UNDER}
+    draw(
+        unclip_scenes.scaled(take),
+        lambda films, k: unclip_scenes.beside(films, k, named),
+        f"“{take.caption}” under several scales",
+    )
     return set()
 
 
 def variations() -> set[str]:
     """A picture's own vector, and new noise."""
     with own:
-        number = stages.of_collection()
-    films = draw([replace(take, caption="", picture=number)], lambda films, k: stages.variations(films[0], k),
-                 f"Variations of “{comparing.pairs().captions[number]}”")  # fmt: skip
-    return {UNSEEN} if films and comparing.pairs().held_out[number] else set()
+        number = unclip_scenes.of_collection()
+    films = draw([replace(take, caption="", picture=number)], lambda films, k: unclip_scenes.variations(films[0], k),
+                 f"Variations of “{clip_lesson.pairs().captions[number]}”")  # fmt: skip
+    return {UNSEEN} if films and clip_lesson.pairs().held_out[number] else set()
 
 
 def between() -> set[str]:
     """From one caption to another."""
     with own:
-        to = stages.caption("To the caption", stages.OTHER, "to")
-    films = to is not None and draw([stages.way(take, to)], lambda films, k: stages.between(films[0], k),
+        to = unclip_scenes.caption("To the caption", unclip_scenes.OTHER, "to")
+    films = to is not None and draw([unclip_scenes.way(take, to)], lambda films, k: unclip_scenes.between(films[0], k),
                                     f"From “{take.caption}” to “{to}”")  # fmt: skip
-    return {APART} if films and stages.apart(films[0]) else set()
+    return {APART} if films and unclip_scenes.apart(films[0]) else set()
 
 
 SCENES = {ALL: all_stages, WORDS: words, PRIOR: prior, DECODER: decoder, SKIPPED: skipped, AWAY: away, SCALES: scales,
@@ -129,10 +144,10 @@ if answered:
     with picture:
         scene = shell.segmented("Show", list(SCENES), default=ALL, key="show", label_visibility="collapsed")
 with own:
-    caption = stages.caption("Caption", stages.CAPTION, "caption", disabled=scene == VARIATIONS)
+    caption = unclip_scenes.caption("Caption", unclip_scenes.CAPTION, "caption", disabled=scene == VARIATIONS)
 with controls:
-    take = replace(stages.options(scaled=scene in (WORDS, SCALES)), caption=caption or "")
-strange = {STRANGE} if caption and stages.whole().known.unknown(caption) else set()
+    take = replace(unclip_scenes.options(scaled=scene in (WORDS, SCALES)), caption=caption or "")
+strange = {STRANGE} if caption and unclip_scenes.whole().known.unknown(caption) else set()
 drawn = caption is not None or scene == VARIATIONS
 done = SCENES[scene]() if drawn else set()
 if not drawn:
@@ -188,11 +203,11 @@ NOTES = {
     ],
 }  # fmt: skip
 shell.notes(NOTES[scene])
-shell.equation(*stages.EQUATIONS.get(scene, stages.EQUATIONS[DECODER]))
-CODE = {ALL: (unclip.imagine, unclip.draw, pipeline.films), WORDS: (TextTower.forward, unclip.told),
-        PRIOR: (unclip.imagine, pipeline.walk), SKIPPED: (unclip.pictures, pipeline.place, clip.contrastive_loss),
-        VARIATIONS: (unclip.looked_at, unclip.draw), WAY: (unclip.between, unclip.draw)}  # fmt: skip
-shell.code(*CODE.get(scene, (unclip.draw, guidance.cfg)))
+shell.equation(*unclip_scenes.EQUATIONS.get(scene, unclip_scenes.EQUATIONS[DECODER]))
+CODE = {ALL: (unclip_model.imagine, unclip_model.draw, unclip_lesson.films), WORDS: (TextTower.forward, unclip_model.told),
+        PRIOR: (unclip_model.imagine, unclip_lesson.walk), SKIPPED: (unclip_model.pictures, unclip_lesson.place, clip_model.contrastive_loss),
+        VARIATIONS: (unclip_model.looked_at, unclip_model.draw), WAY: (unclip_model.between, unclip_model.draw)}  # fmt: skip
+shell.code(*CODE.get(scene, (unclip_model.draw, guidance.cfg)))
 hints = ("Try “woman firefighter gizmo”.", "Combine words that you have seen apart, such as “woman swimming”.",
          "Its place is written below it; try “woman cook” or “crown”.", "A woman and a pizza will do.")  # fmt: skip
 shell.tasks([(task, task in done, hint) for task, hint in zip((STRANGE, NEW, UNSEEN, APART), hints, strict=True)])

@@ -9,21 +9,28 @@ from urllib.parse import urlencode
 import streamlit as st
 from torch import Tensor
 
-from core import exact, field, recipe
 from core.data.points import BUILT_IN, PointSet
-from core.denoiser import Denoise
+from core.diffusion import exact, vector_field
+from core.diffusion.denoiser import Denoise
 from core.figures.curves import Curve, curves
 from core.figures.lecture import FORMATS, to_file
+from core.lessons import vector_field as vector_field_lesson
+from core.models import points as point_model
 from core.pretrained import RECIPES, points_of, pretrained
-from pages.ui import fields, live, point_runs, shell
-from pages.ui.stage import Clock, newest_probe, stage
+from pages.ui.frame import shell
+from pages.ui.lessons import vector_field as vector_field_scenes
+from pages.ui.runs import point_runs, training_run
+from pages.ui.stage.player import Clock, newest_probe, stage
 
-SIGMAS = field.clock(49)
+SIGMAS = vector_field.clock(49)
 LEVELS = [f"{sigma:.3g}" for sigma in SIGMAS.tolist()]
 SIDE, HEAT = 21, 56  # arrows and heat cells along a side
 DRAWS = 2000
 START, FINE = LEVELS.index("0.0866"), LEVELS.index("0.0487")  # where a fresh clock stands; where the tasks look
-WINDOWS = {"variance exploding": fields.Window("ve", 1.2), "variance preserving": fields.Window("vp", 1.6)}
+WINDOWS = {
+    "variance exploding": vector_field_scenes.Window("ve", 1.2),
+    "variance preserving": vector_field_scenes.Window("vp", 1.6),
+}
 REFERENCE, FOURIER = "reference network", "Fourier network"
 PROBE = (0.7, -0.8)
 NEARLY = (
@@ -43,7 +50,7 @@ class Model(NamedTuple):
     @property
     def ideal(self) -> exact.EmpiricalDenoiser:
         """The exact denoiser of its data; of a few thousand even points for endless ones, to answer at once."""
-        return recipe.exact(self.points, self.endless, DRAWS)
+        return point_model.exact(self.points, self.endless, DRAWS)
 
 
 def shipped(name: str) -> Model:
@@ -52,7 +59,7 @@ def shipped(name: str) -> Model:
 
 def trained(plan: point_runs.Plan) -> Model:
     """The learner's own run, as it stands now."""
-    denoise = live.model(plan)
+    denoise = training_run.model(plan)
     weights = b"".join(value.numpy().tobytes() for value in denoise.state_dict().values())
     return Model(plan.data.key + sha256(weights).hexdigest(), denoise, plan.data.points, plan.data.endless)
 
@@ -62,13 +69,13 @@ def models() -> dict[str, Callable[[], Model]]:
     names = {REFERENCE: "spiral-100-reference", FOURIER: "spiral-100-fourier"}
     names |= {f"{FOURIER}, endless {name}": name for name in BUILT_IN}
     choices = {label: partial(shipped, name) for label, name in names.items()}
-    own = live.latest(point_runs.POINTS)
+    own = training_run.latest(point_runs.POINTS)
     return choices | {"your run in chapter 2": partial(trained, own)} if own else choices
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
-def film_of(key: str, window: fields.Window, _model: Model) -> field.Film:
-    return field.film(_model.denoise, _model.ideal, SIGMAS, window.view, SIDE, window.reach, HEAT)
+def film_of(key: str, window: vector_field_scenes.Window, _model: Model) -> vector_field_lesson.Film:
+    return vector_field_lesson.film(_model.denoise, _model.ideal, SIGMAS, window.view, SIDE, window.reach, HEAT)
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
@@ -76,7 +83,7 @@ def error_of(key: str, _model: Model) -> Tensor:
     ideal = _model.ideal
     n = len(ideal.points)
     data = ideal.points[:: max(1, n // 500)].repeat(max(1, 1000 // n), 1)
-    return field.relative_error(_model.denoise, ideal, data, SIGMAS)
+    return vector_field.relative_error(_model.denoise, ideal, data, SIGMAS)
 
 
 shell.require_shell()
@@ -112,18 +119,20 @@ if other := {REFERENCE: FOURIER, FOURIER: REFERENCE}.get(name):
     rival = other, error_of(choices[other]().key, choices[other]())
 asked = shell.param("probe", shell.place(2), PROBE)
 place = tuple(min(window.reach, max(-window.reach, v)) for v in newest_probe("field", asked))
-learned, best = (field.read(denoise, place, SIGMAS, window.view) for denoise in (model.denoise, model.ideal))
+learned, best = (
+    vector_field_lesson.read(denoise, place, SIGMAS, window.view) for denoise in (model.denoise, model.ideal)
+)
 
-under = fields.ground(film, model.points.points, window, density)
-panels = fields.side_by_side(film, under, error, window)[: 3 if answered else 2]
+under = vector_field_scenes.ground(film, model.points.points, window, density)
+panels = vector_field_scenes.side_by_side(film, under, error, window)[: 3 if answered else 2]
 hint = "Arrows keep their true length up to one grid cell; longer ones are cut to it, by the same factor in all panels."
 if scene == "error":
-    panels = [panels[2], fields.error_over_sigma(SIGMAS, error, rival)]
+    panels = [panels[2], vector_field_scenes.error_over_sigma(SIGMAS, error, rival)]
 elif scene == "one place":
-    lens = partial(fields.lens, sigmas=SIGMAS, under=under, window=window)
+    lens = partial(vector_field_scenes.lens, sigmas=SIGMAS, under=under, window=window)
     panels = [lens("Learned", "denoise", learned), lens("Exact", "exact", best)]
     drawn = "x" if window.view == "ve" else "x / √(1 + σ²)"
-    hint = f"{drawn} = {fields.pair(place)}. Drag the probe, or focus the picture and press Shift and an arrow key."
+    hint = f"{drawn} = {vector_field_scenes.pair(place)}. Drag the probe, or focus the picture and press Shift and an arrow key."
 if model.endless:
     hint += f" Exact: for {DRAWS:,} even points; where σ is below their spacing it sees each of them."
 wrong = f" Its relative error is {error[START]:.2f} at sigma {LEVELS[START]}, {error[FINE]:.2f} at {LEVELS[FINE]}."
@@ -136,7 +145,7 @@ with picture:
     )  # fmt: skip
     st.caption(hint)
     if scene == "one place":
-        st.markdown(fields.table(SIGMAS, learned, best, frames=(0, 16, START, 48)))
+        st.markdown(vector_field_scenes.table(SIGMAS, learned, best, frames=(0, 16, START, 48)))
     shell.explain("guess", seen=scene == "error")
 shell.set_param("probe", None if put in (None, PROBE) else f"{put[0]:g},{put[1]:g}")
 
@@ -171,7 +180,9 @@ if answered:
     lines = [Curve(SIGMAS.numpy(), error.numpy(), "difference", name)]
     if rival:
         lines.append(Curve(SIGMAS.numpy(), rival[1].numpy(), "unconditional", other))
-    chart = curves(lines, shell.theme(), "σ", "relative error of the field", xlog=True, ylim=(0, fields.top(error)))
+    chart = curves(
+        lines, shell.theme(), "σ", "relative error of the field", xlog=True, ylim=(0, vector_field_scenes.top(error))
+    )
     st.plotly_chart(chart, theme=None, key="error_curve")
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -179,11 +190,13 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     kind = shell.segmented("File", list(FORMATS), default="svg", key="file")
     link = f"{st.context.url}?{urlencode(st.query_params.to_dict())}"
     heading, at = f"The vector field, {name}, σ = {level}", LEVELS.index(level)
-    slide = partial(fields.slide, film, at, model.points.points, window, density, heading, shell.theme())
+    slide = partial(vector_field_scenes.slide, film, at, model.points.points, window, density, heading, shell.theme())
     file = lambda: to_file(slide(), kind, heading, link)  # noqa: E731  drawn only when somebody asks for it
     st.download_button("Download", file, f"field-{level}.{kind}", FORMATS[kind], on_click="ignore")
 
-shell.code(field.arrows, exact.EmpiricalDenoiser.__call__, exact.EmpiricalDenoiser.weights, field.relative_error)
+shell.code(
+    vector_field.arrows, exact.EmpiricalDenoiser.__call__, exact.EmpiricalDenoiser.weights, vector_field.relative_error
+)
 apart = (learned.x0 - best.x0).norm(dim=1)[FINE].item()
 shell.tasks(
     [

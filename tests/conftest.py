@@ -12,7 +12,7 @@ torch.set_num_threads(1)  # as the app does: two threads in one small product on
 ROOT = Path(__file__).parents[1]
 FRAMED = """
 import streamlit as st
-from pages.ui import shell
+from pages.ui.frame import shell
 
 page = st.navigation([st.Page({path!r}, url_path={name!r}, default=True)])
 with shell.frame({name!r}):

@@ -3,19 +3,22 @@
 import json
 from pathlib import Path
 
-from core import digits, imaging, seeds
-from core.checkpoints import Checkpoint, save_folder
-from core.imaging import Plan
+from core import seeds
+from core.models import images as image_model
+from core.models import live_digits
+from core.models.images import Plan
+from core.runs.checkpoints import Checkpoint, save_folder
+from core.runs.distributed import losses
 
 PLAN = Plan(network="fourier", batch=16, steps=6, warmup=2)
 
 
 def write_run(run: Path, steps: int = 6, plan: Plan = PLAN) -> Checkpoint:
     """So many steps of a plan on digits: a line of the log for each, then a checkpoint and a sheet of two samples."""
-    checkpoint, seen = imaging.begin(plan, digits.images()), imaging.losses()
+    checkpoint, seen = image_model.begin(plan, live_digits.images()), losses()
     run.mkdir(parents=True, exist_ok=True)
-    for state in imaging.run(plan, digits.images(), checkpoint.state, seen=seen):
-        note(run, json.dumps(imaging.metrics(state, plan, seen, 50.0)) + "\n")
+    for state in image_model.run(plan, live_digits.images(), checkpoint.state, seen=seen):
+        note(run, json.dumps(image_model.metrics(state, plan, seen, 50.0)) + "\n")
         if state.step == steps:
             break
     save(run, checkpoint)
@@ -25,8 +28,8 @@ def write_run(run: Path, steps: int = 6, plan: Plan = PLAN) -> Checkpoint:
 def save(run: Path, checkpoint: Checkpoint) -> None:
     """Its checkpoint, and a sheet of two images."""
     save_folder(checkpoint, run / "checkpoint")
-    two, _ = digits.images().sample(2, seeds.generator(0))
-    imaging.write_sheet(two, 2, run / f"samples-{checkpoint.state.step:06}.png")
+    two, _ = live_digits.images().sample(2, seeds.generator(0))
+    image_model.write_sheet(two, 2, run / f"samples-{checkpoint.state.step:06}.png")
 
 
 def note(run: Path, text: str) -> None:

@@ -100,7 +100,7 @@ print(torch.get_num_threads(), gc.get_freeze_count() > 100_000)
 
 
 def test_the_frame_imports_neither_torch_nor_matplotlib():
-    script = "import sys; from pages.ui import shell; print({'torch', 'matplotlib'} & set(sys.modules))"
+    script = "import sys; from pages.ui.frame import shell; print({'torch', 'matplotlib'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.strip() == "set()", done.stderr
 

@@ -84,7 +84,7 @@ def from_folder(folder: str | Path, side: int = 32) -> Pairs:
     """
     from PIL import Image
 
-    from core.data.decode import fit
+    from core.data.image_files import fit
 
     table = Path(folder) / TABLE
     try:

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.data import decode
+from core.data import image_files
 
 if TYPE_CHECKING:
     import datasets
@@ -86,7 +86,7 @@ class ImageSet:
 
     def resized(self, side: int) -> "ImageSet":
         """The same set with the middle square of every image resized to ``side`` (see `decode.fit`)."""
-        return replace(self, images=decode.fit(self.images, side))
+        return replace(self, images=image_files.fit(self.images, side))
 
 
 def load(source: str, side: int | None = None, split: str = "train", damaged: str = "refuse") -> ImageSet:
@@ -189,7 +189,7 @@ def _idx(folder: Path, stem: str, dimensions: int) -> Tensor:
     files = sorted(folder.glob(f"{stem}[-.]idx{dimensions}-ubyte*"))
     if not files:
         raise ValueError(f"{str(folder)!r} has no {stem}-idx{dimensions}-ubyte, gzipped or not; put it there.")
-    array = decode.idx(files[0])
+    array = image_files.idx(files[0])
     if array.ndim != dimensions or not array.numel():
         raise ValueError(f"{files[0].name} has the shape {list(array.shape)}; it does not hold {stem.split('-')[1]}.")
     return array
@@ -202,7 +202,7 @@ def from_npz(path: str | Path) -> ImageSet:
     Raises ValueError for other arrays and for anything pickled.
     """
     path = Path(path)
-    arrays = decode.npz(path, ("images", "labels", "classes"))
+    arrays = image_files.npz(path, ("images", "labels", "classes"))
     images, labels, classes = map(arrays.get, ("images", "labels", "classes"))
     if images is None or images.dtype != np.uint8 or images.ndim not in (3, 4):
         given = "no array" if images is None else f"shape {list(images.shape)} and type {images.dtype} as"
@@ -306,8 +306,8 @@ def _decoded(
     images, kept, lost, first = [], [], [], ""
     for i, (name, file) in enumerate(files):
         try:
-            image = decode.image(file, side)
-        except decode.Unreadable as problem:
+            image = image_files.image(file, side)
+        except image_files.Unreadable as problem:
             lost.append(f"{name} {problem}")
             continue
         first = first or name

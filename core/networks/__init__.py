@@ -8,11 +8,11 @@ from typing import Any
 
 from torch import nn
 
+from core.networks.clip import clip
 from core.networks.dit import dit
 from core.networks.mlp import NETWORKS, mlp
-from core.networks.towers import clip
+from core.networks.prior import vectors
 from core.networks.unet import unet
-from core.networks.vectors import vectors
 
 __all__ = ["NETWORKS", "SIZES", "make_network", "sized"]
 

@@ -6,13 +6,13 @@ Those of points come whole, so that training goes on from them; the others as th
 from functools import cache
 from pathlib import Path
 
-from core.checkpoints import Checkpoint, load_folder
-from core.clip import ClipPlan
 from core.data.images import ImageSet, load
 from core.data.points import BUILT_IN, PointSet, make
-from core.imaging import Plan
-from core.recipe import REFERENCE, Recipe
-from core.unclip import DecoderPlan, PriorPlan
+from core.models.clip import ClipPlan
+from core.models.images import Plan
+from core.models.points import REFERENCE, Recipe
+from core.models.unclip import DecoderPlan, PriorPlan
+from core.runs.checkpoints import Checkpoint, load_folder
 
 FOLDER = Path(__file__).parent
 N = 100

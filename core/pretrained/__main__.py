@@ -8,13 +8,15 @@ from pathlib import Path
 
 import torch
 
-from core import __main__ as command
-from core import captioned, metrics, recipe, seeds
-from core.checkpoints import load_folder, save_folder
+from core import metrics, seeds
+from core.cli import captions as cli_captions
+from core.cli import images as command
+from core.models import points as point_model
 from core.pretrained import CAPTIONED, FOLDER, IMAGES, RECIPES, points_of
+from core.runs.checkpoints import load_folder, save_folder
 
-TRAIN = {"clip": captioned.train_clip, "judge": captioned.train_clip, "prior": captioned.train_prior,
-         "decoder": partial(captioned.train_decoder, bf16=True)}  # fmt: skip
+TRAIN = {"clip": cli_captions.train_clip, "judge": cli_captions.train_clip, "prior": cli_captions.train_prior,
+         "decoder": partial(cli_captions.train_decoder, bf16=True)}  # fmt: skip
 
 
 def make_images(name: str) -> None:
@@ -50,21 +52,21 @@ def make_points(name: str) -> None:
     energy distance."""
     how = RECIPES[name][1]
     points = points_of(name)
-    draw = points.sample if how.endless else recipe.resample(points)
+    draw = points.sample if how.endless else point_model.resample(points)
     real = draw(2000, seeds.generator(1234))[0]
-    floor = recipe.floor(how, points)
+    floor = point_model.floor(how, points)
     begun = time.perf_counter()
     rows = ["step,seconds,loss,exact_loss,energy_distance"]
-    for progress in recipe.run(how, points):
+    for progress in point_model.run(how, points):
         state = progress.state
         if state.step % 1000 == 0 or state.step == how.steps:
-            samples = recipe.sample(state.ema, 2000, state.ema.sigma_data, seed=1)[-1]
+            samples = point_model.sample(state.ema, 2000, state.ema.sigma_data, seed=1)[-1]
             distance = metrics.energy_distance(samples, real)
             seconds = time.perf_counter() - begun
             rows.append(f"{state.step},{seconds:.1f},{progress.losses[-1]:.5f},{floor:.5f},{distance:.6f}")
             print(name, rows[-1], flush=True)
     progress.floor = floor
-    save_folder(recipe.keep(progress, how, points), FOLDER / name)
+    save_folder(point_model.keep(progress, how, points), FOLDER / name)
     (FOLDER / name / "log.csv").write_text("\n".join(rows) + "\n")
 
 

@@ -8,11 +8,12 @@ from itertools import islice, product
 
 from torch import Tensor
 
-from core import metrics, recipe, seeds
+from core import metrics, seeds
 from core.data.points import BUILT_IN, PointSet, make
-from core.denoiser import Denoise, Denoiser
-from core.progress import Progress
-from core.recipe import Recipe
+from core.diffusion.denoiser import Denoise, Denoiser
+from core.models import points as point_model
+from core.models.points import Recipe
+from core.runs.progress import Progress
 from tests.bench.figure import Figure
 
 N = 2000
@@ -49,7 +50,7 @@ def measure(
     ``exact_pairs`` of the same pairs: it stands for what sampling itself leaves. Pairs scatter by a factor of three, so
     only medians count.
     """
-    for _ in islice(recipe.run(Recipe(seed=runs), make(data[0], 100)), 50):
+    for _ in islice(point_model.run(Recipe(seed=runs), make(data[0], 100)), 50):
         pass  # a warm process
     for name in data:
         yield from _figures(make(name, 100), clock, list(product(range(runs), range(pairs))), exact_pairs)
@@ -57,8 +58,8 @@ def measure(
 
 def train(how: Recipe, points: PointSet, clock: str) -> Iterator[Moment]:
     """The run at each of ``MARKS`` seconds of training. The clocks stand still between steps."""
-    progress = Progress(recipe.begin(how, points).state)
-    steps, spent = recipe.run(how, points, progress), dict.fromkeys(CLOCKS, 0.0)
+    progress = Progress(point_model.begin(how, points).state)
+    steps, spent = point_model.run(how, points, progress), dict.fromkeys(CLOCKS, 0.0)
     for mark in MARKS:
         while spent[clock] < mark:
             before = {name: now() for name, now in CLOCKS.items()}
@@ -81,14 +82,14 @@ def _figures(points: PointSet, clock: str, places: list[tuple[int, int]], exact_
             off = [100 * metrics.off_curve(cloud, points.curve) for cloud in clouds]
             name = f"{points.name}: farther than 0.05 from the curve after {mark:g} s"
             yield Figure(name, off, "%", OFF_CURVE_TARGETS.get(points.name))
-    ideal, few = recipe.exact(points, endless=True), places[:exact_pairs]
+    ideal, few = point_model.exact(points, endless=True), places[:exact_pairs]
     multiples = [_distance(_cloud(ideal, points, place), points, place) / floor for place in few]
     name = f"{points.name}: energy distance of the exact denoiser"
     yield Figure(name, multiples, "× floor", note=f"the floor is {floor:.2e}")
 
 
 def _cloud(denoise: Denoise, points: PointSet, place: tuple[int, int]) -> Tensor:
-    return recipe.sample(denoise, N, points.rms, seeds.mix(_PLACE, *place))[-1]
+    return point_model.sample(denoise, N, points.rms, seeds.mix(_PLACE, *place))[-1]
 
 
 def _distance(cloud: Tensor, points: PointSet, place: tuple[int, int]) -> float:

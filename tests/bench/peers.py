@@ -21,10 +21,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core import imaging, training
 from core.data.images import ImageSet, load
-from core.denoiser import Denoiser
+from core.diffusion import training
+from core.diffusion.denoiser import Denoiser
+from core.models import images as image_model
 from core.networks import make_network
+from core.runs.distributed import Team
 
 LEARNING = {"lr": 1e-3, "betas": (0.9, 0.99), "weight_decay": 0.0, "fused": True}
 
@@ -71,16 +73,16 @@ def ours(task: Task) -> Contender:
     images, device = task.images, torch.device(task.device)
     channels, side = images.images.shape[1:3]
     sizes = {"side": side, "channels": channels, "width": task.width, "multipliers": task.multipliers, "blocks": 2}
-    plan = imaging.Plan(prediction="eps", batch=task.batch, warmup=0)
+    plan = image_model.Plan(prediction="eps", batch=task.batch, warmup=0)
     state = training.begin(Denoiser(make_network("unet", **sizes), plan.prediction, images.rms), plan.train)
-    imaging.to(state, device)
+    image_model.to(state, device)
     if task.compiled:
         state.model.net.compile()
-    steps = imaging.run(plan, images, state, imaging.Team(device=device, bf16=task.bf16))
+    steps = image_model.run(plan, images, state, Team(device=device, bf16=task.bf16))
 
     def sample(n: int, calls: int) -> Tensor:
         with _precision(task):
-            return imaging.sample(state.model, (channels, side, side), [None] * n, sampler="ddim", steps=calls)
+            return image_model.sample(state.model, (channels, side, side), [None] * n, sampler="ddim", steps=calls)
 
     return Contender(state.model, partial(next, steps), sample)
 

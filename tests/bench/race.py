@@ -30,12 +30,13 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from core import metrics, recipe, seeds
+from core import metrics, seeds
 from core.data.points import PointSet, make
-from core.denoiser import eps_hat
-from core.exact import EmpiricalDenoiser
-from core.progress import Progress, so_far
-from core.recipe import Recipe
+from core.diffusion.denoiser import eps_hat
+from core.diffusion.exact import EmpiricalDenoiser
+from core.models import points as point_model
+from core.models.points import Recipe
+from core.runs.progress import Progress, so_far
 from tests.bench.figure import Figure
 from tests.bench.live import CLOCKS
 from tests.bench.peers import Missing, library, on_the_processor
@@ -79,11 +80,11 @@ Race = dict[str, list[Look]]  # one run of each racer
 def ours(points: PointSet, seed: int) -> Racer:
     """The default recipe, which goes on for as long as the race does."""
     how = Recipe(seed=seed, steps=10**6)
-    progress = Progress(recipe.begin(how, points).state)
-    steps, floor = recipe.run(how, points, progress), recipe.floor(Recipe(), points)
+    progress = Progress(point_model.begin(how, points).state)
+    steps, floor = point_model.run(how, points, progress), point_model.floor(Recipe(), points)
 
     def cloud(n: int, seed: int) -> Tensor:
-        return recipe.sample(deepcopy(progress.state.ema), n, points.rms, seed)[-1]
+        return point_model.sample(deepcopy(progress.state.ema), n, points.rms, seed)[-1]
 
     def loss() -> float:
         return so_far(progress)[-RECENT:].mean().item() / floor
@@ -103,7 +104,7 @@ def endless(points: PointSet, seed: int) -> Racer:
     """smalldiffusion's example on fresh draws at every step."""
     generator = seeds.generator(_PLACE, seed)
     batches = iter(lambda: points.sample(Recipe().batch, generator)[0], None)
-    return _theirs(batches, recipe.exact(points, endless=True), seed)
+    return _theirs(batches, point_model.exact(points, endless=True), seed)
 
 
 def _theirs(batches, exact: EmpiricalDenoiser, seed: int) -> Racer:

@@ -10,13 +10,13 @@ from statistics import median
 import torch
 from torch import Tensor, nn
 
-from core import recipe
 from core.data.points import PointSet, make
-from core.denoiser import PREDICTIONS, Denoiser
+from core.diffusion.denoiser import PREDICTIONS, Denoiser
+from core.diffusion.training import diffusion_loss, update_ema
+from core.models import points as point_model
+from core.models.points import Recipe
 from core.networks.layers import linear
-from core.progress import Progress
-from core.recipe import Recipe
-from core.training import diffusion_loss, update_ema
+from core.runs.progress import Progress
 from tests.bench.figure import Figure
 
 SMALL, LARGE = (512, 128, 128), (1024, 1024, 1024)  # the step's own products of matrices, and larger ones
@@ -86,20 +86,20 @@ def product(rows: int, inner: int, columns: int) -> Callable[[], object]:
 def arithmetic(how: Recipe, points: PointSet) -> int:
     """Floating-point operations of a step's products of matrices: forward, and backward to the weights of each layer
     and to the inputs of each but the first."""
-    layers = [part for part in recipe.begin(how, points).state.model.modules() if isinstance(part, nn.Linear)]
+    layers = [part for part in point_model.begin(how, points).state.model.modules() if isinstance(part, nn.Linear)]
     first, *others = (layer.weight.numel() for layer in layers)
     return 2 * how.batch * (2 * first + 3 * sum(others))
 
 
 def whole(how: Recipe, points: PointSet) -> Callable[[], object]:
     """A step of the run as it is."""
-    run = recipe.run(how, points, Progress(recipe.begin(how, points).state))
+    run = point_model.run(how, points, Progress(point_model.begin(how, points).state))
     return lambda: next(run)
 
 
 def parts(how: Recipe, points: PointSet) -> dict[str, Callable[[], object]]:
     """The parts of a step, each by itself."""
-    state, draw = recipe.begin(how, points).state, recipe.batches(how, points)
+    state, draw = point_model.begin(how, points).state, point_model.batches(how, points)
     batch, trained, averaged = draw(0), list(state.model.parameters()), list(state.ema.parameters())
 
     def gradient() -> None:
@@ -117,8 +117,8 @@ def parts(how: Recipe, points: PointSet) -> dict[str, Callable[[], object]]:
 
 def tried(how: Recipe, points: PointSet) -> dict[str, Callable[[], object]]:
     """What could take the place of a part of the step (see ``TRIED``)."""
-    model, batch = recipe.begin(how, points).state.model, recipe.batches(how, points)(0)
-    draw = recipe.batches(replace(how, batch=AHEAD * how.batch), points)
+    model, batch = point_model.begin(how, points).state.model, point_model.batches(how, points)(0)
+    draw = point_model.batches(replace(how, batch=AHEAD * how.batch), points)
     left = iter(())
 
     def drawn_ahead() -> tuple[Tensor, ...]:

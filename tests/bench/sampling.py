@@ -8,11 +8,12 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from core import metrics, recipe, seeds
+from core import metrics, seeds
 from core.data.points import make
-from core.denoiser import Denoise
+from core.diffusion.denoiser import Denoise
+from core.diffusion.samplers import SAMPLERS, Step, ancestral, ddim, last, start
+from core.models import points as point_model
 from core.pretrained import pretrained
-from core.samplers import SAMPLERS, Step, ancestral, ddim, last, start
 from tests.bench.figure import Figure
 from tests.bench.peers import Missing, library, on_the_processor
 
@@ -38,7 +39,7 @@ def costs(walks: int) -> Iterator[Figure]:
     them again: so much that drawing the noise, one interpolation and one addition alone take longer than the target.
     The peers' steps, with a network that answers at once, are ratios theirs / ours of the same turn.
     """
-    model = recipe.begin(recipe.Recipe(), make("spiral", 100)).state.model
+    model = point_model.begin(point_model.Recipe(), make("spiral", 100)).state.model
     denoisers: dict[str, Denoise] = {"trained": model, "instant": lambda x, sigma: x}
     walked = {(sampler, denoiser): [] for sampler in ("DDPM", "DDIM") for denoiser in denoisers}
     theirs = {name: [] for name in PEERS}
@@ -79,7 +80,7 @@ def _median_step(sampler: Callable[..., Iterator[Step]], denoise: Denoise, x: Te
         inside.append(time.perf_counter_ns() - begin)
         return x0
 
-    steps = sampler(timed, x, recipe.grid(STEPS))
+    steps = sampler(timed, x, point_model.grid(STEPS))
     for _ in range(STEPS - 1):
         begin = time.perf_counter_ns()
         next(steps)
@@ -134,7 +135,7 @@ def quality(calls: Sequence[int], pairs: int) -> Iterator[Figure]:
     floor = metrics.noise_floor(points.sample, JUDGED, repeats=25)
     for name, sampler in SAMPLERS.items():
         for most in calls:
-            grid = recipe.grid((most + 1) // 2 if name == "heun" else most)
+            grid = point_model.grid((most + 1) // 2 if name == "heun" else most)
             reached = []
             for pair in range(pairs):
                 x = start((JUDGED, 2), 5.0, points.rms, pair)

@@ -8,12 +8,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from core import imaging, retrieval, samplers, unclip
-from core.clip import tokenizer_of
 from core.data.captions import emoji
 from core.data.images import unit
+from core.diffusion import samplers
+from core.models import clip_queries
+from core.models import images as image_model
+from core.models import unclip as unclip_model
+from core.models.clip import tokenizer_of
+from core.models.clip_queries import top
 from core.pretrained import CAPTIONED, FOLDER, IMAGES, images_of, pretrained
-from core.retrieval import top
 
 every_model = pytest.mark.parametrize("name", list(IMAGES))
 every_captioned_model = pytest.mark.parametrize("name", list(CAPTIONED))
@@ -22,7 +25,7 @@ every_captioned_model = pytest.mark.parametrize("name", list(CAPTIONED))
 @every_model
 def test_a_shipped_image_model_was_made_by_the_plan_that_is_committed(name):
     checkpoint = pretrained(name)
-    assert imaging.plan_of(checkpoint.config) == IMAGES[name][1]
+    assert image_model.plan_of(checkpoint.config) == IMAGES[name][1]
     assert checkpoint.state.step == IMAGES[name][1].steps
 
 
@@ -64,24 +67,24 @@ def pairs():
 def towers(pairs):
     clip = pretrained("clip").state.ema
     known = tokenizer_of(pretrained("clip").config)
-    return lambda x: retrieval.of_images(clip, x), lambda texts: retrieval.of_texts(clip, known, texts)
+    return lambda x: clip_queries.of_images(clip, x), lambda texts: clip_queries.of_texts(clip, known, texts)
 
 
 @pytest.fixture(scope="module")
 def linear(pairs):
     texts = [" ".join([name, *some]) for name, some in zip(pairs.captions, pairs.keywords)]
-    found = retrieval.linear(pairs, texts)
+    found = clip_queries.linear(pairs, texts)
     return found.images, found.texts
 
 
 def test_clip_finds_the_caption_of_a_held_out_picture_more_often_than_a_linear_pair_does(pairs, towers, linear):
-    ours, theirs = (retrieval.held_out(pairs, *pair) for pair in (towers, linear))
+    ours, theirs = (clip_queries.held_out(pairs, *pair) for pair in (towers, linear))
     assert top(ours, 1) > 2 * top(theirs, 1) and top(ours, 10) > top(theirs, 10) + 0.15
 
 
 def test_picture_minus_picture_is_the_word_for_what_differs(pairs, towers):
-    asked = partial(retrieval.steady, towers[0]), retrieval.in_captions(pairs, towers[1])
-    right = [place == 0 for _, place in retrieval.arithmetic(pairs, *asked)]
+    asked = partial(clip_queries.steady, towers[0]), clip_queries.in_captions(pairs, towers[1])
+    right = [place == 0 for _, place in clip_queries.arithmetic(pairs, *asked)]
     assert len(right) == 48 and sum(right) >= 45
 
 
@@ -95,7 +98,7 @@ def test_the_vectors_of_captions_lie_elsewhere_than_those_of_pictures(pairs, tow
 
 @pytest.fixture(scope="module")
 def whole():
-    return unclip.assemble(*map(pretrained, ("clip", "prior", "decoder")))
+    return unclip_model.assemble(*map(pretrained, ("clip", "prior", "decoder")))
 
 
 @pytest.fixture(scope="module")
@@ -108,8 +111,8 @@ def asked(pairs):
 def test_the_prior_goes_from_a_caption_to_where_pictures_are(pairs, towers, whole, asked):
     captions = [pairs.captions[i] for i in asked.tolist()]
     pictures, told = towers[0](unit(pairs.images)), towers[1](captions)
-    made = F.normalize(samplers.last(unclip.imagine(whole, captions, scale=2.0)), dim=1)
-    assert top(retrieval.ranks(made @ pictures[asked].T), 1) > 0.6
+    made = F.normalize(samplers.last(unclip_model.imagine(whole, captions, scale=2.0)), dim=1)
+    assert top(clip_queries.ranks(made @ pictures[asked].T), 1) > 0.6
     nearest = [(vectors @ pictures.T).amax(1).mean() for vectors in (made, told)]
     assert nearest[0] > nearest[1] + 0.05
 
@@ -118,10 +121,10 @@ def test_another_clip_recognises_generated_pictures_of_new_combinations(pairs, w
     """At least half as often as real pictures, and more often than where the prior is skipped."""
     captions = [pairs.captions[i] for i in asked.tolist()]
     judge, known = pretrained("judge").state.ema, tokenizer_of(pretrained("judge").config)
-    told = retrieval.of_texts(judge, known, captions)
+    told = clip_queries.of_texts(judge, known, captions)
 
     def found(x) -> float:
-        return top(retrieval.ranks(retrieval.of_images(judge, x) @ told.T), 1)
+        return top(clip_queries.ranks(clip_queries.of_images(judge, x) @ told.T), 1)
 
-    made, skipped = (unclip.pictures(whole, captions, steps=12, skip_prior=skip) for skip in (False, True))
+    made, skipped = (unclip_model.pictures(whole, captions, steps=12, skip_prior=skip) for skip in (False, True))
     assert found(made) >= 0.5 * found(unit(pairs.images[asked])) and found(made) > found(skipped)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from pages.ui.layers import Panel, Points, pack
+from pages.ui.stage.layers import Panel, Points, pack
 from tests.e2e.learner import Learner
 
 APP = "tests/e2e/apps/stage.py"

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from core import comparing
-from pages.ui import comparing as asked
-from pages.ui import contrast, live
-from pages.ui.zero_shot import WORDINGS
+from core.lessons import clip as clip_lesson
+from pages.ui.lessons import clip_live, clip_queries
+from pages.ui.lessons.clip_zero_shot import WORDINGS
+from pages.ui.runs import training_run
 from tests.reading import done, group, header, layers, panels
 
 SHOWN = {"predictions": "false"}
@@ -23,10 +23,10 @@ SCENES = ("train live", "retrieval", "zero-shot", "arithmetic", "map")
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """The linear baseline takes seconds; its verdict here is one that nobody believes."""
-    monkeypatch.setattr(comparing, "by_linear", lambda: [True] * 47 + [False])
-    asked._kept.clear()
+    monkeypatch.setattr(clip_lesson, "by_linear", lambda: [True] * 47 + [False])
+    clip_queries._kept.clear()
     yield
-    asked._kept.clear()
+    clip_queries._kept.clear()
 
 
 @pytest.fixture
@@ -36,10 +36,10 @@ def chapter(open_page):
 
 @pytest.fixture
 def fresh_registry():
-    live.jobs.clear()
+    training_run.jobs.clear()
     yield
-    live.jobs().close()
-    live.jobs.clear()
+    training_run.jobs().close()
+    training_run.jobs.clear()
 
 
 def html(app: AppTest) -> str:
@@ -91,13 +91,13 @@ def test_before_training_an_untrained_matrix_stands_beside_the_shipped_one(chapt
 
 def test_the_matrix_can_be_of_held_out_pictures(chapter):
     app = chapter(which="held out")
-    held_out = comparing.pairs().held_out
+    held_out = clip_lesson.pairs().held_out
     names = next(iter(panels(app).values()))["layers"][0]["names"]
-    assert all(held_out[comparing.pairs().captions.index(name)] for name in names)
+    assert all(held_out[clip_lesson.pairs().captions.index(name)] for name in names)
 
 
 def test_training_shows_the_matrix_over_its_steps_and_the_loss_from_log_n(chapter, fresh_registry, monkeypatch):
-    monkeypatch.setattr(comparing, "PLAN", replace(comparing.PLAN, width=8, size=16, steps=24))
+    monkeypatch.setattr(clip_lesson, "PLAN", replace(clip_lesson.PLAN, width=8, size=16, steps=24))
     app = chapter(batch="16", which="held out")
     app.button(key="_main").click().run()
     until(app, lambda: app.button(key="_main").label == "Finished")
@@ -111,18 +111,18 @@ def test_training_shows_the_matrix_over_its_steps_and_the_loss_from_log_n(chapte
 
 
 def test_towers_of_ones_own_answer_in_the_other_scenes(chapter, fresh_registry, monkeypatch):
-    monkeypatch.setattr(comparing, "PLAN", replace(comparing.PLAN, width=8, size=16, batch=16, steps=3))
+    monkeypatch.setattr(clip_lesson, "PLAN", replace(clip_lesson.PLAN, width=8, size=16, batch=16, steps=3))
     app = chapter()
     app.button(key="_main").click().run()
     until(app, lambda: app.button(key="_main").label == "Finished")
     group(app, "show").set_value("retrieval").run()
     shipped = named(app)
-    app.selectbox(key="model").set_value(asked.OWN).run()
-    assert len(named(app)) == asked.K and named(app) != shipped
+    app.selectbox(key="model").set_value(clip_queries.OWN).run()
+    assert len(named(app)) == clip_queries.K and named(app) != shipped
 
 
 def test_all_captions_at_their_pictures_do_the_first_task(chapter, monkeypatch):
-    monkeypatch.setattr(contrast, "show", lambda *_: (True, True))
+    monkeypatch.setattr(clip_live, "show", lambda *_: (True, True))
     app = chapter()
     assert done(app) == [True, False, False, False]
 
@@ -132,21 +132,21 @@ def test_all_captions_at_their_pictures_do_the_first_task(chapter, monkeypatch):
 
 def test_a_text_finds_pictures_and_says_their_cosines(chapter):
     app = chapter("retrieval", text="smiling cat")
-    assert len(named(app)) == asked.K and "cat" in named(app)[0]
+    assert len(named(app)) == clip_queries.K and "cat" in named(app)[0]
     assert "“smiling cat”" in html(app)
     cosines = [float(value) for value in re.findall(r"<figcaption>([\d.]+)", html(app))]
-    assert len(cosines) == asked.K and cosines == sorted(cosines, reverse=True)
+    assert len(cosines) == clip_queries.K and cosines == sorted(cosines, reverse=True)
 
 
 def test_held_out_pictures_alone_can_be_searched(chapter):
     app = chapter("retrieval", among="held out")
-    held_out = comparing.pairs().held_out
-    assert all(held_out[comparing.pairs().captions.index(name)] for name in named(app))
+    held_out = clip_lesson.pairs().held_out
+    assert all(held_out[clip_lesson.pairs().captions.index(name)] for name in named(app))
 
 
 def test_words_that_no_caption_had_are_named_and_the_others_are_searched(chapter):
     app = chapter("retrieval", text="smiling blorp")
-    assert "`blorp` is a word that no caption had" in app.warning[0].value and len(named(app)) == asked.K
+    assert "`blorp` is a word that no caption had" in app.warning[0].value and len(named(app)) == clip_queries.K
     app = chapter("retrieval", text="blorp [zorgl](!)")
     assert "`blorp`, `zorgl` are words that no caption had" in app.warning[0].value and not named(app)
 
@@ -164,7 +164,7 @@ def test_a_picture_of_the_collection_finds_its_own_caption(chapter):
 
 def test_a_held_out_picture_found_by_words_does_the_second_task(chapter):
     assert done(chapter("retrieval", text="smiling cat"))[1] is False
-    held_out = [comparing.pairs().captions[i] for i in comparing.pairs().part(held_out=True).tolist()]
+    held_out = [clip_lesson.pairs().captions[i] for i in clip_lesson.pairs().part(held_out=True).tolist()]
     assert any(done(chapter("retrieval", text=text))[1] for text in held_out[:8])
 
 
@@ -172,7 +172,7 @@ def test_a_file_is_read_and_a_bad_one_refused_with_a_sentence(chapter):
     app = chapter("retrieval", by="file")
     assert "Choose a file" in app.info[0].value
     stream = BytesIO()
-    pizza = comparing.pairs().images[comparing.pairs().captions.index("pizza")]
+    pizza = clip_lesson.pairs().images[clip_lesson.pairs().captions.index("pizza")]
     Image.fromarray(pizza.permute(1, 2, 0).numpy()).save(stream, "PNG")
     app.file_uploader(key="_picture").set_value(("x.png", stream.getvalue(), "image/png")).run()
     assert named(app) == ["your file"] and rows(app)[0] == "pizza"
@@ -191,7 +191,7 @@ def test_a_grey_file_is_looked_at_as_well(chapter):
 def test_a_drawing_is_painted_in_the_colour_chosen(chapter):
     assert any("heart" in name for name in rows(chapter("retrieval", by="drawing"))[:5])
     square = [[[0.25, 0.25], [0.75, 0.25], [0.75, 0.75], [0.25, 0.75], [0.25, 0.25]]]
-    full, line = (asked.painted(square, "#ff0000", filled) for filled in (True, False))
+    full, line = (clip_queries.painted(square, "#ff0000", filled) for filled in (True, False))
     assert full[:, 16, 16].tolist() == [255, 0, 0] and line[:, 16, 16].tolist() == [255] * 3
     assert line[:, 8, 16].tolist() == [255, 0, 0] and full[:, 2, 2].tolist() == [255] * 3
 
@@ -203,7 +203,7 @@ def test_two_wordings_are_judged_side_by_side(chapter):
     app = chapter("zero-shot", classify="all")
     table = next(part.value for part in app.markdown if part.value.startswith("| Right of"))
     one, two = ([int(cell) for cell in re.findall(r"(\d+)%", line)] for line in table.splitlines()[2:])
-    assert len(one) == len(two) == 2 + len(comparing.GROUPS) and two[0] > one[0] + 3
+    assert len(one) == len(two) == 2 + len(clip_lesson.GROUPS) and two[0] > one[0] + 3
     assert len(named(app)) == 4 and sum(row.startswith("◆") for row in rows(app)) == 4
 
 
@@ -247,7 +247,7 @@ def test_each_pair_of_an_attribute_can_be_seen_and_the_hat_is_not_counted(chapte
     assert named(app)[:2] != first
     app.selectbox(key="attribute").set_value("hat").run()
     assert any("hat" in row for row in rows(app))
-    assert named(app) == list(comparing.HAT) and app.number_input(key="pair").disabled
+    assert named(app) == list(clip_lesson.HAT) and app.number_input(key="pair").disabled
 
 
 def test_any_two_pictures_can_be_subtracted(chapter):
@@ -265,13 +265,13 @@ def test_words_make_the_red_apple_green_which_does_the_fourth_task(chapter):
 
 def test_a_word_that_moves_nothing_is_named(chapter):
     app = chapter("arithmetic", kind="words", minus="blorp", plus="woman")
-    assert "`blorp`" in app.warning[0].value and len(named(app)) == 1 + asked.K
+    assert "`blorp`" in app.warning[0].value and len(named(app)) == 1 + clip_queries.K
 
 
 # The map
 
 
-@pytest.mark.parametrize("axes", comparing.AXES)
+@pytest.mark.parametrize("axes", clip_lesson.AXES)
 def test_the_map_is_drawn_along_each_pair_of_axes(chapter, axes):
     app = chapter("map", axes=axes)
     spec = app.get("plotly_chart")[0].proto.spec

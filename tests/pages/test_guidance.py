@@ -7,9 +7,10 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from core import steering
-from core.steering import MODELS, Guide
-from pages.ui import live, steer
+from core.lessons import guidance as guidance_lesson
+from core.lessons.guidance import MODELS, Guide
+from pages.ui.lessons import guidance as guidance_scenes
+from pages.ui.runs import training_run
 from tests.reading import done, group, header, layers, panels
 
 torch.set_num_threads(1)
@@ -28,10 +29,10 @@ def chapter(open_page):
 
 @pytest.fixture
 def fresh_registry():
-    live.jobs.clear()
+    training_run.jobs.clear()
     yield
-    live.jobs().close()
-    live.jobs.clear()
+    training_run.jobs().close()
+    training_run.jobs.clear()
 
 
 def press(app: AppTest, label: str) -> AppTest:
@@ -68,7 +69,7 @@ def test_every_control_of_a_scene_can_be_moved(chapter, scene, fresh_registry):
     assert panels(app)
 
 
-@pytest.mark.parametrize("name", [*MODELS, steer.EXACT])
+@pytest.mark.parametrize("name", [*MODELS, guidance_scenes.EXACT])
 def test_every_model_has_a_picture_in_words_and_numbers(chapter, name):
     assert f"the {name} model told nothing, told cat" in header(chapter("two fields", model=name))["alt"]
 
@@ -77,14 +78,14 @@ def test_the_two_fields_and_their_difference_are_three_arrows_at_each_place(chap
     drawn = panels(chapter("two fields"))
     first = drawn["Both fields, and what is between them"]
     assert layers(first) == ["points", "arrows", "arrows", "arrows"]
-    assert {layer["n"] for layer in first["layers"][1:]} == {steer.SIDE**2}
+    assert {layer["n"] for layer in first["layers"][1:]} == {guidance_scenes.SIDE**2}
     assert [layer["roles"][0] for layer in first["layers"][1:]] == ["difference", "unconditional", "conditional"]
 
 
 def test_the_angle_is_a_curve_with_the_clock_on_it_small_at_first_and_large_where_the_arms_are_told_apart(chapter):
     panel = panels(chapter("two fields"))["Angle between the two, in degrees"]
     angles = [int(caption.split("°")[0]) for caption in panel["caption"]]
-    assert "marker" in panel["arrays"] and angles[0] < 5 and angles[steer.PARTING] == max(angles) > 90
+    assert "marker" in panel["arrays"] and angles[0] < 5 and angles[guidance_scenes.PARTING] == max(angles) > 90
 
 
 def test_the_formula_is_filled_in_with_numbers_in_both_conventions(chapter):
@@ -93,8 +94,13 @@ def test_the_formula_is_filled_in_with_numbers_in_both_conventions(chapter):
     numbers = [float(n) for n in re.findall(r"[\d.]+(?=[,)])|-[\d.]+(?=[,)])", first["caption"][10].replace("−", "-"))]
     u, d, guided = numbers[:2], numbers[2:4], numbers[4:]
     assert all(abs(a + 3 * b - g) < 0.04 for a, b, g in zip(u, d, guided, strict=True))
-    parts = steering.anatomy(Guide(2, scale=3), steer.subjects()["converged"]().model, steer.POINTS.rms, steer.PROBE)
-    drawn = steer.DRAWN[10, 0] * parts.guided[10]
+    parts = guidance_lesson.anatomy(
+        Guide(2, scale=3),
+        guidance_scenes.subjects()["converged"]().model,
+        guidance_scenes.POINTS.rms,
+        guidance_scenes.PROBE,
+    )
+    drawn = guidance_scenes.DRAWN[10, 0] * parts.guided[10]
     assert guided == pytest.approx(drawn.tolist(), abs=0.006)  # where the arrow ends on the axes
     assert second["caption"][10].startswith("(1 + s) c − s u = 3 (") and "− 2 (" in second["caption"][10]
     assert "s = w − 1 = 2" in app.caption[0].value
@@ -123,7 +129,7 @@ def test_eight_scales_show_that_a_converged_model_needs_no_guidance_and_what_too
     assert told[7][1] < 85 and told[7][2] >= 5  # % outside of the picture
 
 
-@pytest.mark.parametrize("address", [{"wanted": "dog"}, {"model": "plain network"}, {"model": steer.EXACT}])
+@pytest.mark.parametrize("address", [{"wanted": "dog"}, {"model": "plain network"}, {"model": guidance_scenes.EXACT}])
 def test_the_prediction_is_compared_only_beside_the_model_and_class_that_it_was_about(chapter, address):
     assert "Nearly all" in chapter("eight scales").info[0].value
     assert not chapter("eight scales", **address).info
@@ -220,8 +226,8 @@ def test_training_begins_from_nothing_and_its_model_can_be_looked_at(chapter, fr
     assert "step 2" in " ".join(m.value for m in app.markdown)
     assert list(panels(app)) == ["Told nothing", "Told cat, w = 1", "Told cat, w = 2", "Loss"]
     group(app, "show").set_value("eight scales").run()
-    app.selectbox(key="model").set_value(steer.OWN).run()
-    assert len(panels(app)) == 8 and app.selectbox(key="model").value == steer.OWN
+    app.selectbox(key="model").set_value(guidance_scenes.OWN).run()
+    assert len(panels(app)) == 8 and app.selectbox(key="model").value == guidance_scenes.OWN
 
 
 def test_a_live_picture_is_small_enough_to_be_sent_twice_a_second(chapter, fresh_registry):
@@ -242,7 +248,7 @@ def test_runs_of_chapters_2_and_5_are_both_kept_and_each_is_offered_where_it_bel
     chapter, open_page, fresh_registry, monkeypatch
 ):
     now = [0.0]
-    monkeypatch.setattr(live.jobs(), "clock", lambda: now[0])
+    monkeypatch.setattr(training_run.jobs(), "clock", lambda: now[0])
 
     def turn_to(other: AppTest, app: AppTest) -> AppTest:
         """The same visitor on another page, a minute and a half later."""
@@ -250,18 +256,18 @@ def test_runs_of_chapters_2_and_5_are_both_kept_and_each_is_offered_where_it_bel
         for key in ("_viewer", "_runs", "_latest"):
             other.session_state[key] = app.session_state[key]
         other.run()
-        live.jobs().sweep()
+        training_run.jobs().sweep()
         return other
 
     app = press(open_page("training", guess="b"), "Step")
     app = press(turn_to(chapter("train live"), app), "Step")
     for _ in range(2):
         app = turn_to(chapter("two fields"), app)
-    assert steer.OWN in app.selectbox(key="model").options
+    assert guidance_scenes.OWN in app.selectbox(key="model").options
     for _ in range(2):
         app = turn_to(open_page("vector_field", guess="b"), app)
     assert "your run in chapter 2" in app.selectbox(key="model").options
-    assert steer.OWN in turn_to(chapter("two fields"), app).selectbox(key="model").options
+    assert guidance_scenes.OWN in turn_to(chapter("two fields"), app).selectbox(key="model").options
 
 
 def test_dropout_makes_a_run_of_its_own(chapter, fresh_registry):
@@ -281,5 +287,5 @@ def test_the_tasks_check_themselves(chapter, fresh_registry):
     app = press(chapter("train live", dropout="0"), "Step")
     assert done(app) == [False, False, False]
     run_id, viewer = next(iter(app.session_state["_runs"].values())), app.session_state["_viewer"]
-    live.jobs().step(run_id, viewer, 300)
+    training_run.jobs().step(run_id, viewer, 300)
     assert done(app.run()) == [False, False, True]

@@ -106,12 +106,12 @@ def test_the_captions_say_which_half_of_the_clock_it_is():
 def test_the_runs_of_the_server_are_counted_and_nothing_else_is_told(monkeypatch):
     census = Counter(running=2, queued=1, paused=2)
     live = SimpleNamespace(jobs=lambda: SimpleNamespace(census=lambda: census))
-    monkeypatch.setitem(sys.modules, "pages.ui.live", live)
+    monkeypatch.setitem(sys.modules, "pages.ui.runs.training_run", live)
     assert "Models: 2 training, 1 waiting, 2 paused." in texts(home())
 
 
 def test_a_server_on_which_nobody_trained_says_so(monkeypatch):
-    monkeypatch.delitem(sys.modules, "pages.ui.live", raising=False)
+    monkeypatch.delitem(sys.modules, "pages.ui.runs.training_run", raising=False)
     assert "No model is being trained." in texts(home())
 
 

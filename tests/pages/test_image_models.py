@@ -9,10 +9,11 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import gallery
-from core.gallery import BARE, DDIM, DDPM, HEUN, MULTISTEP
-from core.jobs import View
-from pages.ui import filming, imagery, live
+from core.lessons import image_models as image_lesson
+from core.lessons.image_models import BARE, DDIM, DDPM, HEUN, MULTISTEP
+from core.runs.jobs import View
+from pages.ui.lessons import image_models as image_scenes
+from pages.ui.runs import background_films, training_run
 from tests.reading import done, group, header, layers, panels
 
 SHOWN = {"predictions": "false", "model": "digits", "steps": "3", "w": "1"}
@@ -75,8 +76,8 @@ def test_other_films_form_in_the_background_and_are_then_there_for_all(chapter):
 
 def test_only_the_films_that_are_not_there_yet_are_made(chapter, monkeypatch):
     formed(chapter(**SHOWN, seed="902"))
-    asked, real = [], gallery.films
-    monkeypatch.setattr(gallery, "films", lambda model, takes: asked.append(takes) or real(model, takes))
+    asked, real = [], image_lesson.films
+    monkeypatch.setattr(image_lesson, "films", lambda model, takes: asked.append(takes) or real(model, takes))
     formed(chapter(**SHOWN, seed="902", second=HEUN))
     assert [[take.kind for take in takes] for takes in asked] == [[HEUN]]
 
@@ -86,8 +87,8 @@ def test_who_changes_a_control_waits_no_longer_for_the_old_films(chapter):
     first = app.session_state["_films"]
     app.number_input(key="seed").set_value(904).run()
     second = app.session_state["_films"]
-    assert live.jobs().key_of(first) is None and live.jobs().key_of(second)[2][0].seed == 904
-    live.jobs().leave(second, app.session_state["_viewer"])
+    assert training_run.jobs().key_of(first) is None and training_run.jobs().key_of(second)[2][0].seed == 904
+    training_run.jobs().leave(second, app.session_state["_viewer"])
 
 
 def test_films_that_failed_say_so_and_can_be_tried_again(chapter, monkeypatch):
@@ -96,7 +97,7 @@ def test_films_that_failed_say_so_and_can_be_tried_again(chapter, monkeypatch):
         yield
 
     with monkeypatch.context() as broken:
-        broken.setattr(gallery, "films", failing)
+        broken.setattr(image_lesson, "films", failing)
         app = chapter(**SHOWN, seed="905")
         until(app, lambda: app.error)
         assert app.error[0].value == "There is no room." and not app.get("progress")
@@ -104,13 +105,13 @@ def test_films_that_failed_say_so_and_can_be_tried_again(chapter, monkeypatch):
 
 
 def test_no_more_films_are_kept_than_there_is_room_for():
-    first = filming.kept("test", "0")
+    first = background_films.kept("test", "0")
     first.append("a film")
-    assert filming.kept("test", "0") is first
-    for number in range(1, filming.KEPT + 1):
-        filming.kept("test", str(number))
-    assert not filming.kept("test", "0")
-    filming.kept.clear()
+    assert background_films.kept("test", "0") is first
+    for number in range(1, background_films.KEPT + 1):
+        background_films.kept("test", str(number))
+    assert not background_films.kept("test", "0")
+    background_films.kept.clear()
 
 
 # Four samplers
@@ -132,8 +133,8 @@ def test_the_numbers_show_the_collapse_of_one_class_without_the_noise(chapter):
 
 
 def test_state_and_guess_are_seen_on_the_same_clock_and_end_alike(chapter):
-    film = formed(chapter(**SHOWN, of=imagery.GUESS))
-    assert header(film)["T"] == 4 and group(film, "of").value == imagery.GUESS
+    film = formed(chapter(**SHOWN, of=image_scenes.GUESS))
+    assert header(film)["T"] == 4 and group(film, "of").value == image_scenes.GUESS
     guess, state = pixels_of(film), pixels_of(formed(chapter(**SHOWN)))
     assert guess[0] != state[0] and guess[-1] == state[-1]
 
@@ -209,11 +210,11 @@ def test_every_control_changes_the_page_without_an_exception(chapter):
         lambda: app.radio(key="second").set_value(HEUN),
         lambda: app.select_slider(key="n").set_value(4),
         lambda: app.number_input(key="seed").set_value(3),
-        lambda: group(app, "of").set_value(imagery.GUESS),
+        lambda: group(app, "of").set_value(image_scenes.GUESS),
         lambda: group(app, "show").set_value("nearest training image"),
         lambda: app.selectbox(key="by").set_value(DDIM),
         lambda: group(app, "show").set_value("guidance"),
-        lambda: app.selectbox(key="class").set_value(imagery.NO_CLASS),
+        lambda: app.selectbox(key="class").set_value(image_scenes.NO_CLASS),
         lambda: group(app, "show").set_value("train"),
     ):
         change().run()
@@ -223,8 +224,8 @@ def test_every_control_changes_the_page_without_an_exception(chapter):
 def test_another_model_forgets_a_class_that_it_does_not_have(chapter):
     app = formed(chapter(**SHOWN | {"class": "7"}, negative="1"))
     app.selectbox(key="model").set_value("Fashion-MNIST").run()
-    assert not app.exception and app.selectbox(key="class").value == imagery.EVERY
-    assert app.selectbox(key="negative").value == imagery.NOTHING
+    assert not app.exception and app.selectbox(key="class").value == image_scenes.EVERY
+    assert app.selectbox(key="negative").value == image_scenes.NOTHING
 
 
 # Links and tasks
@@ -246,8 +247,8 @@ def test_few_calls_of_a_second_order_solver_do_the_first_task(chapter):
 
 
 def test_models_of_ones_own_can_be_chosen(chapter, monkeypatch):
-    checkpoint = gallery.pretrained("digits")
-    monkeypatch.setattr(imagery.image_runs, "models", lambda: {"your digits": lambda: checkpoint})
+    checkpoint = image_lesson.pretrained("digits")
+    monkeypatch.setattr(image_scenes.image_runs, "models", lambda: {"your digits": lambda: checkpoint})
     app = formed(chapter(**SHOWN | {"model": "your digits"}))
     assert list(panels(app))[0] == DDPM and "your digits" in app.selectbox(key="model").options
 
@@ -256,14 +257,14 @@ def test_a_model_that_still_trains_is_held_as_it_was_until_a_newer_one_is_asked_
     view, taken = View("run", (), "running", None, 70, 1.0, None, 0, "", 1, {}), []
 
     def training():
-        net = copy.deepcopy(gallery.pretrained("digits"))
+        net = copy.deepcopy(image_lesson.pretrained("digits"))
         net.state.step = 70 + len(taken)
         next(net.denoiser.parameters()).data += 1e-3 * (1 + len(taken))
         taken.append(net)
         return net
 
-    monkeypatch.setattr(imagery.image_runs, "models", lambda: {"your digits": training})
-    monkeypatch.setattr(imagery.live, "newest", lambda kind: view)
+    monkeypatch.setattr(image_scenes.image_runs, "models", lambda: {"your digits": training})
+    monkeypatch.setattr(image_scenes.live, "newest", lambda kind: view)
     app = formed(chapter(**SHOWN | {"model": "your digits"}))
     assert len(taken) == 1 and not any(button.key == "_newer" for button in app.button)
     view = replace(view, step=view.step + 1)
@@ -278,7 +279,7 @@ def test_a_model_that_has_gone_is_said_and_a_shipped_one_stands_in(chapter, monk
     def gone():
         raise ValueError("That run has ended.")
 
-    monkeypatch.setattr(imagery.image_runs, "models", lambda: {"your digits": gone})
+    monkeypatch.setattr(image_scenes.image_runs, "models", lambda: {"your digits": gone})
     app = chapter(**SHOWN | {"model": "your digits", "steps": "20"})
     assert app.error[0].value == "That run has ended."
     assert not app.exception

@@ -1,13 +1,12 @@
 """The lab without a browser: every control, both sides, their difference, and the tasks."""
 
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import lab as lab_core
-from core.walks import DDIM, Way
-from pages.ui import sides
-from pages.ui.walking import WINDOWS
+from core.lessons import lab as lab_lesson
+from core.lessons.sampling import DDIM, Way
+from pages.ui.lessons import lab as lab_scenes
+from pages.ui.lessons.sampling import WINDOWS
 from tests.reading import done, header
 
 SHOWN = {"predictions": "false"}
@@ -100,9 +99,11 @@ def test_the_tasks_check_themselves(lab):
 
 def test_a_side_that_starts_lower_waits_at_its_own_noise_level(lab):
     assert len(drawn(lab(**EQUAL, btop="1.0"))) == 3
-    clock = sides.levels([lab_core.attempt(lab_core.Setup(way=Way(DDIM, 2, sigma_max=top)), 10) for top in (10.0, 1.0)])
-    low = lab_core.attempt(lab_core.Setup(way=Way(DDIM, 2, sigma_max=1.0)), 500)
-    panel = sides.cloud("B", low, clock, WINDOWS["variance preserving"])
+    clock = lab_scenes.levels(
+        [lab_lesson.attempt(lab_lesson.Setup(way=Way(DDIM, 2, sigma_max=top)), 10) for top in (10.0, 1.0)]
+    )
+    low = lab_lesson.attempt(lab_lesson.Setup(way=Way(DDIM, 2, sigma_max=1.0)), 500)
+    panel = lab_scenes.cloud("B", low, clock, WINDOWS["variance preserving"])
     assert clock[0] == 10 and panel.layers[1].xy[0].std().item() == pytest.approx(0.78, abs=0.05)
 
 

@@ -9,10 +9,13 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from core import scores, walks
-from core.walks import BARE, RAISED, Way
-from pages.ui import live, scoring, walking
-from pages.ui.fields import Window
+from core.lessons import sampler_quality
+from core.lessons import sampling as sampling_lesson
+from core.lessons.sampling import BARE, RAISED, Way
+from pages.ui.lessons import sampler_quality as quality_scenes
+from pages.ui.lessons import sampling as sampling_scenes
+from pages.ui.lessons.vector_field import Window
+from pages.ui.runs import training_run
 from tests.reading import done, group, layers, panels
 
 torch.set_num_threads(1)  # as the app does: its walks go two at a time
@@ -115,22 +118,22 @@ def test_the_clock_begins_where_the_walks_do(chapter):
 
 @pytest.mark.parametrize(("top", "view"), [(1.0, "vp"), (10.0, "vp"), (1.0, "ve")])
 def test_the_first_frame_is_the_starting_noise_at_its_true_size(top, view):
-    model = walks.shipped("spiral-100-fourier")
+    model = sampling_lesson.shipped("spiral-100-fourier")
     way = Way(steps=2, sigma_max=top)
-    (panel,) = walking.clouds([walks.walk(model, way)], model.points.points, Window(view, 2))
+    (panel,) = sampling_scenes.clouds([sampling_lesson.walk(model, way)], model.points.points, Window(view, 2))
     true = (top**2 + model.points.rms**2) ** 0.5 * (1 if view == "ve" else (1 + top**2) ** -0.5)
-    assert walking.film(way)[0] == top
+    assert sampling_scenes.film(way)[0] == top
     assert panel.layers[0].xy[0].std().item() == pytest.approx(true, rel=0.03)
 
 
 def test_eta_is_no_part_of_the_ways_that_do_not_read_it(chapter):
     app = chapter(**SHOWN, na="8", nb="8")
-    before = walks.walk.cache_info().misses
+    before = sampling_lesson.walk.cache_info().misses
     app.slider(key="eta").set_value(0.3).run()
-    assert walks.walk.cache_info().misses == before
-    app.selectbox(key="a").set_value(walks.BETWEEN).run()
+    assert sampling_lesson.walk.cache_info().misses == before
+    app.selectbox(key="a").set_value(sampling_lesson.BETWEEN).run()
     app.slider(key="eta").set_value(0.35).run()
-    assert walks.walk.cache_info().misses == before + 2
+    assert sampling_lesson.walk.cache_info().misses == before + 2
 
 
 def test_every_control_changes_the_page_without_an_exception(chapter):
@@ -211,7 +214,7 @@ def test_a_second_order_step_shows_how_the_guess_is_sharpened(chapter, kind, ter
     assert r"\tilde x_0" in step and r"\text{none}" in step and term in guess
 
 
-@pytest.mark.parametrize("kind", list(walks.KINDS))
+@pytest.mark.parametrize("kind", list(sampling_lesson.KINDS))
 def test_the_last_step_of_every_sampler_can_be_looked_at(chapter, kind):
     assert len(panels(chapter(**SHOWN, show="one step", a=kind, na="7", step="7"))) == 2
 
@@ -228,7 +231,7 @@ def test_the_picture_says_by_how_much_it_is_drawn_smaller_than_the_numbers(chapt
 )
 def test_a_click_follows_the_nearest_particle_and_an_arrow_key_the_next_that_way(clicked, chosen):
     seen = torch.tensor([[0.0, 0.0], [1.0, 0.3], [-0.2, 0.8]])
-    assert walking.nearest(seen, 0, torch.tensor(clicked)) == chosen
+    assert sampling_scenes.nearest(seen, 0, torch.tensor(clicked)) == chosen
 
 
 # The other scenes
@@ -236,7 +239,7 @@ def test_a_click_follows_the_nearest_particle_and_an_arrow_key_the_next_that_way
 
 def test_one_particle_goes_under_every_sampler_beside_its_ghost(chapter):
     seen = panels(chapter(**SHOWN, show="paths", particle="12", na="16"))
-    assert set(seen) == {*scores.COMPARED, "eta = 0.5"}
+    assert set(seen) == {*sampler_quality.COMPARED, "eta = 0.5"}
     assert all(layers(panel) == ["points", "path", "line"] for panel in seen.values())
 
 
@@ -244,7 +247,7 @@ def test_the_four_combinations_show_that_step_and_noise_belong_together(chapter)
     app = chapter(**SHOWN, show="whose step", model="exact denoiser")
     std = {title: values[2] for title, values in said(app).items()}
     assert std["DDPM"] == pytest.approx(std["DDIM"], abs=0.03)
-    assert std[BARE] < 0.03 and std[walks.RAISED] > 0.55
+    assert std[BARE] < 0.03 and std[sampling_lesson.RAISED] > 0.55
     assert len(app.get("plotly_chart")) == 1
 
 
@@ -291,10 +294,10 @@ def test_what_keeps_the_noise_of_the_next_level_is_said_and_what_does_not(chapte
 @pytest.fixture
 def short(monkeypatch):
     """A table of few samples and calls, kept apart from the others by its key and forgotten afterwards."""
-    monkeypatch.setattr(scores, "CALLS", (4, 32))
-    monkeypatch.setattr(scoring, "SAMPLES", 40)
+    monkeypatch.setattr(sampler_quality, "CALLS", (4, 32))
+    monkeypatch.setattr(quality_scenes, "SAMPLES", 40)
     yield
-    scoring.kept.clear()
+    quality_scenes.kept.clear()
 
 
 def until(app: AppTest, condition) -> AppTest:
@@ -307,12 +310,12 @@ def until(app: AppTest, condition) -> AppTest:
 
 
 def test_scores_come_in_the_background_and_are_then_there_for_all(chapter, short):
-    model = walks.shipped("spiral-100-fourier")
-    key = scoring.work([model, model.exact], Way(seed=901)).key
-    app = until(chapter(**SHOWN, show="quality", seed="901"), lambda: scoring.kept(key))
+    model = sampling_lesson.shipped("spiral-100-fourier")
+    key = quality_scenes.work([model, model.exact], Way(seed=901)).key
+    app = until(chapter(**SHOWN, show="quality", seed="901"), lambda: quality_scenes.kept(key))
     assert not app.exception and len(app.get("plotly_chart")) == 1
     table = next(part.value for part in app.markdown if "points reached" in part.value)
-    assert all(f"| {kind} | 3" in table for kind in scores.COMPARED) and "| perfect |" in table
+    assert all(f"| {kind} | 3" in table for kind in sampler_quality.COMPARED) and "| perfect |" in table
     again = chapter(**SHOWN, show="quality", seed="901")
     assert not again.get("progress") and len(again.get("plotly_chart")) == 1
     for measure in ("distance to data", "energy distance"):
@@ -323,11 +326,11 @@ def test_scores_come_in_the_background_and_are_then_there_for_all(chapter, short
 def test_who_changes_a_control_waits_no_longer_for_the_old_scores(chapter):
     app = chapter(**SHOWN, show="quality", seed="902")
     first = app.session_state["_scores"]
-    assert live.jobs().key_of(first)[-2:] == (902, scoring.SAMPLES)
+    assert training_run.jobs().key_of(first)[-2:] == (902, quality_scenes.SAMPLES)
     app.number_input(key="seed").set_value(903).run()
     second = app.session_state["_scores"]
-    assert live.jobs().key_of(first) is None and live.jobs().key_of(second)[-2] == 903
-    live.jobs().leave(second, app.session_state["_viewer"])
+    assert training_run.jobs().key_of(first) is None and training_run.jobs().key_of(second)[-2] == 903
+    training_run.jobs().leave(second, app.session_state["_viewer"])
 
 
 def test_a_table_that_failed_says_so_and_can_be_tried_again(chapter, short, monkeypatch):
@@ -336,24 +339,26 @@ def test_a_table_that_failed_says_so_and_can_be_tried_again(chapter, short, monk
         yield
 
     with monkeypatch.context() as broken:
-        broken.setattr(scores, "table", failing)
+        broken.setattr(sampler_quality, "table", failing)
         app = chapter(**SHOWN, show="quality", seed="904")
         until(app, lambda: app.error)
         assert app.error[0].value == "There is no room." and not app.get("progress")
-    key = scoring.work([walks.shipped("spiral-100-fourier"), walks.perfect()], Way(seed=904)).key
+    key = quality_scenes.work(
+        [sampling_lesson.shipped("spiral-100-fourier"), sampling_lesson.perfect()], Way(seed=904)
+    ).key
     app.button(key="_try_again").click().run()
     assert not app.error
-    until(app, lambda: scoring.kept(key))
+    until(app, lambda: quality_scenes.kept(key))
 
 
 def test_no_more_tables_are_kept_than_there_is_room_for():
-    first = scoring.kept(("test", 0))
+    first = quality_scenes.kept(("test", 0))
     first.append("a table")
-    assert scoring.kept(("test", 0)) is first
-    for number in range(1, scoring.KEPT + 1):
-        scoring.kept(("test", number))
-    assert not scoring.kept(("test", 0))
-    scoring.kept.clear()
+    assert quality_scenes.kept(("test", 0)) is first
+    for number in range(1, quality_scenes.KEPT + 1):
+        quality_scenes.kept(("test", number))
+    assert not quality_scenes.kept(("test", 0))
+    quality_scenes.kept.clear()
 
 
 # Links and tasks

@@ -8,19 +8,21 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from core import checkpoints, recipe
 from core.data.points import make
-from core.recipe import Recipe
-from pages.ui import live, visitor
+from core.models import points as point_model
+from core.models.points import Recipe
+from core.runs import checkpoints
+from pages.ui.frame import visitor
+from pages.ui.runs import training_run
 from tests.reading import done
 
 
 @pytest.fixture(autouse=True)
 def fresh_registry():
-    live.jobs.clear()
+    training_run.jobs.clear()
     yield
-    live.jobs().close()
-    live.jobs.clear()
+    training_run.jobs().close()
+    training_run.jobs.clear()
 
 
 @pytest.fixture
@@ -51,8 +53,8 @@ def until(app: AppTest, text: str, seconds: float = 30) -> AppTest:
 
 def archive(how: Recipe | None = None, data: str = "spiral", steps: int = 3) -> bytes:
     how, points = how or Recipe(seed=3), make(data, 100)
-    progress = next(islice(recipe.run(how, points), steps - 1, None))
-    return checkpoints.to_bytes(recipe.keep(progress, how, points))
+    progress = next(islice(point_model.run(how, points), steps - 1, None))
+    return checkpoints.to_bytes(point_model.keep(progress, how, points))
 
 
 def upload(app: AppTest, key: str, name: str, content: bytes) -> AppTest:
@@ -97,10 +99,10 @@ def test_training_starts_pauses_steps_resumes_and_resets(chapter):
     app = press(chapter(), "Train")
     assert "Pause" in labels(app)
     until(press(app, "Pause"), "**Paused**")
-    at = live.jobs().look(app.session_state["_runs"].copy().popitem()[1], "test").step
+    at = training_run.jobs().look(app.session_state["_runs"].copy().popitem()[1], "test").step
     assert f"step {at:,}" in standing(app)
     run_id = next(iter(app.session_state["_runs"].values()))
-    live.jobs().leave(run_id, "test")
+    training_run.jobs().leave(run_id, "test")
     assert f"step {at + 1:,}" in standing(press(app, "Step"))
     assert "Pause" in labels(press(app, "Resume"))
     assert "untrained" in standing_at_rest(press(app, "Reset"))
@@ -123,7 +125,7 @@ def test_a_press_starts_what_the_controls_say_at_that_moment(chapter):
 
 def trained(app: AppTest, steps: int) -> AppTest:
     """The run, which is held, so many steps later."""
-    live.jobs().step(next(iter(app.session_state["_runs"].values())), live_viewer(app), steps)
+    training_run.jobs().step(next(iter(app.session_state["_runs"].values())), live_viewer(app), steps)
     return app.run()
 
 
@@ -169,7 +171,7 @@ def test_another_learning_rate_keeps_the_model(chapter):
     app = press(press(chapter(seed="8"), "Step"), "Step")
     app.number_input(key="lr").set_value(0.001).run()
     assert "step 2" in standing(app) and "**Paused**" in standing(app)
-    view = live.jobs().look(next(iter(app.session_state["_runs"].values())), live_viewer(app))
+    view = training_run.jobs().look(next(iter(app.session_state["_runs"].values())), live_viewer(app))
     assert view.settings["lr"] == 0.001
 
 
@@ -185,7 +187,7 @@ def test_a_learning_rate_of_a_million_is_explained_and_the_last_good_weights_go_
     app.number_input(key="lr").set_value(0.001).run()
     until(app, "**Training**")
     run_id = next(iter(app.session_state["_runs"].values()))
-    state = live.jobs().state(run_id, live_viewer(app)).state
+    state = training_run.jobs().state(run_id, live_viewer(app)).state
     assert all(p.isfinite().all() for p in state.ema.parameters())
 
 
@@ -269,7 +271,7 @@ def test_a_command_to_a_run_that_has_gone_says_so(chapter):
     app = press(chapter(seed="21"), "Step")
     run_id = next(iter(app.session_state["_runs"].values()))
     pause = next(button for button in app.button if button.label == "Resume")
-    live.jobs().leave(run_id, live_viewer(app))
+    training_run.jobs().leave(run_id, live_viewer(app))
     app.session_state["_runs"] = {}
     pause.click()
     app.run()

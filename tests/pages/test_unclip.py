@@ -6,11 +6,11 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import pipeline
-from core.comparing import pairs
-from core.pipeline import Take
-from pages.ui import stages
-from pages.ui.stages import ALL, AWAY, DECODER, PRIOR, SCALES, SKIPPED, VARIATIONS, WAY, WORDS
+from core.lessons import unclip as unclip_lesson
+from core.lessons.clip import pairs
+from core.lessons.unclip import Take
+from pages.ui.lessons import unclip as unclip_scenes
+from pages.ui.lessons.unclip import ALL, AWAY, DECODER, PRIOR, SCALES, SKIPPED, VARIATIONS, WAY, WORDS
 from tests.reading import done, group, header, layers, panels
 
 QUICK = {"predictions": "false", "steps": "2", "n": "2", "w": "1"}
@@ -62,7 +62,7 @@ def test_the_stages_are_kept_back_until_the_prediction_is_made(chapter):
         (AWAY, ["without a negative caption", "not “red”"], 3),
         (SCALES, ["w = 0", "w = 1", "w = 2", "w = 4", "w = 8"], 3),
         (VARIATIONS, ["the picture", "its vector, new noise"], 3),
-        (WAY, ["on the way", "from “woman firefighter” to “woman farmer”"], pipeline.WAY),
+        (WAY, ["on the way", "from “woman firefighter” to “woman farmer”"], unclip_lesson.WAY),
     ],
 )
 def test_each_scene_has_its_panels_on_one_clock_and_says_them(chapter, scene, titles, frames):
@@ -206,7 +206,7 @@ def test_varying_a_held_out_picture_does_a_task(chapter):
 
 
 def test_a_prior_that_ends_nearest_to_a_held_out_picture_does_a_task(chapter, monkeypatch):
-    real = pipeline.walk
+    real = unclip_lesson.walk
 
     def ends_at(number):
         def walk(*args):
@@ -217,21 +217,21 @@ def test_a_prior_that_ends_nearest_to_a_held_out_picture_does_a_task(chapter, mo
         return walk
 
     for held_out in (False, True):
-        monkeypatch.setattr(pipeline, "walk", ends_at(int(pairs().part(held_out)[0])))
+        monkeypatch.setattr(unclip_lesson, "walk", ends_at(int(pairs().part(held_out)[0])))
         assert done(formed(chapter(show=PRIOR)))[TASKS["new"]] == held_out
 
 
 def test_a_way_between_two_kinds_of_thing_does_a_task(chapter, monkeypatch):
     for apart in (False, True):
-        monkeypatch.setattr(stages, "apart", lambda film, answer=apart: answer)
+        monkeypatch.setattr(unclip_scenes, "apart", lambda film, answer=apart: answer)
         assert done(formed(chapter(show=WAY)))[TASKS["apart"]] == apart
 
 
 def test_the_groups_of_the_ends_of_a_way_are_those_of_the_nearest_pictures():
-    names, vectors = pairs().captions, stages.space().pictures
+    names, vectors = pairs().captions, unclip_scenes.space().pictures
     for other, apart in (("dog face", False), ("pizza", True)):
         told = vectors[[names.index("cat face"), names.index(other)]]
-        assert stages.apart(pipeline.Film(Take(), told=told)) == apart
+        assert unclip_scenes.apart(unclip_lesson.Film(Take(), told=told)) == apart
 
 
 @pytest.mark.parametrize(

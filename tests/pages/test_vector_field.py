@@ -6,9 +6,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.data.points import make
-from core.recipe import Recipe
-from pages.ui import dataset, live
-from pages.ui.point_runs import Plan
+from core.models.points import Recipe
+from pages.ui.runs import training_run
+from pages.ui.runs.point_runs import Plan
+from pages.ui.widgets import dataset_picker
 from tests.reading import done, group, layers, panels
 
 SHOWN = {"predictions": "false"}
@@ -110,14 +111,14 @@ def test_the_tasks_check_themselves(chapter):
 
 
 def test_the_learners_own_run_of_chapter_2_can_be_looked_at(open_page):
-    plan = Plan(dataset.Data(make("rings", 100), True), Recipe(seed=77))
-    run_id = live.jobs().join(plan.work(), "me", held=True)
-    live.jobs().step(run_id, "me")
+    plan = Plan(dataset_picker.Data(make("rings", 100), True), Recipe(seed=77))
+    run_id = training_run.jobs().join(plan.work(), "me", held=True)
+    training_run.jobs().step(run_id, "me")
     app = open_page("vector_field", guess="b")
     assert "your run in chapter 2" not in app.selectbox(key="model").options
     app.session_state["_viewer"], app.session_state["_runs"] = "me", {plan.key: run_id}
     app.session_state["_latest"] = {plan.kind: plan}
     app.run().selectbox(key="model").set_value("your run in chapter 2").run()
     assert not app.exception and not app.error
-    live.jobs().leave(run_id, "me")
+    training_run.jobs().leave(run_id, "me")
     assert app.run().selectbox(key="model").value == "reference network"

@@ -14,15 +14,8 @@ import pytest
 import torch
 from PIL import Image
 
-from core.data import decode
-from core.data.images import (
-    fashion,
-    from_folder,
-    from_hugging_face,
-    from_idx,
-    from_npz,
-    load,
-)
+from core.data import image_files
+from core.data.images import fashion, from_folder, from_hugging_face, from_idx, from_npz, load
 
 COLOURS = ("red", "green", "blue", "white")
 
@@ -167,7 +160,7 @@ def test_a_file_that_is_no_archive_a_pickle_and_a_damaged_one_are_refused(tmp_pa
 
 def test_an_npz_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch):
     np.savez_compressed(tmp_path / "bomb.npz", images=np.zeros((1000, 32, 32), np.uint8))
-    monkeypatch.setattr(decode, "MAX_GB", 1e-3)
+    monkeypatch.setattr(image_files, "MAX_GB", 1e-3)
     monkeypatch.setattr(np.lib.npyio.NpzFile, "__getitem__", lambda *_: pytest.fail("it was unpacked"))
     with pytest.raises(ValueError, match="bomb.npz unpacks to"):
         from_npz(tmp_path / "bomb.npz")

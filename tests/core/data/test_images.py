@@ -5,19 +5,9 @@ import pytest
 import torch
 
 from core import seeds
-from core.data.images import (
-    ASSETS,
-    PICTURES,
-    ImageSet,
-    digits,
-    emoji,
-    fashion,
-    load,
-    picture,
-    pixels,
-)
-from core.schedules import log_normal
-from core.training import diffusion_batches
+from core.data.images import ASSETS, PICTURES, ImageSet, digits, emoji, fashion, load, picture, pixels
+from core.diffusion.schedules import log_normal
+from core.diffusion.training import diffusion_batches
 
 GREY = torch.arange(6, dtype=torch.uint8).mul(50).repeat_interleave(16).reshape(6, 1, 4, 4)
 

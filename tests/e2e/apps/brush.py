@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.brush import brush, decode, encode
+from pages.ui.widgets.brush import brush, decode, encode
 
 st.session_state.runs = st.session_state.get("runs", 0) + 1
 strokes = brush("draw", decode(st.query_params.get("drawing", "")))

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import streamlit as st
 
-from pages.ui.stage import Arrows, Clock, Line, Panel, Points, stage
+from pages.ui.stage.player import Arrows, Clock, Line, Panel, Points, stage
 
 st.set_page_config(layout="wide")
 

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.figures import palette
-from pages.ui import shell
+from pages.ui.frame import shell
 
 
 def first() -> None:

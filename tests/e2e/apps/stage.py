@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from pages.ui.stage import Arrows, Clock, Heat, Images, Line, Panel, Path, Points, newest_probe, stage
+from pages.ui.stage.player import Arrows, Clock, Heat, Images, Line, Panel, Path, Points, newest_probe, stage
 
 st.set_page_config(layout="wide")
 CLASSES = ("person", "dog", "cat")

@@ -1,0 +1,44 @@
+"""Guidance wraps denoisers; samplers never see a condition.
+
+The scale w follows u + w (c - u): w = 0 is the unconditional (or negative) answer, w = 1 plain conditional, w > 1
+guided. Another convention in use writes (1 + s) c - s u, with s = w - 1.
+"""
+
+import torch
+from torch import Tensor
+
+from core.diffusion.denoiser import Cond, Denoise, Denoiser
+
+
+def condition(denoiser: Denoiser, cond: Cond | None) -> Denoise:
+    """The denoiser told ``cond``, each entry [B, ...] or one row [1, ...] for the whole batch."""
+    return lambda x, sigma: denoiser(x, sigma, cond and {k: v.expand(len(x), *v.shape[1:]) for k, v in cond.items()})
+
+
+def lerp(base: Denoise, target: Denoise, scale: float) -> Denoise:
+    """base + scale (target - base), a denoiser again; scale 0 and 1 call one of the two only."""
+    if scale in (0, 1):
+        return target if scale else base
+    return lambda x, sigma: torch.lerp(base(x, sigma), target(x, sigma), scale)
+
+
+def cfg(denoiser: Denoiser, cond: Cond | None, negative: Cond | None = None, scale: float = 1.0) -> Denoise:
+    """Classifier-free guidance (Ho & Salimans 2022, eq. 6, with scale w = their w + 1).
+
+    A negative prompt is the second condition, in the place of no condition; nothing more.
+    """
+    return lerp(condition(denoiser, negative), condition(denoiser, cond), scale)
+
+
+def autoguidance(denoise: Denoise, weak: Denoise, scale: float) -> Denoise:
+    """Guidance away from a weaker model of the same task (Karras et al. 2024)."""
+    return lerp(weak, denoise, scale)
+
+
+def interval(guided: Denoise, plain: Denoise, low: float, high: float) -> Denoise:
+    """Guided for low < sigma <= high, plain elsewhere (Kynkaanniemi et al. 2024). One sigma for the whole batch."""
+
+    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+        return (guided if low < float(sigma[0]) <= high else plain)(x, sigma)
+
+    return denoise

@@ -1,0 +1,44 @@
+"""Runs on points in the plane, for ``live``: chapters 2 and 5."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from core.models import points as point_model
+from core.runs.checkpoints import Checkpoint
+from core.pretrained import find
+from core.runs.progress import Progress
+from core.models.points import Recipe
+from pages.ui.runs import training_run
+from pages.ui.widgets.dataset_picker import Data
+
+POINTS, LABELLED = "points", "points with classes"  # kinds of runs
+
+
+@dataclass(frozen=True)
+class Plan(training_run.Plan):
+    """A recipe on a learner's data."""
+
+    data: Data
+    point_model: Recipe
+    picture: Callable[[Progress], Any] = point_model.snapshot
+
+    @property
+    def kind(self) -> str:
+        return LABELLED if self.recipe.conditional else POINTS
+
+    def begin(self) -> Checkpoint:
+        return point_model.begin(self.recipe, self.data.points)
+
+    def run(self, progress: Progress) -> Iterator[Progress]:
+        return point_model.run(self.recipe, self.data.points, progress)
+
+    def floor(self) -> float:
+        return point_model.floor(self.recipe, self.data.points)
+
+    def keep(self, progress: Progress) -> Checkpoint:
+        return point_model.keep(progress, self.recipe, self.data.points)
+
+    @property
+    def shipped(self) -> str | None:
+        return find(self.data.name, len(self.data.points.points), self.recipe)

@@ -1,0 +1,135 @@
+"""The stage: one canvas player in the browser for everything that moves, all its panels on one clock.
+
+A page describes panels of layers as arrays and calls `stage`. The arrays are quantised (positions int16, arrows int8,
+heat uint8, curves float32) and travel as one block of bytes; playing, scrubbing and zooming then happen in the browser
+without another run of the script. Only a moved probe comes back.
+
+The player's code goes over the wire once per session: the engine component defines it, and is large enough for
+Streamlit to send only its hash from then on, while the component that carries the data has a stub of a few lines.
+"""
+
+import hashlib
+import json
+import pathlib
+import re
+import time
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from core.figures.palette import ROLES, SEQUENTIAL
+from pages.ui.stage.layers import Arrows, Clock, Heat, Images, Layer, Line, Panel, Path, Points, pack
+
+__all__ = [
+    "Arrows",
+    "Clock",
+    "Heat",
+    "Images",
+    "Layer",
+    "Line",
+    "Panel",
+    "Path",
+    "Points",
+    "latest",
+    "newest_probe",
+    "nothing",
+    "stage",
+]
+
+
+def stage(
+    panels: Sequence[Panel],
+    clock: Clock | None = None,
+    *,
+    key: str,
+    alt: str,
+    height: int | None = None,
+    probe: tuple[float, float] | None = None,
+    fps: float = 20,
+    loop: bool = False,
+    autoplay: bool = False,
+    permalink: bool = False,
+    restart: Hashable = None,
+) -> tuple[float, float] | None:
+    """Draw ``panels`` on one clock and return the newest probe in data coordinates (None while there is none).
+
+    ``alt`` describes the picture for those who cannot see it. ``height`` fixes the height of a row of panels in CSS
+    pixels (default: about half the window). ``probe`` is where the probe stands until the learner moves it; a changed
+    ``probe`` moves it. ``permalink`` keeps the clock in the URL (at most one stage of a page). A changed ``restart``
+    puts the clock back to its start; other updates keep clock, zoom and probe.
+    """
+    place = latest(key, "probe", None if probe is None else [round(float(v), 4) for v in probe])
+    data = pack(
+        panels, clock, key=key, alt=alt, height=height, probe=place, fps=fps,
+        loop=loop or None, autoplay=autoplay or None, permalink=permalink or None,
+        restart=None if restart is None else str(restart),
+    )  # fmt: skip
+    with st.container(gap=None):
+        _player(key=key, data=_in_turn(key, data), on_probe_change=nothing)
+        _engine(key=f"{key}-engine")
+    return None if place is None else (float(place[0]), float(place[1]))
+
+
+def newest_probe(key: str, default: tuple[float, float] | None = None) -> tuple[float, float] | None:
+    """Where the learner put the probe of stage ``key``, known before the stage is drawn; ``default`` until then."""
+    sent = (st.session_state.get(key) or {}).get("probe")
+    return (float(sent[0]), float(sent[1])) if sent else default
+
+
+def latest(key: str, name: str, asked: Any) -> Any:
+    """Of what the page asks for and what the learner last sent under ``name`` from component ``key``, the newer one."""
+    sent = (st.session_state.get(key) or {}).get(name)
+    memory = f"{key}-{name}"
+    before_asked, before_sent, newest = st.session_state.get(memory, (None, None, None))
+    if sent is None or (asked != before_asked and sent == before_sent):
+        newest = asked
+    elif sent != before_sent:
+        newest = sent
+    st.session_state[memory] = (asked, sent, newest)
+    return newest
+
+
+def nothing() -> None:
+    """Streamlit keeps a component's state only under names that have a callback."""
+
+
+def _in_turn(key: str, data: bytes) -> bytes:
+    """``data`` and after them a number that grows with each change: a browser still loading the player may hand on two
+    updates in either order. Data that did not change keep their number, so that only their hash travels again."""
+    memory, now = f"{key}-turn", hash(data)
+    before, turn = st.session_state.get(memory, (None, 0))
+    if now != before:
+        turn = max(turn + 1, time.time_ns())  # an open page may meet a new server, and must not take it for late
+        st.session_state[memory] = now, turn
+    return data + turn.to_bytes(8, "little")
+
+
+def _source() -> str:
+    """The player's JavaScript: palette, style and code in one module, without indentation and comment lines."""
+    here = pathlib.Path(__file__).parent
+    roles = {name: [role.light, role.dark, role.shape, role.dash] for name, role in ROLES.items()}
+    constants = {"ROLES": roles, "RAMPS": SEQUENTIAL, "CSS": (here / "stage.css").read_text("utf-8")}
+    given = [f"const {name} = {json.dumps(value)};" for name, value in constants.items()]
+    text = "\n".join(
+        [
+            *given,
+            *(
+                (here / name).read_text("utf-8")
+                for name in ("layout.js", "matrix.js", "paint.js", "readout.js", "input.js", "stage.js")
+            ),
+        ]
+    )
+    return re.sub(r"^\s*(//.*)?\n?", "", text, flags=re.MULTILINE)
+
+
+# The stub waits for the engine of the same version; whichever of the two arrives first makes the promise.
+_promise = "((globalThis.__stageEngines ??= {{}}).{0} ??= Promise.withResolvers())"
+_code = _source()
+_promise = _promise.format("v" + hashlib.sha256(_code.encode()).hexdigest()[:12])
+_engine = st.components.v2.component(
+    "stage_engine", js=f"{_code}\n{_promise}.resolve(show);\nexport default () => {{}};\n"
+)
+_player = st.components.v2.component(
+    "stage_player", js=f"const engine = {_promise};\nexport default async given => (await engine.promise)(given);\n"
+)

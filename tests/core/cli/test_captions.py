@@ -1,0 +1,110 @@
+"""The command line of captioned pictures, from end to end on a tiny folder."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.core.test_main import ALONE, ROOT, config, metrics, same, weights
+
+from core.__main__ import main
+from core.cli import captions as cli_captions
+
+CLIP = ["--width", "8", "--size", "8", "--batch", "12", "--steps", "3", "--warmup", "1"]
+HALF = ["--batch", "8", "--steps", "2", "--warmup", "1"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Twenty pictures of a shade in one of four quarters, with a table."""
+    path, rows = tmp_path_factory.mktemp("pictures"), ["file,caption,keywords"]
+    for i in range(20):
+        pixels = np.full((8, 8), 255, dtype=np.uint8)
+        down, right = 4 * (i % 4 // 2), 4 * (i % 2)
+        pixels[down : down + 4, right : right + 4] = 40 * (i // 4)
+        Image.fromarray(pixels).save(path / f"{i}.png")
+        rows.append(f"{i}.png,shade{i // 4} {('top', 'bottom')[i % 4 // 2]} {('left', 'right')[i % 2]},square;grey")
+    (path / "captions.csv").write_text("\n".join(rows))
+    return path
+
+
+def data(folder: Path) -> list[str]:
+    return ["--data", str(folder), "--side", "8"]
+
+
+@pytest.fixture(scope="module")
+def runs(folder, tmp_path_factory) -> Path:
+    """A CLIP, a judge, a prior and a decoder, hardly trained."""
+    out = tmp_path_factory.mktemp("runs")
+    for seed, name in enumerate(("clip", "judge")):
+        main(["train", "clip", "--out", str(out / name), *CLIP, "--seed", str(seed), *data(folder)])
+    for half in ("prior", "decoder"):
+        size = ["--size", "tiny"] if half == "decoder" else []
+        main(["train", half, "--out", str(out / half), "--towers", str(out / "clip"), *HALF, *size, *data(folder)])
+    return out
+
+
+def of(runs: Path, *names: str) -> list[str]:
+    folders = {"towers": "clip"}
+    return [text for name in names for text in (f"--{name}", str(runs / folders.get(name, name)))]
+
+
+def test_each_run_leaves_a_checkpoint_and_its_metrics(runs):
+    for name, steps in {"clip": 3, "prior": 2, "decoder": 2}.items():
+        assert config(runs / name)["step"] == steps == metrics(runs / name)[-1]["step"]
+        assert name in config(runs / name)
+    assert (runs / "decoder" / "samples-000002.png").exists()
+
+
+def test_a_caption_becomes_pictures_and_unknown_words_are_named(runs, tmp_path, capsys):
+    asked = ["--caption", "shade1 top zebra", "--negative", "left", "--n", "3", "--steps", "2"]
+    main(["sample", "unclip", *asked, "--out", str(tmp_path / "a"), *of(runs, "towers", "prior", "decoder")])
+    assert "'zebra': left out" in capsys.readouterr().out
+    assert np.load(tmp_path / "a.npz")["images"].shape == (3, 3, 8, 8) and (tmp_path / "a.png").exists()
+
+
+def test_one_table_compares_towers_with_the_baseline_and_pictures_with_real_ones(runs, folder, capsys, monkeypatch):
+    monkeypatch.setattr(cli_captions, "AMONG", 4)
+    main(["evaluate", "unclip", *of(runs, "towers", "prior", "decoder", "judge"), "--steps", "2", *data(folder)])
+    said = capsys.readouterr().out
+    for row in ("| CLIP |", "| judge |", "| linear (CCA", "| real |", "| generated |", "| generated, prior skipped |"):
+        assert row in said
+    assert "seeds: CLIP 0, judge 1, samples 0" in said
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["evaluate", "unclip", "--judge", "clip"], "The judge is the CLIP that is judged"),
+        (["sample", "unclip", "--caption", "zebra", "--out", "x"], "'zebra' has no word"),
+        (["sample", "unclip", "--caption", "top", "--out", "x", "--n", "0"], "from 1 on"),
+        (["sample", "unclip", "--caption", "top", "--out", "x", "--prior", "decoder"], "no checkpoint of a prior"),
+    ],
+)
+def test_what_cannot_be_asked_ends_as_a_sentence(runs, folder, asked, said, monkeypatch):
+    monkeypatch.chdir(runs)
+    more = of(runs, *[name for name in ("towers", "prior", "decoder") if f"--{name}" not in asked])
+    with pytest.raises(SystemExit, match=said):
+        main([*asked, *more, *(data(folder) if asked[0] == "evaluate" else [])])
+
+
+def test_a_decoder_goes_on_where_it_was_only_with_its_own_clip(runs, folder, tmp_path):
+    out, begin = tmp_path / "decoder", ["train", "decoder", "--out", str(tmp_path / "decoder")]
+    more = [*HALF, "--size", "tiny", *data(folder)]
+    main([*begin, "--towers", str(runs / "clip"), *more])
+    main([*begin, "--towers", str(runs / "clip"), *more, "--resume", "--steps", "3"])
+    assert config(out)["step"] == 3
+    with pytest.raises(SystemExit, match="trains another network than is asked for"):
+        main([*begin, "--towers", str(runs / "clip"), *HALF, "--size", "small", *data(folder), "--resume"])
+    with pytest.raises(SystemExit, match="begun with another CLIP"):
+        main([*begin, "--towers", str(runs / "judge"), *more, "--resume", "--steps", "4"])
+
+
+def test_two_processes_train_towers_as_one_does(runs, folder, tmp_path):
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*launch, "-m", "core", "train", "clip", "--out", str(tmp_path), *CLIP, *data(folder)]
+    done = subprocess.run(command, cwd=ROOT, env=ALONE, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert same(weights(tmp_path), weights(runs / "clip"), tolerance=1e-4)

@@ -1,0 +1,325 @@
+"""The command line: a tiny run from end to end, stopped, killed, and shared between processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.numpy import load_file
+
+from core.__main__ import main
+from core.data.images import load
+from core.diffusion import training
+from core.models import image_judge
+from core.models.images import Plan
+
+ROOT = Path(__file__).parents[3]
+TINY = ["--network", "fourier", "--batch", "16", "--warmup", "2"]
+ALONE = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def train(out: Path, steps: int, *flags: str) -> None:
+    main(["train", "--out", str(out), "--steps", str(steps), *TINY, *flags])
+
+
+def config(out: Path) -> dict:
+    return json.loads((out / "checkpoint" / "config.json").read_text())
+
+
+def metrics(out: Path) -> list[dict]:
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
+def fill(folder: Path, size: tuple[int, int] = (4, 4), broken: bool = False) -> Path:
+    """Eight pictures of two classes, and a ninth that cannot be read."""
+    for i in range(8):
+        file = folder / ("cat", "dog")[i % 2] / f"{i}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", size, 30 * i).save(file)
+    if broken:
+        (folder / "cat" / "8.png").write_bytes(b"no picture")
+    return folder
+
+
+def weights(out: Path) -> dict[str, np.ndarray]:
+    return {part: load_file(out / "checkpoint" / f"{part}.safetensors") for part in ("model", "ema", "optimizer")}
+
+
+def same(one: dict, other: dict, tolerance: float = 0.0) -> bool:
+    return all(
+        np.allclose(one[part][name], other[part][name], atol=tolerance, rtol=tolerance)
+        for part in one
+        for name in one[part]
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    """A finished run of 40 steps."""
+    out = tmp_path_factory.mktemp("run")
+    train(out, 40, "--every", "20")
+    return out
+
+
+def test_a_run_leaves_a_checkpoint_its_metrics_and_sheets_of_samples(run):
+    assert sorted(path.name for path in run.iterdir()) == [
+        "checkpoint", "metrics.jsonl", "samples-000020.png", "samples-000040.png",
+    ]  # fmt: skip
+    assert [line["step"] for line in metrics(run)] == [20, 40]
+    assert all(len(line["loss_by_sigma"]) > 3 and line["images_per_second"] > 0 for line in metrics(run))
+
+
+def test_info_says_what_a_checkpoint_is(run, capsys):
+    main(["info", "--checkpoint", str(run)])
+    said = capsys.readouterr().out
+    assert "step 40" in said and "name digits" in said and "batch 16" in said
+    assert said.endswith("made by: python -m core train --out OUT --network fourier --batch 16 --steps 40 --warmup 2\n")
+
+
+def test_samples_are_a_sheet_and_a_file_that_can_be_trained_on(run, tmp_path):
+    asked = ["--n", "6", "--classes", "3", "8", "--scale", "2", "--negative", "1", "--sampler", "heun", "--steps", "3"]
+    main(["sample", "--checkpoint", str(run), "--out", str(tmp_path / "some"), *asked])
+    drawn = load(str(tmp_path / "some.npz"))
+    assert drawn.images.shape == (6, 1, 8, 8) and drawn.labels.tolist() == [3, 8] * 3
+    assert (tmp_path / "some.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_evaluate_prints_a_table_to_place_samples_by(run, capsys, monkeypatch):
+    monkeypatch.setattr(image_judge, "judge", partial(image_judge.judge, steps=20))
+    asked = ["--n", "20", "--steps", "3", "--sampler", "ddim", "ddpm-no-noise"]
+    main(["evaluate", "--checkpoint", str(run), *asked])
+    said = capsys.readouterr().out
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in said.splitlines() if line.startswith("|")]
+    assert "This is not FID" in said and "% of held-out images" in said
+    assert "No part of this set was kept from the model" in said
+    assert [row[0] for row in rows[2:]] == [
+        "359 held-out real images", "359 training images, blurred",
+        "20 samples, w = 2, ddim, 3 steps, seed 0", "20 samples, w = 2, ddpm-no-noise, 3 steps, seed 0",
+    ]  # fmt: skip
+    assert {len(row) for row in rows} == {6} and rows[4] != rows[5]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["info", "--checkpoint", "nowhere"], "no checkpoint at nowhere"),
+        (["info", "--checkpoint", "OUT/odd"], "no checkpoint at"),
+        (["train", "--out", "OUT", "--data", "nothing-of-the-kind"], "nothing-of-the-kind"),
+        (["train", "--out", "RUN", "--steps", "1"], "--resume"),
+        (["train", "--out", "OUT", "--resume"], "no checkpoint at"),
+        (["train", "--out", "OUT", "--batch", "7"], "multiple of 2"),
+        (["train", "--out", "OUT", "--steps", "0"], "^no run can be trained with steps = 0$"),
+        (["train", "--out", "OUT", "--every", "0"], "--every is a whole number from 1 on"),
+        (["train", "--out", "OUT", "--data", "ODD"], "by 4, not for 10: pad or resize the images to 12"),
+        (["train", "--out", "OUT", "--data", "OBLONG"], "has images of 8x4 pixels.*choose a side"),
+        (["train", "--out", "OUT", "--data", "BROKEN"], "1 of 9 images cannot be read: cat/8.png.*or skip"),
+        (["train", "--out", "FILE", "--steps", "2", *TINY], "Not a directory|File exists"),
+        (["train", "--out", "OUT", "--config", "nowhere.json"], "nowhere.json: No such file"),
+        (["sample", "--checkpoint", "RUN", "--out", "OUT", "--classes", "cat"], "no class 'cat'; there are 0, 1, 2"),
+        (["sample", "--checkpoint", "RUN", "--out", "OUT", "--negative", "10"], "no class '10'"),
+        (["sample", "--checkpoint", "RUN", "--out", "OUT", "--n", "0"], "--n is a whole number from 1 on, not 0"),
+        (["sample", "--checkpoint", "RUN", "--out", "OUT", "--columns", "0"], "--columns is"),
+        (["sample", "--checkpoint", "RUN", "--out", "OUT", "--steps", "0"], "--steps is"),
+        (["sample", "--checkpoint", "RUN", "--out", "OUT", "--scale", "nan"], "--scale is a number"),
+        (["sample", "--checkpoint", "core/pretrained/spiral", "--out", "OUT"], "no checkpoint of an image model"),
+        (["evaluate", "--checkpoint", "core/pretrained/spiral"], "no checkpoint of an image model"),
+        (["evaluate", "--checkpoint", "RUN", "--data", "emoji"], "not trained on emoji"),
+    ],
+)
+def test_what_cannot_be_done_ends_as_a_sentence(run, tmp_path, monkeypatch, arguments, said):
+    monkeypatch.chdir(ROOT)
+    fill(tmp_path / "odd", (10, 10)), fill(tmp_path / "oblong", (8, 4)), fill(tmp_path / "broken", broken=True)
+    (tmp_path / "file").write_text("")
+    places = {"RUN": run, **{name.upper(): tmp_path / name for name in ("out", "odd", "oblong", "broken", "file")}}
+    with pytest.raises(SystemExit, match=said):
+        main([str(places.get(word, word)) for word in arguments])
+    assert not (tmp_path / "out").exists()
+
+
+FATAL = """
+import os, signal, sys
+from pathlib import Path
+
+from core import training
+from core.__main__ import main
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def until(call, function, last):
+    def counted(*arguments):
+        nonlocal call
+        call -= 1
+        return (function if call else last)(*arguments)
+    return counted
+
+def half(path, content):
+    with path.open("wb") as file:
+        file.write(content[: len(content) // 2])
+        file.flush()
+        die()
+
+where, call, *arguments = sys.argv[1:]
+if where == "step":
+    training.update_ema = until(int(call), training.update_ema, die)
+else:
+    Path.write_bytes = until(int(call), Path.write_bytes, half)
+main(arguments)
+"""
+
+
+def test_a_run_killed_while_it_writes_a_checkpoint_and_again_in_a_step_goes_on_as_if_nothing_had_been(run, tmp_path):
+    def killed(*arguments: str) -> str:
+        command = [sys.executable, "-c", FATAL, *arguments, "--out", str(tmp_path)]
+        died = subprocess.run(command, cwd=ROOT, env=ALONE, capture_output=True, text=True, timeout=240)
+        assert died.returncode == -signal.SIGKILL, died.stderr[-2000:]
+        return json.loads((tmp_path / "checkpoint" / "config.json").read_text())["step"]
+
+    sixth_file = "file", "6", "train", "--steps", "40", "--every", "10", *TINY  # of four each at the steps 10 and 20
+    assert killed(*sixth_file) == 10 and (tmp_path / "checkpoint.new").exists()
+    assert killed("step", "17", "train", "--resume", "--every", "5") == 25
+    (tmp_path / "metrics.jsonl").open("a").write('{"step": 20, "lo')
+    main(["train", "--out", str(tmp_path), "--resume"])
+    assert same(weights(tmp_path), weights(run))
+    assert [line["step"] for line in metrics(tmp_path)] == [20, 40]
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_asked_to_end_ends_its_step_saves_and_goes_on_as_if_it_had_not(
+    run, tmp_path, capsys, monkeypatch, how
+):
+    update, calls, before = training.update_ema, [], signal.getsignal(how)
+
+    def asked(*arguments) -> None:
+        calls.append(1)
+        if len(calls) == 7:
+            signal.raise_signal(how)
+        update(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "update_ema", asked)
+        train(tmp_path, 40)
+    assert "saved at step 7 of 40" in capsys.readouterr().out
+    main(["train", "--out", str(tmp_path), "--resume"])
+    assert same(weights(tmp_path), weights(run))
+    assert signal.getsignal(how) == before
+
+
+def test_a_run_that_diverges_keeps_good_weights_and_says_how_to_go_on(tmp_path):
+    with pytest.raises(SystemExit, match="Here: --resume --lr 3.3e[+]08"):
+        train(tmp_path, 40, "--lr", "1e9")
+    main(["train", "--out", str(tmp_path), "--resume", "--lr", "1e-4"])
+    assert config(tmp_path)["plan"]["lr"] == 1e-4 and config(tmp_path)["step"] == 40
+
+
+def test_a_run_goes_on_with_its_own_data_and_plan_but_for_what_flags_say(run, tmp_path, capsys):
+    fill(tmp_path / "zoo", broken=True)
+    more = ["--data", str(tmp_path / "zoo"), "--side", "4", "--damaged", "skip", "--size", "small"]
+    train(tmp_path / "run", 2, *more)
+    assert "1 of 9 images cannot be read: cat/8.png is not a whole PNG" in capsys.readouterr().out
+    main(["train", "--out", str(tmp_path / "run"), "--resume", "--steps", "4", "--ema", "0.5"])
+    assert "zoo: 8 images" in capsys.readouterr().out
+    assert config(tmp_path / "run")["step"] == 4 and config(tmp_path / "run")["plan"]["ema"] == 0.5
+    assert config(tmp_path / "run")["plan"]["batch"] == 16
+    with pytest.raises(SystemExit, match="another network"):
+        main(["train", "--out", str(tmp_path / "run"), "--resume", "--data", "emoji"])
+
+
+def test_flags_may_come_from_a_file_and_those_given_beside_it_win(tmp_path, capsys):
+    told = {"network": "fourier", "batch": 16, "steps": 9, "lr": 1e-4, "flip": True, "data": "digits", "every": 3}
+    (tmp_path / "plan.json").write_text(json.dumps(told))
+    main(["train", "--out", str(tmp_path / "run"), "--config", str(tmp_path / "plan.json"), "--steps", "6"])
+    plan = config(tmp_path / "run")["plan"]
+    assert plan == {**asdict(Plan()), **{k: v for k, v in told.items() if k in plan}, "steps": 6}
+    assert sorted(path.stem for path in (tmp_path / "run").glob("*.png")) == ["samples-000003", "samples-000006"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"stepz": 3, "lr": 0.1}', "train knows no stepz"),
+        ('{"steps": "3"}', "steps is a whole number, not '3'"),
+        ('{"damaged": "mend"}', "damaged is 'refuse' or 'skip', not 'mend'"),
+        ('{"resume": true}', "train knows no resume"),
+        ('{"steps": 3', "plan.json is no JSON"),
+        ("[3]", "plan.json holds no flags"),
+    ],
+)
+def test_a_file_of_flags_that_train_cannot_take_is_refused_with_a_sentence(tmp_path, content, said):
+    (tmp_path / "plan.json").write_text(content)
+    with pytest.raises(SystemExit, match=said):
+        main(["train", "--out", str(tmp_path / "run"), "--config", str(tmp_path / "plan.json")])
+    assert not (tmp_path / "run").exists()
+
+
+def test_without_tensorboard_its_flag_ends_in_a_sentence_and_with_it_the_metrics_are_written(tmp_path, monkeypatch):
+    written = []
+
+    class Writer:
+        def __init__(self, folder):
+            written.append(folder)
+
+        def add_scalar(self, *scalar):
+            written.append(scalar)
+
+        def flush(self):
+            pass
+
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(SystemExit, match="needs the package tensorboard"):
+        train(tmp_path / "without", 2, "--tensorboard")
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=Writer))
+    train(tmp_path / "with", 2, "--tensorboard")
+    assert written[0] == tmp_path / "with" / "tensorboard"
+    assert {"loss", "lr", "loss at sigma from/1"} <= {name for name, _, step in written[1:] if step == 2}
+
+
+@pytest.fixture
+def plain_processor(monkeypatch):
+    """Whatever this machine is, one whose processor is not quick at bfloat16."""
+    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: False)
+
+
+def test_where_nothing_computes_in_bfloat16_it_is_said_to_change_nothing(run, tmp_path, capsys, plain_processor):
+    train(tmp_path, 40, "--bf16")
+    assert "--bf16 changes nothing" in capsys.readouterr().out
+    assert same(weights(tmp_path), weights(run))
+
+
+def test_a_run_remembers_that_it_computes_in_bfloat16_until_it_is_told_otherwise(tmp_path, capsys, plain_processor):
+    def told(*arguments: str) -> str:
+        main([*arguments, str(tmp_path)])
+        return capsys.readouterr().out
+
+    train(tmp_path, 2, "--bf16")
+    assert " --out OUT --bf16 --network" in told("info", "--checkpoint")
+    assert "--bf16 changes nothing" in told("train", "--resume", "--out")
+    assert "--bf16" not in told("train", "--resume", "--no-bf16", "--steps", "3", "--out")
+    assert "--bf16" not in told("info", "--checkpoint")
+
+
+def test_a_processor_that_can_computes_in_bfloat16(run, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: True)
+    train(tmp_path, 40, "--bf16")
+    assert "changes nothing" not in capsys.readouterr().out
+    assert not same(weights(tmp_path), weights(run))
+    assert metrics(tmp_path)[-1]["loss"] == pytest.approx(metrics(run)[-1]["loss"], rel=0.05)
+
+
+def test_two_processes_train_as_one_does(run, tmp_path):
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*launch, "-m", "core", "train", "--out", str(tmp_path), "--steps", "40", *TINY]
+    done = subprocess.run(command, cwd=ROOT, env=ALONE, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert same(weights(tmp_path), weights(run), tolerance=2e-4)
+    for mine, theirs in zip(metrics(tmp_path), metrics(run), strict=True):
+        assert mine["loss"] == pytest.approx(theirs["loss"], rel=1e-5)
+        assert mine["loss_by_sigma"] == pytest.approx(theirs["loss_by_sigma"], rel=1e-4)

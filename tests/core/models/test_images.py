@@ -1,0 +1,195 @@
+"""Image models: the same run by one process, by many, and after a stop; samples that follow from a seed."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from core.data.images import load
+from core.diffusion.denoiser import Denoiser
+from core.diffusion.exact import EmpiricalDenoiser
+from core.models import images as image_model
+from core.models.images import Plan
+from core.runs.checkpoints import to_files
+from core.runs.distributed import Team, losses
+
+pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
+
+PLAN = Plan(network="fourier", batch=16, steps=6, warmup=2)
+DIGITS = load("digits")
+
+
+def trained(plan: Plan = PLAN, steps: int | None = None, checkpoint=None, **told):
+    """A checkpoint after so many steps, or at the plan's end."""
+    checkpoint = checkpoint or image_model.begin(plan, DIGITS)
+    for state in image_model.run(plan, DIGITS, checkpoint.state, **told):
+        if state.step == steps:
+            break
+    return checkpoint
+
+
+def test_a_run_is_the_same_twice_and_after_a_stop():
+    whole, halves = trained(), trained(steps=3)
+    assert to_files(trained(checkpoint=halves)) == to_files(whole) == to_files(trained())
+
+
+def test_shares_of_a_batch_are_the_batch():
+    whole = image_model.batches(PLAN, DIGITS)(4)
+    shares = [image_model.batches(PLAN, DIGITS, Team(rank, 2))(4) for rank in range(2)]
+    for part in range(3):
+        assert torch.equal(torch.stack([share[part] for share in shares], 1).flatten(0, 1), whole[part])
+    labels = [share[3]["label"] for share in shares]
+    assert torch.equal(torch.stack(labels, 1).flatten(), whole[3]["label"])
+
+
+def test_a_batch_that_has_no_even_shares_is_refused_with_a_sentence():
+    with pytest.raises(ValueError, match="multiple of 12"):
+        next(image_model.run(PLAN, DIGITS, image_model.begin(PLAN, DIGITS).state, Team(0, 6)))
+
+
+@pytest.mark.parametrize(("wrong", "said"), [({"size": "huge"}, "huge"), ({"network": "magic"}, "magic")])
+def test_a_network_that_there_is_not_is_named(wrong, said):
+    with pytest.raises(ValueError, match=said):
+        image_model.begin(replace(PLAN, **wrong), DIGITS)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"steps": "many"}, "steps is a whole number, not 'many'"),
+        ({"steps": True}, "steps is a whole number, not True"),
+        ({"lr": None}, "lr is a number, not None"),
+        ({"flip": 1}, "flip is true or false or null, not 1"),
+        ({"size": ["small"]}, "size is 'tiny' or 'small' or 'patched' or 'large', not "),
+        ({"batch": 0}, "batch = 0"),
+        ({"steps": 0}, "steps = 0"),
+        ({"std": 0.0}, "std = 0.0"),
+        ({"mean": float("nan")}, "mean = nan"),
+        ({"label_dropout": 1.5}, "label_dropout = 1.5"),
+    ],
+)
+def test_a_plan_that_no_run_can_have_is_refused_with_a_sentence(wrong, said):
+    with pytest.raises(ValueError, match=said):
+        next(image_model.run(replace(PLAN, **wrong), DIGITS, image_model.begin(PLAN, DIGITS).state))
+
+
+def test_images_that_are_not_square_are_refused_before_training():
+    oblong = replace(DIGITS, images=DIGITS.images[:, :, :6])
+    with pytest.raises(ValueError, match="digits has images of 8x6 pixels.*choose a side"):
+        image_model.begin(PLAN, oblong)
+
+
+def test_a_run_goes_on_by_another_plan_but_not_with_another_network_or_other_images():
+    begun = trained(steps=2)
+    slower = image_model.go_on(begun, replace(PLAN, lr=1e-5, steps=9), DIGITS)
+    assert image_model.plan_of(slower.config) == replace(PLAN, lr=1e-5, steps=9) and slower.state is begun.state
+    assert (slower.config["train"]["lr"], slower.config["train"]["steps"]) == (1e-5, 9)
+    for plan in (replace(PLAN, network="plain"), replace(PLAN, prediction="eps"), replace(PLAN, seed=1)):
+        with pytest.raises(ValueError, match="another network"):
+            image_model.go_on(begun, plan, DIGITS)
+    with pytest.raises(ValueError, match="not begun on digits"):
+        image_model.go_on(begun, PLAN, replace(DIGITS, images=DIGITS.images[:9], labels=DIGITS.labels[:9]))
+
+
+def test_bfloat16_computes_the_same_loss_to_its_precision_and_leaves_the_weights_single():
+    losses = []
+    for bf16 in (False, True):
+        state = trained(replace(PLAN, network="unet", size="tiny"), steps=3, team=Team(bf16=bf16)).state
+        assert all(weight.dtype == torch.float32 for weight in state.model.parameters())
+        losses.append(state.loss)
+    assert losses[0] != losses[1] and losses[0] == pytest.approx(losses[1], rel=0.01)
+
+
+def test_the_loss_is_sorted_by_noise_level():
+    seen = losses()
+    seen.add(torch.tensor([1.0, 3.0, 5.0]), torch.tensor([0.01, 0.02, 7.0]))
+    assert seen.read() == {"0": 2.0, "3": 5.0} and seen.read() == {}
+
+
+def test_the_loss_by_noise_level_is_that_of_all_processes_together():
+    mine, theirs = losses(), losses()
+    mine.add(torch.tensor([1.0]), torch.tensor([0.01])), theirs.add(torch.tensor([4.0, 7.0]), torch.tensor([0.01, 7.0]))
+    other = iter((theirs.total, theirs.count))
+    assert mine.read(lambda value: (value + next(other)) / 2) == {"0": 2.5, "3": 7.0}
+
+
+def test_a_run_notes_the_loss_of_every_noise_level():
+    seen = losses()
+    state = trained(steps=2, seen=seen).state
+    line = image_model.metrics(state, PLAN, seen, 12.34)
+    assert line["step"] == 2 and line["images_per_second"] == 12.3
+    assert sum(line["loss_by_sigma"].values()) > 1 and len(line["loss_by_sigma"]) > 3
+
+
+def test_a_checkpoint_knows_its_plan_and_its_shape():
+    config = image_model.begin(PLAN, DIGITS).config
+    assert image_model.plan_of(config) == PLAN and image_model.shape_of(config) == (1, 8, 8)
+    for read in (image_model.plan_of, image_model.shape_of):
+        with pytest.raises(ValueError, match="checkpoint"):
+            read({"recipe": {}})
+
+
+@pytest.mark.parametrize(
+    "absurd",
+    [{"side": 10**6}, {"side": "8"}, {"channels": 2}, {"classes": ["a"]}, {"classes": 5}, {"classes": [1] * 10}],
+)
+def test_a_checkpoint_that_says_of_its_data_what_cannot_be_is_refused(absurd):
+    config = image_model.begin(PLAN, DIGITS).config
+    with pytest.raises(ValueError, match="no checkpoint of an image model"):
+        image_model.shape_of({**config, "data": {**config["data"], **absurd}})
+
+
+def test_sample_k_of_a_seed_is_the_same_however_many_are_drawn():
+    model = trained().denoiser
+    few, many = (image_model.sample(model, (1, 8, 8), [3, None, 5, 1][:n], 2.0, steps=3) for n in (2, 4))
+    assert torch.allclose(few, many[:2], atol=1e-5)
+
+
+@pytest.mark.parametrize("sampler", list(image_model.SAMPLERS))
+def test_every_sampler_brings_an_ideal_denoiser_home(sampler):
+    class Home(Denoiser):
+        def forward(self, x, sigma, cond=None):
+            return torch.full_like(x, 0.25)
+
+    home = Home(torch.nn.Linear(1, 1, device="meta"), "edm", 0.5)
+    home.net = trained(steps=1).denoiser.net
+    assert torch.allclose(image_model.sample(home, (1, 8, 8), [None] * 2, sampler=sampler, steps=4), torch.tensor(0.25))
+
+
+def test_without_its_noise_ddpm_ends_near_the_mean_of_the_data():
+    class Exact(Denoiser):
+        def forward(self, x, sigma, cond=None):
+            return exact(x, sigma)
+
+    data = DIGITS.sample(50, torch.Generator().manual_seed(0), flip=False)[0]
+    exact = EmpiricalDenoiser(data)
+    model = Exact(trained(steps=1).denoiser.net, "edm", DIGITS.rms)
+    spread = {
+        way: image_model.sample(model, (1, 8, 8), [None] * 32, sampler=way, steps=32).std(0).mean().item()
+        for way in ("ddpm", "ddim", "ddpm-no-noise")
+    }
+    assert spread["ddpm-no-noise"] < 0.5 * min(spread["ddpm"], spread["ddim"])
+
+
+def test_who_watches_sees_every_step():
+    seen = []
+
+    def watch(steps):
+        for step in steps:
+            seen.append(step.i)
+            yield step
+
+    image_model.sample(trained(steps=1).denoiser, (1, 8, 8), [None], steps=4, watch=watch)
+    assert seen == [0, 1, 2, 3]
+
+
+def test_a_sheet_shows_the_images_in_rows():
+    x = torch.stack([torch.full((1, 2, 2), value) for value in (-1.0, 0.0, 1.0)])
+    sheet = image_model.sheet(x, columns=2)[..., 0]
+    assert sheet.tolist() == [
+        [0, 0, 255, 128, 128],
+        [0, 0, 255, 128, 128],
+        [255] * 5,
+        [255] * 5,
+        [255] * 5,
+    ]

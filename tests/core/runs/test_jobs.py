@@ -1,0 +1,549 @@
+"""Runs, their queue, leases, forks and pictures. ``Jobs(slots=0)`` has no workers: only commands make steps there."""
+
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from core.runs.jobs import Jobs, Work
+
+
+@dataclass
+class Chain:
+    """A state that is worked on in place, and in which every step depends on all before it."""
+
+    step: int = 0
+    value: int = 1
+    seen: list[Any] = field(default_factory=list)
+
+
+class Course:
+    """Chain steps to be run: counts starts, records pictures, and waits for ``allow`` before each step if ``gated``."""
+
+    def __init__(self, last: int = 1_000_000, gated: bool = False, fails: dict[int, Exception] | None = None):
+        self.last, self.gated, self.fails = last, gated, fails or {}
+        self.starts: list[int | None] = []
+        self.pictures: list[int] = []
+        self.begun = 0
+        self._gate = threading.Semaphore(0)
+
+    def work(self, key: str = "spiral", **settings: Any) -> Work:
+        return Work(key, self.start, self.picture, settings)
+
+    def start(self, state, settings):
+        self.starts.append(state and state.step)
+        state = state or Chain()
+        while state.step < self.last:
+            self.begun += 1
+            if self.gated:
+                assert self._gate.acquire(timeout=5)
+            if state.step + 1 in self.fails:
+                raise self.fails.pop(state.step + 1)
+            state.value = (state.value * 31 + state.step) % 1_000_003
+            state.seen = [*state.seen[-9:], settings.get("lr")]
+            state.step += 1
+            yield state
+
+    def picture(self, state):
+        self.pictures.append(state.step)
+        return state.step
+
+    def allow(self, steps: int) -> None:
+        """Let ``steps`` steps pass and wait until the next one has begun, so that all is settled about these."""
+        target = self.begun + steps
+        self._gate.release(steps)
+        until(lambda: self.begun >= target)
+
+    def open(self) -> None:
+        self.gated = False
+        self._gate.release()
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def until(condition) -> None:
+    for _ in range(5000):
+        if condition():
+            return
+        time.sleep(0.001)
+    raise AssertionError("this did not happen within five seconds")
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def registry(clock):
+    """Makes registries on the test's clock and closes them after the test."""
+    made = []
+
+    def make(**options):
+        made.append(Jobs(**{"clock": clock} | options))
+        return made[-1]
+
+    yield make
+    for jobs in made:
+        jobs.close()
+
+
+# Sharing and forks
+
+
+def test_a_run_joined_to_be_held_is_the_viewers_own_and_waits_for_its_first_step(registry):
+    jobs, course = registry(slots=1), Course(gated=True)
+    shared, own = jobs.join(course.work(), "ann"), jobs.join(course.work(), "bob", held=True)
+    assert own != shared and jobs.look(own, "bob").status == "paused" and jobs.look(own, "bob").step == 0
+    course.open()
+    assert jobs.step(own, "bob") == own and jobs.look(own, "bob").step == 1
+
+
+def test_viewers_with_equal_keys_share_one_run(registry):
+    jobs, course = registry(slots=1), Course(last=3)
+    ids = {jobs.join(course.work(), viewer) for viewer in ("ann", "bob")}
+    (run,) = ids
+    until(lambda: jobs.look(run, "ann").status == "finished")
+    assert course.starts == [None]
+    assert jobs.look(run, "bob").viewers == 2
+
+
+def test_another_key_is_another_run(registry):
+    jobs, course = registry(slots=0), Course()
+    assert jobs.join(course.work("spiral"), "ann") != jobs.join(course.work("moons"), "ann")
+
+
+def test_a_command_on_a_watched_run_acts_on_a_fork(registry):
+    jobs, course = registry(slots=0), Course()
+    run = jobs.join(course.work(), "ann")
+    jobs.join(course.work(), "bob")
+    fork = jobs.step(run, "ann", 3)
+    assert fork != run
+    assert (jobs.look(fork, "ann").step, jobs.look(fork, "ann").key) == (3, "spiral")
+    seen_by_bob = jobs.look(run, "bob")
+    assert (seen_by_bob.status, seen_by_bob.step, seen_by_bob.viewers) == ("queued", 0, 1)
+
+
+@pytest.mark.parametrize("command", ["pause", "step", "change"])
+def test_no_command_disturbs_another_viewer(registry, command):
+    jobs, course = registry(slots=0), Course()
+    run = jobs.step(jobs.join(course.work(lr=1), "ann"), "ann", 5)
+    before, state = jobs.look(run, "bob"), jobs.state(run, "bob")
+    assert getattr(jobs, command)(run, "ann") != run
+    after = jobs.look(run, "bob")
+    assert (after.status, after.step, after.picture, after.settings) == (
+        before.status,
+        before.step,
+        before.picture,
+        before.settings,
+    )
+    assert jobs.state(run, "bob") == state
+
+
+def test_a_fork_goes_on_exactly_like_its_original(registry):
+    jobs, course = registry(slots=0), Course()
+    run = jobs.step(jobs.join(course.work(), "ann"), "ann", 5)
+    jobs.look(run, "bob")
+    fork = jobs.step(run, "bob", 7)
+    jobs.step(run, "ann", 7)
+    assert jobs.state(fork, "bob") == jobs.state(run, "ann")
+
+
+def test_a_fork_of_a_running_run_goes_on_at_the_next_look(registry):
+    jobs, course = registry(slots=2), Course()
+    run = jobs.join(course.work(lr=1), "ann")
+    jobs.join(course.work(), "bob")
+    until(lambda: jobs.look(run, "bob").step > 0)
+    fork = jobs.change(run, "ann", lr=2)
+    assert jobs.look(fork, "ann").step > 0
+    until(lambda: jobs.look(fork, "ann").status == "running" and 2 in jobs.state(fork, "ann").seen)
+    assert jobs.look(run, "bob").settings == {"lr": 1}
+
+
+def test_a_viewer_alone_commands_the_run_itself_which_is_shared_no_longer(registry):
+    jobs, course = registry(slots=0), Course()
+    run = jobs.join(course.work(), "ann")
+    assert jobs.pause(run, "ann") == run
+    assert jobs.join(course.work(), "bob") != run
+
+
+def test_a_viewer_who_left_does_not_cause_a_fork(registry):
+    jobs, course = registry(slots=0), Course()
+    run = jobs.join(course.work(), "ann")
+    jobs.join(course.work(), "bob")
+    jobs.leave(run, "bob")
+    assert jobs.pause(run, "ann") == run
+
+
+# Slots and queue
+
+
+def test_the_queue_shows_places_that_move_up(registry):
+    jobs, course = registry(slots=1), Course()
+    running, second, third = (jobs.join(course.work(key), key) for key in ("ann", "bob", "cyd"))
+    until(lambda: jobs.look(running, "ann").status == "running")
+    assert [jobs.look(second, "bob").place, jobs.look(third, "cyd").place] == [1, 2]
+    jobs.leave(second, "bob")
+    assert jobs.look(third, "cyd").place == 1
+    jobs.leave(running, "ann")
+    until(lambda: jobs.look(third, "cyd").status == "running")
+    assert jobs.look(third, "cyd").place is None
+
+
+def test_no_more_runs_than_slots_are_at_work(registry):
+    jobs, course = registry(slots=2), Course()
+    runs = [jobs.join(course.work(str(k)), "ann") for k in range(5)]
+    until(lambda: [jobs.look(run, "ann").status for run in runs] == ["running"] * 2 + ["queued"] * 3)
+    assert sum(thread.name == "jobs-worker" for thread in threading.enumerate()) == 2
+
+
+def test_a_full_queue_is_refused_with_a_sentence(registry):
+    jobs, course = registry(slots=0, queue=2), Course()
+    paused = jobs.pause(jobs.join(course.work("a"), "ann"), "ann")
+    for key in "bc":
+        jobs.join(course.work(key), "bob")
+    with pytest.raises(ValueError, match=r"2 runs are waiting already\. Try again"):
+        jobs.join(course.work("d"), "dan")
+    with pytest.raises(ValueError, match="2 runs are waiting already"):
+        jobs.resume(paused, "ann")
+    assert jobs.look(paused, "ann").status == "paused"
+
+
+def test_a_paused_run_gives_its_slot_away_and_queues_again(registry):
+    jobs, course = registry(slots=1), Course()
+    first, second = jobs.join(course.work("a"), "ann"), jobs.join(course.work("b"), "bob")
+    until(lambda: jobs.look(first, "ann").step > 0)
+    jobs.pause(first, "ann")
+    until(lambda: jobs.look(second, "bob").status == "running")
+    jobs.resume(first, "ann")
+    assert jobs.look(first, "ann").place == 1
+
+
+def test_a_step_needs_no_slot_and_is_done_when_the_command_returns(registry):
+    jobs, course = registry(slots=0), Course()
+    run = jobs.step(jobs.join(course.work(), "ann"), "ann", 2)
+    view = jobs.look(run, "ann")
+    assert (view.status, view.step, view.picture) == ("paused", 2, 2)
+
+
+def test_a_step_of_a_running_run_pauses_it(registry):
+    jobs, course = registry(slots=1), Course()
+    run = jobs.join(course.work(), "ann")
+    until(lambda: jobs.look(run, "ann").step > 0)
+    jobs.step(run, "ann")
+    view = jobs.look(run, "ann")
+    assert view.status == "paused"
+    assert view.picture == view.step == jobs.state(run, "ann").step
+
+
+def test_a_run_that_had_its_slot_for_long_lets_the_others_go_first(registry, clock):
+    jobs, course = registry(slots=1, rotate_after=10), Course()
+    first, second = jobs.join(course.work("a"), "ann"), jobs.join(course.work("b"), "bob")
+    until(lambda: jobs.look(first, "ann").step > 0)
+    clock.now = 10.0
+    until(lambda: jobs.look(second, "bob").step > 0)
+    assert jobs.look(first, "ann").place == 1
+    clock.now = 20.0
+    until(lambda: jobs.look(second, "bob").status == "queued")
+    assert course.starts == [None, None]
+
+
+# Leases
+
+
+def test_a_run_that_nobody_looks_at_pauses_and_goes_on_at_the_next_look(registry, clock):
+    jobs, course = registry(slots=1), Course()
+    left, other = jobs.join(course.work("a"), "ann"), jobs.join(course.work("b"), "bob")
+    until(lambda: jobs.look(left, "ann").step > 0)
+    clock.now = 20.0
+    assert jobs.look(other, "bob").status == "queued"
+    jobs.sweep()
+    until(lambda: jobs.look(other, "bob").status == "running")
+    assert jobs.look(left, "ann").place == 1
+    jobs.leave(other, "bob")
+    until(lambda: jobs.look(left, "ann").status == "running")
+    assert course.starts == [None, None]
+
+
+def test_a_run_paused_by_its_viewer_stays_paused_at_a_look(registry, clock):
+    jobs, course = registry(slots=1), Course()
+    run = jobs.pause(jobs.join(course.work(), "ann"), "ann")
+    clock.now = 60.0
+    jobs.sweep()
+    assert jobs.look(run, "ann").status == "paused"
+
+
+def test_a_run_is_forgotten_after_its_last_lease(registry, clock):
+    jobs, course = registry(slots=0), Course()
+    run = jobs.join(course.work(), "ann")
+    clock.now = 119.0
+    jobs.sweep()
+    assert jobs.look(run, "ann") is not None
+    clock.now += 120.0
+    jobs.sweep()
+    assert jobs.look(run, "ann") is None
+    with pytest.raises(ValueError, match="Start it again"):
+        jobs.resume(run, "ann")
+
+
+def test_a_lease_that_is_over_does_not_cause_a_fork(registry, clock):
+    jobs, course = registry(slots=0), Course()
+    run = jobs.join(course.work(), "ann")
+    jobs.join(course.work(), "bob")
+    clock.now = 100.0
+    jobs.look(run, "ann")
+    clock.now = 120.0
+    jobs.sweep()
+    assert jobs.pause(run, "ann") == run
+
+
+def test_a_run_ends_and_frees_its_memory_without_any_call(registry):
+    jobs, states = registry(slots=1, pause_after=0.05, end_after=0.1, clock=time.monotonic), []
+
+    def start(state, settings):
+        state = Chain()
+        states.append(weakref.ref(state))
+        while True:
+            state.step += 1
+            yield state
+
+    jobs.join(Work("spiral", start, lambda state: state.step), "ann")
+    until(lambda: states)
+    until(lambda: states[0]() is None)
+    until(lambda: not any(thread.name.startswith("jobs-") for thread in threading.enumerate()))
+
+
+# Pictures
+
+
+def test_the_first_picture_comes_at_once_and_later_ones_are_spaced(registry, clock):
+    jobs, course = registry(slots=1), Course(gated=True)
+    run = jobs.join(course.work(), "ann")
+    until(lambda: course.begun == 1)
+    course.allow(3)
+    assert course.pictures == [1]
+    clock.now = 0.4
+    course.allow(3)
+    assert course.pictures == [1, 4]
+    assert jobs.look(run, "ann").version == 2
+    course.open()
+
+
+def test_no_picture_is_drawn_while_nobody_looks(registry, clock):
+    jobs, course = registry(slots=1), Course(gated=True)
+    run = jobs.join(course.work(), "ann")
+    until(lambda: course.begun == 1)
+    clock.now = 2.0
+    course.allow(2)
+    assert course.pictures == []
+    jobs.look(run, "ann")
+    course.allow(1)
+    assert course.pictures == [3]
+    course.open()
+
+
+def test_a_finished_run_shows_its_last_state(registry):
+    jobs, course = registry(slots=1), Course(last=50)
+    run = jobs.join(course.work(), "ann")
+    until(lambda: jobs.look(run, "ann").status == "finished")
+    assert jobs.state(run, "ann").step == 50
+    for command in (jobs.pause, jobs.step, jobs.resume):
+        command(run, "ann")
+        assert jobs.look(run, "ann").status == "finished"
+
+
+def test_the_last_picture_is_there_before_the_run_is_seen_to_be_finished(registry):
+    jobs, course, drawn = registry(slots=1), Course(last=3), {}
+
+    def picture(state):
+        drawn[state.step] = dict(jobs.census())
+        return state.step
+
+    run = jobs.join(Work("spiral", course.start, picture), "ann")
+    until(lambda: jobs.look(run, "ann").status == "finished")
+    assert jobs.look(run, "ann").picture == 3 and drawn[3] == {"running": 1}
+
+
+def test_an_error_in_the_last_picture_is_still_shown_when_the_run_is_finished(registry):
+    jobs, course = registry(slots=1), Course(last=3)
+
+    def picture(state):
+        if state.step == 3:
+            raise ValueError("No picture of the end.")
+
+    run = jobs.join(Work("spiral", course.start, picture), "ann")
+    until(lambda: jobs.look(run, "ann").status == "finished")
+    assert jobs.look(run, "ann").error == "No picture of the end."
+
+
+def test_an_error_in_a_picture_is_shown_and_the_run_goes_on(registry, clock):
+    jobs, course = registry(slots=1), Course(gated=True)
+
+    def picture(state):
+        if state.step == 1:
+            raise ValueError("No field for one point.")
+        return state.step
+
+    run = jobs.join(Work("spiral", course.start, picture), "ann")
+    until(lambda: course.begun == 1)
+    course.allow(1)
+    view = jobs.look(run, "ann")
+    assert (view.status, view.picture, view.error) == ("running", None, "No field for one point.")
+    clock.now = 0.4
+    course.allow(1)
+    view = jobs.look(run, "ann")
+    assert (view.status, view.picture, view.error) == ("running", 2, "")
+    course.open()
+
+
+def test_a_refused_command_leaves_no_fork_behind(registry):
+    jobs, course = registry(slots=1, queue=1), Course(last=2)
+    run = jobs.join(course.work(), "ann")
+    until(lambda: jobs.look(run, "ann").status == "finished")
+    jobs.look(run, "bob")
+    gate = Course(gated=True)
+    jobs.join(gate.work("other"), "eve")
+    until(lambda: jobs.census()["running"] == 1)
+    jobs.join(Course().work("third"), "eve")
+    before = sum(jobs.census().values())
+    with pytest.raises(ValueError, match="busy"):
+        jobs.change(run, "bob", lr=1)
+    assert sum(jobs.census().values()) == before and jobs.look(run, "bob").viewers == 2
+    gate.open()
+
+
+def test_asking_for_a_runs_key_renews_no_lease(registry):
+    jobs = registry(slots=0)
+    run = jobs.join(Course().work("moons"), "ann")
+    assert jobs.key_of(run) == "moons" and jobs.key_of("nobody") is None
+    jobs.leave(run, "ann")
+    assert jobs.key_of(run) is None
+
+
+# Failure, change, state
+
+
+def test_a_failed_run_keeps_its_last_good_state_and_resumes_from_it(registry):
+    jobs, course = registry(slots=1), Course(last=9, fails={4: FloatingPointError("The loss became NaN at step 4.")})
+    run = jobs.join(course.work(), "ann")
+    until(lambda: jobs.look(run, "ann").status == "failed")
+    view = jobs.look(run, "ann")
+    assert (view.error, view.step, view.picture) == ("The loss became NaN at step 4.", 3, 3)
+    jobs.resume(run, "ann")
+    until(lambda: jobs.look(run, "ann").status == "finished")
+    assert course.starts == [None, 3]
+    assert jobs.look(run, "ann").error == ""
+
+
+def test_a_change_sets_a_failed_run_going_again(registry):
+    jobs, course = registry(slots=1), Course(last=9, fails={4: ValueError("Too fast.")})
+    run = jobs.join(course.work(lr=1), "ann")
+    until(lambda: jobs.look(run, "ann").status == "failed")
+    jobs.change(run, "ann", lr=2)
+    until(lambda: jobs.look(run, "ann").status == "finished")
+    assert jobs.state(run, "ann").seen == [1] * 3 + [2] * 6
+
+
+def test_an_unexpected_error_is_named_without_its_details(registry):
+    jobs, course = registry(slots=0), Course(fails={1: RuntimeError("/srv/secret")})
+    run = jobs.step(jobs.join(course.work(), "ann"), "ann")
+    view = jobs.look(run, "ann")
+    assert view.status == "failed"
+    assert "unexpected RuntimeError" in view.error
+    assert "secret" not in view.error
+
+
+def test_a_change_keeps_the_state_and_a_paused_run_paused(registry):
+    jobs, course = registry(slots=0), Course()
+    run = jobs.step(jobs.join(course.work(lr=1), "ann"), "ann", 2)
+    jobs.change(run, "ann", lr=2)
+    assert jobs.look(run, "ann").status == "paused"
+    jobs.step(run, "ann", 2)
+    assert jobs.state(run, "ann").seen == [1, 1, 2, 2]
+    assert course.starts == [None, 2]
+    assert jobs.look(run, "ann").settings == {"lr": 2}
+
+
+def test_a_state_is_copied_between_two_steps_of_a_running_run(registry):
+    jobs, course = registry(slots=1), Course()
+    run = jobs.join(course.work(), "ann")
+    until(lambda: jobs.look(run, "ann").step > 0)
+    state = jobs.state(run, "ann")
+    until(lambda: jobs.look(run, "ann").step > state.step + 2)
+    again = Course(last=state.step)
+    *_, expected = again.start(None, {})
+    assert state == expected
+    assert jobs.look(run, "ann").status == "running"
+
+
+def test_a_copy_waits_for_the_step_that_is_being_made(registry):
+    jobs, course, copies = registry(slots=1), Course(gated=True), []
+    run = jobs.join(course.work(), "ann")
+    until(lambda: course.begun == 1)
+    copier = threading.Thread(target=lambda: copies.append(jobs.state(run, "ann")))
+    copier.start()
+    copier.join(timeout=0.02)
+    assert copies == []
+    course.open()
+    copier.join(timeout=5)
+    assert copies[0].step >= 1
+
+
+# Threads
+
+
+def test_many_viewers_at_once_do_not_lock_up_or_disturb_each_other(registry):
+    jobs, course, wrong = registry(slots=2, clock=time.monotonic), Course(), []
+
+    def visit(viewer: int) -> None:
+        try:
+            run = jobs.join(course.work(str(viewer % 3)), str(viewer))
+            for turn in range(30):
+                commands = [jobs.pause, jobs.resume, jobs.step, jobs.change, jobs.resume]
+                run = commands[(viewer + turn) % len(commands)](run, str(viewer))
+                jobs.look(run, str(viewer))
+                jobs.state(run, str(viewer))
+            before = jobs.look(jobs.pause(run, str(viewer)), str(viewer))
+            if (before.status, before.viewers) != ("paused", 1):
+                wrong.append(before)
+            jobs.leave(run, str(viewer))
+        except Exception as error:
+            wrong.append(error)
+
+    visitors = [threading.Thread(target=visit, args=(k,), daemon=True) for k in range(16)]
+    for visitor in visitors:
+        visitor.start()
+    for visitor in visitors:
+        visitor.join(timeout=20)
+    assert not any(visitor.is_alive() for visitor in visitors)
+    assert wrong == []
+
+
+def test_close_ends_all_threads(registry):
+    jobs, course = registry(slots=2), Course()
+    run = jobs.join(course.work(), "ann")
+    jobs.close()
+    assert not any(thread.name.startswith("jobs-") for thread in threading.enumerate())
+    assert jobs.look(run, "ann") is None
+
+
+def test_the_process_ends_cleanly_in_the_middle_of_a_run():
+    script = """
+import atexit, itertools, threading
+from core.jobs import Jobs, Work
+atexit.register(lambda: print(threading.active_count(), "thread left"))
+jobs = Jobs()
+jobs.join(Work("endless", lambda state, settings: itertools.count(), str), "ann")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1 thread left\n", "")
