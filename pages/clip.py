@@ -7,7 +7,7 @@ from core.lessons import clip as clip_lesson
 from core.models import clip as clip_model
 from core.models import clip_queries as queries
 from core.models.clip_queries import Difference
-from pages.ui.frame import shell
+from pages.ui.frame import shell_old as shell
 from pages.ui.lessons import clip_live, clip_queries, clip_zero_shot
 from pages.ui.widgets import html_cards
 

@@ -6,10 +6,11 @@ import torch
 from core import seeds
 from core.data import images, points
 from core.diffusion import forward, schedules
-from pages.ui.frame import shell
+from core.figures.scene import Clock, Panel
+from pages.ui.frame import shell_old as shell
 from pages.ui.lessons import forward_noise as forward_noise_scenes
 from pages.ui.lessons.forward_noise import TIMETABLES, Noise
-from pages.ui.stage.player import Clock, Panel, newest_probe, stage
+from pages.ui.stage.player import newest_probe, stage
 
 VIEWS = {"Variance preserving": "vp", "Variance exploding": "ve", "Straight line": "flow"}
 ALPHA = {"vp": r"1/\sqrt{1+\sigma_t^2}", "ve": "1", "flow": r"1/(1+\sigma_t)"}

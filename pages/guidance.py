@@ -7,9 +7,9 @@ import streamlit as st
 
 from core.diffusion import guidance
 from core.lessons import guidance as guidance_lesson
-from core.lessons.guidance import Guide
+from core.lessons.guidance import GuidanceConfig
 from core.lessons.home import CLASSES
-from pages.ui.frame import shell
+from pages.ui.frame import shell_old as shell
 from pages.ui.lessons import guidance as guidance_scenes
 from pages.ui.lessons.guidance import NEARLY, PARTING, show
 from pages.ui.runs import training_run
@@ -31,7 +31,7 @@ def two_fields() -> None:
 
 def one_place() -> None:
     with controls:
-        guide = Guide(wanted, scale=guidance_scenes.scale())
+        guide = GuidanceConfig(wanted, scale=guidance_scenes.scale())
     with picture:
         guidance_scenes.probed(subject, guide)
 
@@ -49,7 +49,7 @@ def eight_scales() -> None:
 def negative_prompt() -> bool:
     with controls:
         negative, scale, seed = guidance_scenes.negative_of(wanted), guidance_scenes.scale(), guidance_scenes.seed()
-    plain, away = Guide(wanted, None, scale), Guide(wanted, negative, scale)
+    plain, away = GuidanceConfig(wanted, None, scale), GuidanceConfig(wanted, negative, scale)
     runs = [guidance_scenes.run_of(subject.key, guide, seed, subject.model) for guide in (plain, away)]
     with controls:
         guidance_scenes.something_to_lose(runs[0].verdict, negative)
@@ -64,7 +64,7 @@ def negative_prompt() -> bool:
 
 def beyond() -> bool:
     with controls:
-        guide = Guide(wanted, scale=guidance_scenes.scale())
+        guide = GuidanceConfig(wanted, scale=guidance_scenes.scale())
         guides, seed = [replace(guide, scale=1), guide, *guidance_scenes.variants(guide)], guidance_scenes.seed()
     with picture:
         runs = [guidance_scenes.run_of(subject.key, each, seed, subject.model) for each in guides]
@@ -74,14 +74,14 @@ def beyond() -> bool:
 
 def train_live() -> bool:
     with controls:
-        plan, guide = guidance_scenes.lessons(), Guide(wanted, scale=guidance_scenes.scale())
+        plan, guide = guidance_scenes.lessons(), GuidanceConfig(wanted, scale=guidance_scenes.scale())
     with picture:
         view = training_run.current(plan)
         training_run.buttons(plan, view)
         if view is not None and view.error:
             shell.sorry(view.error)
         training_run.watch(plan, view, partial(guidance_scenes.show_lesson, guide), marks=(ASTRAY,))
-    return plan.recipe.label_dropout == 0 and view is not None and view.step >= ASTRAY
+    return plan.config.label_dropout == 0 and view is not None and view.step >= ASTRAY
 
 
 SCENES = {FIELDS: two_fields, PLACE: one_place, EIGHT: eight_scales, NEGATIVE: negative_prompt, BEYOND: beyond,
@@ -171,7 +171,12 @@ shell.equation(
      ("guided arrow", "the guided guess")],
 )  # fmt: skip
 shell.code(
-    guidance.cfg, guidance.lerp, guidance.interval, guidance.autoguidance, guidance_lesson.steer, guidance_lesson.judge
+    guidance.cfg,
+    guidance.lerp,
+    guidance.interval,
+    guidance.autoguidance,
+    guidance_lesson.guided_denoiser,
+    guidance_lesson.judge,
 )
 shell.tasks(
     [

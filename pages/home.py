@@ -8,10 +8,11 @@ from urllib.parse import urlencode
 import numpy as np
 import streamlit as st
 
+from core.figures.scene import Arrows, Clock, Panel, Path, Points
 from core.lessons import home as home_lesson
-from core.lessons.home import BACK, CLASSES, FINEST, MODELS, OUT, REACH, Story, Wish
-from pages.ui.frame import shell
-from pages.ui.stage.player import Arrows, Clock, Panel, Path, Points, stage
+from core.lessons.home import BACK, CLASSES, FINEST, MODELS, OUT, REACH, Request, Result
+from pages.ui.frame import shell_old as shell
+from pages.ui.stage.player import stage
 
 WALKER, FOLLOWED = 16, [25, 76, 88]  # whose way is drawn: a data point's, and three samples' from the same starts
 LINKS = (
@@ -24,12 +25,12 @@ LINKS = (
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def story_of(wish: Wish) -> Story:
+def story_of(wish: Request) -> Result:
     """The story of a wish; the one of a fresh page was computed beforehand and needs no torch."""
-    return home_lesson.read() if wish == Wish() else home_lesson.tell(wish)
+    return home_lesson.read() if wish == Request() else home_lesson.compute(wish)
 
 
-def panels(told: Story, wish: Wish) -> list[Panel]:
+def panels(told: Result, wish: Request) -> list[Panel]:
     """Data, noise, field, samples, guided samples."""
     targets = "spiral", "spiral", f"{wish.wanted}’s arm"
     near = [[f"{share:.0%} on the {target}" for share in shares] for target, shares in zip(targets, told.close)]
@@ -123,13 +124,15 @@ with question:
         "The noise decides where on the spiral a sample ends. That it ends on the spiral is the field's doing.",
     )
 with row:
-    wanted = shell.segmented("Ask for", CLASSES, default=Wish.wanted, key="class")
+    wanted = shell.segmented("Ask for", CLASSES, default=Request.wanted, key="class")
     how = "0: the model is not told what is asked for. 1: it is told. Above 1: pushed further that way."
-    scale = shell.segmented("Guidance w", (0, 1, 2, 4, 8), default=Wish.scale, key="w", help=how)
+    scale = shell.segmented("Guidance w", (0, 1, 2, 4, 8), default=Request.scale, key="w", help=how)
     which = "Early: a plainer network, trained a fifth as long as the converged one."
-    model = shell.segmented("Model", tuple(MODELS), default=Wish.model, key="model", help=which)
-    seed = int(shell.number("Noise, by its seed", 0, 9999, Wish.seed, key="seed", width=170)) if ready else Wish.seed
-wish = Wish(model, wanted, scale, seed)
+    model = shell.segmented("Model", tuple(MODELS), default=Request.model, key="model", help=which)
+    seed = (
+        int(shell.number("Noise, by its seed", 0, 9999, Request.seed, key="seed", width=170)) if ready else Request.seed
+    )
+wish = Request(model, wanted, scale, seed)
 told = story_of(wish)
 with picture:
     st.markdown('<span id="picture" tabindex="-1"></span>', unsafe_allow_html=True)
@@ -149,7 +152,7 @@ for column, link in zip(links, LINKS, strict=True):
     with column:
         shell.lead_to(*link)
 with question:
-    seen = seed != Wish.seed and model == Wish.model
+    seen = seed != Request.seed and model == Request.model
     if ready and not seen and st.session_state["predictions"] and not st.session_state["present"]:
         st.caption("Now change **Noise, by its seed** above the picture, and look at the samples.")
     shell.explain("guess", seen=seen)
@@ -177,7 +180,7 @@ shell.equation(
      ("denoise", "the trained network D's guess of it, where an arrow leads"),
      ("conditional", f"the guess when told “{wanted}”"), ("guided", "the guess to follow")],
 )  # fmt: skip
-shell.code(home_lesson.tell)
+shell.code(home_lesson.compute)
 if not st.session_state["present"]:
     in_a_lecture()
 shell.finish()

@@ -5,9 +5,9 @@ from dataclasses import replace
 import streamlit as st
 
 from core.diffusion import guidance, samplers
+from core.diffusion.samplers import DDIM, DDPM, DDPM_NO_NOISE
 from core.lessons import image_models as image_lesson
-from core.lessons.image_models import BARE, DDIM, DDPM
-from pages.ui.frame import shell
+from pages.ui.frame import shell_old as shell
 from pages.ui.lessons import image_models as image_scenes
 from pages.ui.lessons import image_training
 
@@ -27,11 +27,11 @@ REAL = {
 
 def four_samplers() -> set[str]:
     """Four samplers from the same noise."""
-    kinds = (DDPM, BARE, DDIM, wish.take.kind) if answered else (DDPM, DDIM, wish.take.kind)
+    kinds = (DDPM, DDPM_NO_NOISE, DDIM, wish.take.sampler) if answered else (DDPM, DDIM, wish.take.sampler)
     with row:
         seen = image_scenes.shown_as()
     with picture:
-        films = image_scenes.watch(wish.model, [replace(wish.take, kind=kind) for kind in kinds], lambda films, levels: (
+        films = image_scenes.watch(wish.model, [replace(wish.take, sampler=kind) for kind in kinds], lambda films, levels: (
             image_scenes.show(image_scenes.samplers(films, wish, seen), levels, wish, "From the same noise by several samplers")
         ))  # fmt: skip
         if not films:

@@ -5,28 +5,29 @@ from dataclasses import replace
 
 import streamlit as st
 
+from core.diffusion import samplers
+from core.diffusion.samplers import DDIM
+from core.figures.scene import Clock
 from core.lessons import lab as lab_lesson
-from core.lessons import sampling as sampling_lesson
-from core.lessons.guidance import steer
-from core.lessons.lab import Setup, Trial
-from core.lessons.sampling import DDIM
-from pages.ui.frame import shell
+from core.lessons.guidance import guided_denoiser
+from core.lessons.lab import Config, Result
+from pages.ui.frame import shell_old as shell
 from pages.ui.lessons import lab as lab_scenes
 from pages.ui.lessons.lab import asked
-from pages.ui.stage.player import Clock, stage
+from pages.ui.stage.player import stage
 
 N = 1000  # particles
 
 
-def beats(better: Callable[[lab_lesson.Marks, lab_lesson.Marks], bool], first: Trial, second: Trial) -> bool:
+def beats(better: Callable[[lab_lesson.Metrics, lab_lesson.Metrics], bool], first: Result, second: Result) -> bool:
     """Whether the second is better than the first, both asked for the same class."""
     alike = asked(first) is not None and asked(first) == asked(second)
     return alike and better(first.marks, second.marks)
 
 
-def two_networks(first: Setup, second: Setup) -> bool:
+def two_networks(first: Config, second: Config) -> bool:
     """Whether the question was tried: two networks, and all else alike, by DDIM."""
-    return first.model != second.model and first == replace(second, model=first.model) and first.way.kind == DDIM
+    return first.model != second.model and first == replace(second, model=first.model) and first.way.sampler == DDIM
 
 
 shell.require_shell()
@@ -44,7 +45,7 @@ with shell.asking(controls, picture):
 with controls:
     setups, window = lab_scenes.choose(ready)
     st.button("Make B equal to A", icon=":material/equal:", on_click=lab_scenes.same, key="_same")
-trials = [lab_lesson.attempt(setup, N) for setup in setups]
+trials = [lab_lesson.evaluate(setup, N) for setup in setups]
 itself, other = lab_lesson.apart(*trials)
 said = f"median {itself:.3f} apart; by chance {other:.2f}"
 with picture:
@@ -81,7 +82,7 @@ shell.equation(
     [("sample", "the next state"), ("guided", "the guided guess"), ("noise", "fresh noise, if the sampler adds any"),
      ("conditional", "told the wanted class"), ("unconditional", "what is led away from")],
 )  # fmt: skip
-shell.code(lab_lesson.attempt, sampling_lesson.steps_of, steer)
+shell.code(lab_lesson.evaluate, samplers.run, guided_denoiser)
 first, second = (setup.way for setup in setups)
 shell.tasks(
     [

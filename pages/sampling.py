@@ -6,16 +6,17 @@ from dataclasses import replace
 import streamlit as st
 
 from core.diffusion import samplers
-from core.lessons import sampling as sampling_lesson
-from core.lessons.sampling import BARE, DDIM, DDPM, KINDS, RAISED
-from pages.ui.frame import shell
+from core.diffusion.samplers import DDIM, DDIM_WITH_NOISE, DDPM, DDPM_NO_NOISE, SAMPLERS, SamplerConfig
+from core.figures.scene import Clock, Panel
+from core.models import trajectories
+from pages.ui.frame import shell_old as shell
 from pages.ui.lessons import sampler_quality as quality_scenes
 from pages.ui.lessons import sampling as sampling_scenes
 from pages.ui.lessons.sampling import COARSE, FEW, FINE, LEGEND, N
-from pages.ui.stage.player import Clock, Panel, stage
+from pages.ui.stage.player import stage
 
 CLOUDS, STEP, PATHS, WHOSE, BOTH, QUALITY = "clouds", "one step", "paths", "whose step", "SDE and ODE", "quality"
-FOUR = (DDPM, BARE, RAISED, DDIM)
+FOUR = (DDPM, DDPM_NO_NOISE, DDIM_WITH_NOISE, DDIM)
 
 
 def clouds() -> None:
@@ -71,14 +72,14 @@ def draw(panels: Sequence[Panel], frames: int = COARSE) -> None:
     stage(panels, Clock(levels, start=-1), key="walks", alt=alt, fps=len(levels) / 5, permalink=True)
 
 
-def made(way: sampling_lesson.Way) -> sampling_lesson.Quality:
+def made(way: SamplerConfig) -> trajectories.Quality:
     """How good the samples of a way are."""
-    return sampling_lesson.walk(model, way, N).quality
+    return trajectories.trajectory(model, way, N).quality
 
 
 def leave_out() -> None:
     """The second sampler becomes DDPM without its noise."""
-    st.session_state["b"] = BARE
+    st.session_state["b"] = DDPM_NO_NOISE
 
 
 SCENES = {CLOUDS: clouds, STEP: one_step, PATHS: paths, WHOSE: whose_step, BOTH: both, QUALITY: quality}
@@ -106,17 +107,17 @@ if answered:
         scene = shell.segmented("Show", list(SCENES), default=CLOUDS, key="show", label_visibility="collapsed")
 with controls:
     name = shell.selectbox("Model", list(sampling_scenes.MODELS), key="model")
-    kinds = [kind for kind in KINDS if answered or kind not in (BARE, RAISED)]
+    kinds = [kind for kind in SAMPLERS if answered or kind not in (DDPM_NO_NOISE, DDIM_WITH_NOISE)]
     ways, eta = sampling_scenes.choose(kinds)
     window = sampling_scenes.WINDOWS[shell.radio("View", list(sampling_scenes.WINDOWS), key="view")]
-if answered and BARE not in {way.kind for way in ways} and scene in (CLOUDS, BOTH):
+if answered and DDPM_NO_NOISE not in {way.sampler for way in ways} and scene in (CLOUDS, BOTH):
     row.button("Leave DDPM's noise out", icon=":material/blur_off:", on_click=leave_out, key="_leave_out")
 model = sampling_scenes.MODELS[name]()
 points = model.points.points
 with picture:
     SCENES[scene]()
-    seen = {CLOUDS: ways, BOTH: ways[:2], WHOSE: [replace(ways[0], kind=BARE)]}.get(scene, [])
-    asked = [way for way in seen if way.kind == BARE and way.sigma_max == 10]
+    seen = {CLOUDS: ways, BOTH: ways[:2], WHOSE: [replace(ways[0], kind=DDPM_NO_NOISE)]}.get(scene, [])
+    asked = [way for way in seen if way.sampler == DDPM_NO_NOISE and way.sigma_max == 10]
     shell.explain("guess", seen=any(made(way).collapsed for way in asked))
     if answered and scene == CLOUDS:
         shell.lead_to("image_models", "Leave the noise out for images")
@@ -180,16 +181,16 @@ shell.equation(
     ],
     LEGEND if answered else LEGEND[:-1],
 )  # fmt: skip
-shell.code(samplers.ancestral, samplers.split, sampling_lesson.on_clock)
+shell.code(samplers.ancestral, samplers.ancestral_step, trajectories.at_levels)
 
 shell.tasks(
     [
         ("Find the smallest number of steps at which DDIM still reaches more than 90 of the 100 points.",
-         any(way.kind == DDIM and 1 < way.steps < 20 and made(way).coverage > 0.9
+         any(way.sampler == DDIM and 1 < way.steps < 20 and made(way).coverage > 0.9
              and made(replace(way, steps=way.steps - 1)).coverage <= 0.9 for way in ways),
          "It is a small number; its panel says how many points were reached."),
         ("Leave DDPM's noise out, and try whether 256 steps mend it.",
-         any(way.kind == BARE and way.steps == 256 for way in ways), "Choose the sampler and its steps above."),
+         any(way.sampler == DDPM_NO_NOISE and way.steps == 256 for way in ways), "Choose the sampler and its steps above."),
         ("Find a sampler that reaches all 100 points with at most 5 network calls.",
          any(way.nfe <= 5 and made(way).coverage == 1 for way in ways), "Second order, and one call a step."),
     ]

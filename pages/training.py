@@ -6,16 +6,17 @@ import torch
 from core.data.points import BUILT_IN
 from core.diffusion import denoiser, training, vector_field
 from core.diffusion.denoiser import PREDICTIONS
+from core.figures.scene import Clock
 from core.lessons import training as training_lesson
 from core.models import points as point_model
-from core.models.points import Recipe, Snapshot
+from core.models.points import PointConfig, Snapshot
 from core.networks import NETWORKS
 from core.runs.checkpoints import Checkpoint
-from pages.ui.frame import shell
+from pages.ui.frame import shell_old as shell
 from pages.ui.lessons import training as training_scenes
 from pages.ui.runs import training_run
-from pages.ui.runs.point_runs import Plan
-from pages.ui.stage.player import Clock, newest_probe, stage
+from pages.ui.runs.point_runs import PointTraining
+from pages.ui.stage.player import newest_probe, stage
 from pages.ui.widgets import dataset_picker
 
 NOISES = ("log-normal", "log-linear", "karras", "cosine", "ddpm-linear", "rectified-flow")
@@ -26,7 +27,7 @@ ANSWERS = ("the rough extent of the data, then its shape", "one part after the o
            "all of it, slowly sharper")  # fmt: skip
 
 
-def adopt(brought: Checkpoint) -> Recipe:
+def adopt(brought: Checkpoint) -> PointConfig:
     """Set the controls to a loaded model's recipe; data that nobody can rebuild stay as chosen on the page."""
     how, data = point_model.from_config(brought.config), brought.config["data"]
     controls = {"net": how.network, "prediction": how.prediction, "noise": how.noise, "seed": how.seed, "lr": how.lr}
@@ -40,16 +41,16 @@ def adopt(brought: Checkpoint) -> Recipe:
     return how
 
 
-def choose_recipe(endless: bool) -> Recipe:
+def choose_recipe(endless: bool) -> PointConfig:
     """The controls of how to train."""
     about = "From 1e-6 to 1e6. It may change while a network trains, which keeps what it has learned."
-    lr = shell.number("Learning rate", 1e-6, 1e6, Recipe.lr, step=1e-3, format="%g", key="lr", help=about)
+    lr = shell.number("Learning rate", 1e-6, 1e6, PointConfig.lr, step=1e-3, format="%g", key="lr", help=about)
     with st.expander("Network, target, noise, seed"):
         network = shell.segmented("Network", list(NETWORKS), default="fourier", key="net")
         prediction = shell.selectbox("It predicts", list(PREDICTIONS), index=4, key="prediction")
         noise = shell.selectbox("Noise levels drawn from", NOISES, key="noise")
         seed = int(shell.number("Seed", 0, 9999, 0, key="seed"))
-    return Recipe(network=network, prediction=prediction, noise=noise, endless=endless, lr=lr, seed=seed)
+    return PointConfig(network=network, prediction=prediction, noise=noise, endless=endless, lr=lr, seed=seed)
 
 
 def built_in(prediction: str) -> str:
@@ -84,7 +85,7 @@ def draw_why() -> None:
     asked = shell.param("probe", shell.place(training_scenes.REACH), PROBE)
     x = torch.tensor(newest_probe("why", asked))
     ideal = point_model.exact(plan.data.points, plan.data.endless)
-    passed = training_lesson.through(
+    passed = training_lesson.sample_through(
         x, vector_field.clock(31, 2.0, 0.03), ideal, training_run.model(plan), n=400, steps=40
     )
     place = stage(
@@ -114,7 +115,7 @@ with controls:
         hidden=scene == WHY,
     )  # fmt: skip
     data = dataset_picker.choose()
-    plan = Plan(data, choose_recipe(data.endless))
+    plan = PointTraining(data, choose_recipe(data.endless))
     training_run.take_in(plan)
     view = training_run.current(plan)
     if ready:
@@ -137,7 +138,7 @@ NOTES = {
         ("sample", "**Samples** start as noise at $\\sigma = 5$ and follow the arrows down to $\\sigma = 0$: scrub "
          "the clock. As the network learns, they settle on the data. All is drawn at $1/\\sqrt{1+\\sigma^2}$ of its "
          "size (“variance preserving”, chapter 1)."),
-        ("denoise", built_in(plan.recipe.prediction)),
+        ("denoise", built_in(plan.config.prediction)),
         ("exact", "**The dashed line** is the loss of the exact denoiser. Many walks pass one place, so even the "
          "perfect answer, their mean, misses most of them: the loss cannot stay below it."),
     ],

@@ -10,7 +10,7 @@ from core.lessons import unclip as unclip_lesson
 from core.models import clip as clip_model
 from core.models import unclip as unclip_model
 from core.networks.clip import TextTower
-from pages.ui.frame import shell
+from pages.ui.frame import shell_old as shell
 from pages.ui.lessons import unclip as unclip_scenes
 from pages.ui.lessons.unclip import ALL, AWAY, DECODER, PRIOR, SCALES, SKIPPED, VARIATIONS, WAY, WORDS
 

@@ -14,13 +14,14 @@ from core.diffusion import exact, vector_field
 from core.diffusion.denoiser import Denoise
 from core.figures.curves import Curve, curves
 from core.figures.lecture import FORMATS, to_file
+from core.figures.scene import Clock
 from core.lessons import vector_field as vector_field_lesson
 from core.models import points as point_model
 from core.pretrained import RECIPES, points_of, pretrained
-from pages.ui.frame import shell
+from pages.ui.frame import shell_old as shell
 from pages.ui.lessons import vector_field as vector_field_scenes
 from pages.ui.runs import point_runs, training_run
-from pages.ui.stage.player import Clock, newest_probe, stage
+from pages.ui.stage.player import newest_probe, stage
 
 SIGMAS = vector_field.clock(49)
 LEVELS = [f"{sigma:.3g}" for sigma in SIGMAS.tolist()]
@@ -57,7 +58,7 @@ def shipped(name: str) -> Model:
     return Model(name, pretrained(name).denoiser, points_of(name), RECIPES[name][1].endless)
 
 
-def trained(plan: point_runs.Plan) -> Model:
+def trained(plan: point_runs.PointTraining) -> Model:
     """The learner's own run, as it stands now."""
     denoise = training_run.model(plan)
     weights = b"".join(value.numpy().tobytes() for value in denoise.state_dict().values())

@@ -6,14 +6,14 @@ from pathlib import Path
 from core import seeds
 from core.models import images as image_model
 from core.models import live_digits
-from core.models.images import Plan
+from core.models.images import ImageConfig
 from core.runs.checkpoints import Checkpoint, save_folder
 from core.runs.distributed import losses
 
-PLAN = Plan(network="fourier", batch=16, steps=6, warmup=2)
+PLAN = ImageConfig(network="fourier", batch=16, steps=6, warmup=2)
 
 
-def write_run(run: Path, steps: int = 6, plan: Plan = PLAN) -> Checkpoint:
+def write_run(run: Path, steps: int = 6, plan: ImageConfig = PLAN) -> Checkpoint:
     """So many steps of a plan on digits: a line of the log for each, then a checkpoint and a sheet of two samples."""
     checkpoint, seen = image_model.begin(plan, live_digits.images()), losses()
     run.mkdir(parents=True, exist_ok=True)

@@ -87,7 +87,7 @@ def test_the_theme_is_read_with_ease(theme, kind, least):
 def test_a_process_is_warmed_up_once_frozen_and_single_threaded():
     script = """
 import gc, sys
-from pages.ui.warmup import warm_up
+from pages.ui.frame.warmup import warm_up
 assert "torch" not in sys.modules
 thread = warm_up(0.0)
 assert warm_up(0.0) is thread

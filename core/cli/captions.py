@@ -21,8 +21,8 @@ from core.models import clip as clip_model
 from core.models import clip_queries
 from core.models import images as image_model
 from core.models import unclip as unclip_model
-from core.models.clip import ClipPlan
-from core.models.unclip import DecoderPlan, PriorPlan, Unclip
+from core.models.clip import ClipConfig
+from core.models.unclip import DecoderConfig, PriorConfig, Unclip
 from core.networks.clip import Clip
 from core.runs.checkpoints import CONFIG, Checkpoint, load_folder
 from core.runs.distributed import Team, losses
@@ -30,7 +30,7 @@ from core.runs.distributed import Team, losses
 FLAT = tyro.conf.OmitArgPrefixes
 CLIP, PRIOR, DECODER = Path("core/pretrained/clip"), Path("core/pretrained/prior"), Path("core/pretrained/decoder")
 JUDGE = Path("core/pretrained/judge")
-PLANS = ClipPlan(), PriorPlan(), DecoderPlan()
+PLANS = ClipConfig(), PriorConfig(), DecoderConfig()
 SHOWN = 64  # samples on a sheet of the decoder
 
 
@@ -44,7 +44,7 @@ def opened(folder: Path) -> Checkpoint:
 
 def train_clip(
     out: Path,
-    plan: Annotated[ClipPlan, FLAT] = PLANS[0],
+    plan: Annotated[ClipConfig, FLAT] = PLANS[0],
     data: str = "emoji",
     side: int = 32,
     resume: bool = False,
@@ -70,7 +70,7 @@ def train_clip(
 def train_prior(
     out: Path,
     towers: Path = CLIP,
-    plan: Annotated[PriorPlan, FLAT] = PLANS[1],
+    plan: Annotated[PriorConfig, FLAT] = PLANS[1],
     data: str = "emoji",
     side: int = 32,
     resume: bool = False,
@@ -94,7 +94,7 @@ def train_prior(
 def train_decoder(
     out: Path,
     towers: Path = CLIP,
-    plan: Annotated[DecoderPlan, FLAT] = PLANS[2],
+    plan: Annotated[DecoderConfig, FLAT] = PLANS[2],
     data: str = "emoji",
     side: int = 32,
     start: Path | None = None,

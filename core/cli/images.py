@@ -23,19 +23,20 @@ from tqdm import tqdm
 from core.cli import captions as cli_captions
 from core.cli import terminal
 from core.data.images import ImageSet, load, pixels
+from core.diffusion.samplers import SAMPLERS
 from core.models import image_judge
 from core.models import images as image_model
-from core.models.images import Plan
+from core.models.images import ImageConfig
 from core.runs.checkpoints import CONFIG, Checkpoint, load_folder
 from core.runs.distributed import losses
 
-FLAT, PLAN = tyro.conf.OmitArgPrefixes, Plan()
-Damaged, Sampler = Literal["refuse", "skip"], Literal[*image_model.SAMPLERS]
+FLAT, PLAN = tyro.conf.OmitArgPrefixes, ImageConfig()
+Damaged, Sampler = Literal["refuse", "skip"], Literal[*SAMPLERS]
 
 
 def train(
     out: Path,
-    plan: Annotated[Plan, FLAT] = PLAN,
+    plan: Annotated[ImageConfig, FLAT] = PLAN,
     data: str = "digits",
     side: int | None = None,
     damaged: Damaged = "refuse",
@@ -93,7 +94,7 @@ def sample(
     classes: tuple[str, ...] = (),
     scale: float = 1.0,
     negative: str | None = None,
-    sampler: Sampler = "dpmpp-2m",
+    sampler: Sampler = "dpmpp_2m",
     steps: int = 20,
     seed: int = 0,
     columns: int = 8,
@@ -107,7 +108,7 @@ def sample(
         classes: the classes to draw, in turn, by name or number (info names them); none given: all of them.
         scale: guidance scale w: 0 ignores the class, 1 asks for it plainly, more leads away from what is none of it.
         negative: a class to lead away from, in place of no class.
-        sampler: how to walk from noise to images; dpmpp-2m and heun are of second order.
+        sampler: how to walk from noise to images; dpmpp_2m and heun are of second order.
         steps: steps of the walk.
         seed: decides the noise; image k of a seed is the same however many are drawn.
         columns: columns of the sheet.
@@ -131,7 +132,7 @@ def evaluate(
     data: str | None = None,
     n: int = 2000,
     scale: float = 2.0,
-    sampler: tuple[Sampler, ...] = ("dpmpp-2m",),
+    sampler: tuple[Sampler, ...] = ("dpmpp_2m",),
     steps: int = 20,
     seed: int = 0,
 ) -> None:
@@ -142,7 +143,7 @@ def evaluate(
         data: what it was trained on, as for train; by default what the checkpoint says.
         n: how many samples, all classes in turn.
         scale: guidance scale w, as for sample.
-        sampler: one way from noise to images or several to compare, such as ddim ddpm-no-noise; a row for each.
+        sampler: one way from noise to images or several to compare, such as ddim ddpm_no_noise; a row for each.
         steps: steps of the walk.
         seed: decides the noise.
     """
@@ -290,13 +291,13 @@ def _defaults(arguments: list[str]) -> dict[str, Any]:
     if asked.config:
         told |= _read(asked.config)
     own = {name: parameter.annotation for name, parameter in inspect.signature(train).parameters.items()}
-    kinds = {field.name: field.type for field in fields(Plan)}
+    kinds = {field.name: field.type for field in fields(ImageConfig)}
     known = {name: kind for name, kind in own.items() if name not in ("out", "plan", "config", "resume")} | kinds
     if unknown := sorted(told.keys() - known):
         raise ValueError(f"train knows no {', '.join(unknown)} to be told in a file; it knows {', '.join(known)}.")
     for name, value in told.items():
         image_model.check_kind(name, value, known[name])
-    plan = Plan(**{name: told.pop(name) for name in kinds if name in told})
+    plan = ImageConfig(**{name: told.pop(name) for name in kinds if name in told})
     return {"plan": plan, **told}
 
 

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from core.diffusion.training import Diverged, TrainState
 from core.models import images as image_model
-from core.models.images import Plan
+from core.models.images import ImageConfig
 from core.runs.checkpoints import Checkpoint, save_folder
 from core.runs.distributed import Losses, Team
 
@@ -112,7 +112,7 @@ def until_asked(steps: Iterator[TrainState], team: Team) -> Iterator[TrainState]
             signal.signal(each, handler)
 
 
-def noted(steps: Iterator[TrainState], plan: Plan, seen: Losses, team: Team, log: Log) -> Iterator[TrainState]:
+def noted(steps: Iterator[TrainState], plan: ImageConfig, seen: Losses, team: Team, log: Log) -> Iterator[TrainState]:
     """The steps; every so many of them are logged as a line of metrics."""
     since, images = time.perf_counter(), 0
     for state in steps:
@@ -125,7 +125,7 @@ def noted(steps: Iterator[TrainState], plan: Plan, seen: Losses, team: Team, log
             since, images = time.perf_counter(), 0
 
 
-def shown(steps: Iterator[TrainState], done: int, plan: Plan) -> Iterator[TrainState]:
+def shown(steps: Iterator[TrainState], done: int, plan: ImageConfig) -> Iterator[TrainState]:
     """The steps behind a progress bar: time left, images a second, loss. Seldom redrawn where it goes into a file."""
     often = 0.1 if sys.stderr.isatty() else 10
     total = plan.steps * plan.batch

@@ -81,3 +81,18 @@ def eps_hat(x: Tensor, x0_hat: Tensor, sigma: Tensor) -> Tensor:
 def score(x: Tensor, x0_hat: Tensor, sigma: Tensor) -> Tensor:
     """The gradient of the log-density of noised data, (x0_hat - x) / sigma^2 (Tweedie's formula; Efron 2011)."""
     return (x0_hat - x) / per_sample(sigma, x) ** 2
+
+
+def in_chunks(denoise: Callable[..., Tensor], size: int) -> Callable[..., Tensor]:
+    """The same denoiser, asked about at most ``size`` samples at a time, which bounds its memory.
+
+    It also saves time: the memory of a call about 2,000 points is given page by page, and the call takes up to twice as
+    long as two calls about 1,000.
+    """
+
+    def answer(x: Tensor, sigma: Tensor, cond: Cond | None = None) -> Tensor:
+        chunks = [slice(at, at + size) for at in range(0, len(x), size)]
+        more = [({} if cond is None else {"cond": {k: v[part] for k, v in cond.items()}}) for part in chunks]
+        return torch.cat([denoise(x[part], sigma[part], **own) for part, own in zip(chunks, more, strict=True)])
+
+    return answer

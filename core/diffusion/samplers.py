@@ -5,9 +5,9 @@ All start from x ~ N(0, sigma_max^2 + sigma_data^2) and walk down a grid of sigm
 """
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import wraps
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, wraps
 from typing import Any
 
 import torch
@@ -15,11 +15,21 @@ from torch import Tensor
 
 from core import seeds
 from core.diffusion.denoiser import Denoise
+from core.diffusion.schedules import SCHEDULES, make_schedule
+from core.problems import Problem
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step from x at sigma to x_next at sigma_next; noise: what was added, or None; nfe: the calls so far."""
+    """One step from x at sigma to x_next at sigma_next.
+
+    Attributes:
+        x0: the denoiser's guess of the clean data at x.
+        noise: the random part of x_next, or None.
+        nfe: network calls so far.
+        sigma_down: the level that the deterministic part of the step ends at; None: sigma_next.
+        sigma_up: standard deviation of the random part.
+    """
 
     i: int
     sigma: float
@@ -29,6 +39,8 @@ class Step:
     x_next: Tensor
     noise: Tensor | None
     nfe: int
+    sigma_down: float | None = None
+    sigma_up: float = 0.0
 
 
 Sampler = Callable[..., Iterator[Step]]
@@ -39,7 +51,7 @@ def start(shape: tuple[int, ...], sigma_max: float, sigma_data: float, seed: int
     return (sigma_max**2 + sigma_data**2) ** 0.5 * seeds.gaussian(shape, seed)
 
 
-def _without_gradient(sampler: Sampler) -> Sampler:
+def without_gradient(sampler: Sampler) -> Sampler:
     """A sampler that records nothing to differentiate: what it asks and starts from is cut off once.
 
     Decorated by ``torch.no_grad`` itself, a generator switches its caller's mode at every step, which takes as long as
@@ -53,7 +65,7 @@ def _without_gradient(sampler: Sampler) -> Sampler:
     return walk
 
 
-@_without_gradient
+@without_gradient
 def ancestral(
     denoise: Denoise,
     x: Tensor,
@@ -63,28 +75,28 @@ def ancestral(
     seed: int = 0,
     eta_step: float | None = None,
 ) -> Iterator[Step]:
-    """From DDIM (eta = 0) to DDPM (eta = 1): step down to sigma_down, then noise up to sigma_next (see ``split``).
+    """From DDIM (eta = 0) to DDPM (eta = 1): step down to sigma_down, then noise up to sigma_next (see ``ancestral_step``).
 
     s_noise = 0 leaves the noise out and keeps DDPM's step: the mean in place of a sample. eta_step takes the step down
     of another eta than the noise's own: (eta, eta_step) = (0, 1) is DDPM's step without noise once more, and (1, 0) is
     DDIM's step with DDPM's noise on top.
     """
     source = torch.Generator()
-    for i, (sigma, sigma_next, level) in enumerate(_levels(x, sigmas)):
+    for i, (sigma, sigma_next, level) in enumerate(levels(x, sigmas)):
         x0 = denoise(x, level)
-        down, up = split(sigma, sigma_next, eta)
+        down, up = ancestral_step(sigma, sigma_next, eta)
         if eta_step is not None:
-            down, _ = split(sigma, sigma_next, eta_step)
+            down, _ = ancestral_step(sigma, sigma_next, eta_step)
         x_next = torch.lerp(x0, x, down / sigma)
         noise = None
         if up * s_noise > 0:
             noise = seeds.gaussian(x.shape, seed, i + 1, like=x, std=up * s_noise, reuse=source)
             x_next += noise
-        yield Step(i, sigma, sigma_next, x, x0, x_next, noise, i + 1)
+        yield Step(i, sigma, sigma_next, x, x0, x_next, noise, i + 1, down, up * s_noise)
         x = x_next
 
 
-def split(sigma: float, sigma_next: float, eta: float) -> tuple[float, float]:
+def ancestral_step(sigma: float, sigma_next: float, eta: float) -> tuple[float, float]:
     """(sigma_down, sigma_up), whose squares add up to sigma_next's: how far to step down, how much noise to put back.
 
     sigma_up = eta sigma_next sqrt(1 - sigma_next^2 / sigma^2) (Song, Meng & Ermon 2021, eq. 16, where sigma_up /
@@ -95,10 +107,10 @@ def split(sigma: float, sigma_next: float, eta: float) -> tuple[float, float]:
     return max(sigma_next**2 - up**2, 0.0) ** 0.5, up
 
 
-@_without_gradient
+@without_gradient
 def euler(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
     """Euler's method on the probability-flow ODE dx/dsigma = (x - x0_hat) / sigma (Karras et al. 2022, eqs. 1, 3)."""
-    for i, (sigma, sigma_next, level) in enumerate(_levels(x, sigmas)):
+    for i, (sigma, sigma_next, level) in enumerate(levels(x, sigmas)):
         x0 = denoise(x, level)
         slope = (x - x0) / sigma
         x_next = x + (sigma_next - sigma) * slope
@@ -106,11 +118,11 @@ def euler(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
         x = x_next
 
 
-@_without_gradient
+@without_gradient
 def heun(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
     """Heun's second-order method: the mean slope of both ends, and Euler's step to 0 (Karras et al. 2022, alg. 1)."""
     nfe = 0
-    for i, (sigma, sigma_next, level) in enumerate(_levels(x, sigmas)):
+    for i, (sigma, sigma_next, level) in enumerate(levels(x, sigmas)):
         x0 = denoise(x, level)
         slope = (x - x0) / sigma
         x_next = x + (sigma_next - sigma) * slope
@@ -123,14 +135,14 @@ def heun(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
         x = x_next
 
 
-@_without_gradient
+@without_gradient
 def dpmpp_2m(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
     """DPM-Solver++(2M): exponential integrator, x0_hat extrapolated from the last two (Lu et al. 2022, algorithm 2).
 
     The first step and the step to 0 are first order, where there is nothing to extrapolate from or to.
     """
     x0_before, h_before = None, 0.0
-    for i, (sigma, sigma_next, level) in enumerate(_levels(x, sigmas)):
+    for i, (sigma, sigma_next, level) in enumerate(levels(x, sigmas)):
         x0 = denoise(x, level)
         ahead, ratio = x0, sigma_next / sigma
         if sigma_next > 0:
@@ -143,14 +155,14 @@ def dpmpp_2m(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
         x, x0_before = x_next, x0
 
 
-@_without_gradient
+@without_gradient
 def sde(denoise: Denoise, x: Tensor, sigmas: Tensor, seed: int = 0) -> Iterator[Step]:
     """Euler-Maruyama on the reverse-time SDE, dx = -2 sigma score dsigma + sqrt(2 sigma) dw (Song et al. 2021, eq. 6).
 
     The score is held over a step, over which the variance falls by sigma^2 - sigma_next^2; the last step adds no noise.
     """
     source = torch.Generator()
-    for i, (sigma, sigma_next, level) in enumerate(_levels(x, sigmas)):
+    for i, (sigma, sigma_next, level) in enumerate(levels(x, sigmas)):
         x0 = denoise(x, level)
         fall = sigma**2 - sigma_next**2
         x_next = torch.lerp(x, x0, fall / sigma**2)
@@ -158,7 +170,9 @@ def sde(denoise: Denoise, x: Tensor, sigmas: Tensor, seed: int = 0) -> Iterator[
         if sigma_next > 0:
             noise = seeds.gaussian(x.shape, seed, i + 1, like=x, std=fall**0.5, reuse=source)
             x_next += noise
-        yield Step(i, sigma, sigma_next, x, x0, x_next, noise, i + 1)
+        yield Step(
+            i, sigma, sigma_next, x, x0, x_next, noise, i + 1, sigma_next**2 / sigma, fall**0.5 * (sigma_next > 0)
+        )
         x = x_next
 
 
@@ -167,14 +181,122 @@ def ddim(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
     return ancestral(denoise, x, sigmas, eta=0.0)
 
 
-SAMPLERS: dict[str, Sampler] = {
-    "ddpm": ancestral,
-    "ddim": ddim,
-    "euler": euler,
-    "heun": heun,
-    "dpmpp-2m": dpmpp_2m,
-    "sde": sde,
+# The registry: what pages and command line offer
+
+
+@dataclass(frozen=True)
+class SamplerSpec:
+    """A sampler to choose.
+
+    Attributes:
+        run: the sampler.
+        options: the arguments that make it this one.
+        reads: the settings of a `SamplerConfig` that it takes as arguments of the same name.
+        calls: network calls of a number of steps.
+        random: whether it draws noise, and so takes a seed.
+        role: the colour that stands for it (see ``core.figures.palette``).
+    """
+
+    run: Sampler
+    options: Mapping[str, float] = field(default_factory=dict)
+    reads: tuple[str, ...] = ()
+    calls: Callable[[int], int] = lambda steps: steps
+    random: bool = False
+    role: str = "sample"
+
+
+SAMPLERS: dict[str, SamplerSpec] = {
+    "ddpm": SamplerSpec(ancestral, {"eta": 1.0}, random=True, role="sample"),
+    "ddpm_no_noise": SamplerSpec(ancestral, {"eta": 0.0, "eta_step": 1.0}, role="negative"),
+    "ddim": SamplerSpec(ancestral, {"eta": 0.0}, role="denoise"),
+    "ddim_with_noise": SamplerSpec(ancestral, {"eta": 1.0, "eta_step": 0.0}, random=True, role="noise"),
+    "eta_interpolated": SamplerSpec(ancestral, reads=("eta",), random=True, role="difference"),
+    "euler": SamplerSpec(euler, role="unconditional"),
+    "heun": SamplerSpec(heun, calls=lambda steps: 2 * steps - 1, role="guided"),
+    "dpmpp_2m": SamplerSpec(dpmpp_2m, role="conditional"),
+    "sde": SamplerSpec(sde, random=True, role="data"),
 }
+"""Every sampler by its identifier. To add one, write its function and its entry here; a label is optional."""
+
+DDPM, DDPM_NO_NOISE, DDIM, DDIM_WITH_NOISE, ETA_INTERPOLATED = (
+    "ddpm", "ddpm_no_noise", "ddim", "ddim_with_noise", "eta_interpolated",
+)  # fmt: skip
+MAX_STEPS = 512
+
+
+@dataclass(frozen=True)
+class SamplerConfig:
+    """Everything that decides how a sampler goes from noise to data. Under one model, equal configurations give equal
+    samples.
+
+    Attributes:
+        sampler: an identifier of ``SAMPLERS``.
+        steps: number of steps.
+        eta: between DDIM (0) and DDPM (1), for a sampler that reads it.
+        sigma_max, sigma_min: the first noise level, and the last one before 0.
+        schedule: the schedule that spaces the noise levels between them.
+        seed: decides the noise. Step i of two configurations of equal seed draws equal noise.
+
+    Raises Problem for values that no sampler can have.
+    """
+
+    sampler: str = DDPM
+    steps: int = 64
+    eta: float = 0.5
+    sigma_max: float = 10.0
+    schedule: str = "log-linear"
+    seed: int = 0
+    sigma_min: float = 0.01
+
+    def __post_init__(self) -> None:
+        if self.sampler not in SAMPLERS:
+            raise Problem("unknown_sampler", name=self.sampler, known=", ".join(SAMPLERS))
+        if self.schedule not in SCHEDULES:
+            raise Problem("unknown_schedule", name=self.schedule, known=", ".join(SCHEDULES))
+        if not 1 <= self.steps <= MAX_STEPS:
+            raise Problem("sampler_steps", most=MAX_STEPS, steps=self.steps)
+        if not 0 <= self.eta <= 1:
+            raise Problem("sampler_eta", eta=self.eta)
+        if not 0 < self.sigma_min < self.sigma_max <= 100:
+            raise Problem("sampler_levels", low=self.sigma_min, high=self.sigma_max)
+
+    @property
+    def spec(self) -> SamplerSpec:
+        """Its entry in the registry."""
+        return SAMPLERS[self.sampler]
+
+    @cached_property
+    def sigmas(self) -> Tensor:
+        """Its noise levels, [steps + 1] float64, descending to 0."""
+        return make_schedule(self.schedule).sigmas(self.steps, self.sigma_max, self.sigma_min)
+
+    @property
+    def nfe(self) -> int:
+        """Network calls for each sample."""
+        return self.spec.calls(self.steps)
+
+    @property
+    def random(self) -> bool:
+        """Whether noise is drawn on the way."""
+        return self.spec.random and (self.eta > 0 or "eta" not in self.spec.reads)
+
+
+def run(config: SamplerConfig, denoise: Denoise, x: Tensor) -> Iterator[Step]:
+    """The steps of a configuration from x [B, ...], one by one."""
+    spec = config.spec
+    options = {**spec.options, **{name: getattr(config, name) for name in spec.reads}}
+    return spec.run(denoise, x, config.sigmas, **options, **({"seed": config.seed} if spec.random else {}))
+
+
+def step_sizes(config: SamplerConfig) -> tuple[Tensor, Tensor]:
+    """How far each step goes down and how much noise it adds: sigma_down and sigma_up, each [steps] float64.
+
+    1 - sigma_down / sigma is the part of the way to the guess that a step goes. From sigma to r sigma that is 1 - r for
+    DDIM and 1 - r^2 for DDPM: longer by the factor 1 + r, to make room for the noise.
+    """
+    steps = list(run(config, lambda x, sigma: torch.zeros_like(x), torch.zeros(1, 1)))
+    down = [step.sigma_next if step.sigma_down is None else step.sigma_down for step in steps]
+    return torch.tensor([down, [step.sigma_up for step in steps]], dtype=torch.float64).unbind()
 
 
 def last(steps: Iterator[Step]) -> Tensor:
@@ -190,7 +312,7 @@ def path(steps: Iterator[Step]) -> Tensor:
     return torch.stack([run[0].x, *(step.x_next for step in run)])
 
 
-def _levels(x: Tensor, sigmas: Tensor) -> Iterator[tuple[float, float, Tensor]]:
+def levels(x: Tensor, sigmas: Tensor) -> Iterator[tuple[float, float, Tensor]]:
     """(sigma, sigma_next, sigma as a denoiser takes it, [B]) along the grid.
 
     Floats, because arithmetic on them costs no tensor operation; views of one grid, because so no step fills a tensor.

@@ -1,8 +1,8 @@
 """Noise levels. A schedule says which sigma belongs to a time t in [0, 1], and how the noised picture is scaled.
 
-Every schedule is the same rule with another ruler: a monotone function ``ruler(sigma)`` grows linearly in t,
+Every schedule is the same rule with another transform: a monotone function ``transform(sigma)`` grows linearly in t,
 
-    t = (ruler(sigma) - ruler(sigma_min)) / (ruler(sigma_max) - ruler(sigma_min)).
+    t = (transform(sigma) - transform(sigma_min)) / (transform(sigma_max) - transform(sigma_min)).
 
 The state is x = x0 + sigma eps throughout (Karras et al. 2022). DDPM's alpha_bar enters through
 sigma = sqrt((1 - alpha_bar) / alpha_bar); rectified flow's time through sigma = t / (1 - t).
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from core import seeds
 
-Ruler = Callable[[Tensor], Tensor]
+Transform = Callable[[Tensor], Tensor]
 VIEWS = ("vp", "ve", "flow")
 
 
@@ -41,35 +41,35 @@ def log_snr(sigma: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Schedule:
-    """Noise levels sigma(t) from ``sigma_min`` at t = 0 to ``sigma_max`` at t = 1, spaced evenly on ``ruler``."""
+    """Noise levels sigma(t) from ``sigma_min`` at t = 0 to ``sigma_max`` at t = 1, spaced evenly on ``transform``."""
 
     name: str
     sigma_min: float
     sigma_max: float
-    ruler: Ruler
-    unruler: Ruler
+    transform: Transform
+    inverse: Transform
     view: str = "ve"
 
     @cached_property
     def _ends(self) -> tuple[Tensor, Tensor]:
-        return tuple(self.ruler(torch.tensor(s, dtype=torch.float64)) for s in (self.sigma_min, self.sigma_max))
+        return tuple(self.transform(torch.tensor(s, dtype=torch.float64)) for s in (self.sigma_min, self.sigma_max))
 
     def sigma(self, t: Tensor) -> Tensor:
         """Noise level at time t in [0, 1], same shape and dtype."""
         low, high = self._ends
-        return self.unruler(low + t.double() * (high - low)).to(t.dtype)
+        return self.inverse(low + t.double() * (high - low)).to(t.dtype)
 
     def t(self, sigma: Tensor) -> Tensor:
         """Time at which the noise level is sigma, same shape and dtype: the inverse of ``sigma``."""
         low, high = self._ends
-        return ((self.ruler(sigma.double()) - low) / (high - low)).to(sigma.dtype)
+        return ((self.transform(sigma.double()) - low) / (high - low)).to(sigma.dtype)
 
     def scale(self, sigma: Tensor) -> Tensor:
         """The factor of this schedule's own view of the state (see ``scale``)."""
         return scale(sigma, self.view)
 
     def sigmas(self, steps: int, sigma_max: float | None = None, sigma_min: float | None = None) -> Tensor:
-        """The grid of a sampler, [steps + 1] float64: descending from sigma_max to sigma_min on the ruler, then 0.
+        """The grid of a sampler, [steps + 1] float64: descending from sigma_max to sigma_min on the transform, then 0.
 
         Raises ValueError unless steps >= 1 and 0 < sigma_min < sigma_max.
         """
@@ -80,8 +80,8 @@ class Schedule:
         if not 0 < bottom < top:
             raise ValueError(f"sigma has to fall from sigma_max to sigma_min > 0, not from {top:g} to {bottom:g}")
         ends = torch.tensor([top, bottom], dtype=torch.float64)
-        high, low = self.ruler(ends)
-        levels = self.unruler(high + torch.linspace(0, 1, steps, dtype=torch.float64) * (low - high))
+        high, low = self.transform(ends)
+        levels = self.inverse(high + torch.linspace(0, 1, steps, dtype=torch.float64) * (low - high))
         levels[0] = top
         return torch.cat([levels, torch.zeros(1, dtype=torch.float64)])
 
@@ -116,15 +116,15 @@ def cosine(steps: int = 1000, s: float = 0.008) -> Schedule:
     start = s / (1 + s) * math.pi / 2
     top = math.cos(start)
 
-    def ruler(sigma: Tensor) -> Tensor:
+    def transform(sigma: Tensor) -> Tensor:
         return torch.arccos(top / (1 + sigma**2).sqrt())
 
-    def unruler(angle: Tensor) -> Tensor:
+    def inverse(angle: Tensor) -> Tensor:
         return (top**2 / angle.cos() ** 2 - 1).clamp_min(0).sqrt()
 
     ends = torch.tensor([1 / steps, 1 - 1 / steps], dtype=torch.float64)
-    sigma_min, sigma_max = unruler((ends + s) / (1 + s) * math.pi / 2).tolist()
-    return Schedule("cosine", sigma_min, sigma_max, ruler, unruler, "vp")
+    sigma_min, sigma_max = inverse((ends + s) / (1 + s) * math.pi / 2).tolist()
+    return Schedule("cosine", sigma_min, sigma_max, transform, inverse, "vp")
 
 
 @cache

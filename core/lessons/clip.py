@@ -13,13 +13,13 @@ from core.data.captions import Pairs, Tokenizer
 from core.data.images import unit
 from core.models import clip as clip_model
 from core.models import clip_queries
-from core.models.clip import ClipPlan
+from core.models.clip import ClipConfig
 from core.models.clip_queries import Difference, Texts
 from core.networks.clip import Clip
 from core.runs.checkpoints import Checkpoint
 from core.runs.progress import Progress, noted, past, so_far
 
-PLAN = ClipPlan(width=16, size=64, batch=128, steps=1_500, lr=5e-3, warmup=50, weight_decay=0.1, ema=0.95, shift=2)
+PLAN = ClipConfig(width=16, size=64, batch=128, steps=1_500, lr=5e-3, warmup=50, weight_decay=0.1, ema=0.95, shift=2)
 FRAMES = {round(10 * 1.25**k) for k in range(40)}  # steps whose matrix is kept
 N = 12  # pictures of the matrix
 SEEN = (
@@ -79,7 +79,7 @@ class Lesson(Progress):
     frames: dict[int, Tensor] = field(default_factory=dict)
 
 
-def run(plan: ClipPlan, progress: Progress) -> Iterator[Lesson]:
+def run(plan: ClipConfig, progress: Progress) -> Iterator[Lesson]:
     """Train on from ``progress`` to the end of the plan; yields after each step. Raises as ``clip.run`` does."""
     lesson = Lesson(**vars(progress))
     state, begun = lesson.state, lesson.state.step
@@ -92,7 +92,7 @@ def run(plan: ClipPlan, progress: Progress) -> Iterator[Lesson]:
         yield lesson
 
 
-def keep(progress: Progress, plan: ClipPlan) -> Checkpoint:
+def keep(progress: Progress, plan: ClipConfig) -> Checkpoint:
     """The checkpoint of a run under way, its loss so far included."""
     return Checkpoint(progress.state, {**clip_model.begin(plan, pairs()).config, **past(progress)})
 
@@ -227,7 +227,7 @@ def classify(space: Space, asked: Sequence[Prompt], among: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Score:
+class Accuracy:
     """Of how many pictures the group is among the prompts, the share of them that is given its own, and the same by
     group."""
 
@@ -241,7 +241,7 @@ class Score:
         return sum(self.by_group.values()) / len(self.by_group)
 
 
-def score(asked: Sequence[Prompt], probabilities: Tensor, among: Tensor) -> Score | None:
+def score(asked: Sequence[Prompt], probabilities: Tensor, among: Tensor) -> Accuracy | None:
     """How often the most probable prompt names the picture's own group; None where no prompt is named after one."""
     names = [prompt.name for prompt in asked]
     hits: dict[str, list[bool]] = {}
@@ -252,7 +252,7 @@ def score(asked: Sequence[Prompt], probabilities: Tensor, among: Tensor) -> Scor
         return None
     n = sum(map(len, hits.values()))
     shares = {name: sum(hits[name]) / len(hits[name]) for name in GROUPS if name in hits}
-    return Score(n, sum(map(sum, hits.values())) / n, shares)
+    return Accuracy(n, sum(map(sum, hits.values())) / n, shares)
 
 
 # Arithmetic

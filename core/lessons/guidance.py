@@ -46,7 +46,7 @@ Model = Denoiser | EmpiricalDenoiser
 
 
 @dataclass(frozen=True)
-class Guide:
+class GuidanceConfig:
     """How a denoiser is steered: u + w (c - u), with c the answer told ``wanted`` and w the ``scale``.
 
     wanted, negative: classes, None for none; u is the answer told ``negative``, or with ``weak``, a key of ``MODELS``,
@@ -71,7 +71,7 @@ class Guide:
         if self.weak is not None and self.weak not in MODELS:
             raise ValueError(f"There is no model {self.weak!r} to guide away from; there are {', '.join(MODELS)}.")
         if self.weak is not None and self.negative is not None:
-            raise ValueError("Guide away from a negative class or from a weaker model, not from both.")
+            raise ValueError("GuidanceConfig away from a negative class or from a weaker model, not from both.")
 
 
 def label(wanted: int | None) -> Cond | None:
@@ -79,19 +79,19 @@ def label(wanted: int | None) -> Cond | None:
     return None if wanted is None else {"label": torch.tensor([wanted])}
 
 
-def target(guide: Guide, model: Model) -> Denoise:
+def target(guide: GuidanceConfig, model: Model) -> Denoise:
     """c: the answer of the model told the wanted class."""
     return condition(model, label(guide.wanted))
 
 
-def base(guide: Guide, model: Model) -> Denoise:
+def base(guide: GuidanceConfig, model: Model) -> Denoise:
     """u: what guidance leads away from: the unconditional answer, the negative class's, or a weaker model's."""
     if guide.weak:
         return condition(pretrained(MODELS[guide.weak]).denoiser, label(guide.wanted))
     return condition(model, label(guide.negative))
 
 
-def steer(guide: Guide, model: Model) -> Denoise:
+def guided_denoiser(guide: GuidanceConfig, model: Model) -> Denoise:
     """The guided denoiser, u + w (c - u) within the interval and c outside it."""
     if guide.weak:
         guided = autoguidance(target(guide, model), base(guide, model), guide.scale)
@@ -122,19 +122,19 @@ class Fields:
     guided: Tensor
 
 
-def fields(guide: Guide, model: Model, rms: float, side: int, reach: float) -> Fields:
+def fields(guide: GuidanceConfig, model: Model, rms: float, side: int, reach: float) -> Fields:
     """The fields of a guide on ``field.grid(side, reach)``."""
     places, factor = vector_field.grid(side, reach), alpha(rms)[:, None, None]
     x, level = places / factor, WALK.clamp_min(point_model.SIGMA_MIN)
     u, c, guided = (
         factor * (vector_field.evaluate(denoise, x, level) - x)
-        for denoise in (base(guide, model), target(guide, model), steer(guide, model))
+        for denoise in (base(guide, model), target(guide, model), guided_denoiser(guide, model))
     )
     return Fields(places, *vector_field.fit(2 * reach / side, u, c, c - u, guided))
 
 
 @torch.no_grad()
-def angles(guide: Guide, model: Model, x0: Tensor, sigmas: Tensor, seed: int = 0) -> Tensor:
+def angles(guide: GuidanceConfig, model: Model, x0: Tensor, sigmas: Tensor, seed: int = 0) -> Tensor:
     """The mean angle between the arrows u - x and c - x in degrees, [T], at data x0 [n, 2] noised to each level [T]."""
     u, c, means = base(guide, model), target(guide, model), []
     for place, sigma in enumerate(sigmas):
@@ -158,12 +158,12 @@ class Anatomy:
     guided: Tensor
 
 
-def anatomy(guide: Guide, model: Model, rms: float, place: tuple[float, float]) -> Anatomy:
+def anatomy(guide: GuidanceConfig, model: Model, rms: float, place: tuple[float, float]) -> Anatomy:
     """Take a guide apart at a drawn place. Outside its interval the scale in force is 1."""
     x, level = torch.tensor([[place]]) / alpha(rms)[:, None, None], WALK.clamp_min(point_model.SIGMA_MIN)
     u, c, guided = (
         vector_field.evaluate(denoise, x, level)[:, 0]
-        for denoise in (base(guide, model), target(guide, model), steer(guide, model))
+        for denoise in (base(guide, model), target(guide, model), guided_denoiser(guide, model))
     )
     return Anatomy(x[:, 0], u, c, c - u, guided - u, guided)
 
@@ -225,21 +225,21 @@ class Run:
     """Samples under a guide on their way along ``WALK``, as drawn, [T, n, 2]; the classes [n] where they end; and the
     verdict on them."""
 
-    guide: Guide
+    guide: GuidanceConfig
     states: Tensor
     ends: Tensor
     verdict: Verdict
 
 
-def run(guide: Guide, model: Model, points: PointSet, n: int = 400, seed: int = 0) -> Run:
+def run(guide: GuidanceConfig, model: Model, points: PointSet, n: int = 400, seed: int = 0) -> Run:
     """n samples under a guide (see ``recipe.sample``); equal seeds are equal starting points, whatever the guide."""
-    states = point_model.sample(steer(guide, model), n, points.rms, seed)
+    states = point_model.sample(guided_denoiser(guide, model), n, points.rms, seed)
     ends = classes_of(states[-1], points)
     return Run(guide, alpha(points.rms)[:, None, None] * states, ends, judge(states[-1], points, guide.wanted))
 
 
 def sweep(
-    guide: Guide, model: Model, points: PointSet, n: int = 400, seed: int = 0, scales: Iterable[float] = SCALES
+    guide: GuidanceConfig, model: Model, points: PointSet, n: int = 400, seed: int = 0, scales: Iterable[float] = SCALES
 ) -> list[Run]:
     """One start under several scales of the same guide, two at a time: PyTorch lets go of the interpreter in each of
     its operations."""

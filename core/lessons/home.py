@@ -3,7 +3,7 @@
 One clock of T frames runs out and back: first the noise level sigma grows from 0 while the data walk into noise, then
 it falls to 0 again while samples that began as noise follow the field of a shipped model. Nothing is trained for it.
 
-``python -m core.lessons.home`` writes the picture of the default `Wish` to a file that `read` opens without torch, whose
+``python -m core.lessons.home`` writes the picture of the default `Request` to a file that `read` opens without torch, whose
 import takes longer than all else between the start of the app and its first picture.
 """
 
@@ -28,7 +28,7 @@ FINEST = 0.05  # the field is drawn no finer: far from the data it was never ask
 
 
 @dataclass(frozen=True)
-class Wish:
+class Request:
     """What is asked for: which shipped model, a key of `MODELS`; the class of the guided samples; the scale of the
     guidance (see core/guidance.py: 0 is unconditional, 1 plain conditional); the seed of all noise."""
 
@@ -39,7 +39,7 @@ class Wish:
 
 
 @dataclass(frozen=True, eq=False)
-class Story:
+class Result:
     """The picture as arrays, states drawn at the size of the data whatever the noise (see `tell`).
 
     sigma [T] and alpha [T], the noise level and the factor that draws a state there; data [n, 2] and labels [n]; the
@@ -60,7 +60,7 @@ class Story:
     close: np.ndarray
 
 
-def tell(wish: Wish) -> Story:
+def compute(wish: Request) -> Result:
     """Compute the story of a wish with the shipped models.
 
     A state is drawn at alpha = s / sqrt(s^2 + sigma^2) of its size, s the RMS of the data: the "variance preserving"
@@ -101,7 +101,7 @@ def tell(wish: Wish) -> Story:
     spiral, arm = points.curve, points.curve.tensor_split(len(CLASSES))[place]
     close = torch.stack([near(walks, spiral), near(samples, spiral), near(guided, arm)])
     told = sigma, alpha, data, labels, going * walks, places, arrows, coming * samples, coming * guided, close
-    return Story(*(array.numpy().astype(np.int8 if array is labels else np.float32) for array in told))
+    return Result(*(array.numpy().astype(np.int8 if array is labels else np.float32) for array in told))
 
 
 def near(states: Tensor, curve: Tensor) -> Tensor:
@@ -111,18 +111,18 @@ def near(states: Tensor, curve: Tensor) -> Tensor:
     return (distance_to(states.flatten(0, 1), curve) <= CLOSE).float().view(states.shape[:2]).mean(1)
 
 
-def write(story: Story, file: Path = FILE) -> None:
+def write(story: Result, file: Path = FILE) -> None:
     """Keep a story in a file, numbers to three digits, which is finer than a pixel."""
-    arrays = {part.name: getattr(story, part.name) for part in fields(Story)}
+    arrays = {part.name: getattr(story, part.name) for part in fields(Result)}
     small = {name: array.astype(np.float16) if array.dtype == np.float32 else array for name, array in arrays.items()}
     np.savez_compressed(file, **small)
 
 
-def read(file: Path = FILE) -> Story:
+def read(file: Path = FILE) -> Result:
     """The story that `write` kept. Raises OSError without the file."""
     with np.load(file, allow_pickle=False) as arrays:
-        return Story(**{part.name: arrays[part.name] for part in fields(Story)})
+        return Result(**{part.name: arrays[part.name] for part in fields(Result)})
 
 
 if __name__ == "__main__":
-    write(tell(Wish()))
+    write(compute(Request()))

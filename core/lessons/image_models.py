@@ -20,16 +20,14 @@ from torch import Tensor
 from core import metrics, seeds
 from core.data.images import ImageSet, pixels, unit
 from core.diffusion.denoiser import Denoise, Denoiser
-from core.diffusion.samplers import Step
+from core.diffusion.samplers import DDIM, DDPM, DDPM_NO_NOISE, SAMPLERS, Step
 from core.diffusion.schedules import scale
 from core.models import image_judge
 from core.models import images as image_model
 from core.pretrained import IMAGES, images_of, pretrained
 from core.runs.checkpoints import Checkpoint, to_files
 
-DDPM, BARE, DDIM, MULTISTEP, HEUN = "DDPM", "DDPM, noise left out", "DDIM", "DPM-Solver++(2M)", "Heun"
-SAMPLERS = {DDPM: "ddpm", BARE: "ddpm-no-noise", DDIM: "ddim", MULTISTEP: "dpmpp-2m", HEUN: "heun"}
-"""What can be chosen, as a page names it, and as ``imaging.SAMPLERS`` does."""
+MULTISTEP = "dpmpp_2m"
 MOST, FRAMES = 100, 24  # steps of a sampler; steps of the clock
 FILE = Path(__file__).parents[1] / "pretrained" / "image_models.npz"
 _REAL = 0x5EE7  # keeps the draw of real images apart from other uses of a seed
@@ -43,7 +41,7 @@ class Take:
     ``imaging.sample``. Raises ValueError with a sentence for what no take can be.
     """
 
-    kind: str = MULTISTEP
+    sampler: str = MULTISTEP
     labels: tuple[int | None, ...] = tuple(range(8))
     scale: float = 1.0
     negative: int | None = None
@@ -51,8 +49,8 @@ class Take:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.kind not in SAMPLERS:
-            raise ValueError(f"There is no sampler {self.kind!r}; choose one of {', '.join(SAMPLERS)}.")
+        if self.sampler not in SAMPLERS:
+            raise ValueError(f"There is no sampler {self.sampler!r}; choose one of {', '.join(SAMPLERS)}.")
         if not 1 <= self.steps <= MOST:
             raise ValueError(f"A sampler makes between 1 and {MOST} steps here, not {self.steps}.")
         if not math.isfinite(self.scale):
@@ -64,7 +62,7 @@ class Take:
     def nfe(self) -> int:
         """Network calls for each image; a guided step asks twice, unless all that is asked for is one answer."""
         asked = 1 if self.scale in (0, 1) else 2
-        return asked * (2 * self.steps - 1 if self.kind == HEUN else self.steps)
+        return asked * SAMPLERS[self.sampler].calls(self.steps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +180,7 @@ def start(model: Model, take: Take) -> Tensor:
 
 def steps_of(take: Take, denoise: Denoise, x: Tensor) -> Iterator[Step]:
     """The steps of a take's sampler from x, one by one."""
-    return image_model.walk(denoise, x, SAMPLERS[take.kind], take.steps, take.seed)
+    return image_model.walk(denoise, x, take.sampler, take.steps, take.seed)
 
 
 def films(model: Model, takes: Sequence[Take]) -> Iterator[tuple[Film, ...]]:
@@ -296,7 +294,7 @@ def _compared(data: str, divided: bool, film: Film) -> tuple[Neighbours, Neighbo
 
 def first(model: Model) -> tuple[Take, ...]:
     """The takes that a model is first seen with."""
-    return tuple(Take(kind, model.in_turn(6), scale=2.0) for kind in (DDPM, BARE, DDIM, MULTISTEP))
+    return tuple(Take(kind, model.in_turn(6), scale=2.0) for kind in (DDPM, DDPM_NO_NOISE, DDIM, MULTISTEP))
 
 
 def keep(models: Sequence[Model], file: Path = FILE) -> None:

@@ -8,12 +8,12 @@ from torch import Tensor
 
 from core import metrics, seeds
 from core.data.points import PointSet
-from core.diffusion.samplers import heun
+from core.diffusion import samplers
+from core.diffusion.samplers import DDIM, SamplerConfig
 from core.lessons import guidance as guidance_lesson
-from core.lessons import sampling as sampling_lesson
-from core.lessons.guidance import Guide, arms, steer
-from core.lessons.sampling import DDIM, KINDS, Walk, Way
+from core.lessons.guidance import GuidanceConfig, arms, guided_denoiser
 from core.models import points as point_model
+from core.models.trajectories import PointModel, Trajectory, trajectory
 from core.pretrained import points_of, pretrained
 
 EXACT = "exact denoiser"
@@ -53,16 +53,16 @@ def spiral() -> PointSet:
 
 
 @dataclass(frozen=True)
-class Setup:
+class Config:
     """How samples are made: by which model, on which way, under which guide."""
 
     model: Net = field(default_factory=lambda: net("converged"))
-    way: Way = field(default_factory=lambda: Way(DDIM))
-    guide: Guide = Guide()
+    way: SamplerConfig = field(default_factory=lambda: SamplerConfig(DDIM))
+    guide: GuidanceConfig = GuidanceConfig()
 
 
 @dataclass(frozen=True)
-class Marks:
+class Metrics:
     """How good samples are, and at what price: network calls for each; the verdict's hit, coverage, distance and spread
     (see ``steering.Verdict``); their energy distance to exact samples of what is wanted, over its noise floor."""
 
@@ -75,13 +75,13 @@ class Marks:
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
+class Result:
     """A setup tried: the walk of its particles, the class [n] on whose arm each ends, and the marks."""
 
-    setup: Setup
-    walk: Walk
+    setup: Config
+    walk: Trajectory
     ends: Tensor
-    marks: Marks
+    marks: Metrics
 
     @property
     def samples(self) -> Tensor:
@@ -90,32 +90,37 @@ class Trial:
 
 
 @lru_cache(maxsize=16)
-def attempt(setup: Setup, n: int = 1000) -> Trial:
+def evaluate(setup: Config, n: int = 1000) -> Result:
     """Try a setup on n particles. Setups of equal seed start alike and, step for step, are shaken alike."""
     points, wanted, asked = spiral(), setup.guide.wanted, setup.model
-    steered = steer(setup.guide, asked.denoiser)
-    model = sampling_lesson.Model(f"{asked.name} {asked.key} {setup.guide}", steered, points, endless=True)
-    walk = sampling_lesson.walk(model, setup.way, n)
+    steered = guided_denoiser(setup.guide, asked.denoiser)
+    model = PointModel(f"{asked.name} {asked.key} {setup.guide}", steered, points, endless=True)
+    walk = trajectory(model, setup.way, n)
     samples = walk.states[-1]
     seen = guidance_lesson.judge(samples, points, wanted)
     real = points.curve if wanted is None else arms(points)[wanted]
     energy = metrics.energy_distance(samples, _draw(real, n)) / _floor(wanted, n)
-    marks = Marks(calls(setup), seen.hit, seen.coverage, seen.distance, seen.spread, energy)
-    return Trial(setup, walk, guidance_lesson.classes_of(samples, points), marks)
+    marks = Metrics(calls(setup), seen.hit, seen.coverage, seen.distance, seen.spread, energy)
+    return Result(setup, walk, guidance_lesson.classes_of(samples, points), marks)
 
 
-def calls(setup: Setup) -> int:
+def calls(setup: Config) -> int:
     """How often a network is asked for each sample: guidance asks twice, wherever it is in force."""
     way, guide = setup.way, setup.guide
-    levels = way.sigmas[:-1].float().double()  # as samplers hand them on: an interval may end at one
-    if KINDS[way.kind].sampler is heun:
-        levels = torch.cat([levels, levels[1:]])
+    levels = []
+
+    def record(x: Tensor, sigma: Tensor) -> Tensor:
+        levels.extend(sigma.double().tolist())  # as samplers hand them on: an interval may end at one
+        return torch.zeros_like(x)
+
+    for _ in samplers.run(way, record, torch.zeros(1, 1)):
+        pass
     low, high = guide.interval or (0.0, float("inf"))
-    guided = (levels > low) & (levels <= high)
-    return len(levels) + (guided.sum().item() if guide.scale not in (0, 1) else 0)
+    guided = [level for level in levels if low < level <= high]
+    return len(levels) + (len(guided) if guide.scale not in (0, 1) else 0)
 
 
-def apart(first: Trial, second: Trial) -> tuple[float, float]:
+def apart(first: Result, second: Result) -> tuple[float, float]:
     """How far the same particle ends from itself in two trials, and from another one: medians over all particles.
 
     The second is what the distance would be if the start did not matter.

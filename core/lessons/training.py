@@ -46,7 +46,7 @@ def last_step(walks: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
-class Passing:
+class PosteriorWalks:
     """All that passes through x at each of the noise levels [T]: where it began, the ways, and the arrows back.
 
     starts [T, n, D] and walks [T, n, N + 1, D] are draws; mean_start [T, D] and mean_last_step [T, D] their means, from
@@ -64,10 +64,12 @@ class Passing:
 
 
 @torch.no_grad()
-def through(x: Tensor, sigmas: Tensor, ideal: EmpiricalDenoiser, learned: Denoise, n: int, steps: int) -> Passing:
+def sample_through(
+    x: Tensor, sigmas: Tensor, ideal: EmpiricalDenoiser, learned: Denoise, n: int, steps: int
+) -> PosteriorWalks:
     """n walks of ``steps`` steps through x [D] at each of ``sigmas`` [T], and the exact and the learned arrow there."""
     starts = origins(ideal, x, sigmas, n)
     walks = bridges(starts, x, sigmas, steps)
     here = x.expand(len(sigmas), -1)
     arrows = (denoise(here, sigmas) - x for denoise in (ideal, learned))
-    return Passing(x, sigmas, starts, walks, starts.mean(1) - x, last_step(walks), *arrows)
+    return PosteriorWalks(x, sigmas, starts, walks, starts.mean(1) - x, last_step(walks), *arrows)

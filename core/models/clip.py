@@ -22,7 +22,7 @@ from core.runs.distributed import ALONE, Team
 
 
 @dataclass(frozen=True)
-class ClipPlan:
+class ClipConfig:
     """How to train a pair of towers; with its data, all that decides a run.
 
     Attributes:
@@ -58,7 +58,7 @@ class ClipPlan:
         )  # fmt: skip
 
 
-def begin(plan: ClipPlan, pairs: Pairs, source: Mapping[str, Any] = MappingProxyType({})) -> Checkpoint:
+def begin(plan: ClipConfig, pairs: Pairs, source: Mapping[str, Any] = MappingProxyType({})) -> Checkpoint:
     """An untrained pair for those pictures and the words of their captions, which stand in its config; ``source``: what
     else the run was told.
 
@@ -84,7 +84,7 @@ def tokenizer_of(config: dict) -> Tokenizer:
     return Tokenizer(tuple(words))
 
 
-def run(plan: ClipPlan, pairs: Pairs, state: TrainState, team: Team = ALONE) -> Iterator[TrainState]:
+def run(plan: ClipConfig, pairs: Pairs, state: TrainState, team: Team = ALONE) -> Iterator[TrainState]:
     """Train ``state``, which is on the team's device, to the end of the plan; yields after each step. Many processes
     each embed a share of the pairs and compare the vectors of all with all, as one process would.
 

@@ -8,7 +8,6 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, fields, replace
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType, NoneType
 from typing import Any, Literal, Protocol, get_args
@@ -18,9 +17,9 @@ from torch import Tensor, nn
 
 from core.data.images import ImageSet, pixels
 from core.diffusion import samplers
-from core.diffusion.denoiser import PREDICTIONS, Cond, Denoise, Denoiser
+from core.diffusion.denoiser import PREDICTIONS, Cond, Denoise, Denoiser, in_chunks
 from core.diffusion.guidance import cfg
-from core.diffusion.samplers import Step
+from core.diffusion.samplers import SamplerConfig, Step
 from core.diffusion.schedules import karras, log_normal
 from core.diffusion.training import Batches, TrainConfig, TrainState, as_dict, diffusion_batches, train
 from core.networks import NETWORKS, SIZES, sized
@@ -29,11 +28,11 @@ from core.runs.checkpoints import Checkpoint, fresh
 from core.runs.distributed import ALONE, Losses, Team
 
 SIGMA_MIN, SIGMA_MAX = 0.002, 80.0
-SAMPLERS = {**samplers.SAMPLERS, "ddpm-no-noise": partial(samplers.ancestral, s_noise=0.0)}
+CHUNK = 256  # images that a network is asked about at a time
 
 
 @dataclass(frozen=True)
-class Plan:
+class ImageConfig:
     """How to train on images; with its data, all that decides a run.
 
     Attributes:
@@ -102,15 +101,15 @@ def check_kind(name: str, value: Any, kind: Any) -> None:
         raise ValueError(f"{name} is {' or '.join(told.get(one, repr(one)) for one in kinds)}, not {value!r:.60}.")
 
 
-def plan_of(config: dict[str, Any]) -> Plan:
+def plan_of(config: dict[str, Any]) -> ImageConfig:
     """The plan in a checkpoint's config. Raises ValueError with a sentence if there is none of an image model in it."""
     try:
-        return Plan(**{field.name: config["plan"][field.name] for field in fields(Plan)})
+        return ImageConfig(**{field.name: config["plan"][field.name] for field in fields(ImageConfig)})
     except (LookupError, TypeError) as error:
         raise ValueError("This checkpoint does not say how an image model was trained.") from error
 
 
-def begin(plan: Plan, images: ImageSet, source: Mapping[str, Any] = MappingProxyType({})) -> Checkpoint:
+def begin(plan: ImageConfig, images: ImageSet, source: Mapping[str, Any] = MappingProxyType({})) -> Checkpoint:
     """An untrained checkpoint of the plan. ``source``: what else the run was told, to load the set again by above all.
 
     Raises ValueError for a network or a size that there is not, and for images that are not square.
@@ -119,7 +118,7 @@ def begin(plan: Plan, images: ImageSet, source: Mapping[str, Any] = MappingProxy
     return fresh({**config, "data": {**config["data"], "source": dict(source)}}, plan.train)
 
 
-def _config(plan: Plan, images: ImageSet) -> dict[str, Any]:
+def _config(plan: ImageConfig, images: ImageSet) -> dict[str, Any]:
     channels, height, side = images.images.shape[1:]
     if height != side:
         raise ValueError(
@@ -139,7 +138,7 @@ def _config(plan: Plan, images: ImageSet) -> dict[str, Any]:
 
 
 def go_on(
-    checkpoint: Checkpoint, plan: Plan, images: ImageSet, source: Mapping[str, Any] = MappingProxyType({})
+    checkpoint: Checkpoint, plan: ImageConfig, images: ImageSet, source: Mapping[str, Any] = MappingProxyType({})
 ) -> Checkpoint:
     """The checkpoint, to be trained by this plan and told ``source`` from here on. Raises ValueError where the plan or
     the images are those of another network, or the images not those that it was begun on."""
@@ -172,7 +171,7 @@ class Source(Protocol):
     """What batches are drawn from: n data [n, ...], and what is told of them (see ``training.diffusion_batches``)."""
 
     def sample(self, n: int, generator: torch.Generator, flip: bool | None) -> tuple[Tensor, Tensor | Cond | None]:
-        """Any n of them; ``flip``: see ``Plan``."""
+        """Any n of them; ``flip``: see ``ImageConfig``."""
 
 
 class Objective(nn.Module):
@@ -187,7 +186,7 @@ class Objective(nn.Module):
 
 
 def run(
-    plan: Plan, images: Source, state: TrainState, team: Team = ALONE, seen: Losses | None = None
+    plan: ImageConfig, images: Source, state: TrainState, team: Team = ALONE, seen: Losses | None = None
 ) -> Iterator[TrainState]:
     """Train ``state``, which is on the team's device, to the end of the plan; yields after each step.
 
@@ -214,7 +213,7 @@ def run(
     return train(loss_fn, batches(plan, images, team), config, state, team.average)
 
 
-def batches(plan: Plan, images: Source, team: Team = ALONE) -> Batches:
+def batches(plan: ImageConfig, images: Source, team: Team = ALONE) -> Batches:
     """This process's share of each batch of the plan, on its device."""
 
     def draw(n: int, generator: torch.Generator) -> tuple[Tensor, Tensor | Cond | None]:
@@ -242,7 +241,7 @@ def to(state: TrainState, device: torch.device) -> TrainState:
     return state
 
 
-def metrics(state: TrainState, plan: Plan, seen: Losses, pace: float, team: Team = ALONE) -> dict[str, Any]:
+def metrics(state: TrainState, plan: ImageConfig, seen: Losses, pace: float, team: Team = ALONE) -> dict[str, Any]:
     """A line of ``metrics.jsonl``, for which all processes of a team are asked; pace: images a second."""
     rate = plan.train.learning_rate(state.step)
     return {"step": state.step, "of": plan.steps, "batch": plan.batch, "loss": round(state.loss, 6), "lr": rate,
@@ -252,8 +251,14 @@ def metrics(state: TrainState, plan: Plan, seen: Losses, pace: float, team: Team
 # Sampling
 
 
+def sampler_config(sampler: str, steps: int, seed: int = 0) -> SamplerConfig:
+    """A sampler on the noise levels of Karras et al. 2022, eq. 5, from 80 to 0.002 and 0; its noise is not the noise
+    that images of the same seed start from."""
+    return SamplerConfig(sampler, steps, sigma_max=SIGMA_MAX, sigma_min=SIGMA_MIN, schedule="karras", seed=seed + 1)
+
+
 def grid(steps: int) -> Tensor:
-    """The noise levels of Karras et al. 2022, eq. 5, from 80 to 0.002 and 0, [steps + 1]."""
+    """The noise levels of ``sampler_config``, [steps + 1]."""
     return karras(SIGMA_MIN, SIGMA_MAX).sigmas(steps)
 
 
@@ -264,7 +269,7 @@ def sample(
     labels: list[int | None],
     scale: float = 1.0,
     negative: int | None = None,
-    sampler: str = "dpmpp-2m",
+    sampler: str = "dpmpp_2m",
     steps: int = 20,
     seed: int = 0,
     watch: Callable[[Iterator[Step]], Iterable[Step]] = iter,
@@ -285,7 +290,7 @@ def start(denoiser: Denoiser, shape: tuple[int, ...], seed: int) -> Tensor:
 
 def told(denoiser: Denoiser, labels: Sequence[int | None], scale: float, negative: int | None) -> Denoise:
     """The denoiser guided: told a class for each image (None: no class), and led away from the negative one."""
-    device, ask = next(denoiser.parameters()).device, in_parts(denoiser)
+    device, ask = next(denoiser.parameters()).device, in_chunks(denoiser, CHUNK)
     wanted = {"label": torch.tensor([-1 if label is None else label for label in labels], device=device)}
     away = None if negative is None else {"label": torch.full((len(labels),), negative, device=device)}
     return cfg(ask, wanted, away, scale)
@@ -293,18 +298,7 @@ def told(denoiser: Denoiser, labels: Sequence[int | None], scale: float, negativ
 
 def walk(denoise: Denoise, x: Tensor, sampler: str, steps: int, seed: int) -> Iterator[Step]:
     """The steps of one of ``SAMPLERS`` from noise x to images, one by one."""
-    options = {"seed": seed + 1} if sampler in ("ddpm", "sde") else {}
-    return SAMPLERS[sampler](denoise, x, grid(steps), **options)
-
-
-def in_parts(denoiser: Denoiser, size: int = 256) -> Callable[..., Tensor]:
-    """The denoiser asked about so many images at a time: thousands at once would not fit."""
-
-    def ask(x: Tensor, sigma: Tensor, cond: Cond | None = None) -> Tensor:
-        parts = [slice(at, at + size) for at in range(0, len(x), size)]
-        return torch.cat([denoiser(x[p], sigma[p], cond and {k: v[p] for k, v in cond.items()}) for p in parts])
-
-    return ask
+    return samplers.run(sampler_config(sampler, steps, seed), denoise, x)
 
 
 def sheet(x: Tensor, columns: int, gap: int = 1) -> Tensor:

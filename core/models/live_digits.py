@@ -14,11 +14,11 @@ from core.diffusion.exact import EmpiricalDenoiser
 from core.diffusion.guidance import cfg
 from core.diffusion.schedules import scale
 from core.models import images as image_model
-from core.models.images import Plan
+from core.models.images import ImageConfig
 from core.runs.checkpoints import Checkpoint
 from core.runs.progress import Progress, least_loss, noted, past, so_far
 
-PLAN = Plan(size="tiny", batch=64, steps=3_000, lr=5e-3, warmup=50)
+PLAN = ImageConfig(size="tiny", batch=64, steps=3_000, lr=5e-3, warmup=50)
 PLANS = {
     "U-Net": PLAN,
     "transformer": replace(PLAN, network="dit"),
@@ -33,17 +33,17 @@ def images() -> ImageSet:
     return load("digits")
 
 
-def run(plan: Plan, progress: Progress) -> Iterator[Progress]:
+def run(plan: ImageConfig, progress: Progress) -> Iterator[Progress]:
     """Train on from ``progress`` to the end of the plan; yields after each step. Raises as ``imaging.run`` does."""
     return noted(progress, image_model.run(plan, images(), progress.state))
 
 
-def keep(progress: Progress, plan: Plan) -> Checkpoint:
+def keep(progress: Progress, plan: ImageConfig) -> Checkpoint:
     """The checkpoint of a run under way, its loss so far included."""
     return Checkpoint(progress.state, {**image_model.begin(plan, images()).config, **past(progress)})
 
 
-def plan_of(checkpoint: Checkpoint) -> tuple[str, Plan]:
+def plan_of(checkpoint: Checkpoint) -> tuple[str, ImageConfig]:
     """The network by its name in ``PLANS``, and the plan of a checkpoint that can be trained on here. Raises ValueError
     with a sentence for another, and for a plan that would take this machine from all others."""
     plan = image_model.plan_of(checkpoint.config)
@@ -58,7 +58,7 @@ def plan_of(checkpoint: Checkpoint) -> tuple[str, Plan]:
     return name, plan
 
 
-def _bounded(plan: Plan) -> bool:
+def _bounded(plan: ImageConfig) -> bool:
     """Whether it is a plan of a run, with numbers that such a run can have on the page."""
     try:
         return (
@@ -73,7 +73,7 @@ def _bounded(plan: Plan) -> bool:
         return False
 
 
-def _made_here(checkpoint: Checkpoint, plan: Plan) -> bool:
+def _made_here(checkpoint: Checkpoint, plan: ImageConfig) -> bool:
     """Whether its network is the one that the plan makes for the digits."""
     try:
         image_model.go_on(checkpoint, plan, images())
@@ -82,7 +82,7 @@ def _made_here(checkpoint: Checkpoint, plan: Plan) -> bool:
     return checkpoint.config["data"].get("name") == "digits"
 
 
-def floor(plan: Plan) -> float:
+def floor(plan: ImageConfig) -> float:
     """The mean loss of the exact denoiser, which knows all digits by heart, over 4,096 noised ones."""
     return _floor(replace(plan, network="fourier", size="small", lr=1.0, steps=1, seed=0, batch=4096))
 
@@ -93,7 +93,7 @@ def _known() -> Tensor:
 
 
 @cache
-def _floor(plan: Plan) -> float:
+def _floor(plan: ImageConfig) -> float:
     ideal = EmpiricalDenoiser(_known(), images().labels)
     return least_loss(ideal, image_model.begin(plan, images()).denoiser.weight, image_model.batches(plan, images()))
 

@@ -29,7 +29,7 @@ SHOWN_FROM = 0.1  # a snapshot's arrows are of this sigma or more: a young netwo
 
 
 @dataclass(frozen=True)
-class Recipe:
+class PointConfig:
     """How to train on a point set. ``endless``: fresh points at every step; otherwise the N points are all there is.
 
     noise: the schedule that training draws sigma from. ema, scale_input: see ``TrainConfig`` and ``Denoiser``.
@@ -56,7 +56,7 @@ class Recipe:
         return TrainConfig(steps=self.steps, lr=self.lr, decay_from=self.decay_from, ema=self.ema)
 
 
-REFERENCE = Recipe(
+REFERENCE = PointConfig(
     network="plain",
     prediction="eps",
     noise="log-linear",
@@ -71,12 +71,12 @@ REFERENCE = Recipe(
 """The spiral as commonly taught: a plain network that sees x itself and predicts eps, 10,000 steps on 100 points."""
 
 
-def begin(recipe: Recipe, points: PointSet) -> Checkpoint:
+def begin(recipe: PointConfig, points: PointSet) -> Checkpoint:
     """An untrained checkpoint of the recipe. Raises ValueError for a conditional one on data without classes."""
     return fresh(describe(recipe, points), recipe.train)
 
 
-def describe(recipe: Recipe, points: PointSet) -> dict[str, Any]:
+def describe(recipe: PointConfig, points: PointSet) -> dict[str, Any]:
     """A checkpoint's config: the whole recipe, the model it makes, and the affine of the data."""
     if recipe.conditional and points.labels is None:
         raise ValueError(
@@ -93,14 +93,14 @@ def describe(recipe: Recipe, points: PointSet) -> dict[str, Any]:
     }
 
 
-def run(recipe: Recipe, points: PointSet, progress: Progress | None = None) -> Iterator[Progress]:
+def run(recipe: PointConfig, points: PointSet, progress: Progress | None = None) -> Iterator[Progress]:
     """Train from scratch or on from ``progress``; yields after each step. Raises Diverged (see ``training.train``)."""
     if progress is None:
         progress = Progress(begin(recipe, points).state)
     yield from noted(progress, train(diffusion_loss, batches(recipe, points), recipe.train, progress.state))
 
 
-def batches(recipe: Recipe, points: PointSet):
+def batches(recipe: PointConfig, points: PointSet):
     """The recipe's batches by step (see ``training.diffusion_batches``)."""
     draw = points.sample if recipe.endless else resample(points)
     if not recipe.conditional:
@@ -123,7 +123,7 @@ def exact(points: PointSet, endless: bool, n: int = EXACT_POINTS) -> EmpiricalDe
     return EmpiricalDenoiser(*points.even(n)) if endless else EmpiricalDenoiser(points.points, points.labels)
 
 
-def floor(recipe: Recipe, points: PointSet) -> float:
+def floor(recipe: PointConfig, points: PointSet) -> float:
     """The mean loss of the exact denoiser under the recipe's noise and weighting: no network beats it on these data.
 
     Over 8,192 noised points. One at a time, since it takes a core for a while; remembered for the last 64 that were
@@ -134,7 +134,7 @@ def floor(recipe: Recipe, points: PointSet) -> float:
 
 
 @lru_cache(maxsize=64)
-def _floor(recipe: Recipe, points: PointSet) -> float:
+def _floor(recipe: PointConfig, points: PointSet) -> float:
     weight = begin(recipe, points).denoiser.weight
     drawn = batches(replace(recipe, batch=8192, seed=recipe.seed + 1), points)
     return least_loss(exact(points, recipe.endless), weight, drawn)
@@ -194,7 +194,7 @@ def dead(model: Denoiser) -> bool:
     return (model.net(x, x.new_zeros(len(x)), None).std(0).max() < 1e-5 * listens.abs().max()).item()
 
 
-def keep(progress: Progress, recipe: Recipe, points: PointSet) -> Checkpoint:
+def keep(progress: Progress, recipe: PointConfig, points: PointSet) -> Checkpoint:
     """The checkpoint of a run under way, its loss so far included."""
     model = progress.state.model
     own = {"prediction": model.prediction, "sigma_data": model.sigma_data, "scale_input": model.scale_input}
@@ -202,10 +202,10 @@ def keep(progress: Progress, recipe: Recipe, points: PointSet) -> Checkpoint:
     return Checkpoint(progress.state, {**describe(recipe, points), **own, **past(progress), **train})
 
 
-def from_config(config: dict[str, Any]) -> Recipe:
+def from_config(config: dict[str, Any]) -> PointConfig:
     """The recipe in a checkpoint's config. Raises ValueError with a sentence if it is none of a point-set model."""
     try:
-        recipe = Recipe(**config["recipe"])
+        recipe = PointConfig(**config["recipe"])
         network, name = config["network"], config["data"]["name"]
         fits = (network["name"], network["dim"], network["classes"]) == (recipe.network, 2, 0) and isinstance(name, str)
     except (KeyError, TypeError) as error:
@@ -216,7 +216,7 @@ def from_config(config: dict[str, Any]) -> Recipe:
         raise ValueError(
             "This checkpoint is of another kind of model: here go unconditional models of points in the plane."
         )
-    kinds = {made.name: type(made.default) for made in fields(Recipe)}
+    kinds = {made.name: type(made.default) for made in fields(PointConfig)}
     sane = all(type(getattr(recipe, name)) is kind or kind is float and type(getattr(recipe, name)) is int
                for name, kind in kinds.items())  # fmt: skip
     if not sane or not (

@@ -21,13 +21,13 @@ from torch import Tensor, nn
 from core.data.captions import PADDING, Pairs, Tokenizer, phrases
 from core.data.images import unit
 from core.diffusion import samplers
-from core.diffusion.denoiser import Cond
+from core.diffusion.denoiser import Cond, in_chunks
 from core.diffusion.guidance import cfg
 from core.diffusion.samplers import Step
 from core.models import clip_queries
 from core.models import images as image_model
 from core.models.clip import tokenizer_of
-from core.models.images import Plan
+from core.models.images import ImageConfig
 from core.networks import sized
 from core.networks.clip import Clip
 from core.runs.checkpoints import Checkpoint, fresh
@@ -36,8 +36,8 @@ RMS = 1.0  # of the vectors that the prior makes
 
 
 @dataclass(frozen=True)
-class PriorPlan(Plan):
-    """How to train a prior; see ``Plan``."""
+class PriorConfig(ImageConfig):
+    """How to train a prior; see ``ImageConfig``."""
 
     network: Literal["vectors"] = "vectors"
     size: Literal["small"] = "small"
@@ -47,8 +47,8 @@ class PriorPlan(Plan):
 
 
 @dataclass(frozen=True)
-class DecoderPlan(Plan):
-    """How to train a decoder; see ``Plan``.
+class DecoderConfig(ImageConfig):
+    """How to train a decoder; see ``ImageConfig``.
 
     Attributes:
         blur: standard deviation of the noise on the vector that it is told, whose numbers have RMS 1: a prior's vector
@@ -145,7 +145,7 @@ def imagine(
     """
     cond, away = read(unclip, captions), read(unclip, [negative]) if negative else None
     x = samplers.start((len(captions), unclip.clip.size), image_model.SIGMA_MAX, RMS, seed)
-    return image_model.walk(cfg(unclip.prior, cond, away, scale), x, "dpmpp-2m", steps, seed)
+    return image_model.walk(cfg(unclip.prior, cond, away, scale), x, "dpmpp_2m", steps, seed)
 
 
 def draw(
@@ -153,7 +153,7 @@ def draw(
     vectors: Tensor,
     negative: Tensor | None = None,
     scale: float = 1.0,
-    sampler: str = "dpmpp-2m",
+    sampler: str = "dpmpp_2m",
     steps: int = 20,
     seed: int = 0,
     alike: bool = False,
@@ -163,7 +163,7 @@ def draw(
     x = noise(unclip, len(vectors), seed, alike)
     away = None if negative is None else {"embed": negative}
     return image_model.walk(
-        cfg(image_model.in_parts(unclip.decoder), {"embed": vectors}, away, scale), x, sampler, steps, seed
+        cfg(in_chunks(unclip.decoder, image_model.CHUNK), {"embed": vectors}, away, scale), x, sampler, steps, seed
     )
 
 
@@ -245,7 +245,7 @@ def for_decoder(clip: Checkpoint, pairs: Pairs, blur: float = 0.0) -> Examples:
 
 
 def begin_prior(
-    plan: PriorPlan, clip: Checkpoint, pairs: Pairs, source: Mapping[str, Any] = MappingProxyType({})
+    plan: PriorConfig, clip: Checkpoint, pairs: Pairs, source: Mapping[str, Any] = MappingProxyType({})
 ) -> Checkpoint:
     """An untrained prior between the vectors of this CLIP. ``source``: what else the run was told."""
     size = clip.config["network"]["size"]
@@ -255,7 +255,7 @@ def begin_prior(
 
 
 def begin_decoder(
-    plan: DecoderPlan, clip: Checkpoint, pairs: Pairs, source: Mapping[str, Any] = MappingProxyType({})
+    plan: DecoderConfig, clip: Checkpoint, pairs: Pairs, source: Mapping[str, Any] = MappingProxyType({})
 ) -> Checkpoint:
     """An untrained decoder of the vectors of this CLIP. Raises ValueError where its network does not come in the plan's
     size, or cannot draw so large."""
@@ -283,7 +283,7 @@ def take_over(begun: Checkpoint, other: Checkpoint) -> int:
 
 def _begin(
     part: str,
-    plan: Plan,
+    plan: ImageConfig,
     network: dict[str, Any],
     rms: float,
     clip: Checkpoint,

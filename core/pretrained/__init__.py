@@ -8,42 +8,45 @@ from pathlib import Path
 
 from core.data.images import ImageSet, load
 from core.data.points import BUILT_IN, PointSet, make
-from core.models.clip import ClipPlan
-from core.models.images import Plan
-from core.models.points import REFERENCE, Recipe
-from core.models.unclip import DecoderPlan, PriorPlan
+from core.models.clip import ClipConfig
+from core.models.images import ImageConfig
+from core.models.points import REFERENCE, PointConfig
+from core.models.unclip import DecoderConfig, PriorConfig
 from core.runs.checkpoints import Checkpoint, load_folder
 
 FOLDER = Path(__file__).parent
 N = 100
 
-WEAK = Recipe("plain", "eps", "log-linear", batch=200, lr=1e-3, steps=3_000, decay_from=15_000, conditional=True)
+WEAK = PointConfig("plain", "eps", "log-linear", batch=200, lr=1e-3, steps=3_000, decay_from=15_000, conditional=True)
 
-RECIPES: dict[str, tuple[str, Recipe]] = {
-    **{name: (name, Recipe()) for name in BUILT_IN},
+RECIPES: dict[str, tuple[str, PointConfig]] = {
+    **{name: (name, PointConfig()) for name in BUILT_IN},
     "spiral-100-reference": ("spiral", REFERENCE),
-    "spiral-100-fourier": ("spiral", Recipe(endless=False, batch=512, steps=15_000)),
-    "spiral-classes-strong": ("spiral", Recipe(conditional=True)),
+    "spiral-100-fourier": ("spiral", PointConfig(endless=False, batch=512, steps=15_000)),
+    "spiral-classes-strong": ("spiral", PointConfig(conditional=True)),
     "spiral-classes-weak": ("spiral", WEAK),
-    **{f"spiral-classes-{steps}": ("spiral", Recipe(conditional=True, steps=steps)) for steps in (50, 100, 200, 500)},
-    "spiral-classes-told": ("spiral", Recipe(conditional=True, steps=2_000, label_dropout=0.0)),
+    **{
+        f"spiral-classes-{steps}": ("spiral", PointConfig(conditional=True, steps=steps))
+        for steps in (50, 100, 200, 500)
+    },
+    "spiral-classes-told": ("spiral", PointConfig(conditional=True, steps=2_000, label_dropout=0.0)),
 }
 """Checkpoint name to (data set, recipe). How fast a recipe learns does not depend on its steps: "spiral-classes-100" is
 the run of "spiral-classes-strong" stopped after a hundred; "spiral-classes-told" knew every label."""
 
-IMAGES: dict[str, tuple[str, Plan]] = {
-    "digits": ("digits", Plan(size="tiny", batch=64, steps=6_000, lr=5e-3)),
-    "fashion": ("fashion", Plan(size="small", batch=64, steps=3_000, lr=2e-3)),
+IMAGES: dict[str, tuple[str, ImageConfig]] = {
+    "digits": ("digits", ImageConfig(size="tiny", batch=64, steps=6_000, lr=5e-3)),
+    "fashion": ("fashion", ImageConfig(size="small", batch=64, steps=3_000, lr=2e-3)),
     # Bright pictures of large even shapes: more is decided at high noise, and at low, than the default spends steps on.
-    "emoji": ("emoji", Plan(size="patched", batch=64, steps=18_000, lr=1.5e-3, mean=-0.5, std=1.4, flip=False)),
+    "emoji": ("emoji", ImageConfig(size="patched", batch=64, steps=18_000, lr=1.5e-3, mean=-0.5, std=1.4, flip=False)),
 }
 """Checkpoint name to (data set, plan)."""
 
-CAPTIONED: dict[str, ClipPlan | PriorPlan | DecoderPlan] = {
-    "clip": ClipPlan(),
-    "judge": ClipPlan(seed=1),
-    "prior": PriorPlan(),
-    "decoder": DecoderPlan(),
+CAPTIONED: dict[str, ClipConfig | PriorConfig | DecoderConfig] = {
+    "clip": ClipConfig(),
+    "judge": ClipConfig(seed=1),
+    "prior": PriorConfig(),
+    "decoder": DecoderConfig(),
 }
 """Checkpoint name to plan; all learn from the emoji and their captions. The judge judges what the others make."""
 
@@ -60,7 +63,7 @@ def pretrained(name: str) -> Checkpoint:
     return load_folder(FOLDER / name)
 
 
-def find(data: str, n: int, recipe: Recipe) -> str | None:
+def find(data: str, n: int, recipe: PointConfig) -> str | None:
     """The name of the shipped checkpoint made with this recipe on this data set of n points, if there is one."""
     if not recipe.endless and n != N:
         return None

@@ -18,8 +18,8 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from core.diffusion.denoiser import Denoiser
-from core.networks import make_network
 from core.diffusion.training import TrainConfig, TrainState, as_dict, begin
+from core.networks import make_network
 
 FORMAT = 1
 PARTS = ("model", "ema", "optimizer")

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.runs.checkpoints import Checkpoint
 from core.diffusion.denoiser import per_sample
 from core.diffusion.exact import EmpiricalDenoiser
 from core.diffusion.training import Batches, TrainState
+from core.runs.checkpoints import Checkpoint
 
 BLOCK = 10  # steps
 

@@ -12,7 +12,7 @@ from core import metrics, seeds
 from core.data.points import BUILT_IN, PointSet, make
 from core.diffusion.denoiser import Denoise, Denoiser
 from core.models import points as point_model
-from core.models.points import Recipe
+from core.models.points import PointConfig
 from core.runs.progress import Progress
 from tests.bench.figure import Figure
 
@@ -50,13 +50,13 @@ def measure(
     ``exact_pairs`` of the same pairs: it stands for what sampling itself leaves. Pairs scatter by a factor of three, so
     only medians count.
     """
-    for _ in islice(point_model.run(Recipe(seed=runs), make(data[0], 100)), 50):
+    for _ in islice(point_model.run(PointConfig(seed=runs), make(data[0], 100)), 50):
         pass  # a warm process
     for name in data:
         yield from _figures(make(name, 100), clock, list(product(range(runs), range(pairs))), exact_pairs)
 
 
-def train(how: Recipe, points: PointSet, clock: str) -> Iterator[Moment]:
+def train(how: PointConfig, points: PointSet, clock: str) -> Iterator[Moment]:
     """The run at each of ``MARKS`` seconds of training. The clocks stand still between steps."""
     progress = Progress(point_model.begin(how, points).state)
     steps, spent = point_model.run(how, points, progress), dict.fromkeys(CLOCKS, 0.0)
@@ -71,7 +71,7 @@ def train(how: Recipe, points: PointSet, clock: str) -> Iterator[Moment]:
 
 def _figures(points: PointSet, clock: str, places: list[tuple[int, int]], exact_pairs: int) -> Iterator[Figure]:
     floor = metrics.noise_floor(points.sample, N, repeats=FLOOR_PAIRS)
-    moments = [list(train(Recipe(seed=run), points, clock)) for run in sorted({run for run, _ in places})]
+    moments = [list(train(PointConfig(seed=run), points, clock)) for run in sorted({run for run, _ in places})]
     for index, mark in enumerate(MARKS):
         at = [run[index] for run in moments]
         clouds = [_cloud(at[place[0]].model, points, place) for place in places]

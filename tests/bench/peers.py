@@ -73,7 +73,7 @@ def ours(task: Task) -> Contender:
     images, device = task.images, torch.device(task.device)
     channels, side = images.images.shape[1:3]
     sizes = {"side": side, "channels": channels, "width": task.width, "multipliers": task.multipliers, "blocks": 2}
-    plan = image_model.Plan(prediction="eps", batch=task.batch, warmup=0)
+    plan = image_model.ImageConfig(prediction="eps", batch=task.batch, warmup=0)
     state = training.begin(Denoiser(make_network("unet", **sizes), plan.prediction, images.rms), plan.train)
     image_model.to(state, device)
     if task.compiled:

@@ -35,7 +35,7 @@ from core.data.points import PointSet, make
 from core.diffusion.denoiser import eps_hat
 from core.diffusion.exact import EmpiricalDenoiser
 from core.models import points as point_model
-from core.models.points import Recipe
+from core.models.points import PointConfig
 from core.runs.progress import Progress, so_far
 from tests.bench.figure import Figure
 from tests.bench.live import CLOCKS
@@ -79,9 +79,9 @@ Race = dict[str, list[Look]]  # one run of each racer
 
 def ours(points: PointSet, seed: int) -> Racer:
     """The default recipe, which goes on for as long as the race does."""
-    how = Recipe(seed=seed, steps=10**6)
+    how = PointConfig(seed=seed, steps=10**6)
     progress = Progress(point_model.begin(how, points).state)
-    steps, floor = point_model.run(how, points, progress), point_model.floor(Recipe(), points)
+    steps, floor = point_model.run(how, points, progress), point_model.floor(PointConfig(), points)
 
     def cloud(n: int, seed: int) -> Tensor:
         return point_model.sample(deepcopy(progress.state.ema), n, points.rms, seed)[-1]
@@ -103,7 +103,7 @@ def documented(points: PointSet, seed: int) -> Racer:
 def endless(points: PointSet, seed: int) -> Racer:
     """smalldiffusion's example on fresh draws at every step."""
     generator = seeds.generator(_PLACE, seed)
-    batches = iter(lambda: points.sample(Recipe().batch, generator)[0], None)
+    batches = iter(lambda: points.sample(PointConfig().batch, generator)[0], None)
     return _theirs(batches, point_model.exact(points, endless=True), seed)
 
 

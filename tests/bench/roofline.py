@@ -14,7 +14,7 @@ from core.data.points import PointSet, make
 from core.diffusion.denoiser import PREDICTIONS, Denoiser
 from core.diffusion.training import diffusion_loss, update_ema
 from core.models import points as point_model
-from core.models.points import Recipe
+from core.models.points import PointConfig
 from core.networks.layers import linear
 from core.runs.progress import Progress
 from tests.bench.figure import Figure
@@ -44,7 +44,7 @@ def measure(repeats: int = 9, steps: int = BLOCK) -> Iterator[Figure]:
     Rates in GFLOP/s, one multiplication and one addition being two operations; parts of a step in ms, with their share
     of it beside. What was tried is the ratio of a step's time with one part exchanged to that of the step as it is.
     """
-    points, how = make("spiral", 100), Recipe()
+    points, how = make("spiral", 100), PointConfig()
     timed = {SMALL: product(*SMALL), LARGE: product(*LARGE), STEP: whole(how, points)}
     timed |= {**parts(how, points), **tried(how, points)}
     for do in timed.values():
@@ -83,7 +83,7 @@ def product(rows: int, inner: int, columns: int) -> Callable[[], object]:
     return torch.no_grad()(lambda: layer(x))
 
 
-def arithmetic(how: Recipe, points: PointSet) -> int:
+def arithmetic(how: PointConfig, points: PointSet) -> int:
     """Floating-point operations of a step's products of matrices: forward, and backward to the weights of each layer
     and to the inputs of each but the first."""
     layers = [part for part in point_model.begin(how, points).state.model.modules() if isinstance(part, nn.Linear)]
@@ -91,13 +91,13 @@ def arithmetic(how: Recipe, points: PointSet) -> int:
     return 2 * how.batch * (2 * first + 3 * sum(others))
 
 
-def whole(how: Recipe, points: PointSet) -> Callable[[], object]:
+def whole(how: PointConfig, points: PointSet) -> Callable[[], object]:
     """A step of the run as it is."""
     run = point_model.run(how, points, Progress(point_model.begin(how, points).state))
     return lambda: next(run)
 
 
-def parts(how: Recipe, points: PointSet) -> dict[str, Callable[[], object]]:
+def parts(how: PointConfig, points: PointSet) -> dict[str, Callable[[], object]]:
     """The parts of a step, each by itself."""
     state, draw = point_model.begin(how, points).state, point_model.batches(how, points)
     batch, trained, averaged = draw(0), list(state.model.parameters()), list(state.ema.parameters())
@@ -115,7 +115,7 @@ def parts(how: Recipe, points: PointSet) -> dict[str, Callable[[], object]]:
     return {DRAW: lambda: draw(7), FORWARD: forward, GRADIENT: gradient, UPDATE: update}
 
 
-def tried(how: Recipe, points: PointSet) -> dict[str, Callable[[], object]]:
+def tried(how: PointConfig, points: PointSet) -> dict[str, Callable[[], object]]:
     """What could take the place of a part of the step (see ``TRIED``)."""
     model, batch = point_model.begin(how, points).state.model, point_model.batches(how, points)(0)
     draw = point_model.batches(replace(how, batch=AHEAD * how.batch), points)

@@ -39,7 +39,7 @@ def costs(walks: int) -> Iterator[Figure]:
     them again: so much that drawing the noise, one interpolation and one addition alone take longer than the target.
     The peers' steps, with a network that answers at once, are ratios theirs / ours of the same turn.
     """
-    model = point_model.begin(point_model.Recipe(), make("spiral", 100)).state.model
+    model = point_model.begin(point_model.PointConfig(), make("spiral", 100)).state.model
     denoisers: dict[str, Denoise] = {"trained": model, "instant": lambda x, sigma: x}
     walked = {(sampler, denoiser): [] for sampler in ("DDPM", "DDIM") for denoiser in denoisers}
     theirs = {name: [] for name in PEERS}
@@ -133,7 +133,8 @@ def quality(calls: Sequence[int], pairs: int) -> Iterator[Figure]:
     shipped model of the spiral, 2,000 samples from sigma 5, against ``pairs`` independent draws."""
     model, points = pretrained("spiral").denoiser, make("spiral", 100)
     floor = metrics.noise_floor(points.sample, JUDGED, repeats=25)
-    for name, sampler in SAMPLERS.items():
+    for name in ("ddpm", "ddim", "euler", "heun", "dpmpp_2m", "sde"):
+        sampler = partial(SAMPLERS[name].run, **SAMPLERS[name].options)
         for most in calls:
             grid = point_model.grid((most + 1) // 2 if name == "heun" else most)
             reached = []

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from pages.ui.stage.layers import Panel, Points, pack
+from core.figures.scene import Panel, Points
+from pages.ui.stage.packing import pack
 from tests.e2e.learner import Learner
 
 APP = "tests/e2e/apps/stage.py"

@@ -8,7 +8,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from core.lessons import guidance as guidance_lesson
-from core.lessons.guidance import MODELS, Guide
+from core.lessons.guidance import MODELS, GuidanceConfig
 from pages.ui.lessons import guidance as guidance_scenes
 from pages.ui.runs import training_run
 from tests.reading import done, group, header, layers, panels
@@ -95,7 +95,7 @@ def test_the_formula_is_filled_in_with_numbers_in_both_conventions(chapter):
     u, d, guided = numbers[:2], numbers[2:4], numbers[4:]
     assert all(abs(a + 3 * b - g) < 0.04 for a, b, g in zip(u, d, guided, strict=True))
     parts = guidance_lesson.anatomy(
-        Guide(2, scale=3),
+        GuidanceConfig(2, scale=3),
         guidance_scenes.subjects()["converged"]().model,
         guidance_scenes.POINTS.rms,
         guidance_scenes.PROBE,

@@ -15,7 +15,7 @@ from tests.reading import group
 ROOT = Path(__file__).parents[2]
 APP = """
 import streamlit as st
-from pages.ui import shell
+from pages.ui.frame import shell_old as shell
 
 page = st.navigation(shell.chapters())
 with shell.frame("home"):

@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.diffusion.samplers import DDIM, DDPM, DDPM_NO_NOISE
 from core.lessons import image_models as image_lesson
-from core.lessons.image_models import BARE, DDIM, DDPM, HEUN, MULTISTEP
+from core.lessons.image_models import MULTISTEP
 from core.runs.jobs import View
 from pages.ui.lessons import image_models as image_scenes
 from pages.ui.runs import background_films, training_run
@@ -54,7 +55,7 @@ def test_what_happens_without_the_noise_is_kept_back_until_the_prediction_is_mad
     assert list(panels(app)) == [DDPM, DDIM, MULTISTEP]
     assert not any(part.key == "show" for part in app.get("button_group")) and not app.info
     app = formed(app.button(key="_guess_b").click().run())
-    assert list(panels(app)) == [DDPM, BARE, DDIM, MULTISTEP]
+    assert list(panels(app)) == [DDPM, DDPM_NO_NOISE, DDIM, MULTISTEP]
     assert "As you predicted" in app.success[0].value
 
 
@@ -78,8 +79,8 @@ def test_only_the_films_that_are_not_there_yet_are_made(chapter, monkeypatch):
     formed(chapter(**SHOWN, seed="902"))
     asked, real = [], image_lesson.films
     monkeypatch.setattr(image_lesson, "films", lambda model, takes: asked.append(takes) or real(model, takes))
-    formed(chapter(**SHOWN, seed="902", second=HEUN))
-    assert [[take.kind for take in takes] for takes in asked] == [[HEUN]]
+    formed(chapter(**SHOWN, seed="902", second="heun"))
+    assert [[take.sampler for take in takes] for takes in asked] == [["heun"]]
 
 
 def test_who_changes_a_control_waits_no_longer_for_the_old_films(chapter):
@@ -118,9 +119,14 @@ def test_no_more_films_are_kept_than_there_is_room_for():
 
 
 def test_each_panel_says_its_calls_and_how_much_detail_its_images_have(chapter):
-    app = formed(chapter(**SHOWN | {"w": "2"}, second=HEUN))
+    app = formed(chapter(**SHOWN | {"w": "2"}, second="heun"))
     said = {title: panel["caption"] for title, panel in panels(app).items()}
-    assert {title: int(text.split()[0]) for title, text in said.items()} == {DDPM: 6, BARE: 6, DDIM: 6, HEUN: 10}
+    assert {title: int(text.split()[0]) for title, text in said.items()} == {
+        DDPM: 6,
+        DDPM_NO_NOISE: 6,
+        DDIM: 6,
+        "heun": 10,
+    }
     found = table(app)
     assert all(said[title].endswith(f"detail {found[title][2]}") for title in said)
     assert found["the data"][2] == "100%" and "the data, each pixel the mean of 3 × 3" in found
@@ -129,7 +135,7 @@ def test_each_panel_says_its_calls_and_how_much_detail_its_images_have(chapter):
 def test_the_numbers_show_the_collapse_of_one_class_without_the_noise(chapter):
     app = formed(chapter(predictions="false", model="digits", steps="20", **{"class": "3"}))
     apart = {name: float(cells[-1]) for name, cells in table(app).items()}
-    assert apart[BARE] < 0.1 * apart[DDIM] and apart["the data"] > 0.4
+    assert apart[DDPM_NO_NOISE] < 0.1 * apart[DDIM] and apart["the data"] > 0.4
 
 
 def test_state_and_guess_are_seen_on_the_same_clock_and_end_alike(chapter):
@@ -176,8 +182,8 @@ def test_real_images_are_called_unseen_only_where_the_model_has_not_seen_them(ch
 
 
 def test_the_sampler_whose_neighbours_are_shown_can_be_chosen(chapter):
-    app = formed(chapter(**SHOWN, show="nearest training image", by=BARE))
-    assert BARE in panels(app) and list(panels(app).values())[1]["layers"][0]["label"][0] == "training image"
+    app = formed(chapter(**SHOWN, show="nearest training image", by=DDPM_NO_NOISE))
+    assert DDPM_NO_NOISE in panels(app) and list(panels(app).values())[1]["layers"][0]["label"][0] == "training image"
 
 
 def test_one_start_goes_under_several_scales(chapter):
@@ -207,7 +213,7 @@ def test_every_control_changes_the_page_without_an_exception(chapter):
         lambda: app.selectbox(key="class").set_value("7"),
         lambda: app.selectbox(key="negative").set_value("1"),
         lambda: app.number_input(key="steps").set_value(4),
-        lambda: app.radio(key="second").set_value(HEUN),
+        lambda: app.radio(key="second").set_value("heun"),
         lambda: app.select_slider(key="n").set_value(4),
         lambda: app.number_input(key="seed").set_value(3),
         lambda: group(app, "of").set_value(image_scenes.GUESS),

@@ -3,8 +3,8 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.diffusion.samplers import DDIM, SamplerConfig
 from core.lessons import lab as lab_lesson
-from core.lessons.sampling import DDIM, Way
 from pages.ui.lessons import lab as lab_scenes
 from pages.ui.lessons.sampling import WINDOWS
 from tests.reading import done, header
@@ -100,9 +100,9 @@ def test_the_tasks_check_themselves(lab):
 def test_a_side_that_starts_lower_waits_at_its_own_noise_level(lab):
     assert len(drawn(lab(**EQUAL, btop="1.0"))) == 3
     clock = lab_scenes.levels(
-        [lab_lesson.attempt(lab_lesson.Setup(way=Way(DDIM, 2, sigma_max=top)), 10) for top in (10.0, 1.0)]
+        [lab_lesson.evaluate(lab_lesson.Config(way=SamplerConfig(DDIM, 2, sigma_max=top)), 10) for top in (10.0, 1.0)]
     )
-    low = lab_lesson.attempt(lab_lesson.Setup(way=Way(DDIM, 2, sigma_max=1.0)), 500)
+    low = lab_lesson.evaluate(lab_lesson.Config(way=SamplerConfig(DDIM, 2, sigma_max=1.0)), 500)
     panel = lab_scenes.cloud("B", low, clock, WINDOWS["variance preserving"])
     assert clock[0] == 10 and panel.layers[1].xy[0].std().item() == pytest.approx(0.78, abs=0.05)
 

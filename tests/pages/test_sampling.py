@@ -9,9 +9,16 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from core.diffusion.samplers import (
+    DDIM_WITH_NOISE,
+    DDPM_NO_NOISE,
+    ETA_INTERPOLATED,
+    SAMPLERS,
+    SamplerConfig,
+)
 from core.lessons import sampler_quality
 from core.lessons import sampling as sampling_lesson
-from core.lessons.sampling import BARE, RAISED, Way
+from core.models import trajectories
 from pages.ui.lessons import sampler_quality as quality_scenes
 from pages.ui.lessons import sampling as sampling_scenes
 from pages.ui.lessons.vector_field import Window
@@ -42,11 +49,11 @@ def said(app: AppTest) -> dict[str, tuple[int, int, float]]:
 def test_what_happens_without_the_noise_is_kept_back_until_the_prediction_is_made(chapter):
     app = chapter()
     assert list(panels(app)) == ["DDPM, 64 steps", "DDIM, 64 steps"]
-    assert BARE not in app.selectbox(key="a").options
+    assert DDPM_NO_NOISE not in app.selectbox(key="a").options
     assert not any(part.key == "show" for part in app.get("button_group"))
     assert "nearest the mean" not in " ".join(part.value for part in app.markdown)
     app = app.button(key="_guess_a").click().run()
-    assert BARE in app.selectbox(key="a").options and group(app, "show").value == "clouds"
+    assert DDPM_NO_NOISE in app.selectbox(key="a").options and group(app, "show").value == "clouds"
     assert not app.info and not app.success
 
 
@@ -59,8 +66,8 @@ def test_one_button_leaves_the_noise_out_and_brings_the_explanation(chapter):
 
 @pytest.mark.parametrize(
     "shown",
-    [{"b": BARE, "top": "0.5"}, {"b": BARE, "top": "1.0"}, {"b": BARE, "nb": "1", "model": "reference network"},
-     {"c": BARE, "show": "SDE and ODE"}, {"show": "whose step", "top": "1.0"}, {"b": BARE, "show": "one step"}],
+    [{"b": DDPM_NO_NOISE, "top": "0.5"}, {"b": DDPM_NO_NOISE, "top": "1.0"}, {"b": DDPM_NO_NOISE, "nb": "1", "model": "reference network"},
+     {"c": DDPM_NO_NOISE, "show": "SDE and ODE"}, {"show": "whose step", "top": "1.0"}, {"b": DDPM_NO_NOISE, "show": "one step"}],
 )  # fmt: skip
 def test_nothing_is_explained_where_no_collapse_from_sigma_10_is_shown(chapter, shown):
     app = chapter(guess="b", **shown)
@@ -72,7 +79,7 @@ def test_the_explanation_comes_where_the_four_combinations_show_the_collapse(cha
 
 
 def test_a_link_cannot_show_what_is_kept_back(chapter):
-    app = chapter(b=BARE)
+    app = chapter(b=DDPM_NO_NOISE)
     assert "DDIM, 64 steps" in panels(app) and "b=" in app.toast[0].value
 
 
@@ -80,16 +87,16 @@ def test_a_link_cannot_show_what_is_kept_back(chapter):
 
 
 def test_each_panel_says_what_it_cost_and_where_it_came(chapter):
-    found = said(chapter(**SHOWN, b=BARE, c="DDIM", d="Heun", nd="16"))
+    found = said(chapter(**SHOWN, b=DDPM_NO_NOISE, c="DDIM", d="Heun", nd="16"))
     assert found["DDPM"] == (64, 100, pytest.approx(0.45, abs=0.011))
-    assert 6 <= found[BARE][1] <= 7 and found[BARE][2] < 0.03
+    assert 6 <= found[DDPM_NO_NOISE][1] <= 7 and found[DDPM_NO_NOISE][2] < 0.03
     assert found["DDIM"][:2] == (64, 100) and found["Heun"][:2] == (31, 100)
 
 
 def test_without_the_noise_256_steps_do_not_help_and_a_start_at_1_hides_it(chapter):
-    found = said(chapter(**SHOWN, a=BARE, na="256", model="exact denoiser"))
+    found = said(chapter(**SHOWN, a=DDPM_NO_NOISE, na="256", model="exact denoiser"))
     assert found["DDPM, noise left out, 256 steps"][1] == 7
-    found = said(chapter(**SHOWN, a=BARE, top="1.0", model="exact denoiser"))
+    found = said(chapter(**SHOWN, a=DDPM_NO_NOISE, top="1.0", model="exact denoiser"))
     assert found["DDPM, noise left out, 64 steps"][1] == pytest.approx(71, abs=3)
 
 
@@ -119,8 +126,8 @@ def test_the_clock_begins_where_the_walks_do(chapter):
 @pytest.mark.parametrize(("top", "view"), [(1.0, "vp"), (10.0, "vp"), (1.0, "ve")])
 def test_the_first_frame_is_the_starting_noise_at_its_true_size(top, view):
     model = sampling_lesson.shipped("spiral-100-fourier")
-    way = Way(steps=2, sigma_max=top)
-    (panel,) = sampling_scenes.clouds([sampling_lesson.walk(model, way)], model.points.points, Window(view, 2))
+    way = SamplerConfig(steps=2, sigma_max=top)
+    (panel,) = sampling_scenes.clouds([trajectories.trajectory(model, way)], model.points.points, Window(view, 2))
     true = (top**2 + model.points.rms**2) ** 0.5 * (1 if view == "ve" else (1 + top**2) ** -0.5)
     assert sampling_scenes.film(way)[0] == top
     assert panel.layers[0].xy[0].std().item() == pytest.approx(true, rel=0.03)
@@ -128,12 +135,12 @@ def test_the_first_frame_is_the_starting_noise_at_its_true_size(top, view):
 
 def test_eta_is_no_part_of_the_ways_that_do_not_read_it(chapter):
     app = chapter(**SHOWN, na="8", nb="8")
-    before = sampling_lesson.walk.cache_info().misses
+    before = trajectories.trajectory.cache_info().misses
     app.slider(key="eta").set_value(0.3).run()
-    assert sampling_lesson.walk.cache_info().misses == before
-    app.selectbox(key="a").set_value(sampling_lesson.BETWEEN).run()
+    assert trajectories.trajectory.cache_info().misses == before
+    app.selectbox(key="a").set_value(ETA_INTERPOLATED).run()
     app.slider(key="eta").set_value(0.35).run()
-    assert sampling_lesson.walk.cache_info().misses == before + 2
+    assert trajectories.trajectory.cache_info().misses == before + 2
 
 
 def test_every_control_changes_the_page_without_an_exception(chapter):
@@ -214,7 +221,7 @@ def test_a_second_order_step_shows_how_the_guess_is_sharpened(chapter, kind, ter
     assert r"\tilde x_0" in step and r"\text{none}" in step and term in guess
 
 
-@pytest.mark.parametrize("kind", list(sampling_lesson.KINDS))
+@pytest.mark.parametrize("kind", list(SAMPLERS))
 def test_the_last_step_of_every_sampler_can_be_looked_at(chapter, kind):
     assert len(panels(chapter(**SHOWN, show="one step", a=kind, na="7", step="7"))) == 2
 
@@ -247,7 +254,7 @@ def test_the_four_combinations_show_that_step_and_noise_belong_together(chapter)
     app = chapter(**SHOWN, show="whose step", model="exact denoiser")
     std = {title: values[2] for title, values in said(app).items()}
     assert std["DDPM"] == pytest.approx(std["DDIM"], abs=0.03)
-    assert std[BARE] < 0.03 and std[sampling_lesson.RAISED] > 0.55
+    assert std[DDPM_NO_NOISE] < 0.03 and std[DDIM_WITH_NOISE] > 0.55
     assert len(app.get("plotly_chart")) == 1
 
 
@@ -269,7 +276,9 @@ def test_two_clouds_that_are_alike_are_within_twice_the_floor_and_called_so(chap
     assert times <= 2 and sentence.startswith("Each point goes another way, and yet the clouds are alike")
 
 
-@pytest.mark.parametrize(("other", "least"), [({"b": BARE}, 100), ({"na": "8"}, 8), ({"a": RAISED}, 20)])
+@pytest.mark.parametrize(
+    ("other", "least"), [({"b": DDPM_NO_NOISE}, 100), ({"na": "8"}, 8), ({"a": DDIM_WITH_NOISE}, 20)]
+)
 def test_two_clouds_that_differ_are_called_different(chapter, other, least):
     times, sentence = compared(chapter(**SHOWN, show="SDE and ODE", **other))
     assert times > least and sentence.startswith("The clouds differ: at some σ they are")
@@ -311,7 +320,7 @@ def until(app: AppTest, condition) -> AppTest:
 
 def test_scores_come_in_the_background_and_are_then_there_for_all(chapter, short):
     model = sampling_lesson.shipped("spiral-100-fourier")
-    key = quality_scenes.work([model, model.exact], Way(seed=901)).key
+    key = quality_scenes.work([model, model.exact], SamplerConfig(seed=901)).key
     app = until(chapter(**SHOWN, show="quality", seed="901"), lambda: quality_scenes.kept(key))
     assert not app.exception and len(app.get("plotly_chart")) == 1
     table = next(part.value for part in app.markdown if "points reached" in part.value)
@@ -344,7 +353,7 @@ def test_a_table_that_failed_says_so_and_can_be_tried_again(chapter, short, monk
         until(app, lambda: app.error)
         assert app.error[0].value == "There is no room." and not app.get("progress")
     key = quality_scenes.work(
-        [sampling_lesson.shipped("spiral-100-fourier"), sampling_lesson.perfect()], Way(seed=904)
+        [sampling_lesson.shipped("spiral-100-fourier"), trajectories.exact_model()], SamplerConfig(seed=904)
     ).key
     app.button(key="_try_again").click().run()
     assert not app.error
@@ -379,5 +388,5 @@ def test_the_tasks_check_themselves(chapter):
     exact = {**SHOWN, "model": "exact denoiser"}
     assert done(chapter(**exact, b="DDIM", nb="5")) == [True, False, False]
     assert done(chapter(**exact, b="DDIM", nb="6")) == [False, False, False]
-    assert done(chapter(**exact, a=BARE, na="256")) == [False, True, False]
+    assert done(chapter(**exact, a=DDPM_NO_NOISE, na="256")) == [False, True, False]
     assert done(chapter(**exact, a="DPM-Solver++(2M)", na="4")) == [False, False, True]

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.data.points import make
 from core.models import points as point_model
-from core.models.points import Recipe
+from core.models.points import PointConfig
 from core.runs import checkpoints
 from pages.ui.frame import visitor
 from pages.ui.runs import training_run
@@ -51,8 +51,8 @@ def until(app: AppTest, text: str, seconds: float = 30) -> AppTest:
     return app
 
 
-def archive(how: Recipe | None = None, data: str = "spiral", steps: int = 3) -> bytes:
-    how, points = how or Recipe(seed=3), make(data, 100)
+def archive(how: PointConfig | None = None, data: str = "spiral", steps: int = 3) -> bytes:
+    how, points = how or PointConfig(seed=3), make(data, 100)
     progress = next(islice(point_model.run(how, points), steps - 1, None))
     return checkpoints.to_bytes(point_model.keep(progress, how, points))
 
@@ -133,7 +133,7 @@ def test_a_run_that_broke_down_is_mended_when_its_loss_is_near_the_exact_one(cha
     app = press(chapter(seed="32"), "Step")
     app.number_input(key="lr").set_value(1e6).run()
     app = until(press(app, "Resume"), "The loss became")
-    app.number_input(key="lr").set_value(Recipe.lr).run()
+    app.number_input(key="lr").set_value(PointConfig.lr).run()
     app = press(app, "Pause") if "Pause" in labels(app) else app
     assert done(app) == [False, False, False]
     assert done(trained(app, 400)) == [True, False, True]
@@ -143,7 +143,7 @@ def test_a_run_that_broke_down_is_mended_when_its_loss_is_near_the_exact_one(cha
 def test_a_network_that_has_died_is_called_dead_and_reset_begins_anew(chapter):
     app = trained(press(chapter(seed="33", lr="0.1"), "Step"), 150)
     assert "This network is dead" in standing(app) and done(app)[0] is False
-    app.number_input(key="lr").set_value(Recipe.lr).run()
+    app.number_input(key="lr").set_value(PointConfig.lr).run()
     assert "dead" not in standing(trained(press(press(app, "Reset"), "Step"), 20))
 
 
@@ -192,7 +192,9 @@ def test_a_learning_rate_of_a_million_is_explained_and_the_last_good_weights_go_
 
 
 def test_a_saved_model_comes_back_with_its_recipe_and_its_steps(chapter):
-    app = upload(chapter(), "_load", "model.zip", archive(Recipe(network="plain", prediction="v", seed=3), "rings"))
+    app = upload(
+        chapter(), "_load", "model.zip", archive(PointConfig(network="plain", prediction="v", seed=3), "rings")
+    )
     assert not app.error and "A model from a file" in standing(app) and "3 steps" in standing(app)
     assert app.selectbox(key="data").value == "rings" and app.selectbox(key="prediction").value == "v"
     app = press(app, "Step")
@@ -211,7 +213,7 @@ def pickled() -> bytes:
         (lambda: archive()[:900], "cut short"),
         (pickled, "pickle"),
         (lambda: b"hello", "cut short, damaged or no checkpoint"),
-        (lambda: archive(Recipe(conditional=True)), "another kind of model"),
+        (lambda: archive(PointConfig(conditional=True)), "another kind of model"),
     ],
     ids=["truncated", "a pickle in disguise", "not a zip", "of another network"],
 )

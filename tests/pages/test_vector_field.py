@@ -6,9 +6,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.data.points import make
-from core.models.points import Recipe
+from core.models.points import PointConfig
 from pages.ui.runs import training_run
-from pages.ui.runs.point_runs import Plan
+from pages.ui.runs.point_runs import PointTraining
 from pages.ui.widgets import dataset_picker
 from tests.reading import done, group, layers, panels
 
@@ -111,7 +111,7 @@ def test_the_tasks_check_themselves(chapter):
 
 
 def test_the_learners_own_run_of_chapter_2_can_be_looked_at(open_page):
-    plan = Plan(dataset_picker.Data(make("rings", 100), True), Recipe(seed=77))
+    plan = PointTraining(dataset_picker.Data(make("rings", 100), True), PointConfig(seed=77))
     run_id = training_run.jobs().join(plan.work(), "me", held=True)
     training_run.jobs().step(run_id, "me")
     app = open_page("vector_field", guess="b")

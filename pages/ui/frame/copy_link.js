@@ -2,11 +2,14 @@
 export default function ({ parentElement, data }) {
   const button = parentElement.querySelector("button")
   const status = parentElement.querySelector("span")
+  const { unshared, words } = data
+
+  button.textContent = words.label
 
   button.onclick = async () => {
     const link = new URL(location.href)
-    for (const name of data) link.searchParams.delete(name)
-    status.textContent = (await copied(link.href)) ? "Copied" : "Copy the address bar instead"
+    for (const name of unshared) link.searchParams.delete(name)
+    status.textContent = (await copied(link.href)) ? words.copied : words.failed
     setTimeout(() => (status.textContent = ""), 3000)
   }
 }

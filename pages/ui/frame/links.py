@@ -1,161 +1,236 @@
-"""The whole state of a page in its address, so that a pasted link shows what its sender saw.
+"""A page's configuration and the address that holds it, without Streamlit.
 
-A control made here is Streamlit's own widget bound to the address: its key is the parameter's name, its default stays
-out of the address, and a value that it cannot take is left out. This module adds what the binding does not do: one
-notice that names what was ignored in a link, and values that belong to a page (two chapters may both have a `seed`).
+A page declares its controls as the fields of one frozen dataclass::
+
+    @dataclass(frozen=True)
+    class Config:
+        show: str = choice("clouds", ("clouds", "one_step"))
+        steps: int = number(64, 1, 256)
+
+`parse` turns an address into such a configuration, `address` turns it back. A default stays out of the address, and
+what cannot be read is named and left out. Addresses hold identifiers and numbers, never labels.
 """
 
-import functools
 import math
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
-import streamlit as st
-
-T = TypeVar("T")
-
-EVERYWHERE = {"present", "predictions"}  # a lecturer's choices hold on every page
-ALL = "*"  # in place of a page's name, which may be empty
-UNSHARED = ("run",)  # somebody's own training run: a copied link leaves it out
-EXTRAS = {"probe", "run", "draw"}  # read by some scenes of some pages
+C = TypeVar("C")
+EVERYWHERE = ("present", "predictions")  # a lecturer's choices hold on every page
+BROWSER = ("clock", "embed", "embed_options")  # the stage and Streamlit read and write these in the browser
 
 
-@dataclass
-class Memory:
-    """What one visitor's session remembers of its addresses."""
+@dataclass(frozen=True)
+class Control:
+    """A control of a page: its default, and what values it can have."""
 
-    page: str | None = None
-    unread: dict[str, str] = field(default_factory=dict)  # came with the address, claimed by nothing so far
-    ignored: list[str] = field(default_factory=list)
-    parts: dict[str, dict[str, list[str]]] = field(default_factory=dict)  # page -> parameter -> what it was left at
-    greeted: bool = False  # only the link that began the session is the visitor's own
+    default: Any
 
+    def parse(self, raw: str) -> Any:
+        """The value that an address means. Raises ValueError for one that the control cannot have."""
+        return raw
 
-def arrive(page: str) -> None:
-    """Read the address when a visitor comes to `page`. Coming back to a page opens the link that it was left with."""
-    memory = _memory()
-    if memory.page == page:
-        return
-    first, memory.page = memory.page is None, page
-    if not first:
-        _restore(memory)
-    memory.unread = st.query_params.to_dict()
-    if not first:
-        st.rerun()  # only a run that starts with an address gives it to the widgets, whatever they held before
+    def write(self, value: Any) -> str:
+        """The value as an address holds it."""
+        return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _restore(memory: Memory) -> None:
-    for key in {key for part in memory.parts.values() for key in part} & set(st.session_state):
-        del st.session_state[key]
-    left = memory.parts.get(ALL, {}) | memory.parts.get(memory.page, {})
-    left_with = {name: values for name, values in left.items() if values}
-    came_with = {name: st.query_params.get_all(name) for name in st.query_params}
-    st.query_params.from_dict(left_with | came_with)
+@dataclass(frozen=True)
+class Choice(Control):
+    """One of several identifiers or numbers.
+
+    Attributes:
+        options: what there is to choose from, or a function that returns it.
+        labels: the kind of their labels in ``labels.toml``; empty: the page's own (``controls.NAME.options``).
+        style: "segmented", "select", "radio" or "slider"; "none" where the page draws it otherwise.
+    """
+
+    options: Sequence[Any] | Callable[[], Sequence[Any]] = ()
+    labels: str = ""
+    style: str = "segmented"
+
+    @property
+    def choices(self) -> tuple[Any, ...]:
+        """What there is to choose from now."""
+        return tuple(self.options() if callable(self.options) else self.options)
+
+    def parse(self, raw: str) -> Any:
+        for option in self.choices:
+            if self.write(option) == raw or (_number(option) and _same(raw, option)):
+                return option
+        raise ValueError(raw)
 
 
-def _remember(name: str, values: list[str]) -> None:
-    memory = _memory()
-    memory.parts.setdefault(ALL if name in EVERYWHERE else memory.page, {})[name] = values
+@dataclass(frozen=True)
+class Several(Choice):
+    """Any number of identifiers."""
+
+    def parse(self, raw: str) -> tuple[Any, ...]:
+        one = Choice(None, self.options)
+        return tuple(dict.fromkeys(one.parse(part) for part in raw.split(",") if part))
+
+    def write(self, value: Any) -> str:
+        return ",".join(map(super().write, value))
 
 
-def _bound(widget: Callable[..., T]) -> Callable[..., T]:
-    @functools.wraps(widget)
-    def control(*args: Any, key: str, **kwargs: Any) -> T:
-        value = widget(*args, key=key, bind="query-params", **kwargs)
-        if value is None:  # the address cleared a choice that must be made
-            value = kwargs.get("default")
-        memory = _memory()
-        came = memory.unread.pop(key, None)
-        written = _written(value, kwargs.get("format_func") or str)
-        if came is not None and not any(_same(came, part) for part in written):
-            memory.ignored.append(f"{key}={came}")
-        _remember(key, written if key in st.query_params else [])  # a default is in no address
-        return value
+@dataclass(frozen=True)
+class Interval(Several):
+    """Two of several ordered values, the lower one first."""
 
-    return control
+    style: str = "slider"
+
+    def parse(self, raw: str) -> tuple[Any, ...]:
+        found = super().parse(raw)
+        if len(found) != 2 or self.choices.index(found[0]) > self.choices.index(found[1]):
+            raise ValueError(raw)
+        return found
 
 
-slider = _bound(st.slider)
-select_slider = _bound(st.select_slider)
-selectbox = _bound(st.selectbox)
-segmented = _bound(functools.partial(st.segmented_control, required=True))
-radio = _bound(st.radio)
-multiselect = _bound(st.multiselect)
-toggle = _bound(st.toggle)
-number = _bound(st.number_input)
-text = _bound(st.text_input)
-text_area = _bound(st.text_area)
+@dataclass(frozen=True)
+class Number(Control):
+    """A finite number from ``low`` to ``high``; a whole one where the default is. style: "box" or "slider"."""
 
+    low: float = 0
+    high: float = 1
+    step: float | None = None
+    style: str = "box"
+    form: str | None = None  # how the box writes it, such as "%g"
 
-def param(name: str, parse: Callable[[str], T], default: T) -> T:
-    """A parameter that is no widget's (a probe, a run); `default` where it is absent or `parse` raises ValueError."""
-    came = _memory().unread.pop(name, None)
-    raw = st.query_params.get(name)
-    _remember(name, st.query_params.get_all(name))
-    if raw is None:
-        return default
-    try:
-        return parse(raw)
-    except ValueError:
-        if came is not None:
-            _memory().ignored.append(f"{name}={came}")
-        set_param(name, None)
-        return default
-
-
-def set_param(name: str, value: object | None) -> None:
-    """Write a parameter that is no widget's into the address; None takes it out."""
-    if value is None:
-        st.query_params.pop(name, None)
-    elif st.query_params.get(name) != str(value):
-        st.query_params[name] = str(value)
-    _remember(name, st.query_params.get_all(name))
-
-
-def between(low: float, high: float) -> Callable[[str], float]:
-    """A parser for `param`: a finite number from `low` to `high`."""
-
-    def parse(raw: str) -> float:
+    def parse(self, raw: str) -> float:
         value = float(raw)
-        if not (math.isfinite(value) and low <= value <= high):
-            raise ValueError(f"{name_of(raw)} is not between {low} and {high}")
+        if not (math.isfinite(value) and self.low <= value <= self.high):
+            raise ValueError(raw)
+        if isinstance(self.default, int):
+            if value != int(value):
+                raise ValueError(raw)
+            return int(value)
         return value
 
-    return parse
+    def write(self, value: float) -> str:
+        return f"{value:.10g}"
 
 
-def place(reach: float) -> Callable[[str], tuple[float, float]]:
-    """A parser for `param`: a place "x,y" of the plane, each from -reach to reach."""
+@dataclass(frozen=True)
+class Toggle(Control):
+    """On or off."""
 
-    def parse(raw: str) -> tuple[float, float]:
-        x, y = map(between(-reach, reach), raw.split(","))
+    def parse(self, raw: str) -> bool:
+        if raw.lower() not in ("true", "false"):
+            raise ValueError(raw)
+        return raw.lower() == "true"
+
+    def write(self, value: bool) -> str:
+        return str(value).lower()
+
+
+@dataclass(frozen=True)
+class Text(Control):
+    """A text of at most so many characters, on one line or on several."""
+
+    most: int = 200
+    lines: bool = False
+
+    def parse(self, raw: str) -> str:
+        if len(raw) > self.most:
+            raise ValueError(raw)
+        return raw
+
+
+@dataclass(frozen=True)
+class Place(Control):
+    """A place "x,y" of the plane, each from -reach to reach."""
+
+    reach: float = 1.0
+
+    def parse(self, raw: str) -> tuple[float, float]:
+        one = Number(0.0, -self.reach, self.reach)
+        x, y = map(one.parse, raw.split(","))
         return x, y
 
-    return parse
+    def write(self, value: tuple[float, float]) -> str:
+        return ",".join(f"{part:g}" for part in value)
 
 
-def notice() -> None:
-    """Say once, in a small message, which parts of the link were ignored; what nothing claimed leaves the address."""
-    memory = _memory()
-    unknown = [name for name, raw in memory.unread.items() if name not in EXTRAS and not _is_clock(name, raw)]
-    ignored = memory.ignored + [f"{name}={memory.unread[name]}" for name in unknown]
-    memory.unread, memory.ignored = {}, []
-    for name in unknown:
-        st.query_params.pop(name, None)
-    if ignored and not memory.greeted:
-        listed = ", ".join(map(name_of, ignored[:4])) + (f" and {len(ignored) - 4} more" if len(ignored) > 4 else "")
-        st.toast(f"Ignored in this link: {listed}. The defaults stand.", icon=":material/link_off:", duration=10)
-    memory.greeted = True
+@dataclass(frozen=True)
+class Code(Control):
+    """A text that ``check`` accepts: it raises ValueError for any other, such as a drawing or the name of a run."""
+
+    check: Callable[[str], Any] = str
+
+    def parse(self, raw: str) -> str:
+        self.check(raw)
+        return raw
 
 
-def _is_clock(name: str, raw: str) -> bool:
-    """The stage reads and writes its own parameter in the browser."""
-    try:
-        return name == "clock" and between(0, 1)(raw) >= 0
-    except ValueError:
-        return False
+def choice(default: Any, options: Any, labels: str = "", style: str = "segmented") -> Any:
+    """A field with a `Choice`."""
+    return _field(Choice(default, options, labels, style))
+
+
+def several(default: tuple, options: Any, labels: str = "", style: str = "select") -> Any:
+    """A field with `Several`."""
+    return _field(Several(default, options, labels, style))
+
+
+def interval(default: tuple, options: Any) -> Any:
+    """A field with an `Interval`."""
+    return _field(Interval(default, options))
+
+
+def number(default: float, low: float, high: float, step: float | None = None, style: str = "box",
+           form: str | None = None) -> Any:  # fmt: skip
+    """A field with a `Number`."""
+    return _field(Number(default, low, high, step, style, form))
+
+
+def toggle(default: bool) -> Any:
+    """A field with a `Toggle`."""
+    return _field(Toggle(default))
+
+
+def text(default: str, most: int = 200, lines: bool = False) -> Any:
+    """A field with a `Text`."""
+    return _field(Text(default, most, lines))
+
+
+def place(default: tuple[float, float] | None, reach: float) -> Any:
+    """A field with a `Place`."""
+    return _field(Place(default, reach))
+
+
+def code(check: Callable[[str], Any], default: str | None = None) -> Any:
+    """A field with a `Code`."""
+    return _field(Code(default, check))
+
+
+def _field(control: Control) -> Any:
+    return field(default=control.default, metadata={"control": control})
+
+
+def controls(config: type | Any) -> dict[str, Control]:
+    """The controls of a configuration, by name."""
+    return {each.name: each.metadata["control"] for each in fields(config) if "control" in each.metadata}
+
+
+def parse(config: type[C], given: Mapping[str, str]) -> tuple[C, tuple[str, ...]]:
+    """The configuration that an address means, and the parameters "name=value" that were ignored."""
+    known, values, ignored = controls(config), {}, []
+    for name, raw in given.items():
+        if name in (*EVERYWHERE, *BROWSER):
+            continue
+        try:
+            values[name] = known[name].parse(raw)
+        except (KeyError, ValueError):
+            ignored.append(f"{name}={raw}")
+    return config(**values), tuple(ignored)
+
+
+def address(config: Any) -> dict[str, str]:
+    """The address of a configuration: all that differs from the defaults."""
+    values = {name: (control, getattr(config, name)) for name, control in controls(config).items()}
+    return {name: control.write(value) for name, (control, value) in values.items() if value != control.default}
 
 
 def name_of(raw: str) -> str:
@@ -164,24 +239,17 @@ def name_of(raw: str) -> str:
     return f"`{inert[:32]}{'…' if len(inert) > 32 else ''}`"
 
 
-def plain(text: str) -> str:
+def plain(sentence: str) -> str:
     """A sentence that may quote a stranger's file, as Markdown that says just that: no link, no picture, no layout."""
-    return re.sub(r"([\\`*_{}\[\]()<>#+!|~$:&])", r"\\\1", text)
+    return re.sub(r"([\\`*_{}\[\]()<>#+!|~$:&])", r"\\\1", sentence)
 
 
-def _written(value: Any, label: Callable[[Any], str]) -> list[str]:
-    """A control's value as the address has it: options by their labels."""
-    if isinstance(value, bool):
-        return [str(value).lower()]
-    return [label(item) for item in value] if isinstance(value, (list, tuple)) else [label(value)]
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _same(came: str, written: str) -> bool:
+def _same(raw: str, value: float) -> bool:
     try:
-        return float(came) == float(written)
+        return float(raw) == value
     except ValueError:
-        return came.lower() == written.lower()
-
-
-def _memory() -> Memory:
-    return st.session_state.setdefault("_links", Memory())
+        return False

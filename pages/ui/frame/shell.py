@@ -1,21 +1,20 @@
 """The frame of every chapter: sentence, prediction, picture with its controls, notes, equation, code, tasks.
 
-A page reads from top to bottom like this::
+A page reads from top to bottom like this; all its words stand in ``pages/text/<language>/<page>.toml``::
 
     shell.require_shell()
-    shell.chapter(3, "The vector field", "Every arrow points to where the data are on average, seen from here.")
-    controls, picture = shell.picture()
-    with controls:
-        seed = shell.slider("Seed", 0, 99, 0, key="seed")
-        if shell.predict("guess", "Where do the arrows point?", ("to the mean", "to an arm"), 0, "Because ..."):
-            t = shell.slider("t", 0.0, 1.0, 0.5, key="t")
-            shell.explain("guess", seen=t > 0.9)
-    with picture:
-        ...
-    shell.notes([("data", "the points are ...")])
-    shell.equation([(r"\\hat x_0", "denoise"), (r" = x - \\sigma", None)], [("denoise", "the network's guess")])
+    shell.chapter("vector_field", Config)
+    left, right = shell.columns()
+    with left:
+        if shell.predict("guess", answer="to_the_mean"):
+            controls.draw("sigma")
+            shell.explain("guess", seen=controls.value("sigma") > 9)
+    with right:
+        player.show(scene(controls.config()), key="field")
+    shell.notes("side_by_side")
+    shell.equation("denoiser", legend="side_by_side")
     shell.code(samplers.euler)
-    shell.tasks([("Find ...", t > 0.9, "Look at ...")])
+    shell.tasks({"find_the_mean": done})
     shell.finish()
 """
 
@@ -23,101 +22,100 @@ import html
 import inspect
 import logging
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
-from string import ascii_lowercase
+from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.navigation.page import Page
 
 from core.figures import palette
-from pages.ui.frame import links
-from pages.ui.frame.links import (  # noqa: F401  the controls that pages call as shell.slider(...)
-    between,
-    multiselect,
-    number,
-    param,
-    place,
-    radio,
-    segmented,
-    select_slider,
-    selectbox,
-    set_param,
-    slider,
-    text,
-    text_area,
-    toggle,
-)
+from pages.ui.frame import controls, links, text
+from pages.ui.frame.text import t
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
-CHAPTERS = {
-    "home": "Home",
-    "forward_noise": "1 Forward noise",
-    "training": "2 Training",
-    "vector_field": "3 Vector field",
-    "sampling": "4 Sampling",
-    "guidance": "5 Guidance",
-    "clip": "6 CLIP",
-    "unclip": "7 unCLIP",
-    "image_models": "8 Image models",
-    "lab": "Lab",
-}
+PAGES = (
+    "home",
+    "forward_noise",
+    "training",
+    "vector_field",
+    "sampling",
+    "guidance",
+    "clip",
+    "unclip",
+    "image_models",
+    "lab",
+)
+UNNUMBERED = ("home", "lab")
+UNSHARED = ("run",)  # somebody's own training run: a copied link leaves it out
 SHAPES = {"dot": "●", "ring": "○", "cross": "✕", "square": "■", "triangle": "▲"}
 
-_inside = ContextVar("inside the shell", default=False)
+_page: ContextVar[str | None] = ContextVar("the page in the frame", default=None)
 _copy_link = st.components.v2.component(
     "copy_link",
-    html='<button type="button">Copy link</button><span role="status"></span>',
-    css=(HERE / "copy_link.css").read_text(),
-    js=(HERE / "copy_link.js").read_text(),
+    html='<button type="button"></button><span role="status"></span>',
+    css=(HERE / "copy_link.css").read_text("utf-8"),
+    js=(HERE / "copy_link.js").read_text("utf-8"),
 )
 
 
 # The way to a page
 
 
+def present() -> list[str]:
+    """The pages that there are, in the order of the lesson."""
+    return [name for name in PAGES if (ROOT / "pages" / f"{name}.py").exists()]
+
+
+def number_of(name: str) -> int:
+    """The number of a chapter, from its place among the pages that there are; 0 for a page without one."""
+    numbered = [each for each in present() if each not in UNNUMBERED]
+    return numbered.index(name) + 1 if name in numbered else 0
+
+
+def title_of(name: str) -> str:
+    """A page as the navigation names it, its number first."""
+    return f"{number_of(name) or ''} {t(f'{name}.navigation')}".strip()
+
+
 def chapters() -> list[Page]:
-    """The pages there are, in the order of the lesson."""
-    present = {name: ROOT / "pages" / f"{name}.py" for name in CHAPTERS}
+    """The pages that there are, for Streamlit's navigation."""
     return [
-        st.Page(path, title=CHAPTERS[name], url_path=name, default=name == "home")
-        for name, path in present.items()
-        if path.exists()
+        st.Page(ROOT / "pages" / f"{name}.py", title=title_of(name), url_path=name, default=name == "home")
+        for name in present()
     ]
 
 
 def show(page: Page) -> None:
-    """Draw `page` in the frame; whatever goes wrong on it ends as a sentence."""
+    """Draw ``page`` in the frame; an unexpected error ends as a sentence."""
     with frame(page.url_path), guard():
         page.run()
 
 
 @contextmanager
 def frame(page: str) -> Iterator[None]:
-    """Inside it a page knows that it is framed; the address is read on arrival."""
-    token = _inside.set(True)
+    """Inside it a page knows that it is framed."""
+    token = _page.set(page or "home")
     try:
         _html(_style())
-        links.arrive(page)
         yield
     finally:
-        _inside.reset(token)
+        _page.reset(token)
 
 
 def _style() -> str:
     colours = {"--accent": st.get_option(f"theme.{theme()}.primaryColor"), "--paper": palette.BACKGROUND[theme()]}
     variables = "".join(f"{name}:{value};" for name, value in colours.items())
-    return f"<style>:root{{{variables}}}{(HERE / 'shell.css').read_text()}</style>"
+    return f"<style>:root{{{variables}}}{(HERE / 'shell.css').read_text('utf-8')}</style>"
 
 
 def require_shell() -> None:
     """First line of a page: a fresh server runs a deep link's page without app.py; ask it to begin again with it."""
-    if not _inside.get():
+    if not _page.get():
         if torch := sys.modules.get("torch"):  # imported before app.py could say how many threads it may use
             torch.set_num_threads(1)
         st.navigation(chapters(), position="top")
@@ -131,11 +129,7 @@ def guard() -> Iterator[None]:
         yield
     except Exception:
         logging.getLogger(__name__).exception("a page failed")
-        st.error(
-            "Something on this page went wrong and was written to the server's log. "
-            "Reload the page; if it happens again, open the chapter from the navigation, without its parameters.",
-            icon=":material/error:",
-        )
+        st.error(t("frame.failed"), icon=":material/error:")
 
 
 def _html(body: str) -> None:
@@ -148,100 +142,93 @@ def theme() -> str:
     return "dark" if st.context.theme.type == "dark" else "light"
 
 
-def sorry(sentence: str) -> None:
-    """An error as one sentence, whatever it quotes."""
-    st.error(links.plain(sentence), icon=":material/error:")
+def sorry(error: Exception | str) -> None:
+    """Show an error as one sentence, whatever it quotes."""
+    said = error if isinstance(error, str) else text.problem(error)
+    st.error(links.plain(said), icon=":material/error:")
 
 
 # The parts of a page, from top to bottom
 
 
-def chapter(ordinal: int, title: str, sentence: str) -> None:
-    """The header: number and title, the one sentence that says what the picture shows, the lecturer's switches."""
+def chapter(name: str, config: type) -> None:
+    """The header of page ``name``: number and title, the one sentence that says what the picture shows, the lecturer's
+    switches. Reads the address into the controls of ``config`` (see ``frame.links``)."""
+    controls.arrive(name, config)
+    ordinal = number_of(name)
     with st.container(horizontal=True, key="heading", vertical_alignment="center"):
         with st.container(gap=None):
-            _html('<a class="skip" href="#picture" target="_self">Skip to the picture</a>')
-            st.title(f":primary[{ordinal}] {title}" if ordinal else title, anchor=False)
-            st.markdown(sentence)
+            _html(f'<a class="skip" href="#picture" target="_self">{t("frame.skip")}</a>')
+            st.title(f":primary[{ordinal}] {t(f'{name}.title')}" if ordinal else t(f"{name}.title"), anchor=False)
+            st.markdown(t(f"{name}.sentence"))
         with st.container(horizontal=True, key="switches", width="content"):
-            _copy_link(key="copy_link", data=list(links.UNSHARED), width="content")
-            with st.popover("Lecture", icon=":material/co_present:", width="content"):
-                toggle("Ask for predictions", True, key="predictions")
-                presenting = toggle("Presentation: picture and large type only", key="present")
+            words = {part: t(f"frame.copy_link.{part}") for part in ("label", "copied", "failed")}
+            _copy_link(key="copy_link", data={"unshared": list(UNSHARED), "words": words}, width="content")
+            with st.popover(t("frame.lecture"), icon=":material/co_present:", width="content"):
+                controls.draw("predictions")
+                presenting = controls.draw("present")
         if presenting:
-            _html(f"<style>{(HERE / 'present.css').read_text()}</style>")
+            _html(f"<style>{(HERE / 'present.css').read_text('utf-8')}</style>")
 
 
-def picture(controls: int = 5) -> tuple[DeltaGenerator, DeltaGenerator]:
+def columns(narrow: int = 5) -> tuple[DeltaGenerator, DeltaGenerator]:
     """Two columns, (controls, picture): the controls narrow on the left, so many nineteenths, the picture wide."""
-    left, right = st.columns([controls, 19 - controls], gap="medium")
+    left, right = st.columns([narrow, 19 - narrow], gap="medium")
     with right:
         _html('<span id="picture" tabindex="-1"></span>')
     return left.container(key="controls", gap="small"), right.container(key="picture", gap="small")
 
 
-def asking(controls: DeltaGenerator, picture: DeltaGenerator) -> DeltaGenerator:
+def asking(left: DeltaGenerator, right: DeltaGenerator) -> DeltaGenerator:
     """Where a page asks for a prediction: with the controls; above the picture where a presentation hides these."""
-    return picture if st.session_state["present"] else controls
+    return right if controls.value("present") else left
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """A question as it was asked, and what the learner said (an index into options, None before the answer)."""
-
-    options: Sequence[str]
-    answer: int
-    why: str
-    guess: int | None
-
-
-def predict(key: str, question: str, options: Sequence[str], answer: int, why: str, hidden: bool = False) -> bool:
+def predict(name: str, hidden: bool = False) -> bool:
     """Ask before the control that answers is shown; True when it may be shown.
 
-    `answer` is the index of the right one of `options`. The learner's choice is the parameter `key` of the address,
-    as a letter. `explain(key, seen)` compares the two and gives `why` once the learner has seen the run. `hidden`
-    leaves the card out, where the picture is of something else.
+    ``name`` is a control of the page, whose options are the answers; the catalogue holds its ``question``, the answers
+    (``options``) and ``why``. `explain` compares the learner's answer with the right one. ``hidden`` leaves the card
+    out, where the picture is of something else.
     """
-    asked = st.session_state["predictions"]
-    guess = param(key, lambda letter: _index(letter, len(options)), None)
-    st.session_state[f"_prediction {key}"] = Prediction(options, answer, why, guess if asked else None)
+    guess, asked = controls.read(name), controls.value("predictions")
     if not asked or hidden:
         return not asked or guess is not None
     row = {"horizontal": True, "wrap": guess is None, "vertical_alignment": "center", "gap": "small"}
-    with st.container(border=True, key=f"predict_{key}", **row):
+    with st.container(border=True, key=f"predict_{name}", **row):
         if guess is None:
-            st.markdown(f"**Predict first.** {question}", width="stretch")
+            st.markdown(t("frame.predict.question", question=_own(f"predict.{name}.question")), width="stretch")
             # Not a radio: there an arrow key on the way to an answer is an answer.
-            for letter, option in zip(ascii_lowercase, options, strict=False):
-                st.button(option, key=f"_{key}_{letter}", on_click=set_param, args=(key, letter))
+            for option in controls.options(name):
+                st.button(_answer(name, option), key=f"_{name}_{option}", on_click=controls.put, args=(name, option))
         else:
-            st.markdown(f"**You predict:** {options[guess]}", width="stretch")
-            again = {"help": "Ask me again", "type": "tertiary", "key": f"_{key}_again"}
-            st.button("Again", on_click=set_param, args=(key, None), **again)
+            st.markdown(t("frame.predict.given", answer=_answer(name, guess)), width="stretch")
+            again = {"help": t("frame.predict.again_help"), "type": "tertiary", "key": f"_{name}_again"}
+            st.button(t("frame.predict.again"), on_click=controls.put, args=(name, None), **again)
     return guess is not None
 
 
-def _index(letter: str, count: int) -> int:
-    return ascii_lowercase[:count].index(letter or "-")
+def _answer(name: str, option: str) -> str:
+    return _own(f"predict.{name}.options.{option}")
 
 
-def explain(key: str, seen: bool) -> None:
-    """Once the learner has `seen` the run: the prediction beside what happened, and why."""
-    prediction: Prediction = st.session_state[f"_prediction {key}"]
+def explain(name: str, right: str, seen: bool) -> None:
+    """Once the learner has ``seen`` the run: the prediction beside what happened, and why."""
     if not seen:
         return
-    said, right = prediction.guess, prediction.options[prediction.answer].rstrip(".")
-    if said is None:
-        st.info(f"{right[:1].upper()}{right[1:]}. {prediction.why}", icon=":material/lightbulb:")
-    elif said == prediction.answer:
-        st.success(f"**As you predicted:** {right}. {prediction.why}", icon=":material/check_circle:")
+    guess = controls.value(name) if controls.value("predictions") else None
+    answer, why = _answer(name, right).rstrip("."), _own(f"predict.{name}.why")
+    if guess is None:
+        st.info(f"{answer[:1].upper()}{answer[1:]}. {why}", icon=":material/lightbulb:")
+    elif guess == right:
+        st.success(t("frame.predict.right", answer=answer, why=why), icon=":material/check_circle:")
     else:
-        verdict = f"**You predicted:** {prediction.options[said].rstrip('.')}. **It is:** {right}. {prediction.why}"
-        st.info(verdict, icon=":material/lightbulb:")
+        wrong = _answer(name, guess).rstrip(".")
+        st.info(t("frame.predict.wrong", guess=wrong, answer=answer, why=why), icon=":material/lightbulb:")
 
 
 def mark(role: str) -> str:
-    """The shape of `role` in its colour, as HTML for Markdown text: the legend of the picture inside a sentence.
+    """The shape of ``role`` in its colour, as HTML for Markdown text: the legend of the picture inside a sentence.
 
     "denoise arrow" is an arrow in the colour of the role "denoise": for what the picture draws as arrows.
     """
@@ -250,12 +237,17 @@ def mark(role: str) -> str:
     return f'<span class="mark" style="color:{palette.colour(role, theme())}" aria-hidden="true">{shape}</span>'
 
 
-def notes(items: Sequence[tuple[str, str]]) -> None:
-    """What you see: numbered (role, Markdown text); each begins with the mark of what it names in the picture."""
-    lines = [f"{ordinal}. {mark(role)} {note}" for ordinal, (role, note) in enumerate(items, 1)]
+def notes(*names: str, **values: Any) -> None:
+    """What you see: the notes at ``NAME.notes`` of the page's catalogue, one list after the other, numbered.
+
+    Each is a table of ``mark``, the role that it begins with, and ``text``, with its placeholders filled.
+    """
+    key = f"{_page.get()}"
+    found = [note for name in names for note in text.entry(f"{key}.{name}.notes")]
+    rows = [(note["mark"], text.fill(key, note["text"], **values)) for note in found]
     with st.container(key="notes", gap="small"):
-        st.header("What you see", anchor=False)
-        _html("\n".join(lines))
+        st.header(t("frame.headings.notes"), anchor=False)
+        _html("\n".join(f"{ordinal}. {mark(role)} {note}" for ordinal, (role, note) in enumerate(rows, 1)))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -265,58 +257,75 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def tint(role: str | None, tex: str) -> str:
-    """`tex` in the colour of `role` for the visitor's theme, as LaTeX."""
-    return tex if role is None else rf"\textcolor{{{palette.colour(role, theme())}}}{{{tex}}}"
+    """``tex`` in the colour of ``role`` for the visitor's theme, as LaTeX."""
+    return rf"\textcolor{{{palette.colour(role, theme())}}}{{{tex}}}" if role else tex
 
 
-def equation(terms: Sequence[tuple[str, str | None]], legend: Sequence[tuple[str, str]] = ()) -> None:
-    """Terms (LaTeX, role or None) on one line, each in the colour of what it stands for; legend of (role, Markdown)."""
+def formula(name: str, **values: Any) -> list[tuple[str, str]]:
+    """The terms (LaTeX, role or "") of formula ``name`` of the page, from ``formulas.toml``, placeholders filled."""
+    key = f"{_page.get()}.{name}"
+    terms = text.catalogue("")["formulas"][str(_page.get())][name]
+    return [(text.fill(key, tex, **values), role) for tex, role in terms]
+
+
+def equation(name: str, legend: str | None = None, **values: Any) -> None:
+    """Formula ``name`` of the page on one line, each term in the colour of what it stands for; under it the catalogue's
+    entries ``LEGEND.legend`` (tables of ``mark`` and ``text``)."""
     with st.container(key="equation", gap="small"):
-        st.header("The equation", anchor=False)
-        st.latex("".join(tint(role, tex) for tex, role in terms))
+        st.header(t("frame.headings.equation"), anchor=False)
+        st.latex("".join(tint(role, tex) for tex, role in formula(name, **values)))
         if legend:
-            _html(" &emsp; ".join(f"{mark(role)} {meaning}" for role, meaning in legend))
+            key = f"{_page.get()}.{legend}.legend"
+            rows = ((one["mark"], text.fill(key, one["text"], **values)) for one in text.entry(key))
+            _html(" &emsp; ".join(f"{mark(role)} {meaning}" for role, meaning in rows))
 
 
 def lead_to(name: str, label: str, address: dict[str, str] | None = None) -> None:
-    """A link to another chapter, if that is there."""
+    """A link to another chapter, if that is there; ``label`` is a key of the page's catalogue."""
     for page in chapters():
-        if page.url_path == name:
-            st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=address)
+        if page.url_path == name or (name == "home" and not page.url_path):
+            st.page_link(page, label=_own(label), icon=":material/arrow_forward:", query_params=address)
 
 
 def code(*functions: Callable) -> None:
     """The lines of core/ that made the picture, read from the source now."""
-    with st.expander("The code that made this picture", icon=":material/code:", key="code"):
+    with st.expander(t("frame.headings.code"), icon=":material/code:", key="code"):
         for function in map(inspect.unwrap, functions):
             lines, first = inspect.getsourcelines(function)
             path = Path(inspect.getsourcefile(function)).resolve().relative_to(ROOT)
-            st.caption(f"`{path}`, line {first}")
+            st.caption(t("frame.code_place", path=path, line=first))
             st.code(inspect.cleandoc("".join(lines)), language="python")
 
 
-def tasks(items: Sequence[tuple[str, bool, str]]) -> None:
-    """Try this: (what to do, done, hint) with plain text; a task checks itself from the state of the page, and what was
-    done once stays so for the visit."""
+def tasks(done: Mapping[str, bool]) -> None:
+    """Try this: the tasks of the page's catalogue (``tasks.NAME.what`` and ``.hint``) by name, and whether each is
+    done. What was done once stays so for the visit."""
     earned = st.session_state.setdefault("_earned", set())
-    earned |= {what for what, done, _ in items if done}
-    rows = [_task(what, what in earned, hint) for what, _, hint in items]
-    done = sum(what in earned for what, _, _ in items)
+    earned |= {(_page.get(), name) for name, now in done.items() if now}
+    finished = [name for name in done if (_page.get(), name) in earned]
+    rows = [_task(name, name in finished) for name in done]
+    count = t("frame.tasks.count", done=len(finished), count=len(done))
     with st.container(key="tasks", gap="small"):
-        st.header("Try this", anchor=False)
-        _html(f'<ul role="list">{"".join(rows)}</ul><p role="status">{done} of {len(items)} done</p>')
+        st.header(t("frame.headings.tasks"), anchor=False)
+        _html(f'<ul role="list">{"".join(rows)}</ul><p role="status">{count}</p>')
 
 
-def _task(what: str, done: bool, hint: str) -> str:
-    sign, word = ("✓", "Done") if done else ("○", "To do")
-    help_ = "" if done or not hint else f"<details><summary>Hint</summary>{html.escape(hint)}</details>"
-    state = f'<span class="{"done" if done else "open"}">{sign} <small>{word}</small></span>'
-    return f"<li>{state} <span>{html.escape(what)} {help_}</span></li>"
+def _task(name: str, done: bool) -> str:
+    sign, word = ("✓", t("frame.tasks.done")) if done else ("○", t("frame.tasks.open"))
+    hint = _own(f"tasks.{name}.hint") if text.has(f"{_page.get()}.tasks.{name}.hint") else ""
+    help_ = f"<details><summary>{t('frame.tasks.hint')}</summary>{html.escape(hint)}</details>" if hint else ""
+    state = f'<span class="{"done" if done else "open"}" data-task="{name}">{sign} <small>{word}</small></span>'
+    return f"<li>{state} <span>{html.escape(_own(f'tasks.{name}.what'))} {'' if done else help_}</span></li>"
+
+
+def _own(key: str, **values: Any) -> str:
+    """A sentence of the page's own catalogue."""
+    return t(f"{_page.get()}.{key}", **values)
 
 
 def finish() -> None:
     """Last line of a page: the notice for what was ignored in its link; and runs begun here are kept meanwhile."""
-    links.notice()
+    controls.settle()
     if "_latest" in st.session_state:
         _keep_runs()
 
@@ -324,5 +333,5 @@ def finish() -> None:
 @st.fragment(run_every=15)
 def _keep_runs() -> None:
     # Not imported: before anybody trains, a page need not load what training needs.
-    if live := sys.modules.get("pages.ui.runs.training_run"):
-        live.keep()
+    if training_run := sys.modules.get("pages.ui.runs.training_run"):
+        training_run.keep()

@@ -11,17 +11,17 @@ import torch
 from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
+from core.figures.scene import Clock, Line, Matrix, Panel
 from core.lessons import clip as clip_lesson
 from core.lessons.clip import Snapshot
 from core.models import clip as clip_model
-from core.models.clip import ClipPlan
+from core.models.clip import ClipConfig
 from core.pretrained import pretrained
 from core.runs.checkpoints import Checkpoint
 from core.runs.progress import BLOCK, Progress, smooth
-from pages.ui.frame import shell
+from pages.ui.frame import shell_old as shell
 from pages.ui.runs import training_run
-from pages.ui.stage.matrix import Matrix
-from pages.ui.stage.player import Clock, Line, Panel, stage
+from pages.ui.stage.player import stage
 
 KIND = "towers"
 BATCHES = (16, 32, 64, 128, 256)
@@ -36,11 +36,11 @@ class Data(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Plan(training_run.Plan):
+class ClipTraining(training_run.TrainingRequest):
     """A small pair of towers on the captioned emoji."""
 
     data: Data = Data("emoji", "emoji with captions")
-    recipe: ClipPlan = clip_lesson.PLAN
+    config: ClipConfig = clip_lesson.PLAN
     picture: Any = clip_lesson.snapshot
 
     @property
@@ -48,26 +48,26 @@ class Plan(training_run.Plan):
         return KIND
 
     def begin(self) -> Checkpoint:
-        return clip_model.begin(self.recipe, clip_lesson.pairs())
+        return clip_model.begin(self.config, clip_lesson.pairs())
 
     def run(self, progress: Progress) -> Iterator[Progress]:
-        return clip_lesson.run(self.recipe, progress)
+        return clip_lesson.run(self.config, progress)
 
     def floor(self) -> float:
         return math.nan  # nobody knows the least loss that towers can have
 
     def keep(self, progress: Progress) -> Checkpoint:
-        return clip_lesson.keep(progress, self.recipe)
+        return clip_lesson.keep(progress, self.config)
 
 
-def choose() -> tuple[Plan, bool]:
+def choose() -> tuple[ClipTraining, bool]:
     """The controls: a plan, and whether the pictures of the matrix are held out."""
     which = shell.segmented("Pictures of the matrix", list(WHICH), default="trained on", key="which")
     about = "So many pairs at a time: each picture is to find its caption among all of them."
     batch = shell.select_slider("Batch N", BATCHES, clip_lesson.PLAN.batch, key="batch", help=about)
     lr = shell.number("Learning rate", 1e-6, 1.0, clip_lesson.PLAN.lr, step=1e-3, format="%g", key="lr")
     seed = int(shell.number("Seed", 0, 9999, 0, key="seed"))
-    return Plan(recipe=replace(clip_lesson.PLAN, batch=batch, lr=lr, seed=seed)), WHICH[which]
+    return ClipTraining(config=replace(clip_lesson.PLAN, batch=batch, lr=lr, seed=seed)), WHICH[which]
 
 
 def show(controls: DeltaGenerator, picture: DeltaGenerator, ready: bool) -> tuple[bool, bool]:
@@ -81,7 +81,7 @@ def show(controls: DeltaGenerator, picture: DeltaGenerator, ready: bool) -> tupl
         training_run.buttons(plan, view, ready)
         if view is not None and view.error:
             shell.sorry(view.error)
-        training_run.watch(plan, view, partial(draw, plan.recipe.batch, held_out), MARKS)
+        training_run.watch(plan, view, partial(draw, plan.config.batch, held_out), MARKS)
     shot = view and view.picture
     if not shot or not shot.step:
         return False, False

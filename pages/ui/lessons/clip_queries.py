@@ -19,8 +19,8 @@ from core.lessons.clip import Answer, Plane, Space
 from core.models.clip_queries import Difference
 from core.pretrained import pretrained
 from core.runs.jobs import Work
-from pages.ui.frame import shell
-from pages.ui.frame.links import name_of, plain
+from pages.ui.frame import shell_old as shell
+from pages.ui.frame.links_old import name_of, plain
 from pages.ui.lessons import clip_live
 from pages.ui.runs import training_run
 from pages.ui.widgets import brush, html_cards

@@ -6,9 +6,9 @@ import streamlit as st
 from torch import Tensor
 
 from core.lessons import clip as clip_lesson
-from core.lessons.clip import Prompt, Score, Space
-from pages.ui.frame import shell
-from pages.ui.frame.links import name_of
+from core.lessons.clip import Accuracy, Prompt, Space
+from pages.ui.frame import shell_old as shell
+from pages.ui.frame.links_old import name_of
 from pages.ui.widgets import html_cards
 from pages.ui.widgets.html_cards import Bar
 
@@ -41,7 +41,7 @@ def wordings(space: Space) -> list[tuple[Prompt, ...]]:
     return found
 
 
-def classified(space: Space, lists: Sequence[tuple[Prompt, ...]], numbers: Tensor, seed: int) -> list[Score | None]:
+def classified(space: Space, lists: Sequence[tuple[Prompt, ...]], numbers: Tensor, seed: int) -> list[Accuracy | None]:
     """Some of the pictures with the probability of each class under each wording; then how often each is right."""
     answers = [clip_lesson.classify(space, prompts, numbers) for prompts in lists]
     scores = [clip_lesson.score(prompts, p, numbers) for prompts, p in zip(lists, answers)]
@@ -85,7 +85,7 @@ def _example(lists: Sequence[tuple[Prompt, ...]], p: Sequence[Tensor], i: int) -
     return f"<div>{figure}{html_cards.bars(rows, '', marked, '◆')}</div>"
 
 
-def _table(scores: Sequence[Score | None]) -> str:
+def _table(scores: Sequence[Accuracy | None]) -> str:
     names = list(dict.fromkeys(name for score in scores if score for name in score.by_group))
     rows = [
         [f"wording {k}", f"{score.right:.0%}", f"**{score.mean:.0%}**",

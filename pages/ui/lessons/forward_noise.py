@@ -11,7 +11,7 @@ from torch import Tensor
 from core.data import images
 from core.diffusion import forward, schedules
 from core.diffusion.schedules import Schedule
-from pages.ui.stage.player import Arrows, Heat, Images, Line, Panel, Path, Points
+from core.figures.scene import Arrows, Heat, Images, Line, Panel, Path, Points
 
 TIMETABLES = {"ddpm-linear": "denoise", "cosine": "conditional", "log-linear": "guided", "karras": "difference",
               "rectified-flow": "negative"}  # fmt: skip

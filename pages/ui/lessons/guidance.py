@@ -12,18 +12,31 @@ import torch
 from torch import Tensor
 
 from core.figures.curves import Curve, curves
+from core.figures.scene import Arrows, Clock, Layer, Line, Panel, Points
 from core.lessons import guidance as guidance_lesson
-from core.lessons.guidance import MODELS, SCALES, WALK, WEAKER, Anatomy, Fields, Guide, Model, Portrait, Run, Verdict
+from core.lessons.guidance import (
+    MODELS,
+    SCALES,
+    WALK,
+    WEAKER,
+    Anatomy,
+    Fields,
+    GuidanceConfig,
+    Model,
+    Portrait,
+    Run,
+    Verdict,
+)
 from core.lessons.home import CLASSES
 from core.models import points as point_model
-from core.models.points import Recipe
+from core.models.points import PointConfig
 from core.pretrained import points_of, pretrained
-from pages.ui.frame import shell
+from pages.ui.frame import shell_old as shell
 from pages.ui.lessons import training as training_scenes
 from pages.ui.lessons.vector_field import pair, signed
 from pages.ui.runs import training_run
-from pages.ui.runs.point_runs import LABELLED, Plan
-from pages.ui.stage.player import Arrows, Clock, Layer, Line, Panel, Points, newest_probe, stage
+from pages.ui.runs.point_runs import LABELLED, PointTraining
+from pages.ui.stage.player import newest_probe, stage
 from pages.ui.widgets.dataset_picker import Data
 
 POINTS = points_of("spiral-classes-strong")
@@ -69,18 +82,20 @@ def something_to_lose(verdict: Verdict, negative: int) -> None:
         st.button("Try the plain network", on_click=st.session_state.update, args=(plain,), key="_lose")
 
 
-def variants(guide: Guide) -> tuple[Guide, Guide]:
+def variants(guide: GuidanceConfig) -> tuple[GuidanceConfig, GuidanceConfig]:
     """The guide in an interval only, and away from a weaker model."""
-    low, high = shell.select_slider("Guide only for σ in", NOISES, ("0.1", "1"), key="interval")
+    low, high = shell.select_slider("GuidanceConfig only for σ in", NOISES, ("0.1", "1"), key="interval")
     weak = shell.selectbox("Autoguidance: away from", WEAKER, index=1, key="weak")
     return replace(guide, interval=(float(low), float(high))), replace(guide, weak=weak)
 
 
-def lessons() -> Plan:
+def lessons() -> PointTraining:
     """What to train: the classes, with some label dropout."""
     about = "How often the class is left out while the network learns."
     dropout = shell.segmented("Label dropout", (0, 0.1, 0.3), default=0.1, key="dropout", help=about)
-    return Plan(Data(POINTS, True), Recipe(conditional=True, label_dropout=dropout), guidance_lesson.portrait)
+    return PointTraining(
+        Data(POINTS, True), PointConfig(conditional=True, label_dropout=dropout), guidance_lesson.portrait
+    )
 
 
 # Models, and what is computed of them
@@ -122,20 +137,20 @@ def _exact() -> Subject:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def fields_of(key: str, guide: Guide, _model: Model, side: int = SIDE) -> Fields:
+def fields_of(key: str, guide: GuidanceConfig, _model: Model, side: int = SIDE) -> Fields:
     """The fields of a subject under a guide, at so many places along a side."""
     return guidance_lesson.fields(guide, _model, POINTS.rms, side, REACH)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def angles_of(key: str, guide: Guide, _model: Model) -> tuple[Tensor, Tensor]:
+def angles_of(key: str, guide: GuidanceConfig, _model: Model) -> tuple[Tensor, Tensor]:
     """The angle between the two fields at all noised data, and at those of the wanted class, [T] each."""
     every, labels = POINTS.even(600)
     return tuple(guidance_lesson.angles(guide, _model, x0, LEVELS) for x0 in (every, every[labels == guide.wanted]))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def run_of(key: str, guide: Guide, seed: int, _model: Model) -> Run:
+def run_of(key: str, guide: GuidanceConfig, seed: int, _model: Model) -> Run:
     """Samples of a subject under a guide, and the verdict on them."""
     return guidance_lesson.run(guide, _model, POINTS, N, seed)
 
@@ -143,7 +158,7 @@ def run_of(key: str, guide: Guide, seed: int, _model: Model) -> Run:
 @st.cache_resource(max_entries=48, show_spinner=False)
 def sweep_of(key: str, wanted: int, seed: int, _model: Model) -> list[Run]:
     """Samples of a subject towards a class from one start under all scales."""
-    return guidance_lesson.sweep(Guide(wanted), _model, POINTS, N, seed)
+    return guidance_lesson.sweep(GuidanceConfig(wanted), _model, POINTS, N, seed)
 
 
 def price_of(subject: Subject) -> list[Verdict]:
@@ -174,7 +189,7 @@ def show(drawn: Picture, key: str, start: int = -1, **more) -> tuple[float, floa
 
 def two_fields(subject: Subject, name: str, wanted: int) -> Picture:
     """Unconditional, conditional and difference at the same places, and the angle over sigma."""
-    kind, guide = CLASSES[wanted], Guide(wanted)
+    kind, guide = CLASSES[wanted], GuidanceConfig(wanted)
     drawn, (every, own) = (of(subject.key, guide, subject.model) for of in (fields_of, angles_of))
     alt = (
         f"Three arrows at each place: the {name} model told nothing, told {kind}, and the difference. The angle "
@@ -184,7 +199,7 @@ def two_fields(subject: Subject, name: str, wanted: int) -> Picture:
     return Picture([overlay(drawn, "unconditional", "told nothing", wanted), angle(every, own, kind)], alt)
 
 
-def one_place(parts: Anatomy, place: tuple[float, float], guide: Guide) -> Picture:
+def one_place(parts: Anatomy, place: tuple[float, float], guide: GuidanceConfig) -> Picture:
     """Every term of guidance at one place, to scale and in numbers, both as drawn, and how long each is over sigma."""
     factor, scale = DRAWN[:, 0], guide.scale
     at = torch.tensor([place]).expand(len(WALK), 2)
@@ -218,7 +233,7 @@ def one_place(parts: Anatomy, place: tuple[float, float], guide: Guide) -> Pictu
     return Picture(panels, alt)
 
 
-def probed(subject: Subject, guide: Guide) -> None:
+def probed(subject: Subject, guide: GuidanceConfig) -> None:
     """One place, which the learner drags the probe to, and its numbers."""
     asked = shell.param("probe", shell.place(FAR), PROBE)
     place = newest_probe("arrows", asked)
@@ -282,7 +297,7 @@ def beside(runs: Sequence[Run]) -> Picture:
     return Picture(list(map(cloud, titles, runs, said)), alt)
 
 
-def guided_how(guide: Guide) -> str:
+def guided_how(guide: GuidanceConfig) -> str:
     """A guide in a few words."""
     if guide.weak:
         return f"Autoguidance, w = {guide.scale:g}"
@@ -292,7 +307,7 @@ def guided_how(guide: Guide) -> str:
     return "Told the class, w = 1" if guide.scale == 1 else f"Guided, w = {guide.scale:g}"
 
 
-def lesson(shot: Portrait, guide: Guide) -> Picture:
+def lesson(shot: Portrait, guide: GuidanceConfig) -> Picture:
     """What a network under training answers, told nothing and told the class, and its loss. It is sent twice a second,
     so that every second frame must do."""
     said = {}
@@ -306,14 +321,14 @@ def lesson(shot: Portrait, guide: Guide) -> Picture:
     return Picture([*panels, training_scenes.loss(shot)], f"After {shot.step} steps. {alt}.", WALK[::2])
 
 
-def show_lesson(guide: Guide, shot: Portrait, standing: str) -> None:
+def show_lesson(guide: GuidanceConfig, shot: Portrait, standing: str) -> None:
     """The lesson under a line on how the run stands."""
     st.markdown(standing)
     show(lesson(shot, guide), "training")
 
 
 @lru_cache(maxsize=16)
-def answers(shot: Portrait, guide: Guide) -> tuple[Run, ...]:
+def answers(shot: Portrait, guide: GuidanceConfig) -> tuple[Run, ...]:
     """Samples told nothing, told the class, and guided; computed once for all who watch the same run."""
     scales = sorted({0.0, 1.0, guide.scale})
     return tuple(guidance_lesson.run(replace(guide, scale=w), shot.model, POINTS, 100) for w in scales)
@@ -375,7 +390,7 @@ def astray(run: Run) -> str:
     return f"{out:.0%} outside" if out >= 0.05 else f"{run.verdict.distance:.2f} off"
 
 
-def both_shares(run: Run, guide: Guide) -> str:
+def both_shares(run: Run, guide: GuidanceConfig) -> str:
     """The share of the wanted and of the unwanted class, and how far astray the samples are."""
     shares = (f"{CLASSES[label]} {run.verdict.shares[label]:.1%}" for label in (guide.wanted, guide.negative))
     return f"{', '.join(shares)} · {astray(run)}"

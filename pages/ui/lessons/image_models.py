@@ -7,17 +7,19 @@ import streamlit as st
 import torch
 from torch import Tensor
 
+from core.diffusion.samplers import DDIM, DDPM, DDPM_NO_NOISE, SAMPLERS
+from core.figures.scene import Clock, Images, Panel
 from core.lessons import image_models as image_lesson
-from core.lessons.image_models import BARE, DDIM, DDPM, HEUN, MULTISTEP, Film, Model, Neighbours, Take
+from core.lessons.image_models import MULTISTEP, Film, Model, Neighbours, Take
 from core.runs.checkpoints import Checkpoint
-from pages.ui.frame import shell
+from pages.ui.frame import shell_old as shell
 from pages.ui.lessons import image_training
 from pages.ui.runs import background_films, training_run
 from pages.ui.runs.background_films import Studio
-from pages.ui.stage.player import Clock, Images, Panel, stage
+from pages.ui.stage.player import stage
 
 SHIPPED = {"Fashion-MNIST": "fashion", "digits": "digits", "emoji": "emoji"}
-ROLES = {DDPM: "sample", BARE: "negative", DDIM: "denoise", MULTISTEP: "conditional", HEUN: "guided"}
+ROLES = {DDPM: "sample", DDPM_NO_NOISE: "negative", DDIM: "denoise", MULTISTEP: "conditional", "heun": "guided"}
 SCALES = (0.0, 1.0, 2.0, 4.0, 8.0)
 EVERY, NO_CLASS, NOTHING = "every class in turn", "no class", "nothing"
 STATE, GUESS = "state x", "guess x̂₀"
@@ -54,7 +56,7 @@ def choose(scaled: bool) -> Wish:
     scale = shell.slider("Guidance scale w", 0.0, 10.0, 2.0, 0.5, key="w", disabled=scaled or nowhere)
     steps = int(shell.number("Steps", 2, image_lesson.MOST, 20, key="steps"))
     with st.expander("More: second-order solver, images, seed"):
-        kind = shell.radio("Second-order solver", (MULTISTEP, HEUN), key="second")
+        kind = shell.radio("Second-order solver", (MULTISTEP, "heun"), key="second")
         n = shell.select_slider("Images of each", (4, 6, 8), 6, key="n")
         seed = int(shell.number("Seed", 0, 9999, 0, key="seed"))
     labels = model.in_turn(n)
@@ -100,7 +102,7 @@ def shown_as() -> str:
 
 def made_by() -> str:
     """The sampler whose images are to be seen."""
-    kinds = list(image_lesson.SAMPLERS)
+    kinds = list(SAMPLERS)
     options = {"key": "by", "label_visibility": "collapsed", "width": 240}
     return shell.selectbox("Sampler", kinds, kinds.index(MULTISTEP), **options)
 
@@ -154,13 +156,13 @@ def laid(frames: Tensor) -> Tensor:
 def samplers(films: Sequence[Film], wish: Wish, seen: str) -> list[Panel]:
     """A panel for each sampler."""
     names = wish.named(wish.take.labels)
-    return [hung(film.take.kind, [film], wish, seen, ROLES[film.take.kind], names) for film in films]
+    return [hung(film.take.sampler, [film], wish, seen, ROLES[film.take.sampler], names) for film in films]
 
 
 def table(films: Sequence[Film], wish: Wish) -> str:
     """What the finished images of each sampler are like, beside the data, as Markdown."""
     real = image_lesson.benchmark(wish.model, wish.take.labels)
-    made = [(film.take.kind, str(film.take.nfe), image_lesson.looks(film.images)) for film in films]
+    made = [(film.take.sampler, str(film.take.nfe), image_lesson.looks(film.images)) for film in films]
     if real:
         made += [("the data", "–", real[0]), ("the data, each pixel the mean of 3 × 3", "–", real[1])]
     return shell.table(
@@ -218,14 +220,14 @@ def paired(title: str, found: Neighbours, wish: Wish, role: str, label: str) -> 
 
 def neighbours(film: Film, wish: Wish) -> list[Panel]:
     """A film's images over their neighbours, beside real images over theirs; alone as long as they are not finished."""
-    role = ROLES[film.take.kind]
+    role = ROLES[film.take.sampler]
     found = image_lesson.compared(wish.model, film) if film.done else None
     if found is None:
         newest = film.at(len(film.x) - 1)
-        return [hung(film.take.kind, [newest], wish, STATE, role, wish.named(film.take.labels))]
+        return [hung(film.take.sampler, [newest], wish, STATE, role, wish.named(film.take.labels))]
     real = "held-out image" if wish.model.held_out else "training image"
     return [
-        paired(film.take.kind, found[0], wish, role, "sample"),
+        paired(film.take.sampler, found[0], wish, role, "sample"),
         paired("Real images, for comparison", found[1], wish, "exact", real),
     ]
 

@@ -13,16 +13,17 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.diffusion import training
+from core.figures.scene import Clock, Images, Panel
 from core.models import images as image_model
 from core.models import live_digits, run_folder
 from core.models.live_digits import Snapshot
 from core.networks import SIZES
 from core.runs.checkpoints import Checkpoint
 from core.runs.progress import Progress
-from pages.ui.frame import shell
+from pages.ui.frame import shell_old as shell
 from pages.ui.lessons import training as training_scenes
 from pages.ui.runs import followed, training_run
-from pages.ui.stage.player import Clock, Images, Panel, stage
+from pages.ui.stage.player import stage
 
 ROOT = Path(__file__).parents[3]
 FOLDER = Path(os.environ.get("IMAGE_RUNS", ROOT / ".runs"))  # the runs on this server that may be followed
@@ -61,13 +62,13 @@ def models() -> dict[str, Callable[[], Checkpoint]]:
     return {OWN: partial(training_run.checkpoint, own), **taken} if own else taken
 
 
-def _of_the_address() -> "Plan | None":
+def _of_the_address() -> "DigitTraining | None":
     """The plan of the digits' run that the address names, which is followed again: a reload has forgotten it."""
     run_id, key = training_run.named() or ("", ())
-    if not key or key[0] != Plan().data.key:
+    if not key or key[0] != DigitTraining().data.key:
         return None
     lr = key[2] if isinstance(key[2], float) else live_digits.PLAN.lr
-    plan = Plan(recipe=replace(key[1], lr=lr))
+    plan = DigitTraining(config=replace(key[1], lr=lr))
     training_run.follow(plan, run_id)
     return plan
 
@@ -94,11 +95,11 @@ class Data(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Plan(training_run.Plan):
+class DigitTraining(training_run.TrainingRequest):
     """Digits by one of the plans for one core."""
 
     data: Data = Data("digits", "digits 8x8")
-    recipe: image_model.Plan = live_digits.PLAN
+    config: image_model.ImageConfig = live_digits.PLAN
     picture: Callable[[Progress], Snapshot] = live_digits.snapshot
 
     @property
@@ -106,24 +107,24 @@ class Plan(training_run.Plan):
         return KIND
 
     def begin(self) -> Checkpoint:
-        return image_model.begin(self.recipe, live_digits.images())
+        return image_model.begin(self.config, live_digits.images())
 
     def run(self, progress: Progress) -> Iterator[Progress]:
-        return live_digits.run(self.recipe, progress)
+        return live_digits.run(self.config, progress)
 
     def floor(self) -> float:
-        return live_digits.floor(self.recipe)
+        return live_digits.floor(self.config)
 
     def keep(self, progress: Progress) -> Checkpoint:
-        return live_digits.keep(progress, self.recipe)
+        return live_digits.keep(progress, self.config)
 
 
-def _choose() -> Plan:
+def _choose() -> DigitTraining:
     network = shell.segmented("Network", list(live_digits.PLANS), default="U-Net", key="net")
     about = "It may change while a network trains, which keeps what it has learned."
     lr = shell.number("Learning rate", 1e-6, 1e6, live_digits.PLAN.lr, step=1e-3, format="%g", key="lr", help=about)
     seed = int(shell.number("Seed", 0, 9999, 0, key="seed"))
-    return Plan(recipe=replace(live_digits.PLANS[network], lr=lr, seed=seed))
+    return DigitTraining(config=replace(live_digits.PLANS[network], lr=lr, seed=seed))
 
 
 def _live(controls: DeltaGenerator, picture: DeltaGenerator) -> bool:
@@ -162,7 +163,7 @@ def _draw(broke: bool, shot: Snapshot, standing: str) -> None:
     )
 
 
-def adopt(brought: Checkpoint) -> image_model.Plan | None:
+def adopt(brought: Checkpoint) -> image_model.ImageConfig | None:
     """Take a model from a file among the models of the other scenes. If it is one that can be trained here, set the
     controls to its plan and return that."""
     found = run_folder.checked(brought)

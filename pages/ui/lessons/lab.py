@@ -7,22 +7,22 @@ import streamlit as st
 from torch import Tensor
 
 from core.diffusion.forward import in_view
+from core.diffusion.samplers import DDIM, ETA_INTERPOLATED, SAMPLERS
 from core.diffusion.schedules import scale
+from core.figures.scene import Arrows, Panel, Path, Points
 from core.lessons import guidance as guidance_lesson
 from core.lessons import lab as lab_lesson
-from core.lessons import sampling as sampling_lesson
-from core.lessons.guidance import Guide
+from core.lessons.guidance import GuidanceConfig
 from core.lessons.home import CLASSES
-from core.lessons.lab import Net, Setup, Trial
-from core.lessons.sampling import BETWEEN, DDIM, KINDS
-from pages.ui.frame import shell
+from core.lessons.lab import Config, Net, Result
+from core.models import trajectories
+from pages.ui.frame import shell_old as shell
 from pages.ui.lessons import guidance as guidance_scenes
 from pages.ui.lessons.guidance import OWN
-from pages.ui.lessons.sampling import WINDOWS
+from pages.ui.lessons.sampling import GRIDS, WINDOWS, config_of
 from pages.ui.lessons.vector_field import Window
 from pages.ui.runs import training_run
 from pages.ui.runs.point_runs import LABELLED
-from pages.ui.stage.player import Arrows, Panel, Path, Points
 
 FRAMES, FOLLOWED, ARROWS = 49, 3, 200  # of the clock; particles whose way is drawn in both; whose ends are joined
 POINTS = lab_lesson.spiral()
@@ -32,7 +32,7 @@ EDGES = ("0", "0.02", "0.05", "0.1", "0.2", "0.5", "1", "2", "5", "10")
 TOPS = (0.5, 1.0, 2.0, 5.0, 10.0)
 SIDES = {"a": "A", "b": "B"}
 WIDTHS = (4, 7, 7)  # of a row's label and its two controls
-MARKS: dict[str, tuple[Callable[[Trial], float], str]] = {
+MARKS: dict[str, tuple[Callable[[Result], float], str]] = {
     "network calls for a sample": (lambda trial: trial.marks.calls, "d"),
     "hit rate of the wanted class": (lambda trial: math.nan if asked(trial) is None else trial.marks.hit, ".3f"),
     "coverage of its data points": (lambda trial: trial.marks.coverage, ".3f"),
@@ -42,7 +42,7 @@ MARKS: dict[str, tuple[Callable[[Trial], float], str]] = {
 }
 
 
-def asked(trial: Trial) -> int | None:
+def asked(trial: Result) -> int | None:
     """The class that a trial was to hit."""
     return trial.setup.guide.wanted
 
@@ -65,7 +65,7 @@ def same() -> None:
             st.session_state[f"b{name}"] = st.session_state[f"a{name}"]
 
 
-def choose(answered: bool) -> tuple[list[Setup], Window]:
+def choose(answered: bool) -> tuple[list[Config], Window]:
     """Both setups, and the view of both."""
     hidden = {"label_visibility": "collapsed"}
 
@@ -84,7 +84,7 @@ def choose(answered: bool) -> tuple[list[Setup], Window]:
     for column, name in zip(st.columns(WIDTHS, gap="small")[1:], SIDES.values(), strict=True):
         column.markdown(f"**{name}**")
     models = row("Model", model)
-    kinds = row("Sampler", lambda side, label: select(side, label, list(KINDS), "kind", [*KINDS].index(DDIM)))
+    kinds = row("Sampler", lambda side, label: select(side, label, list(SAMPLERS), "kind", [*SAMPLERS].index(DDIM)))
     steps = row("Steps", lambda side, label: shell.number(label, 1, 256, 64, key=f"{side}n", **hidden))
     wants = row("Wanted", lambda side, label: select(side, label, (ANY, *CLASSES), "want"))
     scales = row("Guidance w", lambda side, label: shell.number(label, 0.0, 12.0, 1.0, 0.5, format="%g", key=f"{side}w",
@@ -94,17 +94,17 @@ def choose(answered: bool) -> tuple[list[Setup], Window]:
         ends = EDGES[0], EDGES[-1]
         spans = row("Guided for σ in", lambda side, label: shell.select_slider(label, EDGES, ends, key=f"{side}in",
                                                                                **hidden))  # fmt: skip
-        etas = row(f"eta of “{BETWEEN}”", lambda side, label: shell.slider(label, 0.0, 1.0, 0.5, 0.05, key=f"{side}eta",
+        etas = row(f"eta of “{ETA_INTERPOLATED}”", lambda side, label: shell.slider(label, 0.0, 1.0, 0.5, 0.05, key=f"{side}eta",
                                                                            **hidden))  # fmt: skip
-        grids = row("Noise levels", lambda side, label: select(side, label, sampling_lesson.GRIDS, "grid"))
+        grids = row("Noise levels", lambda side, label: select(side, label, GRIDS, "grid"))
         tops = row("Start at σ", lambda side, label: shell.select_slider(label, TOPS, 10.0, key=f"{side}top", **hidden))
         seed = int(shell.number("Seed of both", 0, 9999, 0, key="seed"))
         window = WINDOWS[shell.radio("View of both", list(WINDOWS), key="view")]
 
-    def setup(side: str) -> Setup:
+    def setup(side: str) -> Config:
         guide = guided(wants[side], aways[side], scales[side], spans[side])
-        way = sampling_lesson.way_of(kinds[side], int(steps[side]), etas[side], tops[side], grids[side], seed)
-        return Setup(net(models[side] or models["a"]), way, guide)
+        way = config_of(kinds[side], int(steps[side]), etas[side], tops[side], grids[side], seed)
+        return Config(net(models[side] or models["a"]), way, guide)
 
     def net(name: str) -> Net:
         return (
@@ -116,22 +116,22 @@ def choose(answered: bool) -> tuple[list[Setup], Window]:
     return [setup(side) for side in SIDES], window
 
 
-def guided(wanted: str, away: str, scale: float, span: tuple[str, str]) -> Guide:
+def guided(wanted: str, away: str, scale: float, span: tuple[str, str]) -> GuidanceConfig:
     """The guide that the controls mean."""
     label, negative = (CLASSES.index(name) if name in CLASSES else None for name in (wanted, away))
     low, high = map(float, span)
     everywhere = span == (EDGES[0], EDGES[-1])
     if low == high:
         scale = 1.0  # an interval without a level in it
-    return Guide(label, negative, scale, None if everywhere or low == high else (low, high), WEAKER.get(away))
+    return GuidanceConfig(label, negative, scale, None if everywhere or low == high else (low, high), WEAKER.get(away))
 
 
-def levels(trials: Sequence[Trial]) -> Tensor:
+def levels(trials: Sequence[Result]) -> Tensor:
     """The clock of all: from the highest start of any."""
-    return sampling_lesson.clock(FRAMES, max(trial.setup.way.sigma_max for trial in trials))
+    return trajectories.levels(FRAMES, max(trial.setup.way.sigma_max for trial in trials))
 
 
-def cloud(name: str, trial: Trial, clock: Tensor, window: Window) -> Panel:
+def cloud(name: str, trial: Result, clock: Tensor, window: Window) -> Panel:
     """The particles of one side on their way, in the colour of the class where they end; a few followed in both.
 
     Until the clock has come down to its start, a side waits there.
@@ -146,10 +146,10 @@ def cloud(name: str, trial: Trial, clock: Tensor, window: Window) -> Panel:
     ]
     hit = "" if asked(trial) is None else f" · {marks.hit:.0%} hit"
     said = f"{marks.calls} calls{hit} · {marks.distance:.3f} off · spread {marks.spread:.2f}"
-    return Panel(f"{name}: {trial.setup.model.name}, {way.kind}", layers, caption=said, **window.limits)
+    return Panel(f"{name}: {trial.setup.model.name}, {way.sampler}", layers, caption=said, **window.limits)
 
 
-def between(first: Trial, second: Trial, said: str) -> Panel:
+def between(first: Result, second: Result, said: str) -> Panel:
     """Where particles end in A, and from there to where they end in B."""
     a, b = (trial.samples[:ARROWS] for trial in (first, second))
     layers = [
@@ -159,7 +159,7 @@ def between(first: Trial, second: Trial, said: str) -> Panel:
     return Panel("A → B: where each ends", layers, caption=said)
 
 
-def table(first: Trial, second: Trial) -> str:
+def table(first: Result, second: Result) -> str:
     """The marks of both and their difference, as a Markdown table."""
     rows = []
     for name, (value, form) in MARKS.items():

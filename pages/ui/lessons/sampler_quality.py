@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from core.diffusion.samplers import SamplerConfig
 from core.figures.curves import Curve, curves
 from core.lessons import sampler_quality
-from core.lessons.sampler_quality import Score
-from core.lessons.sampling import Model, Way
+from core.lessons.sampler_quality import QualityRow
+from core.models.trajectories import PointModel
 from core.runs.jobs import Work
-from pages.ui.frame import shell
+from pages.ui.frame import shell_old as shell
 from pages.ui.lessons.sampling import ROLES
 from pages.ui.runs import training_run
 
@@ -25,18 +26,18 @@ MEASURES = {
 
 
 @st.cache_resource(max_entries=KEPT, show_spinner=False)
-def kept(key: tuple) -> list[Score]:
+def kept(key: tuple) -> list[QualityRow]:
     """Where the finished table of a work's key is kept in this server process, empty until then."""
     return []
 
 
-def work(models: Sequence[Model], way: Way) -> Work:
+def work(models: Sequence[PointModel], way: SamplerConfig) -> Work:
     """The scores of all samplers as work for the background; whoever asks for the same ones shares it."""
-    key = ("scores", *(model.key for model in models), way.sigma_max, way.grid, way.seed, SAMPLES)
+    key = ("scores", *(model.key for model in models), way.sigma_max, way.schedule, way.seed, SAMPLES)
     return Work(key, lambda found, _: sampler_quality.table(models, way, SAMPLES, found or ()), picture=tuple)
 
 
-def watch(models: Sequence[Model], way: Way) -> None:
+def watch(models: Sequence[PointModel], way: SamplerConfig) -> None:
     """Draw the scores, all at once where they are known, else as they come; the page goes on meanwhile."""
     if failed := st.session_state.pop("_failed", ""):
         shell.sorry(failed)
@@ -57,7 +58,7 @@ def watch(models: Sequence[Model], way: Way) -> None:
     tick()
 
 
-def _newest(asked: Work, whole: int) -> tuple[Score, ...]:
+def _newest(asked: Work, whole: int) -> tuple[QualityRow, ...]:
     """What is known so far, with how far it is. Once that is all, it is kept, and the page runs again to rest; and so
     it does after a failure, which is left behind so that the next look begins anew."""
     if kept(asked.key):  # somebody else's look was the first after the end
@@ -85,13 +86,13 @@ def _newest(asked: Work, whole: int) -> tuple[Score, ...]:
     return found
 
 
-def draw(found: Sequence[Score], models: Sequence[Model], measure: str) -> None:
+def draw(found: Sequence[QualityRow], models: Sequence[PointModel], measure: str) -> None:
     """A measure over network calls, a curve for each sampler, and all three measures as a table."""
     ylabel, value, log = MEASURES[measure]
     perfect, rest = found[0], found[1:]
-    alike: dict[tuple[str, str], list[Score]] = {}
+    alike: dict[tuple[str, str], list[QualityRow]] = {}
     for score in rest:
-        alike.setdefault((score.kind, score.model), []).append(score)
+        alike.setdefault((score.sampler, score.model), []).append(score)
     lines = [_curve(part, value, own=model == models[0].key) for (_, model), part in alike.items()]
     if (best := value(perfect)) > LEAST:
         lines.append(
@@ -105,17 +106,17 @@ def draw(found: Sequence[Score], models: Sequence[Model], measure: str) -> None:
     st.markdown(_table([perfect, *at]))
 
 
-def _curve(scores: Sequence[Score], value: Callable[[Score], float], own: bool) -> Curve:
+def _curve(scores: Sequence[QualityRow], value: Callable[[QualityRow], float], own: bool) -> Curve:
     """One sampler's curve: thick with marks, or thin beside it for the exact denoiser's."""
-    kind = sampler_quality[0].kind
-    x, y = zip(*((score.nfe, value(score)) for score in sampler_quality))
+    kind = scores[0].sampler
+    x, y = zip(*((score.nfe, value(score)) for score in scores))
     return Curve(x, y, ROLES[kind], kind if own else f"{kind}, exact", marked=own, beside="" if own else kind)
 
 
-def _table(scores: Sequence[Score]) -> str:
+def _table(scores: Sequence[QualityRow]) -> str:
     rows = (
-        [score.kind, str(score.nfe or "–"), f"{score.quality.covered} of {score.quality.of}",
+        [score.sampler, str(score.nfe or "–"), f"{score.quality.covered} of {score.quality.of}",
          f"{score.quality.distance:.4f}", f"{score.energy:.4f}"]
-        for score in sampler_quality
+        for score in scores
     )  # fmt: skip
     return shell.table(["Sampler", "calls", "points reached", "distance to data", "energy distance"], rows)

@@ -10,26 +10,31 @@ import streamlit as st
 import torch
 from torch import Tensor
 
+from core.diffusion import samplers
 from core.diffusion.forward import in_view
+from core.diffusion.samplers import DDIM, DDPM, ETA_INTERPOLATED, SAMPLERS, SamplerConfig
 from core.diffusion.schedules import scale
 from core.figures.curves import Curve, curves
+from core.figures.scene import Arrows, Layer, Line, Panel, Path, Points
 from core.lessons import sampler_quality
 from core.lessons import sampling as sampling_lesson
-from core.lessons.sampling import BARE, BETWEEN, DDIM, DDPM, RAISED, SDE, Anatomy, Model, Walk, Way
+from core.lessons.sampling import Anatomy
+from core.models import trajectories
 from core.models.points import SIGMA_MIN
-from pages.ui.frame import shell
+from core.models.trajectories import PointModel, Trajectory
+from pages.ui.frame import shell_old as shell
 from pages.ui.lessons.vector_field import Window, pair
-from pages.ui.stage.player import Arrows, Layer, Line, Panel, Path, Points, latest, stage
+from pages.ui.stage.player import latest, stage
 
-MODELS: dict[str, Callable[[], Model]] = {
+MODELS: dict[str, Callable[[], PointModel]] = {
     "Fourier network": partial(sampling_lesson.shipped, "spiral-100-fourier"),
     "reference network": partial(sampling_lesson.shipped, "spiral-100-reference"),
-    "exact denoiser": sampling_lesson.perfect,
+    "exact denoiser": trajectories.exact_model,
     "Fourier network, endless spiral": partial(sampling_lesson.shipped, "spiral"),
 }
 WINDOWS = {"variance preserving": Window("vp", 1.7), "variance exploding": Window("ve", 2.2)}
-ROLES = {DDPM: "sample", BARE: "negative", DDIM: "denoise", RAISED: "noise", BETWEEN: "difference",
-         "Euler": "unconditional", "Heun": "guided", "DPM-Solver++(2M)": "conditional", SDE: "data"}  # fmt: skip
+ROLES = {name: spec.role for name, spec in SAMPLERS.items()}
+GRIDS = ("log-linear", "karras", "cosine", "ddpm-linear", "rectified-flow")
 NONE = "none"
 N, FEW = 2000, 50  # particles of a cloud; of those that can be followed one by one
 COARSE, FINE = 49, 121  # frames of the clock of clouds, and of single paths
@@ -52,23 +57,31 @@ LEGEND = [
 # The controls
 
 
-def choose(kinds: Sequence[str]) -> tuple[list[Way], float]:
+def config_of(sampler: str, steps: int, eta: float, sigma_max: float, schedule: str, seed: int) -> SamplerConfig:
+    """The configuration that controls mean: it has their eta only where it reads it, so that no other changes with it."""
+    eta = eta if "eta" in SAMPLERS[sampler].reads else SamplerConfig.eta
+    return SamplerConfig(sampler, steps, eta, sigma_max, schedule, seed)
+
+
+def choose(kinds: Sequence[str]) -> tuple[list[SamplerConfig], float]:
     """Two to four samplers, each with its own number of steps, on what they have in common; and the eta of others."""
     first = [_slot("a", kinds, kinds.index(DDPM)), _slot("b", kinds, kinds.index(DDIM), "collapsed")]
     with st.expander("More samplers, eta, noise levels, seed"):
         more = [_slot(key, [NONE, *kinds], 0, "collapsed") for key in "cd"]
-        eta = shell.slider("eta, from DDIM (0) to DDPM (1)", 0.0, 1.0, 0.5, 0.05, key="eta", help=f"Of “{BETWEEN}”.")
+        eta = shell.slider(
+            "eta, from DDIM (0) to DDPM (1)", 0.0, 1.0, 0.5, 0.05, key="eta", help=f"Of “{ETA_INTERPOLATED}”."
+        )
         top = shell.select_slider("They start at σ =", (0.5, 1.0, 2.0, 5.0, 10.0), 10.0, key="top")
-        grid = shell.selectbox("Noise levels", sampling_lesson.GRIDS, key="grid")
+        grid = shell.selectbox("Noise levels", GRIDS, key="grid")
         seed = int(shell.number("Seed", 0, 9999, 0, key="seed"))
     chosen = [slot for slot in (*first, *more) if slot[0] != NONE]
-    return [sampling_lesson.way_of(kind, steps, eta, top, grid, seed) for kind, steps in chosen], eta
+    return [config_of(kind, steps, eta, top, grid, seed) for kind, steps in chosen], eta
 
 
-def under_all(way: Way, eta: float) -> list[Way]:
+def under_all(way: SamplerConfig, eta: float) -> list[SamplerConfig]:
     """Every sampler that is worth comparing, with a way's steps and all else that it has."""
-    kinds = (*sampler_quality.COMPARED, BETWEEN)
-    return [sampling_lesson.way_of(kind, way.steps, eta, way.sigma_max, way.grid, way.seed) for kind in kinds]
+    kinds = (*sampler_quality.compared(), ETA_INTERPOLATED)
+    return [config_of(kind, way.steps, eta, way.sigma_max, way.schedule, way.seed) for kind in kinds]
 
 
 def _slot(key: str, kinds: Sequence[str], index: int, label: str = "visible") -> tuple[str, int]:
@@ -82,42 +95,42 @@ def _slot(key: str, kinds: Sequence[str], index: int, label: str = "visible") ->
     return kind, int(steps)
 
 
-def film(way: Way, frames: int = COARSE) -> Tensor:
+def film(way: SamplerConfig, frames: int = COARSE) -> Tensor:
     """The noise levels of the clock for all ways that start where this one does, [frames]."""
-    return sampling_lesson.clock(frames, way.sigma_max)
+    return trajectories.levels(frames, way.sigma_max)
 
 
-def go(model: Model, ways: Sequence[Way], n: int) -> list[Walk]:
+def go(model: PointModel, ways: Sequence[SamplerConfig], n: int) -> list[Trajectory]:
     """All walks, two at a time: PyTorch lets go of the interpreter in each of its operations."""
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(lambda way: sampling_lesson.walk(model, way, n), ways))
+        return list(pool.map(lambda way: trajectories.trajectory(model, way, n), ways))
 
 
 # Clouds
 
 
-def clouds(gone: Sequence[Walk], points: Tensor, window: Window) -> list[Panel]:
+def clouds(gone: Sequence[Trajectory], points: Tensor, window: Window) -> list[Panel]:
     """The clouds side by side on one clock, over the data points [N, 2]; in words what each cost and where it came."""
-    levels = film(gone[0].way)
+    levels = film(gone[0].config)
     data = Points(_data(points, levels, window), "data", size=1.3, alpha=1, label="data")
     drawn = (in_view(walk.at(levels), levels, window.view) for walk in gone)
     seen = (Points(states, "sample", size=2.4, alpha=0.6, label="samples") for states in drawn)
     return [
-        Panel(title(walk.way, len(gone) < 3), [cloud, data], caption=said(walk), **window.limits)
+        Panel(title(walk.config, len(gone) < 3), [cloud, data], caption=said(walk), **window.limits)
         for walk, cloud in zip(gone, seen, strict=True)
     ]
 
 
-def title(way: Way, steps: bool = True) -> str:
+def title(way: SamplerConfig, steps: bool = True) -> str:
     """What a panel is called."""
-    kind = f"eta = {way.eta:g}" if way.kind == BETWEEN else way.kind
+    kind = f"eta = {way.eta:g}" if way.sampler == ETA_INTERPOLATED else way.sampler
     return f"{kind}, {way.steps} step{'s' if way.steps > 1 else ''}" if steps else kind
 
 
-def said(walk: Walk) -> str:
+def said(walk: Trajectory) -> str:
     """What a walk cost and where it came, in words."""
     quality = walk.quality
-    calls = f"{walk.way.nfe} call{'s' if walk.way.nfe != 1 else ''}"
+    calls = f"{walk.config.nfe} call{'s' if walk.config.nfe != 1 else ''}"
     return f"{calls}: {quality.covered} of {quality.of} points · std {quality.std:.2f}"
 
 
@@ -129,17 +142,19 @@ def _data(points: Tensor, levels: Tensor, window: Window) -> Tensor:
 # The path of one particle under every sampler
 
 
-def paths(gone: Sequence[Walk], ghosts: Sequence[Walk], k: int, points: Tensor, window: Window) -> list[Panel]:
+def paths(
+    gone: Sequence[Trajectory], ghosts: Sequence[Trajectory], k: int, points: Tensor, window: Window
+) -> list[Panel]:
     """Particle k on each way, a panel each, beside its ghost: where the exact denoiser takes it by the same sampler."""
-    levels = film(gone[0].way, FINE)
+    levels = film(gone[0].config, FINE)
     data = Points(_data(points, levels, window), "data", size=1.3, alpha=0.5)
 
-    def one(walk: Walk, ghost: Walk) -> Panel:
+    def one(walk: Trajectory, ghost: Trajectory) -> Panel:
         path, other = (in_view(w.at(levels)[:, k], levels, window.view) for w in (walk, ghost))
         layers = [data, Path(path, "sample"), Line(other[:, 0], other[:, 1], "exact", dash=(2, 8), width=1.5)]
         apart = (walk.states[-1, k] - ghost.states[-1, k]).norm().item()
-        said = f"{walk.way.nfe} calls: {apart:.2f} off"
-        return Panel(title(walk.way, False), layers, caption=said, **window.limits)
+        said = f"{walk.config.nfe} calls: {apart:.2f} off"
+        return Panel(title(walk.config, False), layers, caption=said, **window.limits)
 
     return [one(*both) for both in zip(gone, ghosts, strict=True)]
 
@@ -148,7 +163,7 @@ def paths(gone: Sequence[Walk], ghosts: Sequence[Walk], k: int, points: Tensor, 
 
 
 @st.fragment
-def one_step(model: Model, way: Way, window: Window) -> None:
+def one_step(model: PointModel, way: SamplerConfig, window: Window) -> None:
     """Steps of one particle, forward and back: in the picture, under a lens, and as numbers under the terms."""
     with shell.guard(), st.container(gap="xxsmall"):
         (gone,) = go(model, [way], FEW)
@@ -160,11 +175,11 @@ def one_step(model: Model, way: Way, window: Window) -> None:
         now = sampling_lesson.anatomy(model.denoise, way, gone.states[:, k], i)
         panels = [_whole(now, gone, k, model.points.points, window), _lens(now, model.points.points)]
         x, x0, mean, x_next = (pair(place.tolist()) for place in (now.x, now.x0, now.denoised, now.x_next))
-        alt = f"{panels[0].title}, {way.kind}. From x = {x} towards the guess {x0} to {mean}, and by noise to {x_next}."
+        alt = f"{panels[0].title}, {way.sampler}. From x = {x} towards the guess {x0} to {mean}, and by noise to {x_next}."
         st.latex(in_numbers(now))
         stage(panels, key="one_step", alt=alt, probe=_crosshair(seen[k]))
         if now.sharpened:
-            st.latex(sharper(now, way.kind))
+            st.latex(sharper(now, way.sampler))
 
 
 def particle() -> int:
@@ -173,17 +188,19 @@ def particle() -> int:
     return int(shell.number("Particle", 0, FEW - 1, 7, key="particle", width=160, label_visibility="collapsed"))
 
 
-def _which(way: Way) -> int:
+def _which(way: SamplerConfig) -> int:
     """The step to look at, from 0, with buttons to go on and back. A way shorter than that shows its last step, and the
     address keeps the step that was chosen, so that a link never depends on a default."""
 
     def choose(step: int | None = None) -> None:
         shell.set_param("step", st.session_state["_step"] if step is None else step)
 
-    wanted = shell.param("step", lambda raw: int(shell.between(1, sampling_lesson.MOST)(raw)), FIRST)
+    wanted = shell.param("step", lambda raw: int(shell.between(1, samplers.MAX_STEPS)(raw)), FIRST)
     step = st.session_state["_step"] = min(wanted, way.steps)
     st.button("Back", icon=":material/skip_previous:", on_click=choose, args=(max(1, step - 1),), key="_back")
-    st.slider(f"Step of {way.kind}", 1, max(2, way.steps), key="_step", on_change=choose, label_visibility="collapsed")
+    st.slider(
+        f"Step of {way.sampler}", 1, max(2, way.steps), key="_step", on_change=choose, label_visibility="collapsed"
+    )
     forward = {"icon": ":material/skip_next:", "on_click": choose, "args": (min(way.steps, step + 1),)}
     st.button("Forward", **forward, key="_forward")
     return step - 1
@@ -215,9 +232,9 @@ def _crosshair(place: Tensor) -> tuple[float, float]:
     return x + HAIR * (st.session_state.get("_clicks", 0) % 2), y
 
 
-def _whole(now: Anatomy, walk: Walk, k: int, points: Tensor, window: Window) -> Panel:
+def _whole(now: Anatomy, walk: Trajectory, k: int, points: Tensor, window: Window) -> Panel:
     here, after = (scale(torch.tensor(sigma), window.view) for sigma in (now.sigma, now.sigma_next))
-    path = in_view(walk.states[:, k], walk.way.sigmas, window.view)
+    path = in_view(walk.states[:, k], walk.config.sigmas, window.view)
     # Within a step the view's scale changes: the mean and the next place are drawn at the next level's.
     at, to, then = here * now.x, after * now.denoised, after * now.x_next
     layers = [
@@ -230,7 +247,7 @@ def _whole(now: Anatomy, walk: Walk, k: int, points: Tensor, window: Window) -> 
         Points((here * now.x0)[None], "denoise", size=6, alpha=1, shape="ring", label="x̂₀"),
     ]
     room = window._replace(reach=max(window.reach, 1.2 * at.abs().max().item()))
-    heading = f"Particle {k}, step {now.i + 1} of {walk.way.steps}: σ = {now.sigma:.3g} → {now.sigma_next:.3g}"
+    heading = f"Particle {k}, step {now.i + 1} of {walk.config.steps}: σ = {now.sigma:.3g} → {now.sigma_next:.3g}"
     if window.view == "ve":
         return Panel(heading, layers, probe=True, **room.limits)
     smaller = f"Next x is drawn × {after:.2g}: so the noise fits at every σ"
@@ -275,7 +292,7 @@ def in_numbers(now: Anatomy) -> str:
 def sharper(now: Anatomy, kind: str) -> str:
     """How a second-order sampler sharpened its guess, in numbers: by the mean of two slopes, or by extrapolation."""
     guess, x0 = _under(r"\tilde x_0", now.guess, "denoise"), _under(r"\hat x_0", now.x0, "denoise")
-    if kind == "Heun":
+    if kind == "heun":
         first, second = (_under(f"d_{k}", slope, "difference") for k, slope in enumerate(now.slopes, 1))
         half = _under(r"\frac{\sigma}{2}", f"{now.sigma / 2:.3g}")
         return rf"{guess} = {_under('x', now.x, 'sample')} - {half}\, \bigl({first} + {second}\bigr)"
@@ -292,16 +309,16 @@ def _under(term: str, value: str | Tensor, role: str | None = None) -> str:
 # Whose step
 
 
-def step_sizes(ways: Sequence[Way]) -> list[Curve]:
+def step_sizes(ways: Sequence[SamplerConfig]) -> list[Curve]:
     """How far each way's steps go down, as a part of σ, over the noise levels."""
     found = []
     for way in ways:
-        sigmas, down = way.sigmas[:-2], sampling_lesson.moves(way)[0][:-1]  # the last step goes all the way for all
-        found.append(Curve(sigmas.numpy(), (1 - down / sigmas).numpy(), ROLES[way.kind], f"{way.kind}'s step"))
+        sigmas, down = way.sigmas[:-2], samplers.step_sizes(way)[0][:-1]  # the last step goes all the way for all
+        found.append(Curve(sigmas.numpy(), (1 - down / sigmas).numpy(), ROLES[way.sampler], f"{way.sampler}'s step"))
     return found
 
 
-def show_step_sizes(ddpm: Way, ddim: Way) -> None:
+def show_step_sizes(ddpm: SamplerConfig, ddim: SamplerConfig) -> None:
     """The two as curves, and how far both go halfway."""
     sizes = step_sizes([ddpm, ddim])
     top = 1.2 * max(size.y.max() for size in sizes)
@@ -314,16 +331,16 @@ def show_step_sizes(ddpm: Way, ddim: Way) -> None:
 # Two clouds
 
 
-def difference(model: Model, first: Way, second: Way) -> tuple[Panel, float]:
+def difference(model: PointModel, first: SamplerConfig, second: SamplerConfig) -> tuple[Panel, float]:
     """The distance between two clouds over the noise levels beside that of two exact ones; and at most how many times
     that it is.
 
     Drawn at the scale of the variance preserving view, so that clouds of any noise are of one size.
     """
-    levels = sampling_lesson.clock(9, first.sigma_max)
+    levels = trajectories.levels(9, first.sigma_max)
     given = tuple(levels.tolist())
-    apart = sampling_lesson.apart_on_the_way(model, first, second, given, N, HALVES)
-    floor = sampling_lesson.floor(model.exact, given, N // HALVES)
+    apart = sampling_lesson.cloud_distance_over_levels(model, first, second, given, N, HALVES)
+    floor = trajectories.energy_noise_floor(model.exact, given, N // HALVES)
     times = (apart / floor).max().item()
     shrunk, seen = scale(levels, "vp"), levels.clamp_min(SIGMA_MIN)
     lines = [
@@ -336,7 +353,7 @@ def difference(model: Model, first: Way, second: Way) -> tuple[Panel, float]:
     return panel, times
 
 
-def verdict(first: Walk, second: Walk, times: float) -> str:
+def verdict(first: Trajectory, second: Trajectory, times: float) -> str:
     """Whether two clouds are alike that are at most so many times the floor apart, and whether their points are."""
     if times > CHANCE:
         return f"The clouds differ: at some σ they are {times:.3g} times as far apart as chance makes two alike ones."

@@ -5,12 +5,12 @@ import math
 import torch
 from torch import Tensor
 
-from core.lessons.training import Passing
+from core.figures.scene import Arrows, Layer, Line, Panel, Points
+from core.lessons.training import PosteriorWalks
 from core.models import live_digits
 from core.models import points as point_model
 from core.models.points import Snapshot
 from core.runs.progress import BLOCK, smooth
-from pages.ui.stage.player import Arrows, Layer, Line, Panel, Points
 
 REACH = 1.7
 LIMITS = {"xlim": (-REACH, REACH), "ylim": (-REACH, REACH)}
@@ -72,7 +72,7 @@ def _window(smooth: Tensor, floor: float) -> tuple[float, float]:
     return low.item() - air, high.item() + air
 
 
-def through_here(passed: Passing, points: Tensor) -> list[Panel]:
+def through_here(passed: PosteriorWalks, points: Tensor) -> list[Panel]:
     """Left the walks that end at the probe and where they began, right the mean arrow and the network's."""
     frames, (n, steps) = len(passed.sigmas), (passed.walks.shape[1], passed.walks.shape[2] - 1)
     here = passed.x.expand(frames, 1, 2)

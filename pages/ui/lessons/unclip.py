@@ -11,6 +11,7 @@ import torch.nn.functional as F
 
 from core.data.captions import LENGTH
 from core.figures import palette
+from core.figures.scene import Clock, Images, Line, Panel
 from core.lessons import clip as clip_lesson
 from core.lessons import unclip as unclip_lesson
 from core.lessons.clip import pairs
@@ -18,12 +19,12 @@ from core.lessons.unclip import Film, Take
 from core.models import clip_queries
 from core.models import images as image_model
 from core.models import unclip as unclip_model
-from pages.ui.frame import shell
-from pages.ui.frame.links import name_of
+from pages.ui.frame import shell_old as shell
+from pages.ui.frame.links_old import name_of
 from pages.ui.lessons.unclip_vectors import cosine, gap, number, space, text_vector, vectors, whole
 from pages.ui.runs import background_films
 from pages.ui.runs.background_films import Studio
-from pages.ui.stage.player import Clock, Images, Line, Panel, stage
+from pages.ui.stage.player import stage
 from pages.ui.widgets import html_cards
 from pages.ui.widgets.html_cards import Bar
 

@@ -6,14 +6,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.figures import palette
+from core.figures.scene import Images, Panel, Points
 from core.lessons import clip as clip_lesson
 from core.lessons import unclip as unclip_lesson
 from core.lessons.clip import Space
 from core.models import unclip as unclip_model
 from core.models.unclip import Unclip
 from core.pretrained import pretrained
-from pages.ui.frame import shell
-from pages.ui.stage.player import Images, Panel, Points
+from pages.ui.frame import shell_old as shell
 
 LIMIT = 2.5  # numbers of a vector beyond it are as deep in colour as it is
 

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from core.diffusion.schedules import scale
 from core.figures import lecture
+from core.figures.scene import Arrows, Heat, Layer, Line, Panel, Points
 from core.lessons.vector_field import Film, Reading
-from pages.ui.frame import shell
-from pages.ui.stage.player import Arrows, Heat, Layer, Line, Panel, Points
+from pages.ui.frame import shell_old as shell
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,8 +8,8 @@ from typing import Protocol, Self
 import streamlit as st
 
 from core.runs.jobs import View, Work
+from pages.ui.frame import shell_old as shell
 from pages.ui.runs import training_run
-from pages.ui.frame import shell
 
 KEPT = 96  # films; one of 8 colour images is a megabyte
 TICK = 0.5  # seconds between two looks at films under way

@@ -10,13 +10,14 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from core.runs.distributed import BINS
+from core.figures.scene import Clock, Images, Line, Panel, Points
 from core.models import run_folder
 from core.models.run_folder import Log
+from core.runs.distributed import BINS
 from core.runs.progress import smooth
-from pages.ui.frame import shell
-from pages.ui.frame.links import name_of
-from pages.ui.stage.player import Clock, Images, Line, Panel, Points, stage
+from pages.ui.frame import shell_old as shell
+from pages.ui.frame.links_old import name_of
+from pages.ui.stage.player import stage
 
 TICK, REST = 2.0, 20.0  # seconds between two looks at a run under way, and at one at rest
 SILENT = 120.0  # seconds; a run that has written nothing for so long is at rest

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.models import points as point_model
-from core.runs.checkpoints import Checkpoint
+from core.models.points import PointConfig
 from core.pretrained import find
+from core.runs.checkpoints import Checkpoint
 from core.runs.progress import Progress
-from core.models.points import Recipe
 from pages.ui.runs import training_run
 from pages.ui.widgets.dataset_picker import Data
 
@@ -16,29 +16,29 @@ POINTS, LABELLED = "points", "points with classes"  # kinds of runs
 
 
 @dataclass(frozen=True)
-class Plan(training_run.Plan):
+class PointTraining(training_run.TrainingRequest):
     """A recipe on a learner's data."""
 
     data: Data
-    point_model: Recipe
+    config: PointConfig
     picture: Callable[[Progress], Any] = point_model.snapshot
 
     @property
     def kind(self) -> str:
-        return LABELLED if self.recipe.conditional else POINTS
+        return LABELLED if self.config.conditional else POINTS
 
     def begin(self) -> Checkpoint:
-        return point_model.begin(self.recipe, self.data.points)
+        return point_model.begin(self.config, self.data.points)
 
     def run(self, progress: Progress) -> Iterator[Progress]:
-        return point_model.run(self.recipe, self.data.points, progress)
+        return point_model.run(self.config, self.data.points, progress)
 
     def floor(self) -> float:
-        return point_model.floor(self.recipe, self.data.points)
+        return point_model.floor(self.config, self.data.points)
 
     def keep(self, progress: Progress) -> Checkpoint:
-        return point_model.keep(progress, self.recipe, self.data.points)
+        return point_model.keep(progress, self.config, self.data.points)
 
     @property
     def shipped(self) -> str | None:
-        return find(self.data.name, len(self.data.points.points), self.recipe)
+        return find(self.data.name, len(self.data.points.points), self.config)

@@ -11,13 +11,13 @@ from typing import Any
 
 import streamlit as st
 
+from core.diffusion.denoiser import Denoiser
+from core.pretrained import pretrained
 from core.runs import checkpoints
 from core.runs.checkpoints import Checkpoint
-from core.diffusion.denoiser import Denoiser
 from core.runs.jobs import Jobs, View, Work
-from core.pretrained import pretrained
 from core.runs.progress import Progress, take_up
-from pages.ui.frame import shell
+from pages.ui.frame import shell_old as shell
 from pages.ui.frame.visitor import viewer
 
 TICK, REST = 0.5, 20.0  # seconds between two looks at a run under way, and at one at rest, which would end unlooked at
@@ -32,13 +32,13 @@ def jobs() -> Jobs:
 
 
 @dataclass(frozen=True)
-class Plan(ABC):
+class TrainingRequest(ABC):
     """What the learner asks for on the page: ``data`` with a name and a key, the frozen ``recipe`` to train on them by,
     with ``lr`` and ``steps``; and what the page draws a run from, between two steps: an object with the ``step`` it
     shows, of one kind for all runs of equal key. What is trained, points or images, is for those who inherit to say."""
 
     data: Any
-    recipe: Any
+    config: Any
     picture: Callable[[Progress], Any]
 
     @property
@@ -70,16 +70,16 @@ class Plan(ABC):
     @property
     def key(self) -> tuple:
         """All that decides the run but the learning rate, which may change under way."""
-        return self.data.key, replace(self.recipe, lr=1.0)
+        return self.data.key, replace(self.config, lr=1.0)
 
     @property
-    def full(self) -> "Plan":
+    def full(self) -> "TrainingRequest":
         """The plan to train by: the page's, or a loaded model's, which has more than the page has controls for."""
         loaded = _loaded().get(self.key)
         if loaded is None:
             return self
-        steps = self.recipe.steps + loaded.progress.state.step
-        return replace(self, recipe=replace(loaded.recipe, lr=self.recipe.lr, steps=steps))
+        steps = self.config.steps + loaded.progress.state.step
+        return replace(self, config=replace(loaded.config, lr=self.config.lr, steps=steps))
 
     def work(self) -> Work:
         """The work for the registry: from scratch, shared by all who ask for the same; or on from a loaded model."""
@@ -87,26 +87,26 @@ class Plan(ABC):
 
         def go(progress: Progress | None, settings: dict):
             start = progress or (deepcopy(loaded.progress) if loaded else Progress(full.begin().state))
-            return replace(full, recipe=replace(full.recipe, lr=settings["lr"])).run(start)
+            return replace(full, config=replace(full.config, lr=settings["lr"])).run(start)
 
         def picture(progress: Progress) -> Any:
             # Drawn after the first step and not counted as training, which setting up the exact denoiser is not.
             progress.floor = full.floor()
             return self.picture(progress)
 
-        origin = secrets.token_urlsafe(8) if loaded else self.recipe.lr
-        return Work((*self.key, origin), go, picture, {"lr": self.recipe.lr})
+        origin = secrets.token_urlsafe(8) if loaded else self.config.lr
+        return Work((*self.key, origin), go, picture, {"lr": self.config.lr})
 
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
     """A model from a file, with the recipe it was trained by."""
 
-    recipe: Any
+    config: Any
     progress: Progress
 
 
-def current(plan: Plan) -> View | None:
+def current(plan: TrainingRequest) -> View | None:
     """This visitor's run of ``plan``, once what a button asked for is done: the session's own, or the one that the
     address names. None if there is none."""
     if order := st.session_state.pop("_order", None):
@@ -124,7 +124,7 @@ def current(plan: Plan) -> View | None:
 
 
 def named() -> tuple[str, tuple] | None:
-    """The run that the address names, and the key of its work (see ``Plan.work``); None if it names none."""
+    """The run that the address names, and the key of its work (see ``TrainingRequest.work``); None if it names none."""
     run_id = shell.param("run", _known, None)
     key = run_id and jobs().key_of(run_id)
     return (run_id, key) if key else None
@@ -136,7 +136,7 @@ def _known(run_id: str) -> str:
     return run_id
 
 
-def follow(plan: Plan, run_id: str | None) -> None:
+def follow(plan: TrainingRequest, run_id: str | None) -> None:
     """Make ``run_id`` this visitor's run of ``plan``; None: there is none any more."""
     _begun().add(plan.key)
     if run_id is None:
@@ -147,7 +147,7 @@ def follow(plan: Plan, run_id: str | None) -> None:
     shell.set_param("run", run_id)
 
 
-def latest(kind: str) -> Plan | None:
+def latest(kind: str) -> TrainingRequest | None:
     """The plan of this visitor's newest run of that kind, its lease renewed; None when there is none any more. Other
     chapters show its model."""
     return _latest()[kind] if newest(kind) else None
@@ -165,7 +165,7 @@ def keep() -> None:
         latest(kind)
 
 
-def _own(plan: Plan) -> str:
+def _own(plan: TrainingRequest) -> str:
     if plan.key not in _runs():
         raise ValueError("This run has ended. Press Train to begin again.")
     return _runs()[plan.key]
@@ -175,7 +175,7 @@ def _runs() -> dict[tuple, str]:
     return st.session_state.setdefault("_runs", {})
 
 
-def _latest() -> dict[str, Plan]:
+def _latest() -> dict[str, TrainingRequest]:
     return st.session_state.setdefault("_latest", {})
 
 
@@ -186,24 +186,24 @@ def _begun() -> set[tuple]:
 # The buttons. A press is noted, and carried out once the page knows its controls: the newest may have come with it.
 
 
-def begin(plan: Plan, held: bool = False) -> None:
+def begin(plan: TrainingRequest, held: bool = False) -> None:
     """Start the run of ``plan``, or join the one that others started with the same settings; one's own if ``held``."""
     follow(plan, jobs().join(plan.work(), viewer(), held))
 
 
-def command(plan: Plan, order: Callable[..., str], *args: int, **settings: float) -> None:
+def command(plan: TrainingRequest, order: Callable[..., str], *args: int, **settings: float) -> None:
     """Carry out an order of the registry on this visitor's run, which may become a copy of its own."""
     follow(plan, order(_own(plan), viewer(), *args, **settings))
 
 
-def single_step(plan: Plan) -> None:
+def single_step(plan: TrainingRequest) -> None:
     """One step of the run, which is begun if there is none and held afterwards."""
     if plan.key not in _runs():
         begin(plan, held=True)
     command(plan, jobs().step)
 
 
-def reset(plan: Plan) -> None:
+def reset(plan: TrainingRequest) -> None:
     """Leave the run; without one, put away the loaded or shipped model, so that an untrained network is left."""
     if plan.key in _runs():
         jobs().leave(_runs()[plan.key], viewer())
@@ -224,7 +224,7 @@ def _order(*order: Any) -> None:
     st.session_state["_order"] = order
 
 
-def buttons(plan: Plan, view: View | None, ready: bool = True) -> None:
+def buttons(plan: TrainingRequest, view: View | None, ready: bool = True) -> None:
     """Start, pause or resume; single step; reset; and what the last command had to say. Not ``ready``: none works."""
     pause = "Pause", ":material/pause:", (command, jobs().pause)
     resume = "Resume", ":material/play_arrow:", (command, jobs().resume)
@@ -250,13 +250,15 @@ def buttons(plan: Plan, view: View | None, ready: bool = True) -> None:
         shell.sorry(said)
 
 
-def heed_learning_rate(plan: Plan, view: View | None) -> None:
+def heed_learning_rate(plan: TrainingRequest, view: View | None) -> None:
     """Carry a changed learning rate into the run, which keeps its model."""
-    if view is not None and view.settings["lr"] != plan.recipe.lr:
-        _try(command, plan, jobs().change, lr=plan.recipe.lr)
+    if view is not None and view.settings["lr"] != plan.config.lr:
+        _try(command, plan, jobs().change, lr=plan.config.lr)
 
 
-def watch(plan: Plan, view: View | None, draw: Callable[[Any, str], None], marks: tuple[int, ...] = ()) -> None:
+def watch(
+    plan: TrainingRequest, view: View | None, draw: Callable[[Any, str], None], marks: tuple[int, ...] = ()
+) -> None:
     """Draw the run's newest picture and a line on how it stands, again and again while it is under way.
 
     The whole page runs again when its status changes, and when it passes one of the steps ``marks``.
@@ -292,7 +294,7 @@ def standing(view: View) -> str:
     return f"{states[view.status]} · step {step:,} · {view.seconds:.1f} s of training{shared}"
 
 
-def at_rest(plan: Plan) -> tuple[Any, str]:
+def at_rest(plan: TrainingRequest) -> tuple[Any, str]:
     """What there is to see before any training here: a loaded model, the recipe's shipped one, an untrained one.
 
     The shipped one is for a first look: who has begun a run of the recipe finds the untrained one after it.
@@ -310,7 +312,7 @@ def at_rest(plan: Plan) -> tuple[Any, str]:
     return _untrained(plan.key, plan.picture, plan), said
 
 
-def _shown(plan: Plan) -> str | None:
+def _shown(plan: TrainingRequest) -> str | None:
     return None if plan.key in _begun() else plan.shipped
 
 
@@ -320,11 +322,11 @@ def _picture_of(name: str, picture: Callable[[Progress], Any]) -> Any:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_NAME)
-def _untrained(key: tuple, picture: Callable[[Progress], Any], _plan: Plan) -> Any:
+def _untrained(key: tuple, picture: Callable[[Progress], Any], _plan: TrainingRequest) -> Any:
     return picture(Progress(_plan.begin().state))
 
 
-def model(plan: Plan) -> Denoiser:
+def model(plan: TrainingRequest) -> Denoiser:
     """The model that the page shows now, to ask it things: the run's, a loaded, the shipped or an untrained one."""
     return checkpoint(plan).denoiser
 
@@ -332,29 +334,31 @@ def model(plan: Plan) -> Denoiser:
 # Checkpoints to take away and to bring back
 
 
-def checkpoint(plan: Plan) -> Checkpoint:
+def checkpoint(plan: TrainingRequest) -> Checkpoint:
     """The run's model as it is now, or the model at rest; to save. Raises ValueError when the run has gone."""
     return _checkpoint(*_session(plan))
 
 
-def _session(plan: Plan) -> tuple:
+def _session(plan: TrainingRequest) -> tuple:
     return plan.full, _runs().get(plan.key), viewer(), _loaded().get(plan.key), _shown(plan)
 
 
-def _checkpoint(full: Plan, run_id: str | None, who: str, loaded: Loaded | None, name: str | None) -> Checkpoint:
+def _checkpoint(
+    full: TrainingRequest, run_id: str | None, who: str, loaded: Loaded | None, name: str | None
+) -> Checkpoint:
     progress = jobs().state(run_id, who) if run_id else loaded and loaded.progress
     if progress is not None:
         return full.keep(progress)
     return pretrained(name) if name else full.begin()
 
 
-def save(plan: Plan) -> None:
+def save(plan: TrainingRequest) -> None:
     """The button that downloads the model; the file is made when it is asked for, in a thread without a session."""
     session = _session(plan)
     st.download_button(
         "Save model",
         data=lambda: checkpoints.to_bytes(_checkpoint(*session)),
-        file_name=f"{plan.data.name}-{plan.recipe.network}.zip",
+        file_name=f"{plan.data.name}-{plan.config.network}.zip",
         mime="application/zip",
         icon=":material/download:",
         on_click="ignore",
@@ -381,7 +385,7 @@ def _bring(content: bytes, adopt: Callable[[Checkpoint], Any]) -> None:
         st.session_state["_brought"] = Loaded(recipe, progress)
 
 
-def take_in(plan: Plan) -> None:
+def take_in(plan: TrainingRequest) -> None:
     """Once the controls stand as a loaded model wants them, make it the model of this plan."""
     brought = st.session_state.pop("_brought", None)
     if brought is not None:

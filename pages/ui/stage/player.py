@@ -19,23 +19,8 @@ from typing import Any
 import streamlit as st
 
 from core.figures.palette import ROLES, SEQUENTIAL
-from pages.ui.stage.layers import Arrows, Clock, Heat, Images, Layer, Line, Panel, Path, Points, pack
-
-__all__ = [
-    "Arrows",
-    "Clock",
-    "Heat",
-    "Images",
-    "Layer",
-    "Line",
-    "Panel",
-    "Path",
-    "Points",
-    "latest",
-    "newest_probe",
-    "nothing",
-    "stage",
-]
+from core.figures.scene import Clock, Panel
+from pages.ui.stage.packing import pack
 
 
 def stage(

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.data import uploads
 from core.data.points import PointSet, make
-from pages.ui.frame import shell
+from pages.ui.frame import shell_old as shell
 from pages.ui.widgets import brush
 
 N = 100

@@ -11,7 +11,7 @@ import streamlit as st
 from torch import Tensor
 
 from core.lessons import clip as clip_lesson
-from pages.ui.frame import shell
+from pages.ui.frame import shell_old as shell
 
 
 def picture(number: int) -> str:

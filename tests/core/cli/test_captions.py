@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.core.test_main import ALONE, ROOT, config, metrics, same, weights
 
 from core.__main__ import main
 from core.cli import captions as cli_captions
+from tests.core.cli.test_images import ALONE, ROOT, config, metrics, same, weights
 
 CLIP = ["--width", "8", "--size", "8", "--batch", "12", "--steps", "3", "--warmup", "1"]
 HALF = ["--batch", "8", "--steps", "2", "--warmup", "1"]

@@ -19,7 +19,7 @@ from core.__main__ import main
 from core.data.images import load
 from core.diffusion import training
 from core.models import image_judge
-from core.models.images import Plan
+from core.models.images import ImageConfig
 
 ROOT = Path(__file__).parents[3]
 TINY = ["--network", "fourier", "--batch", "16", "--warmup", "2"]
@@ -94,7 +94,7 @@ def test_samples_are_a_sheet_and_a_file_that_can_be_trained_on(run, tmp_path):
 
 def test_evaluate_prints_a_table_to_place_samples_by(run, capsys, monkeypatch):
     monkeypatch.setattr(image_judge, "judge", partial(image_judge.judge, steps=20))
-    asked = ["--n", "20", "--steps", "3", "--sampler", "ddim", "ddpm-no-noise"]
+    asked = ["--n", "20", "--steps", "3", "--sampler", "ddim", "ddpm_no_noise"]
     main(["evaluate", "--checkpoint", str(run), *asked])
     said = capsys.readouterr().out
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in said.splitlines() if line.startswith("|")]
@@ -102,7 +102,7 @@ def test_evaluate_prints_a_table_to_place_samples_by(run, capsys, monkeypatch):
     assert "No part of this set was kept from the model" in said
     assert [row[0] for row in rows[2:]] == [
         "359 held-out real images", "359 training images, blurred",
-        "20 samples, w = 2, ddim, 3 steps, seed 0", "20 samples, w = 2, ddpm-no-noise, 3 steps, seed 0",
+        "20 samples, w = 2, ddim, 3 steps, seed 0", "20 samples, w = 2, ddpm_no_noise, 3 steps, seed 0",
     ]  # fmt: skip
     assert {len(row) for row in rows} == {6} and rows[4] != rows[5]
 
@@ -148,7 +148,7 @@ FATAL = """
 import os, signal, sys
 from pathlib import Path
 
-from core import training
+from core.diffusion import training
 from core.__main__ import main
 
 def die(*_):
@@ -238,7 +238,7 @@ def test_flags_may_come_from_a_file_and_those_given_beside_it_win(tmp_path, caps
     (tmp_path / "plan.json").write_text(json.dumps(told))
     main(["train", "--out", str(tmp_path / "run"), "--config", str(tmp_path / "plan.json"), "--steps", "6"])
     plan = config(tmp_path / "run")["plan"]
-    assert plan == {**asdict(Plan()), **{k: v for k, v in told.items() if k in plan}, "steps": 6}
+    assert plan == {**asdict(ImageConfig()), **{k: v for k, v in told.items() if k in plan}, "steps": 6}
     assert sorted(path.stem for path in (tmp_path / "run").glob("*.png")) == ["samples-000003", "samples-000006"]
 
 

@@ -1,6 +1,7 @@
 """Samplers against the formulas of their papers, in the papers' own coordinates, and against exact solutions."""
 
 import math
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -8,11 +9,25 @@ import torch
 
 from core import seeds
 from core.diffusion.exact import EmpiricalDenoiser, GaussianMixtureDenoiser
-from core.diffusion.samplers import SAMPLERS, ancestral, ddim, dpmpp_2m, euler, heun, last, path, sde, split, start
+from core.diffusion.samplers import (
+    SAMPLERS,
+    ancestral,
+    ancestral_step,
+    ddim,
+    dpmpp_2m,
+    euler,
+    heun,
+    last,
+    path,
+    sde,
+    start,
+)
 from core.diffusion.schedules import karras, linear_alpha_bar, log_linear
 
 pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
-every_sampler = pytest.mark.parametrize("sampler", list(SAMPLERS.values()), ids=list(SAMPLERS))
+every_sampler = pytest.mark.parametrize(
+    "sampler", [partial(spec.run, **spec.options) for spec in SAMPLERS.values()], ids=list(SAMPLERS)
+)
 
 POINTS = 0.5 * torch.randn(12, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 DENOISE = EmpiricalDenoiser(POINTS)
@@ -63,8 +78,8 @@ def test_without_s_noise_only_the_mean_of_ddpms_posterior_is_left():
 @pytest.mark.parametrize(("noise_of", "step_of"), [(1.0, 1.0), (0.0, 1.0), (0.0, 0.0), (1.0, 0.0), (0.5, 1.0)])
 def test_step_and_noise_may_be_those_of_two_etas(noise_of, step_of):
     for step in ancestral(DENOISE, X, GRID, eta=noise_of, eta_step=step_of):
-        down, _ = split(step.sigma, step.sigma_next, step_of)
-        _, up = split(step.sigma, step.sigma_next, noise_of)
+        down, _ = ancestral_step(step.sigma, step.sigma_next, step_of)
+        _, up = ancestral_step(step.sigma, step.sigma_next, noise_of)
         expected = step.x0 + down / step.sigma * (step.x - step.x0) + up * noise(step)
         torch.testing.assert_close(step.x_next, expected, rtol=1e-12, atol=1e-12)
 
@@ -77,7 +92,7 @@ def test_ddpms_step_without_noise_has_two_names():
 @pytest.mark.parametrize("eta", [0.0, 0.3, 1.0])
 def test_a_step_down_and_its_noise_add_up_to_the_next_level(eta):
     for sigma, sigma_next in pairwise(GRID.tolist()):
-        down, up = split(sigma, sigma_next, eta)
+        down, up = ancestral_step(sigma, sigma_next, eta)
         assert math.hypot(down, up) == pytest.approx(sigma_next, rel=1e-12)
         if eta == 1:
             assert down == pytest.approx(sigma_next**2 / sigma, rel=1e-12)

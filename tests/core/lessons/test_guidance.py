@@ -10,7 +10,7 @@ import torch
 from core.diffusion.guidance import cfg, condition
 from core.lessons import guidance as guidance_lesson
 from core.lessons import vector_field as vector_field_lesson
-from core.lessons.guidance import MODELS, WALK, Guide, Verdict
+from core.lessons.guidance import MODELS, WALK, GuidanceConfig, Verdict
 from core.metrics import distance_to
 from core.models import points as point_model
 from core.pretrained import RECIPES, points_of, pretrained
@@ -28,41 +28,53 @@ def model(name: str):
 
 
 @cache
-def verdict(name: str, guide: Guide, n: int = 400) -> Verdict:
+def verdict(name: str, guide: GuidanceConfig, n: int = 400) -> Verdict:
     return guidance_lesson.run(guide, model(name), POINTS, n).verdict
 
 
 def hits(name: str, scale: float, n: int = 1000) -> float:
     """The hit rate over all three classes."""
-    return guidance_lesson.mean([verdict(name, Guide(wanted, scale=scale), n) for wanted in range(3)]).hit
+    return guidance_lesson.mean([verdict(name, GuidanceConfig(wanted, scale=scale), n) for wanted in range(3)]).hit
 
 
 def spread(name: str, scale: float, n: int = 1000) -> float:
-    return guidance_lesson.mean([verdict(name, Guide(wanted, scale=scale), n) for wanted in range(3)]).spread
+    return guidance_lesson.mean([verdict(name, GuidanceConfig(wanted, scale=scale), n) for wanted in range(3)]).spread
 
 
 # How a denoiser is steered
 
 
 def test_a_guide_is_classifier_free_guidance_away_from_its_negative():
-    assert torch.equal(guidance_lesson.steer(Guide(CAT, None, 3), EXACT)(X, LEVEL), cfg(EXACT, TOLD, None, 3)(X, LEVEL))
-    assert torch.equal(guidance_lesson.steer(Guide(CAT, DOG, 3), EXACT)(X, LEVEL), cfg(EXACT, TOLD, AWAY, 3)(X, LEVEL))
+    assert torch.equal(
+        guidance_lesson.guided_denoiser(GuidanceConfig(CAT, None, 3), EXACT)(X, LEVEL),
+        cfg(EXACT, TOLD, None, 3)(X, LEVEL),
+    )
+    assert torch.equal(
+        guidance_lesson.guided_denoiser(GuidanceConfig(CAT, DOG, 3), EXACT)(X, LEVEL),
+        cfg(EXACT, TOLD, AWAY, 3)(X, LEVEL),
+    )
 
 
 def test_a_guide_without_a_class_asks_for_nothing():
-    assert torch.equal(guidance_lesson.steer(Guide(), EXACT)(X, LEVEL), EXACT(X, LEVEL))
+    assert torch.equal(guidance_lesson.guided_denoiser(GuidanceConfig(), EXACT)(X, LEVEL), EXACT(X, LEVEL))
 
 
 def test_outside_its_interval_a_guide_is_plain_conditional():
-    guide = Guide(CAT, scale=3, interval=(0.1, 0.2))
-    assert torch.equal(guidance_lesson.steer(guide, EXACT)(X, LEVEL), guidance_lesson.target(guide, EXACT)(X, LEVEL))
-    assert torch.equal(guidance_lesson.steer(guide, EXACT)(X, LEVEL / 2), cfg(EXACT, TOLD, scale=3)(X, LEVEL / 2))
+    guide = GuidanceConfig(CAT, scale=3, interval=(0.1, 0.2))
+    assert torch.equal(
+        guidance_lesson.guided_denoiser(guide, EXACT)(X, LEVEL), guidance_lesson.target(guide, EXACT)(X, LEVEL)
+    )
+    assert torch.equal(
+        guidance_lesson.guided_denoiser(guide, EXACT)(X, LEVEL / 2), cfg(EXACT, TOLD, scale=3)(X, LEVEL / 2)
+    )
 
 
 def test_a_weaker_model_stands_in_place_of_the_unconditional_answer():
-    guide, x, level = Guide(CAT, scale=2, weak="after 100 steps"), X.float(), LEVEL.float()
+    guide, x, level = GuidanceConfig(CAT, scale=2, weak="after 100 steps"), X.float(), LEVEL.float()
     strong, weak = (condition(model(name), TOLD)(x, level) for name in ("converged", guide.weak))
-    torch.testing.assert_close(guidance_lesson.steer(guide, model("converged"))(x, level), weak + 2 * (strong - weak))
+    torch.testing.assert_close(
+        guidance_lesson.guided_denoiser(guide, model("converged"))(x, level), weak + 2 * (strong - weak)
+    )
 
 
 @pytest.mark.parametrize(
@@ -77,7 +89,7 @@ def test_a_weaker_model_stands_in_place_of_the_unconditional_answer():
 )
 def test_a_guide_that_cannot_be_followed_is_refused_with_a_sentence(given, said):
     with pytest.raises(ValueError, match=said):
-        Guide(**given)
+        GuidanceConfig(**given)
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS.values() if name.split("-")[-1].isdigit()])
@@ -94,7 +106,7 @@ def test_an_early_model_is_the_run_of_the_strong_one_stopped_early(name):
 
 
 def test_fields_are_drawn_to_one_scale_so_that_the_difference_joins_the_tips():
-    drawn = guidance_lesson.fields(Guide(CAT, DOG, 4), EXACT, POINTS.rms, side=5, reach=1.2)
+    drawn = guidance_lesson.fields(GuidanceConfig(CAT, DOG, 4), EXACT, POINTS.rms, side=5, reach=1.2)
     assert drawn.base.shape == (len(WALK), 25, 2)
     assert torch.allclose(drawn.base + drawn.difference, drawn.target, atol=1e-5)
     assert torch.allclose(drawn.base + 4 * drawn.difference, drawn.guided, atol=1e-5)
@@ -103,17 +115,21 @@ def test_fields_are_drawn_to_one_scale_so_that_the_difference_joins_the_tips():
 
 @pytest.mark.parametrize("name", ["exact", "converged"])
 def test_conditional_and_unconditional_arrows_agree_at_large_sigma_and_part_where_the_arms_are_told_apart(name):
-    angle = guidance_lesson.angles(Guide(CAT), model(name), POINTS.points, torch.tensor([5.0, 1.0, 0.15, 0.02]))
+    angle = guidance_lesson.angles(
+        GuidanceConfig(CAT), model(name), POINTS.points, torch.tensor([5.0, 1.0, 0.15, 0.02])
+    )
     assert angle[0] < 3 and angle[1] < 15 and angle[2] > 90 and angle[3] > 45
 
 
 def test_where_the_data_of_the_class_are_the_arrows_agree_again_near_zero():
     own = POINTS.points[POINTS.labels == CAT]
-    angle = guidance_lesson.angles(Guide(CAT), EXACT, own, torch.tensor([0.2, 0.02]))
+    angle = guidance_lesson.angles(GuidanceConfig(CAT), EXACT, own, torch.tensor([0.2, 0.02]))
     assert angle[0] > 50 and angle[1] < 5
 
 
-@pytest.mark.parametrize("guide", [Guide(CAT, scale=2.5), Guide(CAT, DOG, 3), Guide(DOG, weak="after 50 steps")])
+@pytest.mark.parametrize(
+    "guide", [GuidanceConfig(CAT, scale=2.5), GuidanceConfig(CAT, DOG, 3), GuidanceConfig(DOG, weak="after 50 steps")]
+)
 def test_the_terms_of_an_anatomy_add_up(guide):
     parts = guidance_lesson.anatomy(guide, model("converged"), POINTS.rms, (0.4, -0.3))
     assert torch.allclose(parts.difference, parts.target - parts.base, atol=1e-6)
@@ -124,7 +140,7 @@ def test_the_terms_of_an_anatomy_add_up(guide):
 
 
 def test_an_anatomy_is_of_the_state_that_is_drawn_at_its_place():
-    parts = guidance_lesson.anatomy(Guide(CAT), EXACT, POINTS.rms, (0.4, -0.3))
+    parts = guidance_lesson.anatomy(GuidanceConfig(CAT), EXACT, POINTS.rms, (0.4, -0.3))
     assert torch.allclose(parts.x * guidance_lesson.alpha(POINTS.rms)[:, None], torch.tensor([[0.4, -0.3]]))
     reading = vector_field_lesson.read(condition(EXACT, TOLD), tuple(parts.x[7].tolist()), WALK[7:8], "ve")
     assert torch.allclose(reading.x0[0], parts.guided[7], atol=1e-5)
@@ -159,7 +175,9 @@ def test_the_mean_of_verdicts_is_taken_number_by_number():
 
 
 def test_a_sweep_has_one_start_and_is_reproducible():
-    first, second = (guidance_lesson.sweep(Guide(CAT), EXACT, POINTS, 50, seed=3, scales=(0, 1, 4)) for _ in range(2))
+    first, second = (
+        guidance_lesson.sweep(GuidanceConfig(CAT), EXACT, POINTS, 50, seed=3, scales=(0, 1, 4)) for _ in range(2)
+    )
     assert [run.guide.scale for run in first] == [0, 1, 4]
     assert all(torch.equal(run.states[0], first[0].states[0]) for run in first)
     assert all(torch.equal(a.states, b.states) and a.verdict == b.verdict for a, b in zip(first, second))
@@ -179,7 +197,9 @@ def test_plain_conditional_samples_are_mushy_only_with_a_weak_or_early_model():
 
 def test_nine_in_ten_of_the_weak_models_samples_are_on_the_arm_of_their_class_and_guidance_brings_the_rest():
     def on_arm(scale: float) -> float:
-        runs = [guidance_lesson.run(Guide(k, scale=scale), model("plain network"), POINTS, 1000) for k in range(3)]
+        runs = [
+            guidance_lesson.run(GuidanceConfig(k, scale=scale), model("plain network"), POINTS, 1000) for k in range(3)
+        ]
         near = [
             distance_to(run.states[-1], guidance_lesson.arms(POINTS)[run.guide.wanted]) < guidance_lesson.CLOSE
             for run in runs
@@ -196,7 +216,7 @@ def test_at_scale_2_weak_and_strong_models_are_both_right():
 
 def test_guidance_brings_the_weak_models_hits_from_94_to_99_percent_and_its_cats_from_88_to_97_and_a_half():
     assert hits("plain network", 1, 4000) == pytest.approx(0.938, abs=0.005)
-    cats = [verdict("plain network", Guide(CAT, scale=w), 4000).hit for w in (1, 2)]
+    cats = [verdict("plain network", GuidanceConfig(CAT, scale=w), 4000).hit for w in (1, 2)]
     assert cats[0] == pytest.approx(0.88, abs=0.01) and cats[1] == pytest.approx(0.975, abs=0.005)
 
 
@@ -209,46 +229,51 @@ def test_guidance_costs_diversity(name):
 
 
 def test_too_much_guidance_loses_points_and_leaves_the_arm():
-    told, guided, pushed = (verdict("converged", Guide(CAT, scale=w)) for w in (1, 2, 12))
+    told, guided, pushed = (verdict("converged", GuidanceConfig(CAT, scale=w)) for w in (1, 2, 12))
     assert told.coverage == guided.coverage == 1 and pushed.coverage < 0.8
     assert pushed.distance > 20 * guided.distance
 
 
 def test_an_early_model_shifts_off_its_arm_when_it_is_pushed():
-    told, pushed = (verdict("after 50 steps", Guide(CAT, scale=w)) for w in (1, 4))
+    told, pushed = (verdict("after 50 steps", GuidanceConfig(CAT, scale=w)) for w in (1, 4))
     assert pushed.hit > told.hit and pushed.coverage < 0.1 and pushed.distance > 2 * told.distance
 
 
 def test_without_label_dropout_the_unconditional_answer_is_nonsense_and_guidance_has_nothing_to_hold_on_to():
-    free, told, guided = (verdict("no label dropout", Guide(CAT, scale=w)) for w in (0, 1, 2))
+    free, told, guided = (verdict("no label dropout", GuidanceConfig(CAT, scale=w)) for w in (0, 1, 2))
     assert free.hit < 0.05 and told.hit > 0.98 and told.distance < 0.02
     assert guided.distance > 1 and guided.coverage == 0
 
 
 def test_a_negative_prompt_drives_the_samples_of_the_unwanted_class_away():
-    plain, away = verdict("plain network", Guide(CAT, scale=2)), verdict("plain network", Guide(CAT, DOG, 2))
+    plain, away = (
+        verdict("plain network", GuidanceConfig(CAT, scale=2)),
+        verdict("plain network", GuidanceConfig(CAT, DOG, 2)),
+    )
     assert plain.shares[DOG] > 0.02 and away.shares[DOG] == 0 and away.hit > plain.hit
-    free, without = verdict("converged", Guide()), verdict("converged", Guide(None, DOG, 2))
+    free, without = verdict("converged", GuidanceConfig()), verdict("converged", GuidanceConfig(None, DOG, 2))
     assert free.shares[DOG] > 0.3 and without.shares[DOG] < 0.12
 
 
 def test_away_from_a_neighbouring_class_is_soon_off_the_arm():
-    plain, away = (verdict("converged", Guide(CAT, negative, 2)) for negative in (None, DOG))
+    plain, away = (verdict("converged", GuidanceConfig(CAT, negative, 2)) for negative in (None, DOG))
     assert plain.distance < 0.01 and away.hit == 1 and away.distance > 0.15
 
 
 def test_an_interval_keeps_the_hits_and_more_of_the_spread():
-    always, sometimes = (verdict("plain network", Guide(CAT, scale=4, interval=i)) for i in (None, (0.1, 1.0)))
+    always, sometimes = (verdict("plain network", GuidanceConfig(CAT, scale=4, interval=i)) for i in (None, (0.1, 1.0)))
     assert sometimes.hit > 0.98 and sometimes.spread > always.spread + 0.1
 
 
 def test_autoguidance_keeps_the_spread_that_guidance_costs():
-    guided, auto = (verdict("converged", Guide(PERSON, scale=4, weak=weak)) for weak in (None, "after 500 steps"))
+    guided, auto = (
+        verdict("converged", GuidanceConfig(PERSON, scale=4, weak=weak)) for weak in (None, "after 500 steps")
+    )
     assert auto.hit > 0.98 and auto.spread > 0.9 > 0.6 > guided.spread and auto.coverage > guided.coverage
 
 
 def test_autoguidance_away_from_another_kind_of_model_does_harm():
-    told, auto = (verdict("plain network", Guide(CAT, scale=w, weak="after 200 steps")) for w in (1, 2))
+    told, auto = (verdict("plain network", GuidanceConfig(CAT, scale=w, weak="after 200 steps")) for w in (1, 2))
     assert auto.hit < told.hit - 0.05
 
 
@@ -256,7 +281,7 @@ def test_autoguidance_away_from_another_kind_of_model_does_harm():
 
 
 def test_a_portrait_does_not_change_while_the_training_goes_on():
-    steps = point_model.run(point_model.Recipe(conditional=True), POINTS)
+    steps = point_model.run(point_model.PointConfig(conditional=True), POINTS)
     portrait = guidance_lesson.portrait(next(steps))
     before = [value.clone() for value in portrait.model.parameters()]
     later = next(islice(steps, 20, None))

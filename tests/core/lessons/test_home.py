@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from core.lessons import home as home_lesson
-from core.lessons.home import BACK, OUT, SIGMA_MAX, Story, Wish, tell
+from core.lessons.home import BACK, OUT, SIGMA_MAX, Request, Result, compute
 
 WALKS, SAMPLES, GUIDED = range(3)
 
 
 @pytest.fixture(scope="module")
-def told() -> Story:
-    return tell(Wish())
+def told() -> Result:
+    return compute(Request())
 
 
 def test_the_clock_runs_out_to_noise_and_back_to_data(told):
@@ -44,35 +44,35 @@ def test_far_from_the_data_all_arrows_lead_to_the_middle(told):
 
 @pytest.mark.parametrize("wanted", home_lesson.CLASSES)
 def test_the_converged_model_makes_the_spiral_and_the_kind_it_is_asked_for(wanted):
-    close = tell(Wish(wanted=wanted)).close[:, -1]
+    close = compute(Request(wanted=wanted)).close[:, -1]
     assert close[SAMPLES] > 0.97 and close[GUIDED] > 0.97
 
 
 def test_the_early_model_needs_guidance_and_too_much_of_it_harms():
-    told_once, pushed, too_far = (tell(Wish("early", "dog", w)).close[GUIDED, -1] for w in (1, 2, 8))
+    told_once, pushed, too_far = (compute(Request("early", "dog", w)).close[GUIDED, -1] for w in (1, 2, 8))
     assert pushed > told_once + 0.03 and too_far < told_once - 0.1
 
 
 def test_without_guidance_the_class_is_ignored():
-    free = tell(Wish(scale=0))
+    free = compute(Request(scale=0))
     np.testing.assert_array_equal(free.samples, free.guided)
 
 
 def test_another_seed_is_other_noise_over_the_same_field(told):
-    other = tell(Wish(seed=1))
+    other = compute(Request(seed=1))
     np.testing.assert_array_equal(other.arrows, told.arrows)
     assert np.abs(other.samples[-1] - told.samples[-1]).mean() > 0.1
 
 
-@pytest.mark.parametrize("wish", [Wish(wanted="cow"), Wish(model="huge")])
+@pytest.mark.parametrize("wish", [Request(wanted="cow"), Request(model="huge")])
 def test_a_class_or_model_that_does_not_exist_is_refused_with_a_sentence(wish):
     with pytest.raises(ValueError, match="choose from"):
-        tell(wish)
+        compute(wish)
 
 
 def test_the_shipped_story_is_what_the_shipped_models_tell(told):
     shipped = home_lesson.read()
-    for part in fields(Story):
+    for part in fields(Result):
         here, there = getattr(shipped, part.name), getattr(told, part.name)
         # Another processor rounds differently, and a sample between two arms may then go to the other one.
         assert here.shape == there.shape and (np.abs(here - there) < 0.01).mean() > 0.98, (

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from core.data.images import ImageSet, digits, pixels, unit
+from core.diffusion.samplers import DDIM, DDPM, DDPM_NO_NOISE, SAMPLERS
 from core.lessons import image_models as image_lesson
-from core.lessons.image_models import BARE, DDIM, DDPM, SAMPLERS, Take, clock, films, looks, neighbours, shown
+from core.lessons.image_models import Take, clock, films, looks, neighbours, shown
 from core.models import image_judge
 from core.models import images as image_model
 
@@ -22,7 +23,7 @@ SHORT = Take(labels=(3, 0, None), scale=2.0, negative=5, steps=4, seed=7)
 @pytest.fixture(scope="module")
 def model() -> image_lesson.Model:
     """An untrained network whose answers depend on what it is told."""
-    begun = image_model.begin(image_model.Plan(network="unet", size="tiny"), digits())
+    begun = image_model.begin(image_model.ImageConfig(network="unet", size="tiny"), digits())
     generator = torch.Generator().manual_seed(0)
     for weights in begun.denoiser.parameters():
         weights.data += 0.05 * torch.randn(weights.shape, generator=generator)
@@ -58,7 +59,7 @@ def test_a_class_that_a_model_does_not_know_is_refused_with_a_sentence(model, wr
 @every_sampler
 @pytest.mark.parametrize("scale", [0.0, 1.0, 2.0])
 def test_a_take_knows_its_network_calls(model, kind, scale):
-    take, asked = replace(SHORT, kind=kind, scale=scale), []
+    take, asked = replace(SHORT, sampler=kind, scale=scale), []
     hook = model.denoiser.register_forward_pre_hook(lambda *_: asked.append(1))
     made(model, take)
     hook.remove()
@@ -70,7 +71,7 @@ def test_a_take_knows_its_network_calls(model, kind, scale):
 
 @every_sampler
 def test_a_film_ends_with_the_images_of_the_command_line(model, kind):
-    take = replace(SHORT, kind=kind)
+    take = replace(SHORT, sampler=kind)
     (film,) = made(model, take)
     shape, sampler = model.shape, SAMPLERS[kind]
     asked = list(take.labels), take.scale, take.negative, sampler, take.steps, take.seed
@@ -79,7 +80,7 @@ def test_a_film_ends_with_the_images_of_the_command_line(model, kind):
 
 
 def test_all_takes_of_a_seed_start_alike_whatever_they_are_and_however_many(model):
-    takes = [replace(SHORT, kind=kind, scale=scale) for kind in SAMPLERS for scale in (1.0, 3.0)]
+    takes = [replace(SHORT, sampler=kind, scale=scale) for kind in SAMPLERS for scale in (1.0, 3.0)]
     one, *others = (film.x[0] for film in made(model, *takes, replace(SHORT, negative=None)))
     assert all(torch.equal(one, other) for other in others)
     (more,) = made(model, replace(SHORT, labels=(3, 0, None, 1, 2)))
@@ -103,7 +104,7 @@ def test_a_scale_of_1_is_plain_conditional_whatever_it_leads_away_from(model):
 
 
 def test_the_noise_left_out_is_the_walk_of_ddpm_without_noise(model):
-    (film,) = made(model, replace(SHORT, kind=BARE))
+    (film,) = made(model, replace(SHORT, kind=DDPM_NO_NOISE))
     x = image_lesson.start(model, SHORT)
     denoise, sigmas = image_lesson.told(model, SHORT), image_model.grid(SHORT.steps)
     for sigma, sigma_next in zip(sigmas.tolist(), sigmas.tolist()[1:]):
@@ -198,11 +199,11 @@ def test_a_model_of_unknown_images_has_nothing_to_be_compared_with(model, other)
 
 def test_a_model_of_images_in_colour_is_none_of_grey_ones_of_its_name():
     colour = replace(digits(), images=digits().images.expand(-1, 3, -1, -1))
-    assert image_lesson.model_of(image_model.begin(image_model.Plan(size="tiny"), colour)).images is None
+    assert image_lesson.model_of(image_model.begin(image_model.ImageConfig(size="tiny"), colour)).images is None
 
 
 def test_no_cache_holds_a_model_or_what_it_was_trained_with():
-    begun = image_model.begin(image_model.Plan(size="tiny", seed=3), digits())
+    begun = image_model.begin(image_model.ImageConfig(size="tiny", seed=3), digits())
     seen = image_lesson.model_of(begun)
     trained, sampled = weakref.ref(begun.state.model), weakref.ref(seen.denoiser)
     (film,) = made(seen, SHORT)
@@ -229,7 +230,9 @@ def test_what_is_kept_is_what_the_network_would_make(tmp_path):
 
 def test_films_of_other_weights_are_not_taken_for_a_models_own(model, tmp_path):
     image_lesson.keep([model], tmp_path / "kept.npz")
-    other = image_lesson.model_of(image_model.begin(image_model.Plan(network="unet", size="tiny", seed=1), digits()))
+    other = image_lesson.model_of(
+        image_model.begin(image_model.ImageConfig(network="unet", size="tiny", seed=1), digits())
+    )
     assert image_lesson.kept(other, tmp_path / "kept.npz") == {} == image_lesson.kept(model, tmp_path / "none.npz")
 
 
@@ -247,21 +250,21 @@ def test_the_file_holds_what_each_shipped_model_is_first_seen_with(name):
 
 @pytest.mark.parametrize("label", [0, 3, None])
 def test_without_its_noise_ddpm_makes_digits_that_are_all_alike(label):
-    takes = [Take(kind, (label,) * 8) for kind in (DDPM, BARE, DDIM)]
+    takes = [Take(kind, (label,) * 8) for kind in (DDPM, DDPM_NO_NOISE, DDIM)]
     ddpm, bare, ddim = (looks(film.images) for film in made(image_lesson.shipped("digits"), *takes))
     assert bare.apart < 0.1 * min(ddim.apart, ddpm.apart)
 
 
 def test_without_its_noise_ddpm_makes_garments_that_are_blurred_too():
     model = image_lesson.shipped("fashion")
-    takes = [Take(kind, (None,) * 4, steps=12) for kind in (BARE, DDIM)]
+    takes = [Take(kind, (None,) * 4, steps=12) for kind in (DDPM_NO_NOISE, DDIM)]
     bare, ddim = (looks(film.images) for film in made(model, *takes))
     assert bare.detail < 0.3 * ddim.detail and bare.apart < 0.5 * ddim.apart
 
 
 @pytest.mark.parametrize(("name", "label"), [("digits", 3), ("fashion", 8), ("emoji", 6)])
 def test_without_its_noise_guided_images_of_one_class_are_less_than_half_as_far_apart_as_real_ones(name, label):
-    (bare,) = made(image_lesson.shipped(name), Take(BARE, (label,) * 3, scale=2.0, steps=12))
+    (bare,) = made(image_lesson.shipped(name), Take(DDPM_NO_NOISE, (label,) * 3, scale=2.0, steps=12))
     assert looks(bare.images).apart < 0.5 * image_lesson.benchmark(image_lesson.shipped(name), (label,))[0].apart
 
 
@@ -275,7 +278,7 @@ def test_what_is_first_seen_without_noise_is_a_blur_of_garments_but_not_of_digit
 
 def test_without_the_noise_most_kinds_of_emoji_lose_more_than_half_of_their_detail():
     model, kinds = image_lesson.shipped("emoji"), (0, 1, 3, 5, 6, 7)
-    made_of = made(model, *(Take(BARE, (label,) * 4, scale=2.0, steps=12) for label in kinds))
+    made_of = made(model, *(Take(DDPM_NO_NOISE, (label,) * 4, scale=2.0, steps=12) for label in kinds))
     real = [image_lesson.benchmark(model, (label,))[0].detail for label in kinds]
     assert sum(looks(film.images).detail < 0.5 * own for film, own in zip(made_of, real)) >= 4
 
@@ -293,5 +296,7 @@ def test_a_scale_of_8_makes_garments_hard_white_and_emoji_gaudier():
 
 
 def test_more_steps_do_not_mend_it():
-    few, many = (made(image_lesson.shipped("digits"), Take(BARE, (3,) * 8, steps=steps))[0] for steps in (20, 100))
+    few, many = (
+        made(image_lesson.shipped("digits"), Take(DDPM_NO_NOISE, (3,) * 8, steps=steps))[0] for steps in (20, 100)
+    )
     assert looks(many.images).apart < 2 * looks(few.images).apart < 0.1

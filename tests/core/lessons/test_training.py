@@ -42,6 +42,6 @@ def test_the_mean_last_step_is_the_mean_total_noise_divided_by_the_number_of_ste
 
 def test_at_one_place_the_learned_arrow_stands_beside_the_exact_one():
     ideal = EmpiricalDenoiser(POINTS)
-    passed = training_lesson.through(X, SIGMAS, ideal, lambda x, sigma: torch.zeros_like(x), n=2000, steps=5)
+    passed = training_lesson.sample_through(X, SIGMAS, ideal, lambda x, sigma: torch.zeros_like(x), n=2000, steps=5)
     assert torch.allclose(passed.learned, -X.expand(2, 2))
     assert torch.allclose(passed.exact, passed.mean_start, atol=0.01)

@@ -10,14 +10,14 @@ import torch.nn.functional as F
 from core.data.captions import Pairs, tokenizer
 from core.data.images import unit
 from core.models import clip as clip_model
-from core.models.clip import ClipPlan, batches, begin, clip_loss, contrastive_loss, run, shifted, tokenizer_of
+from core.models.clip import ClipConfig, batches, begin, clip_loss, contrastive_loss, run, shifted, tokenizer_of
 from core.networks import make_network
 from core.runs.checkpoints import from_bytes, to_bytes, to_files
 
 pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "grey": (90, 90, 90)}
-PLAN = ClipPlan(width=8, size=16, batch=8, steps=60, warmup=5, shift=1)
+PLAN = ClipConfig(width=8, size=16, batch=8, steps=60, warmup=5, shift=1)
 
 
 def vectors(n: int, seed: int = 0) -> torch.Tensor:
@@ -134,7 +134,7 @@ def test_words_that_do_not_fit_the_tower_are_refused():
 
 def test_a_batch_larger_than_the_set_is_refused():
     with pytest.raises(ValueError, match="8 pairs to train on"):
-        begin(ClipPlan(batch=9), pairs())
+        begin(ClipConfig(batch=9), pairs())
 
 
 def test_two_processes_learn_what_one_does():

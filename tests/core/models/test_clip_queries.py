@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from core.data.captions import ARITHMETIC, Pairs, emoji, tone
 from core.models import clip_queries
-from core.models.clip import ClipPlan, shifted
+from core.models.clip import ClipConfig, shifted
 from core.models.clip_queries import SHIFT, bags, candidates, differences, linear, nearest_words, ranks, top
 from core.networks import make_network
 
@@ -62,7 +62,7 @@ def test_a_steady_vector_is_the_mean_over_all_places_that_training_moves_a_pictu
 
 
 def test_pictures_are_asked_in_the_places_that_training_moves_them_to():
-    assert ClipPlan().shift == SHIFT
+    assert ClipConfig().shift == SHIFT
 
 
 def test_the_vector_of_a_word_is_the_mean_over_the_captions_of_what_it_is_said_of():

@@ -6,20 +6,21 @@ import pytest
 import torch
 
 from core.data.images import load
+from core.diffusion import samplers
 from core.diffusion.denoiser import Denoiser
 from core.diffusion.exact import EmpiricalDenoiser
 from core.models import images as image_model
-from core.models.images import Plan
+from core.models.images import ImageConfig
 from core.runs.checkpoints import to_files
 from core.runs.distributed import Team, losses
 
 pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
 
-PLAN = Plan(network="fourier", batch=16, steps=6, warmup=2)
+PLAN = ImageConfig(network="fourier", batch=16, steps=6, warmup=2)
 DIGITS = load("digits")
 
 
-def trained(plan: Plan = PLAN, steps: int | None = None, checkpoint=None, **told):
+def trained(plan: ImageConfig = PLAN, steps: int | None = None, checkpoint=None, **told):
     """A checkpoint after so many steps, or at the plan's end."""
     checkpoint = checkpoint or image_model.begin(plan, DIGITS)
     for state in image_model.run(plan, DIGITS, checkpoint.state, **told):
@@ -145,7 +146,7 @@ def test_sample_k_of_a_seed_is_the_same_however_many_are_drawn():
     assert torch.allclose(few, many[:2], atol=1e-5)
 
 
-@pytest.mark.parametrize("sampler", list(image_model.SAMPLERS))
+@pytest.mark.parametrize("sampler", list(samplers.SAMPLERS))
 def test_every_sampler_brings_an_ideal_denoiser_home(sampler):
     class Home(Denoiser):
         def forward(self, x, sigma, cond=None):
@@ -166,9 +167,9 @@ def test_without_its_noise_ddpm_ends_near_the_mean_of_the_data():
     model = Exact(trained(steps=1).denoiser.net, "edm", DIGITS.rms)
     spread = {
         way: image_model.sample(model, (1, 8, 8), [None] * 32, sampler=way, steps=32).std(0).mean().item()
-        for way in ("ddpm", "ddim", "ddpm-no-noise")
+        for way in ("ddpm", "ddim", "ddpm_no_noise")
     }
-    assert spread["ddpm-no-noise"] < 0.5 * min(spread["ddpm"], spread["ddim"])
+    assert spread["ddpm_no_noise"] < 0.5 * min(spread["ddpm"], spread["ddim"])
 
 
 def test_who_watches_sees_every_step():

@@ -9,7 +9,7 @@ import torch
 from core.data.images import unit
 from core.models import images as image_model
 from core.models import live_digits
-from core.models.images import Plan
+from core.models.images import ImageConfig
 from core.runs import checkpoints
 from core.runs.progress import Progress, take_up
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
 QUICK = replace(live_digits.PLANS["MLP"], batch=32, steps=30)
 
 
-def after(steps: int, plan: Plan = QUICK, progress: Progress | None = None) -> Progress:
+def after(steps: int, plan: ImageConfig = QUICK, progress: Progress | None = None) -> Progress:
     progress = progress or Progress(image_model.begin(plan, live_digits.images()).state)
     return next(islice(live_digits.run(plan, progress), steps - 1, None))
 

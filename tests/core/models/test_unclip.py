@@ -15,14 +15,14 @@ from core.diffusion.exact import EmpiricalDenoiser
 from core.models import clip as clip_model
 from core.models import images as image_model
 from core.models import unclip as unclip_model
-from core.models.clip import ClipPlan
-from core.models.unclip import DecoderPlan, PriorPlan, Unclip, between, scaled
+from core.models.clip import ClipConfig
+from core.models.unclip import DecoderConfig, PriorConfig, Unclip, between, scaled
 from core.runs.checkpoints import from_bytes, to_bytes, to_files
 
 pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
 
-PRIOR = PriorPlan(batch=16, steps=4, warmup=1)
-DECODER = DecoderPlan(size="tiny", batch=16, steps=4, warmup=1)
+PRIOR = PriorConfig(batch=16, steps=4, warmup=1)
+DECODER = DecoderConfig(size="tiny", batch=16, steps=4, warmup=1)
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +37,8 @@ def pairs() -> Pairs:
 
 @pytest.fixture(scope="module")
 def clip(pairs):
-    checkpoint = clip_model.begin(ClipPlan(width=8, size=12, batch=15, steps=3, warmup=1), pairs)
-    list(clip_model.run(ClipPlan(width=8, size=12, batch=15, steps=3, warmup=1), pairs, checkpoint.state))
+    checkpoint = clip_model.begin(ClipConfig(width=8, size=12, batch=15, steps=3, warmup=1), pairs)
+    list(clip_model.run(ClipConfig(width=8, size=12, batch=15, steps=3, warmup=1), pairs, checkpoint.state))
     return checkpoint
 
 
@@ -58,7 +58,7 @@ def test_an_empty_caption_is_unconditional(whole):
     x, sigma = torch.randn(2, 12, generator=torch.Generator().manual_seed(0)), torch.tensor([1.0, 2.0])
     torch.testing.assert_close(whole.prior(x, sigma, unclip_model.read(whole, ["", "!"])), whole.prior(x, sigma, None))
     steps = unclip_model.imagine(whole, [""], scale=1.0, steps=3)
-    alone = image_model.walk(whole.prior, samplers.start((1, 12), image_model.SIGMA_MAX, 1.0, 0), "dpmpp-2m", 3, 0)
+    alone = image_model.walk(whole.prior, samplers.start((1, 12), image_model.SIGMA_MAX, 1.0, 0), "dpmpp_2m", 3, 0)
     torch.testing.assert_close(samplers.last(steps), samplers.last(alone))
 
 
@@ -119,7 +119,7 @@ def test_between_a_vector_and_itself_nothing_changes():
 
 
 def test_a_decoder_of_another_clip_is_refused(clip, pairs):
-    other = clip_model.begin(ClipPlan(width=8, size=12, batch=15, steps=3, seed=1), pairs)
+    other = clip_model.begin(ClipConfig(width=8, size=12, batch=15, steps=3, seed=1), pairs)
     prior, decoder = unclip_model.begin_prior(PRIOR, clip, pairs), unclip_model.begin_decoder(DECODER, other, pairs)
     with pytest.raises(ValueError, match="decoder was trained with another CLIP"):
         unclip_model.assemble(clip, prior, decoder)
@@ -169,7 +169,7 @@ def test_a_half_goes_on_bit_for_bit(clip, pairs):
 
 def test_one_batch_of_vectors_is_learned(clip, pairs):
     """The prior's loss on a few pairs falls far below what not knowing the caption leaves."""
-    plan = PriorPlan(batch=64, steps=150, warmup=10, lr=2e-3, label_dropout=0.0)
+    plan = PriorConfig(batch=64, steps=150, warmup=10, lr=2e-3, label_dropout=0.0)
     checkpoint = unclip_model.begin_prior(plan, clip, pairs)
     losses = [state.loss for state in image_model.run(plan, unclip_model.for_prior(clip, pairs), checkpoint.state)]
     assert sum(losses[-10:]) < 0.5 * sum(losses[:10])

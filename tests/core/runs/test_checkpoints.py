@@ -14,6 +14,9 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
+from core.diffusion.denoiser import Denoiser
+from core.diffusion.schedules import log_normal
+from core.diffusion.training import TrainConfig, diffusion_batches, diffusion_loss, train
 from core.runs import checkpoints
 from core.runs.checkpoints import (
     PARTS,
@@ -26,9 +29,6 @@ from core.runs.checkpoints import (
     to_bytes,
     to_files,
 )
-from core.diffusion.denoiser import Denoiser
-from core.diffusion.schedules import log_normal
-from core.diffusion.training import TrainConfig, diffusion_batches, diffusion_loss, train
 
 pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
 

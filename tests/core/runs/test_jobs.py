@@ -540,7 +540,7 @@ def test_close_ends_all_threads(registry):
 def test_the_process_ends_cleanly_in_the_middle_of_a_run():
     script = """
 import atexit, itertools, threading
-from core.jobs import Jobs, Work
+from core.runs.jobs import Jobs, Work
 atexit.register(lambda: print(threading.active_count(), "thread left"))
 jobs = Jobs()
 jobs.join(Work("endless", lambda state, settings: itertools.count(), str), "ann")

@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.runs import progress
-from core.models import points as point_model
 from core.data.points import make
 from core.diffusion.exact import EmpiricalDenoiser
-from core.runs.progress import Progress, take_up
-from core.models.points import Recipe
 from core.diffusion.training import TrainState
+from core.models import points as point_model
+from core.models.points import PointConfig
+from core.runs import progress
+from core.runs.progress import Progress, take_up
 
 
 def test_smoothing_keeps_a_constant_and_averages_the_last_tenth():
@@ -22,7 +22,7 @@ def test_smoothing_keeps_a_constant_and_averages_the_last_tenth():
 
 @pytest.mark.parametrize("losses", ["abc", [None], [10**400], 7])
 def test_a_checkpoint_whose_loss_is_no_list_of_numbers_is_refused_with_a_sentence(losses):
-    kept = point_model.begin(Recipe(), make("spiral", 50))
+    kept = point_model.begin(PointConfig(), make("spiral", 50))
     with pytest.raises(ValueError, match="list of numbers"):
         take_up(replace(kept, config={**kept.config, "losses": losses}))
 

@@ -5,7 +5,8 @@ import time
 import numpy as np
 import streamlit as st
 
-from pages.ui.stage.player import Arrows, Clock, Line, Panel, Points, stage
+from core.figures.scene import Arrows, Clock, Line, Panel, Points
+from pages.ui.stage.player import stage
 
 st.set_page_config(layout="wide")
 

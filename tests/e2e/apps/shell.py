@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.figures import palette
-from pages.ui.frame import shell
+from pages.ui.frame import shell_old as shell
 
 
 def first() -> None:

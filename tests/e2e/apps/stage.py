@@ -3,7 +3,8 @@
 import numpy as np
 import streamlit as st
 
-from pages.ui.stage.player import Arrows, Clock, Heat, Images, Line, Panel, Path, Points, newest_probe, stage
+from core.figures.scene import Arrows, Clock, Heat, Images, Line, Panel, Path, Points
+from pages.ui.stage.player import newest_probe, stage
 
 st.set_page_config(layout="wide")
 CLASSES = ("person", "dog", "cat")

@@ -7,12 +7,13 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from core.figures import palette
-from pages.ui.frame import links, shell
+from pages.ui.frame import links_old as links
+from pages.ui.frame import shell_old as shell
 
 PAGE = """
 import streamlit as st
 from core.figures import palette
-from pages.ui import shell
+from pages.ui.frame import shell_old as shell
 
 shell.require_shell()
 shell.chapter(7, "A title", "A sentence.")
@@ -189,7 +190,7 @@ def test_tasks_check_themselves_and_say_how_many_are_done(page):
 
 def test_an_unexpected_exception_becomes_a_sentence_and_a_line_in_the_log(caplog):
     def page():
-        from pages.ui.frame import shell
+        from pages.ui.frame import shell_old as shell
 
         with shell.guard():
             raise KeyError("secret of the server")
@@ -205,7 +206,7 @@ def test_the_guard_lets_streamlit_stop_a_page():
     def page():
         import streamlit as st
 
-        from pages.ui.frame import shell
+        from pages.ui.frame import shell_old as shell
 
         with shell.guard():
             st.stop()

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from core.data.images import digits as real_digits
 from core.models import images as image_model
 from core.models import live_digits
-from core.models.images import Plan
+from core.models.images import ImageConfig
 from core.networks import SIZES
 from core.runs import checkpoints
 from pages.ui.lessons import image_training
@@ -22,7 +22,7 @@ from tests.runs import PLAN, note, save, write_run
 
 SCENE = """
 import streamlit as st
-from pages.ui import image_runs, shell
+from pages.ui.lessons import image_training as image_runs; from pages.ui.frame import shell
 
 shell.require_shell()
 shell.chapter(8, "Image models", "One scene of it.")
@@ -124,7 +124,7 @@ def test_a_saved_run_comes_back_with_its_network_and_its_steps_and_is_a_model_of
 
 
 def test_a_model_that_cannot_be_trained_here_is_still_one_for_the_other_scenes(scene):
-    other = image_model.begin(Plan(network="plain"), real_digits())
+    other = image_model.begin(ImageConfig(network="plain"), real_digits())
     app = scene()
     app.file_uploader(key="_load").set_value(("m.zip", checkpoints.to_bytes(other), "application/zip"))
     app.run()
@@ -183,7 +183,7 @@ def test_the_printed_command_is_one_that_the_command_line_takes(scene, own_runs)
     words = app.code[0].value.split(" -m core train ")[1].replace("\\\n", "").split()
     seen = {}
 
-    def taken(out: Path, plan: Plan = PLAN, data: str = "digits") -> None:
+    def taken(out: Path, plan: ImageConfig = PLAN, data: str = "digits") -> None:
         seen.update(out=out, plan=plan, data=data)
 
     taken.__annotations__ = {name: train.__annotations__[name] for name in ("out", "plan", "data")}

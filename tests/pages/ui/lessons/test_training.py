@@ -7,17 +7,17 @@ import pytest
 import torch
 
 from core.data.points import make
+from core.figures.scene import Points
 from core.models import points as point_model
-from core.models.points import Recipe, Snapshot
+from core.models.points import PointConfig, Snapshot
 from core.runs.progress import Progress
 from pages.ui.lessons import training as training_scenes
-from pages.ui.stage.player import Points
 
 
 @pytest.fixture(scope="module")
 def untrained() -> Snapshot:
     return point_model.snapshot(
-        Progress(point_model.begin(Recipe(), make("spiral", 20)).state, floor=0.8), n=10, side=3
+        Progress(point_model.begin(PointConfig(), make("spiral", 20)).state, floor=0.8), n=10, side=3
     )
 
 

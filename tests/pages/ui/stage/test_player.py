@@ -8,8 +8,8 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from pages.ui.stage.layers import pack
-from pages.ui.stage.player import Arrows, Clock, Heat, Images, Line, Panel, Path, Points
+from core.figures.scene import Arrows, Clock, Heat, Images, Line, Panel, Path, Points
+from pages.ui.stage.packing import pack
 from pages.ui.stage.wire import MISSING, Wire, quantise
 
 TYPES = {name: dtype for dtype, name in Wire.TYPES.items()}
@@ -187,7 +187,8 @@ def test_a_script_sees_one_payload_and_the_probe_it_asked_for():
         import numpy as np
         import streamlit as st
 
-        from pages.ui.stage.player import Panel, Points, stage
+        from core.figures.scene import Panel, Points
+        from pages.ui.stage.player import stage
 
         panel = Panel("P", [Points(np.zeros((3, 2)))], probe=True)
         place = stage([panel], key="s", alt="Three points.", probe=(0.25, 1))
@@ -205,7 +206,8 @@ def test_data_say_when_they_changed_and_stay_the_same_bytes_otherwise():
         import numpy as np
         import streamlit as st
 
-        from pages.ui.stage.player import Panel, Points, stage
+        from core.figures.scene import Panel, Points
+        from pages.ui.stage.player import stage
 
         stage([Panel("P", [Points(np.zeros((st.number_input("n", value=1), 2)))])], key="s", alt="Points.")
 

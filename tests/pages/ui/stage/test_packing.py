@@ -6,8 +6,8 @@ import struct
 import numpy as np
 import pytest
 
-from pages.ui.stage.layers import Panel, pack
-from pages.ui.stage.matrix import Matrix
+from core.figures.scene import Matrix, Panel
+from pages.ui.stage.packing import pack
 
 PICTURES = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
 

@@ -1,0 +1,58 @@
+"""Errors with a code: ``core`` says what is wrong by code and values, and a page says it in the learner's language.
+
+The English sentence of each code stands in ``problems.toml``, its only copy.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+_PLACEHOLDER = re.compile(r"%\{(\w+)(?::([^}]*))?\}")
+
+
+class Problem(ValueError):
+    """An input that cannot be used.
+
+    Args:
+        code: the key of its sentence in ``problems.toml``.
+        **values: the values that the sentence quotes.
+
+    ``str(problem)`` is the English sentence.
+    """
+
+    def __init__(self, code: str, **values: Any):
+        super().__init__(code)
+        self.code, self.values = code, values
+
+    def __str__(self) -> str:
+        return fill(sentences()[self.code], self.values)
+
+    def __reduce__(self) -> tuple:
+        return _rebuild, (type(self), self.code, self.values)
+
+
+def _rebuild(kind: type[Problem], code: str, values: dict[str, Any]) -> Problem:
+    return kind(code, **values)
+
+
+@cache
+def sentences() -> dict[str, str]:
+    """The English sentence of each code."""
+    return tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+
+
+def fill(sentence: str, values: Mapping[str, Any]) -> str:
+    """Put ``values`` in the place of the placeholders of a sentence.
+
+    A placeholder is ``%{name}`` or ``%{name:.2f}``, with a format of Python's mini-language after the colon. Braces
+    without a percent sign are text, so that a sentence may contain LaTeX. Raises KeyError for a missing value.
+    """
+    return _PLACEHOLDER.sub(lambda found: format(values[found[1]], found[2] or ""), sentence)
+
+
+def placeholders(sentence: str) -> set[str]:
+    """The names of the placeholders of a sentence."""
+    return {found[1] for found in _PLACEHOLDER.finditer(sentence)}

@@ -1,0 +1,202 @@
+"""The controls of a page as Streamlit's widgets, bound to the address of the page.
+
+Streamlit's own binding would write the labels that it shows into the address; here the address holds what `links`
+writes. A value that a control had is remembered for the visit, also while another scene hides the control.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar
+
+import streamlit as st
+
+from pages.ui.frame import links, text
+from pages.ui.frame.links import Choice, Control, Interval, Number, Several, Text, Toggle
+
+C = TypeVar("C")
+COMMON = {"predictions": Toggle(True), "present": Toggle(False)}  # a lecturer's choices hold on every page
+
+
+@dataclass
+class Memory:
+    """What one visitor's session remembers of its controls."""
+
+    page: str | None = None
+    config: type = object
+    values: dict[str, dict[str, Any]] = field(default_factory=dict)  # page -> control -> what it was left at
+    options: dict[str, tuple] = field(default_factory=dict)  # what each control of this page last offered
+    drawn: set[str] = field(default_factory=set)  # in this run of the script
+    ignored: tuple[str, ...] = ()
+    greeted: bool = False  # only the link that began the session is the visitor's own
+
+
+def arrive(page: str, config: type) -> None:
+    """Begin a run of ``page``; when a visitor comes to it, read the address.
+
+    Coming back to a page opens it as it was left. Parameters of the link that led here win.
+    """
+    memory = _memory()
+    memory.drawn = set()
+    if memory.page == page:
+        return
+    memory.page, memory.config, memory.options = page, config, {}
+    given = st.query_params.to_dict()
+    read, memory.ignored = links.parse(config, given)
+    known = {**links.controls(config), **COMMON}
+    for name in known.keys() & set(st.session_state):
+        del st.session_state[name]
+    for name in known.keys() & given.keys() - COMMON.keys():
+        if f"{name}={given[name]}" not in memory.ignored:
+            _values(name)[name] = getattr(read, name)
+    for name in COMMON.keys() & given.keys():
+        try:
+            _values(name)[name] = COMMON[name].parse(given[name])
+        except ValueError:
+            memory.ignored += (f"{name}={given[name]}",)
+    for name in st.query_params.to_dict().keys() - links.BROWSER:
+        if name not in known or f"{name}={given[name]}" in memory.ignored:
+            del st.query_params[name]
+    for name in known:
+        _to_address(name)
+
+
+def draw(name: str, options: Sequence[Any] | None = None, **given: Any) -> Any:
+    """Draw the control ``name`` of this page's configuration in the current container and return its value.
+
+    options: those of its options that there are now. given: more for Streamlit's widget.
+    """
+    memory, control = _memory(), _control(name)
+    choices = tuple(options if options is not None else control.choices) if isinstance(control, Choice) else ()
+    if name not in st.session_state or memory.options.get(name, choices) != choices:
+        st.session_state[name] = _possible(control, value(name), choices)
+    memory.options[name] = choices
+    found = _widget(name, control, choices)(_text(name, "label"), key=name, **_help(name), **given)
+    found = tuple(found) if isinstance(control, Several) else found
+    if found is None:
+        found = control.default
+    _keep(name, found)
+    return found
+
+
+def value(name: str) -> Any:
+    """The value of a control that is not drawn as a widget, or not yet: a probe, a run, an answer."""
+    return _values(name).get(name, _control(name).default)
+
+
+def read(name: str) -> Any:
+    """The value of a control that the page draws itself; from here on the address holds it."""
+    _keep(name, value(name))
+    return value(name)
+
+
+def put(name: str, new: Any) -> None:
+    """Set a control; None or its default takes it out of the address. For a widget only before it is drawn."""
+    control = _control(name)
+    if name in _memory().options:
+        st.session_state[name] = control.default if new is None else new
+    _keep(name, control.default if new is None else new)
+
+
+def config(**more: Any) -> Any:
+    """The configuration of the page as it stands: what was drawn or read in this run, all else by default."""
+    memory = _memory()
+    own = {name: value(name) for name in links.controls(memory.config) if name in memory.drawn}
+    return memory.config(**own | more)
+
+
+def settle() -> None:
+    """At the end of a run: controls of scenes that are not shown leave the address, and what was ignored is named once."""
+    memory = _memory()
+    for name in links.controls(memory.config).keys() - memory.drawn:
+        st.query_params.pop(name, None)
+    if memory.ignored and not memory.greeted:
+        some, rest = memory.ignored[:4], len(memory.ignored) - 4
+        listed = ", ".join(map(links.name_of, some))
+        listed += text.t("frame.link.more", rest=rest) if rest > 0 else ""
+        st.toast(text.t("frame.link.ignored", listed=listed), icon=":material/link_off:", duration=10)
+    memory.greeted, memory.ignored = True, ()
+
+
+def options(name: str) -> tuple[Any, ...]:
+    """What a control of this page offers."""
+    return _control(name).choices
+
+
+def option(name: str, chosen: Any) -> str:
+    """The label of one option of a control."""
+    control, own = _control(name), f"{_page(name)}.controls.{name}.options.{chosen}"
+    if getattr(control, "labels", ""):
+        return text.label(control.labels, chosen)
+    return text.t(own) if text.has(own) else control.write(chosen)
+
+
+def _widget(name: str, control: Control, choices: tuple) -> Callable[..., Any]:
+    shown = {"options": choices, "format_func": partial(option, name)}
+    if isinstance(control, Interval):
+        return partial(st.select_slider, **shown)
+    if isinstance(control, Several):
+        return partial(st.multiselect, **shown)
+    if isinstance(control, Choice):
+        styles = {
+            "select": st.selectbox,
+            "radio": st.radio,
+            "slider": st.select_slider,
+            "segmented": partial(st.segmented_control, required=True),
+        }
+        return partial(styles[control.style], **shown)
+    if isinstance(control, Number):
+        bounds = {"min_value": control.low, "max_value": control.high, "step": control.step}
+        bounds = {key: type(control.default)(end) for key, end in bounds.items() if end is not None}
+        return partial(st.slider if control.style == "slider" else st.number_input, **bounds, format=control.form)
+    if isinstance(control, Text):
+        return partial(st.text_area if control.lines else st.text_input, max_chars=control.most)
+    return st.toggle
+
+
+def _possible(control: Control, wanted: Any, choices: tuple) -> Any:
+    if isinstance(control, Interval) or not choices:
+        return wanted
+    if isinstance(control, Several):
+        return [one for one in wanted if one in choices]
+    return wanted if wanted in choices else control.default if control.default in choices else choices[0]
+
+
+def _keep(name: str, new: Any) -> None:
+    _memory().drawn.add(name)
+    _values(name)[name] = new
+    _to_address(name)
+
+
+def _to_address(name: str) -> None:
+    """Write a value into the address, or take its default out of it; only a change is sent to the browser."""
+    control, now = _control(name), value(name)
+    if now == control.default:
+        st.query_params.pop(name, None)
+    elif st.query_params.get(name) != (written := control.write(now)):
+        st.query_params[name] = written
+
+
+def _control(name: str) -> Control:
+    return COMMON.get(name) or links.controls(_memory().config)[name]
+
+
+def _page(name: str) -> str:
+    return "frame" if name in COMMON else str(_memory().page)
+
+
+def _values(name: str) -> dict[str, Any]:
+    memory = _memory()
+    return memory.values.setdefault("" if name in COMMON else str(memory.page), {})
+
+
+def _text(name: str, part: str) -> str:
+    return text.t(f"{_page(name)}.controls.{name}.{part}")
+
+
+def _help(name: str) -> dict[str, str]:
+    return {"help": _text(name, "help")} if text.has(f"{_page(name)}.controls.{name}.help") else {}
+
+
+def _memory() -> Memory:
+    return st.session_state.setdefault("_controls", Memory())

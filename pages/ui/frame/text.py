@@ -1,0 +1,91 @@
+"""The catalogue: every label and sentence that a learner can read, by key and language.
+
+``pages/text/<language>/<file>.toml`` holds the entry of key ``<file>.<name>...``. The languages are the folders. Two
+more files hold what does not depend on a language: ``formulas.toml``, and ``measured.toml`` with the measured numbers
+that sentences quote. See ``core.problems.fill`` for the placeholders.
+"""
+
+import logging
+import tomllib
+from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from core import problems
+from core.problems import Problem
+
+FOLDER = Path(__file__).parents[2] / "text"
+DEFAULT = "en"
+
+language: ContextVar[str] = ContextVar("language", default=DEFAULT)
+strict = False  # tests set it: a missing entry is an error there, and falls back to English on a page
+
+
+@cache
+def catalogue(name: str) -> dict[str, Any]:
+    """The entries of a language, or those of "" that hold for all languages."""
+    return {file.stem: tomllib.loads(file.read_text("utf-8")) for file in sorted((FOLDER / name).glob("*.toml"))}
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    """The languages that there are, English first."""
+    return tuple(sorted((folder.name for folder in FOLDER.iterdir() if folder.is_dir()), key=lambda n: n != DEFAULT))
+
+
+def entry(key: str) -> Any:
+    """What stands at a dotted key: a sentence, a list or a table. Raises KeyError where nothing does."""
+    for name in dict.fromkeys((language.get(), DEFAULT)):
+        found: Any = catalogue(name)
+        for part in key.split("."):
+            found = found.get(part) if isinstance(found, dict) else None
+        if found is not None:
+            return found
+        if strict:
+            break
+    raise KeyError(f"the catalogue has no entry {key!r}")
+
+
+def has(key: str) -> bool:
+    """Whether anything stands at a key."""
+    try:
+        return entry(key) is not None
+    except KeyError:
+        return False
+
+
+def t(key: str, **values: Any) -> str:
+    """The sentence at a key, its placeholders filled with ``values`` and with the measured numbers of its file.
+
+    An entry with the forms ``one`` and ``other`` is chosen by ``values["count"]``.
+    """
+    try:
+        found = entry(key)
+        if isinstance(found, dict):
+            found = found["one" if values.get("count") == 1 and "one" in found else "other"]
+        return fill(key, found, **values)
+    except KeyError:
+        if strict:
+            raise
+        logging.getLogger(__name__).exception("a sentence is missing")
+        return key
+
+
+def fill(key: str, sentence: str, **values: Any) -> str:
+    """A sentence that stands at or below ``key``, its placeholders filled as ``t`` does."""
+    return problems.fill(sentence, {**catalogue("").get("measured", {}).get(key.split(".")[0], {}), **values})
+
+
+def label(kind: str, name: Any) -> str:
+    """The label of an identifier of a kind ("samplers", "schedules", ...); the identifier itself where it has none."""
+    found = catalogue(language.get()).get("labels", {}).get(kind, {}).get(str(name))
+    return found or catalogue(DEFAULT).get("labels", {}).get(kind, {}).get(str(name), str(name))
+
+
+def problem(error: Exception) -> str:
+    """What an error says, in the visitor's language where it has a code."""
+    if not isinstance(error, Problem):
+        return str(error)
+    sentence = catalogue(language.get()).get("problems", {}).get(error.code)
+    return problems.fill(sentence, error.values) if sentence else str(error)
