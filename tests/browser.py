@@ -1,13 +1,15 @@
-"""Find a Chromium for the browser tests, or bring one: these tests are never skipped for want of a browser."""
+"""Find a Chromium for the browser tests, or install one: they are never skipped for want of a browser."""
 
 import os
 import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from filelock import FileLock
 from playwright.sync_api import Playwright
 
 # No call leaves the machine: Chromium's own background traffic is switched off, so that what a test sees is the app's.
@@ -28,7 +30,15 @@ class NoBrowser(RuntimeError):
 
 
 def chromium(playwright: Playwright) -> str:
-    """Path of a Chromium: one on PATH, else Playwright's own, else one installed now. Raises NoBrowser."""
+    """Path of a Chromium: one on PATH, else Playwright's own, else one installed now. Raises NoBrowser.
+
+    Of several processes that ask at once, one installs it and the others wait.
+    """
+    with FileLock(Path(tempfile.gettempdir()) / "chromium-for-tests.lock"):
+        return _found_or_installed(playwright)
+
+
+def _found_or_installed(playwright: Playwright) -> str:
     if found := _present(playwright):
         return found
     failures = []

@@ -1,11 +1,13 @@
-"""What every test may use."""
+"""Fixtures for all tests, and how the tests are divided among processes."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
+from xdist.scheduler import LoadScopeScheduling
 
 torch.set_num_threads(1)  # as the app does: two threads in one small product only get in each other's way
 
@@ -37,6 +39,34 @@ def open_page() -> Callable[..., AppTest]:
     return run
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests last: the quick ones fail first, and Playwright keeps an event loop in this thread once it runs."""
+    """Mark every browser test as slow, and put them last: the quick ones fail first, and Playwright keeps an event loop
+    in its thread once it runs."""
+    for item in items:
+        if "e2e" in item.path.parts:
+            item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: "e2e" in item.path.parts)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One process per core, but at most four: each needs a server and a browser of its own for the browser tests.
+
+    None beside this one if a single file is asked for: to start them takes longer than most files.
+    """
+    files = {argument.split("::")[0] for argument in config.args}
+    if len(files) == 1 and Path(*files).is_file():
+        return 0
+    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 4)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log) -> LoadScopeScheduling:
+    return WholeFiles(config, log)
+
+
+class WholeFiles(LoadScopeScheduling):
+    """Give each process whole files, so that a fixture of a module is made once; single browser tests, which share
+    nothing but the server and are the longest."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid if nodeid.startswith("tests/e2e/") else nodeid.split("::")[0]

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
-from tests.browser import FLAGS, NoBrowser, chromium
+from tests.browser import FLAGS, chromium
 from tests.e2e.learner import LONG
 
 ROOT = Path(__file__).parents[2]
@@ -23,13 +23,9 @@ LOCAL = {"127.0.0.1", "localhost", ""}  # the host of data: and blob: addresses 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium, brought here if there is none; the whole run ends loudly when that fails."""
+    """A headless Chromium, installed if there is none. Where that fails, so does every test that needs it."""
     with sync_playwright() as playwright:
-        try:
-            path = chromium(playwright)
-        except NoBrowser as error:
-            pytest.exit(str(error), returncode=3)
-        running = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        running = playwright.chromium.launch(executable_path=chromium(playwright), args=list(FLAGS))
         yield running
         running.close()
 
