@@ -145,6 +145,19 @@ class Clock:
     start: int = 0
 
 
+@dataclass(frozen=True)
+class Window:
+    """What panels of the plane look through: a view of the state (see ``schedules.scale``) over [-reach, reach]^2."""
+
+    view: str
+    reach: float
+
+    @property
+    def limits(self) -> dict[str, tuple[float, float]]:
+        """Both axes of a panel."""
+        return {"xlim": (-self.reach, self.reach), "ylim": (-self.reach, self.reach)}
+
+
 @dataclass(frozen=True, eq=False)
 class Scene:
     """Panels on one clock, with all that describes them.

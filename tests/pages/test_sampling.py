@@ -16,12 +16,12 @@ from core.diffusion.samplers import (
     SAMPLERS,
     SamplerConfig,
 )
+from core.figures.scene import Window
 from core.lessons import sampler_quality
 from core.lessons import sampling as sampling_lesson
 from core.models import trajectories
 from pages.ui.lessons import sampler_quality as quality_scenes
 from pages.ui.lessons import sampling as sampling_scenes
-from pages.ui.lessons.vector_field import Window
 from pages.ui.runs import training_run
 from tests.reading import done, group, layers, panels
 

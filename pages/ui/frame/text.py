@@ -7,6 +7,7 @@ that sentences quote. See ``core.problems.fill`` for the placeholders.
 
 import logging
 import tomllib
+from collections.abc import Sequence
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
@@ -19,7 +20,7 @@ FOLDER = Path(__file__).parents[2] / "text"
 DEFAULT = "en"
 
 language: ContextVar[str] = ContextVar("language", default=DEFAULT)
-strict = False  # tests set it: a missing entry is an error there, and falls back to English on a page
+strict = False  # tests set it: there a missing entry is an error, on a page English or the key stands in
 
 
 @cache
@@ -89,3 +90,16 @@ def problem(error: Exception) -> str:
         return str(error)
     sentence = catalogue(language.get()).get("problems", {}).get(error.code)
     return problems.fill(sentence, error.values) if sentence else str(error)
+
+
+# Numbers in sentences
+
+
+def pair(place: Sequence[float]) -> str:
+    """Numbers in brackets, with as many digits as can be told apart."""
+    return f"({', '.join(f'{v:z.{2 if abs(v) < 9.95 else 0}f}' for v in place)})".replace("-", "−")
+
+
+def signed(value: float) -> str:
+    """A factor as text, in brackets if it is negative."""
+    return f"{value:g}" if value >= 0 else f"(−{-value:g})"

@@ -32,8 +32,8 @@ from core.models import points as point_model
 from core.models.points import PointConfig
 from core.pretrained import points_of, pretrained
 from pages.ui.frame import shell_old as shell
+from pages.ui.frame.text import pair, signed
 from pages.ui.lessons import training as training_scenes
-from pages.ui.lessons.vector_field import pair, signed
 from pages.ui.runs import training_run
 from pages.ui.runs.point_runs import LABELLED, PointTraining
 from pages.ui.stage.player import newest_probe, stage

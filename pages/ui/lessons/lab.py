@@ -9,7 +9,7 @@ from torch import Tensor
 from core.diffusion.forward import in_view
 from core.diffusion.samplers import DDIM, ETA_INTERPOLATED, SAMPLERS
 from core.diffusion.schedules import scale
-from core.figures.scene import Arrows, Panel, Path, Points
+from core.figures.scene import Arrows, Panel, Path, Points, Window
 from core.lessons import guidance as guidance_lesson
 from core.lessons import lab as lab_lesson
 from core.lessons.guidance import GuidanceConfig
@@ -20,7 +20,6 @@ from pages.ui.frame import shell_old as shell
 from pages.ui.lessons import guidance as guidance_scenes
 from pages.ui.lessons.guidance import OWN
 from pages.ui.lessons.sampling import GRIDS, WINDOWS, config_of
-from pages.ui.lessons.vector_field import Window
 from pages.ui.runs import training_run
 from pages.ui.runs.point_runs import LABELLED
 

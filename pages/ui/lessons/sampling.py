@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 
 import streamlit as st
@@ -15,7 +16,7 @@ from core.diffusion.forward import in_view
 from core.diffusion.samplers import DDIM, DDPM, ETA_INTERPOLATED, SAMPLERS, SamplerConfig
 from core.diffusion.schedules import scale
 from core.figures.curves import Curve, curves
-from core.figures.scene import Arrows, Layer, Line, Panel, Path, Points
+from core.figures.scene import Arrows, Layer, Line, Panel, Path, Points, Window
 from core.lessons import sampler_quality
 from core.lessons import sampling as sampling_lesson
 from core.lessons.sampling import Anatomy
@@ -23,7 +24,7 @@ from core.models import trajectories
 from core.models.points import SIGMA_MIN
 from core.models.trajectories import PointModel, Trajectory
 from pages.ui.frame import shell_old as shell
-from pages.ui.lessons.vector_field import Window, pair
+from pages.ui.frame.text import pair
 from pages.ui.stage.player import latest, stage
 
 MODELS: dict[str, Callable[[], PointModel]] = {
@@ -246,7 +247,7 @@ def _whole(now: Anatomy, walk: Trajectory, k: int, points: Tensor, window: Windo
         Arrows(to[None], (then - to)[None], "noise", 2.5, ()),
         Points((here * now.x0)[None], "denoise", size=6, alpha=1, shape="ring", label="x̂₀"),
     ]
-    room = window._replace(reach=max(window.reach, 1.2 * at.abs().max().item()))
+    room = replace(window, reach=max(window.reach, 1.2 * at.abs().max().item()))
     heading = f"Particle {k}, step {now.i + 1} of {walk.config.steps}: σ = {now.sigma:.3g} → {now.sigma_next:.3g}"
     if window.view == "ve":
         return Panel(heading, layers, probe=True, **room.limits)

@@ -1,72 +1,216 @@
-"""Panels of the stage that show vector fields: side by side, one place under the lens, and the error over sigma."""
+"""Chapter 3: a model's vector field beside the exact one at every noise level, their difference, and one place.
+
+Each scene is a pure function of a `Config`; ``model`` is for one that no address can name, such as a learner's run.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
+from core.data.points import BUILT_IN
+from core.diffusion import vector_field
 from core.diffusion.schedules import scale
 from core.figures import lecture
-from core.figures.scene import Arrows, Heat, Layer, Line, Panel, Points
+from core.figures.curves import Curve
+from core.figures.scene import Arrows, Clock, Heat, Layer, Line, Panel, Points, Scene, Window
+from core.lessons import sampling
+from core.lessons import vector_field as lesson
 from core.lessons.vector_field import Film, Reading
-from pages.ui.frame import shell_old as shell
+from core.models.trajectories import PointModel
+from core.runs.caching import shared_cache
+from pages.ui.frame import shell, text
+from pages.ui.frame.links import choice, place, toggle
+from pages.ui.frame.text import pair, t
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+SIGMAS = vector_field.clock(49)
+LEVELS = tuple(f"{sigma:.3g}" for sigma in SIGMAS.tolist())
+START, FINE = LEVELS.index("0.0866"), LEVELS.index("0.0487")  # where a fresh clock stands; where the tasks look
+SIDE, HEAT = 21, 56  # arrows and heat cells along a side
 EPS_SCALE, SCORE_SCALE = 0.2, 0.2  # a unit of eps_hat, and a decade of the score, in units of the picture
+REFERENCE, FOURIER, OWN = "spiral-100-reference", "spiral-100-fourier", "own_run"
+MODELS = (REFERENCE, FOURIER, *BUILT_IN, OWN)
 
 
-class Window(NamedTuple):
-    """What the panels look through: a view of the state (see ``schedules.scale``) over [-reach, reach]^2."""
+WINDOWS = {"ve": Window("ve", 1.2), "vp": Window("vp", 1.6)}
 
-    view: str
-    reach: float
+
+@dataclass(frozen=True)
+class Config:
+    """The controls of the page."""
+
+    guess: str | None = choice(None, ("large_sigma", "small_sigma", "every_sigma"), style="none")
+    show: str = choice("fields", ("fields", "error", "one_place"))
+    model: str = choice(REFERENCE, MODELS, "models", "select")
+    view: str = choice("ve", ("ve", "vp"), "views", "radio")
+    density: bool = toggle(True)
+    probe: tuple[float, float] = place((0.7, -0.8), 2)
+    slide: str = choice(LEVELS[START], LEVELS, style="slider")
+    file: str = choice("svg", tuple(lecture.FORMATS))
 
     @property
-    def limits(self) -> dict:
-        return {"xlim": (-self.reach, self.reach), "ylim": (-self.reach, self.reach)}
+    def window(self) -> Window:
+        """What the panels look through."""
+        return WINDOWS[self.view]
+
+    @property
+    def inside(self) -> tuple[float, float]:
+        """The probe, moved to the edge where it would lie outside the window."""
+        reach = self.window.reach
+        return tuple(min(reach, max(-reach, value)) for value in self.probe)
 
 
-def ground(film: Film, points: Tensor, window: Window, density: bool) -> list[Layer]:
-    """What lies under the arrows: the log-density if wanted, and the data [N, 2] where the view draws them."""
-    drawn = points if window.view == "ve" else points * scale(film.sigmas, window.view)[:, None, None]
-    reach = window.reach
-    heat = [Heat(film.heat, (-reach, reach, -reach, reach), "log-density")] if density else []
-    return [*heat, Points(drawn, "data", size=1.8, alpha=0.75, label="data")]
+# Models, and what is computed of them once
 
 
-def triple(film: Film) -> list[tuple[str, str, Tensor]]:
-    """Title, role and arrows [T, g, 2] of the learned field, the exact one and what is between them."""
-    return [
-        ("Learned", "denoise", film.learned),
-        ("Exact", "exact", film.exact),
-        ("Difference", "difference", film.learned - film.exact),
+def model_of(config: Config) -> PointModel:
+    """The shipped model of a configuration."""
+    return sampling.shipped(REFERENCE if config.model == OWN else config.model)
+
+
+def of_run(denoise: Callable, points, endless: bool, key: str) -> PointModel:
+    """A model that nobody shipped, known by its weights and its data."""
+    weights = b"".join(value.numpy().tobytes() for value in denoise.state_dict().values())
+    return PointModel(key + sha256(weights).hexdigest(), denoise, points, endless)
+
+
+@shared_cache(24)
+def film_of(model: PointModel, window: Window) -> Film:
+    """Both fields over the noise levels."""
+    return lesson.film(model.denoise, model.ideal, SIGMAS, window.view, SIDE, window.reach, HEAT)
+
+
+@shared_cache(24)
+def error_of(model: PointModel) -> Tensor:
+    """The relative error of a model's field over the noise levels, [T]."""
+    ideal = model.ideal
+    n = len(ideal.points)
+    data = ideal.points[:: max(1, n // 500)].repeat(max(1, 1000 // n), 1)
+    return vector_field.relative_error(model.denoise, ideal, data, SIGMAS)
+
+
+def rival_of(config: Config) -> tuple[str, Tensor] | None:
+    """The identifier and the error of the other network that was trained on the same 100 points, if there is one."""
+    other = {REFERENCE: FOURIER, FOURIER: REFERENCE}.get(config.model)
+    return (other, error_of(sampling.shipped(other))) if other else None
+
+
+def readings(config: Config, model: PointModel) -> tuple[Reading, Reading]:
+    """What the model and its exact denoiser answer at the probe."""
+    return tuple(lesson.read(each, config.inside, SIGMAS, config.view) for each in (model.denoise, model.ideal))
+
+
+# The scenes
+
+
+def fields(config: Config, model: PointModel | None = None) -> Scene:
+    """Learned, exact and difference side by side; the difference only after the prediction."""
+    model = model or model_of(config)
+    film, error = film_of(model, config.window), error_of(model)
+    panels = side_by_side(film, ground(config, film, model), error, config.window)
+    return _scene(config, panels, error)
+
+
+def error(config: Config, model: PointModel | None = None) -> Scene:
+    """The difference, and the relative error over the noise levels."""
+    model = model or model_of(config)
+    film, own = film_of(model, config.window), error_of(model)
+    difference = side_by_side(film, ground(config, film, model), own, config.window)[2]
+    return _scene(config, [difference, error_over_sigma(own, rival_of(config))], own)
+
+
+def one_place(config: Config, model: PointModel | None = None) -> Scene:
+    """What both fields say at the probe, as arrows and as numbers."""
+    model = model or model_of(config)
+    under = ground(config, film_of(model, config.window), model)
+    panels = [
+        lens(t(f"vector_field.panels.{title}"), role, reading, under, config.window)
+        for title, role, reading in zip(("learned", "exact"), ("denoise", "exact"), readings(config, model))
     ]
+    return _scene(config, panels, error_of(model))
+
+
+SCENES: dict[str, Callable[[Config], Scene]] = {"fields": fields, "error": error, "one_place": one_place}
+
+
+def before_answer(scene: Scene) -> Scene:
+    """The scene without what answers the question: the difference, and its error in the text alternative."""
+    return Scene(scene.panels[:2], scene.clock, scene.caption, probe=scene.probe)
+
+
+def _scene(config: Config, panels: Sequence[Panel], error: Tensor) -> Scene:
+    plain = t("vector_field.alt", model=text.label("models", config.model))
+    levels = {"coarse": error[START].item(), "fine": error[FINE].item(), "at": LEVELS[START], "fine_at": LEVELS[FINE]}
+    alt = f"{plain} {t('vector_field.alt_error', **levels)}"
+    return Scene(panels, Clock(SIGMAS, start=START), alt, caption=plain, probe=config.inside)
+
+
+# Their panels
+
+
+def ground(config: Config, film: Film, model: PointModel) -> list[Layer]:
+    """What lies under the arrows: the log-density if wanted, and the data where the view draws them."""
+    points, window, reach = model.points.points, config.window, config.window.reach
+    drawn = points if window.view == "ve" else points * scale(film.sigmas, window.view)[:, None, None]
+    density = Heat(film.heat, (-reach, reach, -reach, reach), t("vector_field.layers.density"))
+    data = Points(drawn, "data", size=1.8, alpha=0.75, label=t("vector_field.layers.data"))
+    return [density, data] if config.density else [data]
+
+
+def triple(film: Film) -> dict[str, tuple[str, Tensor]]:
+    """Role and arrows [T, g, 2] of the learned field, the exact one and what is between them."""
+    return {
+        "learned": ("denoise", film.learned),
+        "exact": ("exact", film.exact),
+        "difference": ("difference", film.learned - film.exact),
+    }
 
 
 def side_by_side(film: Film, under: list[Layer], error: Tensor, window: Window) -> list[Panel]:
     """Learned, exact and difference, each with what its numbers say at every frame."""
-    captions = [*map(_pointing, (film.learned_to, film.exact_to)), [f"relative error {e:.2f}" for e in error.tolist()]]
-    labels = ("learned x̂₀ − x", "exact x̂₀ − x", "learned − exact")
+    captions = {
+        "learned": _pointing(film.learned_to),
+        "exact": _pointing(film.exact_to),
+        "difference": [t("vector_field.captions.error", error=value) for value in error.tolist()],
+    }
     return [
-        Panel(title, [*under, Arrows(film.places, by, role, 1.3, (), label)], caption=caption, **window.limits)
-        for (title, role, by), caption, label in zip(triple(film), captions, labels, strict=True)
+        Panel(
+            t(f"vector_field.panels.{name}"),
+            [*under, Arrows(film.places, by, role, 1.3, (), t(f"vector_field.layers.{name}"))],
+            caption=captions[name],
+            **window.limits,
+        )
+        for name, (role, by) in triple(film).items()
     ]
 
 
 def _pointing(to: Tensor) -> list[str]:
-    return [f"cosine to the mean {mean:.2f}, to the nearest {nearest:.2f}" for mean, nearest in to.T.tolist()]
+    return [t("vector_field.captions.cosines", mean=mean, nearest=nearest) for mean, nearest in to.T.tolist()]
 
 
-def error_over_sigma(sigmas: Tensor, own: Tensor, rival: tuple[str, Tensor] | None) -> Panel:
+def error_over_sigma(own: Tensor, rival: tuple[str, Tensor] | None) -> Panel:
     """The relative error [T] of a model, beside a rival's if there is one, with the clock's place on it."""
-    lines = [Line(sigmas, rival[1], "unconditional", rival[0])] if rival else []
-    lines.append(Line(sigmas, own, "difference", "this model"))
-    title, ends = "Relative error of the field", (sigmas.min().item(), sigmas.max().item())
-    return Panel(title, lines, ends, (0, top(own)), equal=False, xlabel="σ", xlog=True, marker=sigmas)
+    lines = [Line(SIGMAS, rival[1], "unconditional", text.label("models", rival[0]))] if rival else []
+    lines.append(Line(SIGMAS, own, "difference", t("vector_field.layers.this_model")))
+    ends = (SIGMAS.min().item(), SIGMAS.max().item())
+    title = t("vector_field.panels.error")
+    return Panel(title, lines, ends, (0, top(own)), equal=False, xlabel="σ", xlog=True, marker=SIGMAS)
+
+
+def error_curves(config: Config, error: Tensor, rival: tuple[str, Tensor] | None) -> list[Curve]:
+    """The same as curves of a chart that stands still."""
+    lines = [Curve(SIGMAS.numpy(), error.numpy(), "difference", text.label("models", config.model))]
+    if rival:
+        lines.append(Curve(SIGMAS.numpy(), rival[1].numpy(), "unconditional", text.label("models", rival[0])))
+    return lines
 
 
 def top(error: Tensor) -> float:
@@ -74,17 +218,9 @@ def top(error: Tensor) -> float:
     return max(1.0, 1.05 * error.max().item())
 
 
-def slide(film: Film, frame: int, points: Tensor, window: Window, density: bool, heading: str, theme: str) -> Figure:
-    """One frame of the fields side by side, as a Matplotlib figure for a slide."""
-    panels = [lecture.FieldPanel(title, by[frame].numpy(), role) for title, role, by in triple(film)]
-    data = points * scale(film.sigmas[frame], window.view)
-    heat = film.heat[frame].numpy() if density else None
-    return lecture.fields(heading, panels, film.places.numpy(), data.numpy(), window.reach, heat, theme)
-
-
-def lens(title: str, role: str, reading: Reading, sigmas: Tensor, under: list[Layer], window: Window) -> Panel:
+def lens(title: str, role: str, reading: Reading, under: list[Layer], window: Window) -> Panel:
     """One place: the way to the guess, the noise seen and the score as arrows, their numbers in the caption."""
-    factor = scale(sigmas, window.view)[:, None]
+    factor = scale(SIGMAS, window.view)[:, None]
     at, way = reading.x * factor, (reading.x0 - reading.x) * factor
     length = reading.score.norm(dim=1, keepdim=True)
     along = reading.score / length.clamp_min(1e-9)
@@ -92,31 +228,46 @@ def lens(title: str, role: str, reading: Reading, sigmas: Tensor, under: list[La
     score = SCORE_SCALE * (1 + length).log10() * along
     arrows = [
         Arrows(at[:, None], EPS_SCALE * reading.eps[:, None], "noise", 2.5, (), f"ε̂ × {EPS_SCALE}"),
-        Arrows(beside[:, None], score[:, None], "probe", 2, (3, 2), "score, log scale"),
+        Arrows(beside[:, None], score[:, None], "probe", 2, (3, 2), t("vector_field.layers.score")),
         Arrows(at[:, None], way[:, None], role, 2.5, (), "x̂₀ − x"),
     ]
     guess = Points((at + way)[:, None], role, size=5, alpha=1, shape="ring", label="x̂₀")
     return Panel(title, [*under, *arrows, guess], caption=_numbers(reading), probe=True, **window.limits)
 
 
-def table(sigmas: Tensor, learned: Reading, exact: Reading, frames: tuple[int, ...]) -> str:
-    """What both say at one place at some of the noise levels, as a Markdown table."""
-    names = [f"{name}, {whose}" for name in ("x̂₀", "ε̂", "score") for whose in ("learned", "exact")]
-    columns = [getattr(reading, part).tolist() for part in ("x0", "eps", "score") for reading in (learned, exact)]
-    return shell.table(["σ", *names], ([f"{sigmas[k]:.2g}", *(pair(column[k]) for column in columns)] for k in frames))
-
-
 def _numbers(reading: Reading) -> list[str]:
-    values = {"x̂₀": reading.x0, "ε̂": reading.eps, "score": reading.score}
+    values = {"x̂₀": reading.x0, "ε̂": reading.eps, t("vector_field.score"): reading.score}
     texts = ([f"{name} {pair(place)}" for place in value.tolist()] for name, value in values.items())
     return ["  ".join(frame) for frame in zip(*texts, strict=True)]
 
 
-def pair(place: Sequence[float]) -> str:
-    """Two numbers in brackets, with as many digits as can be told apart."""
-    return f"({', '.join(f'{v:z.{2 if abs(v) < 9.95 else 0}f}' for v in place)})".replace("-", "−")
+def numbers_table(learned: Reading, exact: Reading, frames: tuple[int, ...] = (0, 16, START, 48)) -> str:
+    """What both say at one place at some of the noise levels, as a Markdown table."""
+    parts = {"x̂₀": "x0", "ε̂": "eps", t("vector_field.score"): "score"}
+    head = [
+        t("vector_field.table", quantity=name, model=t(f"vector_field.panels.{model}").lower())
+        for name in parts
+        for model in ("learned", "exact")
+    ]
+    columns = [getattr(reading, part).tolist() for part in parts.values() for reading in (learned, exact)]
+    return shell.table(["σ", *head], ([f"{SIGMAS[k]:.2g}", *(pair(column[k]) for column in columns)] for k in frames))
 
 
-def signed(value: float) -> str:
-    """A factor as text, in brackets if it is negative."""
-    return f"{value:g}" if value >= 0 else f"(−{-value:g})"
+def slide(config: Config, theme: str, model: PointModel | None = None) -> tuple[Figure, str]:
+    """One frame of the fields side by side as a Matplotlib figure for a slide, and its heading."""
+    model = model or model_of(config)
+    film, frame = film_of(model, config.window), LEVELS.index(config.slide)
+    heading = t("vector_field.slide", model=text.label("models", config.model), sigma=config.slide)
+    panels = [
+        lecture.FieldPanel(t(f"vector_field.panels.{name}"), by[frame].numpy(), role)
+        for name, (role, by) in triple(film).items()
+    ]
+    data = model.points.points * scale(film.sigmas[frame], config.view)
+    heat = film.heat[frame].numpy() if config.density else None
+    figure = lecture.fields(heading, panels, film.places.numpy(), data.numpy(), config.window.reach, heat, theme)
+    return figure, heading
+
+
+def apart(learned: Reading, exact: Reading) -> float:
+    """How far the two guesses at the probe are apart at the level that the tasks look at."""
+    return torch.linalg.vector_norm(learned.x0 - exact.x0, dim=1)[FINE].item()

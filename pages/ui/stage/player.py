@@ -13,40 +13,40 @@ import json
 import pathlib
 import re
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from typing import Any
 
 import streamlit as st
 
 from core.figures.palette import ROLES, SEQUENTIAL
-from core.figures.scene import Clock, Panel
+from core.figures.scene import Scene
+from pages.ui.frame import controls
 from pages.ui.stage.packing import pack
 
 
-def stage(
-    panels: Sequence[Panel],
-    clock: Clock | None = None,
+def show(
+    scene: Scene,
     *,
     key: str,
-    alt: str,
     height: int | None = None,
-    probe: tuple[float, float] | None = None,
-    fps: float = 20,
     loop: bool = False,
     autoplay: bool = False,
     permalink: bool = False,
     restart: Hashable = None,
 ) -> tuple[float, float] | None:
-    """Draw ``panels`` on one clock and return the newest probe in data coordinates (None while there is none).
+    """Draw a scene and return the newest probe in data coordinates (None while there is none).
 
-    ``alt`` describes the picture for those who cannot see it. ``height`` fixes the height of a row of panels in CSS
-    pixels (default: about half the window). ``probe`` is where the probe stands until the learner moves it; a changed
-    ``probe`` moves it. ``permalink`` keeps the clock in the URL (at most one stage of a page). A changed ``restart``
-    puts the clock back to its start; other updates keep clock, zoom and probe.
+    Args:
+        scene: what to draw. Its probe stands where the scene says until the learner moves it; a changed one moves it.
+        key: the component's key.
+        height: of a row of panels in CSS pixels; None: about half the window.
+        loop, autoplay: how the clock plays.
+        permalink: keep the clock in the address (at most one stage of a page).
+        restart: a changed value puts the clock back to its start; other updates keep clock, zoom and probe.
     """
-    place = latest(key, "probe", None if probe is None else [round(float(v), 4) for v in probe])
+    place = latest(key, "probe", None if scene.probe is None else [round(float(v), 4) for v in scene.probe])
     data = pack(
-        panels, clock, key=key, alt=alt, height=height, probe=place, fps=fps,
+        scene.panels, scene.clock, key=key, alt=scene.alt, height=height, probe=place, fps=scene.fps,
         loop=loop or None, autoplay=autoplay or None, permalink=permalink or None,
         restart=None if restart is None else str(restart),
     )  # fmt: skip
@@ -56,10 +56,21 @@ def stage(
     return None if place is None else (float(place[0]), float(place[1]))
 
 
+def stage(panels, clock=None, *, key, alt, probe=None, fps=20, **options):
+    """Pages that do not make scenes yet."""
+    return show(Scene(panels, clock, alt, probe=probe, fps=fps), key=key, **options)
+
+
 def newest_probe(key: str, default: tuple[float, float] | None = None) -> tuple[float, float] | None:
     """Where the learner put the probe of stage ``key``, known before the stage is drawn; ``default`` until then."""
     sent = (st.session_state.get(key) or {}).get("probe")
     return (float(sent[0]), float(sent[1])) if sent else default
+
+
+def take_probe(key: str, name: str) -> None:
+    """Put the newest probe of stage ``key`` into the control ``name``: the address holds it, and the scene starts there."""
+    asked = controls.value(name)
+    controls.put(name, newest_probe(key, asked))
 
 
 def latest(key: str, name: str, asked: Any) -> Any:
