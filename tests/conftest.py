@@ -9,6 +9,9 @@ import torch
 from streamlit.testing.v1 import AppTest
 from xdist.scheduler import LoadScopeScheduling
 
+from pages.ui.frame import text
+
+text.strict = True  # a sentence that is missing is an error
 torch.set_num_threads(1)  # as the app does: two threads in one small product only get in each other's way
 
 ROOT = Path(__file__).parents[1]

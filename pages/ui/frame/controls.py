@@ -54,8 +54,8 @@ def arrive(page: str, config: type) -> None:
             _values(name)[name] = COMMON[name].parse(given[name])
         except ValueError:
             memory.ignored += (f"{name}={given[name]}",)
-    for name in st.query_params.to_dict().keys() - links.BROWSER:
-        if name not in known or f"{name}={given[name]}" in memory.ignored:
+    for name in given:
+        if f"{name}={given[name]}" in memory.ignored:
             del st.query_params[name]
     for name in known:
         _to_address(name)
@@ -132,7 +132,8 @@ def option(name: str, chosen: Any) -> str:
 
 
 def _widget(name: str, control: Control, choices: tuple) -> Callable[..., Any]:
-    shown = {"options": choices, "format_func": partial(option, name)}
+    labels = {one: option(name, one) for one in choices}
+    shown = {"options": choices, "format_func": lambda one: labels.get(one, str(one))}
     if isinstance(control, Interval):
         return partial(st.select_slider, **shown)
     if isinstance(control, Several):

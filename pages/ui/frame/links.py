@@ -19,7 +19,6 @@ from typing import Any, TypeVar
 
 C = TypeVar("C")
 EVERYWHERE = ("present", "predictions")  # a lecturer's choices hold on every page
-BROWSER = ("clock", "embed", "embed_options")  # the stage and Streamlit read and write these in the browser
 
 
 @dataclass(frozen=True)
@@ -164,6 +163,10 @@ class Code(Control):
         return raw
 
 
+BROWSER = {"clock": Number(0.0, 0, 1), "embed": Control(""), "embed_options": Control("")}
+"""Parameters that the stage and Streamlit read and write in the browser."""
+
+
 def choice(default: Any, options: Any, labels: str = "", style: str = "segmented") -> Any:
     """A field with a `Choice`."""
     return _field(Choice(default, options, labels, style))
@@ -218,10 +221,11 @@ def parse(config: type[C], given: Mapping[str, str]) -> tuple[C, tuple[str, ...]
     """The configuration that an address means, and the parameters "name=value" that were ignored."""
     known, values, ignored = controls(config), {}, []
     for name, raw in given.items():
-        if name in (*EVERYWHERE, *BROWSER):
+        if name in EVERYWHERE:
             continue
         try:
-            values[name] = known[name].parse(raw)
+            value = (BROWSER.get(name) or known[name]).parse(raw)
+            values |= {name: value} if name in known else {}
         except (KeyError, ValueError):
             ignored.append(f"{name}={raw}")
     return config(**values), tuple(ignored)

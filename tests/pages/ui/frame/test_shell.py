@@ -1,47 +1,104 @@
 """The frame of the chapters, without a browser."""
 
 import logging
+import shutil
 
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
 from core.figures import palette
-from pages.ui.frame import links_old as links
-from pages.ui.frame import shell_old as shell
+from pages.ui.frame import shell, text
 
 PAGE = """
 import streamlit as st
+from dataclasses import dataclass
 from core.figures import palette
-from pages.ui.frame import shell_old as shell
+from pages.ui.frame import controls, shell
+from pages.ui.frame.links import choice, number, place, toggle
+
+@dataclass(frozen=True)
+class Config:
+    steps: int = number(16, 1, 64, style="slider")
+    rate: float = number(0.25, 0, 1)
+    data: str = choice("spiral", ("spiral", "moons"), "data", "select")
+    view: str = choice("samples", ("samples", "field"))
+    trail: bool = toggle(False)
+    eta: float = choice(0.0, (0.0, 0.5, 1.0), style="slider")
+    guess: str | None = choice(None, ("here", "there"), style="none")
+    gated: int = number(0, 0, 9, style="slider")
+    probe: tuple = place((0.0, 0.0), 1)
 
 shell.require_shell()
-shell.chapter(7, "A title", "A sentence.")
-controls, picture = shell.picture()
-with controls:
-    steps = shell.slider("Steps", 1, 64, 16, key="steps")
-    rate = shell.number("Rate", 0.0, 1.0, 0.25, key="rate")
-    data = shell.selectbox("Data", ["spiral", "moons"], key="data")
-    view = shell.segmented("View", ["samples", "field"], default="samples", key="view")
-    trail = shell.toggle("Trails", key="trail")
-    eta = shell.select_slider("Eta", [0.0, 0.5, 1.0], key="eta")
-    open_ = shell.predict("guess", "Where to?", ("here", "there"), 1, "It is so.")
-    if open_:
-        shell.slider("Gated", 0, 9, key="gated")
-        shell.explain("guess", seen=steps > 16)
-probe = shell.param("probe", shell.between(-1, 1), 0.0)
-shell.notes([("data", "the data"), ("sample", "a sample")])
-shell.equation([("x_0", "data"), ("= D(x)", None)], [("data", "the data")])
+shell.chapter("example", Config)
+left, right = shell.columns()
+with left:
+    steps, data = controls.draw("steps"), controls.draw("data")
+    for name in ("rate", "view", "trail", "eta"):
+        controls.draw(name)
+    if shell.predict("guess"):
+        controls.draw("gated")
+        shell.explain("guess", "there", seen=steps > 16)
+controls.read("probe")
+shell.notes("first", "second", word="sample")
+shell.equation("denoiser", legend="denoiser")
 shell.code(palette.colour)
-shell.tasks([("Take the moons.", data == "moons", "In the list."), ("Take <b>64</b> steps.", steps == 64, "")])
+shell.tasks({"moons": data == "moons", "steps": steps == 64})
 shell.finish()
-st.session_state["said"] = (steps, rate, data, view, trail, eta, probe)
+st.session_state["said"] = controls.config()
 """
-DEFAULTS = (16, 0.25, "spiral", "samples", False, 0.0, 0.0)
+WORDS = """
+navigation = "Example"
+title = "A title"
+sentence = "A sentence."
+[controls]
+steps.label = "Steps"
+rate.label = "Rate"
+data.label = "Data"
+view.label = "View"
+view.options.samples = "the samples"
+view.options.field = "the field"
+trail.label = "Trails"
+eta.label = "Eta"
+gated.label = "Gated"
+[predict.guess]
+question = "Where to?"
+options.here = "here"
+options.there = "there"
+why = "It is so."
+[[first.notes]]
+mark = "data"
+text = "the data"
+[[second.notes]]
+mark = "sample"
+text = "a %{word}"
+[[denoiser.legend]]
+mark = "data"
+text = "the data"
+[tasks.moons]
+what = "Take the moons."
+hint = "In the list."
+[tasks.steps]
+what = "Take <b>64</b> steps."
+"""
+DEFAULTS = (16, 0.25, "spiral", "samples", False, 0.0, (0.0, 0.0))
 
 
 @pytest.fixture
-def page(open_page, tmp_path):
+def words(tmp_path, monkeypatch):
+    """A catalogue with the words of the example."""
+    folder = tmp_path / "text"
+    shutil.copytree(text.FOLDER, folder)
+    (folder / "en" / "example.toml").write_text(WORDS)
+    (folder / "formulas.toml").write_text('[example]\ndenoiser = [["x_0", "data"], ["= D(x)", ""]]')
+    monkeypatch.setattr(text, "FOLDER", folder)
+    text.catalogue.cache_clear()
+    yield
+    text.catalogue.cache_clear()
+
+
+@pytest.fixture
+def page(open_page, tmp_path, words):
     path = tmp_path / "example.py"
     path.write_text(PAGE)
     return lambda **address: open_page(path, **address)
@@ -49,16 +106,17 @@ def page(open_page, tmp_path):
 
 def said(app: AppTest) -> tuple:
     assert not app.exception
-    return app.session_state["said"]
+    made = app.session_state["said"]
+    return made.steps, made.rate, made.data, made.view, made.trail, made.eta, made.probe
 
 
-def text(app: AppTest) -> str:
+def shown(app: AppTest) -> str:
     return "\n".join(element.value for element in app.markdown)
 
 
 def test_a_link_restores_every_control(page):
-    app = page(steps="32", rate="0.1", data="moons", view="field", trail="true", eta="0.5", probe="-0.25")
-    assert said(app) == (32, 0.1, "moons", "field", True, 0.5, -0.25)
+    app = page(steps="32", rate="0.1", data="moons", view="field", trail="true", eta="0.5", probe="-0.25,0.5")
+    assert said(app) == (32, 0.1, "moons", "field", True, 0.5, (-0.25, 0.5))
     assert not app.toast
 
 
@@ -114,27 +172,27 @@ def test_what_nothing_on_the_page_reads_leaves_the_address_and_the_clock_stays(p
 def test_the_gated_control_waits_for_the_prediction(page):
     app = page()
     assert [slider.label for slider in app.slider] == ["Steps"]
-    app.button(key="_guess_a").click().run()
+    app.button(key="_guess_here").click().run()
     assert [slider.label for slider in app.slider] == ["Steps", "Gated"]
-    assert app.query_params["guess"] == "a"
+    assert app.query_params["guess"] == "here"
 
 
 def test_the_explanation_comes_after_the_run(page):
-    app = page(guess="b")
+    app = page(guess="there")
     assert not app.success
     app.slider(key="steps").set_value(20).run()
     assert app.success[0].value == "**As you predicted:** there. It is so."
 
 
 def test_another_prediction_is_compared_without_scolding(page):
-    app = page(guess="a", steps="20")
+    app = page(guess="here", steps="20")
     assert app.info[0].value == "**You predicted:** here. **It is:** there. It is so."
 
 
 def test_a_prediction_can_be_asked_again(page):
-    app = page(guess="a")
+    app = page(guess="here")
     app.button(key="_guess_again").click().run()
-    assert app.button(key="_guess_a").label == "here"
+    assert app.button(key="_guess_here").label == "here"
     assert "guess" not in app.query_params
 
 
@@ -151,8 +209,8 @@ def test_the_clock_of_a_link_stays_and_nonsense_in_it_is_named_and_leaves(page):
 def test_a_task_once_done_stays_done_for_the_visit_and_not_for_the_next_visitor(page):
     app = page(data="moons")
     app.selectbox(key="data").set_value("spiral").run()
-    assert "1 of 2 done" in text(app)
-    assert "0 of 2 done" in text(page())
+    assert "1 of 2 done" in shown(app)
+    assert "0 of 2 done" in shown(page())
 
 
 def test_a_lecturer_switches_predictions_off_by_link(page):
@@ -163,14 +221,14 @@ def test_a_lecturer_switches_predictions_off_by_link(page):
 
 
 def test_presentation_mode_is_a_link(page):
-    assert "controls" not in text(page()).split("</style>")[1]
-    assert ".stAppHeader" in text(page(present="true"))
+    assert "controls" not in shown(page()).split("</style>")[1]
+    assert ".stAppHeader" in shown(page(present="true"))
 
 
 def test_notes_are_numbered_and_marked_by_shape_and_colour(page):
-    shown = text(page())
-    assert f"1. {shell.mark('data')} the data" in shown and "●" in shell.mark("data")
-    assert f"2. {shell.mark('sample')} a sample" in shown and "○" in shell.mark("sample")
+    found = shown(page())
+    assert f"1. {shell.mark('data')} the data" in found and "●" in shell.mark("data")
+    assert f"2. {shell.mark('sample')} a sample" in found and "○" in shell.mark("sample")
 
 
 def test_terms_of_the_equation_have_the_colours_of_what_they_stand_for(page):
@@ -183,14 +241,14 @@ def test_the_code_is_the_source_itself(page):
 
 
 def test_tasks_check_themselves_and_say_how_many_are_done(page):
-    shown = text(page(data="moons"))
-    assert "1 of 2 done" in shown and "✓ <small>Done</small>" in shown
-    assert "Take &lt;b&gt;64&lt;/b&gt; steps." in shown
+    found = shown(page(data="moons"))
+    assert "1 of 2 done" in found and "✓ <small>Done</small>" in found
+    assert "Take &lt;b&gt;64&lt;/b&gt; steps." in found
 
 
 def test_an_unexpected_exception_becomes_a_sentence_and_a_line_in_the_log(caplog):
     def page():
-        from pages.ui.frame import shell_old as shell
+        from pages.ui.frame import shell
 
         with shell.guard():
             raise KeyError("secret of the server")
@@ -206,19 +264,13 @@ def test_the_guard_lets_streamlit_stop_a_page():
     def page():
         import streamlit as st
 
-        from pages.ui.frame import shell_old as shell
+        from pages.ui.frame import shell
 
         with shell.guard():
             st.stop()
 
     app = AppTest.from_function(page).run()
     assert not app.error and not app.exception
-
-
-@pytest.mark.parametrize("raw", ["1.5", "-2", "nan", "inf", "x", ""])
-def test_between_refuses_what_is_no_number_in_its_range(raw):
-    with pytest.raises(ValueError):
-        links.between(-1, 1)(raw)
 
 
 def test_a_page_that_a_fresh_server_runs_alone_lets_its_workers_use_one_thread_each(monkeypatch):
