@@ -42,7 +42,7 @@ def four_samplers() -> set[str]:
             "Detail is the mean square of what is lost when each pixel becomes the mean of 3 × 3. Artefacts count as "
             "well: more than the data's is no praise. Apart: the mean distance of two images, RMS over pixels."
         )
-    quick = any(film.take.nfe <= 10 and 0.8 <= image_scenes.share_of_detail(film, wish) <= 1.2 for film in films)
+    quick = any(film.request.nfe <= 10 and 0.8 <= image_scenes.share_of_detail(film, wish) <= 1.2 for film in films)
     return {QUICK} if quick else set()
 
 

@@ -21,7 +21,8 @@ from core import metrics, seeds
 from core.data.images import ImageSet, pixels, unit
 from core.diffusion.denoiser import Denoise, Denoiser
 from core.diffusion.samplers import DDIM, DDPM, DDPM_NO_NOISE, SAMPLERS, Step
-from core.diffusion.schedules import scale
+from core.lessons import films as lesson_films
+from core.lessons.films import Film
 from core.models import image_judge
 from core.models import images as image_model
 from core.pretrained import IMAGES, images_of, pretrained
@@ -59,39 +60,15 @@ class Take:
             raise ValueError("Give at least one image a class: a number from 0 on, or None for no class.")
 
     @property
+    def frames(self) -> int:
+        """Frames of its film."""
+        return len(shown(self.steps))
+
+    @property
     def nfe(self) -> int:
         """Network calls for each image; a guided step asks twice, unless all that is asked for is one answer."""
         asked = 1 if self.scale in (0, 1) else 2
         return asked * SAMPLERS[self.sampler].calls(self.steps)
-
-
-@dataclass(frozen=True, eq=False)
-class Film:
-    """A take as far as it has come, a frame for each of the ``clock``'s levels: the state x in the variance preserving
-    view and the guess x0_hat, each uint8 [n, C, H, W]. At level 0 both are the finished images."""
-
-    take: Take
-    x: tuple[Tensor, ...] = ()
-    x0: tuple[Tensor, ...] = ()
-
-    @property
-    def done(self) -> bool:
-        """Whether its images are finished."""
-        return len(self.x) == len(shown(self.take.steps))
-
-    @property
-    def images(self) -> Tensor:
-        """The newest state, uint8 [n, C, H, W]: the finished images if it is done."""
-        return self.x[-1]
-
-    def at(self, k: int) -> "Film":
-        """Its frame k alone."""
-        return replace(self, x=self.x[k : k + 1], x0=self.x0[k : k + 1])
-
-    def then(self, sigma: float, x: Tensor, x0: Tensor) -> "Film":
-        """The film with one more frame: a state x at sigma and the guess there, [n, C, H, W]."""
-        seen = pixels(scale(torch.tensor(sigma), "vp") * x)
-        return replace(self, x=(*self.x, seen.cpu()), x0=(*self.x0, pixels(x0).cpu()))
 
 
 def shown(steps: int) -> list[int]:
@@ -192,22 +169,18 @@ def films(model: Model, takes: Sequence[Take]) -> Iterator[tuple[Film, ...]]:
 
 
 def _films(model: Model, takes: Sequence[Take], denoises: Sequence[Denoise]) -> Iterator[tuple[Film, ...]]:
-    if len({take.steps for take in takes}) != 1:
-        raise ValueError("Takes that are seen on one clock have equally many steps.")
+    lesson_films.check_steps(takes)
     walks = [steps_of(take, denoise, start(model, take)) for take, denoise in zip(takes, denoises, strict=True)]
     seen, framed = tuple(map(Film, takes)), set(shown(takes[0].steps))
     for steps in zip(*walks, strict=True):
-        if steps[0].i in framed:
-            seen = tuple(film.then(step.sigma, step.x, step.x0) for film, step in zip(seen, steps))
-        if steps[0].sigma_next == 0:
-            seen = tuple(film.then(0.0, step.x_next, step.x_next) for film, step in zip(seen, steps))
+        seen = tuple(film.add_step(step, step.i in framed) for film, step in zip(seen, steps))
         yield seen
 
 
 def opening(model: Model, take: Take) -> Film:
     """The first frame of a take, before any network is asked: noise, and a grey guess."""
     x = start(model, take)
-    return Film(take).then(image_model.SIGMA_MAX, x, torch.zeros_like(x))
+    return Film(take).add(image_model.SIGMA_MAX, x, torch.zeros_like(x))
 
 
 # What the images are like
@@ -278,7 +251,7 @@ def compared(model: Model, film: Film) -> tuple[Neighbours, Neighbours] | None:
 
 @lru_cache(maxsize=32)
 def _compared(data: str, divided: bool, film: Film) -> tuple[Neighbours, Neighbours]:
-    known, take = images_of(data), film.take
+    known, take = images_of(data), film.request
     if divided:
         held_out = images_of(data, "test")
         chosen = held_out.images[real(held_out, take.labels, take.seed)]
@@ -303,8 +276,8 @@ def keep(models: Sequence[Model], file: Path = FILE) -> None:
     for model in models:
         *_, made = films(model, first(model))
         guesses = torch.stack([torch.stack(film.x0) for film in made]).numpy()
-        arrays[model.key] = np.diff(guesses, axis=1, prepend=np.uint8(0))  # packs better
-    np.savez_compressed(file, **arrays)
+        arrays[model.key] = {"guesses": np.diff(guesses, axis=1, prepend=np.uint8(0))}  # packs better
+    lesson_films.write(file, arrays)
 
 
 def kept(model: Model, file: Path = FILE) -> dict[Take, Film]:
@@ -313,24 +286,14 @@ def kept(model: Model, file: Path = FILE) -> dict[Take, Film]:
     Guesses are kept as they are seen, cut at -1 and 1: guesses and images are exact, a state on the way is off by less
     than 2 % of the range on average.
     """
-    return _kept(model, file) if model.key in _keys(file) else {}
-
-
-@lru_cache(maxsize=8)
-def _keys(file: Path) -> frozenset[str]:
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            return frozenset(arrays)
-    except OSError:
-        return frozenset()
+    return _kept(model, file) if lesson_films.has(file, model.key) else {}
 
 
 @lru_cache(maxsize=8)  # holds no models but those of the file
 def _kept(model: Model, file: Path) -> dict[Take, Film]:
-    with np.load(file, allow_pickle=False) as arrays:
-        guesses = np.cumsum(arrays[model.key], axis=1, dtype=np.uint8)
+    guesses = np.cumsum(lesson_films.read(file, model.key)["guesses"], axis=1, dtype=np.uint8)
     *_, made = _films(model, first(model), [_recorded(unit(torch.from_numpy(film))) for film in guesses])
-    return {film.take: film for film in made}
+    return {film.request: film for film in made}
 
 
 def _recorded(guesses: Tensor) -> Denoise:

@@ -5,17 +5,16 @@ that the shipped models are first seen with.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.data.images import pixels, unit
-from core.diffusion.schedules import scale
+from core.data.images import unit
+from core.lessons import films as lesson_films
 from core.lessons.clip import Space, pairs
 from core.models import clip_queries
 from core.models import images as image_model
@@ -65,6 +64,11 @@ class Take:
             raise ValueError("Ask for at least one picture, and for two on a way.")
 
     @property
+    def frames(self) -> int:
+        """Frames of the decoder."""
+        return self.steps + 1
+
+    @property
     def captions(self) -> tuple[str, ...]:
         """The captions that the decoder needs a vector of: one for each picture or each end, then the negative one."""
         own = (self.caption,) * self.n if self.to is None else (self.caption, self.to)
@@ -77,31 +81,17 @@ class Take:
 
 
 @dataclass(frozen=True, eq=False)
-class Film:
-    """A take as far as it has come. ``guesses``: the prior's x0_hat at each noise level, scaled, [captions, size], at
-    the last one what it ends at. ``told``: the vectors that the decoder is told, [n, size]. ``x`` and ``x0``: the
-    decoder's states in the variance preserving view and its guesses, uint8 [n, C, H, W], the last ones finished."""
+class Film(lesson_films.Film):
+    """The pictures of a request, as far as they have come: frames of the decoder (see ``films.Film``).
 
-    take: Take
+    Attributes:
+        guesses: the prior's x0_hat at each noise level, scaled, [captions, size]; the last one is its result.
+        told: the vectors that the decoder is conditioned on, [n, size].
+    """
+
+    request: Take
     guesses: tuple[Tensor, ...] = ()
     told: Tensor | None = None
-    x: tuple[Tensor, ...] = field(default=(), repr=False)
-    x0: tuple[Tensor, ...] = field(default=(), repr=False)
-
-    @property
-    def done(self) -> bool:
-        """Whether its pictures are finished."""
-        return len(self.x) == self.take.steps + 1
-
-    def at(self, k: int) -> "Film":
-        """With the frame k of the decoder alone, or with none (-1)."""
-        part = slice(max(k, 0), k + 1)
-        return replace(self, x=self.x[part], x0=self.x0[part])
-
-    def then(self, sigma: float, x: Tensor, x0: Tensor) -> "Film":
-        """The film with one more frame of the decoder: a state x at sigma and the guess there, [n, C, H, W]."""
-        seen = pixels(scale(torch.tensor(sigma), "vp") * x)
-        return replace(self, x=(*self.x, seen), x0=(*self.x0, pixels(x0)))
 
 
 # From a caption to pictures
@@ -117,8 +107,7 @@ def films(whole: Unclip, takes: Sequence[Take]) -> Iterator[tuple[Film, ...]]:
 
     Raises ValueError for takes of unequal steps, which have no common clock, and for captions without a known word.
     """
-    if len({take.steps for take in takes}) != 1:
-        raise ValueError("Takes that are seen on one clock have equally many steps.")
+    lesson_films.check_steps(takes)
     for caption in {caption for take in takes for caption in take.captions}:
         if caption.strip() and not whole.known.known(caption):
             raise ValueError(f"{caption!r} has no word that a caption of the training set had.")
@@ -135,9 +124,7 @@ def films(whole: Unclip, takes: Sequence[Take]) -> Iterator[tuple[Film, ...]]:
         walks[take] = unclip_model.draw(whole, told, away, take.scale, steps=take.steps, seed=take.seed,
                                   alike=take.to is not None)  # fmt: skip
     for at in zip(*walks.values(), strict=True):
-        seen = {take: film.then(step.sigma, step.x, step.x0) for (take, film), step in zip(seen.items(), at)}
-        if at[0].sigma_next == 0:
-            seen = {take: film.then(0.0, step.x_next, step.x_next) for (take, film), step in zip(seen.items(), at)}
+        seen = {take: film.add_step(step) for (take, film), step in zip(seen.items(), at)}
         yield tuple(seen[take] for take in takes)
 
 
@@ -173,7 +160,7 @@ def wanted(whole: Unclip, take: Take, vectors: Tensor | None) -> tuple[Tensor, T
 def noise(whole: Unclip, take: Take) -> Film:
     """A take before any network is asked: noise, and a grey guess."""
     x = unclip_model.noise(whole, take.n, take.seed, alike=take.to is not None)
-    return Film(take).then(image_model.SIGMA_MAX, x, torch.zeros_like(x))
+    return Film(take).add(image_model.SIGMA_MAX, x, torch.zeros_like(x))
 
 
 # How near vectors are to each other
@@ -194,7 +181,7 @@ def walk(whole: Unclip, film: Film, space: Space, k: int = 4) -> Walk:
     """How the prior's first guess went, as far as it has come."""
     guesses = F.normalize(torch.stack(film.guesses)[:, 0], dim=1)
     cosines, nearest = (guesses @ space.pictures.T).topk(k)
-    caption = clip_queries.of_texts(whole.clip, whole.known, [film.take.caption])[0]
+    caption = clip_queries.of_texts(whole.clip, whole.known, [film.request.caption])[0]
     return Walk(guesses @ caption, guesses @ guesses[-1], nearest, cosines)
 
 
@@ -250,21 +237,16 @@ def shipped() -> Unclip:
 def keep(whole: Unclip, file: Path = FILE) -> None:
     """Make the film that the models are first seen with, and write it to a file."""
     *_, (film,) = films(whole, [FIRST])
-    seen = {"x": torch.stack(film.x), "x0": torch.stack(film.x0), "guesses": torch.stack(film.guesses)}
-    np.savez_compressed(file, models=np.array(_key(whole)), **{name: frames.numpy() for name, frames in seen.items()})
+    frames = {"x": film.x, "x0": film.x0, "guesses": film.guesses}
+    arrays = {name: torch.stack(parts).numpy() for name, parts in frames.items()}
+    lesson_films.write(file, {_key(whole): arrays})
 
 
 @lru_cache(maxsize=2)
 def kept(whole: Unclip, file: Path = FILE) -> dict[Take, Film]:
     """The film that the models are first seen with; none where the file is not of these models, or is not there."""
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            if str(arrays["models"]) != _key(whole):
-                return {}
-            x, x0, guesses = (tuple(torch.from_numpy(arrays[name])) for name in ("x", "x0", "guesses"))
-    except OSError:
-        return {}
-    return {FIRST: Film(FIRST, guesses, guesses[-1], x, x0)}
+    found = {name: tuple(torch.from_numpy(array)) for name, array in lesson_films.read(file, _key(whole)).items()}
+    return {FIRST: Film(FIRST, **found, told=found["guesses"][-1])} if found else {}
 
 
 def _key(whole: Unclip) -> str:

@@ -139,12 +139,12 @@ def hung(title: str, films: Sequence[Film], wish: Wish, seen: str, role: str, na
 def said(film: Film, wish: Wish) -> str:
     """What a film cost; once it is done also how much detail its images have."""
     detail = f" · detail {share_of_detail(film, wish):.0%}" if film.done and wish.model.images else ""
-    return f"{film.take.nfe} calls{detail}"
+    return f"{film.request.nfe} calls{detail}"
 
 
 def share_of_detail(film: Film, wish: Wish) -> float:
     """The detail of finished images as a part of that of real ones; 0 where there are none to compare with."""
-    real = image_lesson.benchmark(wish.model, film.take.labels)
+    real = image_lesson.benchmark(wish.model, film.request.labels)
     return image_lesson.looks(film.images).detail / real[0].detail if real else 0.0
 
 
@@ -156,13 +156,13 @@ def laid(frames: Tensor) -> Tensor:
 def samplers(films: Sequence[Film], wish: Wish, seen: str) -> list[Panel]:
     """A panel for each sampler."""
     names = wish.named(wish.take.labels)
-    return [hung(film.take.sampler, [film], wish, seen, ROLES[film.take.sampler], names) for film in films]
+    return [hung(film.request.sampler, [film], wish, seen, ROLES[film.request.sampler], names) for film in films]
 
 
 def table(films: Sequence[Film], wish: Wish) -> str:
     """What the finished images of each sampler are like, beside the data, as Markdown."""
     real = image_lesson.benchmark(wish.model, wish.take.labels)
-    made = [(film.take.sampler, str(film.take.nfe), image_lesson.looks(film.images)) for film in films]
+    made = [(film.request.sampler, str(film.request.nfe), image_lesson.looks(film.images)) for film in films]
     if real:
         made += [("the data", "–", real[0]), ("the data, each pixel the mean of 3 × 3", "–", real[1])]
     return shell.table(
@@ -189,15 +189,15 @@ def scales(take: Take) -> list[Take]:
 def scaled(films: Sequence[Film], wish: Wish, seen: str) -> list[Panel]:
     """A panel for each scale."""
     beside = len(films) // len(SCALES)
-    names = wish.named(films[0].take.labels)
+    names = wish.named(films[0].request.labels)
     if beside == 2:
-        names = ("plain", f"not {wish.model.classes[wish.take.negative]}") * len(films[0].take.labels)
+        names = ("plain", f"not {wish.model.classes[wish.take.negative]}") * len(films[0].request.labels)
     # At w = 0 the class asked for has no say: what is drawn is the base of guidance itself.
-    base = [NO_CLASS if film.take.negative is None else wish.model.classes[film.take.negative] for film in films]
+    base = [NO_CLASS if film.request.negative is None else wish.model.classes[film.request.negative] for film in films]
     panels = []
     for k in range(0, len(films), beside):
-        part, scale = films[k : k + beside], films[k].take.scale
-        told = names if scale else base[k : k + beside] * len(films[k].take.labels)
+        part, scale = films[k : k + beside], films[k].request.scale
+        told = names if scale else base[k : k + beside] * len(films[k].request.labels)
         panels.append(hung(f"w = {scale:g}", part, wish, seen, "guided", told))
     return panels
 
@@ -220,14 +220,14 @@ def paired(title: str, found: Neighbours, wish: Wish, role: str, label: str) -> 
 
 def neighbours(film: Film, wish: Wish) -> list[Panel]:
     """A film's images over their neighbours, beside real images over theirs; alone as long as they are not finished."""
-    role = ROLES[film.take.sampler]
+    role = ROLES[film.request.sampler]
     found = image_lesson.compared(wish.model, film) if film.done else None
     if found is None:
         newest = film.at(len(film.x) - 1)
-        return [hung(film.take.sampler, [newest], wish, STATE, role, wish.named(film.take.labels))]
+        return [hung(film.request.sampler, [newest], wish, STATE, role, wish.named(film.request.labels))]
     real = "held-out image" if wish.model.held_out else "training image"
     return [
-        paired(film.take.sampler, found[0], wish, role, "sample"),
+        paired(film.request.sampler, found[0], wish, role, "sample"),
         paired("Real images, for comparison", found[1], wish, "exact", real),
     ]
 

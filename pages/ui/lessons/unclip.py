@@ -98,7 +98,7 @@ def show(panels: Sequence[Panel], clock: Clock | None, what: str, scene: str, he
 
 def levels(film: Film, k: int | None) -> Clock:
     """The noise levels of the decoder, to stand at the end; or the level of frame k alone."""
-    grid = image_model.grid(film.take.steps)
+    grid = image_model.grid(film.request.steps)
     return Clock(grid if k is None else grid[max(k, 0)][None], start=-1)
 
 
@@ -109,7 +109,7 @@ def pictures(
     title: str, film: Film, said: str = "", role: str = "sample", guess: bool = False, columns: int | None = None
 ) -> Panel:
     """The frames of a film's pictures; noise where there is none yet."""
-    seen = film if film.x else unclip_lesson.noise(whole(), film.take)
+    seen = film if film.x else unclip_lesson.noise(whole(), film.request)
     frames = torch.stack(seen.x0 if guess else seen.x).movedim(-3, -1)
     return Panel(title, [Images(frames, columns, colour=role)], caption=said)
 
@@ -119,9 +119,9 @@ def pictures(
 
 def pipeline_of(film: Film, k: int | None) -> tuple[list[Panel], Clock]:
     """All stages on one clock that counts steps: first those of the prior, then those of the decoder."""
-    text, grid = text_vector(film.take.caption), image_model.grid(film.take.steps)
-    thought = [guess[: film.take.n] for guess in film.guesses] or [torch.zeros(film.take.n, len(text))]
-    noise, near = unclip_lesson.noise(whole(), film.take).x[0], [cosine(guess, text) for guess in thought]
+    text, grid = text_vector(film.request.caption), image_model.grid(film.request.steps)
+    thought = [guess[: film.request.n] for guess in film.guesses] or [torch.zeros(film.request.n, len(text))]
+    noise, near = unclip_lesson.noise(whole(), film.request).x[0], [cosine(guess, text) for guess in thought]
     frames = [
         (guess, f"prior, σ = {sigma:.3g}" + (f" · {value} with the text" if value else ""), noise, "noise, so far")
         for guess, value, sigma in zip(thought, near, grid)
@@ -168,16 +168,16 @@ def _neighbours(text: str) -> None:
 
 def prior(film: Film, k: int | None) -> tuple[list[Panel], Clock]:
     """The walk of the vectors from noise: what the first is near to, where all lie, the pictures nearest to it."""
-    ends, grid = (image_model.SIGMA_MIN, image_model.SIGMA_MAX), image_model.grid(film.take.steps)
+    ends, grid = (image_model.SIGMA_MIN, image_model.SIGMA_MAX), image_model.grid(film.request.steps)
     if not film.guesses:
         return [Panel("cosine of the guess with …", [], ends, (0, 1), False, "σ", xlog=True)], levels(film, 0)
     went, now = unclip_lesson.walk(whole(), film, space()), slice(None) if k is None else slice(-1, None)
-    sigma, guesses = grid.clamp_min(ends[0])[: len(film.guesses)], torch.stack(film.guesses)[now, : film.take.n]
+    sigma, guesses = grid.clamp_min(ends[0])[: len(film.guesses)], torch.stack(film.guesses)[now, : film.request.n]
     lines = [
         Line(sigma, went.end, "denoise", "end" if k is None else "newest", width=3),
         Line(sigma, went.cosines[:, 0], "data", "nearest", dash=(2, 3)),
     ]
-    if film.take.caption:
+    if film.request.caption:
         lines.insert(0, Line(sigma, went.caption, "conditional", "caption", dash=(8, 3)))
     low = min(0.0, *(float(line.y.min()) for line in lines))
     near = pairs().images[went.pictures[now]].movedim(-3, -1)
@@ -185,7 +185,7 @@ def prior(film: Film, k: int | None) -> tuple[list[Panel], Clock]:
             zip(went.pictures[now, 0].tolist(), went.cosines[now, 0].tolist())]  # fmt: skip
     panels = [
         Panel("cosine of the guess with …", lines, ends, (low, 1.02), False, "σ", xlog=True, marker=sigma[now]),
-        gap(film.take.caption, {"guess x̂₀": (guesses, "denoise")}),
+        gap(film.request.caption, {"guess x̂₀": (guesses, "denoise")}),
         Panel("nearest pictures", [Images(near, 2, colour="data")], caption=said),
     ]
     return panels, Clock(grid[: len(film.guesses)][now], start=-1)
@@ -216,7 +216,7 @@ def skipped(used: Film, bare: Film, k: int | None) -> tuple[list[Panel], Clock]:
     shown = {name: (film.told[None], role) for name, (film, role) in told.items() if film.told is not None}
     named = {"told what the prior imagined": "sample", "told the caption’s own vector": "negative"}
     panels, clock = beside([used, bare], k, named)
-    return [gap(used.take.caption, shown), *panels], clock
+    return [gap(used.request.caption, shown), *panels], clock
 
 
 def recognised(film: Film) -> str:
@@ -227,18 +227,18 @@ def recognised(film: Film) -> str:
 
 def variations(film: Film, k: int | None) -> tuple[list[Panel], Clock]:
     """A picture of the collection beside others of the same vector."""
-    own = pairs().images[film.take.picture, None, None].movedim(-3, -1)
-    held = "held out: the decoder never saw it" if pairs().held_out[film.take.picture] else "one that was trained on"
+    own = pairs().images[film.request.picture, None, None].movedim(-3, -1)
+    held = "held out: the decoder never saw it" if pairs().held_out[film.request.picture] else "one that was trained on"
     panels, clock = beside([film], k, {"its vector, new noise": "sample"})
     return [Panel("the picture", [Images(own, colour="data")], caption=held), *panels], clock
 
 
 def between(film: Film, k: int | None) -> tuple[list[Panel], Clock]:
     """All pictures of a way while they form; then also one at a time, the clock being how far it has come."""
-    ends = f"from “{film.take.caption}” to “{film.take.to}”"
+    ends = f"from “{film.request.caption}” to “{film.request.to}”"
     if k is not None:
         return [pictures(ends, film, columns=4)], levels(film, k)
-    finished, t = film.at(film.take.steps), torch.linspace(0, 1, film.take.n)
+    finished, t = film.at(film.request.steps), torch.linspace(0, 1, film.request.n)
     a, b = film.told[0], film.told[-1]
     said = [f"{cosine(vector, a)} with the start, {cosine(vector, b)} with the end" for vector in film.told]
     one = torch.stack(finished.x).movedim(-3, -1)[0][:, None]
@@ -254,7 +254,7 @@ def between(film: Film, k: int | None) -> tuple[list[Panel], Clock]:
 def table(used: Film, bare: Film) -> str:
     """Where the vectors lie that the decoder is told, with the prior and without, beside those of real pictures; and
     how well CLIP finds them in the finished pictures. As Markdown."""
-    text = text_vector(used.take.caption)
+    text = text_vector(used.request.caption)
     rows = []
     for name, film in (("the prior’s vectors", used), ("the caption’s own vector", bare)):
         where, seen = (

@@ -18,7 +18,7 @@ TICK = 0.5  # seconds between two looks at films under way
 class Film(Protocol):
     """A take as far as it has come, with a frame for each step of ``x``. Equal takes are equal films."""
 
-    take: Hashable
+    request: Hashable
     x: Sequence
     done: bool
 
@@ -89,7 +89,7 @@ def _forming(studio: Studio, takes: Takes, draw: Callable[[Films, int | None], N
     view = _newest(studio, missing)
     forming = (view and view.picture) or [studio.opening(take) for take in missing]
     k = len(forming[0].x) - 1
-    now = {take: film.at(k) for take, film in found.items()} | {film.take: film.at(k) for film in forming}
+    now = {take: film.at(k) for take, film in found.items()} | {film.request: film.at(k) for film in forming}
     draw([now[take] for take in takes], k)
     if view is not None:
         steps = studio.steps(missing)
@@ -116,7 +116,7 @@ def _newest(studio: Studio, takes: tuple[Hashable, ...]) -> View | None:
             st.session_state["_failed"] = view.error
         else:
             for film in filter(attrgetter("done"), view.picture):
-                kept(studio.key, repr(film.take))[:] = [film]
+                kept(studio.key, repr(film.request))[:] = [film]
         st.rerun()
     return view
 

@@ -41,7 +41,7 @@ def made(model: image_lesson.Model, *takes: Take) -> tuple[image_lesson.Film, ..
 
 @pytest.mark.parametrize(
     ("wrong", "named"),
-    [({"kind": "DDQM"}, "DDQM"), ({"steps": 0}, "between 1 and 100"), ({"steps": 101}, "101"),
+    [({"sampler": "DDQM"}, "DDQM"), ({"steps": 0}, "between 1 and 100"), ({"steps": 101}, "101"),
      ({"scale": float("nan")}, "scale"), ({"labels": ()}, "class"), ({"labels": (0, -1)}, "class"),
      ({"negative": -1}, "class")],
 )  # fmt: skip
@@ -73,7 +73,7 @@ def test_a_take_knows_its_network_calls(model, kind, scale):
 def test_a_film_ends_with_the_images_of_the_command_line(model, kind):
     take = replace(SHORT, sampler=kind)
     (film,) = made(model, take)
-    shape, sampler = model.shape, SAMPLERS[kind]
+    shape, sampler = model.shape, kind
     asked = list(take.labels), take.scale, take.negative, sampler, take.steps, take.seed
     images = image_model.sample(model.denoiser, shape, *asked)
     assert torch.equal(film.images, pixels(images))
@@ -89,8 +89,8 @@ def test_all_takes_of_a_seed_start_alike_whatever_they_are_and_however_many(mode
 
 
 def test_together_or_alone_a_take_gives_the_same_film(model):
-    together = made(model, SHORT, replace(SHORT, kind=DDPM))[1]
-    (alone,) = made(model, replace(SHORT, kind=DDPM))
+    together = made(model, SHORT, replace(SHORT, sampler=DDPM))[1]
+    (alone,) = made(model, replace(SHORT, sampler=DDPM))
     assert all(map(torch.equal, together.x + together.x0, alone.x + alone.x0))
 
 
@@ -104,7 +104,7 @@ def test_a_scale_of_1_is_plain_conditional_whatever_it_leads_away_from(model):
 
 
 def test_the_noise_left_out_is_the_walk_of_ddpm_without_noise(model):
-    (film,) = made(model, replace(SHORT, kind=DDPM_NO_NOISE))
+    (film,) = made(model, replace(SHORT, sampler=DDPM_NO_NOISE))
     x = image_lesson.start(model, SHORT)
     denoise, sigmas = image_lesson.told(model, SHORT), image_model.grid(SHORT.steps)
     for sigma, sigma_next in zip(sigmas.tolist(), sigmas.tolist()[1:]):
@@ -223,7 +223,7 @@ def test_what_is_kept_is_what_the_network_would_make(tmp_path):
     image_lesson.keep([model], tmp_path / "kept.npz")
     kept = image_lesson.kept(model, tmp_path / "kept.npz")
     for film in made(model, *image_lesson.first(model)):
-        again = kept[film.take]
+        again = kept[film.request]
         assert all(map(torch.equal, film.x0, again.x0)) and torch.equal(film.images, again.images)
         assert max((one.float() - two.float()).abs().mean() for one, two in zip(film.x, again.x)) < 0.02 * 255
 
@@ -272,7 +272,7 @@ def test_without_its_noise_guided_images_of_one_class_are_less_than_half_as_far_
 def test_what_is_first_seen_without_noise_is_a_blur_of_garments_but_not_of_digits(name, blurred):
     model = image_lesson.shipped(name)
     bare = image_lesson.kept(model)[image_lesson.first(model)[1]]
-    share = looks(bare.images).detail / image_lesson.benchmark(model, bare.take.labels)[0].detail
+    share = looks(bare.images).detail / image_lesson.benchmark(model, bare.request.labels)[0].detail
     assert share < 0.5 if blurred else share > 0.8
 
 
