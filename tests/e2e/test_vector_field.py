@@ -5,9 +5,11 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from pages.ui.frame import text
+from pages.ui.frame.text import t
 from tests.e2e.learner import Learner
 
-PLACE = "predictions=false&show=one+place"
+PLACE = "predictions=false&show=one_place"
 
 
 @pytest.fixture
@@ -38,10 +40,10 @@ def test_a_dragged_probe_changes_the_numbers_and_the_address_and_keeps_the_clock
 
 def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
     chapter.open()
-    chapter.page.get_by_role("button", name="at small σ, where the detail is").focus()
+    chapter.page.locator(".st-key-_guess_small_sigma button").focus()
     chapter.page.keyboard.press("Space")
-    expect(chapter.page.get_by_text("You predict:")).to_be_visible()
-    chapter.page.get_by_role("radio", name="one place").focus()
+    expect(chapter.page.locator(".st-key-_guess_again")).to_be_visible()
+    chapter.page.get_by_role("radio", name=t("vector_field.controls.show.options.one_place")).focus()
     chapter.page.keyboard.press("Space")
     expect(chapter.page.get_by_role("table")).to_be_visible()
     chapter.canvas.focus()
@@ -53,9 +55,9 @@ def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
 
 def test_a_link_restores_model_view_place_and_clock_on_a_fresh_server(page, serve):
     chapter = Learner(page, f"{serve('app.py', fresh=True)}/vector_field", "field")
-    chapter.open(f"{PLACE}&model=Fourier+network&view=variance+preserving&probe=0.5,0.25&clock=0.5")
-    expect(page.get_by_role("combobox", name="Model")).to_have_value("Fourier network")
-    expect(page.get_by_role("radio", name="variance preserving")).to_be_checked()
+    chapter.open(f"{PLACE}&model=spiral-100-fourier&view=vp&probe=0.5,0.25&clock=0.5")
+    expect(page.get_by_role("combobox", name=t("vector_field.controls.model.label"))).to_have_value(text.label("models", "spiral-100-fourier"))
+    expect(page.get_by_role("radio", name=text.label("views", "vp"))).to_be_checked()
     assert chapter.now("k") == 24 and chapter.now("probe") == [0.5, 0.25]
 
 

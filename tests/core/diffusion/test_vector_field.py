@@ -7,7 +7,6 @@ from core import seeds
 from core.data.points import make
 from core.diffusion import vector_field
 from core.diffusion.exact import EmpiricalDenoiser
-from core.lessons import vector_field as vector_field_lesson
 from core.models import points as point_model
 from core.pretrained import points_of, pretrained
 
@@ -41,24 +40,6 @@ def test_fitted_fields_share_one_scale_at_each_place_and_short_arrows_keep_their
     assert torch.allclose(other, torch.tensor([[[0.0, 0.02], [0.0, 0.0]]]))
 
 
-def test_a_reading_is_one_guess_in_three_scalings_and_the_score_is_the_gradient_of_the_log_density():
-    sigmas = torch.tensor([3.0, 0.3, 0.05])
-    reading = vector_field_lesson.read(EXACT, (0.3, -0.2), sigmas, "vp")
-    assert torch.allclose(reading.x, torch.tensor([[0.3, -0.2]]) * (1 + sigmas[:, None] ** 2).sqrt())
-    assert torch.allclose(reading.x0 - reading.x, -sigmas[:, None] * reading.eps, atol=1e-6)
-    x = reading.x.clone().requires_grad_()
-    EXACT.log_density(x, sigmas).sum().backward()
-    assert torch.allclose(reading.score, x.grad, rtol=1e-3, atol=1e-3)
-
-
-def test_a_film_shows_both_fields_the_density_and_where_the_arrows_point():
-    film = vector_field_lesson.film(lambda x, s: 0 * x, EXACT, vector_field.clock(5), "ve", side=6, reach=1.2, h=8)
-    assert film.learned.shape == film.exact.shape == (5, 36, 2) and film.heat.shape == (5, 8, 8)
-    assert film.exact.norm(dim=-1).max() <= 0.4 + 1e-6
-    assert torch.allclose(film.learned_to[0], torch.ones(5), atol=1e-4)  # the data are centred: x0_hat = 0 is the mean
-    assert film.exact_to[0, 0] > 0.99 and film.exact_to[1, -1] > 0.99
-
-
 @pytest.mark.parametrize("view", ["ve", "vp"])
 def test_the_heat_map_is_the_exact_log_density_up_to_its_depth(view):
     sigmas, side, depth = torch.tensor([2.0, 0.1]), 12, 8.0
@@ -83,22 +64,6 @@ def test_the_error_is_reproducible_and_leaves_the_global_generator_alone():
     before = torch.get_rng_state()
     first, second = (vector_field.relative_error(lambda x, s: 0 * x, EXACT, POINTS, LEVELS, seed=3) for _ in range(2))
     assert torch.equal(first, second) and torch.equal(before, torch.get_rng_state())
-
-
-def test_at_large_sigma_every_exact_arrow_points_to_the_mean_of_the_data():
-    places, sigmas = vector_field.grid(12, 1.2), torch.tensor([10.0])
-    x = vector_field.states(places, sigmas, "ve")
-    arrow = vector_field.arrows(EXACT, places, sigmas, "ve")
-    assert torch.cosine_similarity(arrow, vector_field_lesson.to_mean(x, POINTS), dim=-1).min() > 0.98
-    assert vector_field_lesson.agreement(arrow, vector_field_lesson.to_nearest(x, POINTS)) < 0.6
-
-
-def test_near_sigma_zero_exact_arrows_point_to_the_nearest_point():
-    places, sigmas = vector_field.grid(12, 1.2), torch.tensor([0.01])
-    x = vector_field.states(places, sigmas, "ve")
-    arrow = vector_field.arrows(EXACT, places, sigmas, "ve")
-    assert vector_field_lesson.agreement(arrow, vector_field_lesson.to_nearest(x, POINTS)) > 0.99
-    assert vector_field_lesson.agreement(arrow, vector_field_lesson.to_mean(x, POINTS)) < 0.6
 
 
 def errors_of(name: str, endless: bool = False) -> list[float]:
