@@ -1,10 +1,64 @@
-"""A learner in a browser: opens a page, waits for what its stage shows, and knows where to point."""
+"""A learner in a browser: opens a page, waits until it is at rest, and knows where to point.
 
+Nothing here waits for a time. A machine that is busy draws fewer frames in a second, so what is to stay as it is, is
+watched over a number of animation frames.
+"""
+
+import itertools
 from typing import Any, Self
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 LONG = 60_000  # milliseconds; a machine with other work is no failure
+FRAMES = 10  # of the browser, over which a page at rest does not change
+
+# True once the script does not run, fonts are there, and no element has moved for so many frames; without `live`, no
+# stage has been drawn anew either, unless it plays.
+AT_REST = """([id, frames, live]) => {
+    const seen = globalThis.__rest?.id === id ? globalThis.__rest : (globalThis.__rest = {id, same: 0});
+    const app = document.querySelector('[data-testid=stApp]'), idle = app?.dataset.testScriptState === 'notRunning';
+    const boxes = [...document.querySelectorAll('[data-testid=stElementContainer]')].map(element => {
+        const {x, y, width, height} = element.getBoundingClientRect();
+        return [x, y, width, height];
+    });
+    const stages = Object.values(globalThis.__stage ?? {}).map(s => [s.plots, live || s.playing ? 0 : s.drawn]);
+    const now = JSON.stringify([boxes, stages, innerWidth, innerHeight]);
+    const still = boxes.length && document.fonts.status === 'loaded' && (idle || live) && now === seen.now;
+    Object.assign(seen, {now, same: still ? seen.same + 1 : 0});
+    return idle && seen.same >= frames;
+}"""
+# True after so many animation frames.
+COUNT = """([id, frames]) => {
+    const seen = globalThis.__count?.id === id ? globalThis.__count : (globalThis.__count = {id, frames: -1});
+    return ++seen.frames >= frames;
+}"""
+_number = itertools.count()
+
+
+def rest(page: Page, live: bool = False) -> None:
+    """Wait until the server has no more to say and the layout stands. ``live``: a run goes on and is drawn anew."""
+    page.wait_for_function(AT_REST, arg=[next(_number), FRAMES, live], timeout=LONG)
+
+
+def wait_frames(page: Page, count: int = FRAMES) -> None:
+    """Wait for so many animation frames: what a browser would do without being asked, it has done by then."""
+    page.wait_for_function(COUNT, arg=[next(_number), count], timeout=LONG)
+
+
+def box(part: Locator) -> dict[str, float]:
+    """Where ``part`` is, x, y, width and height in CSS pixels of the page, once the page is at rest."""
+    expect(part).to_be_visible()
+    rest(part.page)
+    return part.bounding_box()
+
+
+def press(part: Locator, *keys: str) -> None:
+    """Focus ``part`` on a page at rest, so that no update takes the focus away, and press the keys."""
+    expect(part).to_be_visible()
+    rest(part.page)
+    part.focus()
+    for key in keys:
+        part.page.keyboard.press(key)
 
 
 class Learner:
@@ -17,19 +71,19 @@ class Learner:
         self.clock = page.get_by_role("slider", name="σ", exact=True)
 
     def open(self, query: str = "", stage: str = "") -> Self:
-        """Opens the page; returns when its stage is drawn, ``stage`` if this query shows another, and its run over."""
+        """Opens the page; returns when its stage is drawn, ``stage`` if this query shows another, and all is at rest."""
         self.stage = stage or self.stage
         self.page.goto(f"{self.address}?{query}")
         return self.arrived()
 
-    def arrived(self) -> Self:
-        """Waits until the page is there."""
+    def arrived(self, live: bool = False) -> Self:
+        """Waits until the page is there; ``live``: with a run that goes on."""
         self.until("now.ready && now.drawn")
-        return self.rests()
+        return self.rests(live)
 
-    def rests(self) -> Self:
-        """Waits until the server has no more to say."""
-        expect(self.page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    def rests(self, live: bool = False) -> Self:
+        """Waits until the server has no more to say and the layout stands; ``live``: while a run goes on."""
+        rest(self.page, live)
         return self
 
     def now(self, counter: str) -> Any:
@@ -41,9 +95,13 @@ class Learner:
         self.page.wait_for_function(f"(now => now && ({condition}))(globalThis.__stage?.{self.stage})")
 
     def at(self, right: float, up: float, panel: int = 0) -> tuple[float, float]:
-        """Page coordinates of a place on a panel, in fractions of its plot."""
-        plot, box = self.now(f"plots[{panel}]"), self.canvas.bounding_box()
-        return box["x"] + plot["x"] + right * plot["w"], box["y"] + plot["y"] + (1 - up) * plot["h"]
+        """Page coordinates of a place on a panel, in fractions of its plot, once the page is at rest."""
+        canvas = box(self.canvas)
+        plot = self.now(f"plots[{panel}]")
+        x, y = canvas["x"] + plot["x"] + right * plot["w"], canvas["y"] + plot["y"] + (1 - up) * plot["h"]
+        window = self.page.viewport_size
+        assert 0 <= x < window["width"] and 0 <= y < window["height"], "a pointer cannot reach what is out of view"
+        return x, y
 
     def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         """Drags the pointer between two places on the first panel, in fractions of its plot."""
@@ -51,4 +109,5 @@ class Learner:
         mouse.move(*self.at(*start))
         mouse.down()
         mouse.move(*self.at(*end), steps=4)
+        mouse.move(*self.at(*end))  # the page may have moved with what was dragged
         mouse.up()

@@ -5,6 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.e2e.learner import box, press
+
 APP = "tests/e2e/apps/brush.py"
 
 
@@ -18,8 +20,8 @@ def canvas(page: Page, serve) -> Locator:
 
 
 def drag(canvas: Locator, start: tuple[float, float], end: tuple[float, float]) -> None:
-    box, mouse = canvas.bounding_box(), canvas.page.mouse
-    places = [(box["x"] + x * box["width"], box["y"] + (1 - y) * box["height"]) for x, y in (start, end)]
+    at, mouse = box(canvas), canvas.page.mouse
+    places = [(at["x"] + x * at["width"], at["y"] + (1 - y) * at["height"]) for x, y in (start, end)]
     mouse.move(*places[0])
     mouse.down()
     mouse.move(*places[1], steps=12)
@@ -47,12 +49,9 @@ def test_undo_takes_the_last_stroke_back_and_clear_takes_all(canvas):
 
 
 def test_a_drawing_can_be_made_from_the_keyboard_alone(canvas):
-    keyboard = canvas.page.keyboard
-    canvas.focus()
-    for key in ("Space", "Shift+ArrowRight", "Space", "Shift+ArrowUp", "Space", "Enter"):
-        keyboard.press(key)
+    press(canvas, "Space", "Shift+ArrowRight", "Space", "Shift+ArrowUp", "Space", "Enter")
     expect(canvas.page.get_by_text("strokes 1")).to_be_visible()
-    keyboard.press("Backspace")
+    press(canvas, "Backspace")
     expect(canvas.page.get_by_text("strokes 0")).to_be_visible()
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.learner import LONG, Learner
+from tests.e2e.learner import LONG, Learner, box, press, rest
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def opened(page: Page, address: str, query: str) -> Page:
     page.set_default_timeout(LONG)
     page.goto(f"{address}?predictions=false&{query}")
     expect(page.get_by_role("heading", name="Try this")).to_be_visible()
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    rest(page)
     return page
 
 
@@ -58,8 +58,8 @@ def test_a_drawing_is_compared_and_travels_in_the_address(page, serve):
     expect(page.get_by_role("rowheader").filter(has_text="heart").first).to_be_visible()
     page.get_by_role("button", name="Clear").click()
     expect(page.get_by_text("Draw on the sheet")).to_be_visible()
-    box = page.get_by_role("application", name="Draw a picture").bounding_box()
-    x, y, side = box["x"], box["y"], box["height"]
+    sheet = box(page.get_by_role("application", name="Draw a picture"))
+    x, y, side = sheet["x"], sheet["y"], sheet["height"]
     page.mouse.move(x + 0.2 * side, y + 0.2 * side)
     page.mouse.down()
     for right, down in ((0.8, 0.2), (0.8, 0.8), (0.2, 0.8)):
@@ -71,15 +71,11 @@ def test_a_drawing_is_compared_and_travels_in_the_address(page, serve):
 
 def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
     page = chapter.open("").page
-    page.get_by_role("button", name="log 128").focus()
-    page.keyboard.press("Space")
+    press(page.get_by_role("button", name="log 128"), "Space")
     expect(page.get_by_text("You predict:")).to_be_visible()
-    page.get_by_role("radio", name="train live").focus()
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("Space")
+    press(page.get_by_role("radio", name="train live"), "ArrowRight", "Space")
     text = page.get_by_role("textbox", name="Your text")
-    text.focus()
-    page.keyboard.press("ControlOrMeta+A")
+    press(text, "ControlOrMeta+A")
     page.keyboard.type("pizza blorp")
     page.keyboard.press("Enter")
     expect(page.get_by_text("is a word that no caption had")).to_be_visible()
@@ -91,7 +87,7 @@ def test_the_map_can_be_zoomed(page, serve):
     axis = page.locator(".xtick text")
     expect(axis.first).to_be_visible()
     before = axis.all_text_contents()
-    box = page.locator(".nsewdrag").bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    plot = box(page.locator(".nsewdrag"))
+    page.mouse.move(plot["x"] + plot["width"] / 2, plot["y"] + plot["height"] / 2)
     page.mouse.wheel(0, -800)
     expect(axis.first).not_to_have_text(before[0])

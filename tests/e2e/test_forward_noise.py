@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.learner import Learner
+from tests.e2e.learner import Learner, box, press
 
 
 class Chapter(Learner):
@@ -52,17 +52,12 @@ def test_dragging_the_image_moves_its_dot_and_its_squares(chapter):
 
 def test_a_student_without_a_mouse_predicts_jumps_and_moves_the_start(chapter):
     page = chapter.open().page
-    page.get_by_role("radio", name="Two pixels").focus()
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("Space")
-    page.get_by_role("button", name="yes, exactly the same cloud").focus()
-    page.keyboard.press("Space")
-    page.get_by_role("switch", name="Jump as well").focus()
-    page.keyboard.press("Space")
+    press(page.get_by_role("radio", name="Two pixels"), "ArrowRight", "Space")
+    press(page.get_by_role("button", name="yes, exactly the same cloud"), "Space")
+    press(page.get_by_role("switch", name="Jump as well"), "Space")
     expect(page.get_by_text("As you predicted: yes, exactly the same cloud.")).to_be_visible()
-    ticks = chapter.now("ticks")
-    page.get_by_role("application").focus()
-    page.keyboard.press("Shift+ArrowUp")
+    ticks = chapter.rests().now("ticks")
+    press(page.get_by_role("application"), "Shift+ArrowUp")
     chapter.until(f"now.ticks > {ticks}")
     expect(page).to_have_url(re.compile("start="))
 
@@ -81,5 +76,5 @@ def test_a_deep_link_is_restored_by_a_fresh_server(page: Page, serve):
 def test_picture_and_controls_of_a_scene_are_above_the_fold(chapter, scene: str):
     chapter.open(f"scene={scene}")
     for part in ("picture", "controls"):
-        box = chapter.page.locator(f".st-key-{part}").bounding_box()
-        assert box["y"] + box["height"] <= 800
+        place = box(chapter.page.locator(f".st-key-{part}"))
+        assert place["y"] + place["height"] <= 800

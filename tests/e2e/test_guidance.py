@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.learner import Learner
+from tests.e2e.learner import Learner, box, press
 
 SHOWN = "predictions=false&show="
 
@@ -18,8 +18,8 @@ def chapter(page: Page, serve) -> Learner:
 def test_eight_scales_are_above_the_fold_on_one_clock_that_makes_no_server_run(chapter):
     chapter.open(SHOWN + "eight+scales", "samples")
     assert len(chapter.now("plots")) == 8
-    box = chapter.clock.bounding_box()
-    assert box["y"] + box["height"] < 800
+    clock = box(chapter.clock)
+    assert clock["y"] + clock["height"] < 800
     ticks = chapter.now("ticks")
     chapter.clock.fill("9")
     chapter.until("now.k === 9")
@@ -40,19 +40,14 @@ def test_a_dragged_probe_changes_the_numbers_and_the_address_and_keeps_the_clock
 
 def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
     chapter.open()
-    keyboard = chapter.page.keyboard
-    chapter.page.get_by_role("button", name="nearly all").focus()
-    keyboard.press("Space")
+    press(chapter.page.get_by_role("button", name="nearly all"), "Space")
     expect(chapter.page.get_by_text("You predict:")).to_be_visible()
-    chapter.page.get_by_role("radio", name="negative prompt").focus()
-    keyboard.press("Space")
+    press(chapter.page.get_by_role("radio", name="negative prompt"), "Space")
     chapter.stage = "samples"
     chapter.until("now.plots.length === 3")
-    chapter.page.get_by_role("slider", name="Guidance scale w").focus()
-    keyboard.press("ArrowRight")
+    press(chapter.page.get_by_role("slider", name="Guidance scale w"), "ArrowRight")
     expect(chapter.page).to_have_url(re.compile("scale=2.25"))
-    chapter.canvas.focus()
-    keyboard.press("Home")
+    press(chapter.canvas, "Home")
     chapter.until("now.k === 0")
 
 

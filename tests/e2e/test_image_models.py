@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.learner import LONG, Learner
+from tests.e2e.learner import LONG, Learner, press
 
 FEW = "predictions=false&model=digits&steps=8&w=1"
 
@@ -56,16 +56,11 @@ def test_a_link_restores_controls_and_clock_on_a_fresh_server_where_its_films_mu
 
 def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
     page = chapter.open("model=digits&steps=8&w=1").page
-    page.get_by_role("button", name="smooth ghosts").focus()
-    page.keyboard.press("Space")
+    press(page.get_by_role("button", name="smooth ghosts"), "Space")
     expect(page.get_by_text("As you predicted:")).to_be_visible()
-    formed(chapter).canvas.focus()
-    page.keyboard.press("Home")
-    page.keyboard.press("ArrowRight")
+    press(formed(chapter).canvas, "Home", "ArrowRight")
     chapter.until("now.k === 1")
-    page.get_by_role("radio", name="four samplers").focus()
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("Space")
+    press(page.get_by_role("radio", name="four samplers"), "ArrowRight", "Space")
     expect(page.get_by_text("from their nearest training images on average")).to_be_visible()
 
 

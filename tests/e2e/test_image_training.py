@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.learner import Learner
+from tests.e2e.learner import Learner, box
 
 
 @pytest.fixture
@@ -15,8 +15,9 @@ def scene(page: Page, serve) -> Learner:
 
 def sheet(scene: Learner) -> bytes:
     """The pixels of the sheet of samples."""
-    plot, box = scene.now("plots[0]"), scene.canvas.bounding_box()
-    place = {"x": box["x"] + plot["x"], "y": box["y"] + plot["y"], "width": plot["w"], "height": plot["h"]}
+    canvas = box(scene.canvas)
+    plot = scene.now("plots[0]")
+    place = {"x": canvas["x"] + plot["x"], "y": canvas["y"] + plot["y"], "width": plot["w"], "height": plot["h"]}
     return scene.page.screenshot(clip=place)
 
 

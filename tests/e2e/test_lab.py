@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.learner import Learner
+from tests.e2e.learner import Learner, press
 
 BOTH = "predictions=false&awant=cat&bwant=cat&amodel=plain+network&bw=3"
 
@@ -34,8 +34,7 @@ def test_scrubbing_makes_no_server_run_and_a_changed_control_keeps_the_clock(lab
 
 def test_b_is_made_equal_to_a_by_the_keyboard(lab):
     page = lab.open(BOTH).page
-    page.get_by_role("button", name="Make B equal to A").focus()
-    page.keyboard.press("Enter")
+    press(page.get_by_role("button", name="Make B equal to A"), "Enter")
     calls = page.get_by_role("row", name="network calls")
     expect(calls.get_by_role("cell").last).to_have_text("+0")
     expect(page.get_by_role("spinbutton", name="Guidance w B")).to_have_value("1")

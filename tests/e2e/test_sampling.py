@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.learner import Learner
+from tests.e2e.learner import Learner, press
 
 SHOWN = "predictions=false"
 
@@ -60,16 +60,10 @@ def test_the_crosshair_goes_to_the_particle_followed_after_each_click_near_it(ch
 
 def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
     chapter.open()
-    chapter.page.get_by_role("button", name="to a few points near the middle").focus()
-    chapter.page.keyboard.press("Space")
-    leave_out = chapter.page.get_by_role("button", name="Leave DDPM's noise out")
-    expect(leave_out).to_be_visible()
-    leave_out.focus()
-    chapter.page.keyboard.press("Enter")
+    press(chapter.page.get_by_role("button", name="to a few points near the middle"), "Space")
+    press(chapter.page.get_by_role("button", name="Leave DDPM's noise out"), "Enter")
     expect(chapter.page.get_by_text("As you predicted:")).to_be_visible()
-    chapter.canvas.focus()
-    chapter.page.keyboard.press("Home")
-    chapter.page.keyboard.press("ArrowRight")
+    press(chapter.canvas, "Home", "ArrowRight")
     chapter.until("now.k === 1")
 
 

@@ -5,12 +5,16 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.e2e.learner import box, rest
+from tests.e2e.learner import press as press_keys
+
 APP = "tests/e2e/apps/shell.py"
 
 
 def visit(page: Page, address: str) -> None:
     page.goto(address)
     expect(page.get_by_role("heading", level=1)).to_be_visible()
+    rest(page)
 
 
 def slider(page: Page, label: str):
@@ -18,9 +22,7 @@ def slider(page: Page, label: str):
 
 
 def press(page: Page, label: str, key: str, times: int = 1) -> None:
-    slider(page, label).focus()
-    for _ in range(times):
-        page.keyboard.press(key)
+    press_keys(slider(page, label), *times * [key])
 
 
 def go_to(page: Page, title: str) -> None:
@@ -78,8 +80,10 @@ def test_the_browsers_back_button_finds_the_page_as_it_was_left(page, serve):
     go_to(page, "Second")
     expect(slider(page, "Seed")).to_have_value("50")
     while "second" in page.url:
+        place = page.evaluate("navigation.currentEntry.index")
         page.go_back()
-        page.wait_for_timeout(300)
+        page.wait_for_function("place => navigation.currentEntry.index < place", arg=place)
+        rest(page)
     expect(page.get_by_role("heading", level=1)).to_contain_text("First")
     expect(slider(page, "Seed")).to_have_value("7")
 
@@ -113,9 +117,9 @@ def test_a_picture_of_560_pixels_and_its_controls_are_above_the_fold(page, serve
     expect(picture.get_by_text("first 3")).to_be_visible()
     expect(page.get_by_text("As you predicted")).to_be_visible()
     for part in (picture, controls):
-        box = part.bounding_box()
-        assert box["y"] + box["height"] <= height
-    assert picture.bounding_box()["width"] > 0.65 * width
+        place = box(part)
+        assert place["y"] + place["height"] <= height
+    assert box(picture)["width"] > 0.65 * width
 
 
 def test_the_frame_is_used_by_keyboard_alone(page, serve):

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.conftest import watch
-from tests.e2e.learner import Learner
+from tests.e2e.learner import Learner, box, press
 
 FINGERPRINT = """([canvas, panel]) => {
     const {x, y, w, h} = __stage.training.plots[panel], ratio = devicePixelRatio;
@@ -58,16 +58,9 @@ class Trainer(Learner):
         return self.step()
 
     def seen(self, panel: int) -> int:
-        """A number that changes with the pixels of a panel's plot, read when two looks agree: a page that has just
-        arrived may still find its size."""
-        before = None
-        for _ in range(50):
-            now = self.page.evaluate(FINGERPRINT, [self.canvas.element_handle(), panel])
-            if now == before:
-                break
-            before = now
-            self.page.wait_for_timeout(150)
-        return now
+        """A number that changes with the pixels of a panel's plot; of the layout at rest, while a run may go on."""
+        self.rests(live=True)
+        return self.page.evaluate(FINGERPRINT, [self.canvas.element_handle(), panel])
 
     def changes(self, panel: int, seen: int) -> None:
         """Waits until a panel's plot is no longer as it was seen."""
@@ -111,9 +104,9 @@ def meet(browser: Browser, serve) -> Iterator[Callable[..., Trainer]]:
 
 
 def test_training_shows_new_samples_and_losses_and_leaves_clock_and_zoom_to_the_learner(meet):
-    learner = meet("guess=a&seed=101").train()
-    learner.canvas.focus()
-    learner.page.keyboard.press("+")
+    learner = meet("guess=a&seed=101")
+    press(learner.canvas, "+")
+    learner.train()
     learner.clock.fill("7")
     learner.until("now.k === 7")
     ticks, zoom, samples, losses = learner.now("ticks"), learner.now("zoom"), learner.seen(0), learner.seen(1)
@@ -126,8 +119,7 @@ def test_training_shows_new_samples_and_losses_and_leaves_clock_and_zoom_to_the_
 
 def test_train_keeps_the_clock_and_the_zoom_that_the_learner_has_set(meet):
     learner = meet("guess=a&seed=113")
-    learner.canvas.focus()
-    learner.page.keyboard.press("+")
+    press(learner.canvas, "+")
     learner.clock.fill("7")
     learner.train().trains_beyond(1)
     assert learner.now("k") == 7 and learner.now("zoom")["0"]["scale"] > 1
@@ -154,7 +146,7 @@ def test_a_reload_in_the_middle_of_training_finds_the_run_going_on(meet):
     before = learner.trains_beyond(50)
     learner.is_in_the_address("run=")
     learner.page.reload()
-    learner.arrived().says("Training")
+    learner.arrived(live=True).says("Training")
     learner.trains_beyond(before)
     expect(learner.standing).not_to_contain_text("watching")  # who reloads is no second viewer
 
@@ -196,9 +188,9 @@ def drawn(learner: Trainer) -> Locator:
 
 def draw(learner: Trainer, *corners: tuple[float, float]) -> None:
     """One line through ``corners``, in fractions of the brush, with the mouse; waits until the page has heard of it."""
-    box, mouse = drawn(learner).bounding_box(), learner.page.mouse
+    at, mouse = box(drawn(learner)), learner.page.mouse
     for place, (x, y) in enumerate(corners):
-        mouse.move(box["x"] + x * box["width"], box["y"] + (1 - y) * box["height"], steps=8)
+        mouse.move(at["x"] + x * at["width"], at["y"] + (1 - y) * at["height"], steps=8)
         if place == 0:
             mouse.down()
     mouse.up()
@@ -296,5 +288,6 @@ def test_the_whole_picture_and_its_controls_stay_above_the_fold_while_it_trains(
         learner.page.set_viewport_size({"width": width, "height": height})
         learner.until(f"now.plots[0].h > {height} / 3")
         for part in (learner.canvas, learner.page.locator(".st-key-controls")):
-            box = part.bounding_box()
-            assert box["y"] >= 0 and box["y"] + box["height"] <= height
+            learner.rests(live=True)
+            place = part.bounding_box()
+            assert place["y"] >= 0 and place["y"] + place["height"] <= height

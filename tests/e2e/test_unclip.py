@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.learner import LONG, Learner
+from tests.e2e.learner import LONG, Learner, box, press
 
 QUICK = "predictions=false&steps=4&n=2&w=1"
 
@@ -46,8 +46,8 @@ def test_a_typed_caption_forms_on_the_same_stage_and_then_stands_at_its_end(chap
 def test_every_scene_with_its_clock_is_above_the_fold(chapter):
     for scene in ("2 prior", "3 decoder", "skip the prior", "scales", "between"):
         formed(chapter.open(f"{QUICK}&show={scene.replace(' ', '+')}"), 11 if scene == "between" else 5)
-        box = chapter.page.get_by_role("slider", name="t" if scene == "between" else "σ", exact=True).bounding_box()
-        assert box["y"] + box["height"] < 800, scene
+        clock = box(chapter.page.get_by_role("slider", name="t" if scene == "between" else "σ", exact=True))
+        assert clock["y"] + clock["height"] < 800, scene
 
 
 def test_a_link_restores_captions_scene_and_clock_on_a_fresh_server(page, serve):
@@ -62,18 +62,13 @@ def test_a_link_restores_captions_scene_and_clock_on_a_fresh_server(page, serve)
 
 def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
     page = chapter.open("steps=4&n=2&w=1").page
-    page.get_by_role("button", name="another caption").focus()
-    page.keyboard.press("Space")
+    press(page.get_by_role("button", name="another caption"), "Space")
     expect(page.get_by_text("You predict:")).to_be_visible()
-    formed(chapter, 10).canvas.focus()
-    page.keyboard.press("Home")
-    page.keyboard.press("ArrowRight")
+    press(formed(chapter, 10).canvas, "Home", "ArrowRight")
     chapter.until("now.k === 1")
-    page.get_by_role("radio", name="3 decoder").focus()
-    page.keyboard.press("Space")
+    press(page.get_by_role("radio", name="3 decoder"), "Space")
     formed(chapter, 5)
-    page.get_by_role("textbox", name="Caption").focus()
-    page.keyboard.press("Control+a")
+    press(page.get_by_role("textbox", name="Caption"), "Control+a")
     page.keyboard.type("dog")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile("caption=dog"))

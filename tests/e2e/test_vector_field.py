@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from pages.ui.frame import text
 from pages.ui.frame.text import t
-from tests.e2e.learner import Learner
+from tests.e2e.learner import Learner, press
 
 PLACE = "predictions=false&show=one_place"
 
@@ -40,15 +40,11 @@ def test_a_dragged_probe_changes_the_numbers_and_the_address_and_keeps_the_clock
 
 def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
     chapter.open()
-    chapter.page.locator(".st-key-_guess_small_sigma button").focus()
-    chapter.page.keyboard.press("Space")
+    press(chapter.page.locator(".st-key-_guess_small_sigma button"), "Space")
     expect(chapter.page.locator(".st-key-_guess_again")).to_be_visible()
-    chapter.page.get_by_role("radio", name=t("vector_field.controls.show.options.one_place")).focus()
-    chapter.page.keyboard.press("Space")
+    press(chapter.page.get_by_role("radio", name=t("vector_field.controls.show.options.one_place")), "Space")
     expect(chapter.page.get_by_role("table")).to_be_visible()
-    chapter.canvas.focus()
-    chapter.page.keyboard.press("End")
-    chapter.page.keyboard.press("Shift+ArrowLeft")
+    press(chapter.canvas, "End", "Shift+ArrowLeft")
     chapter.until("now.k === 48 && now.probe[0] < 0.7")
     expect(chapter.page).to_have_url(re.compile("probe="))
 
@@ -56,7 +52,9 @@ def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
 def test_a_link_restores_model_view_place_and_clock_on_a_fresh_server(page, serve):
     chapter = Learner(page, f"{serve('app.py', fresh=True)}/vector_field", "field")
     chapter.open(f"{PLACE}&model=spiral-100-fourier&view=vp&probe=0.5,0.25&clock=0.5")
-    expect(page.get_by_role("combobox", name=t("vector_field.controls.model.label"))).to_have_value(text.label("models", "spiral-100-fourier"))
+    expect(page.get_by_role("combobox", name=t("vector_field.controls.model.label"))).to_have_value(
+        text.label("models", "spiral-100-fourier")
+    )
     expect(page.get_by_role("radio", name=text.label("views", "vp"))).to_be_checked()
     assert chapter.now("k") == 24 and chapter.now("probe") == [0.5, 0.25]
 
