@@ -49,7 +49,7 @@ def four_samplers() -> set[str]:
 def nearest() -> set[str]:
     """Each sample over the training image that is most like it, beside real images over theirs."""
     with row:
-        take = replace(wish.take, kind=image_scenes.made_by())
+        take = replace(wish.take, sampler=image_scenes.made_by())
     with picture:
         films = image_scenes.watch(wish.model, [take], lambda films, levels: (
             image_scenes.show(image_scenes.neighbours(films[0], wish), levels[-1:], wish, "Samples over training images")
@@ -144,7 +144,7 @@ shell.equation(
      ("noise", "σ↑ of it after the step down to σ↓; left out: blur"),
      ("unconditional", "told nothing, or the negative class"), ("conditional", "told the class")],
 )  # fmt: skip
-shell.code(*(image_training.CODE if scene == TRAIN else (image_lesson.films, samplers.ancestral, guidance.cfg)))
+shell.code(*(image_training.CODE if scene == TRAIN else (image_lesson.sample, samplers.ancestral, guidance.cfg)))
 hints = (
     "A second-order solver needs few steps; with guidance each of them is two calls, with w = 1 one.",
     "Choose a class, and another one to lead away from.",

@@ -77,8 +77,8 @@ def test_other_films_form_in_the_background_and_are_then_there_for_all(chapter):
 
 def test_only_the_films_that_are_not_there_yet_are_made(chapter, monkeypatch):
     formed(chapter(**SHOWN, seed="902"))
-    asked, real = [], image_lesson.films
-    monkeypatch.setattr(image_lesson, "films", lambda model, takes: asked.append(takes) or real(model, takes))
+    asked, real = [], image_lesson.sample
+    monkeypatch.setattr(image_lesson, "sample", lambda model, takes: asked.append(takes) or real(model, takes))
     formed(chapter(**SHOWN, seed="902", second="heun"))
     assert [[take.sampler for take in takes] for takes in asked] == [["heun"]]
 
@@ -98,7 +98,7 @@ def test_films_that_failed_say_so_and_can_be_tried_again(chapter, monkeypatch):
         yield
 
     with monkeypatch.context() as broken:
-        broken.setattr(image_lesson, "films", failing)
+        broken.setattr(image_lesson, "sample", failing)
         app = chapter(**SHOWN, seed="905")
         until(app, lambda: app.error)
         assert app.error[0].value == "There is no room." and not app.get("progress")

@@ -10,7 +10,7 @@ from torch import Tensor
 from core.diffusion.samplers import DDIM, DDPM, DDPM_NO_NOISE, SAMPLERS
 from core.figures.scene import Clock, Images, Panel
 from core.lessons import image_models as image_lesson
-from core.lessons.image_models import MULTISTEP, Film, Model, Neighbours, Take
+from core.lessons.image_models import MULTISTEP, Film, ImageModel, Neighbours, Request
 from core.runs.checkpoints import Checkpoint
 from pages.ui.frame import shell_old as shell
 from pages.ui.lessons import image_training
@@ -32,8 +32,8 @@ STATE, GUESS = "state x", "guess x̂₀"
 class Wish:
     """What a learner asks for: a model, and a take by the second-order solver; others differ from it in one thing."""
 
-    model: Model
-    take: Take
+    model: ImageModel
+    take: Request
 
     def named(self, labels: Sequence[int | None]) -> tuple[str, ...]:
         """What to write under images of these classes: nothing where all are of one."""
@@ -54,19 +54,19 @@ def choose(scaled: bool) -> Wish:
     negative = shell.selectbox("Away from", [NOTHING, *classes], key="negative", help="The negative class of guidance.")
     nowhere = wanted == NO_CLASS and negative == NOTHING
     scale = shell.slider("Guidance scale w", 0.0, 10.0, 2.0, 0.5, key="w", disabled=scaled or nowhere)
-    steps = int(shell.number("Steps", 2, image_lesson.MOST, 20, key="steps"))
+    steps = int(shell.number("Steps", 2, image_lesson.MAX_STEPS, 20, key="steps"))
     with st.expander("More: second-order solver, images, seed"):
         kind = shell.radio("Second-order solver", (MULTISTEP, "heun"), key="second")
         n = shell.select_slider("Images of each", (4, 6, 8), 6, key="n")
         seed = int(shell.number("Seed", 0, 9999, 0, key="seed"))
-    labels = model.in_turn(n)
+    labels = model.labels(n)
     if wanted != EVERY:
         labels = (None if wanted == NO_CLASS else classes.index(wanted),) * n
     away = None if negative == NOTHING else classes.index(negative)
-    return Wish(model, Take(kind, labels, scale, away, steps, seed))
+    return Wish(model, Request(kind, labels, scale, away, steps, seed))
 
 
-def _model() -> Model:
+def _model() -> ImageModel:
     own = image_training.models()
     name = shell.selectbox("Model", [*SHIPPED, *own], key="model")
     if name != image_training.OWN:
@@ -80,7 +80,7 @@ def _model() -> Model:
     return image_lesson.shipped(SHIPPED[name])
 
 
-def _held(now: Callable[[], Checkpoint]) -> Model:
+def _held(now: Callable[[], Checkpoint]) -> ImageModel:
     """The model of the digits as it was when it was chosen: one that still trains is another at each look, and no film
     of it would be finished. A newer one is taken by a press, and when the run is another."""
     view = training_run.newest(image_training.KIND)
@@ -110,10 +110,12 @@ def made_by() -> str:
 # Films
 
 
-def watch(model: Model, takes: Sequence[Take], draw: Callable[[Sequence[Film], Tensor], None]) -> tuple[Film, ...]:
+def watch(
+    model: ImageModel, takes: Sequence[Request], draw: Callable[[Sequence[Film], Tensor], None]
+) -> tuple[Film, ...]:
     """Draw the films of the takes and the noise levels of their frames (see ``filming.watch``)."""
-    levels, shipped = image_lesson.clock(takes[0].steps), image_lesson.kept(model)
-    studio = Studio(model.key, lambda some: image_lesson.films(model, some), lambda take: image_lesson.opening(model, take),
+    levels, shipped = image_lesson.levels(takes[0].steps), image_lesson.first_films(model)
+    studio = Studio(model.key, lambda some: image_lesson.sample(model, some), lambda take: image_lesson.first_frame(model, take),
                     lambda some: some[0].steps, shipped)  # fmt: skip
     return background_films.watch(studio, takes, lambda made, k: draw(made, levels if k is None else levels[k : k + 1]))
 
@@ -144,8 +146,8 @@ def said(film: Film, wish: Wish) -> str:
 
 def share_of_detail(film: Film, wish: Wish) -> float:
     """The detail of finished images as a part of that of real ones; 0 where there are none to compare with."""
-    real = image_lesson.benchmark(wish.model, film.request.labels)
-    return image_lesson.looks(film.images).detail / real[0].detail if real else 0.0
+    real = image_lesson.real_statistics(wish.model, film.request.labels)
+    return image_lesson.statistics(film.images).detail / real[0].detail if real else 0.0
 
 
 def laid(frames: Tensor) -> Tensor:
@@ -161,15 +163,15 @@ def samplers(films: Sequence[Film], wish: Wish, seen: str) -> list[Panel]:
 
 def table(films: Sequence[Film], wish: Wish) -> str:
     """What the finished images of each sampler are like, beside the data, as Markdown."""
-    real = image_lesson.benchmark(wish.model, wish.take.labels)
-    made = [(film.request.sampler, str(film.request.nfe), image_lesson.looks(film.images)) for film in films]
+    real = image_lesson.real_statistics(wish.model, wish.take.labels)
+    made = [(film.request.sampler, str(film.request.nfe), image_lesson.statistics(film.images)) for film in films]
     if real:
         made += [("the data", "–", real[0]), ("the data, each pixel the mean of 3 × 3", "–", real[1])]
     return shell.table(
         ["Images", "network calls", "detail", "of the data's", "two of them apart"],
         [
             [name, calls, f"{looks.detail:.4f}", f"{looks.detail / real[0].detail:.0%}" if real else "–",
-             f"{looks.apart:.2f}"]
+             f"{looks.distance:.2f}"]
             for name, calls, looks in made
         ],
     )  # fmt: skip
@@ -178,7 +180,7 @@ def table(films: Sequence[Film], wish: Wish) -> str:
 # Guidance
 
 
-def scales(take: Take) -> list[Take]:
+def scales(take: Request) -> list[Request]:
     """A take under each of the scales; with a negative class each also without it, from the same starts."""
     if take.negative is None:
         return [replace(take, scale=scale) for scale in SCALES]
@@ -221,7 +223,7 @@ def paired(title: str, found: Neighbours, wish: Wish, role: str, label: str) -> 
 def neighbours(film: Film, wish: Wish) -> list[Panel]:
     """A film's images over their neighbours, beside real images over theirs; alone as long as they are not finished."""
     role = ROLES[film.request.sampler]
-    found = image_lesson.compared(wish.model, film) if film.done else None
+    found = image_lesson.compare(wish.model, film) if film.done else None
     if found is None:
         newest = film.at(len(film.x) - 1)
         return [hung(film.request.sampler, [newest], wish, STATE, role, wish.named(film.request.labels))]
@@ -234,7 +236,7 @@ def neighbours(film: Film, wish: Wish) -> list[Panel]:
 
 def verdict(film: Film, wish: Wish) -> str:
     """How near samples are to training images, in words, beside real ones."""
-    found = image_lesson.compared(wish.model, film)
+    found = image_lesson.compare(wish.model, film)
     if found is None:
         return "The images that this model was trained on are not here, so there is nothing to compare with."
     made, real = (part.distance for part in found)

@@ -1,4 +1,4 @@
-"""Images made in several ways: same starts, one clock, what they resemble, and what becomes of them without noise."""
+"""Images sampled in several ways: same noise, one clock, their neighbours, and what becomes of them without noise."""
 
 import gc
 import weakref
@@ -9,138 +9,140 @@ import torch
 
 from core.data.images import ImageSet, digits, pixels, unit
 from core.diffusion.samplers import DDIM, DDPM, DDPM_NO_NOISE, SAMPLERS
-from core.lessons import image_models as image_lesson
-from core.lessons.image_models import Take, clock, films, looks, neighbours, shown
+from core.lessons import image_models as lesson
+from core.lessons.films import Film
+from core.lessons.image_models import ImageModel, Request
 from core.models import image_judge
 from core.models import images as image_model
+from core.problems import Problem
 
 pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
-every_sampler = pytest.mark.parametrize("kind", list(SAMPLERS))
 
-SHORT = Take(labels=(3, 0, None), scale=2.0, negative=5, steps=4, seed=7)
+SHORT = Request(labels=(3, 0, None), scale=2.0, negative=5, steps=4, seed=7)
 
 
 @pytest.fixture(scope="module")
-def model() -> image_lesson.Model:
-    """An untrained network whose answers depend on what it is told."""
+def model() -> ImageModel:
+    """An untrained network whose answers depend on its condition."""
     begun = image_model.begin(image_model.ImageConfig(network="unet", size="tiny"), digits())
     generator = torch.Generator().manual_seed(0)
     for weights in begun.denoiser.parameters():
         weights.data += 0.05 * torch.randn(weights.shape, generator=generator)
-    return image_lesson.model_of(begun)
+    return lesson.model_of(begun)
 
 
-def made(model: image_lesson.Model, *takes: Take) -> tuple[image_lesson.Film, ...]:
+def sampled(model: ImageModel, *requests: Request) -> tuple[Film, ...]:
     """The finished films."""
-    *_, finished = films(model, takes)
+    *_, finished = lesson.sample(model, requests)
     return finished
 
 
-# Takes
+# Requests
 
 
 @pytest.mark.parametrize(
-    ("wrong", "named"),
-    [({"sampler": "DDQM"}, "DDQM"), ({"steps": 0}, "between 1 and 100"), ({"steps": 101}, "101"),
-     ({"scale": float("nan")}, "scale"), ({"labels": ()}, "class"), ({"labels": (0, -1)}, "class"),
-     ({"negative": -1}, "class")],
+    ("wrong", "code"),
+    [({"sampler": "ddqm"}, "unknown_sampler"), ({"steps": 0}, "sampler_steps"), ({"steps": 101}, "sampler_steps"),
+     ({"scale": float("nan")}, "guidance_scale"), ({"labels": ()}, "image_labels"),
+     ({"labels": (0, -1)}, "image_labels"), ({"negative": -1}, "image_labels")],
 )  # fmt: skip
-def test_what_is_no_take_is_refused_with_a_sentence(wrong, named):
-    with pytest.raises(ValueError, match=named):
-        Take(**wrong)
+def test_a_request_that_no_sampler_can_have_is_refused(wrong, code):
+    with pytest.raises(Problem) as problem:
+        Request(**wrong)
+    assert problem.value.code == code and str(problem.value)
 
 
 @pytest.mark.parametrize("wrong", [{"labels": (10,)}, {"negative": 10}])
-def test_a_class_that_a_model_does_not_know_is_refused_with_a_sentence(model, wrong):
-    with pytest.raises(ValueError, match="knows 10 classes"):
-        films(model, [Take(**wrong)])
+def test_a_class_that_a_model_does_not_know_is_refused(model, wrong):
+    with pytest.raises(Problem) as problem:
+        lesson.sample(model, [Request(**wrong)])
+    assert problem.value.code == "unknown_label" and problem.value.values == {"known": 10}
 
 
-@every_sampler
 @pytest.mark.parametrize("scale", [0.0, 1.0, 2.0])
-def test_a_take_knows_its_network_calls(model, kind, scale):
-    take, asked = replace(SHORT, sampler=kind, scale=scale), []
-    hook = model.denoiser.register_forward_pre_hook(lambda *_: asked.append(1))
-    made(model, take)
+def test_a_request_knows_its_network_calls(model, scale):
+    calls = []
+    hook = model.denoiser.register_forward_pre_hook(lambda *_: calls.append(1))
+    for sampler in SAMPLERS:
+        request = replace(SHORT, sampler=sampler, scale=scale)
+        calls.clear()
+        sampled(model, request)
+        assert len(calls) == request.nfe
     hook.remove()
-    assert len(asked) == take.nfe
 
 
 # Films
 
 
-@every_sampler
-def test_a_film_ends_with_the_images_of_the_command_line(model, kind):
-    take = replace(SHORT, sampler=kind)
-    (film,) = made(model, take)
-    shape, sampler = model.shape, kind
-    asked = list(take.labels), take.scale, take.negative, sampler, take.steps, take.seed
-    images = image_model.sample(model.denoiser, shape, *asked)
-    assert torch.equal(film.images, pixels(images))
+@pytest.mark.parametrize("sampler", list(SAMPLERS))
+def test_a_film_ends_with_the_images_of_the_command_line(model, sampler):
+    (film,) = sampled(model, replace(SHORT, sampler=sampler))
+    labels, rest = list(SHORT.labels), (SHORT.scale, SHORT.negative, sampler, SHORT.steps, SHORT.seed)
+    assert torch.equal(film.images, pixels(image_model.sample(model.denoiser, model.shape, labels, *rest)))
 
 
-def test_all_takes_of_a_seed_start_alike_whatever_they_are_and_however_many(model):
-    takes = [replace(SHORT, sampler=kind, scale=scale) for kind in SAMPLERS for scale in (1.0, 3.0)]
-    one, *others = (film.x[0] for film in made(model, *takes, replace(SHORT, negative=None)))
+def test_all_requests_of_a_seed_start_from_the_same_noise(model):
+    requests = [replace(SHORT, sampler=sampler, scale=scale) for sampler in SAMPLERS for scale in (1.0, 3.0)]
+    one, *others = (film.x[0] for film in sampled(model, *requests, replace(SHORT, negative=None)))
     assert all(torch.equal(one, other) for other in others)
-    (more,) = made(model, replace(SHORT, labels=(3, 0, None, 1, 2)))
+    (more,) = sampled(model, replace(SHORT, labels=(3, 0, None, 1, 2)))
     assert torch.equal(more.x[0][:3], one)
-    assert not torch.equal(made(model, replace(SHORT, seed=8))[0].x[0], one)
+    assert not torch.equal(sampled(model, replace(SHORT, seed=8))[0].x[0], one)
 
 
-def test_together_or_alone_a_take_gives_the_same_film(model):
-    together = made(model, SHORT, replace(SHORT, sampler=DDPM))[1]
-    (alone,) = made(model, replace(SHORT, sampler=DDPM))
+def test_together_or_alone_a_request_gives_the_same_film(model):
+    together = sampled(model, SHORT, replace(SHORT, sampler=DDPM))[1]
+    (alone,) = sampled(model, replace(SHORT, sampler=DDPM))
     assert all(map(torch.equal, together.x + together.x0, alone.x + alone.x0))
 
 
-def test_a_scale_of_1_is_plain_conditional_whatever_it_leads_away_from(model):
-    plain, away = made(model, replace(SHORT, scale=1.0, negative=None), replace(SHORT, scale=1.0))
-    asked = torch.tensor([3, 0, -1])
-    *_, last = image_lesson.steps_of(
-        SHORT, lambda x, sigma: model.denoiser(x, sigma, {"label": asked}), image_lesson.start(model, SHORT)
+def test_a_scale_of_1_is_plain_conditional_whatever_the_negative_class(model):
+    plain, negative = sampled(model, replace(SHORT, scale=1.0, negative=None), replace(SHORT, scale=1.0))
+    label = torch.tensor([3, 0, -1])
+    *_, last = lesson.steps_of(
+        SHORT, lambda x, sigma: model.denoiser(x, sigma, {"label": label}), lesson.start(model, SHORT)
     )
-    assert torch.equal(plain.images, away.images) and torch.equal(plain.images, pixels(last.x_next))
+    assert torch.equal(plain.images, negative.images) and torch.equal(plain.images, pixels(last.x_next))
 
 
-def test_the_noise_left_out_is_the_walk_of_ddpm_without_noise(model):
-    (film,) = made(model, replace(SHORT, sampler=DDPM_NO_NOISE))
-    x = image_lesson.start(model, SHORT)
-    denoise, sigmas = image_lesson.told(model, SHORT), image_model.grid(SHORT.steps)
-    for sigma, sigma_next in zip(sigmas.tolist(), sigmas.tolist()[1:]):
+def test_without_noise_a_step_of_ddpm_goes_to_its_mean(model):
+    (film,) = sampled(model, replace(SHORT, sampler=DDPM_NO_NOISE))
+    x = lesson.start(model, SHORT)
+    denoise, sigmas = lesson.guided(model, SHORT), image_model.grid(SHORT.steps).tolist()
+    for sigma, sigma_next in zip(sigmas, sigmas[1:]):
         x0 = denoise(x, x.new_full((3,), sigma)).detach()
         x = x0 + (sigma_next / sigma) ** 2 * (x - x0)
     assert (film.images.int() - pixels(x).int()).abs().max() <= 1
 
 
 @pytest.mark.parametrize("steps", [1, 2, 13, 24, 25, 97])
-def test_the_clock_falls_from_the_start_to_0_with_a_level_for_each_frame(model, steps):
-    levels = clock(steps)
+def test_the_levels_fall_from_80_to_0_with_one_for_each_frame(steps):
+    levels = lesson.levels(steps)
     assert levels[0] == 80 and levels[-1] == 0 and (levels.diff() < 0).all()
-    assert len(levels) == len(shown(steps)) == min(steps, 24) + 1
+    assert len(levels) == Request(steps=steps).frames == min(steps, 24) + 1
 
 
-def test_a_film_grows_by_a_frame_a_step_and_ends_with_the_guess(model):
-    grown = [film for (film,) in films(model, [SHORT])]
+def test_a_film_grows_by_a_frame_a_step_until_it_is_done(model):
+    grown = [film for (film,) in lesson.sample(model, [SHORT])]
     assert [len(film.x) for film in grown] == [1, 2, 3, 5]
     assert [film.done for film in grown] == [False, False, False, True]
-    assert torch.equal(grown[-1].x[-1], grown[-1].x0[-1])
-    (long,) = made(model, replace(SHORT, steps=30, scale=1.0))
-    assert len(long.x) == len(clock(30)) and long.done
+    (long,) = sampled(model, replace(SHORT, steps=30, scale=1.0))
+    assert len(long.x) == len(lesson.levels(30)) and long.done
 
 
-def test_noise_is_seen_at_one_size_and_the_opening_needs_no_network(model):
-    opening = image_lesson.opening(model, SHORT)
-    assert torch.equal(opening.x[0], made(model, SHORT)[0].x[0]) and len(opening.x) == 1
-    assert unit(opening.x[0]).std().item() == pytest.approx(0.72, abs=0.03)  # of a unit Gaussian cut at -1 and 1
+def test_the_first_frame_needs_no_network_and_shows_noise_at_one_size(model):
+    film = lesson.first_frame(model, SHORT)
+    assert torch.equal(film.x[0], sampled(model, SHORT)[0].x[0]) and len(film.x) == 1
+    assert unit(film.x[0]).std().item() == pytest.approx(0.72, abs=0.03)  # of a unit Gaussian cut at -1 and 1
 
 
-def test_takes_without_a_common_clock_are_refused(model):
-    with pytest.raises(ValueError, match="equally many steps"):
-        next(films(model, [SHORT, replace(SHORT, steps=5)]))
+def test_requests_of_unequal_steps_are_refused(model):
+    with pytest.raises(Problem) as problem:
+        next(lesson.sample(model, [SHORT, replace(SHORT, steps=5)]))
+    assert problem.value.code == "unequal_steps"
 
 
-# What images resemble
+# How images compare with real ones
 
 
 def tiny(flip: bool = False) -> ImageSet:
@@ -152,97 +154,86 @@ def tiny(flip: bool = False) -> ImageSet:
 
 @pytest.mark.parametrize("part", [7, 1000])
 def test_the_nearest_image_is_the_nearest(part):
-    asked = torch.randint(0, 256, (9, 1, 4, 4), generator=torch.Generator().manual_seed(2), dtype=torch.uint8)
-    found = neighbours(asked, tiny(), part)
-    apart = (unit(asked)[:, None] - unit(tiny().images)).flatten(2).square().mean(2).sqrt()
+    images = torch.randint(0, 256, (9, 1, 4, 4), generator=torch.Generator().manual_seed(2), dtype=torch.uint8)
+    found = lesson.neighbours(images, tiny(), part)
+    apart = (unit(images)[:, None] - unit(tiny().images)).flatten(2).square().mean(2).sqrt()
     torch.testing.assert_close(found.distance.float(), apart.min(1).values)
     assert torch.equal(found.nearest, tiny().images[apart.argmin(1)])
 
 
-def test_a_copy_is_found_out_and_the_mirror_of_one_where_the_set_is_mirrored():
+def test_a_copy_has_distance_0_and_so_has_its_mirror_image_where_the_set_is_mirrored():
     copies = tiny().images[[4, 90]]
-    assert neighbours(copies, tiny(), 7).distance.tolist() == [0, 0]
+    assert lesson.neighbours(copies, tiny(), 7).distance.tolist() == [0, 0]
     mirrored = copies.flip(-1)
-    assert neighbours(mirrored, tiny()).distance.min() > 0.1
-    assert neighbours(mirrored, tiny(flip=True), 7).distance.tolist() == [0, 0]
+    assert lesson.neighbours(mirrored, tiny()).distance.min() > 0.1
+    assert lesson.neighbours(mirrored, tiny(flip=True), 7).distance.tolist() == [0, 0]
 
 
 def test_real_images_are_of_the_classes_asked_for_and_differ():
     labels = (1, 1, 0, 1, 0)
-    places = image_lesson.real(tiny(), labels)
-    assert (tiny().labels[places] == torch.tensor(labels)).all() and len(places.unique()) == 5
-    assert len(image_lesson.real(tiny(), (None,) * 100).unique()) == 100
-    assert torch.equal(image_lesson.real(tiny(), labels, 3), image_lesson.real(tiny(), labels, 3))
+    indices = lesson.real_indices(tiny(), labels)
+    assert (tiny().labels[indices] == torch.tensor(labels)).all() and len(indices.unique()) == 5
+    assert len(lesson.real_indices(tiny(), (None,) * 100).unique()) == 100
+    assert torch.equal(lesson.real_indices(tiny(), labels, 3), lesson.real_indices(tiny(), labels, 3))
 
 
-def test_looks_tell_blur_and_sameness():
+def test_statistics_tell_blurred_and_equal_images():
     images = tiny().images
-    assert looks(images).detail > 4 * looks(pixels(image_judge.blurred(unit(images)))).detail
-    assert looks(images[:1].expand(5, -1, -1, -1)).apart == 0 < looks(images).apart
+    assert lesson.statistics(images).detail > 4 * lesson.statistics(pixels(image_judge.blurred(unit(images)))).detail
+    assert lesson.statistics(images[:1].expand(5, -1, -1, -1)).distance == 0 < lesson.statistics(images).distance
 
 
-def test_real_digits_are_compared_with_the_others_of_their_set(model):
-    (film,) = made(model, replace(SHORT, labels=(1, 2, 3)))
-    samples, real = image_lesson.compared(model, film)
+def test_real_images_of_an_undivided_set_are_compared_with_the_others(model):
+    (film,) = sampled(model, replace(SHORT, labels=(1, 2, 3)))
+    samples, real = lesson.compare(model, film)
     assert torch.equal(samples.images, film.images) and real.distance.min() > 0
     assert model.held_out is None and len(model.images.images) == 1797
 
 
 @pytest.mark.parametrize(
-    "other", [{"name": "/etc"}, {"n": 7}, {"classes": [*"abcdefghij"]}, {"classes": [*"9876543210"]}]
+    "other", [{"name": "/etc"}, {"n": 7}, {"classes": [*"abcdefghij"]}, {"classes": [*"9876543210"]}, {"channels": 3}]
 )
 def test_a_model_of_unknown_images_has_nothing_to_be_compared_with(model, other):
     stranger = replace(model, config={**model.config, "data": {**model.config["data"], **other}})
-    (film,) = made(stranger, SHORT)
-    assert image_lesson.compared(stranger, film) is None and image_lesson.benchmark(stranger, (0, 1)) is None
-
-
-def test_a_model_of_images_in_colour_is_none_of_grey_ones_of_its_name():
-    colour = replace(digits(), images=digits().images.expand(-1, 3, -1, -1))
-    assert image_lesson.model_of(image_model.begin(image_model.ImageConfig(size="tiny"), colour)).images is None
+    (film,) = sampled(model, SHORT)
+    assert lesson.compare(stranger, film) is None and lesson.real_statistics(stranger, (0, 1)) is None
 
 
 def test_no_cache_holds_a_model_or_what_it_was_trained_with():
     begun = image_model.begin(image_model.ImageConfig(size="tiny", seed=3), digits())
-    seen = image_lesson.model_of(begun)
-    trained, sampled = weakref.ref(begun.state.model), weakref.ref(seen.denoiser)
-    (film,) = made(seen, SHORT)
-    image_lesson.kept(seen), image_lesson.benchmark(seen, (0,)), image_lesson.compared(seen, film)
+    seen = lesson.model_of(begun)
+    trained, denoiser = weakref.ref(begun.state.model), weakref.ref(seen.denoiser)
+    (film,) = sampled(seen, SHORT)
+    lesson.first_films(seen), lesson.real_statistics(seen, (0,)), lesson.compare(seen, film)
     del begun
-    assert trained() is None and sampled() is seen.denoiser
+    assert trained() is None and denoiser() is seen.denoiser
     del seen
     gc.collect()
-    assert sampled() is None
+    assert denoiser() is None
 
 
 # What the shipped models are first seen with
 
 
-def test_what_is_kept_is_what_the_network_would_make(tmp_path):
-    model = image_lesson.shipped("digits")
-    image_lesson.keep([model], tmp_path / "kept.npz")
-    kept = image_lesson.kept(model, tmp_path / "kept.npz")
-    for film in made(model, *image_lesson.first(model)):
-        again = kept[film.request]
+@pytest.mark.slow
+def test_the_file_gives_back_what_the_network_would_make(model, tmp_path):
+    digits, file = lesson.shipped("digits"), tmp_path / "films.npz"
+    lesson.write_first_films([digits], file)
+    found = lesson.first_films(digits, file)
+    for film in sampled(digits, *lesson.first_requests(digits)):
+        again = found[film.request]
         assert all(map(torch.equal, film.x0, again.x0)) and torch.equal(film.images, again.images)
         assert max((one.float() - two.float()).abs().mean() for one, two in zip(film.x, again.x)) < 0.02 * 255
+    assert lesson.first_films(model, file) == {} == lesson.first_films(digits, tmp_path / "none.npz")
 
 
-def test_films_of_other_weights_are_not_taken_for_a_models_own(model, tmp_path):
-    image_lesson.keep([model], tmp_path / "kept.npz")
-    other = image_lesson.model_of(
-        image_model.begin(image_model.ImageConfig(network="unet", size="tiny", seed=1), digits())
-    )
-    assert image_lesson.kept(other, tmp_path / "kept.npz") == {} == image_lesson.kept(model, tmp_path / "none.npz")
-
-
-@pytest.mark.parametrize("name", list(image_lesson.IMAGES))
+@pytest.mark.parametrize("name", list(lesson.IMAGES))
 def test_the_file_holds_what_each_shipped_model_is_first_seen_with(name):
-    model = image_lesson.shipped(name)
-    assert set(image_lesson.kept(model)) == set(image_lesson.first(model)), (
+    model = lesson.shipped(name)
+    assert set(lesson.first_films(model)) == set(lesson.first_requests(model)), (
         "run `python -m core.lessons.image_models` again"
     )
-    assert image_lesson.FILE.stat().st_size < 1_500_000
+    assert lesson.FILE.stat().st_size < 1_500_000
 
 
 # Phenomena, with the shipped models
@@ -250,53 +241,57 @@ def test_the_file_holds_what_each_shipped_model_is_first_seen_with(name):
 
 @pytest.mark.parametrize("label", [0, 3, None])
 def test_without_its_noise_ddpm_makes_digits_that_are_all_alike(label):
-    takes = [Take(kind, (label,) * 8) for kind in (DDPM, DDPM_NO_NOISE, DDIM)]
-    ddpm, bare, ddim = (looks(film.images) for film in made(image_lesson.shipped("digits"), *takes))
-    assert bare.apart < 0.1 * min(ddim.apart, ddpm.apart)
+    requests = [Request(sampler, (label,) * 8) for sampler in (DDPM, DDPM_NO_NOISE, DDIM)]
+    ddpm, no_noise, ddim = (lesson.statistics(film.images) for film in sampled(lesson.shipped("digits"), *requests))
+    assert no_noise.distance < 0.1 * min(ddim.distance, ddpm.distance)
 
 
+@pytest.mark.slow
 def test_without_its_noise_ddpm_makes_garments_that_are_blurred_too():
-    model = image_lesson.shipped("fashion")
-    takes = [Take(kind, (None,) * 4, steps=12) for kind in (DDPM_NO_NOISE, DDIM)]
-    bare, ddim = (looks(film.images) for film in made(model, *takes))
-    assert bare.detail < 0.3 * ddim.detail and bare.apart < 0.5 * ddim.apart
+    requests = [Request(sampler, (None,) * 4, steps=12) for sampler in (DDPM_NO_NOISE, DDIM)]
+    no_noise, ddim = (lesson.statistics(film.images) for film in sampled(lesson.shipped("fashion"), *requests))
+    assert no_noise.detail < 0.3 * ddim.detail and no_noise.distance < 0.5 * ddim.distance
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "label"), [("digits", 3), ("fashion", 8), ("emoji", 6)])
 def test_without_its_noise_guided_images_of_one_class_are_less_than_half_as_far_apart_as_real_ones(name, label):
-    (bare,) = made(image_lesson.shipped(name), Take(DDPM_NO_NOISE, (label,) * 3, scale=2.0, steps=12))
-    assert looks(bare.images).apart < 0.5 * image_lesson.benchmark(image_lesson.shipped(name), (label,))[0].apart
+    model = lesson.shipped(name)
+    (film,) = sampled(model, Request(DDPM_NO_NOISE, (label,) * 3, scale=2.0, steps=12))
+    assert lesson.statistics(film.images).distance < 0.5 * lesson.real_statistics(model, (label,))[0].distance
 
 
 @pytest.mark.parametrize(("name", "blurred"), [("digits", False), ("fashion", True)])
 def test_what_is_first_seen_without_noise_is_a_blur_of_garments_but_not_of_digits(name, blurred):
-    model = image_lesson.shipped(name)
-    bare = image_lesson.kept(model)[image_lesson.first(model)[1]]
-    share = looks(bare.images).detail / image_lesson.benchmark(model, bare.request.labels)[0].detail
+    model = lesson.shipped(name)
+    film = lesson.first_films(model)[lesson.first_requests(model)[1]]
+    share = lesson.statistics(film.images).detail / lesson.real_statistics(model, film.request.labels)[0].detail
     assert share < 0.5 if blurred else share > 0.8
 
 
+@pytest.mark.slow
 def test_without_the_noise_most_kinds_of_emoji_lose_more_than_half_of_their_detail():
-    model, kinds = image_lesson.shipped("emoji"), (0, 1, 3, 5, 6, 7)
-    made_of = made(model, *(Take(DDPM_NO_NOISE, (label,) * 4, scale=2.0, steps=12) for label in kinds))
-    real = [image_lesson.benchmark(model, (label,))[0].detail for label in kinds]
-    assert sum(looks(film.images).detail < 0.5 * own for film, own in zip(made_of, real)) >= 4
+    model, labels = lesson.shipped("emoji"), (0, 1, 3, 5, 6, 7)
+    films = sampled(model, *(Request(DDPM_NO_NOISE, (label,) * 4, scale=2.0, steps=12) for label in labels))
+    real = [lesson.real_statistics(model, (label,))[0].detail for label in labels]
+    assert sum(lesson.statistics(film.images).detail < 0.5 * own for film, own in zip(films, real)) >= 4
 
 
+@pytest.mark.slow
 def test_a_scale_of_8_makes_garments_hard_white_and_emoji_gaudier():
-    def far(name: str) -> tuple[torch.Tensor, torch.Tensor]:
-        model = image_lesson.shipped(name)
-        takes = [Take(labels=model.in_turn(9), scale=scale, steps=8) for scale in (1.0, 8.0)]
-        return tuple(film.images.float() for film in made(model, *takes))
+    def both(name: str) -> tuple[torch.Tensor, ...]:
+        model = lesson.shipped(name)
+        requests = [Request(labels=model.labels(9), scale=scale, steps=8) for scale in (1.0, 8.0)]
+        return tuple(film.images.float() for film in sampled(model, *requests))
 
-    plain, hard = ((images > 250).float().mean() for images in far("fashion"))
+    plain, hard = ((images > 250).float().mean() for images in both("fashion"))
     assert hard > 3 * plain
-    plain, gaudy = ((images.amax(1) - images.amin(1)).mean() for images in far("emoji"))
+    plain, gaudy = ((images.amax(1) - images.amin(1)).mean() for images in both("emoji"))
     assert gaudy > 1.2 * plain
 
 
+@pytest.mark.slow
 def test_more_steps_do_not_mend_it():
-    few, many = (
-        made(image_lesson.shipped("digits"), Take(DDPM_NO_NOISE, (3,) * 8, steps=steps))[0] for steps in (20, 100)
-    )
-    assert looks(many.images).apart < 2 * looks(few.images).apart < 0.1
+    requests = (Request(DDPM_NO_NOISE, (3,) * 8, steps=steps) for steps in (20, 100))
+    few, many = (lesson.statistics(sampled(lesson.shipped("digits"), each)[0].images) for each in requests)
+    assert many.distance < 2 * few.distance < 0.1
