@@ -45,10 +45,10 @@ def wait_frames(page: Page, count: int = FRAMES) -> None:
     page.wait_for_function(COUNT, arg=[next(_number), count], timeout=LONG)
 
 
-def box(part: Locator) -> dict[str, float]:
+def box(part: Locator, live: bool = False) -> dict[str, float]:
     """Where ``part`` is, x, y, width and height in CSS pixels of the page, once the page is at rest."""
     expect(part).to_be_visible()
-    rest(part.page)
+    rest(part.page, live)
     return part.bounding_box()
 
 

@@ -288,6 +288,5 @@ def test_the_whole_picture_and_its_controls_stay_above_the_fold_while_it_trains(
         learner.page.set_viewport_size({"width": width, "height": height})
         learner.until(f"now.plots[0].h > {height} / 3")
         for part in (learner.canvas, learner.page.locator(".st-key-controls")):
-            learner.rests(live=True)
-            place = part.bounding_box()
+            place = box(part, live=True)
             assert place["y"] >= 0 and place["y"] + place["height"] <= height
