@@ -2,3 +2,6 @@
 
 `images` holds sets of images from every source; `decode` reads their files.
 """
+
+CLASSES = ("person", "dog", "cat")
+"""The classes of the spiral. They stand here because the home page reads them without PyTorch."""

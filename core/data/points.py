@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from core import seeds
+from core.data import CLASSES
 
 RMS = 0.45
 MAX_N = 1_000_000
@@ -191,17 +192,16 @@ def _even_uniforms(n: int, seed: int) -> Tensor:
 
 def _spiral(turns: float = 2.5) -> Shape:
     length = 2 * math.pi * turns
-    classes = ("person", "dog", "cat")
 
     def position(u: Tensor) -> Tensor:
         t = math.pi / 2 + length * u
         return torch.stack((t * t.cos(), t * t.sin()), 1)
 
     def draw(u: Tensor) -> tuple[Tensor, Tensor]:
-        return position(u[:, 0]), (len(classes) * u[:, 0]).long()
+        return position(u[:, 0]), (len(CLASSES) * u[:, 0]).long()
 
     vertices = 1 + math.ceil(200 * turns)
-    return Shape(draw, length, position(torch.linspace(0, 1, vertices, dtype=torch.float64)), classes)
+    return Shape(draw, length, position(torch.linspace(0, 1, vertices, dtype=torch.float64)), CLASSES)
 
 
 def _moons() -> Shape:

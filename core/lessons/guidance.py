@@ -1,7 +1,8 @@
-"""Guidance made visible: how a denoiser is steered, and what that does to its arrows and to its samples.
+"""Chapter 5: guidance of a denoiser, its terms as arrows, and what it does to samples.
 
-Everything is seen on one clock, ``WALK``, and drawn at alpha = s / sqrt(s^2 + sigma^2) of its size, s the RMS of the
-data: the "variance preserving" view of data scaled to RMS 1, in which noise and data are equally large.
+Fields and samples share the noise levels ``SIGMAS``. They are drawn at ``alpha`` = s / sqrt(s^2 + sigma^2) of their
+size, with s the RMS of the data: the variance preserving view of data scaled to RMS 1, in which the noise and the data
+are equally large.
 """
 
 import math
@@ -23,96 +24,109 @@ from core.diffusion.guidance import autoguidance, cfg, condition, interval
 from core.diffusion.schedules import scale
 from core.models import points as point_model
 from core.pretrained import pretrained
+from core.problems import Problem
 from core.runs.progress import Progress
 
-WALK = point_model.grid(20).float()  # sigma from 5 to 0.01 and 0: the noise levels of samples and fields
+SIGMAS = point_model.grid(20).float()
+"""The noise levels of samples and fields, from 5 to 0.01 and 0, [21]."""
+FIELD_SIGMAS = SIGMAS.clamp_min(point_model.SIGMA_MIN)
+"""The levels at which a field is evaluated: 0.01 in place of 0."""
 SCALES = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 8.0, 12.0)
-CLOSE = 0.05
-MODELS = {
-    "converged": "spiral-classes-strong",
-    "plain network": "spiral-classes-weak",
-    "after 500 steps": "spiral-classes-500",
-    "after 200 steps": "spiral-classes-200",
-    "after 100 steps": "spiral-classes-100",
-    "after 50 steps": "spiral-classes-50",
-    "no label dropout": "spiral-classes-told",
-}
-"""Shipped models of the three classes: the strong one, a plain network as in the literature, the strong one's own run
-stopped early, and one that was told the class at every step of its training."""
-WEAKER = tuple(name for name in MODELS if name not in ("converged", "no label dropout"))
-"""Those that guidance may lead away from."""
+COVERAGE_RADIUS = 0.05
+MODELS = (
+    "spiral-classes-strong",
+    "spiral-classes-weak",
+    "spiral-classes-500",
+    "spiral-classes-200",
+    "spiral-classes-100",
+    "spiral-classes-50",
+    "spiral-classes-told",
+)
+"""The shipped models of the three classes: the strong one, a plain network as in the literature, the strong one's own
+run stopped early, and one that was trained without label dropout."""
+WEAK_MODELS = MODELS[1:-1]
+"""Those that autoguidance may lead away from."""
 
-Model = Denoiser | EmpiricalDenoiser
+ConditionalDenoiser = Denoiser | EmpiricalDenoiser
 
 
 @dataclass(frozen=True)
 class GuidanceConfig:
-    """How a denoiser is steered: u + w (c - u), with c the answer told ``wanted`` and w the ``scale``.
+    """How a denoiser is guided: u + w (c - u), where c is the answer under the condition ``label``.
 
-    wanted, negative: classes, None for none; u is the answer told ``negative``, or with ``weak``, a key of ``MODELS``,
-    that model's answer told ``wanted``. Only for sigma in ``interval`` (low, high], if given; elsewhere it is c.
-    Raises ValueError for a guide that cannot be followed.
+    Attributes:
+        label: the wanted class, None for no condition.
+        negative: the class whose answer is u; None: the unconditional answer is.
+        scale: w.
+        interval: (low, high]; at noise levels outside it the answer is c. None: guidance at every level.
+        weak_model: a shipped model whose answer under ``label`` is u (autoguidance).
+
+    Raises Problem for a scale that is not finite, a negative label, an empty interval, a model that does not exist, and
+    for both ``negative`` and ``weak_model``.
     """
 
-    wanted: int | None = None
+    label: int | None = None
     negative: int | None = None
     scale: float = 1.0
     interval: tuple[float, float] | None = None
-    weak: str | None = None
+    weak_model: str | None = None
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.scale):
-            raise ValueError(f"The guidance scale must be a finite number, not {self.scale}.")
-        for label in (self.wanted, self.negative):
+            raise Problem("guidance_scale", scale=self.scale)
+        for label in (self.label, self.negative):
             if label is not None and label < 0:
-                raise ValueError(f"A class is a number from 0 on, or None for no class, not {label}.")
+                raise Problem("guidance_label", label=label)
         if self.interval and not 0 <= self.interval[0] < self.interval[1]:
-            raise ValueError(f"Guidance needs noise levels 0 <= low < high, not {self.interval}.")
-        if self.weak is not None and self.weak not in MODELS:
-            raise ValueError(f"There is no model {self.weak!r} to guide away from; there are {', '.join(MODELS)}.")
-        if self.weak is not None and self.negative is not None:
-            raise ValueError("GuidanceConfig away from a negative class or from a weaker model, not from both.")
+            raise Problem("guidance_interval", low=self.interval[0], high=self.interval[1])
+        if self.weak_model is not None and self.weak_model not in MODELS:
+            raise Problem("guidance_weak_model", name=self.weak_model, known=", ".join(MODELS))
+        if self.weak_model is not None and self.negative is not None:
+            raise Problem("guidance_two_bases")
 
 
-def label(wanted: int | None) -> Cond | None:
-    """A class as a condition for a whole batch."""
-    return None if wanted is None else {"label": torch.tensor([wanted])}
+def cond(label: int | None) -> Cond | None:
+    """A class as the condition of a whole batch."""
+    return None if label is None else {"label": torch.tensor([label])}
 
 
-def target(guide: GuidanceConfig, model: Model) -> Denoise:
-    """c: the answer of the model told the wanted class."""
-    return condition(model, label(guide.wanted))
+def target(config: GuidanceConfig, denoiser: ConditionalDenoiser) -> Denoise:
+    """c: the answer under the wanted class."""
+    return condition(denoiser, cond(config.label))
 
 
-def base(guide: GuidanceConfig, model: Model) -> Denoise:
-    """u: what guidance leads away from: the unconditional answer, the negative class's, or a weaker model's."""
-    if guide.weak:
-        return condition(pretrained(MODELS[guide.weak]).denoiser, label(guide.wanted))
-    return condition(model, label(guide.negative))
+def base(config: GuidanceConfig, denoiser: ConditionalDenoiser) -> Denoise:
+    """u: what guidance leads away from, which is the unconditional, the negative or a weaker model's answer."""
+    if config.weak_model:
+        return condition(pretrained(config.weak_model).denoiser, cond(config.label))
+    return condition(denoiser, cond(config.negative))
 
 
-def guided_denoiser(guide: GuidanceConfig, model: Model) -> Denoise:
-    """The guided denoiser, u + w (c - u) within the interval and c outside it."""
-    if guide.weak:
-        guided = autoguidance(target(guide, model), base(guide, model), guide.scale)
+def guided_denoiser(config: GuidanceConfig, denoiser: ConditionalDenoiser) -> Denoise:
+    """u + w (c - u) within the interval, c outside it."""
+    if config.weak_model:
+        guided = autoguidance(target(config, denoiser), base(config, denoiser), config.scale)
     else:
-        guided = cfg(model, label(guide.wanted), label(guide.negative), guide.scale)
-    return interval(guided, target(guide, model), *guide.interval) if guide.interval else guided
+        guided = cfg(denoiser, cond(config.label), cond(config.negative), config.scale)
+    return interval(guided, target(config, denoiser), *config.interval) if config.interval else guided
 
 
 # Arrows
 
 
-def alpha(rms: float, sigmas: Tensor = WALK) -> Tensor:
+def alpha(rms: float, sigmas: Tensor = SIGMAS) -> Tensor:
     """The factor that draws a state of data with that RMS at each of the noise levels [T], [T]."""
     return scale(sigmas / rms, "vp").float()
 
 
 @dataclass(frozen=True, eq=False)
 class Fields:
-    """Arrows x0_hat - x at ``places`` [g, 2] along ``WALK``, drawn to one scale at each place (see ``field.fit``).
+    """Arrows x0_hat - x at ``places`` [g, 2] and the levels ``SIGMAS``, drawn to one scale at each place.
 
-    base u, target c and guided, each [T, g, 2]; difference c - u leads from the tip of u to the tip of c.
+    Attributes:
+        places: where the arrows start.
+        base, target, guided: u, c and the guided answer, [T, g, 2] each.
+        difference: c - u, from the tip of u to the tip of c.
     """
 
     places: Tensor
@@ -122,21 +136,21 @@ class Fields:
     guided: Tensor
 
 
-def fields(guide: GuidanceConfig, model: Model, rms: float, side: int, reach: float) -> Fields:
-    """The fields of a guide on ``field.grid(side, reach)``."""
+def fields(config: GuidanceConfig, denoiser: ConditionalDenoiser, rms: float, side: int, reach: float) -> Fields:
+    """The fields on the grid of side^2 places over [-reach, reach]^2."""
     places, factor = vector_field.grid(side, reach), alpha(rms)[:, None, None]
-    x, level = places / factor, WALK.clamp_min(point_model.SIGMA_MIN)
+    x = places / factor
     u, c, guided = (
-        factor * (vector_field.evaluate(denoise, x, level) - x)
-        for denoise in (base(guide, model), target(guide, model), guided_denoiser(guide, model))
+        factor * (vector_field.evaluate(denoise, x, FIELD_SIGMAS) - x)
+        for denoise in (base(config, denoiser), target(config, denoiser), guided_denoiser(config, denoiser))
     )
     return Fields(places, *vector_field.fit(2 * reach / side, u, c, c - u, guided))
 
 
 @torch.no_grad()
-def angles(guide: GuidanceConfig, model: Model, x0: Tensor, sigmas: Tensor, seed: int = 0) -> Tensor:
-    """The mean angle between the arrows u - x and c - x in degrees, [T], at data x0 [n, 2] noised to each level [T]."""
-    u, c, means = base(guide, model), target(guide, model), []
+def angles(config: GuidanceConfig, denoiser: ConditionalDenoiser, x0: Tensor, sigmas: Tensor, seed: int = 0) -> Tensor:
+    """The mean angle between u - x and c - x in degrees, [T], at data x0 [n, 2] noised to each level [T]."""
+    u, c, means = base(config, denoiser), target(config, denoiser), []
     for place, sigma in enumerate(sigmas):
         level = sigma.expand(len(x0))
         x = x0 + per_sample(level, x0) * seeds.gaussian(tuple(x0.shape), seed, place, like=x0)
@@ -146,49 +160,57 @@ def angles(guide: GuidanceConfig, model: Model, x0: Tensor, sigmas: Tensor, seed
 
 
 @dataclass(frozen=True, eq=False)
-class Anatomy:
-    """Guidance at one place of the picture along ``WALK``, [T, 2] each: the state x there, and as guesses of x0 the
-    terms of guided = base + push, where difference = target - base and push = w difference."""
+class Terms:
+    """The terms of guidance at one place and the levels ``SIGMAS``, [T, 2] each: guided = base + scaled.
+
+    Attributes:
+        x: the state.
+        base, target, guided: the guesses u, c and u + w (c - u) of x0.
+        difference, scaled: c - u and w (c - u).
+    """
 
     x: Tensor
     base: Tensor
     target: Tensor
     difference: Tensor
-    push: Tensor
+    scaled: Tensor
     guided: Tensor
 
 
-def anatomy(guide: GuidanceConfig, model: Model, rms: float, place: tuple[float, float]) -> Anatomy:
-    """Take a guide apart at a drawn place. Outside its interval the scale in force is 1."""
-    x, level = torch.tensor([[place]]) / alpha(rms)[:, None, None], WALK.clamp_min(point_model.SIGMA_MIN)
+def terms(config: GuidanceConfig, denoiser: ConditionalDenoiser, rms: float, place: tuple[float, float]) -> Terms:
+    """The terms at a place of the picture, where the state is place / alpha. Outside the interval w is 1."""
+    x = torch.tensor([[place]]) / alpha(rms)[:, None, None]
     u, c, guided = (
-        vector_field.evaluate(denoise, x, level)[:, 0]
-        for denoise in (base(guide, model), target(guide, model), guided_denoiser(guide, model))
+        vector_field.evaluate(denoise, x, FIELD_SIGMAS)[:, 0]
+        for denoise in (base(config, denoiser), target(config, denoiser), guided_denoiser(config, denoiser))
     )
-    return Anatomy(x[:, 0], u, c, c - u, guided - u, guided)
+    return Terms(x[:, 0], u, c, c - u, guided - u, guided)
 
 
 # Samples
 
 
 def arms(points: PointSet) -> tuple[Tensor, ...]:
-    """The part of the curve that belongs to each class, [M, 2] each. Vertices are spread as the data are."""
+    """The part of the curve of each class, [M, 2] each. Its vertices are spread as the data are."""
     return points.curve.tensor_split(len(points.classes))
 
 
 def classes_of(samples: Tensor, points: PointSet) -> Tensor:
-    """The class on whose arm the vertex nearest to each sample [n, 2] lies, [n]."""
+    """The class of each sample [n, 2], [n]: that of the nearest vertex of the curve."""
     owner = torch.cat([torch.full((len(arm),), k) for k, arm in enumerate(arms(points))])
     return owner[metrics.nearest(samples, points.curve)[1]]
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ClassQuality:
     """How good samples of a class are.
 
-    shares: the share of samples whose nearest class is each of the classes; hit: that of the wanted one. coverage: the
-    share of its data points that are the nearest to some sample within 0.05. distance: mean distance to its arm.
-    spread: the variance of the position along the arm relative to that of the data, 1 for a perfect sampler.
+    Attributes:
+        shares: the share of samples of each class (see ``classes_of``).
+        hit: the share of the wanted class.
+        coverage: the share of its data points that are the nearest to some sample within 0.05.
+        distance: the mean distance of all samples to its arm.
+        spread: the variance of the position along the arm relative to that of the data, 1 for exact samples.
     """
 
     shares: tuple[float, ...]
@@ -198,62 +220,80 @@ class Verdict:
     spread: float
 
 
-def judge(samples: Tensor, points: PointSet, wanted: int | None) -> Verdict:
-    """The verdict on samples [n, 2]; without a class the whole curve is wanted, and every sample hits."""
+def quality_of(samples: Tensor, points: PointSet, label: int | None) -> ClassQuality:
+    """The quality of samples [n, 2] of a class; for None the whole curve is wanted, and every sample hits."""
     shares = tuple((classes_of(samples, points).bincount(minlength=len(points.classes)) / len(samples)).tolist())
-    arm = points.curve if wanted is None else arms(points)[wanted]
-    own = points.points if wanted is None else points.points[points.labels == wanted]
+    arm = points.curve if label is None else arms(points)[label]
+    own = points.points if label is None else points.points[points.labels == label]
     distance, along = metrics.nearest(samples, arm)
-    return Verdict(
+    return ClassQuality(
         shares,
-        hit=1.0 if wanted is None else shares[wanted],
-        coverage=metrics.coverage(samples, own, CLOSE),
+        hit=1.0 if label is None else shares[label],
+        coverage=metrics.coverage(samples, own, COVERAGE_RADIUS),
         distance=distance.mean().item(),
-        spread=along.double().var().item() / ((len(arm) ** 2 - 1) / 12),  # the variance of whole numbers in a row
+        spread=along.double().var().item() / ((len(arm) ** 2 - 1) / 12),  # the variance of the numbers 1 to len(arm)
     )
 
 
-def mean(verdicts: Sequence[Verdict]) -> Verdict:
-    """The mean of verdicts, number by number."""
-    shares = (fmean(share) for share in zip(*(verdict.shares for verdict in verdicts), strict=True))
+def mean_quality(qualities: Sequence[ClassQuality]) -> ClassQuality:
+    """The mean of each number."""
+    shares = (fmean(share) for share in zip(*(quality.shares for quality in qualities), strict=True))
     numbers = ("hit", "coverage", "distance", "spread")
-    return Verdict(tuple(shares), *(fmean(getattr(verdict, name) for verdict in verdicts) for name in numbers))
+    return ClassQuality(tuple(shares), *(fmean(getattr(quality, name) for quality in qualities) for name in numbers))
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
-    """Samples under a guide on their way along ``WALK``, as drawn, [T, n, 2]; the classes [n] where they end; and the
-    verdict on them."""
+class GuidedSamples:
+    """Samples under guidance.
 
-    guide: GuidanceConfig
+    Attributes:
+        config: the guidance.
+        states: all states at the levels ``SIGMAS`` as drawn, [T, n, 2].
+        classes: the class of each sample, [n].
+        quality: of the samples, the last states.
+    """
+
+    config: GuidanceConfig
     states: Tensor
-    ends: Tensor
-    verdict: Verdict
+    classes: Tensor
+    quality: ClassQuality
 
 
-def run(guide: GuidanceConfig, model: Model, points: PointSet, n: int = 400, seed: int = 0) -> Run:
-    """n samples under a guide (see ``recipe.sample``); equal seeds are equal starting points, whatever the guide."""
-    states = point_model.sample(guided_denoiser(guide, model), n, points.rms, seed)
-    ends = classes_of(states[-1], points)
-    return Run(guide, alpha(points.rms)[:, None, None] * states, ends, judge(states[-1], points, guide.wanted))
+def sample(
+    config: GuidanceConfig, denoiser: ConditionalDenoiser, points: PointSet, n: int = 400, seed: int = 0
+) -> GuidedSamples:
+    """n guided samples (see ``core.models.points.sample``); equal seeds are equal starting points."""
+    states = point_model.sample(guided_denoiser(config, denoiser), n, points.rms, seed)
+    quality = quality_of(states[-1], points, config.label)
+    return GuidedSamples(config, alpha(points.rms)[:, None, None] * states, classes_of(states[-1], points), quality)
 
 
 def sweep(
-    guide: GuidanceConfig, model: Model, points: PointSet, n: int = 400, seed: int = 0, scales: Iterable[float] = SCALES
-) -> list[Run]:
-    """One start under several scales of the same guide, two at a time: PyTorch lets go of the interpreter in each of
-    its operations."""
-    with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(lambda w: run(replace(guide, scale=w), model, points, n, seed), scales))
+    config: GuidanceConfig,
+    denoiser: ConditionalDenoiser,
+    points: PointSet,
+    n: int = 400,
+    seed: int = 0,
+    scales: Iterable[float] = SCALES,
+) -> list[GuidedSamples]:
+    """Samples from the same starting points under several scales, two scales at a time."""
+    with ThreadPoolExecutor(2) as pool:  # PyTorch releases the interpreter in each operation
+        return list(pool.map(lambda w: sample(replace(config, scale=w), denoiser, points, n, seed), scales))
 
 
-# A run of training, between two of its steps
+# A training run between two steps
 
 
 @dataclass(frozen=True, eq=False)
-class Portrait:
-    """A model at one moment of its training, to be asked things while the training goes on; its loss so far in blocks,
-    and the exact denoiser's (NaN when nobody computed it)."""
+class ModelSnapshot:
+    """A model at one moment of its training, which can be sampled while the training goes on.
+
+    Attributes:
+        step: how many steps it was trained.
+        model: a copy of the averaged model.
+        losses: the loss so far in blocks.
+        floor: the exact denoiser's loss, NaN where nobody computed it.
+    """
 
     step: int
     model: Denoiser
@@ -261,6 +301,8 @@ class Portrait:
     floor: float
 
 
-def portrait(progress: Progress) -> Portrait:
+def snapshot(progress: Progress) -> ModelSnapshot:
     """A copy of the averaged model of a run under way."""
-    return Portrait(progress.state.step, deepcopy(progress.state.ema), torch.tensor(progress.losses), progress.floor)
+    return ModelSnapshot(
+        progress.state.step, deepcopy(progress.state.ema), torch.tensor(progress.losses), progress.floor
+    )

@@ -18,7 +18,13 @@ from core.pretrained import points_of, pretrained
 
 EXACT = "exact denoiser"
 SHIPPED = {
-    **guidance_lesson.MODELS,
+    "converged": "spiral-classes-strong",
+    "plain network": "spiral-classes-weak",
+    "after 500 steps": "spiral-classes-500",
+    "after 200 steps": "spiral-classes-200",
+    "after 100 steps": "spiral-classes-100",
+    "after 50 steps": "spiral-classes-50",
+    "no label dropout": "spiral-classes-told",
     "Fourier network, 100 points": "spiral-100-fourier",
     "reference network, 100 points": "spiral-100-reference",
     "endless spiral": "spiral",
@@ -34,7 +40,7 @@ class Net:
     """A denoiser of the spiral. Equal names and keys promise equal answers."""
 
     name: str
-    denoiser: guidance_lesson.Model = field(compare=False, repr=False)
+    denoiser: guidance_lesson.ConditionalDenoiser = field(compare=False, repr=False)
     key: str = ""
 
 
@@ -49,7 +55,7 @@ def net(name: str) -> Net:
 
 def spiral() -> PointSet:
     """The data of them all."""
-    return points_of(guidance_lesson.MODELS["converged"])
+    return points_of("spiral-classes-strong")
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ class Config:
 @dataclass(frozen=True)
 class Metrics:
     """How good samples are, and at what price: network calls for each; the verdict's hit, coverage, distance and spread
-    (see ``steering.Verdict``); their energy distance to exact samples of what is wanted, over its noise floor."""
+    (see ``guidance.ClassQuality``); their energy distance to exact samples of what is wanted, over its noise floor."""
 
     calls: int
     hit: float
@@ -92,12 +98,12 @@ class Result:
 @lru_cache(maxsize=16)
 def evaluate(setup: Config, n: int = 1000) -> Result:
     """Try a setup on n particles. Setups of equal seed start alike and, step for step, are shaken alike."""
-    points, wanted, asked = spiral(), setup.guide.wanted, setup.model
+    points, wanted, asked = spiral(), setup.guide.label, setup.model
     steered = guided_denoiser(setup.guide, asked.denoiser)
     model = PointModel(f"{asked.name} {asked.key} {setup.guide}", steered, points, endless=True)
     walk = trajectory(model, setup.way, n)
     samples = walk.states[-1]
-    seen = guidance_lesson.judge(samples, points, wanted)
+    seen = guidance_lesson.quality_of(samples, points, wanted)
     real = points.curve if wanted is None else arms(points)[wanted]
     energy = metrics.energy_distance(samples, _draw(real, n)) / _floor(wanted, n)
     marks = Metrics(calls(setup), seen.hit, seen.coverage, seen.distance, seen.spread, energy)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from hashlib import sha256
 
 import torch
 from torch import Tensor
@@ -9,7 +10,7 @@ from torch import Tensor
 from core import metrics, seeds
 from core.data.points import PointSet, make
 from core.diffusion import forward, samplers
-from core.diffusion.denoiser import Denoise, in_chunks
+from core.diffusion.denoiser import Denoise, Denoiser, in_chunks
 from core.diffusion.exact import EmpiricalDenoiser
 from core.diffusion.samplers import SamplerConfig
 from core.models import points as point_model
@@ -49,6 +50,15 @@ def exact_model(points: PointSet | None = None, endless: bool = False) -> PointM
     points = make("spiral", 100) if points is None else points
     ideal = point_model.exact(points, endless, EVEN)
     return PointModel(f"exact, {points.digest}, {len(ideal.points)}", ideal, points, endless)
+
+
+def unshipped(denoiser: Denoiser, points: PointSet, endless: bool = False) -> PointModel:
+    """A model that is not shipped, such as a learner's own run: its key follows from the denoiser and its data."""
+    kind = type(denoiser.net).__name__, denoiser.prediction, denoiser.sigma_data, denoiser.scale_input
+    content = sha256(repr((kind, points.digest)).encode())
+    for value in denoiser.state_dict().values():
+        content.update(value.contiguous().numpy().tobytes())
+    return PointModel(f"{content.hexdigest()}, {endless}", denoiser, points, endless)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ from core.data.points import BUILT_IN, PointSet, make
 from core.models.clip import ClipConfig
 from core.models.images import ImageConfig
 from core.models.points import REFERENCE, PointConfig
+from core.models.trajectories import PointModel
 from core.models.unclip import DecoderConfig, PriorConfig
 from core.runs.checkpoints import Checkpoint, load_folder
 
@@ -73,6 +74,12 @@ def find(data: str, n: int, recipe: PointConfig) -> str | None:
 def points_of(name: str) -> PointSet:
     """The data set that a shipped checkpoint was trained on."""
     return make(RECIPES[name][0], N)
+
+
+@cache
+def shipped(name: str) -> PointModel:
+    """A shipped model of points with its data. Raises KeyError for any other name."""
+    return PointModel(name, pretrained(name).denoiser, points_of(name), RECIPES[name][1].endless)
 
 
 @cache

@@ -128,7 +128,7 @@ def option(name: str, chosen: Any) -> str:
     control, own = _control(name), f"{_page(name)}.controls.{name}.options.{chosen}"
     if getattr(control, "labels", ""):
         return text.label(control.labels, chosen)
-    return text.t(own) if text.has(own) else control.write(chosen)
+    return text.t(own) if text.has(own) else Control.write(control, chosen)
 
 
 def _widget(name: str, control: Control, choices: tuple) -> Callable[..., Any]:

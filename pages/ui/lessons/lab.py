@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 from torch import Tensor
 
+from core.data import CLASSES
 from core.diffusion.forward import in_view
 from core.diffusion.samplers import DDIM, ETA_INTERPOLATED, SAMPLERS
 from core.diffusion.schedules import scale
@@ -13,20 +14,18 @@ from core.figures.scene import Arrows, Panel, Path, Points, Window
 from core.lessons import guidance as guidance_lesson
 from core.lessons import lab as lab_lesson
 from core.lessons.guidance import GuidanceConfig
-from core.lessons.home import CLASSES
 from core.lessons.lab import Config, Net, Result
 from core.models import trajectories
 from pages.ui.frame import shell_old as shell
-from pages.ui.lessons import guidance as guidance_scenes
-from pages.ui.lessons.guidance import OWN
 from pages.ui.lessons.sampling import GRIDS, WINDOWS, config_of
-from pages.ui.runs import training_run
+from pages.ui.runs import point_runs, training_run
 from pages.ui.runs.point_runs import LABELLED
 
 FRAMES, FOLLOWED, ARROWS = 49, 3, 200  # of the clock; particles whose way is drawn in both; whose ends are joined
 POINTS = lab_lesson.spiral()
+OWN = "your run"
 ANY, NOTHING = "any", "no class"
-WEAKER = {f"weaker: {name}": name for name in guidance_lesson.WEAKER}
+WEAKER = {f"weaker: {label}": name for label, name in lab_lesson.SHIPPED.items() if name in guidance_lesson.WEAK_MODELS}
 EDGES = ("0", "0.02", "0.05", "0.1", "0.2", "0.5", "1", "2", "5", "10")
 TOPS = (0.5, 1.0, 2.0, 5.0, 10.0)
 SIDES = {"a": "A", "b": "B"}
@@ -43,7 +42,7 @@ MARKS: dict[str, tuple[Callable[[Result], float], str]] = {
 
 def asked(trial: Result) -> int | None:
     """The class that a trial was to hit."""
-    return trial.setup.guide.wanted
+    return trial.setup.guide.label
 
 
 def row(label: str, draw: Callable[[str, str], object]) -> dict[str, object]:
@@ -106,11 +105,10 @@ def choose(answered: bool) -> tuple[list[Config], Window]:
         return Config(net(models[side] or models["a"]), way, guide)
 
     def net(name: str) -> Net:
-        return (
-            Net(OWN, *reversed(guidance_scenes.of_model(training_run.model(own))))
-            if name == OWN
-            else lab_lesson.net(name)
-        )
+        if name != OWN:
+            return lab_lesson.net(name)
+        mine = point_runs.own_model(LABELLED)
+        return Net(OWN, mine.denoise, mine.key)
 
     return [setup(side) for side in SIDES], window
 

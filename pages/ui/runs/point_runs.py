@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.models import points as point_model
+from core.models import trajectories
 from core.models.points import PointConfig
+from core.models.trajectories import PointModel
 from core.pretrained import find
 from core.runs.checkpoints import Checkpoint
 from core.runs.progress import Progress
@@ -42,3 +44,9 @@ class PointTraining(training_run.TrainingRequest):
     @property
     def shipped(self) -> str | None:
         return find(self.data.name, len(self.data.points.points), self.config)
+
+
+def own_model(kind: str) -> PointModel | None:
+    """The model of this visitor's newest run of that kind as it is now; None where there is none."""
+    own = training_run.latest(kind)
+    return own and trajectories.unshipped(training_run.model(own), own.data.points, own.data.endless)

@@ -86,7 +86,7 @@ def test_exact_samples_are_at_the_noise_floor():
 
 def test_the_marks_are_the_verdict_on_the_samples():
     trial = evaluate(Config(guide=GuidanceConfig(DOG)))
-    seen = guidance_lesson.judge(trial.samples, points_of("spiral-classes-strong"), DOG)
+    seen = guidance_lesson.quality_of(trial.samples, points_of("spiral-classes-strong"), DOG)
     assert (trial.marks.hit, trial.marks.distance, trial.marks.spread) == (seen.hit, seen.distance, seen.spread)
     assert torch.equal(trial.ends, guidance_lesson.classes_of(trial.samples, points_of("spiral-classes-strong")))
 

@@ -1,0 +1,67 @@
+"""Chapter 5: what guidance gains and costs over its scale, as curves and in numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.data import CLASSES
+from core.figures import curves as figures
+from core.figures.curves import Curve
+from core.lessons import guidance as lesson
+from core.lessons.guidance import SCALES, ClassQuality
+from core.models.trajectories import PointModel
+from core.pretrained import shipped
+from pages.ui.frame import shell, text
+from pages.ui.frame.text import t
+from pages.ui.lessons import guidance as scenes
+
+if TYPE_CHECKING:
+    from pages.ui.lessons.guidance import Config
+
+
+def rival_of(config: Config) -> str:
+    """The model whose hit rate is drawn beside: the plain network beside the strong one, else the strong one."""
+    return scenes.WEAK if config.model == scenes.STRONG else scenes.STRONG
+
+
+def quality_over_scales(model: PointModel) -> list[ClassQuality]:
+    """The quality at each scale, as the mean over the classes; each class has the seed of its number."""
+    sweeps, waiting = [], st.empty()
+    for label in range(len(CLASSES)):
+        waiting.empty()  # here Streamlit notices that a control was moved, and runs the page again first
+        sweeps.append(scenes.sweep_of(model, label, label))
+    return [lesson.mean_quality([run.quality for run in runs]) for runs in zip(*sweeps, strict=True)]
+
+
+def lines(config: Config, model: PointModel) -> list[Curve]:
+    """What guidance gains and costs over its scale, and the hit rate of another model."""
+    rival = rival_of(config)
+    own, other = quality_over_scales(model), quality_over_scales(shipped(rival))
+    return [
+        Curve(SCALES, [q.hit for q in own], "guided", t("guidance.curves.hit")),
+        Curve(SCALES, [q.hit for q in other], "unconditional",
+              t("guidance.curves.rival", model=text.label("models", rival))),
+        Curve(SCALES, [q.coverage for q in own], "data", t("guidance.curves.coverage"), marked=True),
+        Curve(SCALES, [q.spread for q in own], "difference", t("guidance.curves.spread")),
+        Curve(SCALES, [10 * q.distance for q in own], "negative", t("guidance.curves.distance")),
+    ]  # fmt: skip
+
+
+def table(curves: Sequence[Curve]) -> str:
+    """The same as a Markdown table."""
+    rows = ([curve.label, *(f"{value:.3f}" for value in curve.y)] for curve in curves)
+    return shell.table(["w", *(f"{w:g}" for w in SCALES)], rows)
+
+
+def draw(config: Config, model: PointModel) -> None:
+    """The curves and their table below the picture."""
+    with st.container(gap="small"):
+        st.header(t("guidance.curves.heading"), anchor=False)
+        st.markdown(t("guidance.curves.text", samples=scenes.N))
+        found = lines(config, model)
+        chart = figures.curves(found, shell.theme(), "w", t("guidance.curves.ylabel"), ylim=(0, 1.25))
+        st.plotly_chart(chart, theme=None, key="price")
+        st.markdown(table(found))
