@@ -185,9 +185,9 @@ shell.equation(
      ("sample", "a caption's unit vector; s is learned")],
 )  # fmt: skip
 CODE = {
-    LIVE: (clip_model.contrastive_loss, clip_model.clip_loss, clip_model.run), SEARCH: (clip_lesson.nearest, queries.of_texts),
+    LIVE: (clip_model.contrastive_loss, clip_model.clip_loss, clip_model.run), SEARCH: (clip_lesson.nearest, queries.text_vectors),
     CLASSES: (clip_lesson.classify,), MAP: (clip_lesson.plane,),
-    MINUS: (queries.steady, queries.in_captions, queries.nearest_words, clip_lesson.moved),
+    MINUS: (queries.mean_over_shifts, queries.mean_over_captions, queries.nearest_words, clip_lesson.moved),
 }  # fmt: skip
 shell.code(*CODE[scene])
 hints = (

@@ -29,7 +29,7 @@ ANSWERS = ("the rough extent of the data, then its shape", "one part after the o
 
 def adopt(brought: Checkpoint) -> PointConfig:
     """Set the controls to a loaded model's recipe; data that nobody can rebuild stay as chosen on the page."""
-    how, data = point_model.from_config(brought.config), brought.config["data"]
+    how, data = point_model.config_of(brought.config), brought.config["data"]
     controls = {"net": how.network, "prediction": how.prediction, "noise": how.noise, "seed": how.seed, "lr": how.lr}
     name = next((name for name, made in dataset_picker.SETS.items() if made == data["name"]), None)
     if name:

@@ -204,10 +204,10 @@ NOTES = {
 }  # fmt: skip
 shell.notes(NOTES[scene])
 shell.equation(*unclip_scenes.EQUATIONS.get(scene, unclip_scenes.EQUATIONS[DECODER]))
-CODE = {ALL: (unclip_model.imagine, unclip_model.draw, unclip_lesson.films), WORDS: (TextTower.forward, unclip_model.told),
-        PRIOR: (unclip_model.imagine, unclip_lesson.walk), SKIPPED: (unclip_model.pictures, unclip_lesson.place, clip_model.contrastive_loss),
-        VARIATIONS: (unclip_model.looked_at, unclip_model.draw), WAY: (unclip_model.between, unclip_model.draw)}  # fmt: skip
-shell.code(*CODE.get(scene, (unclip_model.draw, guidance.cfg)))
+CODE = {ALL: (unclip_model.sample_prior, unclip_model.sample_decoder, unclip_lesson.films), WORDS: (TextTower.forward, unclip_model.prior_condition),
+        PRIOR: (unclip_model.sample_prior, unclip_lesson.walk), SKIPPED: (unclip_model.generate, unclip_lesson.place, clip_model.contrastive_loss),
+        VARIATIONS: (unclip_model.image_vectors, unclip_model.sample_decoder), WAY: (unclip_model.slerp, unclip_model.sample_decoder)}  # fmt: skip
+shell.code(*CODE.get(scene, (unclip_model.sample_decoder, guidance.cfg)))
 hints = ("Try “woman firefighter gizmo”.", "Combine words that you have seen apart, such as “woman swimming”.",
          "Its place is written below it; try “woman cook” or “crown”.", "A woman and a pizza will do.")  # fmt: skip
 shell.tasks([(task, task in done, hint) for task, hint in zip((STRANGE, NEW, UNSEEN, APART), hints, strict=True)])

@@ -88,7 +88,7 @@ def test_our_loss_in_a_race_is_that_of_the_last_steps():
 
 def test_a_backward_pass_by_hand_finds_the_gradient_of_autograd():
     points, how = make("spiral", 100), PointConfig()
-    model, batch = point_model.begin(how, points).state.model, point_model.batches(how, points)(0)
+    model, batch = point_model.new_checkpoint(how, points).state.model, point_model.batches(how, points)(0)
     with torch.no_grad():
         model.net.layers[-1].weight.normal_(generator=torch.Generator().manual_seed(0))  # it starts at zero
     loss = diffusion_loss(model, batch).mean()
@@ -157,7 +157,7 @@ def test_a_peer_that_does_not_import_is_named_with_the_remedy(monkeypatch):
 
 def test_the_arithmetic_of_a_step_is_what_pytorch_counts():
     how, points = PointConfig(batch=64), make("spiral", 100)
-    model, batch = point_model.begin(how, points).state.model, point_model.batches(how, points)(0)
+    model, batch = point_model.new_checkpoint(how, points).state.model, point_model.batches(how, points)(0)
     with FlopCounterMode(display=False) as counted:
         diffusion_loss(model, batch).mean().backward()
     assert roofline.arithmetic(how, points) == pytest.approx(counted.get_total_flops(), rel=0.01)

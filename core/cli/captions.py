@@ -61,8 +61,8 @@ def train_clip(
     """
     team, folder, pairs = terminal.team_here(), terminal.folder_of(out, resume), load(data, side)
     source = {"data": data, "side": side}
-    checkpoint = _again(folder, "clip", plan) if resume else clip_model.begin(plan, pairs, source)
-    state = image_model.to(checkpoint.state, team.device)
+    checkpoint = _again(folder, "clip", plan) if resume else clip_model.new_checkpoint(plan, pairs, source)
+    state = image_model.move(checkpoint.state, team.device)
     _said(checkpoint, pairs, "pictures and captions", team)
     terminal.carry_out(clip_model.run(plan, pairs, state, team), checkpoint, plan, losses(), team, out, every)
 
@@ -87,8 +87,8 @@ def train_prior(
         every: steps between two checkpoints. Ctrl-C leaves one, too.
     """
     clip, pairs, source = opened(towers), load(data, side), {"data": data, "side": side, "towers": str(towers)}
-    begun = unclip_model.begin_prior(plan, clip, pairs, source)
-    _diffuse("prior", out, plan, begun, unclip_model.for_prior(clip, pairs), pairs, resume, every)
+    begun = unclip_model.new_prior(plan, clip, pairs, source)
+    _diffuse("prior", out, plan, begun, unclip_model.prior_examples(clip, pairs), pairs, resume, every)
 
 
 def train_decoder(
@@ -117,11 +117,11 @@ def train_decoder(
     clip, pairs = opened(towers), load(data, side)
     source = {"data": data, "side": side, "towers": str(towers), "start": start and str(start)}
     begun, learnt = (
-        unclip_model.begin_decoder(plan, clip, pairs, source),
-        unclip_model.for_decoder(clip, pairs, plan.blur),
+        unclip_model.new_decoder(plan, clip, pairs, source),
+        unclip_model.decoder_examples(clip, pairs, plan.blur),
     )
     if start and not resume:
-        print(f"Beginning with {unclip_model.take_over(begun, opened(start)):,} weights of {start}.")
+        print(f"Beginning with {unclip_model.copy_weights(begun, opened(start)):,} weights of {start}.")
 
     def sheet(checkpoint: Checkpoint, file: Path) -> None:
         denoiser = checkpoint.denoiser
@@ -129,7 +129,7 @@ def train_decoder(
                        pairs.images.shape[1])  # fmt: skip
         held = pairs.part(held_out=True)[: SHOWN // 2]
         seen = unit(pairs.images[held])
-        drawn = samplers.last(unclip_model.draw(parts, unclip_model.looked_at(parts, seen), scale=2.0))
+        drawn = samplers.last(unclip_model.sample_decoder(parts, unclip_model.image_vectors(parts, seen), scale=2.0))
         image_model.write_sheet(torch.stack([seen, drawn], 1).flatten(0, 1), 8, file)
 
     _diffuse("decoder", out, plan, begun, learnt, pairs, resume, every, sheet, bf16)
@@ -146,7 +146,7 @@ def _diffuse(
         raise ValueError(f"The run in {out} was begun with another CLIP; go on with its own.")
     if any(checkpoint.config[name] != begun.config[name] for name in ("network", "prediction")):
         raise ValueError(f"The run in {out} trains another network than is asked for; begin in a new folder.")
-    seen, state = losses(team.device), image_model.to(checkpoint.state, team.device)
+    seen, state = losses(team.device), image_model.move(checkpoint.state, team.device)
     _said(checkpoint, pairs, "pictures", team)
     terminal.carry_out(
         image_model.run(plan, learnt, state, team, seen), checkpoint, plan, seen, team, out, every, sheet
@@ -210,7 +210,7 @@ def sample(
     for text in (caption, negative):
         if unknown := whole.known.unknown(text):
             print(f"No caption of the training set had {', '.join(map(repr, unknown))}: left out.")
-    x = unclip_model.pictures(whole, [caption] * n, negative, scale, prior_scale, steps, seed, skip_prior)
+    x = unclip_model.generate(whole, [caption] * n, negative, scale, prior_scale, steps, seed, skip_prior)
     out.parent.mkdir(parents=True, exist_ok=True)
     sheet, arrays = (out.with_name(out.name + ending) for ending in (".png", ".npz"))
     image_model.write_sheet(x, min(n, 8), sheet)
@@ -263,7 +263,7 @@ def evaluate(
 
     def generated(some: Tensor, skip_prior: bool) -> Tensor:
         captions = [pairs.captions[i] for i in some.tolist()]
-        return unclip_model.pictures(whole, captions, "", scale, prior_scale, steps, seed, skip_prior)
+        return unclip_model.generate(whole, captions, "", scale, prior_scale, steps, seed, skip_prior)
 
     print(f"\nA picture for each of {AMONG} captions, w = {scale:g}, in the prior {prior_scale:g}, {steps} steps each:")
     _pictures_table(pairs, judging, seed, {
@@ -284,10 +284,10 @@ def _towers_table(pairs: Pairs, own: Pair, judging: Pair) -> None:
         "linear (CCA, pixels and bag of words)": (plain, plain),
     }
     for name, (pair, words) in rows.items():
-        rank, right = clip_queries.held_out(pairs, *pair), clip_queries.arithmetic(pairs, *words)
+        rank, right = clip_queries.held_out_ranks(pairs, *pair), clip_queries.attribute_ranks(pairs, *words)
         first = sum(place == 0 for _, place in right)
         print(
-            f"| {name} | {clip_queries.top(rank, 1):.1%} | {clip_queries.top(rank, 10):.1%} | {first} of {len(right)} |"
+            f"| {name} | {clip_queries.recall_at(rank, 1):.1%} | {clip_queries.recall_at(rank, 10):.1%} | {first} of {len(right)} |"
         )
 
 
@@ -303,17 +303,19 @@ def _pictures_table(pairs: Pairs, judging: Pair, seed: int, ways: dict[str, Call
 def _found(pairs: Pairs, judging: Pair, some: Tensor, x: Tensor) -> float:
     """The share of pictures x whose own caption the judge finds first."""
     images, texts = judging
-    return clip_queries.top(clip_queries.ranks(images(x) @ texts([pairs.captions[i] for i in some.tolist()]).T), 1)
+    return clip_queries.recall_at(
+        clip_queries.ranks(images(x) @ texts([pairs.captions[i] for i in some.tolist()]).T), 1
+    )
 
 
 def _for_differences(pairs: Pairs, pair: Pair) -> Pair:
     """The pair as differences are asked: pictures in many places, words in captions. The linear one is better asked as
     it is, 38 of 48 and not 17."""
-    return partial(clip_queries.steady, pair[0]), clip_queries.in_captions(pairs, pair[1])
+    return partial(clip_queries.mean_over_shifts, pair[0]), clip_queries.mean_over_captions(pairs, pair[1])
 
 
 def _towers(clip: Clip, known: Tokenizer) -> Pair:
-    return lambda x: clip_queries.of_images(clip, x), lambda texts: clip_queries.of_texts(clip, known, texts)
+    return lambda x: clip_queries.image_vectors(clip, x), lambda texts: clip_queries.text_vectors(clip, known, texts)
 
 
 def _some(pairs: Pairs, held_out: bool, seed: int) -> Tensor:

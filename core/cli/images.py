@@ -65,11 +65,11 @@ def train(
     images = load(data, side, damaged=damaged)
     source = {"data": data, "side": side, "damaged": damaged, "bf16": bf16}
     checkpoint = (
-        image_model.go_on(load_folder(folder), plan, images, source)
+        image_model.resume(load_folder(folder), plan, images, source)
         if resume
-        else image_model.begin(plan, images, source)
+        else image_model.new_checkpoint(plan, images, source)
     )
-    state, seen = image_model.to(checkpoint.state, team.device), losses(team.device)
+    state, seen = image_model.move(checkpoint.state, team.device), losses(team.device)
     if not team.rank:
         parameters = sum(p.numel() for p in state.model.parameters())
         print(f"{images.name}: {len(images.images):,} images; {plan.network}: {parameters:,} parameters; {team.device}")
@@ -184,7 +184,7 @@ def _parted(taken: Checkpoint, data: str | None) -> tuple[ImageSet, ImageSet, bo
     try:
         parts = part("train"), part("test"), True
     except ValueError:
-        parts = *image_judge.held_out(part("train")), False
+        parts = *image_judge.split(part("train")), False
     if (list(parts[0].classes), parts[0].images.shape[1]) != (taken.config["data"]["classes"], channels):
         raise ValueError(f"The checkpoint was not trained on {parts[0].name}: it has other classes or colours.")
     return parts
@@ -207,7 +207,7 @@ def info(checkpoint: Path) -> None:
 
 def _command(config: dict[str, Any]) -> str:
     """What a run is made again by: the flags that say more than the usual ones do."""
-    told = _source(config) | asdict(image_model.plan_of(config))
+    told = _source(config) | asdict(image_model.config_of(config))
     usual = {name: parameter.default for name, parameter in inspect.signature(train).parameters.items()} | asdict(PLAN)
     words = ["python -m core train --out OUT"]
     for name in usual:
@@ -287,7 +287,7 @@ def _defaults(arguments: list[str]) -> dict[str, Any]:
     told = {}
     if asked.resume and asked.out:
         config = load_folder(asked.out / "checkpoint").config
-        told |= asdict(image_model.plan_of(config)) | _source(config)
+        told |= asdict(image_model.config_of(config)) | _source(config)
     if asked.config:
         told |= _read(asked.config)
     own = {name: parameter.annotation for name, parameter in inspect.signature(train).parameters.items()}

@@ -119,7 +119,7 @@ def noted(steps: Iterator[TrainState], plan: ImageConfig, seen: Losses, team: Te
         images += plan.batch
         due = state.step % NOTED_EVERY == 0 or state.step == plan.steps
         if due:
-            log(image_model.metrics(state, plan, seen, images / (time.perf_counter() - since), team))
+            log(image_model.log_entry(state, plan, seen, images / (time.perf_counter() - since), team))
         yield state
         if due:
             since, images = time.perf_counter(), 0

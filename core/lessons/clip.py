@@ -17,7 +17,7 @@ from core.models.clip import ClipConfig
 from core.models.clip_queries import Difference, Texts
 from core.networks.clip import Clip
 from core.runs.checkpoints import Checkpoint
-from core.runs.progress import Progress, noted, past, so_far
+from core.runs.progress import Progress, loss_curve, loss_history, recorded
 
 PLAN = ClipConfig(width=16, size=64, batch=128, steps=1_500, lr=5e-3, warmup=50, weight_decay=0.1, ema=0.95, shift=2)
 FRAMES = {round(10 * 1.25**k) for k in range(40)}  # steps whose matrix is kept
@@ -86,7 +86,7 @@ def run(plan: ClipConfig, progress: Progress) -> Iterator[Lesson]:
     # A run that blew up has gone back some steps; its matrices go back with it.
     lesson.frames = {step: frame for step, frame in lesson.frames.items() if step < begun}
     lesson.frames[begun] = matrix(state.ema, known())
-    for _ in noted(lesson, clip_model.run(plan, pairs(), state)):
+    for _ in recorded(lesson, clip_model.run(plan, pairs(), state)):
         if state.step in FRAMES:
             lesson.frames[state.step] = matrix(state.ema, known())
         yield lesson
@@ -94,7 +94,7 @@ def run(plan: ClipConfig, progress: Progress) -> Iterator[Lesson]:
 
 def keep(progress: Progress, plan: ClipConfig) -> Checkpoint:
     """The checkpoint of a run under way, its loss so far included."""
-    return Checkpoint(progress.state, {**clip_model.begin(plan, pairs()).config, **past(progress)})
+    return Checkpoint(progress.state, {**clip_model.new_checkpoint(plan, pairs()).config, **loss_history(progress)})
 
 
 @torch.no_grad()
@@ -102,8 +102,8 @@ def matrix(clip: Clip, words: Tokenizer) -> Tensor:
     """Cosines of captions (rows) with pictures (columns): of ``N`` that are trained on and of ``N`` held out,
     [2, N, N]; the diagonal is what belongs together."""
     return torch.stack([
-        clip_queries.of_texts(clip, words, [pairs().captions[i] for i in shown(held_out)])
-        @ clip_queries.of_images(clip, unit(pairs().images[list(shown(held_out))])).T
+        clip_queries.text_vectors(clip, words, [pairs().captions[i] for i in shown(held_out)])
+        @ clip_queries.image_vectors(clip, unit(pairs().images[list(shown(held_out))])).T
         for held_out in (False, True)
     ])  # fmt: skip
 
@@ -125,7 +125,7 @@ def snapshot(progress: Progress) -> Snapshot:
     state = progress.state
     frames = {**getattr(progress, "frames", {}), state.step: matrix(state.ema, known())}
     steps, cosines = torch.tensor([*frames]), torch.stack([*frames.values()])
-    return Snapshot(state.step, steps, cosines, so_far(progress), state.ema.temperature().item())
+    return Snapshot(state.step, steps, cosines, loss_curve(progress), state.ema.temperature().item())
 
 
 def right(cosines: Tensor) -> int:
@@ -152,28 +152,28 @@ class Space:
 
     def text(self, text: str) -> Tensor:
         """The vector of a text, [size]."""
-        return clip_queries.of_texts(self.clip, self.known, [text])[0]
+        return clip_queries.text_vectors(self.clip, self.known, [text])[0]
 
     def picture(self, pixels: Tensor) -> Tensor:
         """The vector of a picture uint8 [3, 32, 32], [size]."""
-        return clip_queries.of_images(self.clip, unit(pixels[None]))[0]
+        return clip_queries.image_vectors(self.clip, unit(pixels[None]))[0]
 
     def directions(self, asked: Sequence[Difference]) -> Tensor:
         """From each picture without to the one with it, [len(asked), size] (see ``retrieval.steady``)."""
-        images = partial(clip_queries.of_images, self.clip)
-        return clip_queries.directions(pairs(), partial(clip_queries.steady, images), asked)
+        images = partial(clip_queries.image_vectors, self.clip)
+        return clip_queries.directions(pairs(), partial(clip_queries.mean_over_shifts, images), asked)
 
 
 def space(checkpoint: Checkpoint) -> Space:
     """Where a pair of towers puts the whole collection. Raises ValueError for one of other pictures or words."""
     clip, known = checkpoint.state.ema, clip_model.tokenizer_of(checkpoint.config)
-    words = clip_queries.candidates(pairs())
+    words = clip_queries.candidate_words(pairs())
     try:
-        pictures = clip_queries.of_images(clip, unit(pairs().images))
+        pictures = clip_queries.image_vectors(clip, unit(pairs().images))
     except RuntimeError as error:
         raise ValueError("These towers are for pictures of another size than the collection's.") from error
-    told = partial(clip_queries.of_texts, clip, known)
-    as_word, middle = clip_queries.in_captions(pairs(), told), told(list(words)).mean(0)
+    told = partial(clip_queries.text_vectors, clip, known)
+    as_word, middle = clip_queries.mean_over_captions(pairs(), told), told(list(words)).mean(0)
     return Space(clip, known, pictures, told(pairs().captions), words, as_word(list(words)), as_word, middle)
 
 
@@ -187,7 +187,7 @@ def accuracy(space: Space) -> tuple[float, float]:
     """The share of held-out pictures whose caption is first, and among the first ten, of all held-out captions."""
     own = pairs().part(held_out=True)
     rank = clip_queries.ranks(space.pictures[own] @ space.captions[own].T)
-    return clip_queries.top(rank, 1), clip_queries.top(rank, 10)
+    return clip_queries.recall_at(rank, 1), clip_queries.recall_at(rank, 10)
 
 
 # Zero-shot
@@ -221,7 +221,7 @@ def prompts(text: str) -> tuple[Prompt, ...]:
 def classify(space: Space, asked: Sequence[Prompt], among: Tensor) -> Tensor:
     """What each of the pictures ``among`` [m] is of the prompts, as probabilities [m, P]: the softmax of the cosines,
     scaled as in training."""
-    told = [F.normalize(clip_queries.of_texts(space.clip, space.known, one.texts).mean(0), dim=0) for one in asked]
+    told = [F.normalize(clip_queries.text_vectors(space.clip, space.known, one.texts).mean(0), dim=0) for one in asked]
     with torch.no_grad():
         return (space.clip.temperature() * space.pictures[among] @ torch.stack(told).T).softmax(1)
 
@@ -308,7 +308,7 @@ def hat() -> Difference:
 def by_linear() -> list[bool]:
     """Whether the linear baseline puts the right word first, for each held-out difference, asked as suits it best: by
     words and pictures as they are. Takes seconds."""
-    own, words = pairs(), list(clip_queries.candidates(pairs()))
+    own, words = pairs(), list(clip_queries.candidate_words(pairs()))
     texts = [" ".join((caption, *some)) for caption, some in zip(own.captions, own.keywords)]
     maps = clip_queries.linear(own, texts)
     vectors = maps.texts(words)

@@ -304,5 +304,5 @@ class ModelSnapshot:
 def snapshot(progress: Progress) -> ModelSnapshot:
     """A copy of the averaged model of a run under way."""
     return ModelSnapshot(
-        progress.state.step, deepcopy(progress.state.ema), torch.tensor(progress.losses), progress.floor
+        progress.state.step, deepcopy(progress.state.ema), torch.tensor(progress.losses), progress.bayes_loss
     )

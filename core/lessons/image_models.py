@@ -27,7 +27,7 @@ from core.lessons import films
 from core.lessons.films import Film
 from core.models import image_judge
 from core.models import images as image_model
-from core.pretrained import IMAGES, images_of, pretrained
+from core.pretrained import IMAGE_CONFIGS, images_of, pretrained
 from core.problems import Problem
 from core.runs.caching import shared_cache
 from core.runs.checkpoints import Checkpoint, to_files
@@ -130,7 +130,7 @@ class ImageModel:
     @cached_property
     def images(self) -> ImageSet | None:
         """The images that it was trained on; None where they are not here."""
-        if self.data not in IMAGES:
+        if self.data not in IMAGE_CONFIGS:
             return None
         found, expected = images_of(self.data), (self.config["data"].get("n"), *self.shape)
         return found if (*found.images.shape, found.classes) == (*expected, self.classes) else None
@@ -154,7 +154,7 @@ def model_of(checkpoint: Checkpoint) -> ImageModel:
 
 @cache
 def shipped(name: str) -> ImageModel:
-    """The shipped image model of that name, a key of ``pretrained.IMAGES``."""
+    """The shipped image model of that name, a key of ``pretrained.IMAGE_CONFIGS``."""
     return model_of(pretrained(name))
 
 
@@ -167,17 +167,17 @@ def guided(model: ImageModel, request: Request) -> Denoise:
     labels = (label for label in (*request.labels, request.negative) if label is not None)
     if max(labels, default=-1) >= known:
         raise Problem("unknown_label", known=known)
-    return image_model.told(model.denoiser, request.labels, request.scale, request.negative)
+    return image_model.guided(model.denoiser, request.labels, request.scale, request.negative)
 
 
 def start(model: ImageModel, request: Request) -> Tensor:
     """The noise that the images of a request start from, [n, C, H, W]."""
-    return image_model.start(model.denoiser, (len(request.labels), *model.shape), request.seed)
+    return image_model.starting_noise(model.denoiser, (len(request.labels), *model.shape), request.seed)
 
 
 def steps_of(request: Request, denoise: Denoise, x: Tensor) -> Iterator[Step]:
     """The steps of a request's sampler from x, one by one."""
-    return image_model.walk(denoise, x, request.sampler, request.steps, request.seed)
+    return image_model.sampler_steps(denoise, x, request.sampler, request.steps, request.seed)
 
 
 def sample(model: ImageModel, requests: Sequence[Request]) -> Iterator[tuple[Film, ...]]:
@@ -329,5 +329,5 @@ def _recorded(guesses: Tensor) -> Denoise:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    write_first_films([shipped(name) for name in IMAGES])
+    write_first_films([shipped(name) for name in IMAGE_CONFIGS])
     print(f"{FILE}: {FILE.stat().st_size:,} bytes")

@@ -18,12 +18,12 @@ from core.diffusion import forward
 from core.diffusion.denoiser import Denoise
 from core.diffusion.samplers import SamplerConfig, step_sizes
 from core.models.trajectories import PointModel, trajectory
-from core.pretrained import RECIPES, points_of, pretrained
+from core.pretrained import POINT_CONFIGS, points_of, pretrained
 
 
 def shipped(name: str) -> PointModel:
     """The shipped model of that name (see ``core.pretrained``)."""
-    return PointModel(name, pretrained(name).denoiser, points_of(name), RECIPES[name][1].endless)
+    return PointModel(name, pretrained(name).denoiser, points_of(name), POINT_CONFIGS[name][1].endless)
 
 
 # One step under the lens

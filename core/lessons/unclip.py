@@ -121,7 +121,7 @@ def films(whole: Unclip, takes: Sequence[Take]) -> Iterator[tuple[Film, ...]]:
     for take, film in seen.items():
         told, away = wanted(whole, take, film.guesses[-1] if film.guesses else None)
         seen[take] = replace(film, told=told)
-        walks[take] = unclip_model.draw(whole, told, away, take.scale, steps=take.steps, seed=take.seed,
+        walks[take] = unclip_model.sample_decoder(whole, told, away, take.scale, steps=take.steps, seed=take.seed,
                                   alike=take.to is not None)  # fmt: skip
     for at in zip(*walks.values(), strict=True):
         seen = {take: film.add_step(step) for (take, film), step in zip(seen.items(), at)}
@@ -136,7 +136,7 @@ def _thought(take: Take) -> Take:
 def imagined(whole: Unclip, take: Take) -> Iterator[tuple[Tensor, ...]]:
     """The prior's guesses so far, after each step; see ``Film``."""
     guesses = ()
-    prior = unclip_model.imagine(whole, take.captions, scale=take.prior_scale, steps=take.steps, seed=take.seed)
+    prior = unclip_model.sample_prior(whole, take.captions, scale=take.prior_scale, steps=take.steps, seed=take.seed)
     for step in prior:
         guesses = (*guesses, unclip_model.scaled(step.x0))
         if step.sigma_next == 0:
@@ -148,18 +148,18 @@ def wanted(whole: Unclip, take: Take, vectors: Tensor | None) -> tuple[Tensor, T
     """What the decoder is told, [n, size], and what it is led away from, [1, size] or None; vectors: what the prior
     made of the take's captions, or None where it is skipped."""
     if vectors is None:
-        vectors = unclip_model.read(whole, take.captions)["embed"]
+        vectors = unclip_model.caption_condition(whole, take.captions)["embed"]
     own, away = (vectors[:-1], vectors[-1:]) if take.negative else (vectors, None)
     if take.picture is not None:
-        own = unclip_model.looked_at(whole, unit(pairs().images[take.picture, None])).expand(take.n, -1)
+        own = unclip_model.image_vectors(whole, unit(pairs().images[take.picture, None])).expand(take.n, -1)
     elif take.to is not None:
-        own = unclip_model.between(own[0], own[1], torch.linspace(0, 1, take.n))
+        own = unclip_model.slerp(own[0], own[1], torch.linspace(0, 1, take.n))
     return own, away
 
 
 def noise(whole: Unclip, take: Take) -> Film:
     """A take before any network is asked: noise, and a grey guess."""
-    x = unclip_model.noise(whole, take.n, take.seed, alike=take.to is not None)
+    x = unclip_model.starting_noise(whole, take.n, take.seed, alike=take.to is not None)
     return Film(take).add(image_model.SIGMA_MAX, x, torch.zeros_like(x))
 
 
@@ -181,7 +181,7 @@ def walk(whole: Unclip, film: Film, space: Space, k: int = 4) -> Walk:
     """How the prior's first guess went, as far as it has come."""
     guesses = F.normalize(torch.stack(film.guesses)[:, 0], dim=1)
     cosines, nearest = (guesses @ space.pictures.T).topk(k)
-    caption = clip_queries.of_texts(whole.clip, whole.known, [film.request.caption])[0]
+    caption = clip_queries.text_vectors(whole.clip, whole.known, [film.request.caption])[0]
     return Walk(guesses @ caption, guesses @ guesses[-1], nearest, cosines)
 
 
@@ -221,7 +221,7 @@ def real(space: Space) -> Place:
 def recognised(whole: Unclip, film: Film) -> Tensor:
     """The cosine of each finished picture's vector, as CLIP sees it, with the vector that was told, [n]; NaN where that
     was none."""
-    return F.cosine_similarity(unclip_model.looked_at(whole, unit(film.x[-1])), film.told, dim=1)
+    return F.cosine_similarity(unclip_model.image_vectors(whole, unit(film.x[-1])), film.told, dim=1)
 
 
 # What the shipped models are first seen with

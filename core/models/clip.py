@@ -58,7 +58,7 @@ class ClipConfig:
         )  # fmt: skip
 
 
-def begin(plan: ClipConfig, pairs: Pairs, source: Mapping[str, Any] = MappingProxyType({})) -> Checkpoint:
+def new_checkpoint(plan: ClipConfig, pairs: Pairs, source: Mapping[str, Any] = MappingProxyType({})) -> Checkpoint:
     """An untrained pair for those pictures and the words of their captions, which stand in its config; ``source``: what
     else the run was told.
 

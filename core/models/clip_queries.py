@@ -16,19 +16,19 @@ from core.networks.clip import Clip
 Images, Texts = Callable[[Tensor], Tensor], Callable[[Sequence[str]], Tensor]  # to vectors [N, size]
 
 NO_NAMES = frozenset("a and at for in no not of off on or out over the to under up with without".split())
-LEAST = 6  # a word may name a difference if so many names have it
+MIN_NAMES = 6  # a word may name a difference if so many names have it
 SHIFT = 2  # pixels that training moves a picture by at most
 RIDGE = 0.1  # of the baseline: share of each side's largest eigenvalue
 
 
 @torch.no_grad()
-def of_images(clip: Clip, x: Tensor, size: int = 256) -> Tensor:
+def image_vectors(clip: Clip, x: Tensor, size: int = 256) -> Tensor:
     """Unit vectors [N, size] of pictures [N, C, H, W] in [-1, 1], some at a time."""
     return torch.cat([clip.images(part) for part in x.split(size)])
 
 
 @torch.no_grad()
-def of_texts(clip: Clip, known: Tokenizer, texts: Sequence[str]) -> Tensor:
+def text_vectors(clip: Clip, known: Tokenizer, texts: Sequence[str]) -> Tensor:
     """Unit vectors [len(texts), size] of texts."""
     return clip.captions(known.encode(texts))
 
@@ -38,12 +38,12 @@ def ranks(similarity: Tensor) -> Tensor:
     return (similarity > similarity.diag()[:, None]).sum(1)
 
 
-def top(rank: Tensor, k: int) -> float:
+def recall_at(rank: Tensor, k: int) -> float:
     """The share of ranks [N] among the first k."""
     return (rank < k).double().mean().item()
 
 
-def held_out(pairs: Pairs, images: Images, texts: Texts) -> Tensor:
+def held_out_ranks(pairs: Pairs, images: Images, texts: Texts) -> Tensor:
     """How many names of the pairs held out beat the own name of each of their pictures, [N]."""
     part = pairs.part(held_out=True)
     return ranks(images(unit(pairs.images[part])) @ texts([pairs.captions[i] for i in part.tolist()]).T)
@@ -74,8 +74,8 @@ def differences(pairs: Pairs) -> list[Difference]:
     ]
 
 
-def candidates(pairs: Pairs) -> dict[str, tuple[str, ...]]:
-    """The words that may name a difference: those in the names of ``LEAST`` pictures that are trained on, or more, and
+def candidate_words(pairs: Pairs) -> dict[str, tuple[str, ...]]:
+    """The words that may name a difference: those in the names of ``MIN_NAMES`` pictures that are trained on, or more, and
     the attributes themselves; each with the others that it stands for. "with" and its like name nothing.
 
     Words of the same pictures in the main (more than half of those that either has, both have) cannot be told apart by
@@ -89,7 +89,7 @@ def candidates(pairs: Pairs) -> dict[str, tuple[str, ...]]:
             having.setdefault(word, set()).add(i)
     found: dict[str, list[str]] = {}
     for word in sorted(having, key=lambda word: (-len(having[word]), word)):
-        if (names[word] >= LEAST and word not in NO_NAMES) or word in ARITHMETIC:
+        if (names[word] >= MIN_NAMES and word not in NO_NAMES) or word in ARITHMETIC:
             same = (one for one in found if 2 * len(having[one] & having[word]) > len(having[one] | having[word]))
             found.setdefault(next(same, word), []).append(word)
     return {word: tuple(rest) for word, (_, *rest) in found.items()}
@@ -101,7 +101,7 @@ def nearest_words(direction: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
     return (centred @ F.normalize(direction, dim=0)).sort(descending=True)
 
 
-def steady(images: Images, x: Tensor, shift: int = SHIFT) -> Tensor:
+def mean_over_shifts(images: Images, x: Tensor, shift: int = SHIFT) -> Tensor:
     """Vectors [N, size] of pictures [N, C, H, W]: of each the mean over all places that training moves it to, up to
     ``shift`` pixels down and across, as what stands in a picture does not hang on where."""
     height, width = x.shape[2:]
@@ -110,7 +110,7 @@ def steady(images: Images, x: Tensor, shift: int = SHIFT) -> Tensor:
     return torch.stack([images(one) for one in moved]).mean(0)
 
 
-def in_captions(pairs: Pairs, texts: Texts) -> Texts:
+def mean_over_captions(pairs: Pairs, texts: Texts) -> Texts:
     """From words to vectors [W, size]: of each the mean over the captions of all pictures trained on that it is said
     of, in their name or keywords. As with an ensemble of prompts (Radford et al. 2021, section 3.1.4), what else a
     caption says averages out; a word alone is a caption that hardly ever was. A word of no caption stands alone."""
@@ -131,9 +131,9 @@ def directions(pairs: Pairs, images: Images, asked: Sequence[Difference]) -> Ten
     return torch.sub(*(images(x[[getattr(one, end) for one in asked]]) for end in ("with_it", "without")))
 
 
-def arithmetic(pairs: Pairs, images: Images, vectors: Texts) -> list[tuple[Difference, int]]:
+def attribute_ranks(pairs: Pairs, images: Images, vectors: Texts) -> list[tuple[Difference, int]]:
     """For each of the ``differences`` how many words beat the right one as its nearest, by the ``vectors`` of words."""
-    asked, names = differences(pairs), list(candidates(pairs))
+    asked, names = differences(pairs), list(candidate_words(pairs))
     if not asked:
         return []
     words = vectors(names)
@@ -159,10 +159,10 @@ class Linear:
 
     def texts(self, texts: Sequence[str]) -> Tensor:
         """Texts to unit vectors [len(texts), size]."""
-        return F.normalize((bags(self.known, texts) - self.means[1]) @ self.maps[1], dim=1)
+        return F.normalize((bags_of_words(self.known, texts) - self.means[1]) @ self.maps[1], dim=1)
 
 
-def bags(known: Tokenizer, texts: Sequence[str]) -> Tensor:
+def bags_of_words(known: Tokenizer, texts: Sequence[str]) -> Tensor:
     """Which words a text has, [len(texts), words] of 0 and 1, float64."""
     tokens = known.encode(texts, 64)
     return F.one_hot(tokens, len(known.vocabulary) + 1).amax(1)[:, 1:].double()
@@ -171,7 +171,7 @@ def bags(known: Tokenizer, texts: Sequence[str]) -> Tensor:
 def linear(pairs: Pairs, texts: Sequence[str], size: int = 128) -> Linear:
     """The linear pair of the training part of ``pairs``, with a text for each pair; ridge-regularised."""
     own, known = pairs.part(held_out=False), tokenizer(pairs)
-    sides = unit(pairs.images[own]).flatten(1).double(), bags(known, [texts[i] for i in own.tolist()])
+    sides = unit(pairs.images[own]).flatten(1).double(), bags_of_words(known, [texts[i] for i in own.tolist()])
     means = tuple(side.mean(0) for side in sides)
     centred = tuple(side - mean for side, mean in zip(sides, means))
     roots = tuple(map(_root, centred))

@@ -100,39 +100,39 @@ class Judge:
 
     def agreement(self, x: Tensor, labels: Tensor) -> float:
         """The share of images whose class the classifier takes for theirs."""
-        return (through(self.net, x).argmax(1) == labels).double().mean().item()
+        return (in_batches(self.net, x).argmax(1) == labels).double().mean().item()
 
     def report(self, x: Tensor, labels: Tensor) -> Report:
         """The report on images x [n, ...] of classes labels [n]."""
-        features = through(self.net.features, x)
+        features = in_batches(self.net.features, x)
         spread, near = self._usual
         return Report(
             metrics.frechet(features, self._known),
             self.agreement(x, labels),
-            apart(features, labels) / spread,
+            mean_distance(features, labels) / spread,
             self._near(x) / near,
         )
 
     @cached_property
     def _known(self) -> Tensor:
-        return through(self.net.features, self.known)
+        return in_batches(self.net.features, self.known)
 
     @cached_property
     def _usual(self) -> tuple[float, float]:
         """How far apart two held-out images of a class are, and how far their nearest training image is."""
-        return apart(through(self.net.features, self.real), self.labels), self._near(self.real)
+        return mean_distance(in_batches(self.net.features, self.real), self.labels), self._near(self.real)
 
     def _near(self, x: Tensor) -> float:
         return metrics.distance_to(x, self.known).mean().item()
 
 
 @torch.no_grad()
-def through(function, x: Tensor, size: int = 256) -> Tensor:
+def in_batches(function, x: Tensor, size: int = 256) -> Tensor:
     """A function of images, some at a time."""
     return torch.cat([function(part) for part in x.split(size)])
 
 
-def apart(features: Tensor, labels: Tensor) -> float:
+def mean_distance(features: Tensor, labels: Tensor) -> float:
     """The mean distance between two images of one class, over all classes that have two."""
     groups = [features[labels == label] for label in labels.unique()]
     return torch.cat([torch.pdist(group) for group in groups if len(group) > 1]).mean().item()
@@ -143,7 +143,7 @@ def judge(images: ImageSet, test: ImageSet, steps: int = 3000) -> Judge:
     return Judge(classifier(images, steps), unit(images.images), unit(test.images), test.labels)
 
 
-def held_out(images: ImageSet, share: float = 0.2, seed: int = 0) -> tuple[ImageSet, ImageSet]:
+def split(images: ImageSet, share: float = 0.2, seed: int = 0) -> tuple[ImageSet, ImageSet]:
     """A set parted at random into one to train on and one to judge by."""
     order = torch.randperm(len(images.images), generator=seeds.generator(seed, _PLACE))
     some = int(share * len(order))

@@ -101,7 +101,7 @@ def check_kind(name: str, value: Any, kind: Any) -> None:
         raise ValueError(f"{name} is {' or '.join(told.get(one, repr(one)) for one in kinds)}, not {value!r:.60}.")
 
 
-def plan_of(config: dict[str, Any]) -> ImageConfig:
+def config_of(config: dict[str, Any]) -> ImageConfig:
     """The plan in a checkpoint's config. Raises ValueError with a sentence if there is none of an image model in it."""
     try:
         return ImageConfig(**{field.name: config["plan"][field.name] for field in fields(ImageConfig)})
@@ -109,7 +109,7 @@ def plan_of(config: dict[str, Any]) -> ImageConfig:
         raise ValueError("This checkpoint does not say how an image model was trained.") from error
 
 
-def begin(plan: ImageConfig, images: ImageSet, source: Mapping[str, Any] = MappingProxyType({})) -> Checkpoint:
+def new_checkpoint(plan: ImageConfig, images: ImageSet, source: Mapping[str, Any] = MappingProxyType({})) -> Checkpoint:
     """An untrained checkpoint of the plan. ``source``: what else the run was told, to load the set again by above all.
 
     Raises ValueError for a network or a size that there is not, and for images that are not square.
@@ -137,7 +137,7 @@ def _config(plan: ImageConfig, images: ImageSet) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def go_on(
+def resume(
     checkpoint: Checkpoint, plan: ImageConfig, images: ImageSet, source: Mapping[str, Any] = MappingProxyType({})
 ) -> Checkpoint:
     """The checkpoint, to be trained by this plan and told ``source`` from here on. Raises ValueError where the plan or
@@ -232,7 +232,7 @@ def batches(plan: ImageConfig, images: Source, team: Team = ALONE) -> Batches:
     return at
 
 
-def to(state: TrainState, device: torch.device) -> TrainState:
+def move(state: TrainState, device: torch.device) -> TrainState:
     """Move a state to a device, its optimizer's memory too, in place."""
     state.model.to(device), state.ema.to(device)
     for memory in state.optimizer.state.values():
@@ -241,7 +241,7 @@ def to(state: TrainState, device: torch.device) -> TrainState:
     return state
 
 
-def metrics(state: TrainState, plan: ImageConfig, seen: Losses, pace: float, team: Team = ALONE) -> dict[str, Any]:
+def log_entry(state: TrainState, plan: ImageConfig, seen: Losses, pace: float, team: Team = ALONE) -> dict[str, Any]:
     """A line of ``metrics.jsonl``, for which all processes of a team are asked; pace: images a second."""
     rate = plan.train.learning_rate(state.step)
     return {"step": state.step, "of": plan.steps, "batch": plan.batch, "loss": round(state.loss, 6), "lr": rate,
@@ -278,17 +278,17 @@ def sample(
 
     sampler: one of ``SAMPLERS``. watch: what the steps pass through, such as a progress bar.
     """
-    x, denoise = start(denoiser, (len(labels), *shape), seed), told(denoiser, labels, scale, negative)
-    return samplers.last(watch(walk(denoise, x, sampler, steps, seed)))
+    x, denoise = starting_noise(denoiser, (len(labels), *shape), seed), guided(denoiser, labels, scale, negative)
+    return samplers.last(watch(sampler_steps(denoise, x, sampler, steps, seed)))
 
 
-def start(denoiser: Denoiser, shape: tuple[int, ...], seed: int) -> Tensor:
+def starting_noise(denoiser: Denoiser, shape: tuple[int, ...], seed: int) -> Tensor:
     """The noise that images [B, C, H, W] of that shape begin as, on the denoiser's device."""
     device = next(denoiser.parameters()).device
     return samplers.start(shape, SIGMA_MAX, denoiser.sigma_data, seed).to(device)
 
 
-def told(denoiser: Denoiser, labels: Sequence[int | None], scale: float, negative: int | None) -> Denoise:
+def guided(denoiser: Denoiser, labels: Sequence[int | None], scale: float, negative: int | None) -> Denoise:
     """The denoiser guided: told a class for each image (None: no class), and led away from the negative one."""
     device, ask = next(denoiser.parameters()).device, in_chunks(denoiser, CHUNK)
     wanted = {"label": torch.tensor([-1 if label is None else label for label in labels], device=device)}
@@ -296,7 +296,7 @@ def told(denoiser: Denoiser, labels: Sequence[int | None], scale: float, negativ
     return cfg(ask, wanted, away, scale)
 
 
-def walk(denoise: Denoise, x: Tensor, sampler: str, steps: int, seed: int) -> Iterator[Step]:
+def sampler_steps(denoise: Denoise, x: Tensor, sampler: str, steps: int, seed: int) -> Iterator[Step]:
     """The steps of one of ``SAMPLERS`` from noise x to images, one by one."""
     return samplers.run(sampler_config(sampler, steps, seed), denoise, x)
 

@@ -16,13 +16,13 @@ from core.diffusion.schedules import scale
 from core.models import images as image_model
 from core.models.images import ImageConfig
 from core.runs.checkpoints import Checkpoint
-from core.runs.progress import Progress, least_loss, noted, past, so_far
+from core.runs.progress import Progress, exact_loss, loss_curve, loss_history, recorded
 
-PLAN = ImageConfig(size="tiny", batch=64, steps=3_000, lr=5e-3, warmup=50)
-PLANS = {
-    "U-Net": PLAN,
-    "transformer": replace(PLAN, network="dit"),
-    "MLP": replace(PLAN, network="fourier", size="small", batch=256, steps=12_000),
+CONFIG = ImageConfig(size="tiny", batch=64, steps=3_000, lr=5e-3, warmup=50)
+CONFIGS = {
+    "U-Net": CONFIG,
+    "transformer": replace(CONFIG, network="dit"),
+    "MLP": replace(CONFIG, network="fourier", size="small", batch=256, steps=12_000),
 }
 SCALE, CLASSES = 2.0, 10  # the guidance scale of a snapshot
 
@@ -35,19 +35,19 @@ def images() -> ImageSet:
 
 def run(plan: ImageConfig, progress: Progress) -> Iterator[Progress]:
     """Train on from ``progress`` to the end of the plan; yields after each step. Raises as ``imaging.run`` does."""
-    return noted(progress, image_model.run(plan, images(), progress.state))
+    return recorded(progress, image_model.run(plan, images(), progress.state))
 
 
-def keep(progress: Progress, plan: ImageConfig) -> Checkpoint:
+def checkpoint_of(progress: Progress, plan: ImageConfig) -> Checkpoint:
     """The checkpoint of a run under way, its loss so far included."""
-    return Checkpoint(progress.state, {**image_model.begin(plan, images()).config, **past(progress)})
+    return Checkpoint(progress.state, {**image_model.new_checkpoint(plan, images()).config, **loss_history(progress)})
 
 
-def plan_of(checkpoint: Checkpoint) -> tuple[str, ImageConfig]:
-    """The network by its name in ``PLANS``, and the plan of a checkpoint that can be trained on here. Raises ValueError
+def config_of(checkpoint: Checkpoint) -> tuple[str, ImageConfig]:
+    """The network by its name in ``CONFIGS``, and the plan of a checkpoint that can be trained on here. Raises ValueError
     with a sentence for another, and for a plan that would take this machine from all others."""
-    plan = image_model.plan_of(checkpoint.config)
-    name = next((name for name, own in PLANS.items() if (own.network, own.size) == (plan.network, plan.size)), None)
+    plan = image_model.config_of(checkpoint.config)
+    name = next((name for name, own in CONFIGS.items() if (own.network, own.size) == (plan.network, plan.size)), None)
     if name is not None and not _bounded(plan):
         raise ValueError(
             "This model's plan holds values that no run here can have, such as a batch that is not an even number up "
@@ -76,15 +76,15 @@ def _bounded(plan: ImageConfig) -> bool:
 def _made_here(checkpoint: Checkpoint, plan: ImageConfig) -> bool:
     """Whether its network is the one that the plan makes for the digits."""
     try:
-        image_model.go_on(checkpoint, plan, images())
+        image_model.resume(checkpoint, plan, images())
     except (ValueError, LookupError, TypeError):
         return False
     return checkpoint.config["data"].get("name") == "digits"
 
 
-def floor(plan: ImageConfig) -> float:
+def bayes_loss(plan: ImageConfig) -> float:
     """The mean loss of the exact denoiser, which knows all digits by heart, over 4,096 noised ones."""
-    return _floor(replace(plan, network="fourier", size="small", lr=1.0, steps=1, seed=0, batch=4096))
+    return _bayes_loss(replace(plan, network="fourier", size="small", lr=1.0, steps=1, seed=0, batch=4096))
 
 
 @cache
@@ -93,23 +93,25 @@ def _known() -> Tensor:
 
 
 @cache
-def _floor(plan: ImageConfig) -> float:
+def _bayes_loss(plan: ImageConfig) -> float:
     ideal = EmpiricalDenoiser(_known(), images().labels)
-    return least_loss(ideal, image_model.begin(plan, images()).denoiser.weight, image_model.batches(plan, images()))
+    return exact_loss(
+        ideal, image_model.new_checkpoint(plan, images()).denoiser.weight, image_model.batches(plan, images())
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
     """A model at one moment: n samples, all classes in turn, on their way through noise levels ``sigmas`` [T] to 0, as
-    "vp" draws them, uint8 [T, n, 8, 8]; how many of the finished ones can be ``read``; the loss so far in blocks, and
+    "vp" draws them, uint8 [T, n, 8, 8]; how many of the finished ones are ``recognised``; the loss so far in blocks, and
     the exact denoiser's (NaN when nobody computed it)."""
 
     step: int
     sigmas: Tensor
     pixels: Tensor
-    read: int
+    recognised: int
     losses: Tensor
-    floor: float
+    bayes_loss: float
 
 
 def snapshot(progress: Progress, n: int = 20, steps: int = 10, seed: int = 0) -> Snapshot:
@@ -120,11 +122,11 @@ def snapshot(progress: Progress, n: int = 20, steps: int = 10, seed: int = 0) ->
     told = cfg(model, {"label": labels}, scale=SCALE)
     states = samplers.path(samplers.dpmpp_2m(told, x, sigmas))
     drawn = pixels(scale(sigmas, "vp").float()[:, None, None, None, None] * states)
-    right = int((read(states[-1]) == labels).sum())
-    return Snapshot(progress.state.step, sigmas, drawn[:, :, 0], right, so_far(progress), progress.floor)
+    right = int((classify(states[-1]) == labels).sum())
+    return Snapshot(progress.state.step, sigmas, drawn[:, :, 0], right, loss_curve(progress), progress.bayes_loss)
 
 
-def read(x: Tensor) -> Tensor:
+def classify(x: Tensor) -> Tensor:
     """The classes [n] of images [n, 1, 8, 8], read by their nearest training image.
 
     Of the training images, each read by the others, 98.8 % are read right.

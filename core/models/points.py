@@ -20,12 +20,12 @@ from core.diffusion.exact import EmpiricalDenoiser
 from core.diffusion.schedules import SCHEDULES, log_linear, make_schedule, scale
 from core.diffusion.training import TrainConfig, as_dict, diffusion_batches, diffusion_loss, train
 from core.runs.checkpoints import Checkpoint, fresh
-from core.runs.progress import Progress, least_loss, noted, past, so_far
+from core.runs.progress import Progress, exact_loss, loss_curve, loss_history, recorded
 
-_floors = Lock()
+_one_at_a_time = Lock()
 SIGMA_MIN, SIGMA_MAX = 0.01, 10.0
 EXACT_POINTS = 4000
-SHOWN_FROM = 0.1  # a snapshot's arrows are of this sigma or more: a young network's are too short to see below it
+ARROWS_FROM = 0.1  # a snapshot's arrows are of this sigma or more: a young network's are too short to see below it
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ REFERENCE = PointConfig(
 """The spiral as commonly taught: a plain network that sees x itself and predicts eps, 10,000 steps on 100 points."""
 
 
-def begin(recipe: PointConfig, points: PointSet) -> Checkpoint:
+def new_checkpoint(recipe: PointConfig, points: PointSet) -> Checkpoint:
     """An untrained checkpoint of the recipe. Raises ValueError for a conditional one on data without classes."""
     return fresh(describe(recipe, points), recipe.train)
 
@@ -96,8 +96,8 @@ def describe(recipe: PointConfig, points: PointSet) -> dict[str, Any]:
 def run(recipe: PointConfig, points: PointSet, progress: Progress | None = None) -> Iterator[Progress]:
     """Train from scratch or on from ``progress``; yields after each step. Raises Diverged (see ``training.train``)."""
     if progress is None:
-        progress = Progress(begin(recipe, points).state)
-    yield from noted(progress, train(diffusion_loss, batches(recipe, points), recipe.train, progress.state))
+        progress = Progress(new_checkpoint(recipe, points).state)
+    yield from recorded(progress, train(diffusion_loss, batches(recipe, points), recipe.train, progress.state))
 
 
 def batches(recipe: PointConfig, points: PointSet):
@@ -123,21 +123,21 @@ def exact(points: PointSet, endless: bool, n: int = EXACT_POINTS) -> EmpiricalDe
     return EmpiricalDenoiser(*points.even(n)) if endless else EmpiricalDenoiser(points.points, points.labels)
 
 
-def floor(recipe: PointConfig, points: PointSet) -> float:
+def bayes_loss(recipe: PointConfig, points: PointSet) -> float:
     """The mean loss of the exact denoiser under the recipe's noise and weighting: no network beats it on these data.
 
     Over 8,192 noised points. One at a time, since it takes a core for a while; remembered for the last 64 that were
     asked for.
     """
-    with _floors:
-        return _floor(replace(recipe, lr=1.0, steps=1), points)
+    with _one_at_a_time:
+        return _bayes_loss(replace(recipe, lr=1.0, steps=1), points)
 
 
 @lru_cache(maxsize=64)
-def _floor(recipe: PointConfig, points: PointSet) -> float:
-    weight = begin(recipe, points).denoiser.weight
+def _bayes_loss(recipe: PointConfig, points: PointSet) -> float:
+    weight = new_checkpoint(recipe, points).denoiser.weight
     drawn = batches(replace(recipe, batch=8192, seed=recipe.seed + 1), points)
-    return least_loss(exact(points, recipe.endless), weight, drawn)
+    return exact_loss(exact(points, recipe.endless), weight, drawn)
 
 
 def sample(denoise: Denoise, n: int, sigma_data: float, seed: int, steps: int = 20, sigma_max: float = 5.0) -> Tensor:
@@ -157,7 +157,7 @@ class Snapshot:
     """A model at one moment, as "vp" draws it, on a clock of noise levels ``sigmas`` [T] that ends at 0.
 
     The samples under way [T, n, 2], already times ``scale`` [T, 1, 1]; the field's ``arrows`` [T, g, 2] at ``places``
-    [g, 2], of noise levels from ``SHOWN_FROM`` up; the loss so far in blocks, the last of which may be unfinished, and
+    [g, 2], of noise levels from ``ARROWS_FROM`` up; the loss so far in blocks, the last of which may be unfinished, and
     the exact denoiser's (NaN when nobody computed it); and whether the network is ``dead``.
     """
 
@@ -168,7 +168,7 @@ class Snapshot:
     places: Tensor
     arrows: Tensor
     losses: Tensor
-    floor: float
+    bayes_loss: float
     dead: bool
 
 
@@ -178,11 +178,11 @@ def snapshot(progress: Progress, n: int = 200, side: int = 15, reach: float = 1.
     states = sample(model, n, model.sigma_data, seed=0)[::every]
     sigmas = walk[::every].float()
     places = vector_field.grid(side, reach)
-    arrows = vector_field.arrows(model, places, sigmas.clamp_min(SHOWN_FROM), "vp")
+    arrows = vector_field.arrows(model, places, sigmas.clamp_min(ARROWS_FROM), "vp")
     (arrows,) = vector_field.fit(1.8 * reach / side, arrows)
     factor = scale(sigmas, "vp")[:, None, None]
-    shown = sigmas, factor, factor * states, places, arrows, so_far(progress)
-    return Snapshot(progress.state.step, *shown, progress.floor, dead(progress.state.model))
+    shown = sigmas, factor, factor * states, places, arrows, loss_curve(progress)
+    return Snapshot(progress.state.step, *shown, progress.bayes_loss, dead(progress.state.model))
 
 
 @torch.no_grad()
@@ -194,15 +194,15 @@ def dead(model: Denoiser) -> bool:
     return (model.net(x, x.new_zeros(len(x)), None).std(0).max() < 1e-5 * listens.abs().max()).item()
 
 
-def keep(progress: Progress, recipe: PointConfig, points: PointSet) -> Checkpoint:
+def checkpoint_of(progress: Progress, recipe: PointConfig, points: PointSet) -> Checkpoint:
     """The checkpoint of a run under way, its loss so far included."""
     model = progress.state.model
     own = {"prediction": model.prediction, "sigma_data": model.sigma_data, "scale_input": model.scale_input}
     train = {"train": as_dict(recipe.train)}
-    return Checkpoint(progress.state, {**describe(recipe, points), **own, **past(progress), **train})
+    return Checkpoint(progress.state, {**describe(recipe, points), **own, **loss_history(progress), **train})
 
 
-def from_config(config: dict[str, Any]) -> PointConfig:
+def config_of(config: dict[str, Any]) -> PointConfig:
     """The recipe in a checkpoint's config. Raises ValueError with a sentence if it is none of a point-set model."""
     try:
         recipe = PointConfig(**config["recipe"])

@@ -77,7 +77,7 @@ class Log:
         return bool(self.entries) and self.entries[-1].step == self.entries[-1].steps
 
 
-def log(run: Path, before: Log = Log()) -> Log:
+def read_log(run: Path, before: Log = Log()) -> Log:
     """The log of a run; ``before`` itself if that says all there is. Only what is new since then is read.
 
     A line without an end is still being written, and left for the next time. A run that went back, to go on from its
@@ -125,7 +125,7 @@ def _number(value: Any) -> float:
     return number
 
 
-def by_sigma(entries: Sequence[Entry], step: int, most: int = 20) -> Tensor:
+def mean_loss_by_sigma(entries: Sequence[Entry], step: int, most: int = 20) -> Tensor:
     """The loss in each of ``imaging.BINS`` up to a step, mean over the last ``most`` entries, [bins]; NaN for none."""
     known = [entry.by_sigma for entry in entries if entry.step <= step][-most:] or [{}]
     table = np.array([[found.get(low, np.nan) for low in BINS[:-1]] for found in known])
@@ -147,7 +147,7 @@ def sheets(run: Path) -> dict[int, Path]:
     return dict(sorted((int(said[1]), path) for said, path in named if said))
 
 
-def sheet(path: Path) -> Tensor | None:
+def read_sheet(path: Path) -> Tensor | None:
     """A sheet as the stage takes it, uint8 [H, W] or [H, W, 3]; None while it is not whole, or damaged."""
     try:
         found = image_files.image(path)
@@ -165,7 +165,7 @@ def _place(run: Path) -> Path:
     return place if place.is_dir() else place.with_name(f"{SAVED}.old")
 
 
-def saved(run: Path) -> int | None:
+def saved_step(run: Path) -> int | None:
     """The step of the newest checkpoint of a run; None if there is none that can be read."""
     try:
         return int(_number(json.loads((_place(run) / CONFIG).read_bytes())["step"]))
@@ -173,7 +173,7 @@ def saved(run: Path) -> int | None:
         return None
 
 
-def written(run: Path) -> int:
+def saved_at(run: Path) -> int:
     """When the newest checkpoint of a run was written, in nanoseconds; 0 if there is none."""
     try:
         return (_place(run) / CONFIG).stat().st_mtime_ns
@@ -181,7 +181,7 @@ def written(run: Path) -> int:
         return 0
 
 
-def checkpoint(run: Path, tries: int = 3) -> Checkpoint:
+def load_checkpoint(run: Path, tries: int = 3) -> Checkpoint:
     """The newest checkpoint of a run, its moving average alone. Raises ValueError with a sentence if there is none that
     is whole, or if it is of no image model."""
     for _ in range(tries):
@@ -191,17 +191,17 @@ def checkpoint(run: Path, tries: int = 3) -> Checkpoint:
             before = place.stat().st_ino
             files = {name: (place / name).read_bytes() for name in (CONFIG, MODEL)}
             if place.stat().st_ino == before:
-                return checked(from_files(files))
+                return check(from_files(files))
         except OSError:
             time.sleep(0.05)
     raise ValueError("This run has no checkpoint yet that is whole; it saves one every so many steps.")
 
 
-def checked(found: Checkpoint) -> Checkpoint:
+def check(found: Checkpoint) -> Checkpoint:
     """The same checkpoint. Raises ValueError with a sentence unless it is of an image model that says what it makes,
     images of at most 64 x 64."""
     channels, side, _ = image_model.shape_of(found.config)
-    image_model.plan_of(found.config)
+    image_model.config_of(found.config)
     if side > MAX_SIDE:
         raise ValueError(
             f"This model's images have a side of {side} pixels, too many to wait for on a page, which takes up to "

@@ -115,7 +115,7 @@ def scaled(vectors: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def told(clip: Clip, tokens: Tensor) -> Cond:
+def prior_condition(clip: Clip, tokens: Tensor) -> Cond:
     """What the prior is told of captions [N, T] of tokens: "embed", their scaled vectors [N, size], and "tokens", what
     each word means there. One without a word that is known is told as no caption at all."""
     vectors, meaning = clip.text(tokens)
@@ -123,32 +123,32 @@ def told(clip: Clip, tokens: Tensor) -> Cond:
     return {"embed": scaled(vectors).masked_fill(empty, math.nan), "tokens": meaning}
 
 
-def read(unclip: Unclip, captions: Sequence[str]) -> Cond:
+def caption_condition(unclip: Unclip, captions: Sequence[str]) -> Cond:
     """What the prior is told of captions; an empty one is unconditional."""
-    return told(unclip.clip, unclip.known.encode(captions))
+    return prior_condition(unclip.clip, unclip.known.encode(captions))
 
 
-def looked_at(unclip: Unclip, x: Tensor) -> Tensor:
+def image_vectors(unclip: Unclip, x: Tensor) -> Tensor:
     """The scaled vectors [N, size] of pictures [N, C, side, side] in [-1, 1]."""
-    return scaled(clip_queries.of_images(unclip.clip, x))
+    return scaled(clip_queries.image_vectors(unclip.clip, x))
 
 
 # Sampling, one stage after the other
 
 
-def imagine(
+def sample_prior(
     unclip: Unclip, captions: Sequence[str], negative: str = "", scale: float = 1.0, steps: int = 20, seed: int = 0
 ) -> Iterator[Step]:
     """The prior: steps from noise to a scaled image vector [N, size] for each caption, led away from the negative one.
 
     Vector k of a seed is the same however many there are.
     """
-    cond, away = read(unclip, captions), read(unclip, [negative]) if negative else None
+    cond, away = caption_condition(unclip, captions), caption_condition(unclip, [negative]) if negative else None
     x = samplers.start((len(captions), unclip.clip.size), image_model.SIGMA_MAX, RMS, seed)
-    return image_model.walk(cfg(unclip.prior, cond, away, scale), x, "dpmpp_2m", steps, seed)
+    return image_model.sampler_steps(cfg(unclip.prior, cond, away, scale), x, "dpmpp_2m", steps, seed)
 
 
-def draw(
+def sample_decoder(
     unclip: Unclip,
     vectors: Tensor,
     negative: Tensor | None = None,
@@ -160,21 +160,21 @@ def draw(
 ) -> Iterator[Step]:
     """The decoder: steps from noise to a picture [N, C, side, side] for each scaled vector [N, size], led away from
     the one that is negative [1, size]. A row of NaN asks for any picture at all. alike: all from the same noise."""
-    x = noise(unclip, len(vectors), seed, alike)
+    x = starting_noise(unclip, len(vectors), seed, alike)
     away = None if negative is None else {"embed": negative}
-    return image_model.walk(
+    return image_model.sampler_steps(
         cfg(in_chunks(unclip.decoder, image_model.CHUNK), {"embed": vectors}, away, scale), x, sampler, steps, seed
     )
 
 
-def noise(unclip: Unclip, n: int, seed: int, alike: bool = False) -> Tensor:
+def starting_noise(unclip: Unclip, n: int, seed: int, alike: bool = False) -> Tensor:
     """What pictures begin as, [n, C, side, side]; alike: n times the first."""
     side = unclip.clip.side
     shape = (1 if alike else n, unclip.channels, side, side)
     return samplers.start(shape, image_model.SIGMA_MAX, unclip.sigma_data, seed).expand(n, -1, -1, -1)
 
 
-def pictures(
+def generate(
     unclip: Unclip,
     captions: Sequence[str],
     negative: str = "",
@@ -191,14 +191,14 @@ def pictures(
             raise ValueError(f"{caption!r} has no word that a caption of the training set had.")
     asked = [*captions, negative] if negative else list(captions)
     if skip_prior:
-        vectors = read(unclip, asked)["embed"]
+        vectors = caption_condition(unclip, asked)["embed"]
     else:
-        vectors = scaled(samplers.last(imagine(unclip, asked, scale=prior_scale, steps=steps, seed=seed)))
+        vectors = scaled(samplers.last(sample_prior(unclip, asked, scale=prior_scale, steps=steps, seed=seed)))
     wanted, away = vectors[: len(captions)], vectors[len(captions) :]
-    return samplers.last(draw(unclip, wanted, away if negative else None, scale, steps=steps, seed=seed))
+    return samplers.last(sample_decoder(unclip, wanted, away if negative else None, scale, steps=steps, seed=seed))
 
 
-def between(one: Tensor, other: Tensor, t: Tensor) -> Tensor:
+def slerp(one: Tensor, other: Tensor, t: Tensor) -> Tensor:
     """Scaled vectors [len(t), size] on the arc from one [size] to the other, at parts t [T] of the way (spherical
     interpolation; Shoemake 1985)."""
     a, b = F.normalize(one, dim=0), F.normalize(other, dim=0)
@@ -225,18 +225,18 @@ class Examples:
         return self.x[chosen], self.told(chosen, generator)
 
 
-def for_prior(clip: Checkpoint, pairs: Pairs) -> Examples:
+def prior_examples(clip: Checkpoint, pairs: Pairs) -> Examples:
     """The vectors of the pictures to train on, each told a caption drawn anew (see ``captions.phrases``)."""
     own, towers = pairs.part(held_out=False), clip.state.ema
     caption = phrases(pairs, tokenizer_of(clip.config))
-    vectors = scaled(clip_queries.of_images(towers, unit(pairs.images[own])))
-    return Examples(vectors, lambda chosen, generator: told(towers, caption(own[chosen], generator)))
+    vectors = scaled(clip_queries.image_vectors(towers, unit(pairs.images[own])))
+    return Examples(vectors, lambda chosen, generator: prior_condition(towers, caption(own[chosen], generator)))
 
 
-def for_decoder(clip: Checkpoint, pairs: Pairs, blur: float = 0.0) -> Examples:
+def decoder_examples(clip: Checkpoint, pairs: Pairs, blur: float = 0.0) -> Examples:
     """The pictures to train on, each told its own vector with noise of the standard deviation ``blur`` on it."""
     x = unit(pairs.images[pairs.part(held_out=False)])
-    vectors = scaled(clip_queries.of_images(clip.state.ema, x))
+    vectors = scaled(clip_queries.image_vectors(clip.state.ema, x))
 
     def blurred(chosen: Tensor, generator: torch.Generator) -> Cond:
         return {"embed": vectors[chosen] + blur * torch.randn(len(chosen), vectors.shape[1], generator=generator)}
@@ -244,7 +244,7 @@ def for_decoder(clip: Checkpoint, pairs: Pairs, blur: float = 0.0) -> Examples:
     return Examples(x, blurred)
 
 
-def begin_prior(
+def new_prior(
     plan: PriorConfig, clip: Checkpoint, pairs: Pairs, source: Mapping[str, Any] = MappingProxyType({})
 ) -> Checkpoint:
     """An untrained prior between the vectors of this CLIP. ``source``: what else the run was told."""
@@ -254,7 +254,7 @@ def begin_prior(
     return _begin("prior", plan, network, RMS, clip, pairs, source)
 
 
-def begin_decoder(
+def new_decoder(
     plan: DecoderConfig, clip: Checkpoint, pairs: Pairs, source: Mapping[str, Any] = MappingProxyType({})
 ) -> Checkpoint:
     """An untrained decoder of the vectors of this CLIP. Raises ValueError where its network does not come in the plan's
@@ -266,7 +266,7 @@ def begin_decoder(
     return _begin("decoder", plan, network, rms, clip, pairs, source)
 
 
-def take_over(begun: Checkpoint, other: Checkpoint) -> int:
+def copy_weights(begun: Checkpoint, other: Checkpoint) -> int:
     """Begin with another model's weights wherever they have the same name and shape; how many numbers those are.
 
     Raises ValueError where they are not half of all: the other is a model of another kind.

@@ -20,7 +20,7 @@ N = 100
 
 WEAK = PointConfig("plain", "eps", "log-linear", batch=200, lr=1e-3, steps=3_000, decay_from=15_000, conditional=True)
 
-RECIPES: dict[str, tuple[str, PointConfig]] = {
+POINT_CONFIGS: dict[str, tuple[str, PointConfig]] = {
     **{name: (name, PointConfig()) for name in BUILT_IN},
     "spiral-100-reference": ("spiral", REFERENCE),
     "spiral-100-fourier": ("spiral", PointConfig(endless=False, batch=512, steps=15_000)),
@@ -35,7 +35,7 @@ RECIPES: dict[str, tuple[str, PointConfig]] = {
 """Checkpoint name to (data set, recipe). How fast a recipe learns does not depend on its steps: "spiral-classes-100" is
 the run of "spiral-classes-strong" stopped after a hundred; "spiral-classes-told" knew every label."""
 
-IMAGES: dict[str, tuple[str, ImageConfig]] = {
+IMAGE_CONFIGS: dict[str, tuple[str, ImageConfig]] = {
     "digits": ("digits", ImageConfig(size="tiny", batch=64, steps=6_000, lr=5e-3)),
     "fashion": ("fashion", ImageConfig(size="small", batch=64, steps=3_000, lr=2e-3)),
     # Bright pictures of large even shapes: more is decided at high noise, and at low, than the default spends steps on.
@@ -43,7 +43,7 @@ IMAGES: dict[str, tuple[str, ImageConfig]] = {
 }
 """Checkpoint name to (data set, plan)."""
 
-CAPTIONED: dict[str, ClipConfig | PriorConfig | DecoderConfig] = {
+CAPTION_CONFIGS: dict[str, ClipConfig | PriorConfig | DecoderConfig] = {
     "clip": ClipConfig(),
     "judge": ClipConfig(seed=1),
     "prior": PriorConfig(),
@@ -58,7 +58,7 @@ def pretrained(name: str) -> Checkpoint:
 
     Raises KeyError naming the checkpoints there are.
     """
-    known = [*RECIPES, *IMAGES, *CAPTIONED]
+    known = [*POINT_CONFIGS, *IMAGE_CONFIGS, *CAPTION_CONFIGS]
     if name not in known:
         raise KeyError(f"there is no shipped checkpoint {name!r}; there are {', '.join(known)}")
     return load_folder(FOLDER / name)
@@ -68,21 +68,23 @@ def find(data: str, n: int, recipe: PointConfig) -> str | None:
     """The name of the shipped checkpoint made with this recipe on this data set of n points, if there is one."""
     if not recipe.endless and n != N:
         return None
-    return next((name for name, made in RECIPES.items() if made == (data, recipe) and (FOLDER / name).is_dir()), None)
+    return next(
+        (name for name, made in POINT_CONFIGS.items() if made == (data, recipe) and (FOLDER / name).is_dir()), None
+    )
 
 
 def points_of(name: str) -> PointSet:
     """The data set that a shipped checkpoint was trained on."""
-    return make(RECIPES[name][0], N)
+    return make(POINT_CONFIGS[name][0], N)
 
 
 @cache
 def shipped(name: str) -> PointModel:
     """A shipped model of points with its data. Raises KeyError for any other name."""
-    return PointModel(name, pretrained(name).denoiser, points_of(name), RECIPES[name][1].endless)
+    return PointModel(name, pretrained(name).denoiser, points_of(name), POINT_CONFIGS[name][1].endless)
 
 
 @cache
 def images_of(name: str, split: str = "train") -> ImageSet:
     """The images that a shipped checkpoint was trained on. Raises ValueError for a ``split`` that they have not."""
-    return load(IMAGES[name][0], split=split)
+    return load(IMAGE_CONFIGS[name][0], split=split)

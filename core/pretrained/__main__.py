@@ -12,7 +12,7 @@ from core import metrics, seeds
 from core.cli import captions as cli_captions
 from core.cli import images as command
 from core.models import points as point_model
-from core.pretrained import CAPTIONED, FOLDER, IMAGES, RECIPES, points_of
+from core.pretrained import CAPTION_CONFIGS, FOLDER, IMAGE_CONFIGS, POINT_CONFIGS, points_of
 from core.runs.checkpoints import load_folder, save_folder
 
 TRAIN = {"clip": cli_captions.train_clip, "judge": cli_captions.train_clip, "prior": cli_captions.train_prior,
@@ -21,7 +21,7 @@ TRAIN = {"clip": cli_captions.train_clip, "judge": cli_captions.train_clip, "pri
 
 def make_images(name: str) -> None:
     """Train one shipped model of images as ``python -m core train`` does, in ``.runs/NAME``, or go on there."""
-    data, plan = IMAGES[name]
+    data, plan = IMAGE_CONFIGS[name]
     run = Path(".runs") / name
     command.train(run, plan, data, resume=(run / "checkpoint").exists(), every=500, bf16=plan.size == "patched")
     keep(name, plan.steps)
@@ -30,8 +30,8 @@ def make_images(name: str) -> None:
 def make_captioned(name: str) -> None:
     """Train one shipped model of captioned pictures as ``python -m core train clip`` does, or prior, or decoder."""
     run = Path(".runs") / name
-    TRAIN[name](run, plan=CAPTIONED[name], resume=(run / "checkpoint").exists(), every=500)
-    keep(name, CAPTIONED[name].steps)
+    TRAIN[name](run, plan=CAPTION_CONFIGS[name], resume=(run / "checkpoint").exists(), every=500)
+    keep(name, CAPTION_CONFIGS[name].steps)
 
 
 def keep(name: str, steps: int) -> None:
@@ -50,11 +50,11 @@ def keep(name: str, steps: int) -> None:
 def make_points(name: str) -> None:
     """Train one shipped model of points; write its checkpoint whole and ``log.csv``: step, seconds, loss, exact loss,
     energy distance."""
-    how = RECIPES[name][1]
+    how = POINT_CONFIGS[name][1]
     points = points_of(name)
     draw = points.sample if how.endless else point_model.resample(points)
     real = draw(2000, seeds.generator(1234))[0]
-    floor = point_model.floor(how, points)
+    floor = point_model.bayes_loss(how, points)
     begun = time.perf_counter()
     rows = ["step,seconds,loss,exact_loss,energy_distance"]
     for progress in point_model.run(how, points):
@@ -65,12 +65,12 @@ def make_points(name: str) -> None:
             seconds = time.perf_counter() - begun
             rows.append(f"{state.step},{seconds:.1f},{progress.losses[-1]:.5f},{floor:.5f},{distance:.6f}")
             print(name, rows[-1], flush=True)
-    progress.floor = floor
-    save_folder(point_model.keep(progress, how, points), FOLDER / name)
+    progress.bayes_loss = floor
+    save_folder(point_model.checkpoint_of(progress, how, points), FOLDER / name)
     (FOLDER / name / "log.csv").write_text("\n".join(rows) + "\n")
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for wanted in sys.argv[1:] or [*RECIPES, *IMAGES, *CAPTIONED]:
-        (make_points if wanted in RECIPES else make_images if wanted in IMAGES else make_captioned)(wanted)
+    for wanted in sys.argv[1:] or [*POINT_CONFIGS, *IMAGE_CONFIGS, *CAPTION_CONFIGS]:
+        (make_points if wanted in POINT_CONFIGS else make_images if wanted in IMAGE_CONFIGS else make_captioned)(wanted)

@@ -19,15 +19,15 @@ BLOCK = 10  # steps
 @dataclass
 class Progress:
     """A run under way: its training state, its loss so far in blocks (means over ``BLOCK`` steps), and the loss of the
-    exact denoiser on the same data, which no network can beat (NaN until somebody computes it, see ``least_loss``)."""
+    exact denoiser on the same data, which no network can beat (NaN until somebody computes it, see ``exact_loss``)."""
 
     state: TrainState
     losses: list[float] = field(default_factory=list)
     block: list[float] = field(default_factory=list)
-    floor: float = math.nan
+    bayes_loss: float = math.nan
 
 
-def noted(progress: Progress, steps: Iterable[TrainState]) -> Iterator[Progress]:
+def recorded(progress: Progress, steps: Iterable[TrainState]) -> Iterator[Progress]:
     """``progress`` after each of the steps that its state takes, with the loss of that step."""
     # A run that blew up has gone back some steps; its loss goes back with it.
     whole = progress.state.step // BLOCK
@@ -41,7 +41,7 @@ def noted(progress: Progress, steps: Iterable[TrainState]) -> Iterator[Progress]
         yield progress
 
 
-def so_far(progress: Progress) -> Tensor:
+def loss_curve(progress: Progress) -> Tensor:
     """The loss in blocks, the last of which may be unfinished, [n]."""
     unfinished = [sum(progress.block) / len(progress.block)] if progress.block else []
     return torch.tensor(progress.losses + unfinished)
@@ -57,7 +57,7 @@ def smooth(losses: Tensor, share: float = 0.1) -> Tensor:
     return ((total[last] - total[first]) / (last - first)).float()
 
 
-def least_loss(ideal: EmpiricalDenoiser, weight: Callable[[Tensor], Tensor], batches: Batches) -> float:
+def exact_loss(ideal: EmpiricalDenoiser, weight: Callable[[Tensor], Tensor], batches: Batches) -> float:
     """The mean loss of the exact denoiser over batch 0, under the weighting ``weight(sigma)``: no network beats it.
 
     The mean of weight Var(x0 | x): less noisy than that of weight |D(x) - x0|^2, which it equals.
@@ -69,13 +69,13 @@ def least_loss(ideal: EmpiricalDenoiser, weight: Callable[[Tensor], Tensor], bat
     return (weight(sigma) * variance).mean().item()
 
 
-def past(progress: Progress) -> dict[str, Any]:
+def loss_history(progress: Progress) -> dict[str, Any]:
     """The loss so far as a checkpoint's config can hold it."""
     losses = [round(loss, 5) for loss in progress.losses]
-    return {"losses": losses, "block": progress.block, "floor": progress.floor}
+    return {"losses": losses, "block": progress.block, "floor": progress.bayes_loss}
 
 
-def take_up(checkpoint: Checkpoint) -> Progress:
+def resume(checkpoint: Checkpoint) -> Progress:
     """The run that a checkpoint with its ``past`` keeps. Raises ValueError with a sentence if its loss is not one
     number after another."""
     losses, block, floor = (checkpoint.config.get(name, empty) for name, empty in _PAST.items())
@@ -83,7 +83,7 @@ def take_up(checkpoint: Checkpoint) -> Progress:
         numbers = [[float(loss) for loss in part] for part in (losses, block, [floor])]
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError("The checkpoint's loss is not a list of numbers; save it again from the app.") from error
-    return Progress(checkpoint.state, numbers[0], numbers[1], floor=numbers[2][0])
+    return Progress(checkpoint.state, numbers[0], numbers[1], bayes_loss=numbers[2][0])
 
 
 _PAST = {"losses": (), "block": (), "floor": math.nan}

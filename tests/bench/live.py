@@ -58,7 +58,7 @@ def measure(
 
 def train(how: PointConfig, points: PointSet, clock: str) -> Iterator[Moment]:
     """The run at each of ``MARKS`` seconds of training. The clocks stand still between steps."""
-    progress = Progress(point_model.begin(how, points).state)
+    progress = Progress(point_model.new_checkpoint(how, points).state)
     steps, spent = point_model.run(how, points, progress), dict.fromkeys(CLOCKS, 0.0)
     for mark in MARKS:
         while spent[clock] < mark:

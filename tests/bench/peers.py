@@ -75,7 +75,7 @@ def ours(task: Task) -> Contender:
     sizes = {"side": side, "channels": channels, "width": task.width, "multipliers": task.multipliers, "blocks": 2}
     plan = image_model.ImageConfig(prediction="eps", batch=task.batch, warmup=0)
     state = training.begin(Denoiser(make_network("unet", **sizes), plan.prediction, images.rms), plan.train)
-    image_model.to(state, device)
+    image_model.move(state, device)
     if task.compiled:
         state.model.net.compile()
     steps = image_model.run(plan, images, state, Team(device=device, bf16=task.bf16))

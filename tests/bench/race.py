@@ -36,7 +36,7 @@ from core.diffusion.denoiser import eps_hat
 from core.diffusion.exact import EmpiricalDenoiser
 from core.models import points as point_model
 from core.models.points import PointConfig
-from core.runs.progress import Progress, so_far
+from core.runs.progress import Progress, loss_curve
 from tests.bench.figure import Figure
 from tests.bench.live import CLOCKS
 from tests.bench.peers import Missing, library, on_the_processor
@@ -80,14 +80,14 @@ Race = dict[str, list[Look]]  # one run of each racer
 def ours(points: PointSet, seed: int) -> Racer:
     """The default recipe, which goes on for as long as the race does."""
     how = PointConfig(seed=seed, steps=10**6)
-    progress = Progress(point_model.begin(how, points).state)
-    steps, floor = point_model.run(how, points, progress), point_model.floor(PointConfig(), points)
+    progress = Progress(point_model.new_checkpoint(how, points).state)
+    steps, floor = point_model.run(how, points, progress), point_model.bayes_loss(PointConfig(), points)
 
     def cloud(n: int, seed: int) -> Tensor:
         return point_model.sample(deepcopy(progress.state.ema), n, points.rms, seed)[-1]
 
     def loss() -> float:
-        return so_far(progress)[-RECENT:].mean().item() / floor
+        return loss_curve(progress)[-RECENT:].mean().item() / floor
 
     return Racer(lambda: next(steps), cloud, loss)
 

@@ -86,20 +86,22 @@ def product(rows: int, inner: int, columns: int) -> Callable[[], object]:
 def arithmetic(how: PointConfig, points: PointSet) -> int:
     """Floating-point operations of a step's products of matrices: forward, and backward to the weights of each layer
     and to the inputs of each but the first."""
-    layers = [part for part in point_model.begin(how, points).state.model.modules() if isinstance(part, nn.Linear)]
+    layers = [
+        part for part in point_model.new_checkpoint(how, points).state.model.modules() if isinstance(part, nn.Linear)
+    ]
     first, *others = (layer.weight.numel() for layer in layers)
     return 2 * how.batch * (2 * first + 3 * sum(others))
 
 
 def whole(how: PointConfig, points: PointSet) -> Callable[[], object]:
     """A step of the run as it is."""
-    run = point_model.run(how, points, Progress(point_model.begin(how, points).state))
+    run = point_model.run(how, points, Progress(point_model.new_checkpoint(how, points).state))
     return lambda: next(run)
 
 
 def parts(how: PointConfig, points: PointSet) -> dict[str, Callable[[], object]]:
     """The parts of a step, each by itself."""
-    state, draw = point_model.begin(how, points).state, point_model.batches(how, points)
+    state, draw = point_model.new_checkpoint(how, points).state, point_model.batches(how, points)
     batch, trained, averaged = draw(0), list(state.model.parameters()), list(state.ema.parameters())
 
     def gradient() -> None:
@@ -117,7 +119,7 @@ def parts(how: PointConfig, points: PointSet) -> dict[str, Callable[[], object]]
 
 def tried(how: PointConfig, points: PointSet) -> dict[str, Callable[[], object]]:
     """What could take the place of a part of the step (see ``TRIED``)."""
-    model, batch = point_model.begin(how, points).state.model, point_model.batches(how, points)(0)
+    model, batch = point_model.new_checkpoint(how, points).state.model, point_model.batches(how, points)(0)
     draw = point_model.batches(replace(how, batch=AHEAD * how.batch), points)
     left = iter(())
 

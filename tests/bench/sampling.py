@@ -39,7 +39,7 @@ def costs(walks: int) -> Iterator[Figure]:
     them again: so much that drawing the noise, one interpolation and one addition alone take longer than the target.
     The peers' steps, with a network that answers at once, are ratios theirs / ours of the same turn.
     """
-    model = point_model.begin(point_model.PointConfig(), make("spiral", 100)).state.model
+    model = point_model.new_checkpoint(point_model.PointConfig(), make("spiral", 100)).state.model
     denoisers: dict[str, Denoise] = {"trained": model, "instant": lambda x, sigma: x}
     walked = {(sampler, denoiser): [] for sampler in ("DDPM", "DDIM") for denoiser in denoisers}
     theirs = {name: [] for name in PEERS}

@@ -15,24 +15,24 @@ from core.models import clip_queries
 from core.models import images as image_model
 from core.models import unclip as unclip_model
 from core.models.clip import tokenizer_of
-from core.models.clip_queries import top
-from core.pretrained import CAPTIONED, FOLDER, IMAGES, images_of, pretrained
+from core.models.clip_queries import recall_at
+from core.pretrained import CAPTION_CONFIGS, FOLDER, IMAGE_CONFIGS, images_of, pretrained
 
-every_model = pytest.mark.parametrize("name", list(IMAGES))
-every_captioned_model = pytest.mark.parametrize("name", list(CAPTIONED))
+every_model = pytest.mark.parametrize("name", list(IMAGE_CONFIGS))
+every_captioned_model = pytest.mark.parametrize("name", list(CAPTION_CONFIGS))
 
 
 @every_model
 def test_a_shipped_image_model_was_made_by_the_plan_that_is_committed(name):
     checkpoint = pretrained(name)
-    assert image_model.plan_of(checkpoint.config) == IMAGES[name][1]
-    assert checkpoint.state.step == IMAGES[name][1].steps
+    assert image_model.config_of(checkpoint.config) == IMAGE_CONFIGS[name][1]
+    assert checkpoint.state.step == IMAGE_CONFIGS[name][1].steps
 
 
 @every_model
 def test_its_log_reaches_its_last_step(name):
     last = json.loads((FOLDER / name / "log.jsonl").read_text().splitlines()[-1])
-    assert last["step"] == IMAGES[name][1].steps and last["loss"] < 0.5
+    assert last["step"] == IMAGE_CONFIGS[name][1].steps and last["loss"] < 0.5
 
 
 @every_model
@@ -40,7 +40,7 @@ def test_it_knows_the_classes_of_its_images(name):
     assert pretrained(name).config["data"]["classes"] == list(images_of(name).classes)
 
 
-@pytest.mark.parametrize("names", [list(IMAGES), list(CAPTIONED)], ids=["images", "captioned"])
+@pytest.mark.parametrize("names", [list(IMAGE_CONFIGS), list(CAPTION_CONFIGS)], ids=["images", "captioned"])
 def test_the_shipped_models_of_a_kind_together_stay_below_40_megabytes(names):
     files = [path for name in names for path in (FOLDER / name).rglob("*")]
     assert sum(path.stat().st_size for path in files if path.is_file()) < 40 * 2**20
@@ -52,7 +52,7 @@ def test_all_that_is_shipped_stays_below_80_megabytes():
 
 @every_captioned_model
 def test_a_shipped_model_of_captions_was_made_by_the_plan_that_is_committed(name):
-    checkpoint, plan = pretrained(name), CAPTIONED[name]
+    checkpoint, plan = pretrained(name), CAPTION_CONFIGS[name]
     assert asdict(plan) == checkpoint.config["clip" if name == "judge" else name]
     last = json.loads((FOLDER / name / "log.jsonl").read_text().splitlines()[-1])
     assert checkpoint.state.step == last["step"] == plan.steps
@@ -67,7 +67,7 @@ def pairs():
 def towers(pairs):
     clip = pretrained("clip").state.ema
     known = tokenizer_of(pretrained("clip").config)
-    return lambda x: clip_queries.of_images(clip, x), lambda texts: clip_queries.of_texts(clip, known, texts)
+    return lambda x: clip_queries.image_vectors(clip, x), lambda texts: clip_queries.text_vectors(clip, known, texts)
 
 
 @pytest.fixture(scope="module")
@@ -78,13 +78,13 @@ def linear(pairs):
 
 
 def test_clip_finds_the_caption_of_a_held_out_picture_more_often_than_a_linear_pair_does(pairs, towers, linear):
-    ours, theirs = (clip_queries.held_out(pairs, *pair) for pair in (towers, linear))
-    assert top(ours, 1) > 2 * top(theirs, 1) and top(ours, 10) > top(theirs, 10) + 0.15
+    ours, theirs = (clip_queries.held_out_ranks(pairs, *pair) for pair in (towers, linear))
+    assert recall_at(ours, 1) > 2 * recall_at(theirs, 1) and recall_at(ours, 10) > recall_at(theirs, 10) + 0.15
 
 
 def test_picture_minus_picture_is_the_word_for_what_differs(pairs, towers):
-    asked = partial(clip_queries.steady, towers[0]), clip_queries.in_captions(pairs, towers[1])
-    right = [place == 0 for _, place in clip_queries.arithmetic(pairs, *asked)]
+    asked = partial(clip_queries.mean_over_shifts, towers[0]), clip_queries.mean_over_captions(pairs, towers[1])
+    right = [place == 0 for _, place in clip_queries.attribute_ranks(pairs, *asked)]
     assert len(right) == 48 and sum(right) >= 45
 
 
@@ -111,8 +111,8 @@ def asked(pairs):
 def test_the_prior_goes_from_a_caption_to_where_pictures_are(pairs, towers, whole, asked):
     captions = [pairs.captions[i] for i in asked.tolist()]
     pictures, told = towers[0](unit(pairs.images)), towers[1](captions)
-    made = F.normalize(samplers.last(unclip_model.imagine(whole, captions, scale=2.0)), dim=1)
-    assert top(clip_queries.ranks(made @ pictures[asked].T), 1) > 0.6
+    made = F.normalize(samplers.last(unclip_model.sample_prior(whole, captions, scale=2.0)), dim=1)
+    assert recall_at(clip_queries.ranks(made @ pictures[asked].T), 1) > 0.6
     nearest = [(vectors @ pictures.T).amax(1).mean() for vectors in (made, told)]
     assert nearest[0] > nearest[1] + 0.05
 
@@ -121,10 +121,10 @@ def test_another_clip_recognises_generated_pictures_of_new_combinations(pairs, w
     """At least half as often as real pictures, and more often than where the prior is skipped."""
     captions = [pairs.captions[i] for i in asked.tolist()]
     judge, known = pretrained("judge").state.ema, tokenizer_of(pretrained("judge").config)
-    told = clip_queries.of_texts(judge, known, captions)
+    told = clip_queries.text_vectors(judge, known, captions)
 
     def found(x) -> float:
-        return top(clip_queries.ranks(clip_queries.of_images(judge, x) @ told.T), 1)
+        return recall_at(clip_queries.ranks(clip_queries.image_vectors(judge, x) @ told.T), 1)
 
-    made, skipped = (unclip_model.pictures(whole, captions, steps=12, skip_prior=skip) for skip in (False, True))
+    made, skipped = (unclip_model.generate(whole, captions, steps=12, skip_prior=skip) for skip in (False, True))
     assert found(made) >= 0.5 * found(unit(pairs.images[asked])) and found(made) > found(skipped)

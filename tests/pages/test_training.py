@@ -54,7 +54,7 @@ def until(app: AppTest, text: str, seconds: float = 30) -> AppTest:
 def archive(how: PointConfig | None = None, data: str = "spiral", steps: int = 3) -> bytes:
     how, points = how or PointConfig(seed=3), make(data, 100)
     progress = next(islice(point_model.run(how, points), steps - 1, None))
-    return checkpoints.to_bytes(point_model.keep(progress, how, points))
+    return checkpoints.to_bytes(point_model.checkpoint_of(progress, how, points))
 
 
 def upload(app: AppTest, key: str, name: str, content: bytes) -> AppTest:

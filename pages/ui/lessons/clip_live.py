@@ -48,12 +48,12 @@ class ClipTraining(training_run.TrainingRequest):
         return KIND
 
     def begin(self) -> Checkpoint:
-        return clip_model.begin(self.config, clip_lesson.pairs())
+        return clip_model.new_checkpoint(self.config, clip_lesson.pairs())
 
     def run(self, progress: Progress) -> Iterator[Progress]:
         return clip_lesson.run(self.config, progress)
 
-    def floor(self) -> float:
+    def bayes_loss(self) -> float:
         return math.nan  # nobody knows the least loss that towers can have
 
     def keep(self, progress: Progress) -> Checkpoint:

@@ -67,7 +67,7 @@ def _of_the_address() -> "DigitTraining | None":
     run_id, key = training_run.named() or ("", ())
     if not key or key[0] != DigitTraining().data.key:
         return None
-    lr = key[2] if isinstance(key[2], float) else live_digits.PLAN.lr
+    lr = key[2] if isinstance(key[2], float) else live_digits.CONFIG.lr
     plan = DigitTraining(config=replace(key[1], lr=lr))
     training_run.follow(plan, run_id)
     return plan
@@ -99,7 +99,7 @@ class DigitTraining(training_run.TrainingRequest):
     """Digits by one of the plans for one core."""
 
     data: Data = Data("digits", "digits 8x8")
-    config: image_model.ImageConfig = live_digits.PLAN
+    config: image_model.ImageConfig = live_digits.CONFIG
     picture: Callable[[Progress], Snapshot] = live_digits.snapshot
 
     @property
@@ -107,24 +107,24 @@ class DigitTraining(training_run.TrainingRequest):
         return KIND
 
     def begin(self) -> Checkpoint:
-        return image_model.begin(self.config, live_digits.images())
+        return image_model.new_checkpoint(self.config, live_digits.images())
 
     def run(self, progress: Progress) -> Iterator[Progress]:
         return live_digits.run(self.config, progress)
 
-    def floor(self) -> float:
-        return live_digits.floor(self.config)
+    def bayes_loss(self) -> float:
+        return live_digits.bayes_loss(self.config)
 
     def keep(self, progress: Progress) -> Checkpoint:
-        return live_digits.keep(progress, self.config)
+        return live_digits.checkpoint_of(progress, self.config)
 
 
 def _choose() -> DigitTraining:
-    network = shell.segmented("Network", list(live_digits.PLANS), default="U-Net", key="net")
+    network = shell.segmented("Network", list(live_digits.CONFIGS), default="U-Net", key="net")
     about = "It may change while a network trains, which keeps what it has learned."
-    lr = shell.number("Learning rate", 1e-6, 1e6, live_digits.PLAN.lr, step=1e-3, format="%g", key="lr", help=about)
+    lr = shell.number("Learning rate", 1e-6, 1e6, live_digits.CONFIG.lr, step=1e-3, format="%g", key="lr", help=about)
     seed = int(shell.number("Seed", 0, 9999, 0, key="seed"))
-    return DigitTraining(config=replace(live_digits.PLANS[network], lr=lr, seed=seed))
+    return DigitTraining(config=replace(live_digits.CONFIGS[network], lr=lr, seed=seed))
 
 
 def _live(controls: DeltaGenerator, picture: DeltaGenerator) -> bool:
@@ -143,13 +143,13 @@ def _live(controls: DeltaGenerator, picture: DeltaGenerator) -> bool:
         if broke:
             shell.sorry(view.error)
         training_run.watch(plan, view, partial(_draw, broke), MARKS)
-    return view is not None and view.picture is not None and view.picture.read >= READ
+    return view is not None and view.picture is not None and view.picture.recognised >= READ
 
 
 def _draw(broke: bool, shot: Snapshot, standing: str) -> None:
     st.markdown(standing)
     n = shot.pixels.shape[1]
-    said = f"{shot.read} of {n} look most like a real digit of the class asked for"
+    said = f"{shot.recognised} of {n} look most like a real digit of the class asked for"
     stage(
         [
             Panel("The digits 0 to 9, twice, w = 2", [Images(shot.pixels, 5)], caption=said),
@@ -166,10 +166,10 @@ def _draw(broke: bool, shot: Snapshot, standing: str) -> None:
 def adopt(brought: Checkpoint) -> image_model.ImageConfig | None:
     """Take a model from a file among the models of the other scenes. If it is one that can be trained here, set the
     controls to its plan and return that."""
-    found = run_folder.checked(brought)
+    found = run_folder.check(brought)
     _hold(f"file: {found.config['data']['name']}", found)
     try:
-        network, plan = live_digits.plan_of(found)
+        network, plan = live_digits.config_of(found)
     except ValueError as elsewhere:
         st.session_state["_live_error"] = f"{elsewhere} You find it among the models of the other scenes."
         return None
@@ -260,13 +260,13 @@ def _step(run: str) -> int | None:
 
 def _take(run: str) -> None:
     """Take the newest model of a run among the models of the other scenes."""
-    _hold(f"run: {run}", _model(FOLDER / run, run_folder.written(FOLDER / run)))
+    _hold(f"run: {run}", _model(FOLDER / run, run_folder.saved_at(FOLDER / run)))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _model(run: Path, written: int) -> Checkpoint:
     """One copy for all who take it."""
-    return run_folder.checkpoint(run)
+    return run_folder.load_checkpoint(run)
 
 
 FOLLOWED = "Follow a run"

@@ -26,7 +26,7 @@ def thinned(points: Tensor, most: int = 120) -> Tensor:
 def cloud(shot: Snapshot, points: Tensor) -> Panel:
     """Samples on their way over the network's field, and the data where the same view draws them."""
     kind = "learned arrow" if shot.step else "untrained arrow"
-    depths = [f"arrows of σ = {max(point_model.SHOWN_FROM, sigma):.2g}" for sigma in shot.sigmas.tolist()]
+    depths = [f"arrows of σ = {max(point_model.ARROWS_FROM, sigma):.2g}" for sigma in shot.sigmas.tolist()]
     layers = [
         Points(thinned(points) * shot.scale, "data", size=1.6, alpha=0.7, label="data"),
         Arrows(shot.places, shot.arrows, "denoise", 1.2, label=f"{kind} x̂₀ − x"),
@@ -37,7 +37,7 @@ def cloud(shot: Snapshot, points: Tensor) -> Panel:
 
 def near(shot: Snapshot) -> bool:
     """Whether the network's loss has come near the exact denoiser's."""
-    return len(shot.losses) > 0 and smooth(shot.losses)[-1].item() <= NEAR * shot.floor
+    return len(shot.losses) > 0 and smooth(shot.losses)[-1].item() <= NEAR * shot.bayes_loss
 
 
 def loss(shot: Snapshot | live_digits.Snapshot, broke: bool = False) -> Panel:
@@ -46,21 +46,21 @@ def loss(shot: Snapshot | live_digits.Snapshot, broke: bool = False) -> Panel:
     title, names = "Loss", {"equal": False, "xlabel": "training step"}
     if not len(curve):
         said = "not kept with this model" if shot.step else "no training yet"
-        return Panel(title, [Line(ends, [shot.floor] * 2, "exact")], ends, (0, 1.2), caption=said, **names)
+        return Panel(title, [Line(ends, [shot.bayes_loss] * 2, "exact")], ends, (0, 1.2), caption=said, **names)
     unknown = max(0, math.ceil(shot.step / BLOCK) - len(curve))  # blocks of a model that came without its loss
     steps = (BLOCK * torch.arange(unknown + 1, unknown + len(curve) + 1)).clamp(max=shot.step)
     picked = torch.linspace(0, len(curve) - 1, min(len(curve), DRAWN)).round().long()
-    low, high = _window(curve, shot.floor)
+    low, high = _window(curve, shot.bayes_loss)
     now = torch.stack([steps[-1:], curve[-1:]], 1)
     layers = [
         Line(steps[picked], curve[picked], "denoise", "network's loss"),
         Points(now, "denoise", size=4, alpha=1, shape="dot"),
-        Line(ends, [shot.floor] * 2, "exact", "exact denoiser's loss"),
+        Line(ends, [shot.bayes_loss] * 2, "exact", "exact denoiser's loss"),
     ]
     if broke:
         fatal = [[shot.step, 0.95 * high + 0.05 * low]]
         layers.append(Points(fatal, "negative", size=9, alpha=1, shape="cross", label="broke down"))
-    said = f"network {curve[-1]:.3f} · exact {shot.floor:.3f}"
+    said = f"network {curve[-1]:.3f} · exact {shot.bayes_loss:.3f}"
     return Panel(title, layers, ends, (low, high), caption=said, **names)
 
 

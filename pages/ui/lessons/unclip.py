@@ -143,7 +143,7 @@ def pipeline_of(film: Film, k: int | None) -> tuple[list[Panel], Clock]:
 def words(text: str) -> None:
     """What each word means, the vector of them all, and what is nearest to it."""
     tokens = whole().known.encode([text])
-    meaning = unclip_model.told(whole().clip, tokens)["tokens"][0]
+    meaning = unclip_model.prior_condition(whole().clip, tokens)["tokens"][0]
     there = ~meaning.isnan().any(1)
     known = whole().known.known(text)[:LENGTH]
     own = vectors("text vector", text_vector(text)[None, None], "" if known else "no caption: no vector")
@@ -155,7 +155,7 @@ def words(text: str) -> None:
 
 
 def _neighbours(text: str) -> None:
-    vector = clip_queries.of_texts(whole().clip, whole().known, [text])[0]
+    vector = clip_queries.text_vectors(whole().clip, whole().known, [text])[0]
     every, names = torch.arange(len(pairs().captions)), pairs().captions
     lists = (("captions", space().captions, "sample"), ("pictures", space().pictures, "data"))
     tables = (

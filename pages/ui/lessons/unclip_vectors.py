@@ -52,7 +52,7 @@ def vectors(title: str, frames: Tensor, said: str | list[str] = "", names: list[
 
 def text_vector(text: str) -> Tensor:
     """The caption's vector as the prior is told it, [size]."""
-    return unclip_model.read(whole(), [text])["embed"][0]
+    return unclip_model.caption_condition(whole(), [text])["embed"][0]
 
 
 def cosine(one: Tensor, other: Tensor) -> str:

@@ -34,7 +34,7 @@ def _logs() -> dict[Path, Log]:
 def newest(run: Path) -> tuple[Log, str]:
     """What is known of a run's log, and a sentence if it cannot be read any more."""
     try:
-        _logs()[run] = run_folder.log(run, _logs().get(run, Log()))
+        _logs()[run] = run_folder.read_log(run, _logs().get(run, Log()))
     except ValueError as error:
         return _logs().get(run, Log()), str(error)
     return _logs()[run], ""
@@ -107,7 +107,7 @@ def standing(log: Log) -> str:
 
 def _offer(run: Path, taken: int | None, take: Callable[[], None]) -> None:
     """The button that takes the newest model to the other scenes."""
-    step = run_folder.saved(run)
+    step = run_folder.saved_step(run)
     if step is None:
         st.caption("No checkpoint to use yet.")
         return
@@ -163,7 +163,7 @@ def _sheet(path: Path) -> Tensor | None:
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _decoded(path: Path, written: int) -> Tensor | None:
     """A sheet as it is kept; one too large for the room loses every other pixel until it fits."""
-    pixels = run_folder.sheet(path)
+    pixels = run_folder.read_sheet(path)
     while pixels is not None and pixels.numel() > ROOM:
         pixels = pixels[::2, ::2]
     return None if pixels is None else pixels.clone()  # lets go of those that were lost
@@ -187,7 +187,7 @@ def loss(log: Log, steps: list[int]) -> Panel:
 
 def by_noise(log: Log, steps: list[int]) -> Panel:
     """The loss at each noise level when the run stood where the clock stands."""
-    table = torch.stack([run_folder.by_sigma(log.entries, step) for step in steps])
+    table = torch.stack([run_folder.mean_loss_by_sigma(log.entries, step) for step in steps])
     dots = torch.stack([torch.tensor(WITHIN).expand_as(table), table], -1)
     high = table[table.isfinite()].max().item() if table.isfinite().any() else 1.0
     return Panel("Loss by noise level", [Line(WITHIN, table, "denoise"), Points(dots, "denoise", size=4, alpha=1)],

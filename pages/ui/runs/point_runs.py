@@ -30,16 +30,16 @@ class PointTraining(training_run.TrainingRequest):
         return LABELLED if self.config.conditional else POINTS
 
     def begin(self) -> Checkpoint:
-        return point_model.begin(self.config, self.data.points)
+        return point_model.new_checkpoint(self.config, self.data.points)
 
     def run(self, progress: Progress) -> Iterator[Progress]:
         return point_model.run(self.config, self.data.points, progress)
 
-    def floor(self) -> float:
-        return point_model.floor(self.config, self.data.points)
+    def bayes_loss(self) -> float:
+        return point_model.bayes_loss(self.config, self.data.points)
 
     def keep(self, progress: Progress) -> Checkpoint:
-        return point_model.keep(progress, self.config, self.data.points)
+        return point_model.checkpoint_of(progress, self.config, self.data.points)
 
     @property
     def shipped(self) -> str | None:

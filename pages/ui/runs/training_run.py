@@ -16,7 +16,8 @@ from core.pretrained import pretrained
 from core.runs import checkpoints
 from core.runs.checkpoints import Checkpoint
 from core.runs.jobs import Jobs, View, Work
-from core.runs.progress import Progress, take_up
+from core.runs.progress import Progress
+from core.runs.progress import resume as resumed
 from pages.ui.frame import shell_old as shell
 from pages.ui.frame.visitor import viewer
 
@@ -55,7 +56,7 @@ class TrainingRequest(ABC):
         """Train on from ``progress``, in place; yields after each step."""
 
     @abstractmethod
-    def floor(self) -> float:
+    def bayes_loss(self) -> float:
         """The loss of the exact denoiser on these data."""
 
     @abstractmethod
@@ -91,7 +92,7 @@ class TrainingRequest(ABC):
 
         def picture(progress: Progress) -> Any:
             # Drawn after the first step and not counted as training, which setting up the exact denoiser is not.
-            progress.floor = full.floor()
+            progress.bayes_loss = full.bayes_loss()
             return self.picture(progress)
 
         origin = secrets.token_urlsafe(8) if loaded else self.config.lr
@@ -318,7 +319,7 @@ def _shown(plan: TrainingRequest) -> str | None:
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_NAME)
 def _picture_of(name: str, picture: Callable[[Progress], Any]) -> Any:
-    return picture(take_up(pretrained(name)))
+    return picture(resumed(pretrained(name)))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_NAME)
@@ -380,7 +381,7 @@ def load(adopt: Callable[[Checkpoint], Any]) -> None:
 
 def _bring(content: bytes, adopt: Callable[[Checkpoint], Any]) -> None:
     brought = checkpoints.from_bytes(content)
-    progress = take_up(brought)
+    progress = resumed(brought)
     if (recipe := adopt(brought)) is not None:
         st.session_state["_brought"] = Loaded(recipe, progress)
 

@@ -38,7 +38,7 @@ def test_the_pictures_of_a_matrix_are_all_trained_on_or_all_held_out():
 
 
 def test_a_run_keeps_matrices_of_its_past_and_shows_the_newest_last():
-    progress = Progress(clip_model.begin(SMALL, pairs()).state)
+    progress = Progress(clip_model.new_checkpoint(SMALL, pairs()).state)
     *_, lesson = islice(clip_lesson.run(SMALL, progress), 14)
     shot = clip_lesson.snapshot(lesson)
     assert shot.steps.tolist() == [0, 10, 12, 14] and shot.cosines.shape == (4, 2, N, N)
@@ -47,7 +47,7 @@ def test_a_run_keeps_matrices_of_its_past_and_shows_the_newest_last():
 
 
 def test_a_run_that_goes_on_is_the_same_run():
-    whole, part = (Progress(clip_model.begin(SMALL, pairs()).state) for _ in range(2))
+    whole, part = (Progress(clip_model.new_checkpoint(SMALL, pairs()).state) for _ in range(2))
     *_, whole = islice(clip_lesson.run(SMALL, whole), 12)
     *_, part = islice(clip_lesson.run(SMALL, part), 7)
     *_, part = islice(clip_lesson.run(SMALL, part), 5)
@@ -57,7 +57,7 @@ def test_a_run_that_goes_on_is_the_same_run():
 
 
 def test_some_hundred_steps_make_the_diagonal_stand_out():
-    *_, lesson = islice(clip_lesson.run(PLAN, Progress(clip_model.begin(PLAN, pairs()).state)), 160)
+    *_, lesson = islice(clip_lesson.run(PLAN, Progress(clip_model.new_checkpoint(PLAN, pairs()).state)), 160)
     before, after = lesson.frames[0][0], clip_lesson.snapshot(lesson).cosines[-1, 0]
     others = ~torch.eye(N, dtype=torch.bool)
     assert (before.diag().mean() - before[others].mean()).abs() < 0.1
@@ -93,7 +93,7 @@ def test_nearest_sorts_only_what_it_is_to_search(space):
 
 
 def test_towers_for_other_pictures_are_refused():
-    other = clip_model.begin(SMALL, replace(pairs(), images=pairs().images[..., ::2, ::2]))
+    other = clip_model.new_checkpoint(SMALL, replace(pairs(), images=pairs().images[..., ::2, ::2]))
     with pytest.raises(ValueError, match="another size"):
         clip_lesson.space(other)
 

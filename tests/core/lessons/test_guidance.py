@@ -13,7 +13,7 @@ from core.lessons import vector_field as vector_field_lesson
 from core.lessons.guidance import MODELS, WALK, GuidanceConfig, Verdict
 from core.metrics import distance_to
 from core.models import points as point_model
-from core.pretrained import RECIPES, points_of, pretrained
+from core.pretrained import POINT_CONFIGS, points_of, pretrained
 
 POINTS = points_of("spiral-classes-strong")
 EXACT = point_model.exact(POINTS, endless=False)
@@ -95,9 +95,9 @@ def test_a_guide_that_cannot_be_followed_is_refused_with_a_sentence(given, said)
 @pytest.mark.parametrize("name", [name for name in MODELS.values() if name.split("-")[-1].isdigit()])
 def test_an_early_model_is_the_run_of_the_strong_one_stopped_early(name):
     steps = int(name.split("-")[-1])
-    assert RECIPES[name][1] == replace(RECIPES[MODELS["converged"]][1], steps=steps)
+    assert POINT_CONFIGS[name][1] == replace(POINT_CONFIGS[MODELS["converged"]][1], steps=steps)
     if steps == 50:
-        progress = next(islice(point_model.run(RECIPES[MODELS["converged"]][1], POINTS), steps - 1, None))
+        progress = next(islice(point_model.run(POINT_CONFIGS[MODELS["converged"]][1], POINTS), steps - 1, None))
         for ours, shipped in zip(progress.state.ema.parameters(), pretrained(name).denoiser.parameters()):
             torch.testing.assert_close(ours, shipped, rtol=1e-3, atol=1e-4)
 

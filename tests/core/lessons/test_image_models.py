@@ -24,7 +24,7 @@ SHORT = Request(labels=(3, 0, None), scale=2.0, negative=5, steps=4, seed=7)
 @pytest.fixture(scope="module")
 def model() -> ImageModel:
     """An untrained network whose answers depend on its condition."""
-    begun = image_model.begin(image_model.ImageConfig(network="unet", size="tiny"), digits())
+    begun = image_model.new_checkpoint(image_model.ImageConfig(network="unet", size="tiny"), digits())
     generator = torch.Generator().manual_seed(0)
     for weights in begun.denoiser.parameters():
         weights.data += 0.05 * torch.randn(weights.shape, generator=generator)
@@ -200,7 +200,7 @@ def test_a_model_of_unknown_images_has_nothing_to_be_compared_with(model, other)
 
 
 def test_no_cache_holds_a_model_or_what_it_was_trained_with():
-    begun = image_model.begin(image_model.ImageConfig(size="tiny", seed=3), digits())
+    begun = image_model.new_checkpoint(image_model.ImageConfig(size="tiny", seed=3), digits())
     seen = lesson.model_of(begun)
     trained, denoiser = weakref.ref(begun.state.model), weakref.ref(seen.denoiser)
     (film,) = sampled(seen, SHORT)

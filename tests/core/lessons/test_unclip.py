@@ -48,7 +48,7 @@ def made(whole: Unclip, *takes: Take) -> tuple[Film, ...]:
 )  # fmt: skip
 def test_a_film_ends_with_the_pictures_that_unclip_makes(whole, asked):
     take = replace(TAKE, **asked)
-    pictures = unclip_model.pictures(whole, [take.caption] * 2, take.negative, take.scale, take.prior_scale, 3, take.seed,
+    pictures = unclip_model.generate(whole, [take.caption] * 2, take.negative, take.scale, take.prior_scale, 3, take.seed,
                                take.skip_prior)  # fmt: skip
     (film,) = made(whole, take)
     assert film.done and len(film.x) == len(film.x0) == 4
@@ -97,7 +97,7 @@ def test_a_way_leads_from_one_vector_to_the_other_with_the_same_noise(whole):
 def test_variations_are_told_the_pictures_own_vector(whole):
     take = replace(TAKE, caption="", picture=7)
     (film,) = made(whole, take)
-    own = unclip_model.looked_at(whole, unit(pairs().images[7][None]))
+    own = unclip_model.image_vectors(whole, unit(pairs().images[7][None]))
     torch.testing.assert_close(film.told, own.expand(2, -1))
     assert not film.guesses and not torch.equal(film.x[-1][0], film.x[-1][1])
     (away,) = made(whole, replace(take, negative="red"))
@@ -154,7 +154,7 @@ def test_captions_lie_on_one_side_of_the_gap_and_pictures_and_what_the_prior_mak
     assert (captions < 0.5).double().mean() > 0.9 and (pictures > 0.5).double().mean() > 0.9
     torch.testing.assert_close(unclip_lesson.side(space.captions, space).mean(), torch.tensor(0.0), atol=1e-5, rtol=0)
     asked = [pairs().captions[i] for i in held[:100].tolist()]
-    imagined = samplers.last(unclip_model.imagine(whole, asked))
+    imagined = samplers.last(unclip_model.sample_prior(whole, asked))
     assert (unclip_lesson.side(imagined, space) > 0.5).double().mean() > 0.8
 
 
@@ -173,7 +173,7 @@ def test_nearly_every_held_out_caption_is_nearest_to_another_caption(space):
 
 def test_a_picture_told_and_drawn_without_fault_is_recognised(whole):
     picture = pairs().images[7][None]
-    film = Film(TAKE, told=unclip_model.looked_at(whole, unit(picture)), x=(picture,))
+    film = Film(TAKE, told=unclip_model.image_vectors(whole, unit(picture)), x=(picture,))
     torch.testing.assert_close(unclip_lesson.recognised(whole, film), torch.ones(1))
     assert unclip_lesson.recognised(whole, replace(film, told=film.told * torch.nan)).isnan().all()
 

@@ -10,7 +10,16 @@ import torch.nn.functional as F
 from core.data.captions import Pairs, tokenizer
 from core.data.images import unit
 from core.models import clip as clip_model
-from core.models.clip import ClipConfig, batches, begin, clip_loss, contrastive_loss, run, shifted, tokenizer_of
+from core.models.clip import (
+    ClipConfig,
+    batches,
+    clip_loss,
+    contrastive_loss,
+    new_checkpoint,
+    run,
+    shifted,
+    tokenizer_of,
+)
 from core.networks import make_network
 from core.runs.checkpoints import from_bytes, to_bytes, to_files
 
@@ -100,7 +109,7 @@ def test_no_pair_is_twice_in_a_batch():
 
 
 def test_overfitted_pairs_rank_first_both_ways():
-    checkpoint = begin(PLAN, pairs())
+    checkpoint = new_checkpoint(PLAN, pairs())
     *_, state = run(PLAN, pairs(), checkpoint.state)
     images = state.model.images(unit(pairs().images))
     captions = state.model.captions(tokenizer(pairs()).encode(pairs().captions))
@@ -109,7 +118,7 @@ def test_overfitted_pairs_rank_first_both_ways():
 
 
 def test_a_checkpoint_keeps_towers_and_words():
-    checkpoint = begin(PLAN, pairs())
+    checkpoint = new_checkpoint(PLAN, pairs())
     list(islice(run(PLAN, pairs(), checkpoint.state), 2))
     again = from_bytes(to_bytes(checkpoint))
     assert to_files(again) == to_files(checkpoint)
@@ -117,7 +126,7 @@ def test_a_checkpoint_keeps_towers_and_words():
 
 
 def test_training_goes_on_bit_for_bit():
-    whole, part = begin(PLAN, pairs()), begin(PLAN, pairs())
+    whole, part = new_checkpoint(PLAN, pairs()), new_checkpoint(PLAN, pairs())
     list(islice(run(PLAN, pairs(), whole.state), 6))
     list(islice(run(PLAN, pairs(), part.state), 3))
     part = from_bytes(to_bytes(part))
@@ -126,7 +135,7 @@ def test_training_goes_on_bit_for_bit():
 
 
 def test_words_that_do_not_fit_the_tower_are_refused():
-    config = begin(PLAN, pairs()).config
+    config = new_checkpoint(PLAN, pairs()).config
     for words in ("red", [1] * 6, config["vocabulary"][1:], None):
         with pytest.raises(ValueError, match="its words do not fit"):
             tokenizer_of({**config, "vocabulary": words})
@@ -134,12 +143,12 @@ def test_words_that_do_not_fit_the_tower_are_refused():
 
 def test_a_batch_larger_than_the_set_is_refused():
     with pytest.raises(ValueError, match="8 pairs to train on"):
-        begin(ClipConfig(batch=9), pairs())
+        new_checkpoint(ClipConfig(batch=9), pairs())
 
 
 def test_two_processes_learn_what_one_does():
     """Each has half of the pairs, and the other's vectors with their gradients by way of ``gather``."""
-    model = begin(PLAN, pairs()).state.model.double()
+    model = new_checkpoint(PLAN, pairs()).state.model.double()
     x, tokens = batches(pairs(), 8, seed=0, shift=0)(0)
     one = torch.autograd.grad(clip_loss(model, (x.double(), tokens)).mean(), list(model.parameters()))
     halves = [model(x.double()[rank::2], tokens[rank::2]) for rank in (0, 1)]

@@ -10,7 +10,16 @@ import torch.nn.functional as F
 from core.data.captions import ARITHMETIC, Pairs, emoji, tone
 from core.models import clip_queries
 from core.models.clip import ClipConfig, shifted
-from core.models.clip_queries import SHIFT, bags, candidates, differences, linear, nearest_words, ranks, top
+from core.models.clip_queries import (
+    SHIFT,
+    bags_of_words,
+    candidate_words,
+    differences,
+    linear,
+    nearest_words,
+    ranks,
+    recall_at,
+)
 from core.networks import make_network
 
 pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
@@ -24,12 +33,14 @@ def pairs():
 def test_a_rank_counts_the_columns_that_beat_the_own_one():
     similarity = torch.tensor([[0.5, 0.9, 0.1], [0.0, 1.0, 0.2], [0.7, 0.8, 0.6]])
     assert ranks(similarity).tolist() == [1, 0, 2]
-    assert top(ranks(similarity), 1) == pytest.approx(1 / 3) and top(ranks(similarity), 2) == pytest.approx(2 / 3)
+    assert recall_at(ranks(similarity), 1) == pytest.approx(1 / 3) and recall_at(ranks(similarity), 2) == pytest.approx(
+        2 / 3
+    )
 
 
 def test_vectors_do_not_depend_on_how_many_are_asked_for_at_once():
     net, x = make_network("clip", words=3, side=8, width=8), torch.linspace(-1, 1, 7 * 192).view(7, 3, 8, 8)
-    torch.testing.assert_close(clip_queries.of_images(net, x, size=3), clip_queries.of_images(net, x))
+    torch.testing.assert_close(clip_queries.image_vectors(net, x, size=3), clip_queries.image_vectors(net, x))
 
 
 def test_there_are_48_held_out_differences_twelve_for_each_attribute(pairs):
@@ -40,7 +51,7 @@ def test_there_are_48_held_out_differences_twelve_for_each_attribute(pairs):
 
 
 def test_every_attribute_may_name_a_difference_and_stands_for_the_words_that_come_with_it(pairs):
-    found = candidates(pairs)
+    found = candidate_words(pairs)
     assert set(ARITHMETIC) <= set(found) and len(found) > 150
     assert "guard" in found["helmet"] and "wearing" in found["turban"] and "with" not in found
     assert not set(found) & {word for same in found.values() for word in same}
@@ -57,8 +68,10 @@ def test_a_steady_vector_is_the_mean_over_all_places_that_training_moves_a_pictu
     draws = [shifted(x, 1, torch.Generator().manual_seed(seed)) for seed in range(80)]
     places = {draw[0].numpy().tobytes(): draw[:1] for draw in draws}
     assert len(places) == 9
-    expected = torch.cat([clip_queries.of_images(net, one) for one in places.values()]).mean(0)
-    torch.testing.assert_close(clip_queries.steady(partial(clip_queries.of_images, net), x, shift=1)[0], expected)
+    expected = torch.cat([clip_queries.image_vectors(net, one) for one in places.values()]).mean(0)
+    torch.testing.assert_close(
+        clip_queries.mean_over_shifts(partial(clip_queries.image_vectors, net), x, shift=1)[0], expected
+    )
 
 
 def test_pictures_are_asked_in_the_places_that_training_moves_them_to():
@@ -68,7 +81,7 @@ def test_pictures_are_asked_in_the_places_that_training_moves_them_to():
 def test_the_vector_of_a_word_is_the_mean_over_the_captions_of_what_it_is_said_of():
     pairs = replace(small(4), keywords=((), ("e",), ("e",), ()), held_out=torch.tensor([False, False, False, True]))
     vectors = {"a c": [1.0, 0.0], "b c": [0.0, 1.0], "a d": [1.0, 1.0], "z": [5.0, 5.0]}
-    found = clip_queries.in_captions(pairs, lambda texts: torch.tensor([vectors[text] for text in texts]))
+    found = clip_queries.mean_over_captions(pairs, lambda texts: torch.tensor([vectors[text] for text in texts]))
     assert found(["c", "e", "a", "z"]).tolist() == [[0.5, 0.5], [0.5, 1.0], [1.0, 0.5], [5.0, 5.0]]
 
 
@@ -80,7 +93,7 @@ def small(n: int = 40) -> Pairs:
 
 
 def test_a_bag_has_a_one_for_each_word_however_often_it_comes():
-    assert bags(clip_queries.tokenizer(small()), ["b b", "", "c a"]).sum(1).tolist() == [1, 0, 2]
+    assert bags_of_words(clip_queries.tokenizer(small()), ["b b", "", "c a"]).sum(1).tolist() == [1, 0, 2]
 
 
 def test_the_linear_baseline_finds_what_is_linear():

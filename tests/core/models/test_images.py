@@ -22,7 +22,7 @@ DIGITS = load("digits")
 
 def trained(plan: ImageConfig = PLAN, steps: int | None = None, checkpoint=None, **told):
     """A checkpoint after so many steps, or at the plan's end."""
-    checkpoint = checkpoint or image_model.begin(plan, DIGITS)
+    checkpoint = checkpoint or image_model.new_checkpoint(plan, DIGITS)
     for state in image_model.run(plan, DIGITS, checkpoint.state, **told):
         if state.step == steps:
             break
@@ -45,13 +45,13 @@ def test_shares_of_a_batch_are_the_batch():
 
 def test_a_batch_that_has_no_even_shares_is_refused_with_a_sentence():
     with pytest.raises(ValueError, match="multiple of 12"):
-        next(image_model.run(PLAN, DIGITS, image_model.begin(PLAN, DIGITS).state, Team(0, 6)))
+        next(image_model.run(PLAN, DIGITS, image_model.new_checkpoint(PLAN, DIGITS).state, Team(0, 6)))
 
 
 @pytest.mark.parametrize(("wrong", "said"), [({"size": "huge"}, "huge"), ({"network": "magic"}, "magic")])
 def test_a_network_that_there_is_not_is_named(wrong, said):
     with pytest.raises(ValueError, match=said):
-        image_model.begin(replace(PLAN, **wrong), DIGITS)
+        image_model.new_checkpoint(replace(PLAN, **wrong), DIGITS)
 
 
 @pytest.mark.parametrize(
@@ -71,25 +71,25 @@ def test_a_network_that_there_is_not_is_named(wrong, said):
 )
 def test_a_plan_that_no_run_can_have_is_refused_with_a_sentence(wrong, said):
     with pytest.raises(ValueError, match=said):
-        next(image_model.run(replace(PLAN, **wrong), DIGITS, image_model.begin(PLAN, DIGITS).state))
+        next(image_model.run(replace(PLAN, **wrong), DIGITS, image_model.new_checkpoint(PLAN, DIGITS).state))
 
 
 def test_images_that_are_not_square_are_refused_before_training():
     oblong = replace(DIGITS, images=DIGITS.images[:, :, :6])
     with pytest.raises(ValueError, match="digits has images of 8x6 pixels.*choose a side"):
-        image_model.begin(PLAN, oblong)
+        image_model.new_checkpoint(PLAN, oblong)
 
 
 def test_a_run_goes_on_by_another_plan_but_not_with_another_network_or_other_images():
     begun = trained(steps=2)
-    slower = image_model.go_on(begun, replace(PLAN, lr=1e-5, steps=9), DIGITS)
-    assert image_model.plan_of(slower.config) == replace(PLAN, lr=1e-5, steps=9) and slower.state is begun.state
+    slower = image_model.resume(begun, replace(PLAN, lr=1e-5, steps=9), DIGITS)
+    assert image_model.config_of(slower.config) == replace(PLAN, lr=1e-5, steps=9) and slower.state is begun.state
     assert (slower.config["train"]["lr"], slower.config["train"]["steps"]) == (1e-5, 9)
     for plan in (replace(PLAN, network="plain"), replace(PLAN, prediction="eps"), replace(PLAN, seed=1)):
         with pytest.raises(ValueError, match="another network"):
-            image_model.go_on(begun, plan, DIGITS)
+            image_model.resume(begun, plan, DIGITS)
     with pytest.raises(ValueError, match="not begun on digits"):
-        image_model.go_on(begun, PLAN, replace(DIGITS, images=DIGITS.images[:9], labels=DIGITS.labels[:9]))
+        image_model.resume(begun, PLAN, replace(DIGITS, images=DIGITS.images[:9], labels=DIGITS.labels[:9]))
 
 
 def test_bfloat16_computes_the_same_loss_to_its_precision_and_leaves_the_weights_single():
@@ -117,15 +117,15 @@ def test_the_loss_by_noise_level_is_that_of_all_processes_together():
 def test_a_run_notes_the_loss_of_every_noise_level():
     seen = losses()
     state = trained(steps=2, seen=seen).state
-    line = image_model.metrics(state, PLAN, seen, 12.34)
+    line = image_model.log_entry(state, PLAN, seen, 12.34)
     assert line["step"] == 2 and line["images_per_second"] == 12.3
     assert sum(line["loss_by_sigma"].values()) > 1 and len(line["loss_by_sigma"]) > 3
 
 
 def test_a_checkpoint_knows_its_plan_and_its_shape():
-    config = image_model.begin(PLAN, DIGITS).config
-    assert image_model.plan_of(config) == PLAN and image_model.shape_of(config) == (1, 8, 8)
-    for read in (image_model.plan_of, image_model.shape_of):
+    config = image_model.new_checkpoint(PLAN, DIGITS).config
+    assert image_model.config_of(config) == PLAN and image_model.shape_of(config) == (1, 8, 8)
+    for read in (image_model.config_of, image_model.shape_of):
         with pytest.raises(ValueError, match="checkpoint"):
             read({"recipe": {}})
 
@@ -135,7 +135,7 @@ def test_a_checkpoint_knows_its_plan_and_its_shape():
     [{"side": 10**6}, {"side": "8"}, {"channels": 2}, {"classes": ["a"]}, {"classes": 5}, {"classes": [1] * 10}],
 )
 def test_a_checkpoint_that_says_of_its_data_what_cannot_be_is_refused(absurd):
-    config = image_model.begin(PLAN, DIGITS).config
+    config = image_model.new_checkpoint(PLAN, DIGITS).config
     with pytest.raises(ValueError, match="no checkpoint of an image model"):
         image_model.shape_of({**config, "data": {**config["data"], **absurd}})
 

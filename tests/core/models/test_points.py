@@ -12,7 +12,7 @@ from core.models import points as point_model
 from core.models.points import PointConfig
 from core.networks import NETWORKS
 from core.runs import checkpoints
-from core.runs.progress import take_up
+from core.runs.progress import resume
 
 
 def steps(run, n):
@@ -35,10 +35,10 @@ def test_a_run_taken_up_from_a_saved_checkpoint_goes_on_bit_for_bit():
     points, how = make("moons", 60), PointConfig(endless=False)
     whole = steps(point_model.run(how, points), 24)
     half = steps(point_model.run(how, points), 10)
-    kept = checkpoints.from_bytes(checkpoints.to_bytes(point_model.keep(half, how, points)))
-    again = steps(point_model.run(how, points, take_up(kept)), 14)
+    kept = checkpoints.from_bytes(checkpoints.to_bytes(point_model.checkpoint_of(half, how, points)))
+    again = steps(point_model.run(how, points, resume(kept)), 14)
     assert torch.equal(weights(whole), weights(again))
-    assert point_model.from_config(kept.config) == how
+    assert point_model.config_of(kept.config) == how
 
 
 def test_the_exact_loss_of_two_points_is_what_their_posterior_variance_says():
@@ -50,7 +50,7 @@ def test_the_exact_loss_of_two_points_is_what_their_posterior_variance_says():
     density = (-(eps**2) / 2).exp() / (-(eps**2) / 2).exp().sum()
     error = (0.6 * torch.tanh(0.6 * (0.6 + sigma * eps) / sigma**2) - 0.6) ** 2
     expected = (error * density).sum(1).mean() / 2
-    assert point_model.floor(how, points) == pytest.approx(expected.item(), rel=0.05)
+    assert point_model.bayes_loss(how, points) == pytest.approx(expected.item(), rel=0.05)
 
 
 def test_a_thousand_steps_put_nearly_all_samples_on_the_spiral():
@@ -61,26 +61,26 @@ def test_a_thousand_steps_put_nearly_all_samples_on_the_spiral():
     assert metrics.off_curve(samples, points.curve, 0.05) < 0.05
     real = points.sample(1000, seeds.generator(3))[0]
     assert metrics.energy_distance(samples, real) < 4 * metrics.noise_floor(points.sample, 1000)
-    assert progress.losses[-1] == pytest.approx(point_model.floor(PointConfig(), points), rel=0.15)
+    assert progress.losses[-1] == pytest.approx(point_model.bayes_loss(PointConfig(), points), rel=0.15)
 
 
 def test_a_conditional_recipe_on_data_without_classes_is_refused_with_a_sentence():
     with pytest.raises(ValueError, match="no classes"):
-        point_model.begin(PointConfig(conditional=True), make("moons", 50))
+        point_model.new_checkpoint(PointConfig(conditional=True), make("moons", 50))
 
 
 def test_a_checkpoint_of_another_kind_of_model_is_refused_with_a_sentence():
-    config = point_model.begin(PointConfig(conditional=True), make("spiral", 50)).config
+    config = point_model.new_checkpoint(PointConfig(conditional=True), make("spiral", 50)).config
     with pytest.raises(ValueError, match="another kind of model"):
-        point_model.from_config(config)
+        point_model.config_of(config)
     with pytest.raises(ValueError, match="does not say"):
-        point_model.from_config({"recipe": {"speed": 3}})
+        point_model.config_of({"recipe": {"speed": 3}})
 
 
 def test_a_network_is_dead_once_it_says_the_same_everywhere_and_not_before_it_is_trained():
     points = make("spiral", 50)
     for network in NETWORKS:
-        assert not point_model.dead(point_model.begin(PointConfig(network=network), points).denoiser)
+        assert not point_model.dead(point_model.new_checkpoint(PointConfig(network=network), points).denoiser)
         assert not point_model.dead(
             steps(point_model.run(PointConfig(network=network, batch=64, lr=1e-6), points), 5).state.model
         )
@@ -96,7 +96,7 @@ def test_a_snapshot_counts_the_steps_of_an_unfinished_block():
 
 
 def test_a_snapshot_of_an_untrained_network_holds_finite_samples_and_arrows_no_longer_than_a_cell():
-    progress = take_up(point_model.begin(PointConfig(), make("rings", 50)))
+    progress = resume(point_model.new_checkpoint(PointConfig(), make("rings", 50)))
     shot = point_model.snapshot(progress, n=20, side=5, reach=1.5)
     assert shot.samples.shape == (11, 20, 2) and shot.arrows.shape == (11, 25, 2)
     assert shot.samples.isfinite().all() and shot.sigmas[-1] == 0
@@ -107,7 +107,7 @@ def test_a_model_saved_after_it_was_loaded_gives_the_same_answers():
     points, how = make("spiral", 20), PointConfig(network="plain", endless=False, scale_input=False, batch=64, seed=4)
     progress = steps(point_model.run(how, points), 5)
     other = replace(how, scale_input=True, prediction="v")
-    kept = point_model.keep(progress, other, make("rings", 100))
+    kept = point_model.checkpoint_of(progress, other, make("rings", 100))
     again = checkpoints.from_bytes(checkpoints.to_bytes(kept)).denoiser
     x, sigma = torch.randn(9, 2, generator=torch.Generator().manual_seed(1)), torch.full((9,), 0.3)
     assert torch.equal(again(x, sigma), progress.state.ema(x, sigma))
@@ -119,7 +119,7 @@ def test_a_model_saved_after_it_was_loaded_gives_the_same_answers():
 def test_a_recipe_with_a_value_that_no_run_can_have_is_refused_with_a_sentence(lie):
     config = point_model.describe(PointConfig(), make("spiral", 50))
     with pytest.raises(ValueError):
-        point_model.from_config({**config, "recipe": {**config["recipe"], **lie}})
+        point_model.config_of({**config, "recipe": {**config["recipe"], **lie}})
 
 
 def test_a_run_that_blew_up_forgets_the_loss_of_the_steps_it_lost():

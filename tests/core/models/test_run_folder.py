@@ -29,18 +29,18 @@ def run(tmp_path):
 
 def test_the_log_of_a_run_says_how_far_it_is_and_how_long_it_takes(run):
     write_run(run, steps=4)
-    log = run_folder.log(run)
+    log = run_folder.read_log(run)
     assert [entry.step for entry in log.entries] == [1, 2, 3, 4] and not log.finished and not log.damaged
     assert log.left == pytest.approx((PLAN.steps - 4) * PLAN.batch / 50)
-    assert run_folder.log(run, log) == log and run_folder.log(run, log) is log
+    assert run_folder.read_log(run, log) == log and run_folder.read_log(run, log) is log
 
 
 def test_a_half_written_line_is_left_until_it_is_whole(run):
     note(run, line(1) + line(2)[:20])
-    before = run_folder.log(run)
+    before = run_folder.read_log(run)
     assert [entry.step for entry in before.entries] == [1] and not before.damaged
     note(run, line(2)[20:])
-    after = run_folder.log(run, before)
+    after = run_folder.read_log(run, before)
     assert [entry.step for entry in after.entries] == [1, 2] and not after.damaged
 
 
@@ -51,46 +51,50 @@ def test_a_half_written_line_is_left_until_it_is_whole(run):
 ])  # fmt: skip
 def test_a_damaged_line_is_counted_and_the_rest_is_read(run, damage):
     note(run, line(1) + damage + line(3))
-    log = run_folder.log(run)
+    log = run_folder.read_log(run)
     assert [entry.step for entry in log.entries] == [1, 3] and log.damaged == 1
 
 
 def test_a_run_that_went_back_shows_each_step_once(run):
     note(run, line(1) + line(2) + line(3, 0.9))
-    log = run_folder.log(run)
+    log = run_folder.read_log(run)
     note(run, line(2, 0.4) + line(3, 0.3))
-    assert [(entry.step, entry.loss) for entry in run_folder.log(run, log).entries] == [(1, 0.5), (2, 0.4), (3, 0.3)]
+    assert [(entry.step, entry.loss) for entry in run_folder.read_log(run, log).entries] == [
+        (1, 0.5),
+        (2, 0.4),
+        (3, 0.3),
+    ]
 
 
 def test_a_log_begun_anew_is_read_anew(run):
     note(run, line(1) + line(2))
-    log = run_folder.log(run)
+    log = run_folder.read_log(run)
     (run / run_folder.LOG).write_text(line(1, 0.1))
-    assert [entry.loss for entry in run_folder.log(run, log).entries] == [0.1]
+    assert [entry.loss for entry in run_folder.read_log(run, log).entries] == [0.1]
 
 
 def test_a_resumed_log_that_has_outgrown_what_was_read_is_read_anew(run):
     note(run, line(1) + line(2) + line(3))
-    before = run_folder.log(run)
+    before = run_folder.read_log(run)
     log = terminal.to_file(run / run_folder.LOG, step=1)
     for step in (2, 3, 4):
         log(json.loads(line(step, 0.1)))
-    assert [entry.loss for entry in run_folder.log(run, before).entries] == [0.5, 0.1, 0.1, 0.1]
+    assert [entry.loss for entry in run_folder.read_log(run, before).entries] == [0.5, 0.1, 0.1, 0.1]
 
 
 def test_a_log_without_totals_does_not_guess_the_time_left(run):
     note(run, line(1))
-    assert run_folder.log(run).left is None and not run_folder.log(run).finished
+    assert run_folder.read_log(run).left is None and not run_folder.read_log(run).finished
 
 
 def test_a_pace_of_almost_nothing_does_not_say_the_time_left(run):
     note(run, line(1, of=10**14, batch=10**14, images_per_second=1e-300))
-    assert run_folder.log(run).entries and run_folder.log(run).left is None
+    assert run_folder.read_log(run).entries and run_folder.read_log(run).left is None
 
 
 def test_a_vanished_run_is_a_sentence(run):
     with pytest.raises(ValueError, match="moved, removed"):
-        run_folder.log(run / "nowhere")
+        run_folder.read_log(run / "nowhere")
 
 
 def test_only_folders_with_a_log_are_runs(tmp_path):
@@ -103,7 +107,7 @@ def test_only_folders_with_a_log_are_runs(tmp_path):
 
 def test_the_loss_by_noise_level_is_a_mean_over_the_last_lines_up_to_a_step(run):
     note(run, line(1, 1.0) + line(2, 0.5) + line(3, 0.1))
-    means = run_folder.by_sigma(run_folder.log(run).entries, step=2)
+    means = run_folder.mean_loss_by_sigma(run_folder.read_log(run).entries, step=2)
     assert means[BINS.index(0.1)] == 0.75 and means.isnan().sum() == len(BINS) - 2
 
 
@@ -113,28 +117,29 @@ def test_sheets_come_by_step_and_a_half_written_one_is_none(run):
     (run / "samples-002000.png").write_bytes((run / "samples-000020.png").read_bytes()[:40])
     (run / "samples-best.png").write_bytes(b"")
     found = run_folder.sheets(run)
-    assert list(found) == [20, 1000, 2000] and run_folder.sheet(found[2000]) is None
-    assert run_folder.sheet(found[20]).shape == (5, 9) and run_folder.sheets(run / "nowhere") == {}
+    assert list(found) == [20, 1000, 2000] and run_folder.read_sheet(found[2000]) is None
+    assert run_folder.read_sheet(found[20]).shape == (5, 9) and run_folder.sheets(run / "nowhere") == {}
 
 
 def test_a_sheet_in_colour_has_its_channels_last(run):
     Image.new("RGB", (9, 5)).save(run / "samples-1.png")
-    assert run_folder.sheet(run / "samples-1.png").shape == (5, 9, 3)
+    assert run_folder.read_sheet(run / "samples-1.png").shape == (5, 9, 3)
 
 
 def test_the_checkpoint_of_a_run_is_its_moving_average(run):
     made = write_run(run)
-    found = run_folder.checkpoint(run)
-    assert run_folder.saved(run) == found.state.step == 6
+    found = run_folder.load_checkpoint(run)
+    assert run_folder.saved_step(run) == found.state.step == 6
     assert to_files(found, ("ema",))["ema.safetensors"] == to_files(made, ("ema",))["ema.safetensors"]
 
 
 def test_a_checkpoint_whose_replacement_was_cut_off_is_the_one_before(run):
     write_run(run)
-    written = run_folder.written(run)
+    written = run_folder.saved_at(run)
     (run / "checkpoint").rename(run / "checkpoint.old")
     assert (
-        run_folder.checkpoint(run).state.step == run_folder.saved(run) == 6 and run_folder.written(run) == written > 0
+        run_folder.load_checkpoint(run).state.step == run_folder.saved_step(run) == 6
+        and run_folder.saved_at(run) == written > 0
     )
 
 
@@ -142,7 +147,7 @@ def test_a_checkpoint_whose_replacement_was_cut_off_is_the_one_before(run):
 def test_a_checkpoint_of_no_step_there_is_has_none(run, step):
     (run / "checkpoint").mkdir()
     (run / "checkpoint" / "config.json").write_text(f'{{"step": {step}}}')
-    assert run_folder.saved(run) is None
+    assert run_folder.saved_step(run) is None
 
 
 def damaged(run, name: str) -> None:
@@ -160,7 +165,7 @@ def test_a_checkpoint_that_is_not_whole_is_refused_with_a_sentence(run, spoil):
     write_run(run)
     spoil(run)
     with pytest.raises(ValueError, match="checkpoint"):
-        run_folder.checkpoint(run, tries=1)
+        run_folder.load_checkpoint(run, tries=1)
 
 
 @pytest.mark.parametrize("lie", [{"side": 9}, {"classes": ["0"]}, {"classes": 10}, {"name": 7}, {"channels": 3}])
@@ -168,24 +173,24 @@ def test_a_config_that_does_not_fit_its_network_is_refused_with_a_sentence(run, 
     made = write_run(run)
     liar = replace(made, config={**made.config, "data": {**made.config["data"], **lie}})
     with pytest.raises(ValueError, match="This checkpoint's config|no checkpoint of an image model"):
-        run_folder.checked(liar)
+        run_folder.check(liar)
 
 
 def test_images_too_large_for_a_page_are_refused_with_the_remedy(run):
     made = write_run(run)
     large = replace(made, config={**made.config, "data": {**made.config["data"], "side": 65}})
     with pytest.raises(ValueError, match="up to 64; draw them in a terminal, by python -m core sample"):
-        run_folder.checked(large)
+        run_folder.check(large)
 
 
 def test_a_newer_checkpoint_is_noticed(run):
     made = write_run(run)
     made.state.step = 9
     save(run, made)
-    assert run_folder.saved(run) == 9 and list(run_folder.sheets(run)) == [6, 9]
+    assert run_folder.saved_step(run) == 9 and list(run_folder.sheets(run)) == [6, 9]
 
 
 def test_the_model_of_a_followed_run_answers_as_the_one_that_was_trained(run):
     made, x = write_run(run), torch.zeros(2, 1, 8, 8)
-    there = run_folder.checkpoint(run).denoiser(x, torch.ones(2), {"label": torch.tensor([3, -1])})
+    there = run_folder.load_checkpoint(run).denoiser(x, torch.ones(2), {"label": torch.tensor([3, -1])})
     assert torch.equal(there, made.denoiser(x, torch.ones(2), {"label": torch.tensor([3, -1])}))

@@ -11,7 +11,7 @@ from core.diffusion.training import TrainState
 from core.models import points as point_model
 from core.models.points import PointConfig
 from core.runs import progress
-from core.runs.progress import Progress, take_up
+from core.runs.progress import Progress, resume
 
 
 def test_smoothing_keeps_a_constant_and_averages_the_last_tenth():
@@ -22,9 +22,9 @@ def test_smoothing_keeps_a_constant_and_averages_the_last_tenth():
 
 @pytest.mark.parametrize("losses", ["abc", [None], [10**400], 7])
 def test_a_checkpoint_whose_loss_is_no_list_of_numbers_is_refused_with_a_sentence(losses):
-    kept = point_model.begin(PointConfig(), make("spiral", 50))
+    kept = point_model.new_checkpoint(PointConfig(), make("spiral", 50))
     with pytest.raises(ValueError, match="list of numbers"):
-        take_up(replace(kept, config={**kept.config, "losses": losses}))
+        resume(replace(kept, config={**kept.config, "losses": losses}))
 
 
 def state(step: int, loss: float = 0.5) -> TrainState:
@@ -34,15 +34,15 @@ def state(step: int, loss: float = 0.5) -> TrainState:
 def test_the_loss_is_noted_in_blocks_of_ten_steps():
     run = Progress(state(0))
     steps = [state(step, float(step)) for step in range(1, 14)]
-    for _ in progress.noted(run, steps):
+    for _ in progress.recorded(run, steps):
         pass
     assert run.losses == [5.5] and run.block == [11.0, 12.0, 13.0]
-    assert progress.so_far(run).tolist() == [5.5, 12.0]
+    assert progress.loss_curve(run).tolist() == [5.5, 12.0]
 
 
 def test_the_loss_goes_back_with_a_run_that_went_back():
     run = Progress(state(10), losses=[5.5, 15.5], block=[21.0])
-    next(progress.noted(run, [state(11, 11.0)]))
+    next(progress.recorded(run, [state(11, 11.0)]))
     assert run.losses == [5.5] and run.block == [11.0]
 
 
@@ -52,4 +52,4 @@ def test_the_least_loss_of_two_images_far_apart_is_none():
     def batches(step):
         return pair, torch.tensor([0.05, 0.1]), torch.zeros_like(pair), None
 
-    assert progress.least_loss(EmpiricalDenoiser(pair), lambda sigma: sigma**-2, batches) == pytest.approx(0, abs=1e-6)
+    assert progress.exact_loss(EmpiricalDenoiser(pair), lambda sigma: sigma**-2, batches) == pytest.approx(0, abs=1e-6)

@@ -79,7 +79,7 @@ def test_after_a_reload_the_run_in_the_address_is_one_s_own_model_again_in_every
 def test_an_untrained_network_is_seen_at_once_and_every_control_can_be_moved(scene):
     app = scene()
     assert "An untrained network" in text(app) and [*panels(app)] == ["The digits 0 to 9, twice, w = 2", "Loss"]
-    for name in live_digits.PLANS:
+    for name in live_digits.CONFIGS:
         group(app, "net").set_value(name).run()
         assert header(app)["T"] == 11
     for key in ("lr", "seed"):
@@ -110,8 +110,8 @@ def test_two_learners_with_equal_settings_share_a_run(scene):
 
 
 def test_a_saved_run_comes_back_with_its_network_and_its_steps_and_is_a_model_of_the_other_scenes(scene):
-    plan = live_digits.PLANS["MLP"]
-    made = image_model.begin(plan, live_digits.images())
+    plan = live_digits.CONFIGS["MLP"]
+    made = image_model.new_checkpoint(plan, live_digits.images())
     for state in image_model.run(plan, live_digits.images(), made.state):
         if state.step == 3:
             break
@@ -124,7 +124,7 @@ def test_a_saved_run_comes_back_with_its_network_and_its_steps_and_is_a_model_of
 
 
 def test_a_model_that_cannot_be_trained_here_is_still_one_for_the_other_scenes(scene):
-    other = image_model.begin(ImageConfig(network="plain"), real_digits())
+    other = image_model.new_checkpoint(ImageConfig(network="plain"), real_digits())
     app = scene()
     app.file_uploader(key="_load").set_value(("m.zip", checkpoints.to_bytes(other), "application/zip"))
     app.run()
@@ -141,7 +141,7 @@ def test_a_bad_file_is_a_sentence_and_changes_nothing(scene, content):
 
 
 def test_of_many_models_from_files_the_newest_few_are_held(scene):
-    made = image_model.begin(live_digits.PLANS["MLP"], live_digits.images())
+    made = image_model.new_checkpoint(live_digits.CONFIGS["MLP"], live_digits.images())
     app = scene()
     for k in range(image_training.HELD + 2):
         other = replace(made, config={**made.config, "data": {**made.config["data"], "name": f"set {k}"}})

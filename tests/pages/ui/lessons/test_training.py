@@ -17,7 +17,7 @@ from pages.ui.lessons import training as training_scenes
 @pytest.fixture(scope="module")
 def untrained() -> Snapshot:
     return point_model.snapshot(
-        Progress(point_model.begin(PointConfig(), make("spiral", 20)).state, floor=0.8), n=10, side=3
+        Progress(point_model.new_checkpoint(PointConfig(), make("spiral", 20)).state, bayes_loss=0.8), n=10, side=3
     )
 
 
@@ -56,7 +56,7 @@ def test_near_is_within_a_tenth_of_the_exact_loss(untrained):
     assert training_scenes.near(after(untrained, [0.87]))
     assert not training_scenes.near(after(untrained, [0.89]))
     assert not training_scenes.near(untrained)
-    assert not training_scenes.near(replace(after(untrained, [0.87]), floor=math.nan))
+    assert not training_scenes.near(replace(after(untrained, [0.87]), bayes_loss=math.nan))
 
 
 def test_arrows_are_not_called_learned_before_the_first_step(untrained):
