@@ -1,41 +1,42 @@
-"""What chapter 4 computes: one step of a sampler taken apart, and how far two clouds are apart on their way.
+"""What chapter 4 computes: the parts of one sampler step, and the distance between two clouds on their way.
 
-Whatever its name, each step of each sampler here is one line,
+A step of any sampler can be written as
 
     x_next = guess + sigma_down / sigma (x - guess) + sigma_up eps.
 
-The samplers differ in how far they step down, how much noise they add, and how they sharpen the guess x0_hat.
+Samplers differ in how far they step down, in how much noise they add, and in the guess of the clean data that they
+step towards: the denoiser's x0_hat, or an estimate of higher order.
 """
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import torch
 from torch import Tensor
 
 from core.diffusion import forward
-from core.diffusion.denoiser import Denoise
-from core.diffusion.samplers import SamplerConfig, step_sizes
+from core.diffusion.samplers import SamplerConfig, Step
 from core.models.trajectories import PointModel, trajectory
 from core.pretrained import POINT_CONFIGS, points_of, pretrained
+from core.runs.caching import shared_cache
+
+ROUNDING = 1e-3  # of a guess that is solved for, in units of sigma
 
 
+@cache
 def shipped(name: str) -> PointModel:
     """The shipped model of that name (see ``core.pretrained``)."""
     return PointModel(name, pretrained(name).denoiser, points_of(name), POINT_CONFIGS[name][1].endless)
 
 
-# One step under the lens
-
-
 @dataclass(frozen=True, eq=False)
 class Anatomy:
-    """One step of one particle, every term of its equation in numbers; places and arrows [D] are in state space.
+    """One step of one particle; places and arrows [D] are in state space.
 
-    x_next = denoised + noise, with denoised = guess + sigma_down / sigma (x - guess) and noise = sigma_up eps. guess is
-    x0 itself but where a sampler sharpens it: Heun's is x - sigma times the mean of the two slopes, that of
-    DPM-Solver++(2M) is extrapolated from the last two x0.
+    x_next = denoised + noise, with denoised = guess + sigma_down / sigma (x - guess) and noise = sigma_up eps. The
+    guess is x0 for samplers of first order. Heun's is x - sigma times the mean of two slopes, that of DPM-Solver++(2M)
+    is extrapolated from the last two x0.
     """
 
     i: int
@@ -46,19 +47,23 @@ class Anatomy:
     x: Tensor
     x0: Tensor
     guess: Tensor
-    denoised: Tensor
     noise: Tensor
     x_next: Tensor
 
     @property
-    def kept(self) -> float:
-        """The part of the noise seen in x that the step keeps, sigma_down / sigma."""
+    def fraction(self) -> float:
+        """The fraction of the noise seen in x that the step leaves, sigma_down / sigma."""
         return self.sigma_down / self.sigma
 
     @property
-    def sharpened(self) -> bool:
-        """Whether the step aims elsewhere than at x0, by more than rounding."""
-        return (self.guess - self.x0).norm().item() > 1e-3 * self.sigma
+    def denoised(self) -> Tensor:
+        """Where the deterministic part of the step ends."""
+        return self.x_next - self.noise
+
+    @property
+    def higher_order(self) -> bool:
+        """Whether the step goes towards another guess than the denoiser's at x, by more than rounding."""
+        return (self.guess - self.x0).norm().item() > ROUNDING * self.sigma
 
     @property
     def eps(self) -> Tensor:
@@ -67,42 +72,35 @@ class Anatomy:
 
     @property
     def slopes(self) -> tuple[Tensor, Tensor]:
-        """dx/dsigma at x, (x - x0) / sigma, and the one at the step's other end whose mean with it Heun's method takes
-        (equal to the first for samplers that do not look there)."""
+        """dx/dsigma at x, (x - x0) / sigma, and the slope at the other end of the step that Heun's method averages with
+        it (equal to the first for samplers of first order)."""
         first, mean = (self.x - self.x0) / self.sigma, (self.x - self.guess) / self.sigma
         return first, 2 * mean - first
 
 
-@torch.no_grad()
-def anatomy(denoise: Denoise, config: SamplerConfig, path: Tensor, i: int) -> Anatomy:
-    """Step i of a particle whose path [steps + 1, D] a way made under this denoiser.
+def anatomy(step: Step, k: int) -> Anatomy:
+    """The parts of a step of particle k, for any sampler.
 
-    The guess of a sampler without noise is read off its step, which tells where it was going.
+    The guess is solved for from the deterministic part of the step, which tells what the sampler stepped towards.
     """
-    (x, x_next), (sigma, sigma_next) = path[i : i + 2], config.sigmas[i : i + 2].tolist()
-    down, up = (part[i].item() for part in step_sizes(config))
-    x0 = denoise(x[None], x.new_full((1,), sigma))[0]
-    kept = down / sigma
-    guess = x0 if config.random else (x_next - kept * x) / (1 - kept)
-    denoised = torch.lerp(guess, x, kept)
-    noise = x_next - denoised if up else torch.zeros_like(x)
-    return Anatomy(i, sigma, down, up, sigma_next, x, x0, guess, denoised, noise, x_next)
-
-
-# Two clouds
+    x, x0, x_next = step.x[k], step.x0[k], step.x_next[k]
+    noise = torch.zeros_like(x) if step.noise is None else step.noise[k]
+    down = step.sigma_next if step.sigma_down is None else step.sigma_down
+    fraction = down / step.sigma
+    guess = (x_next - noise - fraction * x) / (1 - fraction) if fraction < 1 else x0
+    return Anatomy(step.i, step.sigma, down, step.sigma_up, step.sigma_next, x, x0, guess, noise, x_next)
 
 
 def cloud_distance(first: Tensor, second: Tensor, parts: int = 1) -> Tensor:
     """Energy distance between two clouds [T, n, D] at each of T levels, [T]: the mean over ``parts`` parts of them.
 
-    Halves are compared twice as fast as the whole, and on two cores at once, but have twice its noise floor: a true
-    difference stands out half as much.
+    Two halves are compared twice as fast as the whole, and on two cores at once, but have twice its noise floor.
     """
     with ThreadPoolExecutor(2) as pool:
         return torch.stack([*pool.map(forward.distances, first.chunk(parts, 1), second.chunk(parts, 1))]).mean(0)
 
 
-@lru_cache(maxsize=32)
+@shared_cache(32)
 def cloud_distance_over_levels(
     model: PointModel,
     first: SamplerConfig,
@@ -111,6 +109,6 @@ def cloud_distance_over_levels(
     n: int = 2000,
     parts: int = 1,
 ) -> Tensor:
-    """The ``cloud_distance`` of the clouds of n particles under two configurations, at each level [T]. Remembered like ``trajectory``."""
+    """The ``cloud_distance`` of n particles under two configurations, at each of the levels [T], [T]."""
     common = torch.tensor(levels, dtype=torch.float64)
     return cloud_distance(*(trajectory(model, config, n).at(common) for config in (first, second)), parts)

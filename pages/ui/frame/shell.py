@@ -268,15 +268,16 @@ def formula(name: str, **values: Any) -> list[tuple[str, str]]:
     return [(text.fill(key, tex, **values), role) for tex, role in terms]
 
 
-def equation(name: str, legend: str | None = None, **values: Any) -> None:
+def equation(name: str, legend: str | Sequence[str] = (), **values: Any) -> None:
     """Formula ``name`` of the page on one line, each term in the colour of what it stands for; under it the catalogue's
-    entries ``LEGEND.legend`` (tables of ``mark`` and ``text``)."""
+    entries ``LEGEND.legend`` (tables of ``mark`` and ``text``) of one legend or of several."""
     with st.container(key="equation", gap="small"):
         st.header(t("frame.headings.equation"), anchor=False)
         st.latex("".join(tint(role, tex) for tex, role in formula(name, **values)))
         if legend:
-            key = f"{_page.get()}.{legend}.legend"
-            rows = ((one["mark"], text.fill(key, one["text"], **values)) for one in text.entry(key))
+            key, names = f"{_page.get()}", (legend,) if isinstance(legend, str) else legend
+            entries = [one for name in names for one in text.entry(f"{key}.{name}.legend")]
+            rows = ((one["mark"], text.fill(key, one["text"], **values)) for one in entries)
             _html(" &emsp; ".join(f"{mark(role)} {meaning}" for role, meaning in rows))
 
 

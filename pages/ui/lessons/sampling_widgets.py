@@ -1,0 +1,180 @@
+"""What the learner does in chapter 4: choose samplers, go from step to step, follow a particle, wait for a table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from core.figures.curves import curves
+from core.lessons import sampler_quality as quality_lesson
+from core.lessons.sampler_quality import CALLS
+from core.models.trajectories import PointModel
+from core.runs.jobs import Work
+from pages.ui.frame import controls, shell, text
+from pages.ui.frame.text import t
+from pages.ui.frame.visitor import viewer
+from pages.ui.lessons import sampler_quality, sampling, sampling_step
+from pages.ui.lessons.sampler_quality import MEASURES
+from pages.ui.lessons.sampling import DDPM_NO_NOISE, KEPT_BACK, NONE, SCENES
+from pages.ui.runs import training_run
+from pages.ui.stage import player
+
+HAIR = 1e-4  # too small a distance to be seen
+
+
+def choose_samplers(answered: bool) -> None:
+    """Two to four samplers, each with its number of steps, and what they have in common."""
+    names = [name for name in sampling.names() if answered or name not in KEPT_BACK]
+    _slot("a", names)
+    _slot("b", names, "collapsed")
+    with st.expander(t("sampling.more")):
+        for name in "cd":
+            _slot(name, [NONE, *names], "collapsed")
+        for name in ("eta", "top", "grid", "seed"):
+            controls.draw(name)
+
+
+def _slot(name: str, options: list[str], label: str = "visible") -> None:
+    """A sampler and its number of steps, side by side."""
+    left, right = st.columns([5, 3], gap="small")
+    with left:
+        controls.draw(name, options, label_visibility=label)
+    with right:
+        controls.draw(f"n{name}", label_visibility=label)
+
+
+def leave_noise_out() -> None:
+    """A button that makes the second sampler DDPM without its noise."""
+    options = {"icon": ":material/blur_off:", "on_click": controls.put, "args": ("b", DDPM_NO_NOISE)}
+    st.button(t("sampling.leave_noise_out"), key="_leave_out", **options)
+
+
+def choose_particle() -> None:
+    """The particle to follow."""
+    st.markdown(t("sampling.controls.particle.label"), width="content")
+    controls.draw("particle", width=160, label_visibility="collapsed")
+
+
+# One step
+
+
+@st.fragment
+def show_step() -> None:
+    """Steps of one particle, forward and back: as numbers under the terms, in the picture and enlarged."""
+    with shell.guard(), st.container(gap="xxsmall"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            _choose_step()
+            _follow_click(sampling.places(controls.config()))
+            choose_particle()
+        config = controls.config()
+        step, scene = sampling.step_of(config), SCENES["one_step"](config)
+        st.latex(sampling_step.in_numbers(step))
+        player.show(replace(scene, probe=_probe(*scene.probe)), key="one_step")
+        if step.higher_order:
+            st.latex(sampling_step.sharper_guess(step, config.a))
+
+
+def _choose_step() -> None:
+    """The step to look at, with buttons to go on and back.
+
+    The address keeps the step that was chosen, also where there are fewer, so that it never depends on a default.
+    """
+
+    def choose(step: int | None = None) -> None:
+        controls.put("step", st.session_state["_step"] if step is None else step)
+
+    controls.read("step")
+    config = controls.config()
+    step = st.session_state["_step"] = config.step_number
+    label = t("sampling.controls.step.label", sampler=text.label("samplers", config.a))
+    back, forward = max(1, step - 1), min(config.na, step + 1)
+    st.button(t("sampling.back"), icon=":material/skip_previous:", on_click=choose, args=(back,), key="_back")
+    st.slider(label, 1, max(2, config.na), key="_step", on_change=choose, label_visibility="collapsed")
+    st.button(t("sampling.forward"), icon=":material/skip_next:", on_click=choose, args=(forward,), key="_forward")
+
+
+def _follow_click(seen: Tensor) -> None:
+    """Follow another particle, out of those seen [n, 2], where the learner has moved the probe."""
+    if clicked := player.latest("one_step", "probe", None):  # None again once it was read
+        st.session_state["_clicks"] = st.session_state.get("_clicks", 0) + 1
+        now = controls.value("particle")
+        controls.put("particle", sampling_step.nearest(seen, now, torch.tensor(clicked)))
+
+
+def _probe(x: float, y: float) -> tuple[float, float]:
+    """The place of the particle; after every other click a hair aside, as the stage moves only to a new place."""
+    return x + HAIR * (st.session_state.get("_clicks", 0) % 2), y
+
+
+# Sampler quality, computed in the background
+
+
+def show_quality(config: sampling.Config) -> None:
+    """The quality of all samplers, at once where it is known, else as it is computed; the page goes on meanwhile."""
+    if failed := st.session_state.pop("_failed", ""):
+        shell.sorry(failed)
+        st.button(t("sampling.quality.try_again"), key="_try_again")
+        return
+    models = sampling.compared_models(config)
+    work = sampler_quality.work(models, config.samplers[0])
+    known = tuple(sampler_quality.kept(work.key))
+
+    @st.fragment(run_every=None if known else 1.0)
+    def tick() -> None:
+        with shell.guard():
+            measure = controls.draw("measure", label_visibility="collapsed")
+            if rows := known or _newest(work, quality_lesson.length(models)):
+                _draw(rows, models[0], measure)
+
+    tick()
+
+
+def _newest(work: Work, whole: int) -> sampler_quality.Rows:
+    """The rows so far, and how many there will be. Once all are known they are kept, and the page runs again to rest;
+    after a failure it runs again to say so, and the next look begins anew."""
+    if sampler_quality.kept(work.key):  # another visitor's look was the first after the end
+        st.rerun()
+    registry, me = training_run.jobs(), viewer()
+    before = st.session_state.get("_quality_run")
+    if before and registry.key_of(before) != work.key:
+        registry.leave(before, me)  # a control has changed: this visitor waits for another table now
+    try:
+        run = st.session_state["_quality_run"] = registry.join(work, me)
+    except ValueError as busy:
+        shell.sorry(busy)
+        return ()
+    view = registry.look(run, me)
+    rows = view.picture or ()
+    if view.status in ("finished", "failed"):
+        registry.leave(run, me)
+        if view.status == "finished":
+            sampler_quality.kept(work.key)[:] = rows
+        else:
+            st.session_state["_failed"] = view.error
+        st.rerun()
+    status = "queued" if view.status == "queued" else "running"
+    said = t(f"sampling.quality.{status}", place=view.place, step=view.step, whole=whole)
+    st.progress(min(1.0, view.step / whole), said)
+    return rows
+
+
+def _draw(rows: sampler_quality.Rows, model: PointModel, measure: str) -> None:
+    """A measure over network calls, and all measures as a table."""
+    xlabel, ylabel = t("sampling.quality.calls"), t(f"sampling.quality.axes.{measure}")
+    options = {"xlog": True, "ylog": MEASURES[measure][1], "xticks": CALLS, "height": 400}
+    chart = curves(sampler_quality.lines(rows, model, measure), shell.theme(), xlabel, ylabel, **options)
+    st.plotly_chart(chart, theme=None, key="quality_curves")
+    st.markdown(sampler_quality.table(rows, model))
+
+
+def show_step_sizes(config: sampling.Config) -> None:
+    """How far the steps of DDPM and DDIM go down, as curves and halfway as numbers."""
+    sizes = sampling.step_sizes(config)
+    top = 1.2 * max(size.y.max() for size in sizes)
+    chart = curves(sizes, shell.theme(), "σ", t("sampling.step_sizes.ylabel"), xlog=True, ylim=(0, top), height=240)
+    st.plotly_chart(chart, theme=None, key="step_sizes")
+    longer, shorter = (float(size.y[len(size.y) // 2]) for size in sizes)
+    st.caption(t("sampling.step_sizes.caption", ddpm=longer, ddim=shorter))
