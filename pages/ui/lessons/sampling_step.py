@@ -16,9 +16,7 @@ from pages.ui.frame.text import pair, t
 STRAIGHT = 3e-4  # a probe that moved less than this along one axis was moved by an arrow key
 
 
-def whole_panel(
-    step: Anatomy, states: Tensor, k: int, sampler: SamplerConfig, points: Tensor, window: Window
-) -> Panel:
+def whole_panel(step: Anatomy, states: Tensor, k: int, sampler: SamplerConfig, points: Tensor, window: Window) -> Panel:
     """The step of particle k among all states [steps + 1, n, 2] and the data, with its path before and after it."""
     here, after = (scale(torch.tensor(sigma), window.view) for sigma in (step.sigma, step.sigma_next))
     line = in_view(states[:, k], sampler.sigmas, window.view)

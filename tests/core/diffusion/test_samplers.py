@@ -8,9 +8,16 @@ import pytest
 import torch
 
 from core import seeds
+from core.diffusion import samplers
 from core.diffusion.exact import EmpiricalDenoiser, GaussianMixtureDenoiser
 from core.diffusion.samplers import (
+    DDIM,
+    DDIM_WITH_NOISE,
+    DDPM,
+    DDPM_NO_NOISE,
+    ETA_INTERPOLATED,
     SAMPLERS,
+    SamplerConfig,
     ancestral,
     ancestral_step,
     ddim,
@@ -22,7 +29,8 @@ from core.diffusion.samplers import (
     sde,
     start,
 )
-from core.diffusion.schedules import karras, linear_alpha_bar, log_linear
+from core.diffusion.schedules import SCHEDULES, karras, linear_alpha_bar, log_linear
+from core.problems import Problem
 
 pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
 every_sampler = pytest.mark.parametrize(
@@ -325,3 +333,49 @@ def test_a_path_holds_the_start_and_every_state():
 @every_sampler
 def test_a_start_that_asks_for_gradients_gets_none(sampler):
     assert not any(step.x_next.requires_grad for step in sampler(DENOISE, X.clone().requires_grad_(), GRID))
+
+
+# Configurations
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [({"sampler": "ddqm"}, "unknown_sampler"), ({"schedule": "steep"}, "unknown_schedule"),
+     ({"steps": 0}, "sampler_steps"), ({"steps": 513}, "sampler_steps"), ({"eta": 1.1}, "sampler_eta"),
+     ({"sigma_max": 0.01}, "sampler_levels"), ({"sigma_max": 101.0}, "sampler_levels")],
+)  # fmt: skip
+def test_a_configuration_that_no_sampler_can_have_is_refused(wrong, code):
+    with pytest.raises(Problem) as refused:
+        SamplerConfig(**wrong)
+    assert refused.value.code == code and str(refused.value)
+
+
+@pytest.mark.parametrize("name", list(SAMPLERS))
+@pytest.mark.parametrize("steps", [1, 2, 7])
+def test_a_configuration_knows_its_network_calls_and_whether_it_draws_noise(name, steps):
+    config = SamplerConfig(name, steps)
+    made = list(samplers.run(config, DENOISE, X))
+    assert made[-1].nfe == config.nfe
+    assert any(step.noise is not None for step in made) == (config.random and steps > 1)
+
+
+@pytest.mark.parametrize("schedule", list(SCHEDULES))
+def test_every_schedule_falls_from_sigma_max_to_0(schedule):
+    sigmas = SamplerConfig(steps=7, sigma_max=5.0, schedule=schedule).sigmas
+    assert sigmas[0].item() == pytest.approx(5) and sigmas[-1] == 0 and (sigmas.diff() < 0).all()
+
+
+def test_without_eta_the_interpolated_sampler_draws_no_noise():
+    assert SamplerConfig(ETA_INTERPOLATED, eta=0.5).random and not SamplerConfig(ETA_INTERPOLATED, eta=0.0).random
+
+
+def test_the_steps_and_the_noise_of_ddpm_and_ddim_combine_to_four_samplers():
+    def sizes(name: str) -> tuple[torch.Tensor, torch.Tensor]:
+        return samplers.step_sizes(SamplerConfig(name, 7))
+
+    for name, step_of, noise_of in ((DDPM_NO_NOISE, DDPM, DDIM), (DDIM_WITH_NOISE, DDIM, DDPM)):
+        assert torch.equal(sizes(name)[0], sizes(step_of)[0]) and torch.equal(sizes(name)[1], sizes(noise_of)[1])
+
+
+def test_different_configurations_are_different_keys():
+    assert len({SamplerConfig(), SamplerConfig(seed=1), SamplerConfig(DDIM), SamplerConfig(steps=32)}) == 4
