@@ -9,7 +9,7 @@ from core.lessons import clip as clip_lesson
 from core.lessons import unclip as unclip_lesson
 from core.models import clip as clip_model
 from core.models import unclip as unclip_model
-from core.networks.clip import TextTower
+from core.networks.clip import TextEncoder
 from pages.ui.frame import shell_old as shell
 from pages.ui.lessons import unclip as unclip_scenes
 from pages.ui.lessons.unclip import ALL, AWAY, DECODER, PRIOR, SCALES, SKIPPED, VARIATIONS, WAY, WORDS
@@ -204,7 +204,7 @@ NOTES = {
 }  # fmt: skip
 shell.notes(NOTES[scene])
 shell.equation(*unclip_scenes.EQUATIONS.get(scene, unclip_scenes.EQUATIONS[DECODER]))
-CODE = {ALL: (unclip_model.sample_prior, unclip_model.sample_decoder, unclip_lesson.films), WORDS: (TextTower.forward, unclip_model.prior_condition),
+CODE = {ALL: (unclip_model.sample_prior, unclip_model.sample_decoder, unclip_lesson.films), WORDS: (TextEncoder.forward, unclip_model.prior_condition),
         PRIOR: (unclip_model.sample_prior, unclip_lesson.walk), SKIPPED: (unclip_model.generate, unclip_lesson.place, clip_model.contrastive_loss),
         VARIATIONS: (unclip_model.image_vectors, unclip_model.sample_decoder), WAY: (unclip_model.slerp, unclip_model.sample_decoder)}  # fmt: skip
 shell.code(*CODE.get(scene, (unclip_model.sample_decoder, guidance.cfg)))

@@ -300,22 +300,31 @@ def step_sizes(config: SamplerConfig) -> tuple[Tensor, Tensor]:
 
 
 def last(steps: Iterator[Step]) -> Tensor:
-    """Run a sampler to its end: the samples [B, ...]."""
+    """Run a sampler to its end: the samples [B, ...]. Raises Problem if it takes no step."""
+    x = None
     for step in steps:
         x = step.x_next
+    if x is None:
+        raise Problem("no_sampler_step")
     return x
 
 
 def path(steps: Iterator[Step]) -> Tensor:
-    """Every state of a run, [steps + 1, B, ...], the starting points first."""
-    run = list(steps)
-    return torch.stack([run[0].x, *(step.x_next for step in run)])
+    """Every state of a run, [steps + 1, B, ...], the starting points first. Raises Problem if it takes no step."""
+    taken = list(steps)
+    if not taken:
+        raise Problem("no_sampler_step")
+    return torch.stack([taken[0].x, *(step.x_next for step in taken)])
 
 
 def levels(x: Tensor, sigmas: Tensor) -> Iterator[tuple[float, float, Tensor]]:
     """(sigma, sigma_next, sigma as a denoiser takes it, [B]) along the grid.
 
     Floats, because arithmetic on them costs no tensor operation; views of one grid, because so no step fills a tensor.
+    Raises Problem unless there are at least two levels, all positive but the last, which may be 0.
     """
-    numbers, batches = sigmas.tolist(), sigmas.to(x)[:, None].expand(-1, len(x))
+    numbers = torch.as_tensor(sigmas).tolist()
+    if not (isinstance(numbers, list) and len(numbers) >= 2 and min(numbers[:-1]) > 0 and numbers[-1] >= 0):
+        raise Problem("sampler_grid", levels=str(numbers))
+    batches = torch.as_tensor(sigmas).to(x)[:, None].expand(-1, len(x))
     return zip(numbers, numbers[1:], batches)

@@ -86,9 +86,13 @@ class Schedule:
         return torch.cat([levels, torch.zeros(1, dtype=torch.float64)])
 
     def sample(self, n: int, seed: int, *place: int) -> Tensor:
-        """n training noise levels, [n] float32, t stratified over [0, 1]: one draw in each n-th."""
-        t = (torch.arange(n) + seeds.uniform(n, seed, *place)) / n
-        return self.sigma(t.clamp(1e-6, 1 - 1e-6))
+        """n training noise levels, [n] float32, in random order; t is stratified over [0, 1]: one draw in each n-th.
+
+        The order is random so that a data source with an order of its own does not tie its items to noise levels.
+        """
+        generator = seeds.generator(seed, *place)
+        t = (torch.arange(n) + torch.rand(n, generator=generator)) / max(1, n)
+        return self.sigma(t[torch.randperm(n, generator=generator)].clamp(1e-6, 1 - 1e-6))
 
 
 def log_linear(sigma_min: float = 0.01, sigma_max: float = 10.0) -> Schedule:

@@ -157,10 +157,14 @@ def diffusion_batches(
 
     draw(n, generator) -> data [n, ...] and labels [n], or another condition, or None. sigma is stratified over
     ``schedule``; every data point comes with a noise and its negative, which halves the variance of the gradient's odd
-    part. With probability ``dropout`` all that a point is told is replaced by none: a label by -1, a vector by NaN.
+    part (the last one of an odd batch comes without). With probability ``dropout`` the whole condition of a point is
+    replaced by none: whole numbers by -1, others by NaN.
     """
 
     half = (batch + 1) // 2
+
+    def twice(rows: Tensor) -> Tensor:
+        return torch.cat([rows, rows])[:batch]
 
     def at(step: int) -> tuple[Tensor, Tensor, Tensor, Cond | None]:
         x0, told = draw(half, seeds.generator(seed, step, 0))
@@ -170,19 +174,15 @@ def diffusion_batches(
         if told is not None:
             untold = seeds.uniform(half, seed, step, 3) < dropout
             told = told if isinstance(told, Mapping) else {"label": told}
-            cond = {k: twice(torch.where(per_sample(untold, v), NONE[k], v)) for k, v in told.items()}
-        return twice(x0), sigma.repeat(2), torch.cat([eps, -eps]), cond
+            cond = {k: twice(torch.where(per_sample(untold, v), none(v), v)) for k, v in told.items()}
+        return twice(x0), twice(sigma), torch.cat([eps, -eps])[:batch], cond
 
     return at
 
 
-NONE = {"label": -1, "embed": math.nan, "tokens": math.nan}
-"""What takes the place of a condition that is not told (see ``networks.embeddings``)."""
-
-
-def twice(rows: Tensor) -> Tensor:
-    """All rows, and all of them again."""
-    return torch.cat([rows, rows])
+def none(condition: Tensor) -> float:
+    """What stands for "no condition" in a tensor: NaN, or -1 in one of whole numbers (see ``networks.embeddings``)."""
+    return math.nan if condition.is_floating_point() else -1
 
 
 def diffusion_loss(model: Denoiser, batch: tuple[Tensor, Tensor, Tensor, Cond | None]) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from core import metrics, seeds
 from core.data.images import ImageSet, unit
 from core.diffusion.training import TrainConfig, begin, train
-from core.networks.layers import build, group_norm
+from core.networks.layers import allocate, group_norm
 
 _PLACE = 0xE7A1  # keeps the draws that judge apart from those that train
 
@@ -23,12 +23,14 @@ class Classifier(nn.Module):
     """Images [B, C, H, W] to logits [B, classes]; ``features`` [B, 64] are what it finds in an image, wherever it is:
     what its last convolutions say, mean over the image."""
 
-    def __init__(self, channels: int, classes: int):
+    def __init__(self, channels: int, classes: int, seed: int = 0):
         super().__init__()
         widths = [channels, 32, 64, 64]
-        self.convolve = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in zip(widths, widths[1:]))
-        self.norm = nn.ModuleList(map(group_norm, widths[1:]))
-        self.wide, self.last = nn.Linear(64 * 16, 128), nn.Linear(128, classes)
+        with torch.device("meta"):
+            self.convolve = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in zip(widths, widths[1:]))
+            self.norm = nn.ModuleList(map(group_norm, widths[1:]))
+            self.wide, self.last = nn.Linear(64 * 16, 128), nn.Linear(128, classes)
+        allocate(self, seed)
 
     def found(self, x: Tensor) -> Tensor:
         h = x.contiguous(memory_format=torch.channels_last)
@@ -48,7 +50,7 @@ def classifier(images: ImageSet, steps: int = 3000, batch: int = 128, seed: int 
     """A classifier trained on a set with classes. Raises ValueError for a set without any."""
     if images.labels is None:
         raise ValueError(f"{images.name} has no classes, so no classifier can be trained to judge samples of it.")
-    net = build(lambda: Classifier(images.images.shape[1], len(images.classes)), seed)
+    net = Classifier(images.images.shape[1], len(images.classes), seed)
 
     def batches(step: int) -> tuple[Tensor, Tensor]:
         generator = seeds.generator(seed, _PLACE, step)

@@ -22,7 +22,7 @@ from core.diffusion.guidance import cfg
 from core.diffusion.samplers import SamplerConfig, Step
 from core.diffusion.schedules import karras, log_normal
 from core.diffusion.training import Batches, TrainConfig, TrainState, as_dict, diffusion_batches, train
-from core.networks import NETWORKS, SIZES, sized
+from core.networks import NETWORKS, SIZES, size_options
 from core.networks.layers import MAX_SIDE
 from core.runs.checkpoints import Checkpoint, fresh
 from core.runs.distributed import ALONE, Losses, Team
@@ -128,7 +128,7 @@ def _config(plan: ImageConfig, images: ImageSet) -> dict[str, Any]:
     shape = {"side": side, "channels": channels} if plan.network in SIZES else {"dim": channels * side**2}
     return {
         "network": {"name": plan.network, "classes": len(images.classes), "seed": plan.seed, **shape,
-                    **sized(plan.network, plan.size)},
+                    **size_options(plan.network, plan.size)},
         "prediction": plan.prediction,
         "sigma_data": images.rms,
         "plan": asdict(plan),

@@ -28,7 +28,7 @@ from core.models import clip_queries
 from core.models import images as image_model
 from core.models.clip import tokenizer_of
 from core.models.images import ImageConfig
-from core.networks import sized
+from core.networks import size_options
 from core.networks.clip import Clip
 from core.runs.checkpoints import Checkpoint, fresh
 
@@ -261,7 +261,7 @@ def new_decoder(
     size, or cannot draw so large."""
     config = clip.config["network"]
     network = {"name": plan.network, "side": config["side"], "channels": config["channels"], "vector": config["size"],
-               "seed": plan.seed, **sized(plan.network, plan.size)}  # fmt: skip
+               "seed": plan.seed, **size_options(plan.network, plan.size)}  # fmt: skip
     rms = unit(pairs.images[pairs.part(held_out=False)]).square().mean().sqrt().item()
     return _begin("decoder", plan, network, rms, clip, pairs, source)
 

@@ -1,6 +1,6 @@
-"""Networks F(c_in x, c_noise, cond): what a ``Denoiser`` wraps. They see no sigma and no preconditioning.
+"""Networks F(c_in x, c_noise, cond), which a ``Denoiser`` wraps. They get neither sigma nor unscaled states.
 
-One is none of these: the pair of towers "clip", which compares pictures and words and draws nothing.
+One is of another kind: "clip", the pair of encoders that compares images and captions.
 """
 
 from functools import partial
@@ -13,15 +13,16 @@ from core.networks.dit import dit
 from core.networks.mlp import NETWORKS, mlp
 from core.networks.prior import vectors
 from core.networks.unet import unet
+from core.problems import Problem
 
-__all__ = ["NETWORKS", "SIZES", "make_network", "sized"]
+__all__ = ["NETWORKS", "SIZES", "make_network", "size_options"]
 
 MAKERS = {**{name: partial(mlp, name) for name in NETWORKS}, "unet": unet, "dit": dit}
 FOR_CAPTIONS = {"vectors": vectors, "clip": clip}
 
-# As plain JSON, to stand in a checkpoint's config. Small is the default: 28x28 on two cores in hours. Tiny is for 8x8,
-# live: digits can be read after 15 seconds of one core. Patched is for 32x32 in colour, on a core as well. Large is for
-# a GPU.
+# Plain JSON, because it is stored in a checkpoint's config. "small" is the default: 28x28 on two cores in hours. "tiny"
+# is for 8x8, trained live: digits are legible after 15 seconds of one core. "patched" is for 32x32 in colour, on a core
+# as well. "large" is for a GPU.
 SIZES: dict[str, dict[str, dict[str, Any]]] = {
     "unet": {
         "tiny": {"width": 16, "multipliers": [1, 2], "blocks": 1},
@@ -37,11 +38,11 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
 }
 
 
-def sized(network: str, size: str) -> dict[str, Any]:
-    """The options of a network of that size; one for points has no sizes but "small". Raises ValueError for another."""
+def size_options(network: str, size: str) -> dict[str, Any]:
+    """The options of a network of that size; networks for points have only "small". Raises Problem for another size."""
     sizes = SIZES.get(network, {"small": {}})
     if size not in sizes:
-        raise ValueError(f"The network {network!r} comes in {' and '.join(sizes)}, not in {size!r}.")
+        raise Problem("unknown_network_size", network=network, size=size, known=", ".join(sizes))
     return sizes[size]
 
 
@@ -49,10 +50,10 @@ def make_network(name: str, **sizes: Any) -> nn.Module:
     """The network of that name, with the sizes and the seed that its maker takes: ``mlp``, ``unet``, ``dit`` and so on.
 
     "plain" and "fourier" are for points, "unet" and "dit" for images, "vectors" for the vectors of "clip". Initial
-    weights follow from ``seed`` alone. Raises ValueError for a name or a size that there is not, before anything is
+    weights follow from ``seed`` alone. Raises Problem for an unknown name or an impossible size, before anything is
     allocated.
     """
     makers = {**MAKERS, **FOR_CAPTIONS}
     if name not in makers:
-        raise ValueError(f"unknown network {name!r}; choose one of {', '.join(makers)}")
+        raise Problem("unknown_network", name=name, known=", ".join(makers))
     return makers[name](**sizes)

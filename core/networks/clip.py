@@ -1,4 +1,4 @@
-"""Two towers, one for pictures and one for words, to vectors of one size (CLIP; Radford et al. 2021); small ones."""
+"""A small CLIP (Radford et al. 2021): an image encoder and a text encoder to vectors of one size."""
 
 import math
 
@@ -6,17 +6,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core import seeds
 from core.data.captions import PADDING
-from core.networks.layers import MAX_WIDTH, Attention, build, check, group_norm
+from core.networks.layers import MAX_CHANNELS, MAX_WIDTH, Attention, allocate, check, group_norm
+from core.problems import Problem
 
 MAX_WORDS = 50_000
 MAX_SCALE = 100.0  # of the logits (section 2.5)
 LEVELS = 3
 
 
-class ImageTower(nn.Module):
-    """Pictures [B, channels, side, side] in [-1, 1] to vectors [B, size]: squares of four pixels, then convolutions,
-    each level with half the side and twice the channels of the one above; the last is read whole."""
+class ImageEncoder(nn.Module):
+    """Images [B, channels, side, side] in [-1, 1] to vectors [B, size]: 2x2 pixels stacked as channels, then
+    convolutions, each level with half the side and twice the channels of the one above, then one linear layer."""
 
     def __init__(self, channels: int, side: int, width: int, size: int):
         super().__init__()
@@ -32,10 +34,10 @@ class ImageTower(nn.Module):
         return self.out(h.flatten(1))
 
 
-class TextTower(nn.Module):
-    """Tokens [B, T] to vectors [B, size] and, for each token, what it means here, [B, T, width] (NaN: no token).
+class TextEncoder(nn.Module):
+    """Tokens [B, T] to vectors [B, size], and the features of each token in its context, [B, T, width] (NaN: padding).
 
-    Each word looks at the others once; the mean over the words is the caption.
+    One transformer block; the vector is a linear map of the mean over the words.
     """
 
     def __init__(self, words: int, width: int, size: int):
@@ -46,26 +48,27 @@ class TextTower(nn.Module):
         self.out = nn.Linear(width, size)
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        there = tokens != PADDING
+        present = tokens != PADDING
         h = self.word(tokens)
-        # A caption without a known word attends to its padding: any answer will do that is not NaN.
-        mask = (there | ~there.any(1, keepdim=True))[:, None, None]
+        # A caption without a known word attends to its padding, so that softmax does not give NaN.
+        mask = (present | ~present.any(1, keepdim=True))[:, None, None]
         h = h + self.attention(self.norm1(h), mask=mask)
         h = h + self.back(F.silu(self.wide(self.norm2(h))))
-        mean = (h * there[..., None]).sum(1) / there.sum(1, keepdim=True).clamp(min=1)
-        return self.out(mean), h.masked_fill(~there[..., None], math.nan)
+        mean = (h * present[..., None]).sum(1) / present.sum(1, keepdim=True).clamp(min=1)
+        return self.out(mean), h.masked_fill(~present[..., None], math.nan)
 
 
 class Table(nn.Module):
-    """A learned row for each number."""
+    """An embedding: a learned row for each number."""
 
     def __init__(self, rows: int, width: int):
         super().__init__()
         self.rows = nn.Parameter(torch.empty(rows, width))
+        self.draw(seeds.generator(0))
 
     @torch.no_grad()
     def draw(self, generator: torch.Generator) -> None:
-        """Normal rows of half the usual size: what a word means is to be learned."""
+        """Normal rows of half the usual standard deviation."""
         self.rows.normal_(std=0.5, generator=generator)
 
     def forward(self, numbers: Tensor) -> Tensor:
@@ -73,15 +76,16 @@ class Table(nn.Module):
 
 
 class Temperature(nn.Module):
-    """The scale of the logits, the exponential of a number that is learned: 1 / 0.07 at first, 100 at most."""
+    """The scale of the logits, the exponential of a learned number: 1 / 0.07 at first, 100 at most."""
 
     def __init__(self):
         super().__init__()
         self.log = nn.Parameter(torch.empty(()))
+        self.draw(None)
 
     @torch.no_grad()
-    def draw(self, generator: torch.Generator) -> None:
-        """The same whatever the seed."""
+    def draw(self, generator: torch.Generator | None) -> None:
+        """The same for every seed."""
         self.log.fill_(math.log(1 / 0.07))
 
     def forward(self) -> Tensor:
@@ -89,16 +93,19 @@ class Temperature(nn.Module):
 
 
 class Clip(nn.Module):
-    """The pair of towers and the temperature that is learned with them."""
+    """An image encoder, a text encoder and their temperature. Initial weights follow from ``seed``. Raises Problem for
+    more than ``layers.MAX_WEIGHTS`` weights, before anything is allocated."""
 
-    def __init__(self, words: int, channels: int, side: int, width: int, size: int):
+    def __init__(self, words: int, channels: int, side: int, width: int, size: int, seed: int = 0):
         super().__init__()
         self.size, self.side = size, side
-        self.image, self.text = ImageTower(channels, side, width, size), TextTower(words, 2 * width, size)
-        self.temperature = Temperature()
+        with torch.device("meta"):
+            self.image, self.text = ImageEncoder(channels, side, width, size), TextEncoder(words, 2 * width, size)
+            self.temperature = Temperature()
+        allocate(self, seed)
 
     def images(self, x: Tensor) -> Tensor:
-        """Pictures [B, channels, side, side] in [-1, 1] to unit vectors [B, size]."""
+        """Images [B, channels, side, side] in [-1, 1] to unit vectors [B, size]."""
         return F.normalize(self.image(x), dim=1)
 
     def captions(self, tokens: Tensor) -> Tensor:
@@ -111,16 +118,15 @@ class Clip(nn.Module):
 
 
 def clip(words: int, channels: int = 3, side: int = 32, width: int = 32, size: int = 64, seed: int = 0) -> Clip:
-    """Two untrained towers for so many words and pictures of ``side``, which is a multiple of 8.
+    """An untrained pair of encoders for a vocabulary of so many words and images of ``side``, a multiple of 8.
 
-    Initial weights follow from ``seed``. Raises ValueError for sizes that there are not, before anything is allocated.
+    Initial weights follow from ``seed``. Raises Problem for sizes that are not possible, before anything is allocated.
     """
-    check("number of words", words, 1, MAX_WORDS)
+    check("words", words, 1, MAX_WORDS)
+    check("channels", channels, 1, MAX_CHANNELS)
     check("side", side, 8, 256)
-    check("width", width, 8, MAX_WIDTH)
-    check("vector size", size, 2, MAX_WIDTH)
-    if side % 2**LEVELS or width % 8 or channels not in (1, 3):
-        raise ValueError(
-            f"towers take sides and widths that are multiples of 8 and 1 or 3 channels, not {side}, {width}, {channels}"
-        )
-    return build(lambda: Clip(words, channels, side, width, size), seed)
+    check("width", width, 2, MAX_WIDTH)
+    check("size", size, 2, MAX_WIDTH)
+    if side % 2**LEVELS or width % 2:
+        raise Problem("clip_sizes", side=side, width=width, factor=2**LEVELS)
+    return Clip(words, channels, side, width, size, seed)

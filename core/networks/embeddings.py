@@ -1,4 +1,5 @@
-"""How a network is told things: noise level, label, vector and tokens, each with a learned null for "not told"."""
+"""Embeddings of what a network is conditioned on: noise level, label, vector and tokens. Each but the first has a
+learned null, which stands for "no condition"."""
 
 from collections.abc import Mapping
 
@@ -6,13 +7,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core import seeds
+
 Cond = Mapping[str, Tensor]
 
 
 class NoiseEmbedding(nn.Module):
     """c_noise = log(sigma) / 4 [B] to sines and cosines [B, width], with wavelengths from 12 down to 0.1.
 
-    Over sigma from 0.002 to 80 c_noise runs through 2.7, so the longest tells all levels apart. No weights.
+    For sigma from 0.002 to 80, c_noise covers a range of 2.7, so the longest wave distinguishes all levels. No weights.
     """
 
     def __init__(self, width: int):
@@ -32,6 +35,7 @@ class LabelEmbedding(nn.Module):
         super().__init__()
         self.classes = classes
         self.table = nn.Parameter(torch.empty(classes + 1, width))
+        self.draw(seeds.generator(0))
 
     @torch.no_grad()
     def draw(self, generator: torch.Generator) -> None:
@@ -51,10 +55,11 @@ class VectorEmbedding(nn.Module):
         super().__init__()
         self.null = nn.Parameter(torch.empty(size))
         self.linear = nn.Linear(size, width)
+        self.draw(seeds.generator(0))
 
     @torch.no_grad()
     def draw(self, generator: torch.Generator) -> None:
-        """A null of about unit length, like the embeddings of a pair of towers."""
+        """A null of about unit length, like the vectors of CLIP."""
         self.null.normal_(generator=generator).mul_(len(self.null) ** -0.5)
 
     def forward(self, vector: Tensor | None, batch: int) -> Tensor:
@@ -63,16 +68,17 @@ class VectorEmbedding(nn.Module):
 
 
 class TokenEmbedding(nn.Module):
-    """Tokens [B, T, size] as something to attend to, [B, T + 1, width]; the first is a learned null, always there.
+    """Tokens [B, T, size] to the context of attention, [B, T + 1, width]; the first is a learned null, always present.
 
-    A row of NaN is a token that is not there: it fills up a shorter caption, or takes the place of a whole one. Also
-    returns what ``places`` tokens of an image may attend to, themselves included: a mask [B, 1, 1, places + T + 1].
+    A row of NaN is an absent token: padding of a shorter caption, or of no caption at all. Also returns the mask of
+    what ``places`` tokens of an image may attend to, themselves included: [B, 1, 1, places + T + 1].
     """
 
     def __init__(self, size: int, width: int):
         super().__init__()
         self.null = nn.Parameter(torch.empty(width))
         self.linear = nn.Linear(size, width)
+        self.draw(seeds.generator(0))
 
     @torch.no_grad()
     def draw(self, generator: torch.Generator) -> None:
@@ -83,14 +89,14 @@ class TokenEmbedding(nn.Module):
         null = self.null.expand(batch, 1, -1)
         if tokens is None:
             return null, None
-        there = ~tokens.isnan().any(2)
-        told = self.linear(torch.where(there[..., None], tokens, 0))
-        mask = torch.cat([there.new_ones(batch, places + 1), there], dim=1)
-        return torch.cat([null, told], dim=1), mask[:, None, None]
+        present = ~tokens.isnan().any(2)
+        embedded = self.linear(torch.where(present[..., None], tokens, 0))
+        mask = torch.cat([present.new_ones(batch, places + 1), present], dim=1)
+        return torch.cat([null, embedded], dim=1), mask[:, None, None]
 
 
 class Conditioning(nn.Module):
-    """Noise level, label and vector as one vector [B, width], the sum of what is told of each."""
+    """Noise level, label and vector as one vector [B, width]: an MLP's layer of the sum of their embeddings."""
 
     def __init__(self, width: int, classes: int = 0, vector: int = 0):
         super().__init__()
@@ -100,9 +106,9 @@ class Conditioning(nn.Module):
         self.mix = nn.Linear(width, width)
 
     def forward(self, c_noise: Tensor, cond: Cond | None) -> Tensor:
-        cond, told = cond or {}, self.level(c_noise)
+        cond, embedding = cond or {}, self.level(c_noise)
         if self.label is not None:
-            told = told + self.label(cond.get("label"), len(told))
+            embedding = embedding + self.label(cond.get("label"), len(embedding))
         if self.vector is not None:
-            told = told + self.vector(cond.get("embed"), len(told))
-        return F.silu(self.mix(F.silu(told)))
+            embedding = embedding + self.vector(cond.get("embed"), len(embedding))
+        return F.silu(self.mix(F.silu(embedding)))

@@ -1,6 +1,7 @@
-"""What networks are built from: sizes checked before anything is allocated, seeded initial weights, norm, attention."""
+"""Building blocks of networks: checks of sizes, seeded initial weights, linear layer, norm, attention."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import gcd
 from typing import Any
 
 import torch
@@ -9,69 +10,67 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from core import seeds
+from core.problems import Problem
 
 MAX_WEIGHTS = 100_000_000
-SMALL = 2**18  # numbers of an activation
-LEAST_ROWS, LEAST_WEIGHTS = 256, 4096  # of a product that oneDNN is asked for
-MAX_SIDE, MAX_CLASSES, MAX_VECTOR, MAX_WIDTH, MAX_BLOCKS = 1024, 4096, 4096, 4096, 32
+RECOMPUTE_FROM = 2**18  # numbers of an activation
+ONEDNN_ROWS, ONEDNN_WEIGHTS = 256, 4096  # smallest product that oneDNN is used for
+MAX_SIDE, MAX_CHANNELS, MAX_CLASSES, MAX_VECTOR, MAX_WIDTH, MAX_BLOCKS = 1024, 4096, 4096, 4096, 4096, 32
 
 
-def check(what: str, value: Any, low: int, high: int) -> None:
-    """Raise ValueError unless ``value`` is a whole number from ``low`` to ``high``."""
-    if not (isinstance(value, int) and low <= value <= high):
-        raise ValueError(f"a network's {what} is a whole number from {low} to {high}, not {value!r:.40}")
+def check(name: str, value: Any, low: int, high: int) -> None:
+    """Raise Problem unless the size ``name`` of a network is a whole number from ``low`` to ``high``."""
+    if not (isinstance(value, int) and not isinstance(value, bool) and low <= value <= high):
+        raise Problem("network_size", name=name, low=low, high=high, value=f"{value!r:.40}")
 
 
 def check_data(side: Any, channels: Any, classes: Any, vector: Any, factor: int) -> None:
-    """Raise ValueError unless those are the sizes of images and conditions that there may be."""
-    check("side", side, 1, MAX_SIDE)
-    check("number of classes", classes, 0, MAX_CLASSES)
-    check("vector size", vector, 0, MAX_VECTOR)
-    if channels not in (1, 3):
-        raise ValueError(f"images have 1 channel (grey) or 3 (colour), not {channels!r:.40}")
-    check_side(side, factor)
+    """Raise Problem unless a network can have images and conditions of these sizes.
+
+    side: one number for squares, or height and width, both divisible by ``factor``.
+    """
+    for length in side if isinstance(side, list | tuple) and len(side) == 2 else [side]:
+        check("side", length, 1, MAX_SIDE)
+        check_side(length, factor)
+    check("channels", channels, 1, MAX_CHANNELS)
+    check("classes", classes, 0, MAX_CLASSES)
+    check("vector", vector, 0, MAX_VECTOR)
 
 
-def check_image(x: Tensor, channels: int, factor: int) -> None:
-    """Raise ValueError unless x is [B, channels, H, W] with H and W divisible by ``factor``."""
-    if x.ndim != 4 or x.shape[1] != channels:
-        raise ValueError(f"this network is for images [B, {channels}, H, W], not for {list(x.shape)}")
-    for side in x.shape[2:]:
-        check_side(side, factor)
+def check_input(x: Tensor, shape: Sequence[int | None]) -> None:
+    """Raise Problem unless x is [B, *shape], where None stands for any length."""
+    if x.ndim != len(shape) + 1 or any(n not in (None, m) for n, m in zip(shape, x.shape[1:])):
+        expected = ", ".join("any" if n is None else str(n) for n in shape)
+        raise Problem("network_input", expected=f"[B, {expected}]", given=str(list(x.shape)))
 
 
 def check_side(side: int, factor: int) -> None:
-    """Raise ValueError unless ``side`` is divisible by ``factor``."""
+    """Raise Problem unless ``side`` is divisible by ``factor``."""
     if side % factor:
-        raise ValueError(
-            f"this network is for sides divisible by {factor}, not for {side}: "
-            f"pad or resize the images to {-(-side // factor) * factor}"
-        )
+        raise Problem("network_side", factor=factor, side=side, padded=-(-side // factor) * factor)
 
 
-def build(make: Callable[[], nn.Module], seed: int) -> nn.Module:
-    """The network that ``make`` makes, with initial weights that follow from ``seed`` alone.
+def allocate(net: nn.Module, seed: int) -> None:
+    """Give a network that was made on the device "meta" memory on torch's default device, and initial weights that
+    follow from ``seed`` alone.
 
-    Nothing is allocated before the weights are counted, nor then if torch's default device is "meta". The weights stay
-    contiguous, whatever the images are: PyTorch's fused AdamW takes weight, gradient and moments as they lie in memory,
-    and checkpoints keep moments contiguous.
-    Raises ValueError for more than ``MAX_WEIGHTS``.
+    Constructors of networks make their layers under ``torch.device("meta")`` and end with this: so nothing is allocated
+    before the weights are counted, PyTorch's global generator is not drawn from, and the network is ready to use. The
+    weights are contiguous, whatever the images are: PyTorch's fused AdamW takes weight, gradient and moments as they
+    lie in memory, and checkpoints keep moments contiguous. Raises Problem for more than ``MAX_WEIGHTS``.
     """
-    with torch.device("meta"):
-        net = make()
     weights = sum(parameter.numel() for parameter in net.parameters())
     if weights > MAX_WEIGHTS:
-        raise ValueError(f"this network has {weights:,} weights, more than {MAX_WEIGHTS:,}: take a smaller width")
+        raise Problem("network_too_large", weights=weights, most=MAX_WEIGHTS)
     net.to_empty(device=torch.get_default_device())
     for place, layer in enumerate(net.modules()):
         initialise(layer, seeds.generator(seed, place))
-    return net
 
 
 def initialise(layer: nn.Module, generator: torch.Generator) -> None:
-    """Fill the layer's own weights as PyTorch does, with zero if marked so, or as its own method ``draw`` does."""
+    """Draw the layer's own weights as PyTorch does, as zeros if marked so, or by its own method ``draw``."""
     if isinstance(layer, nn.Linear | nn.Conv2d):
-        spread(layer, generator, getattr(layer, "starts_at_zero", False))
+        init_uniform(layer, generator, getattr(layer, "starts_at_zero", False))
     elif isinstance(layer, nn.GroupNorm | nn.LayerNorm):
         layer.reset_parameters()
     elif hasattr(layer, "draw"):
@@ -79,7 +78,7 @@ def initialise(layer: nn.Module, generator: torch.Generator) -> None:
 
 
 @torch.no_grad()
-def spread(layer: nn.Linear | nn.Conv2d, generator: torch.Generator, zero: bool = False) -> None:
+def init_uniform(layer: nn.Linear | nn.Conv2d, generator: torch.Generator, zero: bool = False) -> None:
     """PyTorch's usual uniform weights and biases, within 1 / sqrt(inputs); all zero with ``zero``."""
     bound = 0.0 if zero else layer.weight[0].numel() ** -0.5
     for values in (layer.weight, layer.bias):
@@ -88,21 +87,21 @@ def spread(layer: nn.Linear | nn.Conv2d, generator: torch.Generator, zero: bool 
 
 
 class Linear(nn.Linear):
-    """PyTorch's, but a product of many rows in single precision is asked of oneDNN, which on some processors takes half
-    the time of the library that PyTorch asks, and on others as long."""
+    """``nn.Linear``, but large products in single precision are computed by oneDNN: on some processors that takes half
+    the time of PyTorch's default library, and on others the same time."""
 
     def forward(self, x: Tensor) -> Tensor:
-        if _pays(x, self.weight):
+        if _use_onednn(x, self.weight):
             return F.linear(x.to_mkldnn(), self.weight, self.bias).to_dense()
         return super().forward(x)
 
 
-def _pays(x: Tensor, weight: Tensor) -> bool:
-    """Whether a product [n, inputs] [inputs, outputs] is large enough for the way to oneDNN's layout and back."""
+def _use_onednn(x: Tensor, weight: Tensor) -> bool:
+    """Whether a product [n, inputs] [inputs, outputs] is large enough to pay for the conversion to oneDNN's layout."""
     return (
         x.dim() == 2
-        and len(x) >= LEAST_ROWS
-        and weight.numel() >= LEAST_WEIGHTS
+        and len(x) >= ONEDNN_ROWS
+        and weight.numel() >= ONEDNN_WEIGHTS
         and x.dtype == torch.float32
         and x.device.type == "cpu"
         and torch.backends.mkldnn.is_available()
@@ -113,61 +112,68 @@ def _pays(x: Tensor, weight: Tensor) -> bool:
 def linear(inputs: int, outputs: int, seed: int, zero: bool = False) -> Linear:
     """A linear layer with PyTorch's usual initial weights, drawn from ``seed``; all zero with ``zero``."""
     layer = nn.utils.skip_init(Linear, inputs, outputs)
-    spread(layer, seeds.generator(seed), zero)
+    init_uniform(layer, seeds.generator(seed), zero)
     return layer
 
 
 def zero(layer: nn.Linear | nn.Conv2d) -> nn.Linear | nn.Conv2d:
-    """Mark a layer to start at zero, so that what it ends adds nothing at first."""
+    """Mark a layer to start at zero, so that the branch that it ends adds nothing at first."""
     layer.starts_at_zero = True
     return layer
 
 
 class GroupNorm(nn.GroupNorm):
-    """PyTorch's (Wu & He 2018), computed in single precision where the network is not: in bfloat16 it takes a processor
-    ten times as long."""
+    """``nn.GroupNorm`` (Wu & He 2018), always computed in single precision: in bfloat16 it takes a CPU ten times as
+    long."""
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.float() if x.dtype == torch.bfloat16 else x)
 
 
 def group_norm(channels: int, affine: bool = True) -> GroupNorm:
-    """Groups of 8 channels or more: with smaller ones, PyTorch's channels-last kernel is slow on a CPU."""
-    return GroupNorm(min(32, channels // 8), channels, affine=affine)
+    """As many groups as divide the channels, at most 32 and of at least 8 channels each: with smaller groups, PyTorch's
+    channels-last kernel is slow on a CPU."""
+    groups = next(n for n in range(max(1, min(32, channels // 8)), 0, -1) if channels % n == 0)
+    return GroupNorm(groups, channels, affine=affine)
+
+
+def attention_heads(channels: int) -> int:
+    """The number of heads for so many channels: up to 4, of at least 8 channels each where that is possible."""
+    return gcd(channels // 8, channels, 4)
 
 
 def recompute(make: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """make(x), but what it makes on the way is not kept for the backward pass: it is made again (Chen et al. 2016).
+    """make(x), whose intermediate values are not kept for the backward pass but computed again (Chen et al. 2016).
 
-    Up to ``SMALL`` numbers it is kept: there the bookkeeping would cost more than the computation.
+    Up to ``RECOMPUTE_FROM`` numbers they are kept: there the bookkeeping would cost more than the computation.
     """
-    if x.numel() <= SMALL or not torch.is_grad_enabled():
+    if x.numel() <= RECOMPUTE_FROM or not torch.is_grad_enabled():
         return make(x)
     return checkpoint(make, x, use_reentrant=False, preserve_rng_state=False)
 
 
 class Attention(nn.Module):
-    """Multi-head attention (Vaswani et al. 2017) of h [B, N, width] to itself and to ``memory`` [B, T, width], if any.
+    """Multi-head attention (Vaswani et al. 2017) of h [B, N, width] to itself and to ``memory`` [B, T, width], if given.
 
-    mask: which of the N + T are there, a boolean that broadcasts to [B, heads, N, N + T].
+    mask: which of the N + T tokens may be attended to, a boolean that broadcasts to [B, heads, N, N + T].
     """
 
     def __init__(self, width: int, heads: int):
         super().__init__()
         self.heads = heads
-        # A bias of the keys would shift all scores of a query alike, and so do nothing.
+        # A bias of the keys would shift all scores of a query by the same number, which softmax ignores.
         self.query, self.key = nn.Linear(width, width), nn.Linear(width, width, bias=False)
         self.value, self.out = nn.Linear(width, width), nn.Linear(width, width)
 
     def forward(self, h: Tensor, memory: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        seen = h if memory is None else torch.cat([h, memory], dim=1)
-        projected = self.query(h), self.key(seen), self.value(seen)
+        context = h if memory is None else torch.cat([h, memory], dim=1)
+        projected = self.query(h), self.key(context), self.value(context)
         q, k, v = (part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in projected)
         return self.out(attend(q, k, v, mask).transpose(1, 2).flatten(2))
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-    """softmax(q k^T / sqrt(size)) v, of [B, heads, N, size] (Vaswani et al. 2017, eq. 1). On a processor in single
+    """softmax(q k^T / sqrt(size)) v, of [B, heads, N, size] (Vaswani et al. 2017, eq. 1). On a CPU in single
     precision: its backward pass takes three to twenty times as long in bfloat16."""
     if q.dtype != torch.bfloat16 or q.device.type != "cpu":
         return F.scaled_dot_product_attention(q, k, v, mask)

@@ -12,7 +12,7 @@ from core.networks.layers import MAX_CLASSES, check, linear
 MAX_DIM = 4096
 
 
-def stack(widths: list[int], activation: Callable[[], nn.Module], seed: int, zero_last: bool) -> nn.Sequential:
+def _layers(widths: list[int], activation: Callable[[], nn.Module], seed: int, zero_last: bool) -> nn.Sequential:
     """Linear layers of those widths with the activation between them."""
     layers: list[nn.Module] = []
     last = len(widths) - 2
@@ -39,7 +39,7 @@ class MLP(nn.Module):
         self.register_buffer("B", 2 * torch.randn(dim, frequencies, generator=seeds.generator(seed, 101)))
         inputs = dim + 2 * frequencies + 2 + 8 * bool(classes)
         activation = nn.SiLU if frequencies else nn.GELU
-        self.layers = stack([inputs, *widths, dim], activation, seed, zero_last=frequencies > 0)
+        self.layers = _layers([inputs, *widths, dim], activation, seed, zero_last=frequencies > 0)
 
     def forward(self, x: Tensor, c_noise: Tensor, cond: Cond | None = None) -> Tensor:
         point, angle = x.flatten(1), 2 * c_noise[:, None]
@@ -61,8 +61,8 @@ NETWORKS: dict[str, dict] = {
 def mlp(name: str, dim: int = 2, classes: int = 0, seed: int = 0) -> MLP:
     """The network "plain" or "fourier", for data of ``dim`` coordinates and ``classes`` labels.
 
-    Initial weights follow from ``seed``. Raises ValueError for sizes that there are not.
+    Initial weights follow from ``seed``. Raises Problem for sizes that are not possible.
     """
-    check("number of coordinates", dim, 1, MAX_DIM)
-    check("number of classes", classes, 0, MAX_CLASSES)
+    check("dim", dim, 1, MAX_DIM)
+    check("classes", classes, 0, MAX_CLASSES)
     return MLP(dim, classes, **NETWORKS[name], seed=seed)

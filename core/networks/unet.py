@@ -1,13 +1,12 @@
 """The U-Net of diffusion models: Ho et al. 2020, with the adaptive group norm of Dhariwal & Nichol 2021 ("ADM").
 
-Four departures. Squares of ``patch`` pixels may be told as channels of one place: of 2, four times as many weights
-cost the same. For speed, the way up mirrors the way down block for block, so that each block meets the features of
-its own mirror image and hands on as few channels as that one took in; and there is no dropout. For memory, what stands
-between two convolutions is made again in the backward pass where it is large (see ``layers.recompute``): of large
-batches a third less is kept, for a twentieth more time; small ones gain nothing.
+Four differences. ``patch`` by ``patch`` pixels may be stacked as channels of one place: with 2, a network of four times
+as many weights costs the same. For speed, the decoder mirrors the encoder block for block: each block takes the
+features of its mirror image and returns as few channels as that one takes in. There is no dropout. To save memory,
+large values between two convolutions are computed again in the backward pass (see ``layers.recompute``): large batches
+need a third less memory and a twentieth more time.
 """
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -19,44 +18,47 @@ from core.networks.layers import (
     MAX_BLOCKS,
     MAX_WIDTH,
     Attention,
-    build,
+    allocate,
+    attention_heads,
     check,
     check_data,
-    check_image,
+    check_input,
+    check_side,
     group_norm,
     recompute,
     to_image,
     to_tokens,
     zero,
 )
+from core.problems import Problem
 
 MAX_LEVELS = 6
 
 
 class Block(nn.Module):
-    """A residual block: two convolutions, the second normalised as it is told; then attention, if it has any."""
+    """A residual block: two convolutions, the second after an adaptive group norm; then attention, if ``attends``."""
 
-    def __init__(self, inputs: int, outputs: int, told: int, attends: bool = False):
+    def __init__(self, inputs: int, outputs: int, embedding: int, attends: bool = False):
         super().__init__()
         self.norm1, self.conv1 = group_norm(inputs), nn.Conv2d(inputs, outputs, 3, padding=1)
         self.norm2, self.conv2 = group_norm(outputs, affine=False), zero(nn.Conv2d(outputs, outputs, 3, padding=1))
-        self.tell = nn.Linear(told, 2 * outputs)
+        self.tell = nn.Linear(embedding, 2 * outputs)  # scale and shift; the name stands in saved weights
         self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
         self.attend = SelfAttention(outputs) if attends else nn.Identity()
 
-    def forward(self, x: Tensor, told: Tensor) -> Tensor:
-        scale, shift = self.tell(told)[..., None, None].chunk(2, dim=1)
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        scale, shift = self.tell(embedding)[..., None, None].chunk(2, dim=1)
         h = self.conv1(recompute(lambda x: F.silu(self.norm1(x)), x))
         h = self.conv2(recompute(lambda h: F.silu(torch.addcmul(shift, self.norm2(h), 1 + scale)), h))
         return self.attend(self.skip(x) + h)
 
 
 class SelfAttention(nn.Module):
-    """Every place of an image attends to every other, in up to four heads; what it finds is added."""
+    """Self-attention between all places of an image, in up to four heads, with a residual connection."""
 
     def __init__(self, channels: int):
         super().__init__()
-        self.norm, self.attention = group_norm(channels), Attention(channels, heads=math.gcd(channels // 8, 4))
+        self.norm, self.attention = group_norm(channels), Attention(channels, attention_heads(channels))
         zero(self.attention.out)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -66,55 +68,68 @@ class SelfAttention(nn.Module):
 class UNet(nn.Module):
     """F(x[B, channels, H, W], c_noise[B], cond) -> the same shape; zero before training.
 
-    One level for each of ``widths``, with half the side of the one above it and ``blocks`` blocks on each way; the
-    lowest ``attention`` levels attend; at the top one place stands for ``patch`` by ``patch`` pixels. cond holds
-    "label" [B] (-1: none) and "embed" [B, vector] (a row of NaN: none). Any H and W divisible by ``factor`` will do,
-    also others than it was trained on.
+    One level for each of ``widths``, with half the side of the one above it and ``blocks`` blocks in the encoder and in
+    the decoder; the lowest ``attention`` levels have self-attention; at the top one place stands for ``patch`` by
+    ``patch`` pixels. cond holds "label" [B] (-1: none) and "embed" [B, vector] (a row of NaN: none). H and W may be any
+    multiples of ``factor``, also other ones than in training. Initial weights follow from ``seed``. Raises Problem for
+    more than ``layers.MAX_WEIGHTS`` weights, before anything is allocated.
     """
 
     def __init__(
-        self, channels: int, classes: int, vector: int, widths: list[int], blocks: int, attention: int, patch: int
+        self,
+        channels: int,
+        classes: int,
+        vector: int,
+        widths: Sequence[int],
+        blocks: int,
+        attention: int,
+        patch: int,
+        seed: int = 0,
     ):
         super().__init__()
         self.channels, self.patch, self.factor = channels, patch, patch * 2 ** (len(widths) - 1)
-        told, seen = 4 * widths[0], channels * patch**2
-        steps = zip([widths[0], *widths], widths)
-        plan = [[(above, width), *[(width, width)] * (blocks - 1)] for above, width in steps]
+        embedding, stacked = 4 * widths[0], channels * patch**2
+        pairs = zip([widths[0], *widths], widths)
+        levels = [[(above, width), *[(width, width)] * (blocks - 1)] for above, width in pairs]
         attends = [len(widths) - level <= attention for level in range(len(widths))]
-
-        self.conditioning = Conditioning(told, classes, vector)
-        self.stem = nn.Conv2d(seen, widths[0], 3, padding=1)
-        self.down = nn.ModuleList(
-            nn.ModuleList(Block(inputs, outputs, told, here) for inputs, outputs in level)
-            for level, here in zip(plan, attends)
-        )
-        self.middle = Block(widths[-1], widths[-1], told, attends=True)
-        self.up = nn.ModuleList(
-            nn.ModuleList(Block(2 * outputs, inputs, told, here) for inputs, outputs in reversed(level))
-            for level, here in zip(reversed(plan), reversed(attends))
-        )
-        self.head = nn.Sequential(group_norm(widths[0]), nn.SiLU(), zero(nn.Conv2d(widths[0], seen, 3, padding=1)))
+        with torch.device("meta"):
+            self.conditioning = Conditioning(embedding, classes, vector)
+            self.stem = nn.Conv2d(stacked, widths[0], 3, padding=1)
+            self.down = nn.ModuleList(
+                nn.ModuleList(Block(inputs, outputs, embedding, attend) for inputs, outputs in level)
+                for level, attend in zip(levels, attends)
+            )
+            self.middle = Block(widths[-1], widths[-1], embedding, attends=True)
+            self.up = nn.ModuleList(
+                nn.ModuleList(Block(2 * outputs, inputs, embedding, attend) for inputs, outputs in reversed(level))
+                for level, attend in zip(reversed(levels), reversed(attends))
+            )
+            last = zero(nn.Conv2d(widths[0], stacked, 3, padding=1))
+            self.head = nn.Sequential(group_norm(widths[0]), nn.SiLU(), last)
+        allocate(self, seed)
 
     def forward(self, x: Tensor, c_noise: Tensor, cond: Cond | None = None) -> Tensor:
-        check_image(x, self.channels, self.factor)
-        told = self.conditioning(c_noise, cond)
-        # Convolutions are fastest with channels last in memory. Said here, it need not be said outside.
-        h, seen = self.stem(F.pixel_unshuffle(x, self.patch)).contiguous(memory_format=torch.channels_last), []
+        check_input(x, (self.channels, None, None))
+        for side in x.shape[2:]:
+            check_side(side, self.factor)
+        embedding = self.conditioning(c_noise, cond)
+        # Convolutions are fastest with channels last in memory. Done here, callers need not know of it.
+        h, skips = self.stem(F.pixel_unshuffle(x, self.patch)).contiguous(memory_format=torch.channels_last), []
         for i, level in enumerate(self.down):
             h = F.avg_pool2d(h, 2) if i else h
             for block in level:
-                h = block(h, told)
-                seen.append(h)
-        h = self.middle(h, told)
+                h = block(h, embedding)
+                skips.append(h)
+        h = self.middle(h, embedding)
         for i, level in enumerate(self.up):
             h = F.interpolate(h, scale_factor=2) if i else h
             for block in level:
-                h = block(torch.cat([h, seen.pop()], dim=1), told)
+                h = block(torch.cat([h, skips.pop()], dim=1), embedding)
         return F.pixel_shuffle(self.head(h), self.patch)
 
 
 def unet(
-    side: int,
+    side: int | Sequence[int],
     channels: int = 1,
     classes: int = 0,
     vector: int = 0,
@@ -125,21 +140,19 @@ def unet(
     attention: int = 1,
     patch: int = 1,
 ) -> UNet:
-    """A U-Net for images of ``side``, ``channels`` (1 or 3), ``classes`` labels and vectors of that size (0: none).
+    """A U-Net for images of a ``side`` (or height and width) and so many ``channels``, for ``classes`` labels and
+    condition vectors of size ``vector`` (0: none).
 
     One level for each of ``multipliers``, with that many times ``width`` channels. Initial weights follow from
-    ``seed``. Raises ValueError for sizes that there are not, before anything is allocated.
+    ``seed``. Raises Problem for sizes that are not possible, before anything is allocated.
     """
     if not (isinstance(multipliers, list | tuple) and 1 <= len(multipliers) <= MAX_LEVELS):
-        raise ValueError(f"a U-Net has 1 to {MAX_LEVELS} multipliers of its width, one for each level")
+        raise Problem("unet_multipliers", most=MAX_LEVELS)
     check("patch", patch, 1, 64)
     check_data(side, channels, classes, vector, factor=patch * 2 ** (len(multipliers) - 1))
-    check("width", width, 8, MAX_WIDTH)
-    if width % 8:
-        raise ValueError(f"a U-Net's width is a multiple of 8, the size of a group, not {width}")
+    check("width", width, 1, MAX_WIDTH)
     for multiplier in multipliers:
-        check("multiplier", multiplier, 1, 16)
-    check("number of blocks in a level", blocks, 1, MAX_BLOCKS)
-    check("number of levels with attention", attention, 0, len(multipliers))
-    widths = [width * m for m in multipliers]
-    return build(lambda: UNet(channels, classes, vector, widths, blocks, attention, patch), seed)
+        check("multipliers", multiplier, 1, 16)
+    check("blocks", blocks, 1, MAX_BLOCKS)
+    check("attention", attention, 0, len(multipliers))
+    return UNet(channels, classes, vector, [width * m for m in multipliers], blocks, attention, patch, seed)

@@ -1,13 +1,34 @@
 """Fixtures of the tests of ``core``."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from core.problems import Problem
+
 torch.set_num_threads(1)
+
+
+@pytest.fixture
+def refused() -> Callable[..., AbstractContextManager]:
+    """``with refused("code", name=value):`` holds if the block raises the Problem of that code, which quotes at least
+    those values and has a sentence."""
+
+    @contextmanager
+    def context(code: str, **values: Any) -> Iterator[None]:
+        with pytest.raises(Problem) as caught:
+            yield
+        problem = caught.value
+        assert problem.code == code, str(problem)
+        assert problem.values | values == problem.values
+        assert str(problem).endswith((".", "!")), str(problem)
+
+    return context
 
 
 @pytest.fixture

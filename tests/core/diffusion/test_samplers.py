@@ -379,3 +379,18 @@ def test_the_steps_and_the_noise_of_ddpm_and_ddim_combine_to_four_samplers():
 
 def test_different_configurations_are_different_keys():
     assert len({SamplerConfig(), SamplerConfig(seed=1), SamplerConfig(DDIM), SamplerConfig(steps=32)}) == 4
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("levels", [[1.0], [], [0.0, 0.0], [1.0, float("nan")]])
+def test_a_grid_without_a_step_is_refused(name, levels, refused):
+    spec = SAMPLERS[name]
+    options = {**spec.options, **{setting: 0.5 for setting in spec.reads}}
+    with refused("sampler_grid"):
+        last(spec.run(lambda x, sigma: 0 * x, torch.zeros(1, 2), torch.tensor(levels), **options))
+
+
+@pytest.mark.parametrize("end", [last, path])
+def test_a_sampler_of_no_step_is_refused(end, refused):
+    with refused("no_sampler_step"):
+        end(iter(()))

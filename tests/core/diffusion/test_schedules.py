@@ -69,7 +69,7 @@ def test_a_grid_that_cannot_be_is_refused_with_a_sentence(ends):
 @every_schedule
 def test_training_levels_are_stratified_one_in_each_nth_of_time(schedule):
     sigma = schedule.sample(100, 3, 5)
-    t = schedule.t(sigma.double())
+    t = schedule.t(sigma.double()).sort().values
     assert sigma.dtype == torch.float32
     assert ((t * 100 - torch.arange(100)) > -0.05).all()
     assert ((t * 100 - torch.arange(100)) < 1.05).all()
@@ -145,6 +145,11 @@ def test_log_normal_levels_have_the_mean_and_the_spread_they_were_given():
     log_sigma = log_normal(-1.8, 1.2).sample(20_000, 0).log()
     assert log_sigma.mean().item() == pytest.approx(-1.8, abs=1e-3)
     assert log_sigma.std().item() == pytest.approx(1.2, abs=5e-3)
+
+
+def test_noise_levels_of_training_are_in_no_order():
+    order, sigma = torch.arange(4000.0), log_linear().sample(4000, 3, 1)
+    assert abs(torch.corrcoef(torch.stack([order, sigma.log()]))[0, 1]) < 0.05
 
 
 def test_log_snr_falls_as_sigma_grows():

@@ -304,7 +304,7 @@ def test_every_noise_comes_with_its_negative_on_the_same_data_and_level():
 
 
 def test_noise_levels_of_a_batch_are_stratified():
-    t = log_normal().t(BATCHES(3)[1][:32].double())
+    t = log_normal().t(BATCHES(3)[1][:32].double()).sort().values
     assert ((t * 32).floor() == torch.arange(32)).all()
 
 
@@ -342,3 +342,22 @@ def test_images_are_batched_like_points():
     x0, sigma, eps, _ = batches(0)
     assert x0.shape == eps.shape == (16, 3, 4, 4)
     assert diffusion_loss(Denoiser(Still()), batches(0)).shape == sigma.shape == (16,)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 101])
+def test_a_batch_has_as_many_points_as_it_is_asked_for(batch):
+    x0, sigma, eps, cond = diffusion_batches(draw, log_normal(), batch, seed=0)(0)
+    assert len(x0) == len(sigma) == len(eps) == len(cond["label"]) == batch
+    half = batch // 2
+    assert torch.equal(eps[-half:], -eps[:half]) or not half
+
+
+def test_an_ordered_source_is_not_tied_to_noise_levels():
+    x0, sigma, *_ = diffusion_batches(lambda n, _: (torch.arange(n, dtype=torch.float32), None), log_normal(), 512, 0)(0)
+    assert abs(torch.corrcoef(torch.stack([x0, sigma.log()]))[0, 1]) < 0.15
+
+
+def test_a_condition_of_any_name_and_shape_is_left_out_as_none():
+    cond = {"side": torch.ones(8, 2, 3), "class": torch.arange(8)}
+    *_, kept = diffusion_batches(lambda n, _: (POINTS[:n], cond), log_normal(), 16, seed=0, dropout=1.0)(0)
+    assert kept["side"].isnan().all() and kept["side"].shape == (16, 2, 3) and (kept["class"] == -1).all()

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from core.networks import make_network
+from core.problems import Problem
 
 pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
 
@@ -67,10 +68,10 @@ def test_initial_weights_follow_from_the_seed():
 
 @pytest.mark.parametrize("sizes", [{"dim": 0}, {"width": 10, "heads": 4}, {"heads": 0}, {"token": -1}, {"blocks": 99}])
 def test_sizes_that_there_are_not_are_refused(sizes):
-    with pytest.raises(ValueError):
+    with pytest.raises(Problem):
         make_network("vectors", **{"dim": 4, **sizes})
 
 
-def test_vectors_of_another_size_are_refused():
-    with pytest.raises(ValueError, match=r"vectors \[B, 6\]"):
+def test_vectors_of_another_size_are_refused(refused):
+    with refused("network_input", expected="[B, 6]"):
         network()(X[:, :3], LEVEL)
