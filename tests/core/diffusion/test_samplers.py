@@ -385,7 +385,7 @@ def test_different_configurations_are_different_keys():
 @pytest.mark.parametrize("levels", [[1.0], [], [0.0, 0.0], [1.0, float("nan")]])
 def test_a_grid_without_a_step_is_refused(name, levels, refused):
     spec = SAMPLERS[name]
-    options = {**spec.options, **{setting: 0.5 for setting in spec.reads}}
+    options = {**spec.options, **dict.fromkeys(spec.reads, 0.5)}
     with refused("sampler_grid"):
         last(spec.run(lambda x, sigma: 0 * x, torch.zeros(1, 2), torch.tensor(levels), **options))
 

@@ -157,8 +157,8 @@ def test_a_blur_that_no_noise_has_is_refused(change, said):
         replace(DECODER, **change)
 
 
-def test_a_decoder_has_a_size_that_its_network_comes_in(clip, pairs):
-    with pytest.raises(ValueError, match="comes in tiny and small and large, not in 'patched'"):
+def test_a_decoder_has_a_size_that_its_network_comes_in(clip, pairs, refused):
+    with refused("unknown_network_size", network="dit", size="patched", known="tiny, small, large"):
         unclip_model.new_decoder(replace(DECODER, network="dit", size="patched"), clip, pairs)
 
 
