@@ -353,7 +353,9 @@ def test_a_batch_has_as_many_points_as_it_is_asked_for(batch):
 
 
 def test_an_ordered_source_is_not_tied_to_noise_levels():
-    x0, sigma, *_ = diffusion_batches(lambda n, _: (torch.arange(n, dtype=torch.float32), None), log_normal(), 512, 0)(0)
+    x0, sigma, *_ = diffusion_batches(lambda n, _: (torch.arange(n, dtype=torch.float32), None), log_normal(), 512, 0)(
+        0
+    )
     assert abs(torch.corrcoef(torch.stack([x0, sigma.log()]))[0, 1]) < 0.15
 
 
