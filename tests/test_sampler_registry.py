@@ -1,0 +1,50 @@
+"""A sampler is one entry in the registry and its function: every page, table and command that lists samplers has it."""
+
+import pytest
+
+from core.diffusion import samplers
+from core.diffusion.samplers import SAMPLERS, SamplerSpec
+from core.lessons import sampler_quality
+from pages.ui.lessons import sampling
+from tests.reading import panels
+
+NAME = "my_sampler"  # without a label, so pages show this
+
+
+@samplers.without_gradient
+def midpoint(denoise, x, sigmas):
+    """Euler's step with the slope halfway down: two network calls for each step but the last."""
+    nfe = 0
+    for i, (sigma, sigma_next, level) in enumerate(samplers.levels(x, sigmas)):
+        x0 = denoise(x, level)
+        slope = (x - x0) / sigma
+        nfe += 1
+        if sigma_next > 0:
+            middle = (sigma + sigma_next) / 2
+            half = x + (middle - sigma) * slope
+            slope = (half - denoise(half, x.new_full((len(x),), middle))) / middle
+            nfe += 1
+        x_next = x + (sigma_next - sigma) * slope
+        yield samplers.Step(i, sigma, sigma_next, x, x0, x_next, None, nfe)
+        x = x_next
+
+
+@pytest.fixture(autouse=True)
+def registered(monkeypatch):
+    monkeypatch.setitem(SAMPLERS, NAME, SamplerSpec(midpoint, calls=lambda steps: 2 * steps - 1, role="exact"))
+
+
+def test_chapter_4_offers_it_samples_with_it_and_takes_its_step_apart(open_page):
+    app = open_page("sampling", predictions="false", a=NAME, na="8")
+    titles = list(panels(app))
+    assert NAME in app.selectbox(key="a").options and titles[0].startswith(NAME)
+    scenes = {show: sampling.SCENES[show](sampling.Config(show=show, a=NAME, na=8)) for show in ("paths", "one_step")}
+    assert NAME in [panel.title for panel in scenes["paths"].panels] and NAME in scenes["one_step"].alt
+    assert sampling.step_of(sampling.Config(a=NAME, na=8, step=4)).higher_order
+
+
+def test_the_quality_table_compares_it_by_its_network_calls(monkeypatch):
+    monkeypatch.setattr(sampler_quality, "compared", lambda: ("ddim", NAME))
+    model = sampling.model_of(sampling.Config(model="exact"))
+    *_, rows = sampler_quality.table([model], sampling.Config().samplers[0], n=20)
+    assert [row.nfe for row in rows if row.sampler == NAME] == [3, 7, 15, 31, 63, 127]
