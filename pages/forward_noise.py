@@ -34,14 +34,14 @@ def two_pixels() -> None:
                  "Nothing else changes."),
     ])  # fmt: skip
     shell.equation([(r"x_0 = (\text{left},\,\text{right})", "data"), (r"\qquad", None), *noised()], legend())
-    shell.code(forward.walk, images.pixels)
+    shell.code(forward.random_walk, images.pixels)
 
 
 def walk_and_jump() -> None:
     """Many small steps and one jump, two hundred times each, and how different the two clouds are."""
     x0 = here.expand(200, 2)
     if source == "the data":
-        x0 = points.make(data, 200).sample(200, seeds.generator(seed))[0].double()
+        x0 = points.make_points(data, 200).sample(200, seeds.generator(seed))[0].double()
     beside = " and 200 single jumps; beside them the distance between the two clouds over time" if jumping else ""
     number = "one step" if steps == 1 else f"{steps} steps"
     panels = forward_noise_scenes.walk_and_jump(noise, x0, f"200 times from {source}", stride, jumping)
@@ -55,7 +55,7 @@ def walk_and_jump() -> None:
     if not jumping:
         shell.notes([("sample", walks), ("noise", jumps)])
         shell.equation([step])
-        shell.code(forward.walk)
+        shell.code(forward.random_walk)
         return
     jumps = "**Jumps** add all their noise at once: the arrow is one of them. "
     chance = ("**The same?** The solid curve is the distance between the two clouds. Below the dashed line it is no "
@@ -70,13 +70,13 @@ def walk_and_jump() -> None:
                   "chance makes.")  # fmt: skip
     shell.notes([("sample", walks), ("noise", jumps), ("exact", chance)])
     shell.equation([step, (r"\quad\Longrightarrow\quad", None), *noised("")], legend())
-    shell.code(forward.walk, forward.jump)
+    shell.code(forward.random_walk, forward.jump)
 
 
 def dissolve() -> None:
     """A cloud with its density, and a real image, under the same schedule."""
-    photo, cloud = images.picture(image).double(), points.make(data, 300).points.double()
-    shape = points.make(data, 1500).points if shaded else None
+    photo, cloud = images.picture(image).double(), points.make_points(data, 300).points.double()
+    shape = points.make_points(data, 1500).points if shaded else None
     show(
         forward_noise_scenes.dissolving(noise, data, cloud, shape, photo),
         f"The {data} spreads into a round cloud as t goes from 0 to 1, and the picture of a {image} turns to grain.",
@@ -92,7 +92,7 @@ def dissolve() -> None:
                    "has more numbers to tell it by."),
     ])  # fmt: skip
     shell.equation(noised(), legend())
-    shell.code(forward.walk, forward.density)
+    shell.code(forward.random_walk, forward.density)
 
 
 def timetables() -> None:
@@ -101,7 +101,7 @@ def timetables() -> None:
         f"The {data} under five schedules at the same t, and the logarithm of signal over noise of each over t: it "
         "falls from about 10 to about −10, log-linear in a straight line, the others steeply at one end or at both."
     )
-    show(forward_noise_scenes.timetables(noise, points.make(data, 250).points.double()), alt, start=25)
+    show(forward_noise_scenes.timetables(noise, points.make_points(data, 250).points.double()), alt, start=25)
     shell.notes([
         (TIMETABLES[schedule],
          "**One road, five timetables.** All five clouds go the same way with the same noise; a schedule only says how "

@@ -86,7 +86,7 @@ def draw_why() -> None:
     x = torch.tensor(newest_probe("why", asked))
     ideal = point_model.exact(plan.data.points, plan.data.endless)
     passed = training_lesson.sample_through(
-        x, vector_field.clock(31, 2.0, 0.03), ideal, training_run.model(plan), n=400, steps=40
+        x, vector_field.levels(31, 2.0, 0.03), ideal, training_run.model(plan), n=400, steps=40
     )
     place = stage(
         training_scenes.through_here(passed, data.points.points),

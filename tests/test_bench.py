@@ -12,7 +12,7 @@ from streamlit.proto.Alert_pb2 import Alert
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from torch.utils.flop_counter import FlopCounterMode
 
-from core.data.points import make
+from core.data.points import make_points
 from core.diffusion.training import diffusion_loss
 from core.models import points as point_model
 from core.models.points import PointConfig
@@ -77,7 +77,7 @@ def test_a_race_is_looked_at_at_every_mark_and_more_often_between_them():
 
 
 def test_our_loss_in_a_race_is_that_of_the_last_steps():
-    points = make("spiral", 100)
+    points = make_points("spiral", 100)
     racer = race.ours(points, 0)
     racer.step()
     first = racer.loss()
@@ -87,7 +87,7 @@ def test_our_loss_in_a_race_is_that_of_the_last_steps():
 
 
 def test_a_backward_pass_by_hand_finds_the_gradient_of_autograd():
-    points, how = make("spiral", 100), PointConfig()
+    points, how = make_points("spiral", 100), PointConfig()
     model, batch = point_model.new_checkpoint(how, points).state.model, point_model.batches(how, points)(0)
     with torch.no_grad():
         model.net.layers[-1].weight.normal_(generator=torch.Generator().manual_seed(0))  # it starts at zero
@@ -156,7 +156,7 @@ def test_a_peer_that_does_not_import_is_named_with_the_remedy(monkeypatch):
 
 
 def test_the_arithmetic_of_a_step_is_what_pytorch_counts():
-    how, points = PointConfig(batch=64), make("spiral", 100)
+    how, points = PointConfig(batch=64), make_points("spiral", 100)
     model, batch = point_model.new_checkpoint(how, points).state.model, point_model.batches(how, points)(0)
     with FlopCounterMode(display=False) as counted:
         diffusion_loss(model, batch).mean().backward()

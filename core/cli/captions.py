@@ -127,7 +127,7 @@ def train_decoder(
         denoiser = checkpoint.denoiser
         parts = Unclip(clip.state.ema, clip_model.tokenizer_of(clip.config), denoiser, denoiser, denoiser.sigma_data,
                        pairs.images.shape[1])  # fmt: skip
-        held = pairs.part(held_out=True)[: SHOWN // 2]
+        held = pairs.indices(held_out=True)[: SHOWN // 2]
         seen = unit(pairs.images[held])
         drawn = samplers.last(unclip_model.sample_decoder(parts, unclip_model.image_vectors(parts, seen), scale=2.0))
         image_model.write_sheet(torch.stack([seen, drawn], 1).flatten(0, 1), 8, file)
@@ -164,7 +164,7 @@ def _again(folder: Path, part: str, plan: Any) -> Checkpoint:
 def _said(checkpoint: Checkpoint, pairs: Pairs, of: str, team: Team) -> None:
     if not team.rank:
         parameters = sum(p.numel() for p in checkpoint.state.model.parameters())
-        known = len(pairs.part(held_out=False))
+        known = len(pairs.indices(held_out=False))
         print(f"{pairs.name}: {known:,} {of} to train on, {len(pairs.captions) - known:,} held out; {parameters:,} "
               f"parameters; {team.device}")  # fmt: skip
         if pairs.note:
@@ -255,7 +255,7 @@ def evaluate(
     whole, other = unclip_model.assemble(*parts[:3]), parts[3]
     if unclip_model.fingerprint(whole.clip) == unclip_model.fingerprint(other.state.ema):
         raise ValueError("The judge is the CLIP that is judged; train another with another --seed.")
-    known, new = (len(pairs.part(out)) for out in (False, True))
+    known, new = (len(pairs.indices(out)) for out in (False, True))
     seeds = f"CLIP {parts[0].config['clip']['seed']}, judge {other.config['clip']['seed']}, samples {seed}"
     print(f"{pairs.name}: {known:,} pairs trained on, {new:,} held out; seeds: {seeds}.")
     judging = _towers(other.state.ema, clip_model.tokenizer_of(other.config))
@@ -320,7 +320,7 @@ def _towers(clip: Clip, known: Tokenizer) -> Pair:
 
 def _some(pairs: Pairs, held_out: bool, seed: int) -> Tensor:
     """The numbers of ``AMONG`` pairs of one side of the split."""
-    part = pairs.part(held_out)
+    part = pairs.indices(held_out)
     return part[torch.randperm(len(part), generator=torch.Generator().manual_seed(seed))[:AMONG]]
 
 

@@ -46,7 +46,7 @@ class Pairs:
     held_out: Tensor
     note: str = ""
 
-    def part(self, held_out: bool) -> Tensor:
+    def indices(self, held_out: bool) -> Tensor:
         """The numbers of the pairs held out, or of those to train on, [n]."""
         return (self.held_out == held_out).nonzero()[:, 0]
 
@@ -248,19 +248,19 @@ class Tokenizer:
 def tokenizer(pairs: Pairs) -> Tokenizer:
     """All words of the captions and keywords that are trained on, the most frequent first."""
     count = Counter(
-        word for i in pairs.part(held_out=False).tolist() for text in (pairs.captions[i], *pairs.keywords[i])
+        word for i in pairs.indices(held_out=False).tolist() for text in (pairs.captions[i], *pairs.keywords[i])
         for word in words(text)
     )  # fmt: skip
     return Tokenizer(tuple(sorted(count, key=lambda word: (-count[word], word))))
 
 
-def phrases(pairs: Pairs, known: Tokenizer) -> Callable[[Tensor, torch.Generator], Tensor]:
+def caption_sampler(pairs: Pairs, known: Tokenizer) -> Callable[[Tensor, torch.Generator], Tensor]:
     """(numbers of pairs [n], generator) -> tokens [n, LENGTH] of a caption drawn for each: half of the time its name,
     a quarter one of its words alone, rare ones the likelier, and else some of its words."""
     names = _rows(known, pairs.captions)
     own = _rows(known, [" ".join([caption, *some]) for caption, some in zip(pairs.captions, pairs.keywords)], _MOST)
     own = [list(dict.fromkeys(row)) for row in own]
-    count = Counter(token for i in pairs.part(held_out=False).tolist() for token in own[i])
+    count = Counter(token for i in pairs.indices(held_out=False).tolist() for token in own[i])
 
     def draw(chosen: Tensor, generator: torch.Generator) -> Tensor:
         rows, u = [], torch.rand(len(chosen), 2 + _MOST, generator=generator)

@@ -99,14 +99,14 @@ class PointSet:
         return self.affine.apply(raw).float(), labels
 
 
-def make(name: str, n: int, seed: int = 0) -> PointSet:
+def make_points(name: str, n: int, seed: int = 0) -> PointSet:
     """The built-in set ``name`` (a key of `BUILT_IN`) with ``n`` points: equal arguments, equal points.
 
     Raises ValueError for a name that does not exist and for ``n`` outside 1..1,000,000.
     """
     if name not in BUILT_IN:
         raise ValueError(f"There is no data set named {name!r}; choose one of {', '.join(BUILT_IN)}.")
-    return realise(name, BUILT_IN[name](), n, seed)
+    return from_shape(name, BUILT_IN[name](), n, seed)
 
 
 def spiral(n: int = 100, turns: float = 2.5, seed: int = 0) -> PointSet:
@@ -117,10 +117,10 @@ def spiral(n: int = 100, turns: float = 2.5, seed: int = 0) -> PointSet:
     """
     if not 0 < turns < 100:
         raise ValueError(f"The spiral needs between 0 and 100 turns, not {turns}.")
-    return realise("spiral", _spiral(turns), n, seed)
+    return from_shape("spiral", _spiral(turns), n, seed)
 
 
-def realise(name: str, shape: Shape, n: int, seed: int) -> PointSet:
+def from_shape(name: str, shape: Shape, n: int, seed: int) -> PointSet:
     """``n`` points of ``shape``, evenly spread along it, centred and scaled.
 
     Raises ValueError for ``n`` outside 1..1,000,000 and for a shape whose points all coincide.
@@ -128,16 +128,16 @@ def realise(name: str, shape: Shape, n: int, seed: int) -> PointSet:
     if not 1 <= n <= MAX_N:
         raise ValueError(f"A data set has between 1 and {MAX_N:,} points, not {n}.")
     # The size follows from the shape, not from its n points: asking for more points must not resize the picture.
-    scale = shape.scale or spread(shape.draw(_even_uniforms(2048, 0))[0]) / RMS
-    return settle(name, replace(shape, scale=scale), *shape.draw(_even_uniforms(n, seed)))
+    scale = shape.scale or rms_about_mean(shape.draw(_even_uniforms(2048, 0))[0]) / RMS
+    return from_raw(name, replace(shape, scale=scale), *shape.draw(_even_uniforms(n, seed)))
 
 
-def settle(name: str, shape: Shape, raw: Tensor, labels: Tensor | None, note: str = "") -> PointSet:
+def from_raw(name: str, shape: Shape, raw: Tensor, labels: Tensor | None, note: str = "") -> PointSet:
     """These raw points [N, 2] as a set: centred on their mean, scaled by ``shape.scale`` or else to RMS 0.45.
 
     Raises ValueError when that scale is wanted and all points coincide or are too large.
     """
-    affine = Affine(tuple(raw.mean(0).tolist()), shape.scale or spread(raw) / RMS)
+    affine = Affine(tuple(raw.mean(0).tolist()), shape.scale or rms_about_mean(raw) / RMS)
     return PointSet(
         name=name,
         points=affine.apply(raw).float(),
@@ -150,7 +150,7 @@ def settle(name: str, shape: Shape, raw: Tensor, labels: Tensor | None, note: st
     )
 
 
-def spread(raw: Tensor) -> float:
+def rms_about_mean(raw: Tensor) -> float:
     """Root mean square coordinate of raw points [N, 2] about their mean. Raises ValueError if it is 0 or infinite."""
     rms = (raw - raw.mean(0)).square().mean().sqrt().item()
     if not math.isfinite(rms):
@@ -162,7 +162,7 @@ def spread(raw: Tensor) -> float:
     return rms
 
 
-def along(curve: Tensor) -> Draw:
+def uniform_along(curve: Tensor) -> Draw:
     """Draws uniform in arc length on a polyline [M, 2] (float64; NaN rows lift the pen)."""
     steps = curve.diff(dim=0)
     length = steps.norm(dim=1).nan_to_num(0.0)
@@ -177,7 +177,7 @@ def along(curve: Tensor) -> Draw:
     return draw
 
 
-def join(strokes: list[Tensor]) -> Tensor:
+def join_strokes(strokes: list[Tensor]) -> Tensor:
     """Polylines [k, 2] as one polyline with a row of NaN between each two."""
     lift = torch.full((1, 2), math.nan, dtype=torch.float64)
     return torch.cat([piece for stroke in strokes for piece in (lift, stroke)][1:])
@@ -215,8 +215,8 @@ def _rings() -> Shape:
 
 
 def _thin(strokes: list[Tensor]) -> Shape:
-    curve = join(strokes)
-    return Shape(along(curve), curve=curve)
+    curve = join_strokes(strokes)
+    return Shape(uniform_along(curve), curve=curve)
 
 
 def _arc(radius: float, start: float, end: float) -> Tensor:

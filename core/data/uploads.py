@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from core import seeds
-from core.data.points import Draw, PointSet, Shape, along, join, realise, settle
+from core.data.points import Draw, PointSet, Shape, from_raw, from_shape, join_strokes, uniform_along
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -46,7 +46,7 @@ def from_word(text: str, n: int = 1000, seed: int = 0) -> PointSet:
         raise ValueError("There is no word yet; type at least one letter.")
     if len(word) > MAX_LETTERS:
         raise ValueError(f"The word has {len(word)} letters, too many to be told apart; type at most {MAX_LETTERS}.")
-    return realise("word", Shape(_over_ink(_letters(word))), n, seed)
+    return from_shape("word", Shape(_over_ink(_letters(word))), n, seed)
 
 
 def from_image(data: bytes, n: int = 1000, seed: int = 0) -> PointSet:
@@ -62,7 +62,7 @@ def from_image(data: bytes, n: int = 1000, seed: int = 0) -> PointSet:
         raise ValueError("The image has one brightness all over; choose one with dark shapes on a light background.")
     darkness = (paper - grey) / (paper - ink)
     # A tenth of the way to the ink is still paper: compression noise on a white page would otherwise claim many points.
-    return realise("image", Shape(_over_ink(np.where(darkness < 0.1, 0.0, darkness))), n, seed)
+    return from_shape("image", Shape(_over_ink(np.where(darkness < 0.1, 0.0, darkness))), n, seed)
 
 
 def from_csv(data: bytes) -> PointSet:
@@ -91,7 +91,7 @@ def from_csv(data: bytes) -> PointSet:
         return raw[chosen], None if labels is None else labels[chosen]
 
     note = f"The file has {len(table):,} points; a random {len(kept):,} of them are used." if kept is not table else ""
-    return settle("csv", Shape(draw, classes=classes), raw, labels, note)
+    return from_raw("csv", Shape(draw, classes=classes), raw, labels, note)
 
 
 def from_drawing(strokes: Sequence[np.ndarray | Sequence[Sequence[float]]], n: int = 200, seed: int = 0) -> PointSet:
@@ -107,8 +107,8 @@ def from_drawing(strokes: Sequence[np.ndarray | Sequence[Sequence[float]]], n: i
         raise ValueError(f"The drawing has more than {MAX_VERTICES:,} corners; draw a simpler one.")
     if sum(line.diff(dim=0).norm(dim=1).sum().item() for line in lines) < 0.02:
         raise ValueError("The drawing is only a dot; draw a line.")
-    curve = join(lines)
-    return realise("drawing", Shape(along(curve), curve=curve), n, seed)
+    curve = join_strokes(lines)
+    return from_shape("drawing", Shape(uniform_along(curve), curve=curve), n, seed)
 
 
 def _stroke(vertices: np.ndarray | Sequence[Sequence[float]]) -> Tensor:

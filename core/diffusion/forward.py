@@ -35,7 +35,7 @@ def jump(x0: Tensor, sigma: Tensor, eps: Tensor) -> Tensor:
     return x0 + _per_level(sigma, x0) * eps
 
 
-def walk(x0: Tensor, sigma: Tensor, seed: int) -> Tensor:
+def random_walk(x0: Tensor, sigma: Tensor, seed: int) -> Tensor:
     """x0 with its noise in small steps, a random walk through the levels sigma [T]: [T, *x0.shape], the first is x0.
 
     A step from level s to s' adds fresh noise of variance s'^2 - s^2. Variances of independent steps add up, so after
@@ -50,7 +50,7 @@ def walk(x0: Tensor, sigma: Tensor, seed: int) -> Tensor:
     return torch.cat([x0[None], x0 + steps.cumsum(0)])
 
 
-def direction(x0: Tensor, seed: int, *place: int) -> Tensor:
+def jump_noise(x0: Tensor, seed: int, *place: int) -> Tensor:
     """The eps of a seed's jump from x0, of its shape and dtype; independent of the noise of the seed's walk."""
     return seeds.gaussian(x0.shape, seed, _JUMP, *place, like=x0)
 
@@ -70,7 +70,7 @@ def density(points: Tensor, xs: Tensor, ys: Tensor, sigma: Tensor | float) -> Te
     return up @ across.T / len(points)
 
 
-def dissolving(points: Tensor, sigma: Tensor, view: str, grid: Tensor) -> Tensor:
+def density_frames(points: Tensor, sigma: Tensor, view: str, grid: Tensor) -> Tensor:
     """The density of the noised points in a view, relative to its peak: [T, w, w] for sigma [T], grid [w] on both axes.
 
     Seen through cells of the grid's width, so that points without noise are dots and not nothing.
@@ -86,17 +86,17 @@ def distances(clouds: Tensor, others: Tensor) -> Tensor:
     return torch.tensor([energy_distance(x, y) for x, y in zip(clouds, others, strict=True)])
 
 
-def chance(x0: Tensor, sigma: Tensor, seed: int, pairs: int = 19) -> Tensor:
+def chance_distance(x0: Tensor, sigma: Tensor, seed: int, pairs: int = 19) -> Tensor:
     """The energy distance that two clouds of jumps off the same x0 [n, D] rarely exceed, at each level sigma [T]: [T].
 
     It is the largest of ``pairs`` independent ones: another pair lies above it once in pairs + 1 times (a Monte Carlo
     test; Barnard 1963).
     """
-    jumps = (jump(x0, sigma, direction(x0, seed, k)) for k in range(1, 2 * pairs + 1))
+    jumps = (jump(x0, sigma, jump_noise(x0, seed, k)) for k in range(1, 2 * pairs + 1))
     return torch.stack([distances(first, second) for first, second in zip(jumps, jumps, strict=True)]).amax(0)
 
 
-def circle(centre: Tensor, sigma: Tensor, mass: float = 0.9, corners: int = 72) -> Tensor:
+def contour(centre: Tensor, sigma: Tensor, mass: float = 0.9, corners: int = 72) -> Tensor:
     """Around centre [2], the circles that hold ``mass`` of a round Gaussian of width sigma [T]: [T, corners + 1, 2]."""
     angle = torch.linspace(0, 2 * math.pi, corners + 1, dtype=torch.float64)
     radius = sigma * math.sqrt(-2 * math.log(1 - mass))

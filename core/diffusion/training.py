@@ -70,7 +70,7 @@ class TrainConfig:
 class TrainState:
     """Everything a run needs to go on: model, its moving average, optimizer, steps taken and the loss of the last one.
 
-    ``good`` is a copy of all that from at most ``backup_every`` steps ago, of weights whose loss has been seen.
+    ``last_good`` is a copy of all that from at most ``backup_every`` steps ago, of weights whose loss has been seen.
     """
 
     model: nn.Module
@@ -78,14 +78,14 @@ class TrainState:
     optimizer: torch.optim.Optimizer
     step: int = 0
     loss: float = float("nan")
-    good: tuple | None = field(default=None, repr=False)
+    last_good: tuple | None = field(default=None, repr=False)
 
 
 class Diverged(ArithmeticError):
     """The loss left the finite numbers; the state holds the last good weights."""
 
 
-def begin(model: nn.Module, config: TrainConfig) -> TrainState:
+def new_state(model: nn.Module, config: TrainConfig) -> TrainState:
     """A fresh state around ``model``; the EMA starts as a copy of it."""
     ema = deepcopy(model).requires_grad_(False)
     optimizer = torch.optim.AdamW(
@@ -109,8 +109,8 @@ def train(
     of a loss over all processes that train together, so that they agree on that.
     """
     due = state.step
-    if state.good is None:
-        state.good = _memory(state)
+    if state.last_good is None:
+        state.last_good = _copy(state)
     # Walking a module for its parameters takes a tenth of a small step, so it is done once.
     averaged, trained = list(state.ema.parameters()), list(state.model.parameters())
     while state.step < config.steps:
@@ -124,14 +124,14 @@ def train(
             value += average(loss.detach()).item()
         if not value < 1e6:
             broken = state.step
-            _recall(state)
+            _restore(state)
             raise Diverged(
                 f"The loss became {value:g} at step {broken} with learning rate {config.lr:g}. The last good weights "
                 "are kept: lower the learning rate, and training goes on from them."
             )
         # The loss vouches for the weights it was computed with, so they are remembered before they change.
         if state.step >= due:
-            state.good, due = _memory(state), state.step + config.backup_every
+            state.last_good, due = _copy(state), state.step + config.backup_every
         if config.clip is not None:
             nn.utils.clip_grad_norm_(trained, config.clip)
         state.optimizer.step()
@@ -190,13 +190,13 @@ def diffusion_loss(model: Denoiser, batch: tuple[Tensor, Tensor, Tensor, Cond | 
     return model.loss(*batch)
 
 
-def _memory(state: TrainState) -> tuple:
+def _copy(state: TrainState) -> tuple:
     parts = (part.state_dict() for part in (state.model, state.ema, state.optimizer))
     return deepcopy((*parts, state.step, state.loss))
 
 
-def _recall(state: TrainState) -> None:
-    model, ema, optimizer, state.step, state.loss = state.good
+def _restore(state: TrainState) -> None:
+    model, ema, optimizer, state.step, state.loss = state.last_good
     state.model.load_state_dict(model)
     state.ema.load_state_dict(ema)
     state.optimizer.load_state_dict(optimizer)

@@ -12,7 +12,7 @@ from core.diffusion.denoiser import Denoise, per_sample
 from core.diffusion.schedules import log_linear, scale
 
 
-def clock(frames: int, sigma_max: float = 10.0, sigma_min: float = 0.01) -> Tensor:
+def levels(frames: int, sigma_max: float = 10.0, sigma_min: float = 0.01) -> Tensor:
     """Noise levels for a film of the field, [frames] float32: evenly spaced in log sigma, from coarse to fine."""
     return log_linear(sigma_min, sigma_max).sigmas(frames)[:-1].float()
 
@@ -48,7 +48,7 @@ def arrows(denoise: Denoise, places: Tensor, sigmas: Tensor, view: str) -> Tenso
     return (evaluate(denoise, x, sigmas) - x) * scale(sigmas, view)[:, None, None]
 
 
-def fit(longest: float, *fields: Tensor) -> list[Tensor]:
+def limit_lengths(longest: float, *fields: Tensor) -> list[Tensor]:
     """Fields [T, g, D] drawn to one scale at each place, so that none of the arrows there is longer than ``longest``.
 
     Where all are shorter they keep their true length. One scale for all keeps their differences true.

@@ -185,7 +185,7 @@ def nearest(vectors: Tensor, query: Tensor, among: Tensor, k: int) -> list[tuple
 
 def accuracy(space: Space) -> tuple[float, float]:
     """The share of held-out pictures whose caption is first, and among the first ten, of all held-out captions."""
-    own = pairs().part(held_out=True)
+    own = pairs().indices(held_out=True)
     rank = clip_queries.ranks(space.pictures[own] @ space.captions[own].T)
     return clip_queries.recall_at(rank, 1), clip_queries.recall_at(rank, 10)
 

@@ -144,7 +144,7 @@ def fields(config: GuidanceConfig, denoiser: ConditionalDenoiser, rms: float, si
         factor * (vector_field.evaluate(denoise, x, FIELD_SIGMAS) - x)
         for denoise in (base(config, denoiser), target(config, denoiser), guided_denoiser(config, denoiser))
     )
-    return Fields(places, *vector_field.fit(2 * reach / side, u, c, c - u, guided))
+    return Fields(places, *vector_field.limit_lengths(2 * reach / side, u, c, c - u, guided))
 
 
 @torch.no_grad()

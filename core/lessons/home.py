@@ -87,7 +87,7 @@ def compute(wish: Request) -> Result:
     going, coming = (alpha[torch.arange(len(sigma)).clamp(*side)] for side in ((0, OUT), (OUT, OUT + BACK)))
 
     data, labels = points.even(N)
-    walks = torch.cat([walk := forward.walk(data, out, wish.seed), walk[-1:].expand(BACK, -1, -1)])
+    walks = torch.cat([walk := forward.random_walk(data, out, wish.seed), walk[-1:].expand(BACK, -1, -1)])
     plain = guidance.condition(model, None)
     wanted = guidance.cfg(model, {"label": torch.tensor([place])}, scale=wish.scale)
     ways = [point_model.sample(d, N, model.sigma_data, wish.seed, BACK, SIGMA_MAX) for d in (plain, wanted)]
@@ -96,7 +96,7 @@ def compute(wish: Request) -> Result:
     places = vector_field.grid(SIDE, REACH)
     x = places / alpha
     guesses = vector_field.evaluate(plain, x, sigma.float().clamp_min(FINEST))
-    (arrows,) = vector_field.fit(2 * REACH / SIDE, alpha * (guesses - x))
+    (arrows,) = vector_field.limit_lengths(2 * REACH / SIDE, alpha * (guesses - x))
 
     spiral, arm = points.curve, points.curve.tensor_split(len(CLASSES))[place]
     close = torch.stack([near(walks, spiral), near(samples, spiral), near(guided, arm)])

@@ -212,9 +212,9 @@ def place(vectors: Tensor, caption: Tensor, space: Space) -> Place:
 
 def real(space: Space) -> Place:
     """The place of the held-out pictures: beside their own captions, and among the other pictures."""
-    held = pairs().part(held_out=True)
+    held = pairs().indices(held_out=True)
     own = place(space.pictures[held], space.captions[held], space)
-    others = space.pictures[held] @ space.pictures[pairs().part(held_out=False)].T
+    others = space.pictures[held] @ space.pictures[pairs().indices(held_out=False)].T
     return replace(own, picture=others.amax(1).mean().item())
 
 

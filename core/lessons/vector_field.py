@@ -55,7 +55,7 @@ def film(
     return Film(
         sigmas,
         places,
-        *vector_field.fit(2 * reach / side, *both),
+        *vector_field.limit_lengths(2 * reach / side, *both),
         vector_field.log_density(ideal.points, sigmas, h, reach, view),
         *to,
     )

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core import seeds
-from core.data.captions import Pairs, Tokenizer, phrases, tokenizer
+from core.data.captions import Pairs, Tokenizer, caption_sampler, tokenizer
 from core.data.images import unit
 from core.diffusion.training import Batches, TrainConfig, TrainState, train
 from core.networks.clip import Clip
@@ -64,7 +64,7 @@ def new_checkpoint(plan: ClipConfig, pairs: Pairs, source: Mapping[str, Any] = M
 
     Raises ValueError for sizes that there are not, and for a batch of more pairs than there are to train on.
     """
-    some = len(pairs.part(held_out=False))
+    some = len(pairs.indices(held_out=False))
     if not 2 <= plan.batch <= some:
         raise ValueError(f"{pairs.name} has {some:,} pairs to train on; a batch is 2 to {some:,}, not {plan.batch}.")
     words = tokenizer(pairs).vocabulary
@@ -126,8 +126,8 @@ def clip_loss(
 
 def batches(pairs: Pairs, batch: int, seed: int, shift: int) -> Batches:
     """Batches for ``clip_loss`` of the pairs to train on, none twice in a batch: pictures moved by up to ``shift``
-    pixels, captions drawn anew (see ``captions.phrases``)."""
-    known, caption = pairs.part(held_out=False), phrases(pairs, tokenizer(pairs))
+    pixels, captions drawn anew (see ``captions.caption_sampler``)."""
+    known, caption = pairs.indices(held_out=False), caption_sampler(pairs, tokenizer(pairs))
     x = unit(pairs.images)
 
     def at(step: int) -> tuple[Tensor, Tensor]:

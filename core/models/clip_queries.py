@@ -45,7 +45,7 @@ def recall_at(rank: Tensor, k: int) -> float:
 
 def held_out_ranks(pairs: Pairs, images: Images, texts: Texts) -> Tensor:
     """How many names of the pairs held out beat the own name of each of their pictures, [N]."""
-    part = pairs.part(held_out=True)
+    part = pairs.indices(held_out=True)
     return ranks(images(unit(pairs.images[part])) @ texts([pairs.captions[i] for i in part.tolist()]).T)
 
 
@@ -83,7 +83,7 @@ def candidate_words(pairs: Pairs) -> dict[str, tuple[str, ...]]:
     """
     having: dict[str, set[int]] = {}
     names: Counter[str] = Counter()
-    for i in pairs.part(held_out=False).tolist():
+    for i in pairs.indices(held_out=False).tolist():
         names.update(set(words(pairs.captions[i])))
         for word in {word for text in (pairs.captions[i], *pairs.keywords[i]) for word in words(text)}:
             having.setdefault(word, set()).add(i)
@@ -114,7 +114,7 @@ def mean_over_captions(pairs: Pairs, texts: Texts) -> Texts:
     """From words to vectors [W, size]: of each the mean over the captions of all pictures trained on that it is said
     of, in their name or keywords. As with an ensemble of prompts (Radford et al. 2021, section 3.1.4), what else a
     caption says averages out; a word alone is a caption that hardly ever was. A word of no caption stands alone."""
-    part = pairs.part(held_out=False).tolist()
+    part = pairs.indices(held_out=False).tolist()
     said = [{word for text in (pairs.captions[i], *pairs.keywords[i]) for word in words(text)} for i in part]
     captions = texts([pairs.captions[i] for i in part])
 
@@ -170,7 +170,7 @@ def bags_of_words(known: Tokenizer, texts: Sequence[str]) -> Tensor:
 
 def linear(pairs: Pairs, texts: Sequence[str], size: int = 128) -> Linear:
     """The linear pair of the training part of ``pairs``, with a text for each pair; ridge-regularised."""
-    own, known = pairs.part(held_out=False), tokenizer(pairs)
+    own, known = pairs.indices(held_out=False), tokenizer(pairs)
     sides = unit(pairs.images[own]).flatten(1).double(), bags_of_words(known, [texts[i] for i in own.tolist()])
     means = tuple(side.mean(0) for side in sides)
     centred = tuple(side - mean for side, mean in zip(sides, means))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from core import metrics, seeds
 from core.data.images import ImageSet, unit
-from core.diffusion.training import TrainConfig, begin, train
+from core.diffusion.training import TrainConfig, new_state, train
 from core.networks.layers import allocate, group_norm
 
 _PLACE = 0xE7A1  # keeps the draws that judge apart from those that train
@@ -61,7 +61,7 @@ def classifier(images: ImageSet, steps: int = 3000, batch: int = 128, seed: int 
         return F.cross_entropy(model(drawn[0]), drawn[1], reduction="none", label_smoothing=0.1)
 
     config = TrainConfig(steps=steps, lr=4e-3, warmup=50, decay="cosine", weight_decay=0.1, backup_every=steps)
-    state = begin(net, config)
+    state = new_state(net, config)
     for _ in train(loss, batches, config, state):
         pass
     return state.ema.eval()

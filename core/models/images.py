@@ -237,7 +237,7 @@ def move(state: TrainState, device: torch.device) -> TrainState:
     state.model.to(device), state.ema.to(device)
     for memory in state.optimizer.state.values():
         memory |= {name: value.to(device) for name, value in memory.items() if name != "step"}
-    state.good = None
+    state.last_good = None
     return state
 
 

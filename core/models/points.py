@@ -179,7 +179,7 @@ def snapshot(progress: Progress, n: int = 200, side: int = 15, reach: float = 1.
     sigmas = walk[::every].float()
     places = vector_field.grid(side, reach)
     arrows = vector_field.arrows(model, places, sigmas.clamp_min(ARROWS_FROM), "vp")
-    (arrows,) = vector_field.fit(1.8 * reach / side, arrows)
+    (arrows,) = vector_field.limit_lengths(1.8 * reach / side, arrows)
     factor = scale(sigmas, "vp")[:, None, None]
     shown = sigmas, factor, factor * states, places, arrows, loss_curve(progress)
     return Snapshot(progress.state.step, *shown, progress.bayes_loss, dead(progress.state.model))

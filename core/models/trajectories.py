@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from core import metrics, seeds
-from core.data.points import PointSet, make
+from core.data.points import PointSet, make_points
 from core.diffusion import forward, samplers
 from core.diffusion.denoiser import Denoise, Denoiser, in_chunks
 from core.diffusion.exact import EmpiricalDenoiser
@@ -49,7 +49,7 @@ class PointModel:
 
 def exact_model(points: PointSet | None = None, endless: bool = False) -> PointModel:
     """The exact denoiser of points, those of the spiral of 100 if none are given (see ``PointModel.ideal``)."""
-    points = make("spiral", 100) if points is None else points
+    points = make_points("spiral", 100) if points is None else points
     ideal = point_model.exact(points, endless, EVEN)
     return PointModel(f"exact, {points.digest}, {len(ideal.points)}", ideal, points, endless)
 

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.data.captions import PADDING, Pairs, Tokenizer, phrases
+from core.data.captions import PADDING, Pairs, Tokenizer, caption_sampler
 from core.data.images import unit
 from core.diffusion import samplers
 from core.diffusion.denoiser import Cond, in_chunks
@@ -226,16 +226,16 @@ class Examples:
 
 
 def prior_examples(clip: Checkpoint, pairs: Pairs) -> Examples:
-    """The vectors of the pictures to train on, each told a caption drawn anew (see ``captions.phrases``)."""
-    own, towers = pairs.part(held_out=False), clip.state.ema
-    caption = phrases(pairs, tokenizer_of(clip.config))
+    """The vectors of the pictures to train on, each told a caption drawn anew (see ``captions.caption_sampler``)."""
+    own, towers = pairs.indices(held_out=False), clip.state.ema
+    caption = caption_sampler(pairs, tokenizer_of(clip.config))
     vectors = scaled(clip_queries.image_vectors(towers, unit(pairs.images[own])))
     return Examples(vectors, lambda chosen, generator: prior_condition(towers, caption(own[chosen], generator)))
 
 
 def decoder_examples(clip: Checkpoint, pairs: Pairs, blur: float = 0.0) -> Examples:
     """The pictures to train on, each told its own vector with noise of the standard deviation ``blur`` on it."""
-    x = unit(pairs.images[pairs.part(held_out=False)])
+    x = unit(pairs.images[pairs.indices(held_out=False)])
     vectors = scaled(clip_queries.image_vectors(clip.state.ema, x))
 
     def blurred(chosen: Tensor, generator: torch.Generator) -> Cond:
@@ -262,7 +262,7 @@ def new_decoder(
     config = clip.config["network"]
     network = {"name": plan.network, "side": config["side"], "channels": config["channels"], "vector": config["size"],
                "seed": plan.seed, **size_options(plan.network, plan.size)}  # fmt: skip
-    rms = unit(pairs.images[pairs.part(held_out=False)]).square().mean().sqrt().item()
+    rms = unit(pairs.images[pairs.indices(held_out=False)]).square().mean().sqrt().item()
     return _begin("decoder", plan, network, rms, clip, pairs, source)
 
 
@@ -293,7 +293,7 @@ def _begin(
     config = clip.config["network"]
     if list(pairs.images.shape[1:]) != [config["channels"], config["side"], config["side"]]:
         raise ValueError(f"{pairs.name} has pictures of another size or colour than this CLIP was made for.")
-    data = {"name": pairs.name, "n": len(pairs.part(held_out=False)), "source": dict(source)}
+    data = {"name": pairs.name, "n": len(pairs.indices(held_out=False)), "source": dict(source)}
     return fresh(
         {"network": network, "prediction": plan.prediction, "sigma_data": rms, part: asdict(plan), "data": data,
          "clip": fingerprint(clip.state.ema)}, plan.train,

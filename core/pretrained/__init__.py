@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from core.data.images import ImageSet, load
-from core.data.points import BUILT_IN, PointSet, make
+from core.data.points import BUILT_IN, PointSet, make_points
 from core.models.clip import ClipConfig
 from core.models.images import ImageConfig
 from core.models.points import REFERENCE, PointConfig
@@ -75,7 +75,7 @@ def find(data: str, n: int, recipe: PointConfig) -> str | None:
 
 def points_of(name: str) -> PointSet:
     """The data set that a shipped checkpoint was trained on."""
-    return make(POINT_CONFIGS[name][0], N)
+    return make_points(POINT_CONFIGS[name][0], N)
 
 
 @cache

@@ -18,7 +18,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from core.diffusion.denoiser import Denoiser
-from core.diffusion.training import TrainConfig, TrainState, as_dict, begin
+from core.diffusion.training import TrainConfig, TrainState, as_dict, new_state
 from core.networks import make_network
 
 FORMAT = 1
@@ -53,7 +53,7 @@ def build(config: dict[str, Any]) -> nn.Module:
 
 def fresh(config: dict[str, Any], train: TrainConfig) -> Checkpoint:
     """An untrained checkpoint: ``build(config)`` with a fresh optimizer."""
-    return Checkpoint(begin(build(config), train), {**config, "train": as_dict(train)})
+    return Checkpoint(new_state(build(config), train), {**config, "train": as_dict(train)})
 
 
 def to_files(checkpoint: Checkpoint, parts: Sequence[str] = PARTS) -> dict[str, bytes]:
@@ -94,7 +94,7 @@ def from_files(files: dict[str, bytes]) -> Checkpoint:
     # Memory is taken only for a network that the files hold, not for any that a few words describe.
     for part in PARTS[:2]:
         _check("weights", due, tensors[part])
-    state = begin(build(config), train)
+    state = new_state(build(config), train)
     state.step, state.loss = step, loss
     state.model.load_state_dict(tensors["model"])
     state.ema.load_state_dict(tensors["ema"])

@@ -9,7 +9,7 @@ from itertools import islice, product
 from torch import Tensor
 
 from core import metrics, seeds
-from core.data.points import BUILT_IN, PointSet, make
+from core.data.points import BUILT_IN, PointSet, make_points
 from core.diffusion.denoiser import Denoise, Denoiser
 from core.models import points as point_model
 from core.models.points import PointConfig
@@ -50,10 +50,10 @@ def measure(
     ``exact_pairs`` of the same pairs: it stands for what sampling itself leaves. Pairs scatter by a factor of three, so
     only medians count.
     """
-    for _ in islice(point_model.run(PointConfig(seed=runs), make(data[0], 100)), 50):
+    for _ in islice(point_model.run(PointConfig(seed=runs), make_points(data[0], 100)), 50):
         pass  # a warm process
     for name in data:
-        yield from _figures(make(name, 100), clock, list(product(range(runs), range(pairs))), exact_pairs)
+        yield from _figures(make_points(name, 100), clock, list(product(range(runs), range(pairs))), exact_pairs)
 
 
 def train(how: PointConfig, points: PointSet, clock: str) -> Iterator[Moment]:

@@ -74,7 +74,7 @@ def ours(task: Task) -> Contender:
     channels, side = images.images.shape[1:3]
     sizes = {"side": side, "channels": channels, "width": task.width, "multipliers": task.multipliers, "blocks": 2}
     plan = image_model.ImageConfig(prediction="eps", batch=task.batch, warmup=0)
-    state = training.begin(Denoiser(make_network("unet", **sizes), plan.prediction, images.rms), plan.train)
+    state = training.new_state(Denoiser(make_network("unet", **sizes), plan.prediction, images.rms), plan.train)
     image_model.move(state, device)
     if task.compiled:
         state.model.net.compile()

@@ -31,7 +31,7 @@ import torch
 from torch import Tensor
 
 from core import metrics, seeds
-from core.data.points import PointSet, make
+from core.data.points import PointSet, make_points
 from core.diffusion.denoiser import eps_hat
 from core.diffusion.exact import EmpiricalDenoiser
 from core.models import points as point_model
@@ -160,11 +160,11 @@ def measure(
         yield Figure("Points beside another library", [], "", note=str(missing))
         return
     for begin in RACERS.values():
-        warm = begin(make(TUNED_ON, 100), runs)
+        warm = begin(make_points(TUNED_ON, 100), runs)
         for _ in range(WARM_UP):
             warm.step()
     for name in data:
-        points = make(name, 100)
+        points = make_points(name, 100)
         races = [race(points, seed, moments(marks), CLOCKS[clock]) for seed in range(runs)]
         yield from figures(points, races, marks)
         if figure is not None and name == data[0]:

@@ -10,7 +10,7 @@ from statistics import median
 import torch
 from torch import Tensor, nn
 
-from core.data.points import PointSet, make
+from core.data.points import PointSet, make_points
 from core.diffusion.denoiser import PREDICTIONS, Denoiser
 from core.diffusion.training import diffusion_loss, update_ema
 from core.models import points as point_model
@@ -44,7 +44,7 @@ def measure(repeats: int = 9, steps: int = BLOCK) -> Iterator[Figure]:
     Rates in GFLOP/s, one multiplication and one addition being two operations; parts of a step in ms, with their share
     of it beside. What was tried is the ratio of a step's time with one part exchanged to that of the step as it is.
     """
-    points, how = make("spiral", 100), PointConfig()
+    points, how = make_points("spiral", 100), PointConfig()
     timed = {SMALL: product(*SMALL), LARGE: product(*LARGE), STEP: whole(how, points)}
     timed |= {**parts(how, points), **tried(how, points)}
     for do in timed.values():

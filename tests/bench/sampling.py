@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from core import metrics, seeds
-from core.data.points import make
+from core.data.points import make_points
 from core.diffusion.denoiser import Denoise
 from core.diffusion.samplers import SAMPLERS, Step, ancestral, ddim, last, start
 from core.models import points as point_model
@@ -39,7 +39,7 @@ def costs(walks: int) -> Iterator[Figure]:
     them again: so much that drawing the noise, one interpolation and one addition alone take longer than the target.
     The peers' steps, with a network that answers at once, are ratios theirs / ours of the same turn.
     """
-    model = point_model.new_checkpoint(point_model.PointConfig(), make("spiral", 100)).state.model
+    model = point_model.new_checkpoint(point_model.PointConfig(), make_points("spiral", 100)).state.model
     denoisers: dict[str, Denoise] = {"trained": model, "instant": lambda x, sigma: x}
     walked = {(sampler, denoiser): [] for sampler in ("DDPM", "DDIM") for denoiser in denoisers}
     theirs = {name: [] for name in PEERS}
@@ -131,7 +131,7 @@ PEERS: dict[str, tuple[str, Callable[[], float]]] = {
 def quality(calls: Sequence[int], pairs: int) -> Iterator[Figure]:
     """The energy distance that each sampler reaches with at most so many network calls, in multiples of the floor: the
     shipped model of the spiral, 2,000 samples from sigma 5, against ``pairs`` independent draws."""
-    model, points = pretrained("spiral").denoiser, make("spiral", 100)
+    model, points = pretrained("spiral").denoiser, make_points("spiral", 100)
     floor = metrics.noise_floor(points.sample, JUDGED, repeats=25)
     for name in ("ddpm", "ddim", "euler", "heun", "dpmpp_2m", "sde"):
         sampler = partial(SAMPLERS[name].run, **SAMPLERS[name].options)

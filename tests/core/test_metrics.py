@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.data.points import make
+from core.data.points import make_points
 from core.metrics import (
     coverage,
     covered,
@@ -71,7 +71,7 @@ def test_samples_that_cannot_be_compared_are_refused_with_a_sentence(metric):
 
 
 def test_the_noise_floor_follows_from_its_seed_and_shrinks_like_one_over_n():
-    draw = make("spiral", 100).sample
+    draw = make_points("spiral", 100).sample
     floor = noise_floor(draw, 200, seed=1)
     assert floor == noise_floor(draw, 200, seed=1) != noise_floor(draw, 200, seed=2)
     assert noise_floor(draw, 800, seed=1) == pytest.approx(floor / 4, rel=0.5)
@@ -79,12 +79,12 @@ def test_the_noise_floor_follows_from_its_seed_and_shrinks_like_one_over_n():
 
 def test_the_noise_floor_of_fixed_points_draws_them_with_replacement():
     assert noise_floor(torch.zeros(5, 2), 20) == 0
-    assert noise_floor(make("spiral", 100).points, 200) > 0
+    assert noise_floor(make_points("spiral", 100).points, 200) > 0
 
 
 def test_metrics_leave_global_random_state_alone():
     before = torch.get_rng_state()
-    noise_floor(make("moons", 10).sample, 20, repeats=1)
+    noise_floor(make_points("moons", 10).sample, 20, repeats=1)
     sliced_wasserstein(cloud(10, 2), cloud(10, 2, seed=1))
     assert torch.equal(before, torch.get_rng_state())
 

@@ -90,7 +90,7 @@ def test_picture_minus_picture_is_the_word_for_what_differs(pairs, towers):
 
 def test_the_vectors_of_captions_lie_elsewhere_than_those_of_pictures(pairs, towers):
     """The gap that the prior is there to close."""
-    some = pairs.part(held_out=False)[::20]
+    some = pairs.indices(held_out=False)[::20]
     pictures, captions = towers[0](unit(pairs.images[some])), towers[1]([pairs.captions[i] for i in some.tolist()])
     apart, by_chance = pictures.mean(0) - captions.mean(0), pictures[::2].mean(0) - pictures[1::2].mean(0)
     assert apart.norm() > 2 * by_chance.norm()
@@ -104,7 +104,7 @@ def whole():
 @pytest.fixture(scope="module")
 def asked(pairs):
     """Forty held-out pictures, by number."""
-    part = pairs.part(held_out=True)
+    part = pairs.indices(held_out=True)
     return part[torch.randperm(len(part), generator=torch.Generator().manual_seed(1))[:40]]
 
 

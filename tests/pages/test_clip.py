@@ -164,7 +164,7 @@ def test_a_picture_of_the_collection_finds_its_own_caption(chapter):
 
 def test_a_held_out_picture_found_by_words_does_the_second_task(chapter):
     assert done(chapter("retrieval", text="smiling cat"))[1] is False
-    held_out = [clip_lesson.pairs().captions[i] for i in clip_lesson.pairs().part(held_out=True).tolist()]
+    held_out = [clip_lesson.pairs().captions[i] for i in clip_lesson.pairs().indices(held_out=True).tolist()]
     assert any(done(chapter("retrieval", text=text))[1] for text in held_out[:8])
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from core.data.points import make
+from core.data.points import make_points
 from core.models import points as point_model
 from core.models.points import PointConfig
 from core.runs import checkpoints
@@ -52,7 +52,7 @@ def until(app: AppTest, text: str, seconds: float = 30) -> AppTest:
 
 
 def archive(how: PointConfig | None = None, data: str = "spiral", steps: int = 3) -> bytes:
-    how, points = how or PointConfig(seed=3), make(data, 100)
+    how, points = how or PointConfig(seed=3), make_points(data, 100)
     progress = next(islice(point_model.run(how, points), steps - 1, None))
     return checkpoints.to_bytes(point_model.checkpoint_of(progress, how, points))
 

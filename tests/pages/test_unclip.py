@@ -217,7 +217,7 @@ def test_a_prior_that_ends_nearest_to_a_held_out_picture_does_a_task(chapter, mo
         return walk
 
     for held_out in (False, True):
-        monkeypatch.setattr(unclip_lesson, "walk", ends_at(int(pairs().part(held_out)[0])))
+        monkeypatch.setattr(unclip_lesson, "walk", ends_at(int(pairs().indices(held_out)[0])))
         assert done(formed(chapter(show=PRIOR)))[TASKS["new"]] == held_out
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from core.data.points import make
+from core.data.points import make_points
 from core.models.points import PointConfig
 from pages.ui.frame.text import t
 from pages.ui.lessons import vector_field as lesson
@@ -101,7 +101,7 @@ def test_the_tasks_check_themselves(chapter):
 
 
 def test_the_learners_own_run_of_chapter_2_can_be_looked_at(open_page):
-    request = PointTraining(dataset_picker.Data(make("rings", 100), True), PointConfig(seed=77))
+    request = PointTraining(dataset_picker.Data(make_points("rings", 100), True), PointConfig(seed=77))
     run_id = training_run.jobs().join(request.work(), "me", held=True)
     training_run.jobs().step(run_id, "me")
     app = open_page("vector_field", guess="small_sigma")

@@ -61,7 +61,7 @@ def _space(key: str, _checkpoint) -> Space:
 def among(label: str, default: str, key: str) -> Tensor:
     """Which pictures and captions are asked about."""
     which = shell.segmented(label, (HELD_OUT, ALL), default=default, key=key)
-    return clip_lesson.pairs().part(held_out=True) if which == HELD_OUT else every()
+    return clip_lesson.pairs().indices(held_out=True) if which == HELD_OUT else every()
 
 
 def every() -> Tensor:

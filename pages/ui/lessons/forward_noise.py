@@ -19,7 +19,7 @@ REACH = {"vp": 2.9, "ve": 5.8, "flow": 2.9}  # half the width of a view
 SQUARE = [-1, 1, 1, -1, -1], [-1, -1, 1, 1, -1]
 
 _kept = partial(st.cache_data, max_entries=32, show_spinner=False, hash_funcs={Tensor: lambda x: x.numpy().tobytes()})
-_chance, _dissolving = _kept(forward.chance), _kept(forward.dissolving)
+_chance, _dissolving = _kept(forward.chance_distance), _kept(forward.density_frames)
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,11 @@ class Noise:
 
     def walk(self, x0: Tensor, stride: float = 1.0) -> Tensor:
         """x0 on its walk, each step ``stride`` times as long as it should be."""
-        return forward.walk(x0, stride * self.sigma, self.seed)
+        return forward.random_walk(x0, stride * self.sigma, self.seed)
 
     def jump(self, x0: Tensor) -> Tensor:
         """x0 after one jump to each level."""
-        return forward.jump(x0, self.sigma, forward.direction(x0, self.seed))
+        return forward.jump(x0, self.sigma, forward.jump_noise(x0, self.seed))
 
     def drawn(self, x: Tensor) -> Tensor:
         """States [T, ...] as the view draws them."""
@@ -92,7 +92,7 @@ def walk_and_jump(noise: Noise, x0: Tensor, title: str, stride: float, jumping: 
     jumps = noise.drawn(noise.jump(x0))
     layers.insert(1, Points(jumps[:, 1:], "noise", label="jumps"))
     if one:
-        rim = noise.drawn(forward.circle(x0[0], noise.sigma))
+        rim = noise.drawn(forward.contour(x0[0], noise.sigma))
         layers.append(Line(rim[..., 0], rim[..., 1], "grid", f"nine in ten, around {name}", dash=(5, 4)))
     layers.append(Arrows(start, jumps[:, :1] - start, "noise", 3, dash=()))
     return [noise.plane(title, layers, probe=one), difference(noise, x0, walks)]

@@ -31,7 +31,7 @@ from pages.ui.frame.text import pair, t
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SIGMAS = vector_field.clock(49)
+SIGMAS = vector_field.levels(49)
 LEVELS = tuple(f"{sigma:.3g}" for sigma in SIGMAS.tolist())
 START, FINE = LEVELS.index("0.0866"), LEVELS.index("0.0487")  # where a fresh clock stands; where the tasks look
 SIDE, HEAT = 21, 56  # arrows and heat cells along a side

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.data import uploads
-from core.data.points import PointSet, make
+from core.data.points import PointSet, make_points
 from pages.ui.frame import shell_old as shell
 from pages.ui.widgets import brush
 
@@ -39,7 +39,7 @@ class Data:
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def built_in(name: str, n: int, seed: int) -> PointSet:
-    return make(name, n, seed)
+    return make_points(name, n, seed)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from core.data import captions
-from core.data.captions import LENGTH, Tokenizer, emoji, from_folder, kind, phrases, tokenizer, tone, words
+from core.data.captions import LENGTH, Tokenizer, caption_sampler, emoji, from_folder, kind, tokenizer, tone, words
 
 pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
 
@@ -40,14 +40,14 @@ def test_a_fifth_is_held_out(pairs):
 def test_no_kind_and_no_picture_stands_on_both_sides_of_the_split(pairs):
     sides = [
         ({pairs.kinds[i] for i in part}, {pairs.images[i].numpy().tobytes() for i in part})
-        for part in (pairs.part(held_out=held).tolist() for held in (True, False))
+        for part in (pairs.indices(held_out=held).tolist() for held in (True, False))
     ]
     assert not sides[0][0] & sides[1][0] and not sides[0][1] & sides[1][1]
 
 
 def test_each_word_of_a_held_out_kind_is_trained_on(pairs):
     known = tokenizer(pairs)
-    assert not [pairs.kinds[i] for i in pairs.part(held_out=True).tolist() if known.unknown(pairs.kinds[i])]
+    assert not [pairs.kinds[i] for i in pairs.indices(held_out=True).tolist() if known.unknown(pairs.kinds[i])]
 
 
 def test_two_thirds_of_the_combinations_with_an_attribute_are_held_out_and_each_kind_and_tone_is_trained_on(pairs):
@@ -79,7 +79,7 @@ def test_a_hyphenated_word_that_is_not_known_is_read_as_its_parts():
 
 def test_the_vocabulary_has_no_word_of_held_out_captions_alone(pairs):
     known, told = tokenizer(pairs), set()
-    for i in pairs.part(held_out=False).tolist():
+    for i in pairs.indices(held_out=False).tolist():
         told |= {word for text in (pairs.captions[i], *pairs.keywords[i]) for word in words(text)}
     assert set(known.vocabulary) == told
 
@@ -87,7 +87,7 @@ def test_the_vocabulary_has_no_word_of_held_out_captions_alone(pairs):
 def test_drawn_captions_are_names_half_of_the_time_and_else_words_of_the_picture(pairs):
     known = tokenizer(pairs)
     one = next(i for i, caption in enumerate(pairs.captions) if caption == "green apple")
-    drawn = phrases(pairs, known)(torch.full((400,), one), torch.Generator().manual_seed(0))
+    drawn = caption_sampler(pairs, known)(torch.full((400,), one), torch.Generator().manual_seed(0))
     name = known.encode(["green apple"])
     assert 0.4 < (drawn == name).all(1).double().mean() < 0.7
     assert 0.2 < (drawn[:, 1] == 0).double().mean() < 0.5
@@ -97,7 +97,7 @@ def test_drawn_captions_are_names_half_of_the_time_and_else_words_of_the_picture
 
 
 def test_a_drawn_caption_follows_from_the_generator(pairs):
-    draw = phrases(pairs, tokenizer(pairs))
+    draw = caption_sampler(pairs, tokenizer(pairs))
     first, again = (draw(torch.arange(50), torch.Generator().manual_seed(3)) for _ in range(2))
     assert torch.equal(first, again)
 

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from core.data.points import BUILT_IN, PointSet, make, spiral
+from core.data.points import BUILT_IN, PointSet, make_points, spiral
 from core.metrics import distance_to_curve
 
 
@@ -16,7 +16,7 @@ every_set = pytest.mark.parametrize("name", BUILT_IN)
 
 @every_set
 def test_points_are_centred(name: str):
-    points = make(name, 100, seed=3).points
+    points = make_points(name, 100, seed=3).points
     assert points.shape == (100, 2) and points.dtype == torch.float32
     assert points.double().mean(0).abs().max() < 1e-6
 
@@ -24,30 +24,30 @@ def test_points_are_centred(name: str):
 @every_set
 @pytest.mark.parametrize("n", [64, 2000])
 def test_every_set_has_about_the_size_of_the_spiral(name: str, n: int):
-    assert 0.43 < make(name, n).rms < 0.48
+    assert 0.43 < make_points(name, n).rms < 0.48
 
 
 @every_set
 def test_the_size_does_not_depend_on_the_number_of_points(name: str):
-    assert make(name, 7).affine.scale == make(name, 700).affine.scale
+    assert make_points(name, 7).affine.scale == make_points(name, 700).affine.scale
 
 
 @every_set
 def test_equal_arguments_give_equal_points_and_another_seed_gives_others(name: str):
-    assert torch.equal(make(name, 50, seed=1).points, make(name, 50, seed=1).points)
-    assert not torch.equal(make(name, 50, seed=1).points, make(name, 50, seed=2).points)
+    assert torch.equal(make_points(name, 50, seed=1).points, make_points(name, 50, seed=1).points)
+    assert not torch.equal(make_points(name, 50, seed=1).points, make_points(name, 50, seed=2).points)
 
 
 @every_set
 @pytest.mark.parametrize("k", [1, 7, 16, 33])
 def test_a_fresh_draw_does_not_depend_on_how_many_are_drawn(name: str, k: int):
-    data = make(name, 20)
+    data = make_points(name, 20)
     assert torch.equal(data.sample(k, generator(5))[0], data.sample(100, generator(5))[0][:k])
 
 
 @every_set
 def test_fresh_draws_have_the_mean_and_size_of_the_points(name: str):
-    data = make(name, 2000)
+    data = make_points(name, 2000)
     fresh, _ = data.sample(20_000, generator())
     assert fresh.mean(0).abs().max() < 0.02
     assert abs(fresh.square().mean().sqrt().item() - data.rms) < 0.01
@@ -56,20 +56,20 @@ def test_fresh_draws_have_the_mean_and_size_of_the_points(name: str):
 @every_set
 def test_global_random_state_is_left_alone(name: str):
     before = torch.get_rng_state()
-    make(name, 10).sample(10, generator())
+    make_points(name, 10).sample(10, generator())
     assert torch.equal(before, torch.get_rng_state())
 
 
 @every_set
 def test_the_affine_brings_stored_points_back(name: str):
-    data = make(name, 30)
+    data = make_points(name, 30)
     stored = data.points.double()
     assert torch.allclose(data.affine.apply(data.affine.invert(stored)), stored, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["spiral", "moons", "rings"])
 def test_points_and_fresh_draws_of_a_thin_set_lie_on_its_curve(name: str):
-    data = make(name, 200)
+    data = make_points(name, 200)
     fresh, _ = data.sample(2000, generator())
     assert distance_to_curve(torch.cat((data.points, fresh)), data.curve).max() < 2e-4
 
@@ -101,29 +101,29 @@ def test_the_classes_of_the_spiral_are_the_inner_middle_and_outer_third_by_t():
 
 
 def test_spiral_and_make_agree():
-    assert torch.equal(spiral(40, seed=2).points, make("spiral", 40, seed=2).points)
+    assert torch.equal(spiral(40, seed=2).points, make_points("spiral", 40, seed=2).points)
 
 
 def test_a_single_point_stands_at_the_origin():
-    assert make("checkerboard", 1).points.tolist() == [[0.0, 0.0]]
+    assert make_points("checkerboard", 1).points.tolist() == [[0.0, 0.0]]
 
 
 def test_moons_and_rings_are_drawn_evenly_by_length():
-    radius = make("rings", 600)
+    radius = make_points("rings", 600)
     distance = radius.affine.invert(radius.points).norm(dim=1)
     counts = [(distance - r).abs().lt(0.1).sum().item() for r in (1, 2 / 3, 1 / 3)]
     assert counts == pytest.approx([300, 200, 100], abs=2)
 
 
 def test_the_checkerboard_fills_only_its_dark_squares():
-    data = make("checkerboard", 100)
+    data = make_points("checkerboard", 100)
     column, row = data.affine.invert(data.sample(2000, generator())[0].double()).floor().long().unbind(1)
     assert ((column + row) % 2 == 0).all()
     assert len(set(zip(column.tolist(), row.tolist(), strict=True))) == 8
 
 
 def test_each_of_the_eight_gaussians_has_its_share():
-    data = make("eight-gaussians", 800)
+    data = make_points("eight-gaussians", 800)
     raw = data.affine.invert(data.points)
     nearest = (torch.atan2(raw[:, 1], raw[:, 0]) / (math.pi / 4)).round().long() % 8
     assert nearest.bincount(minlength=8).min() >= 95
@@ -132,12 +132,12 @@ def test_each_of_the_eight_gaussians_has_its_share():
 @pytest.mark.parametrize("n", [0, -1, 1_000_001])
 def test_an_impossible_number_of_points_is_refused_with_a_sentence(n: int):
     with pytest.raises(ValueError, match=r"between 1 and 1,000,000 points"):
-        make("moons", n)
+        make_points("moons", n)
 
 
 def test_an_unknown_name_is_refused_with_the_names_there_are():
     with pytest.raises(ValueError, match=r"no data set named 'torus'; choose one of spiral, moons"):
-        make("torus", 10)
+        make_points("torus", 10)
 
 
 @pytest.mark.parametrize("turns", [0, -1, math.nan, 1e9])
@@ -147,5 +147,5 @@ def test_impossible_turns_are_refused(turns: float):
 
 
 def test_a_point_set_is_a_value_that_can_be_kept_in_a_mapping():
-    data: PointSet = make("moons", 5)
+    data: PointSet = make_points("moons", 5)
     assert {data: 1}[data] == 1

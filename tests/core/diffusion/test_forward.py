@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from core.data.points import make
+from core.data.points import make_points
 from core.diffusion import forward
 from core.diffusion.exact import EmpiricalDenoiser
 from core.diffusion.schedules import SCHEDULES, linear_alpha_bar, make_schedule, scale
@@ -31,7 +31,7 @@ def test_the_jump_at_the_scale_of_ddpm_is_the_jump_of_ddpm():
 
 def test_each_step_of_a_walk_is_fresh_noise_of_the_missing_variance():
     sigma = torch.tensor([0.0, 0.1, 0.5, 0.5, 2.0], dtype=torch.float64)
-    steps = forward.walk(ORIGIN, sigma, seed=1).diff(dim=0)
+    steps = forward.random_walk(ORIGIN, sigma, seed=1).diff(dim=0)
     assert (steps[2] == 0).all()
     unit = (steps / sigma.square().diff().sqrt().clamp(min=1e-9)[:, None, None])[[0, 1, 3]].reshape(3, -1)
     torch.testing.assert_close(unit @ unit.T / unit.shape[1], torch.eye(3, dtype=torch.float64), rtol=0, atol=0.03)
@@ -40,13 +40,13 @@ def test_each_step_of_a_walk_is_fresh_noise_of_the_missing_variance():
 @pytest.mark.parametrize("steps", [1, 7, 100])
 def test_a_walk_of_any_number_of_steps_has_the_variance_of_the_jump(steps: int):
     sigma = forward.levels(make_schedule("cosine"), steps)
-    walk = forward.walk(ORIGIN, sigma, seed=2)
+    walk = forward.random_walk(ORIGIN, sigma, seed=2)
     torch.testing.assert_close(walk[1:].square().mean((1, 2)), sigma[1:] ** 2, rtol=0.03, atol=0)
 
 
 def test_the_mean_square_last_step_and_the_rest_of_the_walk_add_up_to_the_total_noise():
     sigma = torch.linspace(0, 1, 11, dtype=torch.float64).sqrt()  # equal steps of variance 1/10
-    walk = forward.walk(ORIGIN, sigma, seed=3)
+    walk = forward.random_walk(ORIGIN, sigma, seed=3)
     last, total = walk[-1] - walk[-2], walk[-1] - walk[0]
     # Given where it ended, the best guess of the last step is the total noise divided by the number of steps.
     slope = (last * total).mean() / total.square().mean()
@@ -55,20 +55,25 @@ def test_the_mean_square_last_step_and_the_rest_of_the_walk_add_up_to_the_total_
 
 def test_walker_k_walks_the_same_way_whoever_else_walks():
     sigma = forward.levels(make_schedule("karras"), 5)
-    torch.testing.assert_close(forward.walk(ORIGIN[:3], sigma, 4), forward.walk(ORIGIN[:100], sigma, 4)[:, :3])
-    assert not torch.equal(forward.walk(ORIGIN[:3], sigma, 4)[1], forward.walk(ORIGIN[:3], sigma, 5)[1])
+    torch.testing.assert_close(
+        forward.random_walk(ORIGIN[:3], sigma, 4), forward.random_walk(ORIGIN[:100], sigma, 4)[:, :3]
+    )
+    assert not torch.equal(forward.random_walk(ORIGIN[:3], sigma, 4)[1], forward.random_walk(ORIGIN[:3], sigma, 5)[1])
 
 
 def test_a_walk_and_the_jump_of_one_seed_are_independent():
     sigma = forward.levels(make_schedule("log-linear"), 1)
-    walk, jump = forward.walk(ORIGIN, sigma, 6)[-1], forward.jump(ORIGIN, sigma, forward.direction(ORIGIN, 6))[-1]
+    walk, jump = (
+        forward.random_walk(ORIGIN, sigma, 6)[-1],
+        forward.jump(ORIGIN, sigma, forward.jump_noise(ORIGIN, 6))[-1],
+    )
     assert abs(torch.corrcoef(torch.stack([walk.flatten(), jump.flatten()]))[0, 1].item()) < 0.02
 
 
 def test_a_walk_that_would_remove_noise_is_refused_with_a_sentence():
     for sigma in ([0.0, 2.0, 1.0], [0.5, 1.0]):
         with pytest.raises(ValueError, match="ascend from 0"):
-            forward.walk(ORIGIN[:2], torch.tensor(sigma, dtype=torch.float64), 0)
+            forward.random_walk(ORIGIN[:2], torch.tensor(sigma, dtype=torch.float64), 0)
 
 
 def test_a_walk_without_steps_is_refused_with_a_sentence():
@@ -77,7 +82,7 @@ def test_a_walk_without_steps_is_refused_with_a_sentence():
 
 
 def test_the_density_on_a_grid_is_that_of_the_exact_denoiser():
-    points = make("moons", 50).points.double()
+    points = make_points("moons", 50).points.double()
     xs, ys = torch.linspace(-1, 1, 5, dtype=torch.float64), torch.linspace(-0.5, 0.8, 4, dtype=torch.float64)
     there = torch.cartesian_prod(ys, xs).flip(1)
     exact = EmpiricalDenoiser(points).log_density(there, torch.full((20,), 0.3, dtype=torch.float64))
@@ -86,7 +91,7 @@ def test_the_density_on_a_grid_is_that_of_the_exact_denoiser():
 
 def test_the_density_of_a_view_has_its_peak_at_one_and_ends_as_a_unit_gaussian():
     sigma, grid = torch.tensor([0.0, 1000.0], dtype=torch.float64), torch.linspace(-3, 3, 61, dtype=torch.float64)
-    frames = forward.dissolving(make("spiral", 100).points.double(), sigma, "vp", grid)
+    frames = forward.density_frames(make_points("spiral", 100).points.double(), sigma, "vp", grid)
     assert frames.shape == (2, 61, 61) and (frames.amax((1, 2)) == 1).all()
     gaussian = torch.exp(-(grid[:, None] ** 2 + grid[None] ** 2) / 2)
     torch.testing.assert_close(frames[1], gaussian, rtol=0, atol=0.01)
@@ -94,18 +99,18 @@ def test_the_density_of_a_view_has_its_peak_at_one_and_ends_as_a_unit_gaussian()
 
 def test_the_circle_holds_the_asked_share_of_a_round_gaussian():
     sigma = torch.tensor([0.0, 0.5, 2.0], dtype=torch.float64)
-    circle = forward.circle(torch.tensor([1.0, -1.0], dtype=torch.float64), sigma, mass=0.9)
+    circle = forward.contour(torch.tensor([1.0, -1.0], dtype=torch.float64), sigma, mass=0.9)
     radius = (circle - torch.tensor([1.0, -1.0])).norm(dim=-1)
     share = 1 - torch.exp(-(radius[1:] ** 2) / (2 * sigma[1:, None] ** 2))
     torch.testing.assert_close(share, torch.full_like(share, 0.9))
 
 
 def test_walks_are_as_near_to_jumps_as_jumps_to_jumps_and_longer_steps_are_not():
-    x0 = make("spiral", 300).points.double()
+    x0 = make_points("spiral", 300).points.double()
     sigma = forward.levels(make_schedule("ddpm-linear"), 10)
-    jumps, limit = forward.jump(x0, sigma, forward.direction(x0, 0)), forward.chance(x0, sigma[-1:], 0)[0]
-    assert forward.distances(forward.walk(x0, sigma, 0)[-1:], jumps[-1:])[0] < limit
-    assert forward.distances(forward.walk(x0, 1.4 * sigma, 0)[-1:], jumps[-1:])[0] > limit
+    jumps, limit = forward.jump(x0, sigma, forward.jump_noise(x0, 0)), forward.chance_distance(x0, sigma[-1:], 0)[0]
+    assert forward.distances(forward.random_walk(x0, sigma, 0)[-1:], jumps[-1:])[0] < limit
+    assert forward.distances(forward.random_walk(x0, 1.4 * sigma, 0)[-1:], jumps[-1:])[0] > limit
 
 
 def test_views_scale_a_state_and_leave_the_exploding_one_alone():

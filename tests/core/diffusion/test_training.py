@@ -9,7 +9,7 @@ from torch import nn
 from core import seeds
 from core.diffusion.denoiser import Denoiser, per_sample
 from core.diffusion.schedules import log_normal
-from core.diffusion.training import Diverged, TrainConfig, as_dict, begin, diffusion_batches, diffusion_loss, train
+from core.diffusion.training import Diverged, TrainConfig, as_dict, diffusion_batches, diffusion_loss, new_state, train
 from core.networks import NETWORKS, make_network
 from core.networks.layers import linear
 from core.runs.checkpoints import Checkpoint, from_bytes, load_folder, save_folder, to_bytes
@@ -30,7 +30,7 @@ BATCHES = diffusion_batches(draw, log_normal(), batch=64, seed=0, dropout=0.1)
 
 
 def fresh(config: TrainConfig = CONFIG):
-    return begin(Denoiser(make_network(**NETWORK), "edm", 0.45), config)
+    return new_state(Denoiser(make_network(**NETWORK), "edm", 0.45), config)
 
 
 def run(state, config: TrainConfig = CONFIG, steps: int | None = None):
@@ -103,7 +103,7 @@ def test_with_cosine_decay_the_learning_rate_ends_at_nothing():
 
 def test_accumulated_batches_are_one_batch_of_all():
     def weights(accumulate: int) -> torch.Tensor:
-        state = begin(linear(1, 1, 0), TrainConfig())
+        state = new_state(linear(1, 1, 0), TrainConfig())
         nn.init.ones_(state.model.weight), nn.init.zeros_(state.model.bias)
         parts = torch.arange(8.0).view(accumulate, -1, 1)
         steps = train(lambda model, x: model(x) ** 2, parts.__getitem__, TrainConfig(accumulate=accumulate), state)
@@ -114,13 +114,13 @@ def test_accumulated_batches_are_one_batch_of_all():
 
 
 def test_a_clipped_gradient_is_no_longer_than_allowed():
-    state = begin(linear(1, 1, 0), TrainConfig())
+    state = new_state(linear(1, 1, 0), TrainConfig())
     next(train(lambda model, x: 1000 * model(x) ** 2, lambda k: torch.ones(4, 1), TrainConfig(clip=0.5), state))
     assert torch.cat([p.grad.flatten() for p in state.model.parameters()]).norm().item() == pytest.approx(0.5, rel=1e-3)
 
 
 def test_processes_agree_on_the_loss_that_they_average():
-    state = begin(linear(1, 1, 0), TrainConfig())
+    state = new_state(linear(1, 1, 0), TrainConfig())
 
     def steps(average):
         return train(lambda model, x: model(x) * 0, lambda k: torch.ones(4, 1), TrainConfig(), state, average)
@@ -137,7 +137,7 @@ def test_without_warm_up_the_first_step_is_full():
 
 def test_the_loop_knows_nothing_of_diffusion():
     x = torch.linspace(-1, 1, 20)[:, None]
-    state = begin(nn.utils.skip_init(nn.Linear, 1, 1), config := TrainConfig(steps=300, lr=0.05))
+    state = new_state(nn.utils.skip_init(nn.Linear, 1, 1), config := TrainConfig(steps=300, lr=0.05))
     nn.init.zeros_(state.model.weight), nn.init.zeros_(state.model.bias)
     for _ in train(lambda model, xy: (model(xy[0]) - xy[1]).square(), lambda step: (x, 3 * x - 1), config, state):
         pass
@@ -156,7 +156,7 @@ def test_one_batch_is_overfitted(name):
     x0, sigma = POINTS[:8], torch.logspace(-1, 0.5, 8)
     batch = x0, sigma, seeds.gaussian((8, 2), 1), None
     config = TrainConfig(steps=300, lr=3e-3, warmup=10)
-    state, losses = begin(Denoiser(make_network(name), "edm", 0.45), config), []
+    state, losses = new_state(Denoiser(make_network(name), "edm", 0.45), config), []
     for _ in train(diffusion_loss, lambda step: batch, config, state):
         losses.append(state.loss)
     assert min(losses) < 1e-3 * losses[0]

@@ -4,19 +4,19 @@ import pytest
 import torch
 
 from core import seeds
-from core.data.points import make
+from core.data.points import make_points
 from core.diffusion import vector_field
 from core.diffusion.exact import EmpiricalDenoiser
 from core.models import points as point_model
 from core.pretrained import points_of, pretrained
 
-POINTS = make("spiral", 100).points
+POINTS = make_points("spiral", 100).points
 EXACT = EmpiricalDenoiser(POINTS)
 LEVELS = torch.tensor([0.5, 0.2, 0.05, 0.02])
 
 
 def test_the_clock_falls_evenly_in_log_sigma_from_coarse_to_fine():
-    clock = vector_field.clock(7)
+    clock = vector_field.levels(7)
     assert torch.allclose(clock, torch.tensor([10**k for k in (1, 0.5, 0, -0.5, -1, -1.5, -2)], dtype=torch.float32))
 
 
@@ -26,7 +26,7 @@ def test_the_grid_runs_row_by_row_from_the_lower_left():
 
 @pytest.mark.parametrize("view", ["ve", "vp"])
 def test_an_arrow_ends_where_the_view_draws_the_guess(view):
-    sigmas, places = vector_field.clock(5), vector_field.grid(4, 1.2)
+    sigmas, places = vector_field.levels(5), vector_field.grid(4, 1.2)
     ends = places + vector_field.arrows(EXACT, places, sigmas, view)
     factor = 1.0 if view == "ve" else (1 + sigmas[:, None, None] ** 2).rsqrt()
     guess = torch.stack([EXACT(x, s.expand(16)) for x, s in zip(places / factor * torch.ones(5, 1, 1), sigmas)])
@@ -35,7 +35,7 @@ def test_an_arrow_ends_where_the_view_draws_the_guess(view):
 
 def test_fitted_fields_share_one_scale_at_each_place_and_short_arrows_keep_their_length():
     long, short = torch.tensor([[[3.0, 4.0], [0.03, 0.04]]]), torch.tensor([[[0.0, 1.0], [0.0, 0.0]]])
-    drawn, other = vector_field.fit(0.1, long, short)
+    drawn, other = vector_field.limit_lengths(0.1, long, short)
     assert torch.allclose(drawn.norm(dim=-1), torch.tensor([[0.1, 0.05]]))
     assert torch.allclose(other, torch.tensor([[[0.0, 0.02], [0.0, 0.0]]]))
 

@@ -84,7 +84,7 @@ def test_half_of_the_held_out_pictures_find_their_own_caption(space):
 
 
 def test_nearest_sorts_only_what_it_is_to_search(space):
-    among = pairs().part(held_out=True)
+    among = pairs().indices(held_out=True)
     found = nearest(space.pictures, 3 * space.text("red heart"), among, 5)
     cosines = [cosine for _, cosine in found]
     assert cosines == sorted(cosines, reverse=True) and max(cosines) <= 1 + 1e-6

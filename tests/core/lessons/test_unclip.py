@@ -146,7 +146,7 @@ def test_a_picture_of_the_collection_lies_at_itself(space):
 
 
 def test_captions_lie_on_one_side_of_the_gap_and_pictures_and_what_the_prior_makes_on_the_other(whole, space):
-    held = pairs().part(held_out=True)
+    held = pairs().indices(held_out=True)
     captions, pictures = (
         unclip_lesson.side(space.captions[held], space),
         unclip_lesson.side(space.pictures[held], space),
@@ -159,13 +159,13 @@ def test_captions_lie_on_one_side_of_the_gap_and_pictures_and_what_the_prior_mak
 
 
 def test_held_out_captions_lie_farther_from_all_pictures_than_held_out_pictures_do(space):
-    held = pairs().part(held_out=True)
+    held = pairs().indices(held_out=True)
     captions = unclip_lesson.place(space.captions[held], space.captions[held], space)
     assert unclip_lesson.real(space).picture > captions.picture + 0.05
 
 
 def test_nearly_every_held_out_caption_is_nearest_to_another_caption(space):
-    held = pairs().part(held_out=True)
+    held = pairs().indices(held_out=True)
     among = space.captions[held] @ space.captions.T
     among[torch.arange(len(held)), held] = -1
     assert (among.amax(1) > (space.captions[held] @ space.pictures.T).amax(1)).double().mean() > 0.9

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from core import metrics, seeds
-from core.data.points import make
+from core.data.points import make_points
 from core.models import points as point_model
 from core.models.points import PointConfig
 from core.networks import NETWORKS
@@ -25,14 +25,14 @@ def weights(progress):
 
 
 def test_the_same_recipe_on_the_same_data_gives_the_same_weights():
-    points = make("spiral", 100)
+    points = make_points("spiral", 100)
     first, second = (steps(point_model.run(PointConfig(), points), 12) for _ in range(2))
     assert torch.equal(weights(first), weights(second))
     assert first.losses == second.losses and len(first.losses) == 1
 
 
 def test_a_run_taken_up_from_a_saved_checkpoint_goes_on_bit_for_bit():
-    points, how = make("moons", 60), PointConfig(endless=False)
+    points, how = make_points("moons", 60), PointConfig(endless=False)
     whole = steps(point_model.run(how, points), 24)
     half = steps(point_model.run(how, points), 10)
     kept = checkpoints.from_bytes(checkpoints.to_bytes(point_model.checkpoint_of(half, how, points)))
@@ -43,7 +43,7 @@ def test_a_run_taken_up_from_a_saved_checkpoint_goes_on_bit_for_bit():
 
 def test_the_exact_loss_of_two_points_is_what_their_posterior_variance_says():
     """For points +-a on a line the exact denoiser is a tanh(a x / sigma^2); its loss follows by quadrature."""
-    points = replace(make("spiral", 2), points=torch.tensor([[0.6, 0.0], [-0.6, 0.0]]), labels=None)
+    points = replace(make_points("spiral", 2), points=torch.tensor([[0.6, 0.0], [-0.6, 0.0]]), labels=None)
     how = PointConfig(endless=False, prediction="x0", noise="log-linear")
     sigma = torch.logspace(-2, 1, 400, dtype=torch.float64)[:, None]
     eps = torch.linspace(-6, 6, 801, dtype=torch.float64)
@@ -54,7 +54,7 @@ def test_the_exact_loss_of_two_points_is_what_their_posterior_variance_says():
 
 
 def test_a_thousand_steps_put_nearly_all_samples_on_the_spiral():
-    points = make("spiral", 100)
+    points = make_points("spiral", 100)
     progress = steps(point_model.run(PointConfig(), points), 1000)
     model = progress.state.ema
     samples = point_model.sample(model, 1000, model.sigma_data, seed=5)[-1]
@@ -66,11 +66,11 @@ def test_a_thousand_steps_put_nearly_all_samples_on_the_spiral():
 
 def test_a_conditional_recipe_on_data_without_classes_is_refused_with_a_sentence():
     with pytest.raises(ValueError, match="no classes"):
-        point_model.new_checkpoint(PointConfig(conditional=True), make("moons", 50))
+        point_model.new_checkpoint(PointConfig(conditional=True), make_points("moons", 50))
 
 
 def test_a_checkpoint_of_another_kind_of_model_is_refused_with_a_sentence():
-    config = point_model.new_checkpoint(PointConfig(conditional=True), make("spiral", 50)).config
+    config = point_model.new_checkpoint(PointConfig(conditional=True), make_points("spiral", 50)).config
     with pytest.raises(ValueError, match="another kind of model"):
         point_model.config_of(config)
     with pytest.raises(ValueError, match="does not say"):
@@ -78,7 +78,7 @@ def test_a_checkpoint_of_another_kind_of_model_is_refused_with_a_sentence():
 
 
 def test_a_network_is_dead_once_it_says_the_same_everywhere_and_not_before_it_is_trained():
-    points = make("spiral", 50)
+    points = make_points("spiral", 50)
     for network in NETWORKS:
         assert not point_model.dead(point_model.new_checkpoint(PointConfig(network=network), points).denoiser)
         assert not point_model.dead(
@@ -90,13 +90,13 @@ def test_a_network_is_dead_once_it_says_the_same_everywhere_and_not_before_it_is
 
 
 def test_a_snapshot_counts_the_steps_of_an_unfinished_block():
-    progress = steps(point_model.run(PointConfig(batch=32), make("spiral", 20)), 13)
+    progress = steps(point_model.run(PointConfig(batch=32), make_points("spiral", 20)), 13)
     shot = point_model.snapshot(progress, n=5, side=2)
     assert shot.losses.tolist() == pytest.approx([progress.losses[0], sum(progress.block) / 3])
 
 
 def test_a_snapshot_of_an_untrained_network_holds_finite_samples_and_arrows_no_longer_than_a_cell():
-    progress = resume(point_model.new_checkpoint(PointConfig(), make("rings", 50)))
+    progress = resume(point_model.new_checkpoint(PointConfig(), make_points("rings", 50)))
     shot = point_model.snapshot(progress, n=20, side=5, reach=1.5)
     assert shot.samples.shape == (11, 20, 2) and shot.arrows.shape == (11, 25, 2)
     assert shot.samples.isfinite().all() and shot.sigmas[-1] == 0
@@ -104,10 +104,13 @@ def test_a_snapshot_of_an_untrained_network_holds_finite_samples_and_arrows_no_l
 
 
 def test_a_model_saved_after_it_was_loaded_gives_the_same_answers():
-    points, how = make("spiral", 20), PointConfig(network="plain", endless=False, scale_input=False, batch=64, seed=4)
+    points, how = (
+        make_points("spiral", 20),
+        PointConfig(network="plain", endless=False, scale_input=False, batch=64, seed=4),
+    )
     progress = steps(point_model.run(how, points), 5)
     other = replace(how, scale_input=True, prediction="v")
-    kept = point_model.checkpoint_of(progress, other, make("rings", 100))
+    kept = point_model.checkpoint_of(progress, other, make_points("rings", 100))
     again = checkpoints.from_bytes(checkpoints.to_bytes(kept)).denoiser
     x, sigma = torch.randn(9, 2, generator=torch.Generator().manual_seed(1)), torch.full((9,), 0.3)
     assert torch.equal(again(x, sigma), progress.state.ema(x, sigma))
@@ -117,13 +120,13 @@ def test_a_model_saved_after_it_was_loaded_gives_the_same_answers():
     "lie", [{"lr": "x"}, {"lr": -3.0}, {"noise": "bogus"}, {"seed": -5}, {"seed": True}, {"batch": 10**9}, {"ema": 2.0}]
 )
 def test_a_recipe_with_a_value_that_no_run_can_have_is_refused_with_a_sentence(lie):
-    config = point_model.describe(PointConfig(), make("spiral", 50))
+    config = point_model.describe(PointConfig(), make_points("spiral", 50))
     with pytest.raises(ValueError):
         point_model.config_of({**config, "recipe": {**config["recipe"], **lie}})
 
 
 def test_a_run_that_blew_up_forgets_the_loss_of_the_steps_it_lost():
-    points = make("spiral", 50)
+    points = make_points("spiral", 50)
     progress = steps(point_model.run(PointConfig(), points), 96)
     with pytest.raises(ArithmeticError):
         steps(point_model.run(PointConfig(lr=1e6), points, progress), 100)

@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from core.diffusion import samplers, schedules
 from core.diffusion.denoiser import Denoiser
 from core.diffusion.guidance import cfg, condition
-from core.diffusion.training import TrainConfig, begin, diffusion_batches, diffusion_loss, train
+from core.diffusion.training import TrainConfig, diffusion_batches, diffusion_loss, new_state, train
 from core.networks import SIZES, layers, make_network
 from core.networks.clip import Clip
 from core.networks.dit import DiT, positions
@@ -168,7 +168,7 @@ def test_the_gradient_reaches_every_parameter_the_learned_nulls_too(name):
 
 @every_network
 def test_training_from_zero_moves_every_parameter_within_four_steps(name):
-    state = begin(Denoiser(network(name, classes=2)), TrainConfig(steps=4, warmup=0, lr=1e-3))
+    state = new_state(Denoiser(network(name, classes=2)), TrainConfig(steps=4, warmup=0, lr=1e-3))
     before = {key: parameter.clone() for key, parameter in state.model.named_parameters()}
     for _ in train(diffusion_loss, images(), TrainConfig(steps=4, warmup=0, lr=1e-3), state):
         pass

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.data.points import make
+from core.data.points import make_points
 from core.diffusion.exact import EmpiricalDenoiser
 from core.diffusion.training import TrainState
 from core.models import points as point_model
@@ -22,7 +22,7 @@ def test_smoothing_keeps_a_constant_and_averages_the_last_tenth():
 
 @pytest.mark.parametrize("losses", ["abc", [None], [10**400], 7])
 def test_a_checkpoint_whose_loss_is_no_list_of_numbers_is_refused_with_a_sentence(losses):
-    kept = point_model.new_checkpoint(PointConfig(), make("spiral", 50))
+    kept = point_model.new_checkpoint(PointConfig(), make_points("spiral", 50))
     with pytest.raises(ValueError, match="list of numbers"):
         resume(replace(kept, config={**kept.config, "losses": losses}))
 

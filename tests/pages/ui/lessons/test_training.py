@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.data.points import make
+from core.data.points import make_points
 from core.figures.scene import Points
 from core.models import points as point_model
 from core.models.points import PointConfig, Snapshot
@@ -17,7 +17,9 @@ from pages.ui.lessons import training as training_scenes
 @pytest.fixture(scope="module")
 def untrained() -> Snapshot:
     return point_model.snapshot(
-        Progress(point_model.new_checkpoint(PointConfig(), make("spiral", 20)).state, bayes_loss=0.8), n=10, side=3
+        Progress(point_model.new_checkpoint(PointConfig(), make_points("spiral", 20)).state, bayes_loss=0.8),
+        n=10,
+        side=3,
     )
 
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from core.data.points import make
+from core.data.points import make_points
 from core.diffusion.exact import EmpiricalDenoiser
 from core.figures.scene import Window
 from core.lessons.vector_field import film, read
@@ -12,7 +12,7 @@ from pages.ui.lessons import vector_field as lesson
 from pages.ui.lessons.vector_field import Config
 
 SIGMAS = lesson.SIGMAS
-POINTS = make("spiral", 100).points
+POINTS = make_points("spiral", 100).points
 EXACT = EmpiricalDenoiser(POINTS)
 FILM = film(lambda x, sigma: 0 * x, EXACT, SIGMAS, "vp", side=6, reach=1.6, h=8)
 WINDOW = Window("vp", 1.6)
