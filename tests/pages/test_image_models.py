@@ -85,9 +85,9 @@ def test_only_the_films_that_are_not_there_yet_are_made(chapter, monkeypatch):
 
 def test_who_changes_a_control_waits_no_longer_for_the_old_films(chapter):
     app = chapter(**SHOWN | {"steps": "100"}, seed="903")
-    first = app.session_state["_films"]
+    first = app.session_state["_background"]
     app.number_input(key="seed").set_value(904).run()
-    second = app.session_state["_films"]
+    second = app.session_state["_background"]
     assert training_run.jobs().key_of(first) is None and training_run.jobs().key_of(second)[2][0].seed == 904
     training_run.jobs().leave(second, app.session_state["_viewer"])
 
@@ -112,7 +112,7 @@ def test_no_more_films_are_kept_than_there_is_room_for():
     for number in range(1, background_films.KEPT + 1):
         background_films.kept("test", str(number))
     assert not background_films.kept("test", "0")
-    background_films.kept.clear()
+    background_films.kept.cache_clear()
 
 
 # Four samplers

@@ -35,6 +35,8 @@ class Memory:
 
 def arrive(page: str) -> None:
     """Read the address when a visitor comes to `page`. Coming back to a page opens the link that it was left with."""
+    if "_controls" in st.session_state:
+        st.session_state["_controls"].page = None
     memory = _memory()
     if memory.page == page:
         return

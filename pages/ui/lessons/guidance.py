@@ -59,7 +59,7 @@ class Config:
     weak: str = choice("spiral-classes-500", WEAK_MODELS, "models", "select")
     seed: int = number(0, 0, 9999)
     probe: tuple[float, float] = place(PROBE, FAR)
-    run: str | None = code(training_run._known)
+    run: str | None = code(training_run.check_run)
 
     @property
     def label(self) -> int:

@@ -245,7 +245,7 @@ def _follow(controls: DeltaGenerator, picture: DeltaGenerator) -> bool:
         return False
     with controls:
         name = shell.selectbox("Run", names, key="follow")
-        curve = shell.segmented("Loss", list(followed.CURVES), default="over steps", key="curve")
+        curve = shell.segmented("Loss", list(followed.CURVES), default="over_steps", key="curve")
         st.caption(f"These are the runs in the folder `{FOLDER.name}` of the server.")
     with picture:
         followed.watch(FOLDER, name, curve, partial(_step, name), partial(_take, name))

@@ -10,34 +10,33 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from core.figures.scene import Clock, Images, Line, Panel, Points
+from core.figures.scene import Clock, Images, Line, Panel, Points, Scene
 from core.models import run_folder
 from core.models.run_folder import Log
+from core.runs.caching import shared_cache
 from core.runs.distributed import BINS
 from core.runs.progress import smooth
-from pages.ui.frame import shell_old as shell
-from pages.ui.frame.links_old import name_of
-from pages.ui.stage.player import stage
+from pages.ui.frame import shell, text
+from pages.ui.frame.links import name_of
+from pages.ui.frame.text import t
+from pages.ui.stage import player
 
 TICK, REST = 2.0, 20.0  # seconds between two looks at a run under way, and at one at rest
 SILENT = 120.0  # seconds; a run that has written nothing for so long is at rest
 DRAWN, SHEETS, ROOM = 160, 8, 1_000_000  # points of the loss curve; sheets on the clock, and the bytes they may take
-WITHIN = (0.015, *((low * high) ** 0.5 for low, high in zip(BINS[1:], BINS[2:-1])), 6.0)  # each of BINS
+WITHIN = (0.015, *((low * high) ** 0.5 for low, high in zip(BINS[1:], BINS[2:-1])), 6.0)  # a level in each of BINS
 
 
-@st.cache_resource(show_spinner=False)
-def _logs() -> dict[Path, Log]:
-    """What is known of the runs' logs, read once for all visitors."""
-    return {}
+_logs: dict[Path, Log] = {}  # what is known of the runs' logs, read once for all visitors
 
 
-def newest(run: Path) -> tuple[Log, str]:
-    """What is known of a run's log, and a sentence if it cannot be read any more."""
+def newest(run: Path) -> tuple[Log, ValueError | None]:
+    """What is known of a run's log, and the error if it cannot be read any more."""
     try:
-        _logs()[run] = run_folder.read_log(run, _logs().get(run, Log()))
+        _logs[run] = run_folder.read_log(run, _logs.get(run, Log()))
     except ValueError as error:
-        return _logs().get(run, Log()), str(error)
-    return _logs()[run], ""
+        return _logs.get(run, Log()), error
+    return _logs[run], None
 
 
 def known(folder: Path) -> list[str]:
@@ -58,7 +57,7 @@ def wait(folder: Path) -> None:
     def tick() -> None:
         if known(folder):
             st.rerun()
-        st.info(f"No run in the folder `{folder.name}` of the server yet. One appears here as soon as it begins.")
+        st.info(t("runs.followed.empty", folder=folder.name))
 
     tick()
 
@@ -74,18 +73,18 @@ def watch(folder: Path, name: str, curve: str, taken: Callable[[], int | None],
     @st.fragment(run_every=TICK if going_on else REST)
     def tick() -> None:
         with shell.guard():
-            log, problem = newest(folder / name)
+            log, error = newest(folder / name)
             if known(folder) != names or under_way(log) != going_on:
                 st.rerun()
-            if problem:
-                shell.sorry(f"{problem} What was read of it before stays.")
+            if error:
+                shell.sorry(t("runs.followed.unreadable", error=text.problem(error)))
             with st.container(horizontal=True, vertical_alignment="center", key="standing"):
                 st.markdown(standing(log))
                 _offer(folder / name, taken(), take)
-            if refused := st.session_state.pop("_refused", ""):
+            if refused := st.session_state.pop("_refused", None):
                 shell.sorry(refused)
             if log.entries:
-                draw(folder / name, log, curve)
+                player.show(scene(folder / name, log, curve), key="followed", permalink=True)
 
     tick()
 
@@ -93,15 +92,17 @@ def watch(folder: Path, name: str, curve: str, taken: Callable[[], int | None],
 def standing(log: Log) -> str:
     """One line on how a run stands."""
     if not log.entries:
-        return "**Beginning**: nothing to read yet." if not log.damaged else "**Not one line** of it can be read."
+        return t("runs.followed.nothing_readable" if log.damaged else "runs.followed.nothing_yet")
     last = log.entries[-1]
-    state = "Finished" if log.finished else "Training" if under_way(log) else "At rest"
-    parts = [f"**{state}** · step {last.step:,}" + (f" of {last.steps:,}" if last.steps else "")]
-    if state == "Training":
-        parts.append(f"{last.pace:,.0f} images/s")
-        parts += [] if log.left is None else [f"{timedelta(seconds=round(log.left))} left"]
+    state = "finished" if log.finished else "training" if under_way(log) else "rest"
+    parts = [t(f"runs.followed.{state}")]
+    parts.append(t("runs.followed.step_of" if last.steps else "runs.followed.step", step=last.step, steps=last.steps))
+    if state == "training":
+        parts.append(t("runs.followed.pace", pace=last.pace))
+        if log.left is not None:
+            parts.append(t("runs.followed.left", left=timedelta(seconds=round(log.left))))
     if log.damaged:
-        parts.append(f"{log.damaged} line{'s' * (log.damaged > 1)} of its log cannot be read")
+        parts.append(t("runs.followed.damaged", count=log.damaged))
     return " · ".join(parts)
 
 
@@ -109,35 +110,30 @@ def _offer(run: Path, taken: int | None, take: Callable[[], None]) -> None:
     """The button that takes the newest model to the other scenes."""
     step = run_folder.saved_step(run)
     if step is None:
-        st.caption("No checkpoint to use yet.")
-        return
-    if step == taken:
-        st.caption(f":material/check: Step {step:,} is among the models of the other scenes.")
+        st.caption(t("runs.followed.no_checkpoint"))
+    elif step == taken:
+        st.caption(t("runs.followed.taken", step=step))
     else:
-        label = f"Use its {'model' if taken is None else 'newer model'}, step {step:,}"
-        st.button(label, icon=":material/download:", on_click=_try, args=(take,), key="_take")
+        label = t("runs.followed.take" if taken is None else "runs.followed.take_newer", step=step)
+        st.button(label, icon=":material/download:", on_click=_attempt, args=(take,), key="_take")
 
 
-def _try(take: Callable[[], None]) -> None:
+def _attempt(take: Callable[[], None]) -> None:
     try:
         take()
     except ValueError as error:
-        st.session_state["_refused"] = str(error)
+        st.session_state["_refused"] = error
 
 
-def draw(run: Path, log: Log, curve: str) -> None:
-    """The sheets of samples on a clock of steps, and a curve with the clock's place on it."""
+def scene(run: Path, log: Log, curve: str) -> Scene:
+    """The sheets of samples on a clock of steps, and one of ``CURVES`` with the clock's place on it."""
     sheets = newest_sheets(run)
     steps = list(sheets) or [log.entries[-1].step]
-    panels = [Panel("Its samples", [Images(torch.stack(list(sheets.values()))[:, None], 1)])] if sheets else []
-    stage(
-        [*panels, CURVES[curve](log, steps)],
-        Clock(steps, "step", digits=9, start=-1),
-        key="followed",
-        alt=f"The run {name_of(run.name)} at step {log.entries[-1].step}: sheets of samples over the steps, and the "
-        f"loss {curve}.",
-        permalink=True,
-    )
+    images = Images(torch.stack(list(sheets.values()))[:, None], 1) if sheets else None
+    panels = [Panel(t("runs.followed.samples"), [images])] if sheets else []
+    clock = Clock(steps, t("runs.followed.clock"), digits=9, start=-1)
+    alt = t(f"runs.followed.alt.{curve}", name=name_of(run.name), step=log.entries[-1].step)
+    return Scene([*panels, CURVES[curve](log, steps)], clock, alt)
 
 
 def newest_sheets(run: Path) -> dict[int, Tensor]:
@@ -160,7 +156,7 @@ def _sheet(path: Path) -> Tensor | None:
         return None
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@shared_cache(64)
 def _decoded(path: Path, written: int) -> Tensor | None:
     """A sheet as it is kept; one too large for the room loses every other pixel until it fits."""
     pixels = run_folder.read_sheet(path)
@@ -181,8 +177,9 @@ def loss(log: Log, steps: list[int]) -> Panel:
     low, high = curve.min().item(), min(curve.max().item(), 3 * curve.median().item())
     air = 0.06 * (high - low) or 0.1
     ends = (0.0, max(1.02 * at[-1].item(), 1.0))
-    return Panel("Loss", layers, ends, (low - air, high + air), equal=False, xlabel="training step", marker=steps,
-                 caption=f"{curve[-1]:.3f} at step {log.entries[-1].step:,}")  # fmt: skip
+    caption = t("runs.followed.loss_caption", loss=curve[-1].item(), step=log.entries[-1].step)
+    names = {"equal": False, "xlabel": t("runs.loss.xlabel"), "marker": steps, "caption": caption}
+    return Panel(t("runs.loss.title"), layers, ends, (low - air, high + air), **names)
 
 
 def by_noise(log: Log, steps: list[int]) -> Panel:
@@ -190,9 +187,11 @@ def by_noise(log: Log, steps: list[int]) -> Panel:
     table = torch.stack([run_folder.mean_loss_by_sigma(log.entries, step) for step in steps])
     dots = torch.stack([torch.tensor(WITHIN).expand_as(table), table], -1)
     high = table[table.isfinite()].max().item() if table.isfinite().any() else 1.0
-    return Panel("Loss by noise level", [Line(WITHIN, table, "denoise"), Points(dots, "denoise", size=4, alpha=1)],
-                 (0.01, 10.0), (0.0, 1.1 * high), equal=False, xlog=True, xlabel="noise level σ",
-                 caption=[f"near step {step:,}" for step in steps])  # fmt: skip
+    layers = [Line(WITHIN, table, "denoise"), Points(dots, "denoise", size=4, alpha=1)]
+    names = {"equal": False, "xlog": True, "xlabel": t("runs.followed.sigma")}
+    captions = [t("runs.followed.near_step", step=step) for step in steps]
+    title = t("runs.followed.by_noise_level")
+    return Panel(title, layers, (0.01, 10.0), (0.0, 1.1 * high), caption=captions, **names)
 
 
-CURVES: dict[str, Callable[[Log, list[int]], Panel]] = {"over steps": loss, "by noise level": by_noise}
+CURVES: dict[str, Callable[[Log, list[int]], Panel]] = {"over_steps": loss, "by_noise_level": by_noise}

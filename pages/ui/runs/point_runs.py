@@ -1,4 +1,4 @@
-"""Runs on points in the plane, for ``live``: chapters 2 and 5."""
+"""Runs that train a model of points in the plane: chapters 2 and 5."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ POINTS, LABELLED = "points", "points with classes"  # kinds of runs
 
 @dataclass(frozen=True)
 class PointTraining(training_run.TrainingRequest):
-    """A recipe on a learner's data."""
+    """A configuration on a learner's data."""
 
     data: Data
     config: PointConfig

@@ -1,29 +1,31 @@
-"""A background run shown live: which one is this visitor's, the buttons that command it, its picture as it changes."""
+"""A background run on a page: which one is this visitor's, the buttons that command it, its picture as it changes.
+
+The page declares a control ``run = code(training_run.check_run)``: the address names the run, and a reload finds it.
+"""
 
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from operator import attrgetter
-from types import FunctionType
 from typing import Any
 
 import streamlit as st
 
 from core.diffusion.denoiser import Denoiser
 from core.pretrained import pretrained
+from core.problems import Problem
 from core.runs import checkpoints
+from core.runs.caching import shared_cache
 from core.runs.checkpoints import Checkpoint
 from core.runs.jobs import Jobs, View, Work
-from core.runs.progress import Progress
-from core.runs.progress import resume as resumed
-from pages.ui.frame import shell_old as shell
+from core.runs.progress import Progress, resume
+from pages.ui.frame import controls, links_old, shell
+from pages.ui.frame.text import t
 from pages.ui.frame.visitor import viewer
 
 TICK, REST = 0.5, 20.0  # seconds between two looks at a run under way, and at one at rest, which would end unlooked at
 UNDER_WAY = ("queued", "running")
-BY_NAME = {FunctionType: attrgetter("__qualname__")}  # how a cache tells pictures apart
 
 
 @st.cache_resource(show_spinner=False)
@@ -34,9 +36,14 @@ def jobs() -> Jobs:
 
 @dataclass(frozen=True)
 class TrainingRequest(ABC):
-    """What the learner asks for on the page: ``data`` with a name and a key, the frozen ``recipe`` to train on them by,
-    with ``lr`` and ``steps``; and what the page draws a run from, between two steps: an object with the ``step`` it
-    shows, of one kind for all runs of equal key. What is trained, points or images, is for those who inherit to say."""
+    """What a page asks to train. Subclasses say what kind of model that is.
+
+    Attributes:
+        data: the training data, with a ``name`` and a ``key``; hashable.
+        config: the frozen configuration to train by, with ``lr`` and ``steps``.
+        picture: computes what the page draws of a run between two steps: an object with the ``step`` that it shows, of
+            one kind for all runs of equal key.
+    """
 
     data: Any
     config: Any
@@ -45,7 +52,7 @@ class TrainingRequest(ABC):
     @property
     @abstractmethod
     def kind(self) -> str:
-        """What is trained. Other chapters show the newest model of each kind."""
+        """The kind of model. Other chapters show a visitor's newest model of each kind."""
 
     @abstractmethod
     def begin(self) -> Checkpoint:
@@ -65,17 +72,22 @@ class TrainingRequest(ABC):
 
     @property
     def shipped(self) -> str | None:
-        """The name of the shipped model that was made by this recipe on these data, if there is one."""
+        """The name of the shipped model that was made by this configuration on these data, if there is one."""
         return None
 
     @property
     def key(self) -> tuple:
         """All that decides the run but the learning rate, which may change under way."""
-        return self.data.key, replace(self.config, lr=1.0)
+        return self.data.key, self.neutral.config
+
+    @property
+    def neutral(self) -> "TrainingRequest":
+        """The same request at a fixed learning rate."""
+        return replace(self, config=replace(self.config, lr=1.0))
 
     @property
     def full(self) -> "TrainingRequest":
-        """The plan to train by: the page's, or a loaded model's, which has more than the page has controls for."""
+        """The request to train by: the page's, or a loaded model's, which has more settings than the page has controls."""
         loaded = _loaded().get(self.key)
         if loaded is None:
             return self
@@ -86,9 +98,9 @@ class TrainingRequest(ABC):
         """The work for the registry: from scratch, shared by all who ask for the same; or on from a loaded model."""
         loaded, full = _loaded().get(self.key), self.full
 
-        def go(progress: Progress | None, settings: dict):
-            start = progress or (deepcopy(loaded.progress) if loaded else Progress(full.begin().state))
-            return replace(full, config=replace(full.config, lr=settings["lr"])).run(start)
+        def start(progress: Progress | None, settings: dict) -> Iterator[Progress]:
+            first = progress or (deepcopy(loaded.progress) if loaded else Progress(full.begin().state))
+            return replace(full, config=replace(full.config, lr=settings["lr"])).run(first)
 
         def picture(progress: Progress) -> Any:
             # Drawn after the first step and not counted as training, which setting up the exact denoiser is not.
@@ -96,80 +108,94 @@ class TrainingRequest(ABC):
             return self.picture(progress)
 
         origin = secrets.token_urlsafe(8) if loaded else self.config.lr
-        return Work((*self.key, origin), go, picture, {"lr": self.config.lr})
+        return Work((*self.key, origin), start, picture, {"lr": self.config.lr})
 
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """A model from a file, with the recipe it was trained by."""
+    """A model from a file, with the configuration it was trained by."""
 
     config: Any
     progress: Progress
 
 
-def current(plan: TrainingRequest) -> View | None:
-    """This visitor's run of ``plan``, once what a button asked for is done: the session's own, or the one that the
+# Which run is this visitor's
+
+
+def current(request: TrainingRequest) -> View | None:
+    """This visitor's run of ``request``, once what a button asked for is done: the session's own, or the one that the
     address names. None if there is none."""
     if order := st.session_state.pop("_order", None):
-        _try(order[0], plan, *order[1:])
-    own = _runs().get(plan.key)
-    named = shell.param("run", _known, None)
-    for run_id in filter(None, (own, named)):
+        _attempt(order[0], request, *order[1:])
+    for run_id in filter(None, (_runs().get(request.key), _run_of_address())):
         # Looking makes us a viewer, so a run of other settings is not looked at.
-        if (jobs().key_of(run_id) or ())[:2] == plan.key:
-            follow(plan, run_id)
+        if (jobs().key_of(run_id) or ())[:2] == request.key:
+            follow(request, run_id)
             return jobs().look(run_id, viewer())
-    _runs().pop(plan.key, None)
-    shell.set_param("run", None)
+    _runs().pop(request.key, None)
+    _name_in_address(None)
     return None
 
 
 def named() -> tuple[str, tuple] | None:
     """The run that the address names, and the key of its work (see ``TrainingRequest.work``); None if it names none."""
-    run_id = shell.param("run", _known, None)
+    run_id = _run_of_address()
     key = run_id and jobs().key_of(run_id)
     return (run_id, key) if key else None
 
 
-def _known(run_id: str) -> str:
+def check_run(run_id: str) -> str:
+    """The control ``run`` of a page can hold this. Raises ValueError where there is no such run."""
     if jobs().key_of(run_id) is None:
-        raise ValueError("There is no such run any more.")
+        raise ValueError(run_id)
     return run_id
 
 
-def follow(plan: TrainingRequest, run_id: str | None) -> None:
-    """Make ``run_id`` this visitor's run of ``plan``; None: there is none any more."""
-    _begun().add(plan.key)
+def _run_of_address() -> str | None:
+    return controls.value("run") if _by_controls() else links_old.param("run", check_run, None)
+
+
+def _name_in_address(run_id: str | None) -> None:
+    controls.put("run", run_id) if _by_controls() else links_old.set_param("run", run_id)
+
+
+def _by_controls() -> bool:
+    """Whether the page declares its controls as data."""
+    return "_controls" in st.session_state and st.session_state["_controls"].page is not None
+
+
+def follow(request: TrainingRequest, run_id: str | None) -> None:
+    """Make ``run_id`` this visitor's run of ``request``; None: there is none any more."""
+    _begun().add(request.key)
     if run_id is None:
-        _runs().pop(plan.key, None)
+        _runs().pop(request.key, None)
     else:
-        _runs()[plan.key] = run_id
-        _latest()[plan.kind] = plan
-    shell.set_param("run", run_id)
+        _runs()[request.key] = run_id
+        _latest()[request.kind] = request
+    _name_in_address(run_id)
 
 
 def latest(kind: str) -> TrainingRequest | None:
-    """The plan of this visitor's newest run of that kind, its lease renewed; None when there is none any more. Other
-    chapters show its model."""
+    """The request of this visitor's newest run of that kind, its lease renewed; None when there is none any more."""
     return _latest()[kind] if newest(kind) else None
 
 
 def newest(kind: str) -> View | None:
     """This visitor's newest run of that kind as it is now, its lease renewed; None when there is none any more."""
-    plan = _latest().get(kind)
-    return plan and jobs().look(_runs().get(plan.key, ""), viewer())
+    request = _latest().get(kind)
+    return request and jobs().look(_runs().get(request.key, ""), viewer())
 
 
 def keep() -> None:
-    """Renew the leases of the newest runs of all kinds: who reads another chapter has not gone."""
+    """Renew the leases of the newest runs of all kinds, whichever chapter the visitor reads."""
     for kind in _latest():
         latest(kind)
 
 
-def _own(plan: TrainingRequest) -> str:
-    if plan.key not in _runs():
-        raise ValueError("This run has ended. Press Train to begin again.")
-    return _runs()[plan.key]
+def _own(request: TrainingRequest) -> str:
+    if request.key not in _runs():
+        raise Problem("run_left")
+    return _runs()[request.key]
 
 
 def _runs() -> dict[tuple, str]:
@@ -187,78 +213,86 @@ def _begun() -> set[tuple]:
 # The buttons. A press is noted, and carried out once the page knows its controls: the newest may have come with it.
 
 
-def begin(plan: TrainingRequest, held: bool = False) -> None:
-    """Start the run of ``plan``, or join the one that others started with the same settings; one's own if ``held``."""
-    follow(plan, jobs().join(plan.work(), viewer(), held))
+def begin(request: TrainingRequest, held: bool = False) -> None:
+    """Start the run of ``request``, or join the one that others started with the same settings; ``held``: one's own,
+    which waits."""
+    follow(request, jobs().join(request.work(), viewer(), held))
 
 
-def command(plan: TrainingRequest, order: Callable[..., str], *args: int, **settings: float) -> None:
+def command(request: TrainingRequest, order: Callable[..., str], *args: int, **settings: float) -> None:
     """Carry out an order of the registry on this visitor's run, which may become a copy of its own."""
-    follow(plan, order(_own(plan), viewer(), *args, **settings))
+    follow(request, order(_own(request), viewer(), *args, **settings))
 
 
-def single_step(plan: TrainingRequest) -> None:
+def single_step(request: TrainingRequest) -> None:
     """One step of the run, which is begun if there is none and held afterwards."""
-    if plan.key not in _runs():
-        begin(plan, held=True)
-    command(plan, jobs().step)
+    if request.key not in _runs():
+        begin(request, held=True)
+    command(request, jobs().step)
 
 
-def reset(plan: TrainingRequest) -> None:
+def reset(request: TrainingRequest) -> None:
     """Leave the run; without one, put away the loaded or shipped model, so that an untrained network is left."""
-    if plan.key in _runs():
-        jobs().leave(_runs()[plan.key], viewer())
+    if request.key in _runs():
+        jobs().leave(_runs()[request.key], viewer())
     else:
-        _loaded().pop(plan.key, None)
-    follow(plan, None)
+        _loaded().pop(request.key, None)
+    follow(request, None)
 
 
-def _try(action: Callable, *args, **kwargs) -> None:
-    """Do it; what goes wrong is said once, where the buttons are."""
+def report(error: Exception | str) -> None:
+    """Show an error once, beside the buttons."""
+    st.session_state["_live_error"] = error
+
+
+def _attempt(action: Callable, *args: Any, **settings: Any) -> None:
     try:
-        action(*args, **kwargs)
+        action(*args, **settings)
     except ValueError as error:
-        st.session_state["_live_error"] = str(error)
+        report(error)
 
 
 def _order(*order: Any) -> None:
     st.session_state["_order"] = order
 
 
-def buttons(plan: TrainingRequest, view: View | None, ready: bool = True) -> None:
-    """Start, pause or resume; single step; reset; and what the last command had to say. Not ``ready``: none works."""
-    pause = "Pause", ":material/pause:", (command, jobs().pause)
-    resume = "Resume", ":material/play_arrow:", (command, jobs().resume)
+def buttons(request: TrainingRequest, view: View | None, ready: bool = True) -> None:
+    """Start, pause or resume; single step; reset; and the error of the last command. Not ``ready``: all are disabled."""
+    hold = "pause", ":material/pause:", (command, jobs().pause)
+    go_on = "resume", ":material/play_arrow:", (command, jobs().resume)
     main, icon, order = {
-        None: ("Train", ":material/play_arrow:", (begin,)),
-        "queued": pause,
-        "running": pause,
-        "paused": resume,
-        "failed": resume,
-        "finished": ("Finished", ":material/check:", (reset,)),
+        None: ("train", ":material/play_arrow:", (begin,)),
+        "queued": hold,
+        "running": hold,
+        "paused": go_on,
+        "failed": go_on,
+        "finished": ("finished", ":material/check:", (reset,)),
     }[view and view.status]
     ended = not ready or (view is not None and view.status == "finished")
-    blank = not ready or (view is None and plan.key not in _loaded() and _shown(plan) is None)
+    blank = not ready or (view is None and request.key not in _loaded() and _shown(request) is None)
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="commands"):
-        st.button(main, icon=icon, type="primary", on_click=_order, args=order, disabled=ended, key="_main")
-        st.button("Step", on_click=_order, args=(single_step,), disabled=ended, key="_step")
-        reset_icon = ":material/restart_alt:"
-        st.button("Reset", icon=reset_icon, on_click=_order, args=(reset,), disabled=blank, key="_reset")
+        main = {"label": t(f"runs.buttons.{main}"), "icon": icon, "type": "primary"}
+        st.button(**main, on_click=_order, args=order, disabled=ended, key="_main")
+        st.button(t("runs.buttons.step"), on_click=_order, args=(single_step,), disabled=ended, key="_step")
+        again = {"label": t("runs.buttons.reset"), "icon": ":material/restart_alt:"}
+        st.button(**again, on_click=_order, args=(reset,), disabled=blank, key="_reset")
         if not ready:
-            st.caption("Answer the prediction first.")
-    said = st.session_state.pop("_live_error", None)
-    if said:
-        shell.sorry(said)
+            st.caption(t("runs.buttons.not_ready"))
+    if error := st.session_state.pop("_live_error", None):
+        shell.sorry(error)
 
 
-def heed_learning_rate(plan: TrainingRequest, view: View | None) -> None:
+def heed_learning_rate(request: TrainingRequest, view: View | None) -> None:
     """Carry a changed learning rate into the run, which keeps its model."""
-    if view is not None and view.settings["lr"] != plan.config.lr:
-        _try(command, plan, jobs().change, lr=plan.config.lr)
+    if view is not None and view.settings["lr"] != request.config.lr:
+        _attempt(command, request, jobs().change, lr=request.config.lr)
+
+
+# The picture
 
 
 def watch(
-    plan: TrainingRequest, view: View | None, draw: Callable[[Any, str], None], marks: tuple[int, ...] = ()
+    request: TrainingRequest, view: View | None, draw: Callable[[Any, str], None], marks: tuple[int, ...] = ()
 ) -> None:
     """Draw the run's newest picture and a line on how it stands, again and again while it is under way.
 
@@ -270,78 +304,72 @@ def watch(
     @st.fragment(run_every=every)
     def tick() -> None:
         with shell.guard():
-            look() if view else draw(*at_rest(plan))
+            look() if view else draw(*at_rest(request))
 
     def look() -> None:
-        now = jobs().look(_runs().get(plan.key, ""), viewer())
+        now = jobs().look(_runs().get(request.key, ""), viewer())
         if now is None or now.status != view.status or any(view.step < mark <= now.step for mark in marks):
             st.rerun()
-        draw(now.picture or at_rest(plan)[0], standing(now))
+        draw(now.picture or at_rest(request)[0], standing(now))
 
     tick()
 
 
 def standing(view: View) -> str:
     """One line on how a run stands."""
-    states = {
-        "queued": f"**Waiting**: number {view.place} in the queue; {jobs().slots} runs are training",
-        "running": "**Training**",
-        "paused": "**Paused**",
-        "finished": "**Finished**",
-        "failed": "**Stopped**",
-    }
-    shared = f" · {view.viewers} are watching this run" if view.viewers > 1 else ""
-    step = view.picture.step if view.picture else view.step
-    return f"{states[view.status]} · step {step:,} · {view.seconds:.1f} s of training{shared}"
+    status = t(f"runs.status.{view.status}", place=view.place, slots=jobs().slots)
+    parts = [status, t("runs.standing.step", step=view.picture.step if view.picture else view.step)]
+    parts.append(t("runs.standing.seconds", seconds=view.seconds))
+    if view.viewers > 1:
+        parts.append(t("runs.standing.viewers", viewers=view.viewers))
+    return " · ".join(parts)
 
 
-def at_rest(plan: TrainingRequest) -> tuple[Any, str]:
-    """What there is to see before any training here: a loaded model, the recipe's shipped one, an untrained one.
+def at_rest(request: TrainingRequest) -> tuple[Any, str]:
+    """What there is to see before any training here: a loaded model, the shipped one, an untrained one; and a line on it.
 
-    The shipped one is for a first look: who has begun a run of the recipe finds the untrained one after it.
+    The shipped one is for a first look: who has begun a run of the request finds the untrained one after it.
     """
-    loaded = _loaded().get(plan.key)
+    loaded = _loaded().get(request.key)
     if loaded is not None:
-        steps = loaded.progress.state.step
-        said = f"**A model from a file**, {steps:,} steps. *Train* goes on with it."
-        return plan.picture(loaded.progress), said
-    if name := _shown(plan):
+        return request.picture(loaded.progress), t("runs.standing.file", steps=loaded.progress.state.step)
+    if name := _shown(request):
         steps = pretrained(name).state.step
-        said = f"**A model trained earlier**, {steps:,} steps. *Train* begins your own from nothing."
-        return _picture_of(name, plan.picture), said
-    said = "**An untrained network** with these settings."
-    return _untrained(plan.key, plan.picture, plan), said
+        return shipped_picture(name, request.picture), t("runs.standing.shipped", steps=steps)
+    return untrained_picture(request.neutral), t("runs.standing.untrained")
 
 
-def _shown(plan: TrainingRequest) -> str | None:
-    return None if plan.key in _begun() else plan.shipped
+def _shown(request: TrainingRequest) -> str | None:
+    return None if request.key in _begun() else request.shipped
 
 
-@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_NAME)
-def _picture_of(name: str, picture: Callable[[Progress], Any]) -> Any:
-    return picture(resumed(pretrained(name)))
+@shared_cache(16)
+def shipped_picture(name: str, picture: Callable[[Progress], Any]) -> Any:
+    """The picture of a shipped model."""
+    return picture(resume(pretrained(name)))
 
 
-@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_NAME)
-def _untrained(key: tuple, picture: Callable[[Progress], Any], _plan: TrainingRequest) -> Any:
-    return picture(Progress(_plan.begin().state))
+@shared_cache(16)
+def untrained_picture(request: TrainingRequest) -> Any:
+    """The picture of the model that a ``neutral`` request begins with."""
+    return request.picture(Progress(request.begin().state))
 
 
-def model(plan: TrainingRequest) -> Denoiser:
+# Models to ask, to save and to load
+
+
+def model(request: TrainingRequest) -> Denoiser:
     """The model that the page shows now, to ask it things: the run's, a loaded, the shipped or an untrained one."""
-    return checkpoint(plan).denoiser
+    return checkpoint(request).denoiser
 
 
-# Checkpoints to take away and to bring back
-
-
-def checkpoint(plan: TrainingRequest) -> Checkpoint:
+def checkpoint(request: TrainingRequest) -> Checkpoint:
     """The run's model as it is now, or the model at rest; to save. Raises ValueError when the run has gone."""
-    return _checkpoint(*_session(plan))
+    return _checkpoint(*_session(request))
 
 
-def _session(plan: TrainingRequest) -> tuple:
-    return plan.full, _runs().get(plan.key), viewer(), _loaded().get(plan.key), _shown(plan)
+def _session(request: TrainingRequest) -> tuple:
+    return request.full, _runs().get(request.key), viewer(), _loaded().get(request.key), _shown(request)
 
 
 def _checkpoint(
@@ -353,13 +381,13 @@ def _checkpoint(
     return pretrained(name) if name else full.begin()
 
 
-def save(plan: TrainingRequest) -> None:
+def save(request: TrainingRequest) -> None:
     """The button that downloads the model; the file is made when it is asked for, in a thread without a session."""
-    session = _session(plan)
+    session = _session(request)
     st.download_button(
-        "Save model",
+        t("runs.save"),
         data=lambda: checkpoints.to_bytes(_checkpoint(*session)),
-        file_name=f"{plan.data.name}-{plan.config.network}.zip",
+        file_name=f"{request.data.name}-{request.config.network}.zip",
         mime="application/zip",
         icon=":material/download:",
         on_click="ignore",
@@ -368,31 +396,31 @@ def save(plan: TrainingRequest) -> None:
 
 
 def load(adopt: Callable[[Checkpoint], Any]) -> None:
-    """The field that takes a saved model; bad files change nothing. ``adopt`` sets the page's controls to the recipe of
-    a checkpoint, and returns it, or None where it is not to be trained on; it raises ValueError for a bad one."""
+    """The field that takes a saved model; bad files change nothing. ``adopt`` sets the page's controls to a checkpoint's
+    configuration, and returns it, or None where it is not to be trained on; it raises ValueError for a bad one."""
 
-    def bring() -> None:
+    def read() -> None:
         file = st.session_state["_load"]
         if file is not None:
-            _try(_bring, file.getvalue(), adopt)
+            _attempt(_read, file.getvalue(), adopt)
 
-    st.file_uploader("Load a model", ["zip"], on_change=bring, key="_load")
-
-
-def _bring(content: bytes, adopt: Callable[[Checkpoint], Any]) -> None:
-    brought = checkpoints.from_bytes(content)
-    progress = resumed(brought)
-    if (recipe := adopt(brought)) is not None:
-        st.session_state["_brought"] = Loaded(recipe, progress)
+    st.file_uploader(t("runs.load"), ["zip"], on_change=read, key="_load")
 
 
-def take_in(plan: TrainingRequest) -> None:
-    """Once the controls stand as a loaded model wants them, make it the model of this plan."""
-    brought = st.session_state.pop("_brought", None)
-    if brought is not None:
-        if plan.key in _runs():
-            reset(plan)
-        _loaded()[plan.key] = brought
+def _read(content: bytes, adopt: Callable[[Checkpoint], Any]) -> None:
+    found = checkpoints.from_bytes(content)
+    progress = resume(found)
+    if (config := adopt(found)) is not None:
+        st.session_state["_to_take_in"] = Loaded(config, progress)
+
+
+def take_in(request: TrainingRequest) -> None:
+    """Once the controls stand as a loaded model wants them, make it the model of this request."""
+    loaded = st.session_state.pop("_to_take_in", None)
+    if loaded is not None:
+        if request.key in _runs():
+            reset(request)
+        _loaded()[request.key] = loaded
 
 
 def _loaded() -> dict[tuple, Loaded]:

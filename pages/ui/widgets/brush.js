@@ -14,9 +14,9 @@ button:disabled { opacity: .4; cursor: default; }
 button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px; }
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }`;
 
-const BODY = `<canvas tabindex="0" role="application" aria-roledescription="drawing area" aria-describedby="keys"></canvas>
-<div class="controls"><button type="button" class="undo">Undo</button><button type="button" class="clear">Clear</button><span class="count"></span></div>
-<p id="keys" class="hidden">Arrow keys move the pen, with shift further. Space sets a point and joins it to the one before. Enter ends the line. Backspace takes the last line back.</p>
+const BODY = `<canvas tabindex="0" role="application" aria-describedby="keys"></canvas>
+<div class="controls"><button type="button" class="undo"></button><button type="button" class="clear"></button><span class="count"></span></div>
+<p id="keys" class="hidden"></p>
 <p class="hidden" role="status"></p>`;
 
 export default function ({data, parentElement: root, setStateValue}) {
@@ -29,10 +29,19 @@ export default function ({data, parentElement: root, setStateValue}) {
   else if (given !== s.given) s.strokes = data.strokes;
   s.given = given;
   s.size = data.height;
-  s.canvas.setAttribute('aria-label', data.label);
+  name(s, data.words);
   fit(s);
   return () => root.isConnected || unmount(s, root); // called as well, and late, for a drawing that stays
 }
+
+function name(s, words) {
+  s.words = words;
+  s.canvas.setAttribute('aria-label', words.label);
+  s.canvas.setAttribute('aria-roledescription', words.role);
+  for (const part of ['undo', 'clear', 'keys']) s[part].textContent = words[part];
+}
+
+const fill = (sentence, values) => sentence.replace(/%{(\w+)}/g, (_, key) => values[key]);
 
 function unmount(s, root) {
   s.off.abort();
@@ -45,7 +54,7 @@ function mount(root) {
   const box = Object.assign(document.createElement('div'), {className: 'brush', innerHTML: `<style>${STYLE}</style>${BODY}`});
   root.append(box);
   const get = selector => box.querySelector(selector);
-  const s = {box, canvas: get('canvas'), undo: get('.undo'), clear: get('.clear'), count: get('.count'), status: get('[role=status]'),
+  const s = {box, canvas: get('canvas'), undo: get('.undo'), clear: get('.clear'), keys: get('#keys'), count: get('.count'), status: get('[role=status]'),
     strokes: [], sent: [], pen: null, line: null, pointer: null, off: new AbortController()};
   const on = (target, event, act) => target.addEventListener(event, act, {signal: s.off.signal});
   on(s.canvas, 'pointerdown', event => begin(s, event));
@@ -124,7 +133,7 @@ function drop(s) {
   s.pen ??= [0.5, 0.5];
   if (s.line) s.line.push(s.pen);
   else s.strokes = [...s.strokes, s.line = [s.pen]];
-  s.status.textContent = `Point at ${s.pen.join(', ')}`;
+  s.status.textContent = fill(s.words.point, {place: s.pen.join(', ')});
   draw(s);
 }
 
@@ -151,13 +160,14 @@ function isDark(colour) {
 function draw(s) {
   const total = s.strokes.reduce((sum, stroke) => sum + stroke.length, 0);
   s.undo.disabled = s.clear.disabled = !total;
-  s.count.textContent = total ? `${s.strokes.length} ${s.strokes.length > 1 ? 'lines' : 'line'}` : '';
+  const count = s.strokes.length;
+  s.count.textContent = total ? fill(s.words.lines[count === 1 ? 'one' : 'other'], {count}) : '';
   if (!s.side) return;
   const c = s.canvas.getContext('2d'), css = getComputedStyle(s.box), {side} = s, ink = css.color;
   c.setTransform(s.canvas.width / side, 0, 0, s.canvas.width / side, 0, 0);
   c.clearRect(0, 0, side, side);
   grid(c, side, ink);
-  if (!total) hint(c, side, ink, css.fontFamily);
+  if (!total) hint(c, side, ink, css.fontFamily, s.words.hint);
   c.strokeStyle = c.fillStyle = isDark(css.getPropertyValue('--st-background-color').trim() || '#fff') ? DARK : LIGHT;
   c.lineWidth = 4;
   c.lineCap = c.lineJoin = 'round';
@@ -175,12 +185,12 @@ function grid(c, side, ink) {
   c.globalAlpha = 1;
 }
 
-function hint(c, side, ink, font) {
+function hint(c, side, ink, font, words) {
   c.globalAlpha = 0.65;
   c.fillStyle = ink;
   c.font = `16px ${font}`;
   c.textAlign = 'center';
-  c.fillText('Draw here', side / 2, side / 2 - 12);
+  c.fillText(words, side / 2, side / 2 - 12);
   c.globalAlpha = 1;
 }
 

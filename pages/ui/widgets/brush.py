@@ -8,6 +8,8 @@ import numpy as np
 import streamlit as st
 
 from core.figures.palette import ROLES
+from core.problems import Problem
+from pages.ui.frame import text
 from pages.ui.stage.player import latest, nothing
 
 Strokes = list[list[list[float]]]  # strokes of vertices [x, y] in [0, 1], y upwards
@@ -17,13 +19,15 @@ STEPS = 511  # a coordinate takes 9 bits, a vertex three digits
 VERTICES = 400
 
 
-def brush(key: str, strokes: Sequence | None = None, *, height: int = 320, label: str = "Draw a data set") -> Strokes:
+def brush(key: str, strokes: Sequence | None = None, *, height: int = 320, label: str = "") -> Strokes:
     """Draw a square canvas of ``height`` CSS pixels and return its strokes, coordinates rounded to 3 digits.
 
-    ``strokes`` is what the canvas shows until the learner draws; a changed ``strokes`` replaces the drawing.
+    ``strokes`` is what the canvas shows until the learner draws; a changed ``strokes`` replaces the drawing. ``label``
+    names the canvas for screen readers.
     """
-    shown = latest(key, "strokes", _rounded(strokes or []))
-    _canvas(key=key, data={"strokes": shown, "height": height, "label": label}, on_strokes_change=nothing)
+    shown, words = latest(key, "strokes", _rounded(strokes or [])), dict(text.entry("widgets.brush"))
+    words["label"] = label or words["label"]
+    _canvas(key=key, data={"strokes": shown, "height": height, "words": words}, on_strokes_change=nothing)
     return _rounded(shown)
 
 
@@ -35,13 +39,13 @@ def encode(strokes: Sequence) -> str:
     return ".".join("".join(map(_digits, stroke)) for stroke in _simplified(_rounded(strokes)) if stroke)
 
 
-def decode(text: str) -> Strokes:
-    """The strokes that `encode` wrote. Raises ValueError with a sentence when ``text`` is nothing of the kind."""
-    strokes = text.split(".") if text else []
-    if not all(strokes) or any(len(part) % 3 for part in strokes) or not set(text) <= {*DIGITS, "."}:
-        raise ValueError("The drawing in the address is damaged; copy the whole link again, or draw anew.")
-    if len(text) > 4 * VERTICES:
-        raise ValueError(f"The drawing in the address has more than {VERTICES} points; draw it with fewer.")
+def decode(written: str) -> Strokes:
+    """The strokes that `encode` wrote. Raises Problem when ``written`` is nothing of the kind."""
+    strokes = written.split(".") if written else []
+    if not all(strokes) or any(len(part) % 3 for part in strokes) or not set(written) <= {*DIGITS, "."}:
+        raise Problem("drawing_damaged")
+    if len(written) > 4 * VERTICES:
+        raise Problem("drawing_long", most=VERTICES)
     return [[_vertex(part[i : i + 3]) for i in range(0, len(part), 3)] for part in strokes]
 
 

@@ -22,7 +22,7 @@ from tests.runs import PLAN, note, save, write_run
 
 SCENE = """
 import streamlit as st
-from pages.ui.lessons import image_training as image_runs; from pages.ui.frame import shell
+from pages.ui.lessons import image_training as image_runs; from pages.ui.frame import shell_old as shell
 
 shell.require_shell()
 shell.chapter(8, "Image models", "One scene of it.")
@@ -207,7 +207,7 @@ def test_a_run_shows_its_samples_its_loss_and_the_time_left(scene, own_runs):
     app = scene(train=image_training.FOLLOWED, follow="one")
     assert "**Training** · step 3 of 6 · 50 images/s · 0:00:01 left" in text(app)
     assert [*panels(app)] == ["Its samples", "Loss"] and header(app)["T"] == 1
-    group(app, "curve").set_value("by noise level").run()
+    group(app, "curve").set_value("by_noise_level").run()
     assert [*panels(app)] == ["Its samples", "Loss by noise level"]
 
 
