@@ -12,16 +12,14 @@ from core.figures.scene import Clock, Panel, Scene
 from core.lessons import guidance as lesson
 from core.lessons.guidance import SIGMAS, GuidanceConfig, GuidedSamples, ModelSnapshot
 from core.models.points import PointConfig
-from core.pretrained import pretrained
 from core.runs.caching import shared_cache
 from core.runs.jobs import View
-from core.runs.progress import Progress, take_up
 from pages.ui.frame import shell
 from pages.ui.frame.text import t
 from pages.ui.lessons import guidance_panels as panels
-from pages.ui.lessons import training as training_scenes
 from pages.ui.lessons.guidance_panels import POINTS
 from pages.ui.runs import training_run
+from pages.ui.runs.loss_curve import loss_curve
 from pages.ui.runs.point_runs import PointTraining
 from pages.ui.stage import player
 from pages.ui.widgets.dataset_picker import Data
@@ -45,7 +43,7 @@ def train_live(config: Config, snapshot: ModelSnapshot | None = None) -> Scene:
 
     It is drawn twice a second, so only every second frame is.
     """
-    snapshot = snapshot or at_rest(config.dropout)
+    snapshot = snapshot or training_run.initial_picture(training_of(config.dropout))
     titles, captions = [], []
     runs = samples_of(snapshot, GuidanceConfig(config.label, scale=config.scale))
     for run in runs:
@@ -54,20 +52,12 @@ def train_live(config: Config, snapshot: ModelSnapshot | None = None) -> Scene:
         captions.append(panels.in_words(run) if run.config.scale else panels.all_shares(run))
     clouds: list[Panel] = [panels.cloud(*each, every=2) for each in zip(titles, runs, captions, strict=True)]
     alt = t("guidance.train_live.alt", step=snapshot.step, said=panels.joined(titles, captions))
-    return Scene([*clouds, training_scenes.loss(snapshot)], Clock(SIGMAS[::2], start=-1), alt)
+    return Scene([*clouds, loss_curve(snapshot)], Clock(SIGMAS[::2], start=-1), alt)
 
 
 def training_of(dropout: float) -> PointTraining:
     """What is trained: the classes of the spiral, left out with probability ``dropout``."""
     return PointTraining(Data(POINTS, True), PointConfig(conditional=True, label_dropout=dropout), lesson.snapshot)
-
-
-@shared_cache(4)
-def at_rest(dropout: float) -> ModelSnapshot:
-    """The snapshot before any training: of the shipped model of this label dropout, or of the untrained network."""
-    request = training_of(dropout)
-    name = request.shipped
-    return request.picture(take_up(pretrained(name)) if name else Progress(request.begin().state))
 
 
 def draw(config: Config) -> View | None:

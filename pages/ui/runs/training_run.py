@@ -334,24 +334,27 @@ def at_rest(request: TrainingRequest) -> tuple[Any, str]:
     if loaded is not None:
         return request.picture(loaded.progress), t("runs.standing.file", steps=loaded.progress.state.step)
     if name := _shown(request):
-        steps = pretrained(name).state.step
-        return shipped_picture(name, request.picture), t("runs.standing.shipped", steps=steps)
-    return untrained_picture(request.neutral), t("runs.standing.untrained")
+        return initial_picture(request), t("runs.standing.shipped", steps=pretrained(name).state.step)
+    return _untrained_picture(request.neutral), t("runs.standing.untrained")
 
 
 def _shown(request: TrainingRequest) -> str | None:
     return None if request.key in _begun() else request.shipped
 
 
+def initial_picture(request: TrainingRequest) -> Any:
+    """The picture of the shipped model of a request, or of the untrained one where none is shipped; needs no session."""
+    name = request.shipped
+    return _shipped_picture(name, request.picture) if name else _untrained_picture(request.neutral)
+
+
 @shared_cache(16)
-def shipped_picture(name: str, picture: Callable[[Progress], Any]) -> Any:
-    """The picture of a shipped model."""
+def _shipped_picture(name: str, picture: Callable[[Progress], Any]) -> Any:
     return picture(resume(pretrained(name)))
 
 
 @shared_cache(16)
-def untrained_picture(request: TrainingRequest) -> Any:
-    """The picture of the model that a ``neutral`` request begins with."""
+def _untrained_picture(request: TrainingRequest) -> Any:
     return request.picture(Progress(request.begin().state))
 
 
