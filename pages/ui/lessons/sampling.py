@@ -210,7 +210,7 @@ def clouds(config: Config) -> Scene:
 
 
 def one_step(config: Config) -> Scene:
-    """One step of one particle under the first sampler, in the picture and enlarged; the probe stands at the particle."""
+    """One step of one particle under the first sampler, in the picture and enlarged, with the probe at the particle."""
     step, points, k = step_of(config), model_of(config).points.points, config.particle
     states, sampler = samplers.path(iter(all_steps(config))), config.samplers[0]
     panels = [

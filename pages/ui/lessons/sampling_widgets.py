@@ -118,6 +118,8 @@ def show_quality(config: sampling.Config) -> None:
         shell.sorry(failed)
         st.button(t("sampling.quality.try_again"), key="_try_again")
         return
+    # Outside the fragment: its reruns may overtake the first drawing of a control, which then shows no value.
+    measure = controls.draw("measure", label_visibility="collapsed")
     models = sampling.compared_models(config)
     work = sampler_quality.work(models, config.samplers[0])
     known = tuple(sampler_quality.kept(work.key))
@@ -125,7 +127,6 @@ def show_quality(config: sampling.Config) -> None:
     @st.fragment(run_every=None if known else 1.0)
     def tick() -> None:
         with shell.guard():
-            measure = controls.draw("measure", label_visibility="collapsed")
             if rows := known or _newest(work, quality_lesson.length(models)):
                 _draw(rows, models[0], measure)
 
