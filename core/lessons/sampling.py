@@ -10,7 +10,6 @@ step towards: the denoiser's x0_hat, or an estimate of higher order.
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 
 import torch
 from torch import Tensor
@@ -18,16 +17,9 @@ from torch import Tensor
 from core.diffusion import forward
 from core.diffusion.samplers import SamplerConfig, Step
 from core.models.trajectories import PointModel, trajectory
-from core.pretrained import POINT_CONFIGS, points_of, pretrained
 from core.runs.caching import shared_cache
 
 ROUNDING = 1e-3  # of a guess that is solved for, in units of sigma
-
-
-@cache
-def shipped(name: str) -> PointModel:
-    """The shipped model of that name (see ``core.pretrained``)."""
-    return PointModel(name, pretrained(name).denoiser, points_of(name), POINT_CONFIGS[name][1].endless)
 
 
 @dataclass(frozen=True, eq=False)

@@ -99,7 +99,7 @@ def test_every_scene_can_be_chosen(chapter, show):
     group(app, "show").set_value(show).run()
     assert address(app)["show"] == show and not app.exception and not app.error
     if show == "quality":
-        training_run.jobs().leave(app.session_state["_quality_run"], app.session_state["_viewer"])
+        training_run.jobs().leave(app.session_state["_background"], app.session_state["_viewer"])
     else:
         assert panels(app)
 
@@ -195,10 +195,10 @@ def test_a_table_is_computed_in_the_background_and_is_then_there_for_all(chapter
 
 def test_who_changes_a_control_waits_no_longer_for_the_old_table(chapter):
     app = chapter(**SHOWN, show="quality", seed="902")
-    first = app.session_state["_quality_run"]
+    first = app.session_state["_background"]
     assert training_run.jobs().key_of(first) == key(seed=902)
     app.number_input(key="seed").set_value(903).run()
-    second = app.session_state["_quality_run"]
+    second = app.session_state["_background"]
     assert training_run.jobs().key_of(first) is None and training_run.jobs().key_of(second) == key(seed=903)
     training_run.jobs().leave(second, app.session_state["_viewer"])
 

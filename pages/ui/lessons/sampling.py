@@ -31,6 +31,7 @@ from core.lessons import sampling as lesson
 from core.lessons.sampling import Anatomy
 from core.models import trajectories
 from core.models.trajectories import PointModel, Quality, Trajectory, trajectory
+from core.pretrained import shipped
 from pages.ui.frame import text
 from pages.ui.frame.links import choice, number
 from pages.ui.frame.text import pair, t
@@ -117,7 +118,7 @@ def sampler_config(name: str, steps: int, eta: float, sigma_max: float, schedule
 
 def model_of(config: Config) -> PointModel:
     """A shipped model, or the exact denoiser of the spiral of 100 points."""
-    return trajectories.exact_model() if config.model == EXACT else lesson.shipped(config.model)
+    return trajectories.exact_model() if config.model == EXACT else shipped(config.model)
 
 
 def run_all(model: PointModel, configs: Sequence[SamplerConfig], n: int) -> list[Trajectory]:

@@ -15,11 +15,10 @@ from core.models.trajectories import PointModel
 from core.runs.jobs import Work
 from pages.ui.frame import controls, shell, text
 from pages.ui.frame.text import t
-from pages.ui.frame.visitor import viewer
 from pages.ui.lessons import sampler_quality, sampling, sampling_step
 from pages.ui.lessons.sampler_quality import MEASURES
 from pages.ui.lessons.sampling import DDPM_NO_NOISE, KEPT_BACK, NONE, SCENES
-from pages.ui.runs import training_run
+from pages.ui.runs import background
 from pages.ui.stage import player
 
 HAIR = 1e-4  # too small a distance to be seen
@@ -114,9 +113,7 @@ def _probe(x: float, y: float) -> tuple[float, float]:
 
 def show_quality(config: sampling.Config) -> None:
     """The quality of all samplers, at once where it is known, else as it is computed; the page goes on meanwhile."""
-    if failed := st.session_state.pop("_failed", ""):
-        shell.sorry(failed)
-        st.button(t("sampling.quality.try_again"), key="_try_again")
+    if background.failed():
         return
     # Outside the fragment: its reruns may overtake the first drawing of a control, which then shows no value.
     measure = controls.draw("measure", label_visibility="collapsed")
@@ -133,33 +130,16 @@ def show_quality(config: sampling.Config) -> None:
     tick()
 
 
-def _newest(work: Work, whole: int) -> sampler_quality.Rows:
-    """The rows so far, and how many there will be. Once all are known they are kept, and the page runs again to rest;
-    after a failure it runs again to say so, and the next look begins anew."""
-    if sampler_quality.kept(work.key):  # another visitor's look was the first after the end
+def _newest(work: Work, rows: int) -> sampler_quality.Rows:
+    """The rows so far, and a bar that shows how many of all there are."""
+    kept = sampler_quality.kept(work.key)
+    if kept:  # another visitor's look was the first after the end
         st.rerun()
-    registry, me = training_run.jobs(), viewer()
-    before = st.session_state.get("_quality_run")
-    if before and registry.key_of(before) != work.key:
-        registry.leave(before, me)  # a control has changed: this visitor waits for another table now
-    try:
-        run = st.session_state["_quality_run"] = registry.join(work, me)
-    except ValueError as busy:
-        shell.sorry(busy)
+    view = background.newest(work, kept.extend)
+    if view is None:
         return ()
-    view = registry.look(run, me)
-    rows = view.picture or ()
-    if view.status in ("finished", "failed"):
-        registry.leave(run, me)
-        if view.status == "finished":
-            sampler_quality.kept(work.key)[:] = rows
-        else:
-            st.session_state["_failed"] = view.error
-        st.rerun()
-    status = "queued" if view.status == "queued" else "running"
-    said = t(f"sampling.quality.{status}", place=view.place, step=view.step, whole=whole)
-    st.progress(min(1.0, view.step / whole), said)
-    return rows
+    background.progress(view, rows)
+    return view.picture or ()
 
 
 def _draw(rows: sampler_quality.Rows, model: PointModel, measure: str) -> None:

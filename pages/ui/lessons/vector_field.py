@@ -19,10 +19,10 @@ from core.diffusion.schedules import scale
 from core.figures import lecture
 from core.figures.curves import Curve
 from core.figures.scene import Arrows, Clock, Heat, Layer, Line, Panel, Points, Scene, Window
-from core.lessons import sampling
 from core.lessons import vector_field as lesson
 from core.lessons.vector_field import Film, Reading
 from core.models.trajectories import PointModel
+from core.pretrained import shipped
 from core.runs.caching import shared_cache
 from pages.ui.frame import shell, text
 from pages.ui.frame.links import choice, place, toggle
@@ -73,7 +73,7 @@ class Config:
 
 def model_of(config: Config) -> PointModel:
     """The shipped model of a configuration."""
-    return sampling.shipped(REFERENCE if config.model == OWN else config.model)
+    return shipped(REFERENCE if config.model == OWN else config.model)
 
 
 def of_run(denoise: Callable, points, endless: bool, key: str) -> PointModel:
@@ -100,7 +100,7 @@ def error_of(model: PointModel) -> Tensor:
 def rival_of(config: Config) -> tuple[str, Tensor] | None:
     """The identifier and the error of the other network that was trained on the same 100 points, if there is one."""
     other = {REFERENCE: FOURIER, FOURIER: REFERENCE}.get(config.model)
-    return (other, error_of(sampling.shipped(other))) if other else None
+    return (other, error_of(shipped(other))) if other else None
 
 
 def readings(config: Config, model: PointModel) -> tuple[Reading, Reading]:

@@ -6,10 +6,10 @@ import pytest
 
 from core.diffusion.samplers import DDIM_WITH_NOISE, DDPM_NO_NOISE, ETA_INTERPOLATED, SAMPLERS, SamplerConfig
 from core.lessons import sampler_quality as lesson
-from core.lessons import sampling as sampling_lesson
 from core.models import trajectories
+from core.pretrained import shipped
 
-EXACT, LEARNED = trajectories.exact_model(), sampling_lesson.shipped("spiral-100-fourier")
+EXACT, LEARNED = trajectories.exact_model(), shipped("spiral-100-fourier")
 
 
 def test_rows_come_one_by_one_and_never_exceed_their_network_calls():

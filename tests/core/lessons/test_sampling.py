@@ -25,13 +25,14 @@ from core.lessons import sampling as lesson
 from core.lessons.sampling import Anatomy, anatomy
 from core.models import trajectories
 from core.models.trajectories import trajectory
+from core.pretrained import shipped
 
 pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
 
 EXACT, FOURIER, REFERENCE = (
     trajectories.exact_model(),
-    lesson.shipped("spiral-100-fourier"),
-    lesson.shipped("spiral-100-reference"),
+    shipped("spiral-100-fourier"),
+    shipped("spiral-100-reference"),
 )
 MEASURED = tomllib.loads((Path(__file__).parents[3] / "pages/text/measured.toml").read_text("utf-8"))["sampling"]
 DENOISE = EmpiricalDenoiser(EXACT.points.points.double())

@@ -12,6 +12,7 @@ from core.diffusion.schedules import log_linear
 from core.lessons import sampling as lesson
 from core.models import trajectories
 from core.models.trajectories import at_levels, exact_model, trajectory
+from core.pretrained import shipped
 
 pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
 
@@ -33,7 +34,7 @@ def test_a_trajectory_is_computed_once_and_its_quality_when_asked_for(monkeypatc
     made = trajectory(EXACT, config, 10)
     assert made is trajectory(exact_model(), config, 10) and not asked
     assert made.quality is made.quality and asked == [EXACT]
-    assert made is not trajectory(lesson.shipped("spiral-100-fourier"), config, 10)
+    assert made is not trajectory(shipped("spiral-100-fourier"), config, 10)
 
 
 def test_the_steps_join_to_the_states_of_the_trajectory():
@@ -74,7 +75,7 @@ def test_the_clock_falls_to_0_in_even_steps_of_log_sigma():
 # The noise floor, and models of endless data
 
 
-@pytest.mark.parametrize("model", [EXACT, lesson.shipped("spiral")], ids=["finite", "endless"])
+@pytest.mark.parametrize("model", [EXACT, shipped("spiral")], ids=["finite", "endless"])
 def test_the_noise_floor_is_what_exact_clouds_are_apart_on_average(model):
     levels, n, pairs = (2.0, 0.3, 0.0), 200, 40
     sigmas = torch.tensor(levels, dtype=torch.float64)
@@ -92,7 +93,7 @@ def test_half_as_many_points_have_twice_the_noise_floor():
 
 
 def test_samples_of_a_model_of_endless_data_are_compared_with_2000_even_points():
-    endless = lesson.shipped("spiral")
+    endless = shipped("spiral")
     quality = trajectory(endless, SamplerConfig("heun", 32)).quality
     assert quality.of == 100 and quality.covered == 100 and quality.distance < 0.01
     assert len(endless.ideal.points) == 2000
