@@ -292,13 +292,13 @@ class ModelSnapshot:
         step: how many steps it was trained.
         model: a copy of the averaged model.
         losses: the loss so far in blocks.
-        floor: the exact denoiser's loss, NaN where nobody computed it.
+        bayes_loss: the exact denoiser's loss, NaN where nobody computed it.
     """
 
     step: int
     model: Denoiser
     losses: Tensor
-    floor: float
+    bayes_loss: float
 
 
 def snapshot(progress: Progress) -> ModelSnapshot:
