@@ -8,8 +8,9 @@ from core.diffusion import denoiser, training, vector_field
 from core.diffusion.denoiser import PREDICTIONS
 from core.figures.scene import Clock
 from core.lessons import training as training_lesson
+from core.lessons.training import Snapshot
 from core.models import points as point_model
-from core.models.points import PointConfig, Snapshot
+from core.models.points import PointConfig
 from core.networks import NETWORKS
 from core.runs.checkpoints import Checkpoint
 from pages.ui.frame import shell_old as shell

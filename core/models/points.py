@@ -14,18 +14,17 @@ import torch
 from torch import Tensor
 
 from core.data.points import PointSet
-from core.diffusion import samplers, vector_field
-from core.diffusion.denoiser import Denoise, Denoiser
+from core.diffusion import samplers
+from core.diffusion.denoiser import Denoise
 from core.diffusion.exact import EmpiricalDenoiser
-from core.diffusion.schedules import SCHEDULES, log_linear, make_schedule, scale
+from core.diffusion.schedules import SCHEDULES, log_linear, make_schedule
 from core.diffusion.training import TrainConfig, as_dict, diffusion_batches, diffusion_loss, train
 from core.runs.checkpoints import Checkpoint, fresh
-from core.runs.progress import Progress, exact_loss, loss_curve, loss_history, recorded
+from core.runs.progress import Progress, exact_loss, loss_history, recorded
 
 _one_at_a_time = Lock()
 SIGMA_MIN, SIGMA_MAX = 0.01, 10.0
 EXACT_POINTS = 4000
-ARROWS_FROM = 0.1  # a snapshot's arrows are of this sigma or more: a young network's are too short to see below it
 
 
 @dataclass(frozen=True)
@@ -150,48 +149,6 @@ def sample(denoise: Denoise, n: int, sigma_data: float, seed: int, steps: int = 
 def grid(steps: int, sigma_max: float = 5.0) -> Tensor:
     """The log-linear noise levels from sigma_max to 0.01 and 0, [steps + 1], that ``sample`` walks down."""
     return log_linear(SIGMA_MIN, sigma_max).sigmas(steps)
-
-
-@dataclass(frozen=True, eq=False)
-class Snapshot:
-    """A model at one moment, as "vp" draws it, on a clock of noise levels ``sigmas`` [T] that ends at 0.
-
-    The samples under way [T, n, 2], already times ``scale`` [T, 1, 1]; the field's ``arrows`` [T, g, 2] at ``places``
-    [g, 2], of noise levels from ``ARROWS_FROM`` up; the loss so far in blocks, the last of which may be unfinished, and
-    the exact denoiser's (NaN when nobody computed it); and whether the network is ``dead``.
-    """
-
-    step: int
-    sigmas: Tensor
-    scale: Tensor
-    samples: Tensor
-    places: Tensor
-    arrows: Tensor
-    losses: Tensor
-    bayes_loss: float
-    dead: bool
-
-
-def snapshot(progress: Progress, n: int = 200, side: int = 15, reach: float = 1.7, every: int = 2) -> Snapshot:
-    """The picture of a run between two steps: ``n`` samples from always the same starts, the field on side^2 places."""
-    model, walk = progress.state.ema, grid(20)
-    states = sample(model, n, model.sigma_data, seed=0)[::every]
-    sigmas = walk[::every].float()
-    places = vector_field.grid(side, reach)
-    arrows = vector_field.arrows(model, places, sigmas.clamp_min(ARROWS_FROM), "vp")
-    (arrows,) = vector_field.limit_lengths(1.8 * reach / side, arrows)
-    factor = scale(sigmas, "vp")[:, None, None]
-    shown = sigmas, factor, factor * states, places, arrows, loss_curve(progress)
-    return Snapshot(progress.state.step, *shown, progress.bayes_loss, dead(progress.state.model))
-
-
-@torch.no_grad()
-def dead(model: Denoiser) -> bool:
-    """Whether a network of points in the plane says the same wherever it is asked, though its last layer listens. Too
-    high a learning rate makes it so, and no gradient leads back."""
-    x = vector_field.grid(5, 2.0)
-    *_, listens, _ = model.net.parameters()
-    return (model.net(x, x.new_zeros(len(x)), None).std(0).max() < 1e-5 * listens.abs().max()).item()
 
 
 def checkpoint_of(progress: Progress, recipe: PointConfig, points: PointSet) -> Checkpoint:

@@ -6,10 +6,8 @@ import torch
 from torch import Tensor
 
 from core.figures.scene import Arrows, Layer, Line, Panel, Points
-from core.lessons.training import PosteriorWalks
+from core.lessons.training import ARROWS_FROM, PosteriorWalks, Snapshot
 from core.models import live_digits
-from core.models import points as point_model
-from core.models.points import Snapshot
 from core.runs.progress import BLOCK, smooth
 
 REACH = 1.7
@@ -26,7 +24,7 @@ def thinned(points: Tensor, most: int = 120) -> Tensor:
 def cloud(shot: Snapshot, points: Tensor) -> Panel:
     """Samples on their way over the network's field, and the data where the same view draws them."""
     kind = "learned arrow" if shot.step else "untrained arrow"
-    depths = [f"arrows of σ = {max(point_model.ARROWS_FROM, sigma):.2g}" for sigma in shot.sigmas.tolist()]
+    depths = [f"arrows of σ = {max(ARROWS_FROM, sigma):.2g}" for sigma in shot.sigmas.tolist()]
     layers = [
         Points(thinned(points) * shot.scale, "data", size=1.6, alpha=0.7, label="data"),
         Arrows(shot.places, shot.arrows, "denoise", 1.2, label=f"{kind} x̂₀ − x"),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from core.lessons import training as lesson
 from core.models import points as point_model
 from core.models import trajectories
 from core.models.points import PointConfig
@@ -23,7 +24,7 @@ class PointTraining(training_run.TrainingRequest):
 
     data: Data
     config: PointConfig
-    picture: Callable[[Progress], Any] = point_model.snapshot
+    picture: Callable[[Progress], Any] = lesson.snapshot
 
     @property
     def kind(self) -> str:

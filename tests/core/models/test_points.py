@@ -10,7 +10,6 @@ from core import metrics, seeds
 from core.data.points import make_points
 from core.models import points as point_model
 from core.models.points import PointConfig
-from core.networks import NETWORKS
 from core.runs import checkpoints
 from core.runs.progress import resume
 
@@ -75,32 +74,6 @@ def test_a_checkpoint_of_another_kind_of_model_is_refused_with_a_sentence():
         point_model.config_of(config)
     with pytest.raises(ValueError, match="does not say"):
         point_model.config_of({"recipe": {"speed": 3}})
-
-
-def test_a_network_is_dead_once_it_says_the_same_everywhere_and_not_before_it_is_trained():
-    points = make_points("spiral", 50)
-    for network in NETWORKS:
-        assert not point_model.dead(point_model.new_checkpoint(PointConfig(network=network), points).denoiser)
-        assert not point_model.dead(
-            steps(point_model.run(PointConfig(network=network, batch=64, lr=1e-6), points), 5).state.model
-        )
-    assert point_model.dead(
-        steps(point_model.run(PointConfig(network="plain", batch=64, lr=1.0), points), 60).state.model
-    )
-
-
-def test_a_snapshot_counts_the_steps_of_an_unfinished_block():
-    progress = steps(point_model.run(PointConfig(batch=32), make_points("spiral", 20)), 13)
-    shot = point_model.snapshot(progress, n=5, side=2)
-    assert shot.losses.tolist() == pytest.approx([progress.losses[0], sum(progress.block) / 3])
-
-
-def test_a_snapshot_of_an_untrained_network_holds_finite_samples_and_arrows_no_longer_than_a_cell():
-    progress = resume(point_model.new_checkpoint(PointConfig(), make_points("rings", 50)))
-    shot = point_model.snapshot(progress, n=20, side=5, reach=1.5)
-    assert shot.samples.shape == (11, 20, 2) and shot.arrows.shape == (11, 25, 2)
-    assert shot.samples.isfinite().all() and shot.sigmas[-1] == 0
-    assert shot.arrows.norm(dim=-1).max() <= 1.8 * 1.5 / 5 + 1e-5
 
 
 def test_a_model_saved_after_it_was_loaded_gives_the_same_answers():

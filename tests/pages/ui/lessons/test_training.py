@@ -8,15 +8,17 @@ import torch
 
 from core.data.points import make_points
 from core.figures.scene import Points
+from core.lessons import training as lesson
+from core.lessons.training import Snapshot
 from core.models import points as point_model
-from core.models.points import PointConfig, Snapshot
+from core.models.points import PointConfig
 from core.runs.progress import Progress
 from pages.ui.lessons import training as training_scenes
 
 
 @pytest.fixture(scope="module")
 def untrained() -> Snapshot:
-    return point_model.snapshot(
+    return lesson.snapshot(
         Progress(point_model.new_checkpoint(PointConfig(), make_points("spiral", 20)).state, bayes_loss=0.8),
         n=10,
         side=3,
