@@ -1,6 +1,7 @@
 """What a test without a browser reads off a page: its stage, its segmented controls, its tasks."""
 
 import json
+import re
 import struct
 
 from streamlit.testing.v1 import AppTest
@@ -33,3 +34,9 @@ def done(app: AppTest) -> list[bool]:
     """Which tasks are done."""
     text = "\n".join([element.value for element in app.markdown] + [element.proto.body for element in app.get("html")])
     return [part.startswith(' class="done"') for part in text.split("<li><span")[1:]]
+
+
+def tasks(app: AppTest) -> dict[str, bool]:
+    """Which tasks are done, by name."""
+    page = "\n".join([element.value for element in app.markdown] + [element.proto.body for element in app.get("html")])
+    return {name: state == "done" for state, name in re.findall(r'<span class="(done|open)" data-task="(\w+)"', page)}

@@ -1,4 +1,4 @@
-"""The digits, learned while one looks: plans for one core, and the picture of a run between two of its steps."""
+"""Models of 8 x 8 digits that are trained live: configurations for one core, and a snapshot between two steps."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -15,76 +15,77 @@ from core.diffusion.guidance import cfg
 from core.diffusion.schedules import scale
 from core.models import images as image_model
 from core.models.images import ImageConfig
+from core.problems import Problem
 from core.runs.checkpoints import Checkpoint
 from core.runs.progress import Progress, exact_loss, loss_curve, loss_history, recorded
 
 CONFIG = ImageConfig(size="tiny", batch=64, steps=3_000, lr=5e-3, warmup=50)
 CONFIGS = {
-    "U-Net": CONFIG,
-    "transformer": replace(CONFIG, network="dit"),
-    "MLP": replace(CONFIG, network="fourier", size="small", batch=256, steps=12_000),
+    "unet": CONFIG,
+    "dit": replace(CONFIG, network="dit"),
+    "fourier": replace(CONFIG, network="fourier", size="small", batch=256, steps=12_000),
 }
 SCALE, CLASSES = 2.0, 10  # the guidance scale of a snapshot
 
 
 @cache
 def images() -> ImageSet:
-    """What all learn from."""
+    """The training data."""
     return load("digits")
 
 
-def run(plan: ImageConfig, progress: Progress) -> Iterator[Progress]:
-    """Train on from ``progress`` to the end of the plan; yields after each step. Raises as ``imaging.run`` does."""
-    return recorded(progress, image_model.run(plan, images(), progress.state))
+def run(config: ImageConfig, progress: Progress) -> Iterator[Progress]:
+    """Train on from ``progress`` to the last step; yields after each step. Raises as ``images.run`` does."""
+    return recorded(progress, image_model.run(config, images(), progress.state))
 
 
-def checkpoint_of(progress: Progress, plan: ImageConfig) -> Checkpoint:
-    """The checkpoint of a run under way, its loss so far included."""
-    return Checkpoint(progress.state, {**image_model.new_checkpoint(plan, images()).config, **loss_history(progress)})
+def checkpoint_of(progress: Progress, config: ImageConfig) -> Checkpoint:
+    """The checkpoint of a run under way, with its loss so far."""
+    return Checkpoint(progress.state, {**image_model.new_checkpoint(config, images()).config, **loss_history(progress)})
 
 
 def config_of(checkpoint: Checkpoint) -> tuple[str, ImageConfig]:
-    """The network by its name in ``CONFIGS``, and the plan of a checkpoint that can be trained on here. Raises ValueError
-    with a sentence for another, and for a plan that would take this machine from all others."""
-    plan = image_model.config_of(checkpoint.config)
-    name = next((name for name, own in CONFIGS.items() if (own.network, own.size) == (plan.network, plan.size)), None)
-    if name is not None and not _bounded(plan):
-        raise ValueError(
-            "This model's plan holds values that no run here can have, such as a batch that is not an even number up "
-            "to 1,024, or one in parts."
-        )
-    if name is None or not _made_here(checkpoint, plan):
-        raise ValueError("This is a model of other images or another network: here the digits of 8 x 8 are trained.")
-    return name, plan
+    """The key in ``CONFIGS`` and the configuration of a checkpoint that can be trained on here.
+
+    Raises Problem for one that cannot, also for a configuration that would take too much of this machine.
+    """
+    config = image_model.config_of(checkpoint.config)
+    kind = config.network, config.size
+    name = next((name for name, own in CONFIGS.items() if (own.network, own.size) == kind), None)
+    if name is not None and not _bounded(config):
+        raise Problem("digits_bounds")
+    if name is None or not _trainable(checkpoint, config):
+        raise Problem("digits_other")
+    return name, config
 
 
-def _bounded(plan: ImageConfig) -> bool:
-    """Whether it is a plan of a run, with numbers that such a run can have on the page."""
+def _bounded(config: ImageConfig) -> bool:
+    """Whether a run can have this configuration, and the page all its numbers."""
     try:
         return (
-            plan.batch in range(2, 1025, 2)
-            and plan.accumulate == 1
-            and plan.lr >= 1e-6
-            and all(abs(value) <= 1e6 for value in (plan.lr, plan.mean, plan.std, plan.clip))
-            and 0 <= plan.seed <= 9999
-            and plan.train is not None
+            config.batch in range(2, 1025, 2)
+            and config.accumulate == 1
+            and config.lr >= 1e-6
+            and all(abs(value) <= 1e6 for value in (config.lr, config.mean, config.std, config.clip))
+            and 0 <= config.seed <= 9999
+            and config.train is not None
         )
     except ValueError:
         return False
 
 
-def _made_here(checkpoint: Checkpoint, plan: ImageConfig) -> bool:
-    """Whether its network is the one that the plan makes for the digits."""
+def _trainable(checkpoint: Checkpoint, config: ImageConfig) -> bool:
+    """Whether the checkpoint is of the digits and of the network that the configuration makes."""
     try:
-        image_model.resume(checkpoint, plan, images())
+        image_model.resume(checkpoint, config, images())
     except (ValueError, LookupError, TypeError):
         return False
     return checkpoint.config["data"].get("name") == "digits"
 
 
-def bayes_loss(plan: ImageConfig) -> float:
-    """The mean loss of the exact denoiser, which knows all digits by heart, over 4,096 noised ones."""
-    return _bayes_loss(replace(plan, network="fourier", size="small", lr=1.0, steps=1, seed=0, batch=4096))
+def bayes_loss(config: ImageConfig) -> float:
+    """The mean loss of the exact denoiser of the training data over 4,096 noised images."""
+    return _bayes_loss(replace(config, network="fourier", size="small", lr=1.0, steps=1, seed=0, batch=4096))
 
 
 @cache
@@ -93,18 +94,24 @@ def _known() -> Tensor:
 
 
 @cache
-def _bayes_loss(plan: ImageConfig) -> float:
-    ideal = EmpiricalDenoiser(_known(), images().labels)
-    return exact_loss(
-        ideal, image_model.new_checkpoint(plan, images()).denoiser.weight, image_model.batches(plan, images())
-    )
+def _bayes_loss(config: ImageConfig) -> float:
+    exact = EmpiricalDenoiser(_known(), images().labels)
+    weight = image_model.new_checkpoint(config, images()).denoiser.weight
+    return exact_loss(exact, weight, image_model.batches(config, images()))
 
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """A model at one moment: n samples, all classes in turn, on their way through noise levels ``sigmas`` [T] to 0, as
-    "vp" draws them, uint8 [T, n, 8, 8]; how many of the finished ones are ``recognised``; the loss so far in blocks, and
-    the exact denoiser's (NaN when nobody computed it)."""
+    """A model between two steps.
+
+    Attributes:
+        step: training steps.
+        sigmas: noise levels of the samples' way, [T], the last one 0.
+        pixels: n samples, all classes in turn, at these levels in the variance preserving view, uint8 [T, n, 8, 8].
+        recognised: how many of the finished samples ``classify`` takes for their class.
+        losses: the loss so far, in blocks.
+        bayes_loss: the exact denoiser's loss; NaN until it is computed.
+    """
 
     step: int
     sigmas: Tensor
@@ -115,21 +122,20 @@ class Snapshot:
 
 
 def snapshot(progress: Progress, n: int = 20, steps: int = 10, seed: int = 0) -> Snapshot:
-    """The picture of a run between two steps: samples from always the same starts, guided."""
+    """The snapshot of a run: guided samples from the same noise at every step."""
     model, sigmas = progress.state.ema, image_model.grid(steps)
     x = samplers.start((n, 1, 8, 8), image_model.SIGMA_MAX, model.sigma_data, seed)
     labels = torch.arange(n) % CLASSES
-    told = cfg(model, {"label": labels}, scale=SCALE)
-    states = samplers.path(samplers.dpmpp_2m(told, x, sigmas))
-    drawn = pixels(scale(sigmas, "vp").float()[:, None, None, None, None] * states)
-    right = int((classify(states[-1]) == labels).sum())
-    return Snapshot(progress.state.step, sigmas, drawn[:, :, 0], right, loss_curve(progress), progress.bayes_loss)
+    states = samplers.path(samplers.dpmpp_2m(cfg(model, {"label": labels}, scale=SCALE), x, sigmas))
+    frames = pixels(scale(sigmas, "vp").float()[:, None, None, None, None] * states)
+    recognised = int((classify(states[-1]) == labels).sum())
+    return Snapshot(progress.state.step, sigmas, frames[:, :, 0], recognised, loss_curve(progress), progress.bayes_loss)
 
 
 def classify(x: Tensor) -> Tensor:
-    """The classes [n] of images [n, 1, 8, 8], read by their nearest training image.
+    """The classes [n] of the nearest training images of images [n, 1, 8, 8].
 
-    Of the training images, each read by the others, 98.8 % are read right.
+    Of the training images, each classified by the others, 98.8 % are right.
     """
     _, index = metrics.nearest(x.float(), _known())
     return images().labels[index]

@@ -1,247 +1,301 @@
-"""Images on the stage: the controls that ask for them, films that come in the background, and what they resemble."""
+"""Chapter 8: images by several samplers, over their nearest training images, and under several guidance scales.
+
+Each scene is a pure function of a `Config`; ``model`` is for one that no address can name, such as a learner's own. The
+page draws the films of a scene while they form (see ``runs.background_films``).
+"""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
-import streamlit as st
 import torch
 from torch import Tensor
 
 from core.diffusion.samplers import DDIM, DDPM, DDPM_NO_NOISE, SAMPLERS
-from core.figures.scene import Clock, Images, Panel
-from core.lessons import image_models as image_lesson
-from core.lessons.image_models import MULTISTEP, Film, ImageModel, Neighbours, Request
-from core.runs.checkpoints import Checkpoint
-from pages.ui.frame import shell_old as shell
+from core.figures.scene import Clock, Images, Panel, Scene
+from core.lessons import image_models as lesson
+from core.lessons.films import Film
+from core.lessons.image_models import MAX_STEPS, MULTISTEP, ImageModel, Neighbours, Request
+from core.models import live_digits, run_folder
+from core.networks import SIZES
+from pages.ui.frame import shell, text
+from pages.ui.frame.links import choice, code, number
+from pages.ui.frame.links import text as line
+from pages.ui.frame.text import t
 from pages.ui.lessons import image_training
-from pages.ui.runs import background_films, training_run
+from pages.ui.runs import background_films, followed, own_models, training_run
 from pages.ui.runs.background_films import Studio
-from pages.ui.stage.player import stage
 
-SHIPPED = {"Fashion-MNIST": "fashion", "digits": "digits", "emoji": "emoji"}
-ROLES = {DDPM: "sample", DDPM_NO_NOISE: "negative", DDIM: "denoise", MULTISTEP: "conditional", "heun": "guided"}
+SHIPPED = ("fashion", "digits", "emoji")
 SCALES = (0.0, 1.0, 2.0, 4.0, 8.0)
-EVERY, NO_CLASS, NOTHING = "every class in turn", "no class", "nothing"
-STATE, GUESS = "state x", "guess x̂₀"
+EVERY_CLASS, NO_CLASS, NO_NEGATIVE = "every_class", "no_class", "no_negative"
 
 
-# The controls
+def class_names() -> tuple[str, ...]:
+    """The classes of all shipped models."""
+    return tuple(dict.fromkeys(name for model in map(lesson.shipped, SHIPPED) for name in model.classes))
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What a learner asks for: a model, and a take by the second-order solver; others differ from it in one thing."""
+class Config:
+    """The controls of the page."""
 
-    model: ImageModel
-    take: Request
-
-    def named(self, labels: Sequence[int | None]) -> tuple[str, ...]:
-        """What to write under images of these classes: nothing where all are of one."""
-        return () if len({*labels}) == 1 else tuple(self.model.classes[label] for label in labels)
-
-    @property
-    def of(self) -> str:
-        """The classes asked for, in words."""
-        asked = dict.fromkeys(self.take.labels)
-        return ", ".join(NO_CLASS if label is None else self.model.classes[label] for label in asked)
-
-
-def choose(scaled: bool) -> Wish:
-    """The controls of all scenes; ``scaled``: the panels differ in their guidance scale, which is then no control."""
-    model = _model()
-    classes = list(model.classes)
-    wanted = shell.selectbox("Class", [EVERY, NO_CLASS, *classes] if classes else [NO_CLASS], key="class")
-    negative = shell.selectbox("Away from", [NOTHING, *classes], key="negative", help="The negative class of guidance.")
-    nowhere = wanted == NO_CLASS and negative == NOTHING
-    scale = shell.slider("Guidance scale w", 0.0, 10.0, 2.0, 0.5, key="w", disabled=scaled or nowhere)
-    steps = int(shell.number("Steps", 2, image_lesson.MAX_STEPS, 20, key="steps"))
-    with st.expander("More: second-order solver, images, seed"):
-        kind = shell.radio("Second-order solver", (MULTISTEP, "heun"), key="second")
-        n = shell.select_slider("Images of each", (4, 6, 8), 6, key="n")
-        seed = int(shell.number("Seed", 0, 9999, 0, key="seed"))
-    labels = model.labels(n)
-    if wanted != EVERY:
-        labels = (None if wanted == NO_CLASS else classes.index(wanted),) * n
-    away = None if negative == NOTHING else classes.index(negative)
-    return Wish(model, Request(kind, labels, scale, away, steps, seed))
+    guess: str | None = choice(None, ("noisy", "ghosts", "sharp"), style="none")
+    show: str = choice("four_samplers", ("four_samplers", "nearest_training_image", "guidance", "train"))
+    model: str = choice(SHIPPED[0], (*SHIPPED, own_models.OWN), "models", "select")
+    label: str = choice(EVERY_CLASS, lambda: (EVERY_CLASS, NO_CLASS, *class_names()), "classes", "select")
+    negative: str = choice(NO_NEGATIVE, lambda: (NO_NEGATIVE, *class_names()), "classes", "select")
+    w: float = number(2.0, 0.0, 10.0, 0.5, style="slider")
+    steps: int = number(20, 2, MAX_STEPS)
+    second: str = choice(MULTISTEP, (MULTISTEP, "heun"), "samplers", "radio")
+    n: int = choice(6, (4, 6, 8), style="slider")
+    seed: int = number(0, 0, 9999)
+    of: str = choice("state", ("state", "guess"))
+    by: str = choice(MULTISTEP, lambda: tuple(SAMPLERS), "samplers", "select")
+    train: str = choice("live", ("live", "bigger", "follow"))
+    net: str = choice("unet", tuple(live_digits.CONFIGS))
+    lr: float = number(live_digits.CONFIG.lr, 1e-6, 1e6, 1e-3, form="%g")
+    run: str | None = code(training_run.check_run)
+    data: str = choice("fashion", tuple(image_training.SIDES), "data", "select")
+    bignet: str = choice("unet", tuple(SIZES), style="select")
+    bigsteps: int = number(10_000, 100, 10_000_000, 1_000)
+    processes: int = choice(1, (1, 2, 4, 8), style="select")
+    size: str = choice(
+        "small", tuple(dict.fromkeys(size for sizes in SIZES.values() for size in sizes)), style="select"
+    )
+    batch: int = choice(128, (32, 64, 128, 256, 512, 1024), style="select")
+    name: str = line("", 40)
+    follow: str = choice("", lambda: tuple(run_folder.runs(own_models.FOLDER)), style="select")
+    curve: str = choice("over_steps", tuple(followed.CURVES))
 
 
-def _model() -> ImageModel:
-    own = image_training.models()
-    name = shell.selectbox("Model", [*SHIPPED, *own], key="model")
-    if name != image_training.OWN:
-        st.session_state.pop("_held", None)
-    if name in own:
-        try:
-            return _held(own[name]) if name == image_training.OWN else image_lesson.model_of(own[name]())
-        except ValueError as problem:
-            shell.sorry(str(problem))
-            name = next(iter(SHIPPED))
-    return image_lesson.shipped(SHIPPED[name])
+# What is asked of the model
 
 
-def _held(now: Callable[[], Checkpoint]) -> ImageModel:
-    """The model of the digits as it was when it was chosen: one that still trains is another at each look, and no film
-    of it would be finished. A newer one is taken by a press, and when the run is another."""
-    view = training_run.newest(image_training.KIND)
-    run, made = (view.id, view.step) if view else ("", 0)
-    if st.session_state.get("_held", (None,))[0] != run:
-        st.session_state["_held"] = run, made, image_lesson.model_of(now())
-    _, before, model = st.session_state["_held"]
-    if made > before:
-        label = f"Use its newer model, step {model.step + made - before:,}"
-        st.button(label, icon=":material/download:", on_click=st.session_state.pop, args=("_held", None), key="_newer")
-    return model
+def class_options(model: ImageModel) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What the controls ``label`` and ``negative`` offer for a model."""
+    return (*((EVERY_CLASS,) if model.classes else ()), NO_CLASS, *model.classes), (NO_NEGATIVE, *model.classes)
 
 
-def shown_as() -> str:
-    """Whether the state is to be seen, or what the network believes."""
-    options = {"default": STATE, "key": "of", "label_visibility": "collapsed"}
-    return shell.segmented("Show the state or the guess", (STATE, GUESS), **options)
+def request_of(config: Config, model: ImageModel) -> Request:
+    """The request of a configuration by the second-order solver; those of a scene differ from it in one thing."""
+    index = {name: place for place, name in enumerate(model.classes)}
+    every = config.label == EVERY_CLASS
+    labels = model.labels(config.n) if every else (index.get(config.label),) * config.n
+    return Request(config.second, labels, config.w, index.get(config.negative), config.steps, config.seed)
 
 
-def made_by() -> str:
-    """The sampler whose images are to be seen."""
-    kinds = list(SAMPLERS)
-    options = {"key": "by", "label_visibility": "collapsed", "width": 240}
-    return shell.selectbox("Sampler", kinds, kinds.index(MULTISTEP), **options)
+def requests(config: Config, model: ImageModel) -> list[Request]:
+    """The requests of the scene that is shown."""
+    request = request_of(config, model)
+    if config.show == "nearest_training_image":
+        return [replace(request, sampler=config.by)]
+    if config.show == "guidance":
+        return _over_scales(request)
+    return [replace(request, sampler=sampler) for sampler in (DDPM, DDPM_NO_NOISE, DDIM, config.second)]
 
 
-# Films
+def _over_scales(request: Request) -> list[Request]:
+    """A request at each of the scales; with a negative class each also without it, from the same noise."""
+    if request.negative is None:
+        return [replace(request, scale=scale) for scale in SCALES]
+    half = replace(request, labels=request.labels[: len(request.labels) // 2])
+    return [replace(half, scale=scale, negative=negative) for scale in SCALES for negative in (None, request.negative)]
 
 
-def watch(
-    model: ImageModel, takes: Sequence[Request], draw: Callable[[Sequence[Film], Tensor], None]
-) -> tuple[Film, ...]:
-    """Draw the films of the takes and the noise levels of their frames (see ``filming.watch``)."""
-    levels, shipped = image_lesson.levels(takes[0].steps), image_lesson.first_films(model)
-    studio = Studio(model.key, lambda some: image_lesson.sample(model, some), lambda take: image_lesson.first_frame(model, take),
-                    lambda some: some[0].steps, shipped)  # fmt: skip
-    return background_films.watch(studio, takes, lambda made, k: draw(made, levels if k is None else levels[k : k + 1]))
-
-
-# Pictures
-
-
-def show(panels: Sequence[Panel], levels: Tensor, wish: Wish, what: str) -> None:
-    """Panels on the one clock, at whose end a fresh one stands, with words for those who cannot see them."""
-    said = ". ".join(f"{panel.title}: {panel.caption}" for panel in panels)
-    at = f"sigma {levels[0]:.3g}" if len(levels) == 1 else f"sigma {levels[0]:g} to sigma 0"
-    alt = f"{what}, at {at}. Asked for: {wish.of}. At the end: {said}."
-    stage(panels, Clock(levels, start=-1), key="gallery", alt=alt, fps=len(levels) / 5, permalink=True)
-
-
-def hung(title: str, films: Sequence[Film], wish: Wish, seen: str, role: str, names: Sequence[str] = ()) -> Panel:
-    """Films of one length as a panel of two columns; several films take a column each."""
-    frames = torch.stack([torch.stack(film.x0 if seen == GUESS else film.x) for film in films], 2).flatten(1, 2)
-    pictures = Images(laid(frames), max(2, len(films)), names=names, colour=role)
-    return Panel(title, [pictures], caption=said(films[-1], wish))
-
-
-def said(film: Film, wish: Wish) -> str:
-    """What a film cost; once it is done also how much detail its images have."""
-    detail = f" · detail {share_of_detail(film, wish):.0%}" if film.done and wish.model.images else ""
-    return f"{film.request.nfe} calls{detail}"
-
-
-def share_of_detail(film: Film, wish: Wish) -> float:
-    """The detail of finished images as a part of that of real ones; 0 where there are none to compare with."""
-    real = image_lesson.real_statistics(wish.model, film.request.labels)
-    return image_lesson.statistics(film.images).detail / real[0].detail if real else 0.0
-
-
-def laid(frames: Tensor) -> Tensor:
-    """Frames [..., C, H, W] as the stage takes them: [..., H, W], in colour with a last axis of 3."""
-    return frames.squeeze(-3) if frames.shape[-3] == 1 else frames.movedim(-3, -1)
-
-
-def samplers(films: Sequence[Film], wish: Wish, seen: str) -> list[Panel]:
-    """A panel for each sampler."""
-    names = wish.named(wish.take.labels)
-    return [hung(film.request.sampler, [film], wish, seen, ROLES[film.request.sampler], names) for film in films]
-
-
-def table(films: Sequence[Film], wish: Wish) -> str:
-    """What the finished images of each sampler are like, beside the data, as Markdown."""
-    real = image_lesson.real_statistics(wish.model, wish.take.labels)
-    made = [(film.request.sampler, str(film.request.nfe), image_lesson.statistics(film.images)) for film in films]
-    if real:
-        made += [("the data", "–", real[0]), ("the data, each pixel the mean of 3 × 3", "–", real[1])]
-    return shell.table(
-        ["Images", "network calls", "detail", "of the data's", "two of them apart"],
-        [
-            [name, calls, f"{looks.detail:.4f}", f"{looks.detail / real[0].detail:.0%}" if real else "–",
-             f"{looks.distance:.2f}"]
-            for name, calls, looks in made
-        ],
+def studio(model: ImageModel) -> Studio:
+    """What makes the films of a model."""
+    return Studio(
+        model.key, partial(lesson.sample, model), partial(lesson.first_frame, model),
+        lambda some: some[0].steps, lesson.first_films(model),
     )  # fmt: skip
 
 
-# Guidance
+# The scenes
 
 
-def scales(take: Request) -> list[Request]:
-    """A take under each of the scales; with a negative class each also without it, from the same starts."""
-    if take.negative is None:
-        return [replace(take, scale=scale) for scale in SCALES]
-    few = replace(take, labels=take.labels[: len(take.labels) // 2])
-    return [replace(few, scale=scale, negative=away) for scale in SCALES for away in (None, take.negative)]
+def film_scene(config: Config, model: ImageModel, films: Sequence[Film], frame: int | None = None) -> Scene:
+    """The scene of ``config.show`` with whole films, or with the frame that they have come to."""
+    levels = lesson.levels(config.steps)
+    levels = levels if frame is None else levels[frame : frame + 1]
+    panels = PANELS[config.show](config, model, films)
+    asked = dict.fromkeys(films[0].request.labels)
+    values = {
+        "what": t(f"image_models.{config.show}.what"),
+        "classes": ", ".join(class_label(model, label) for label in asked),
+        "panels": ". ".join(f"{panel.title}: {panel.caption}" for panel in panels),
+    }
+    still = len(levels) == 1
+    first = {"sigma" if still else "first": levels[0].item()}
+    alt = t(f"image_models.alt.{'frame' if still else 'film'}", **values, **first)
+    return Scene(panels, Clock(levels, start=-1), alt, fps=len(levels) / 5)
 
 
-def scaled(films: Sequence[Film], wish: Wish, seen: str) -> list[Panel]:
-    """A panel for each scale."""
-    beside = len(films) // len(SCALES)
-    names = wish.named(films[0].request.labels)
-    if beside == 2:
-        names = ("plain", f"not {wish.model.classes[wish.take.negative]}") * len(films[0].request.labels)
-    # At w = 0 the class asked for has no say: what is drawn is the base of guidance itself.
-    base = [NO_CLASS if film.request.negative is None else wish.model.classes[film.request.negative] for film in films]
-    panels = []
-    for k in range(0, len(films), beside):
-        part, scale = films[k : k + beside], films[k].request.scale
-        told = names if scale else base[k : k + beside] * len(films[k].request.labels)
-        panels.append(hung(f"w = {scale:g}", part, wish, seen, "guided", told))
-    return panels
+def _finished(show: str, config: Config) -> Scene:
+    """A scene of a shipped model with its finished films, which are made here if they are not known yet."""
+    config = replace(config, show=show)
+    model = lesson.shipped(config.model if config.model in SHIPPED else SHIPPED[0])
+    return film_scene(config, model, background_films.films(studio(model), requests(config, model)))
 
 
-# Nearest training images
+def class_label(model: ImageModel, label: int | None) -> str:
+    """What the page calls a class of a model."""
+    return text.label("classes", NO_CLASS if label is None else model.classes[label])
 
 
-def paired(title: str, found: Neighbours, wish: Wish, role: str, label: str) -> Panel:
-    """Images in two rows, each over the training image nearest to it, whose distance stands below."""
-    n, columns = len(found.images), len(found.images) // 2
-    rows = [part[at : at + columns] for at in (0, columns) for part in (found.images, found.nearest)]
-    classes = wish.named(wish.take.labels) or ("",) * n
-    far = [f"{distance:.2f}" for distance in found.distance.tolist()]
-    names = [name for at in (0, columns) for part in (classes, far) for name in part[at : at + columns]]
-    group = [place // columns % 2 for place in range(2 * n)]
-    labels, roles = (label, "nearest training image"), (role, "data")
-    pictures = Images(laid(torch.cat(rows))[None], columns, labels, names, roles, group)
-    return Panel(title, [pictures], caption=f"mean distance {found.distance.mean():.2f}")
+def class_captions(model: ImageModel, labels: Sequence[int | None]) -> tuple[str, ...]:
+    """The words under images of these classes: none where all are of one."""
+    return () if len({*labels}) == 1 else tuple(class_label(model, label) for label in labels)
 
 
-def neighbours(film: Film, wish: Wish) -> list[Panel]:
-    """A film's images over their neighbours, beside real images over theirs; alone as long as they are not finished."""
-    role = ROLES[film.request.sampler]
-    found = image_lesson.compare(wish.model, film) if film.done else None
-    if found is None:
-        newest = film.at(len(film.x) - 1)
-        return [hung(film.request.sampler, [newest], wish, STATE, role, wish.named(film.request.labels))]
-    real = "held-out image" if wish.model.held_out else "training image"
+# Their panels
+
+
+def film_panel(
+    title: str, films: Sequence[Film], config: Config, model: ImageModel, role: str, names: Sequence[str] = ()
+) -> Panel:
+    """Films of one length as a panel of two columns; several films take a column each."""
+    frames = torch.stack([torch.stack(film.x0 if config.of == "guess" else film.x) for film in films], 2).flatten(1, 2)
+    pictures = Images(channels_last(frames), max(2, len(films)), names=names, colour=role)
+    return Panel(title, [pictures], caption=caption(films[-1], model))
+
+
+def caption(film: Film, model: ImageModel) -> str:
+    """What a film cost; once it is done also how much detail its images have."""
+    if film.done and model.images:
+        return t("image_models.captions.detail", nfe=film.request.nfe, detail=share_of_detail(film, model))
+    return t("image_models.captions.calls", nfe=film.request.nfe)
+
+
+def share_of_detail(film: Film, model: ImageModel) -> float:
+    """The detail of finished images as a part of that of real ones; 0 where there are none to compare with."""
+    real = lesson.real_statistics(model, film.request.labels)
+    return lesson.statistics(film.images).detail / real[0].detail if real else 0.0
+
+
+def channels_last(frames: Tensor) -> Tensor:
+    """Frames [..., C, H, W] as a scene takes them: [..., H, W], in colour with a last axis of 3."""
+    return frames.squeeze(-3) if frames.shape[-3] == 1 else frames.movedim(-3, -1)
+
+
+def sampler_panels(config: Config, model: ImageModel, films: Sequence[Film]) -> list[Panel]:
+    """A panel for each sampler."""
+    names = class_captions(model, films[0].request.labels)
+    panel = partial(film_panel, config=config, model=model, names=names)
+    samplers = [film.request.sampler for film in films]
     return [
-        paired(film.request.sampler, found[0], wish, role, "sample"),
-        paired("Real images, for comparison", found[1], wish, "exact", real),
+        panel(text.label("samplers", each), [film], role=SAMPLERS[each].role) for each, film in zip(samplers, films)
     ]
 
 
-def verdict(film: Film, wish: Wish) -> str:
-    """How near samples are to training images, in words, beside real ones."""
-    found = image_lesson.compare(wish.model, film)
+def guidance_panels(config: Config, model: ImageModel, films: Sequence[Film]) -> list[Panel]:
+    """A panel for each scale; with a negative class each has a column without it and one with it."""
+    columns, labels = len(films) // len(SCALES), films[0].request.labels
+    names = class_captions(model, labels)
+    if columns == 2:
+        negative = t("image_models.guidance.negative", name=class_label(model, films[1].request.negative))
+        names = (t("image_models.guidance.plain"), negative) * len(labels)
+    panels = []
+    for k in range(0, len(films), columns):
+        part, scale = films[k : k + columns], films[k].request.scale
+        # At w = 0 the class has no effect: what is drawn is the answer that guidance leads away from.
+        base = [class_label(model, film.request.negative) for film in part] * len(labels)
+        title = t("image_models.guidance.scale", scale=scale)
+        panels.append(film_panel(title, part, config, model, "guided", names if scale else base))
+    return panels
+
+
+def neighbour_panels(config: Config, model: ImageModel, films: Sequence[Film]) -> list[Panel]:
+    """A film's images over their neighbours, beside real images over theirs; alone as long as they are not finished."""
+    film, own = films[0], replace(config, of="state")
+    title, role = text.label("samplers", film.request.sampler), SAMPLERS[film.request.sampler].role
+    names = class_captions(model, film.request.labels)
+    found = lesson.compare(model, film) if film.done else None
     if found is None:
-        return "The images that this model was trained on are not here, so there is nothing to compare with."
-    made, real = (part.distance for part in found)
-    whose = "held-out real images from theirs" if wish.model.held_out else "real images from the nearest other one"
-    return (
-        f"Root mean square over pixels from −1 to 1. The samples are {made.mean():.2f} from their nearest training "
-        f"images on average, and none is nearer than {made.min():.2f}; {whose}: {real.mean():.2f} and {real.min():.2f}."
+        return [film_panel(title, [film.at(len(film.x) - 1)], own, model, role, names)]
+    words = "image_models.nearest_training_image"
+    real = t(f"{words}.{'held_out' if model.held_out else 'training'}")
+    return [
+        paired(title, found[0], names, role, t(f"{words}.sample")),
+        paired(t(f"{words}.real"), found[1], names, "exact", real),
+    ]
+
+
+def paired(title: str, found: Neighbours, classes: Sequence[str], role: str, label: str) -> Panel:
+    """Images in two rows, each over the training image nearest to it, with their distance below."""
+    n, columns = len(found.images), len(found.images) // 2
+    rows = [part[at : at + columns] for at in (0, columns) for part in (found.images, found.nearest)]
+    below = classes or ("",) * n, [f"{distance:.2f}" for distance in found.distance.tolist()]
+    names = [name for at in (0, columns) for part in below for name in part[at : at + columns]]
+    group = [place // columns % 2 for place in range(2 * n)]
+    labels = (label, t("image_models.nearest_training_image.nearest"))
+    pictures = Images(channels_last(torch.cat(rows))[None], columns, labels, names, (role, "data"), group)
+    mean = t("image_models.captions.distance", distance=found.distance.mean().item())
+    return Panel(title, [pictures], caption=mean)
+
+
+PANELS = {
+    "four_samplers": sampler_panels,
+    "nearest_training_image": neighbour_panels,
+    "guidance": guidance_panels,
+}
+SCENES: dict[str, Callable[[Config], Scene]] = {
+    **{show: partial(_finished, show) for show in PANELS},
+    "train": image_training.scene,
+}
+
+
+# What is said of finished films
+
+
+def table(films: Sequence[Film], model: ImageModel) -> str:
+    """The statistics of the finished images of each sampler, beside the data's, as a Markdown table."""
+    rows = [
+        (text.label("samplers", film.request.sampler), str(film.request.nfe), lesson.statistics(film.images))
+        for film in films
+    ]
+    real = lesson.real_statistics(model, films[0].request.labels)
+    if real:
+        rows += [(t(f"image_models.table.{name}"), "–", each) for name, each in zip(("data", "blurred"), real)]
+    head = [t(f"image_models.table.{name}") for name in ("images", "calls", "detail", "share", "distance")]
+    shares = [f"{each.detail / real[0].detail:.0%}" if real else "–" for *_, each in rows]
+    return shell.table(
+        head,
+        [
+            [name, calls, f"{each.detail:.4f}", share, f"{each.distance:.2f}"]
+            for (name, calls, each), share in zip(rows, shares)
+        ],
     )
+
+
+def verdict(film: Film, model: ImageModel) -> str:
+    """How near samples are to training images, in words, beside real ones."""
+    words, found = "image_models.nearest_training_image", lesson.compare(model, film)
+    if found is None:
+        return t(f"{words}.unknown")
+    sampled, real = (part.distance for part in found)
+    numbers = {"mean": sampled.mean(), "least": sampled.min(), "real_mean": real.mean(), "real_least": real.min()}
+    whose = t(f"{words}.whose.{'held_out' if model.held_out else 'training'}")
+    return t(f"{words}.distances", whose=whose, **{name: value.item() for name, value in numbers.items()})
+
+
+def tasks_done(config: Config, model: ImageModel, films: Sequence[Film]) -> dict[str, bool]:
+    """Which tasks the finished films of a scene do."""
+    few = [film for film in films if film.request.nfe <= 10] if config.show == "four_samplers" else []
+    request = request_of(config, model)
+    one_class = len({*request.labels}) == 1 and request.negative not in (None, *request.labels)
+    return {
+        "few_calls": any(0.8 <= share_of_detail(film, model) <= 1.2 for film in few),
+        "away": config.show == "guidance" and bool(films) and one_class,
+    }
+
+
+def notes(config: Config, model: ImageModel) -> tuple[str, ...]:
+    """The notes of the scene that is shown."""
+    more = {
+        "four_samplers": ("no_noise",),
+        "nearest_training_image": ("real_training" if model.held_out is None else "real_held_out", "blurred"),
+    }
+    return (config.show, *more.get(config.show, ()))

@@ -1,0 +1,168 @@
+"""A visitor's own image models: digits that are trained live, models from files, and models of runs on the server.
+
+Chapter 8 trains them in one scene and samples from them in the others.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import streamlit as st
+
+from core.lessons import image_models as lesson
+from core.lessons.image_models import ImageModel
+from core.models import images as image_model
+from core.models import live_digits, run_folder
+from core.models.images import ImageConfig
+from core.models.live_digits import Snapshot
+from core.runs.caching import shared_cache
+from core.runs.checkpoints import Checkpoint
+from core.runs.progress import Progress
+from pages.ui.frame import controls, shell, text
+from pages.ui.frame.text import t
+from pages.ui.runs import training_run
+
+FOLDER = Path(os.environ.get("IMAGE_RUNS", shell.ROOT / ".runs"))  # the runs on this server that may be followed
+KIND, OWN = "images", "own_digits"  # the kind of a run, and the name of its model
+MAX_MODELS = 4  # of a visitor, from files and from runs
+
+
+class Data(NamedTuple):
+    """The training data as a `TrainingRequest` names them."""
+
+    name: str
+    key: str
+
+
+@dataclass(frozen=True)
+class DigitTraining(training_run.TrainingRequest):
+    """Digits, by one of the configurations for one core."""
+
+    data: Data = Data("digits", "digits 8x8")
+    config: ImageConfig = live_digits.CONFIG
+    picture: Callable[[Progress], Snapshot] = live_digits.snapshot
+
+    @property
+    def kind(self) -> str:
+        return KIND
+
+    def begin(self) -> Checkpoint:
+        return image_model.new_checkpoint(self.config, live_digits.images())
+
+    def run(self, progress: Progress) -> Iterator[Progress]:
+        return live_digits.run(self.config, progress)
+
+    def bayes_loss(self) -> float:
+        return live_digits.bayes_loss(self.config)
+
+    def keep(self, progress: Progress) -> Checkpoint:
+        return live_digits.checkpoint_of(progress, self.config)
+
+
+# The models to sample from
+
+
+def models() -> dict[str, Callable[[], Checkpoint]]:
+    """The visitor's image models by identifier: ``own_digits``, ``file:NAME`` and ``run:NAME``. Each returns the weights
+    as they are now, or raises ValueError once it is gone. The names are labels, never paths."""
+    taken = {name: partial(_taken().get, name) for name in _taken()}
+    controls.read("run")  # so that it stays in the address, in whatever scene
+    own = training_run.latest(KIND) or _request_of_address()
+    return {OWN: partial(training_run.checkpoint, own), **taken} if own else taken
+
+
+def _request_of_address() -> DigitTraining | None:
+    """The request of the digits' run that the address names, which is followed again: a reload has forgotten it."""
+    run_id, key = training_run.named() or ("", ())
+    if not key or key[0] != DigitTraining().data.key:
+        return None
+    lr = key[2] if isinstance(key[2], float) else live_digits.CONFIG.lr
+    request = DigitTraining(config=replace(key[1], lr=lr))
+    training_run.follow(request, run_id)
+    return request
+
+
+def label(name: str) -> str:
+    """The label of a model."""
+    kind, _, own = name.partition(":")
+    return t(f"image_models.models.{kind}", name=own) if own else text.label("models", name)
+
+
+def choose(shipped: tuple[str, ...]) -> ImageModel:
+    """Draw the control ``model`` and return the chosen one; a shipped one, and why, where that is gone."""
+    own = models()
+    name = controls.draw("model", (*shipped, *own), format_func=label)
+    if name != OWN:
+        st.session_state.pop("_held", None)
+    if name in own:
+        try:
+            return _held(own[name]) if name == OWN else lesson.model_of(own[name]())
+        except ValueError as error:
+            shell.sorry(error)
+            name = shipped[0]
+    return lesson.shipped(name)
+
+
+def _held(now: Callable[[], Checkpoint]) -> ImageModel:
+    """The model of the digits as it was when it was chosen: no film of one that trains on would ever be finished. A
+    button takes a newer one; another run is taken at once."""
+    view = training_run.newest(KIND)
+    run, step = (view.id, view.step) if view else ("", 0)
+    if st.session_state.get("_held", (None,))[0] != run:
+        st.session_state["_held"] = run, step, lesson.model_of(now())
+    _, before, model = st.session_state["_held"]
+    if step > before:
+        newer = t("image_models.newer", step=model.step + step - before)
+        st.button(newer, icon=":material/download:", on_click=st.session_state.pop, args=("_held", None), key="_newer")
+    return model
+
+
+# Models from files and of runs
+
+
+def adopt(checkpoint: Checkpoint) -> ImageConfig | None:
+    """Keep a model from a file. If it is one that can be trained here, set the controls to its configuration and return
+    that; else say so. Raises ValueError for a checkpoint of another kind."""
+    found = run_folder.check(checkpoint)
+    _keep(f"file:{found.config['data']['name']}", found)
+    try:
+        network, config = live_digits.config_of(found)
+    except ValueError as error:
+        training_run.report(t("image_models.live.not_here", problem=text.problem(error)))
+        return None
+    for name, value in {"net": network, "lr": config.lr, "seed": config.seed}.items():
+        controls.put(name, value)
+    return config
+
+
+def taken_step(run: str) -> int | None:
+    """The step of the model that was taken from a run."""
+    found = _taken().get(f"run:{run}")
+    return found and found.state.step
+
+
+def take(run: str) -> None:
+    """Keep the newest model of a run."""
+    _keep(f"run:{run}", _checkpoint(FOLDER / run, run_folder.saved_at(FOLDER / run)))
+
+
+@shared_cache(8)
+def _checkpoint(run: Path, written: int) -> Checkpoint:
+    """One copy for all who take it."""
+    return run_folder.load_checkpoint(run)
+
+
+def _taken() -> dict[str, Checkpoint]:
+    return st.session_state.setdefault("_image_models", {})
+
+
+def _keep(name: str, found: Checkpoint) -> None:
+    """Keep a model; of more than ``MAX_MODELS`` the oldest goes."""
+    taken = _taken()
+    taken.pop(name, None)
+    taken[name] = found
+    while len(taken) > MAX_MODELS:
+        taken.pop(next(iter(taken)))

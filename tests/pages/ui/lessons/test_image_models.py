@@ -1,0 +1,148 @@
+"""Chapter 8's scenes: which films they ask for, what their panels and captions show, and what is said of them."""
+
+from dataclasses import replace
+
+import pytest
+
+from core.diffusion.samplers import DDIM, DDPM, DDPM_NO_NOISE, SAMPLERS
+from core.lessons import image_models as image_lesson
+from core.lessons.image_models import MULTISTEP, ImageModel
+from pages.ui.frame import links, text
+from pages.ui.frame.text import t
+from pages.ui.lessons import image_models as lesson
+from pages.ui.lessons.image_models import NO_CLASS, Config
+from pages.ui.runs import background_films
+
+QUICK = Config(model="digits", steps=3, w=1.0)
+
+
+@pytest.fixture(scope="module")
+def model() -> ImageModel:
+    return image_lesson.shipped("digits")
+
+
+def films_of(config: Config, model: ImageModel) -> tuple:
+    return background_films.films(lesson.studio(model), lesson.requests(config, model))
+
+
+def panels_of(config: Config, model: ImageModel) -> list:
+    return lesson.film_scene(config, model, films_of(config, model)).panels
+
+
+# Four samplers
+
+
+def test_each_panel_says_its_calls_and_the_detail_of_its_images(model):
+    config = replace(QUICK, w=2.0, second="heun")
+    films = films_of(config, model)
+    panels = lesson.film_scene(config, model, films).panels
+    assert [film.request.sampler for film in films] == [DDPM, DDPM_NO_NOISE, DDIM, "heun"]
+    assert [film.request.nfe for film in films] == [6, 6, 6, 10]
+    for film, panel in zip(films, panels, strict=True):
+        share = lesson.share_of_detail(film, model)
+        assert panel.title == text.label("samplers", film.request.sampler)
+        assert panel.caption == t("image_models.captions.detail", nfe=film.request.nfe, detail=share)
+        assert f"{share:.0%}" in lesson.table(films, model)
+
+
+def test_a_film_under_way_has_one_frame_and_no_detail(model):
+    films = [film.at(1) for film in films_of(QUICK, model)]
+    scene = lesson.film_scene(QUICK, model, films, 1)
+    assert scene.clock.values.tolist() == image_lesson.levels(3)[1:2].tolist()
+    assert scene.panels[0].caption == t("image_models.captions.calls", nfe=3)
+
+
+def test_state_and_guess_end_alike(model):
+    state, guess = (panels_of(replace(QUICK, of=of), model)[0].layers[0].pixels for of in ("state", "guess"))
+    assert (state[-1] == guess[-1]).all() and (state[0] != guess[0]).any()
+
+
+def test_the_text_alternative_names_classes_levels_and_captions(model):
+    alt = lesson.film_scene(QUICK, model, films_of(QUICK, model)).alt
+    assert "0, 1, 2, 3, 4, 5" in alt and " 80 " in alt
+    assert all(f"{panel.title}: {panel.caption}" in alt for panel in panels_of(QUICK, model))
+
+
+@pytest.mark.parametrize("config", [QUICK, replace(QUICK, label="3"), replace(QUICK, label=NO_CLASS)])
+def test_images_have_a_caption_only_where_their_classes_differ(model, config):
+    names = panels_of(config, model)[0].layers[0].names
+    assert names == (tuple("012345") if config is QUICK else ())
+
+
+# Nearest training image
+
+
+def test_every_sample_stands_over_its_nearest_training_image_beside_real_ones(model):
+    config = replace(QUICK, show="nearest_training_image", n=4, by=DDPM_NO_NOISE)
+    samples, real = panels_of(config, model)
+    images = samples.layers[0]
+    assert samples.title == text.label("samplers", DDPM_NO_NOISE) and images.group == [0, 0, 1, 1, 0, 0, 1, 1]
+    distances = [float(name) for name in images.names[2:4] + images.names[6:8]]
+    found, _ = image_lesson.compare(model, films_of(config, model)[0])
+    assert distances == pytest.approx(found.distance.tolist(), abs=0.006)
+    assert real.layers[0].label[0] == t("image_models.nearest_training_image.training")
+
+
+def test_real_images_are_called_held_out_only_where_the_model_has_not_seen_them(model):
+    config = replace(QUICK, show="nearest_training_image")
+    assert "real_training" in lesson.notes(config, model)
+    fashion = image_lesson.shipped("fashion")
+    assert "real_held_out" in lesson.notes(config, fashion)
+
+
+# Guidance
+
+
+def test_one_start_goes_under_several_scales(model):
+    config = replace(QUICK, show="guidance", label="4")
+    films = films_of(config, model)
+    assert [film.request.scale for film in films] == list(lesson.SCALES)
+    assert [film.request.nfe for film in films] == [3, 3, 6, 6, 6]
+    assert all((film.x[0] == films[0].x[0]).all() for film in films)
+
+
+@pytest.mark.parametrize(("negative", "base"), [("no_negative", [NO_CLASS] * 6), ("9", [NO_CLASS, "9"] * 3)])
+def test_at_w_0_an_image_is_named_after_what_guidance_leads_away_from(model, negative, base):
+    first, *_, last = panels_of(replace(QUICK, show="guidance", label="4", negative=negative), model)
+    assert first.layers[0].names == [text.label("classes", name) for name in base]
+    plain = (t("image_models.guidance.plain"), t("image_models.guidance.negative", name="9")) * 3
+    assert last.layers[0].names == (plain if negative == "9" else ())
+
+
+# Tasks, addresses
+
+
+def test_few_calls_with_the_detail_of_the_data_do_a_task(model):
+    def done(config: Config) -> bool:
+        return lesson.tasks_done(config, model, films_of(config, model))["few_calls"]
+
+    assert done(replace(QUICK, steps=10)) and not done(replace(QUICK, steps=2))
+
+
+def test_leading_one_class_away_from_another_does_a_task(model):
+    def done(**changes) -> bool:
+        config = replace(QUICK, show="guidance", **changes)
+        return lesson.tasks_done(config, model, films_of(config, model))["away"]
+
+    assert done(label="4", negative="9") and not done(label="4", negative="4") and not done(negative="9")
+
+
+def test_a_sampler_is_offered_as_soon_as_it_is_registered(model, monkeypatch):
+    monkeypatch.setitem(SAMPLERS, "another", SAMPLERS[DDIM])
+    config, ignored = links.parse(Config, {"by": "another", "show": "nearest_training_image", "model": "digits"})
+    assert not ignored and panels_of(replace(config, steps=2), model)[0].title == "another"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("model", "dall-e"), ("label", "Cat"), ("negative", "Cat"), ("w", "11"), ("steps", "1"), ("steps", "many"),
+     ("n", "5"), ("seed", "-1"), ("second", "euler"), ("of", "y"), ("show", "all"), ("follow", "../secret")],
+)  # fmt: skip
+def test_a_value_that_a_control_cannot_have_is_ignored(name, value):
+    assert links.parse(Config, {name: value, "seed" if name != "seed" else "n": "4"})[1] == (f"{name}={value}",)
+
+
+def test_the_default_configuration_is_the_first_view_of_the_shipped_model():
+    fashion = image_lesson.shipped("fashion")
+    assert tuple(lesson.requests(Config(), fashion)) == image_lesson.first_requests(fashion)
+    assert lesson.requests(Config(), fashion)[-1].sampler == MULTISTEP
