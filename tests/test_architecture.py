@@ -31,7 +31,7 @@ RANK |= {f"pages/ui/{name}": len(CORE) for name in UI} | {"pages": len(CORE) + 1
 LESSONS = {"lab": {"sampling", "guidance"}, "unclip": {"clip"}}  # the lessons that a lesson may import
 ANY_LESSON = {"films", "vector_field"}  # what is in them is shared by several
 OLD_MODULES = set(
-    "passing story walks scores steering steer comparing exhibits contrast stages sides imaging imagery own_models "
+    "passing story walks scores steering steer comparing exhibits contrast stages sides imaging imagery image_runs "
     "session following captioned pipeline gallery digits recipe towers".split()
 )
 OLD_DEFINITIONS = set(
