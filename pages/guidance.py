@@ -22,8 +22,8 @@ with right:
     show = controls.draw("show", label_visibility="collapsed") if answered else "two_fields"
     if answered and show == "two_fields" and controls.value("predictions"):
         st.caption(t("guidance.next"))
-own = training_run.latest(point_runs.LABELLED)
-offered = {"model": [name for name in lesson.MODELS if own or name != OWN]}
+trained = training_run.latest(point_runs.LABELLED)
+offered = {"model": [name for name in lesson.MODELS if trained or name != OWN]}
 with left:
     for name in CONTROLS[show]:
         controls.draw(name, offered.get(name) or (controls.config().negatives if name == "negative" else None))

@@ -224,12 +224,12 @@ def quality_of(samples: Tensor, points: PointSet, label: int | None) -> ClassQua
     """The quality of samples [n, 2] of a class; for None the whole curve is wanted, and every sample hits."""
     shares = tuple((classes_of(samples, points).bincount(minlength=len(points.classes)) / len(samples)).tolist())
     arm = points.curve if label is None else arms(points)[label]
-    own = points.points if label is None else points.points[points.labels == label]
+    data = points.points if label is None else points.points[points.labels == label]
     distance, along = metrics.nearest(samples, arm)
     return ClassQuality(
         shares,
         hit=1.0 if label is None else shares[label],
-        coverage=metrics.coverage(samples, own, COVERAGE_RADIUS),
+        coverage=metrics.coverage(samples, data, COVERAGE_RADIUS),
         distance=distance.mean().item(),
         spread=along.double().var().item() / ((len(arm) ** 2 - 1) / 12),  # the variance of the numbers 1 to len(arm)
     )

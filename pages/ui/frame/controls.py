@@ -135,7 +135,7 @@ def _widget(name: str, control: Control, choices: tuple) -> Callable[..., Any]:
     labels = {one: option(name, one) for one in choices}
     shown = {"options": choices, "format_func": lambda one: labels.get(one, str(one))}
     if isinstance(control, Interval):
-        return partial(st.select_slider, **shown)
+        return partial(st.select_slider, value=control.default, **shown)  # two values make it a range
     if isinstance(control, Several):
         return partial(st.multiselect, **shown)
     if isinstance(control, Choice):

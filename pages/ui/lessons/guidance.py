@@ -131,12 +131,14 @@ def two_fields(config: Config, model: PointModel | None = None) -> Scene:
     """Unconditional, conditional and difference at the same places, and the angle over sigma."""
     model = model or model_of(config)
     label, name = config.label, panels.class_label(config.label)
-    drawn, (every, own) = fields_of(model, GuidanceConfig(label)), angles_of(model, label)
-    values = {f"{which}_{k}": angle[k].item() for which, angle in (("all", every), ("own", own)) for k in (0, WIDEST)}
-    values |= {"all_last": every[-1].item(), "own_last": own[-1].item()}
+    drawn, (every, wanted) = fields_of(model, GuidanceConfig(label)), angles_of(model, label)
+    values = {
+        f"{which}_{k}": angle[k].item() for which, angle in (("all", every), ("wanted", wanted)) for k in (0, WIDEST)
+    }
+    values |= {"all_last": every[-1].item(), "wanted_last": wanted[-1].item()}
     alt = t("guidance.two_fields.alt", model=text.label("models", config.model), label=name, **values)
     base = t("guidance.layers.unconditional")
-    pair_of_panels = [panels.overlay(drawn, "unconditional", base, label), panels.angle(every, own, label)]
+    pair_of_panels = [panels.overlay(drawn, "unconditional", base, label), panels.angle(every, wanted, label)]
     return Scene(pair_of_panels, Clock(SIGMAS, start=WIDEST), alt)
 
 
@@ -165,8 +167,8 @@ def eight_scales(config: Config, model: PointModel | None = None) -> Scene:
     named = {0: t("guidance.panels.scale_0"), 1: t("guidance.panels.scale_1")}
     titles = [named.get(run.config.scale, f"w = {run.config.scale:g}") for run in runs]
     drawn = [panels.cloud(title, run, size=1.7, legend=False) for title, run in zip(titles, runs, strict=True)]
-    said = panels.joined([f"w = {run.config.scale:g}" for run in runs], list(map(panels.in_words, runs)))
-    alt = t("guidance.eight_scales.alt", samples=N, scales=len(runs), said=said)
+    text_of_panels = panels.joined([f"w = {run.config.scale:g}" for run in runs], list(map(panels.in_words, runs)))
+    alt = t("guidance.eight_scales.alt", samples=N, scales=len(runs), captions=text_of_panels)
     return Scene(drawn, Clock(SIGMAS, start=-1), alt)
 
 
@@ -180,8 +182,8 @@ def negative_prompt(config: Config, model: PointModel | None = None) -> Scene:
     drawn = fields_of(model, runs[1].config, FEW)
     follow = Arrows(drawn.places, drawn.guided, "guided", 1.6, (), t("guidance.layers.guided"))
     fields = panels.overlay(drawn, "negative", t("guidance.layers.negative", label=name), label)
-    wanted, said = panels.class_label(label), panels.joined(titles, captions)
-    alt = t("guidance.negative_prompt.alt", label=wanted, scale=config.scale, said=said)
+    wanted, text_of_panels = panels.class_label(label), panels.joined(titles, captions)
+    alt = t("guidance.negative_prompt.alt", label=wanted, scale=config.scale, captions=text_of_panels)
     shown = [fields, first, replace(second, layers=[follow, *second.layers])]
     return Scene(shown, Clock(SIGMAS, start=LATE), alt)
 
@@ -236,8 +238,8 @@ def terms_table(parts: Terms, frames: Sequence[int] = (3, 6, WIDEST, 13, 19)) ->
 
 def sharp_without_negative(config: Config, model: PointModel) -> bool:
     """Whether 98 % of the plain network's samples are cats without a negative prompt."""
-    asked = config.show == "negative_prompt" and config.model == WEAK and config.wanted == "cat"
-    return asked and negative_samples(config, model)[0].quality.hit >= 0.98
+    applies = config.show == "negative_prompt" and config.model == WEAK and config.wanted == "cat"
+    return applies and negative_samples(config, model)[0].quality.hit >= 0.98
 
 
 def spread_kept(config: Config, model: PointModel) -> bool:
@@ -250,5 +252,5 @@ def spread_kept(config: Config, model: PointModel) -> bool:
 
 def nothing_to_remove(config: Config, model: PointModel) -> bool:
     """Whether a model hardly makes the negative class without a negative prompt."""
-    asked = config.show == "negative_prompt"
-    return asked and negative_samples(config, model)[0].quality.shares[config.negative_label] < 0.005
+    applies = config.show == "negative_prompt"
+    return applies and negative_samples(config, model)[0].quality.shares[config.negative_label] < 0.005

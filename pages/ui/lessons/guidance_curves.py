@@ -39,14 +39,14 @@ def quality_over_scales(model: PointModel) -> list[ClassQuality]:
 def lines(config: Config, model: PointModel) -> list[Curve]:
     """What guidance gains and costs over its scale, and the hit rate of another model."""
     rival = rival_of(config)
-    own, other = quality_over_scales(model), quality_over_scales(shipped(rival))
+    this, other = quality_over_scales(model), quality_over_scales(shipped(rival))
     return [
-        Curve(SCALES, [q.hit for q in own], "guided", t("guidance.curves.hit")),
+        Curve(SCALES, [q.hit for q in this], "guided", t("guidance.curves.hit")),
         Curve(SCALES, [q.hit for q in other], "unconditional",
               t("guidance.curves.rival", model=text.label("models", rival))),
-        Curve(SCALES, [q.coverage for q in own], "data", t("guidance.curves.coverage"), marked=True),
-        Curve(SCALES, [q.spread for q in own], "difference", t("guidance.curves.spread")),
-        Curve(SCALES, [10 * q.distance for q in own], "negative", t("guidance.curves.distance")),
+        Curve(SCALES, [q.coverage for q in this], "data", t("guidance.curves.coverage"), marked=True),
+        Curve(SCALES, [q.spread for q in this], "difference", t("guidance.curves.spread")),
+        Curve(SCALES, [10 * q.distance for q in this], "negative", t("guidance.curves.distance")),
     ]  # fmt: skip
 
 

@@ -51,7 +51,7 @@ def train_live(config: Config, snapshot: ModelSnapshot | None = None) -> Scene:
         titles.append(t(title, label=panels.class_label(config.label), scale=run.config.scale))
         captions.append(panels.in_words(run) if run.config.scale else panels.all_shares(run))
     clouds: list[Panel] = [panels.cloud(*each, every=2) for each in zip(titles, runs, captions, strict=True)]
-    alt = t("guidance.train_live.alt", step=snapshot.step, said=panels.joined(titles, captions))
+    alt = t("guidance.train_live.alt", step=snapshot.step, captions=panels.joined(titles, captions))
     return Scene([*clouds, loss_curve(snapshot)], Clock(SIGMAS[::2], start=-1), alt)
 
 

@@ -53,16 +53,16 @@ def overlay(drawn: Fields, role: str, base: str, label: int) -> Panel:
     return Panel(t("guidance.panels.fields"), layers, **LIMITS)
 
 
-def angle(every: Tensor, own: Tensor, label: int) -> Panel:
+def angle(every: Tensor, wanted: Tensor, label: int) -> Panel:
     """The angle between the two fields over sigma, at all noised data and at those of the wanted class, [T] each."""
     name = class_label(label)
     lines = [
-        Line(FIELD_SIGMAS, own, "conditional", t("guidance.layers.at_wanted", label=name)),
+        Line(FIELD_SIGMAS, wanted, "conditional", t("guidance.layers.at_wanted", label=name)),
         Line(FIELD_SIGMAS, every, "difference", t("guidance.layers.at_all")),
     ]
     caption = [
-        t("guidance.captions.angle", every=a, own=b, label=name)
-        for a, b in zip(every.tolist(), own.tolist(), strict=True)
+        t("guidance.captions.angle", every=a, wanted=b, label=name)
+        for a, b in zip(every.tolist(), wanted.tolist(), strict=True)
     ]
     axes = {"equal": False, "xlabel": "σ", "xlog": True, "marker": FIELD_SIGMAS}
     return Panel(t("guidance.panels.angle"), lines, SIGMA_RANGE, (0, 180), caption=caption, **axes)

@@ -49,5 +49,5 @@ class PointTraining(training_run.TrainingRequest):
 
 def own_model(kind: str) -> PointModel | None:
     """The model of this visitor's newest run of that kind as it is now; None where there is none."""
-    own = training_run.latest(kind)
-    return own and trajectories.unshipped(training_run.model(own), own.data.points, own.data.endless)
+    request = training_run.latest(kind)
+    return request and trajectories.unshipped(training_run.model(request), request.data.points, request.data.endless)

@@ -1,17 +1,22 @@
 """Trajectories: equal starts and equal noise, states at any noise level, one computation, quality, the noise floor."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
 import torch
 
+from core.data.points import make_points
 from core.diffusion import samplers
+from core.diffusion.denoiser import Denoiser
 from core.diffusion.exact import EmpiricalDenoiser
 from core.diffusion.samplers import DDIM, SAMPLERS, SamplerConfig
 from core.diffusion.schedules import log_linear
 from core.lessons import sampling as lesson
+from core.models import points as point_model
 from core.models import trajectories
-from core.models.trajectories import at_levels, exact_model, trajectory
+from core.models.points import PointConfig
+from core.models.trajectories import at_levels, exact_model, trajectory, unshipped
 from core.pretrained import shipped
 
 pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
@@ -97,3 +102,24 @@ def test_samples_of_a_model_of_endless_data_are_compared_with_2000_even_points()
     quality = trajectory(endless, SamplerConfig("heun", 32)).quality
     assert quality.of == 100 and quality.covered == 100 and quality.distance < 0.01
     assert len(endless.ideal.points) == 2000
+
+
+# Models that are not shipped
+
+
+def denoiser(**config: str) -> Denoiser:
+    """An untrained network, whose weights follow from the seed alone."""
+    return point_model.new_checkpoint(PointConfig(**config), EXACT.points).denoiser
+
+
+def test_equal_denoisers_of_equal_data_are_one_model():
+    assert unshipped(denoiser(), EXACT.points) == unshipped(deepcopy(denoiser()), replace(EXACT.points))
+
+
+def test_other_weights_another_prediction_or_other_data_are_another_model():
+    changed = denoiser()
+    with torch.no_grad():
+        next(changed.net.parameters()).add_(0.1)
+    models = [unshipped(each, EXACT.points) for each in (denoiser(), changed, denoiser(prediction="eps"))]
+    models += [unshipped(denoiser(), make_points("rings", 20)), unshipped(denoiser(), EXACT.points, endless=True)]
+    assert len(set(models)) == 5

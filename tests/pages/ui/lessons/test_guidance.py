@@ -1,0 +1,149 @@
+"""The scenes of chapter 5, and that they show the numbers that its sentences quote."""
+
+import re
+
+import pytest
+import torch
+
+from core.data import CLASSES
+from core.pretrained import shipped
+from pages.ui.frame import links, text
+from pages.ui.lessons import guidance as scenes
+from pages.ui.lessons import guidance_curves, guidance_live, guidance_panels
+from pages.ui.lessons.guidance import MODELS, SCENES, STRONG, WEAK, WIDEST, Config
+
+CAT = CLASSES.index("cat")
+
+
+def config(**given: str) -> Config:
+    found, ignored = links.parse(Config, given)
+    assert not ignored
+    return found
+
+
+@pytest.fixture(scope="module")
+def measured() -> dict[str, float]:
+    return text.catalogue("")["measured"]["guidance"]
+
+
+def roles(panel) -> list[str]:
+    return [layer.colour for layer in panel.layers]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_has_a_picture_that_names_it(name):
+    assert text.label("models", name) in SCENES["two_fields"](config(model=name)).alt
+
+
+def test_the_two_fields_and_their_difference_are_three_arrows_at_each_place():
+    fields, angle = SCENES["two_fields"](Config()).panels
+    _, *arrows = fields.layers
+    assert [arrow.colour for arrow in arrows] == ["difference", "unconditional", "conditional"]
+    assert {arrow.by.shape[1] for arrow in arrows} == {scenes.SIDE**2}
+    assert angle.marker is not None
+
+
+def test_the_angle_is_small_at_first_and_widest_where_the_arms_are_told_apart():
+    every, _ = scenes.angles_of(shipped(STRONG), CAT)
+    assert every[0] < 5 and every.argmax() == WIDEST and every[WIDEST] > 90
+
+
+def test_the_formula_is_filled_in_with_numbers_in_both_conventions():
+    asked = config(show="one_place", scale="3")
+    plane, lengths = SCENES["one_place"](asked).panels
+    ours, other = (panel.caption[WIDEST].replace("−", "-") for panel in (plane, lengths))
+    numbers = [float(n) for n in re.findall(r"-?[\d.]+(?=[,)])", ours)]
+    u, difference, guided = numbers[:2], numbers[2:4], numbers[4:]
+    assert all(abs(a + 3 * b - g) < 0.04 for a, b, g in zip(u, difference, guided, strict=True))
+    parts = scenes.terms_of(asked, shipped(STRONG))
+    drawn = guidance_panels.ALPHA[WIDEST] * parts.guided[WIDEST]
+    assert guided == pytest.approx(drawn.tolist(), abs=0.006)  # where the arrow ends on the axes
+    assert other.startswith("(1 + s) c - s u = 3 (") and "- 2 (" in other
+
+
+def test_the_guided_arrow_ends_where_the_formula_says_and_inside_of_the_picture():
+    asked = config(show="one_place", scale="12")
+    plane, _ = SCENES["one_place"](asked).panels
+    guided = plane.layers[-1]
+    tips = guided.at + guided.by
+    parts = scenes.terms_of(asked, shipped(STRONG))
+    torch.testing.assert_close(tips[:, 0], guidance_panels.ALPHA[:, None] * parts.guided, rtol=0, atol=1e-4)
+    assert tips.abs().max() <= plane.xlim[1] and plane.xlim[1] > guidance_panels.REACH
+
+
+def test_a_negative_prompt_draws_the_red_field_and_the_guided_one_under_its_samples():
+    fields, plain, negative = SCENES["negative_prompt"](config(model=WEAK)).panels
+    assert roles(fields)[1:] == ["difference", "negative", "conditional"]
+    assert roles(plain) == ["grid", CLASSES] and roles(negative) == ["guided", "grid", CLASSES]
+
+
+@pytest.mark.parametrize("wanted", CLASSES)
+def test_a_class_is_no_negative_of_itself(wanted):
+    for negative in CLASSES:
+        assert config(wanted=wanted, negative=negative).negative_label != CLASSES.index(wanted)
+    assert wanted not in config(wanted=wanted).negatives
+
+
+def test_an_interval_and_autoguidance_keep_more_of_the_spread_than_plain_guidance():
+    asked = config(show="beyond", scale="4")
+    plain, guided, interval, auto = (run.quality.spread for run in scenes.beyond_samples(asked, shipped(STRONG)))
+    assert guided < interval < plain and guided < auto
+    assert len(SCENES["beyond"](asked).panels) == 4
+
+
+def test_samples_outside_of_the_picture_are_counted_where_they_are_many():
+    runs = scenes.sweep_of(shipped(STRONG), CAT, 0)
+    near, far = guidance_panels.off(runs[2]), guidance_panels.off(runs[-1])
+    outside = (runs[-1].states[-1].abs() > guidance_panels.REACH).any(1).double().mean().item()
+    assert near == text.t("guidance.captions.off", distance=runs[2].quality.distance)
+    assert outside > 0.05 and far == text.t("guidance.captions.outside", share=outside)
+
+
+def test_at_rest_the_live_scene_shows_the_shipped_model_of_its_dropout_or_an_untrained_one():
+    assert guidance_live.at_rest(0.1).step > 0 and guidance_live.at_rest(0.3).step == 0
+    assert len(SCENES["train_live"](config(dropout="0.3")).panels) == 4
+
+
+def test_the_tasks_are_done_by_what_they_name():
+    weak, strong = shipped(WEAK), shipped(STRONG)
+    there = {"show": "negative_prompt", "model": WEAK}
+    assert not scenes.sharp_without_negative(config(**there), weak)
+    assert scenes.sharp_without_negative(config(**there, scale="3"), weak)
+    assert not scenes.sharp_without_negative(config(show="negative_prompt", scale="3"), strong)
+    assert scenes.spread_kept(config(show="beyond", scale="4", wanted="person"), strong)
+    assert not scenes.spread_kept(config(show="beyond", scale="3", wanted="person"), strong)
+
+
+# What the sentences say
+
+
+def percent(share: float, digits: int = 0) -> float:
+    return round(100 * share, digits)
+
+
+def test_the_shares_of_dogs_that_a_note_quotes_are_those_of_the_picture(measured):
+    dog, weak = CLASSES.index("dog"), shipped(WEAK)
+
+    def dogs(scale: str) -> list[float]:
+        runs = scenes.negative_samples(config(show="negative_prompt", scale=scale), weak)
+        return [percent(run.quality.shares[dog], 1) for run in runs]
+
+    assert dogs("2") == [measured["dogs_2"], 0]
+    assert dogs("1.25") == [measured["dogs_1_25"], measured["dogs_1_25_negative"]]
+
+
+def test_the_plain_networks_cats_that_a_note_and_a_hint_quote_are_those_of_the_picture(measured):
+    runs = {run.config.scale: run.quality for run in scenes.sweep_of(shipped(WEAK), CAT, 0)}
+    assert [percent(runs[w].hit) for w in (1, 2)] == [measured["plain_cat_1"], measured["plain_cat_2"]]
+
+
+@pytest.mark.slow
+def test_the_means_that_a_note_quotes_are_those_of_the_curves(measured):
+    strong, weak = (
+        dict(zip(scenes.lesson.SCALES, guidance_curves.quality_over_scales(shipped(name)), strict=True))
+        for name in (STRONG, WEAK)
+    )
+    assert [percent(weak[w].hit) for w in (1, 2)] == [measured["plain_hit_1"], measured["plain_hit_2"]]
+    assert strong[1].hit > 0.99 and strong[2].hit > 0.99
+    assert [strong[w].spread for w in (2, 4)] == pytest.approx([measured["spread_2"], measured["spread_4"]], abs=0.025)
+    assert strong[12].coverage < 0.6 and strong[12].distance > 0.1
