@@ -14,8 +14,8 @@ from tests.test_architecture import ROOT, converting, files, tree
 
 KEY = re.compile(r"[a-z_]+(\.[\w{}-]+)+")
 READERS = {"t", "entry", "fill", "has"}  # of pages.ui.frame.text; their first argument is a key
-WORDS = re.compile(r"[A-Za-z]{2,}[,.:;]? [A-Za-z]{2,}[,.:;]? [A-Za-z]{2,}")
-CSS = re.compile(r"[\w-]+:\s*[^;{}]+[;}]")
+WORDS = re.compile(r"[A-Za-z]{2,}[^\n]* [A-Za-z]{2,}[^\n]* [A-Za-z]{2,}")  # three, whatever is between them
+CSS = re.compile(r"[\w-]+:\s*[^;{}]+[;}]|^translate\(")
 CODE = re.compile(r"^\s*(SELECT|INSERT|CREATE|UPDATE|DELETE)\b|\bconst \w+ =")  # SQL, JavaScript
 
 
