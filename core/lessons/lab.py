@@ -1,7 +1,6 @@
-"""Two configurations on the same noise: all that sampling can be told in one setup, and what comes of it in numbers."""
+"""Two configurations on the same noise: how samples of the spiral are made, and how good they are at what price."""
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -12,65 +11,46 @@ from core.diffusion import samplers
 from core.diffusion.samplers import DDIM, SamplerConfig
 from core.lessons import guidance as guidance_lesson
 from core.lessons.guidance import GuidanceConfig, arms, guided_denoiser
-from core.models import points as point_model
-from core.models.trajectories import PointModel, Trajectory, trajectory
-from core.pretrained import points_of, pretrained
+from core.models.trajectories import PointModel, Trajectory, exact_model, trajectory
+from core.pretrained import points_of, shipped
+from core.runs.caching import shared_cache
 
-EXACT = "exact denoiser"
-SHIPPED = {
-    "converged": "spiral-classes-strong",
-    "plain network": "spiral-classes-weak",
-    "after 500 steps": "spiral-classes-500",
-    "after 200 steps": "spiral-classes-200",
-    "after 100 steps": "spiral-classes-100",
-    "after 50 steps": "spiral-classes-50",
-    "no label dropout": "spiral-classes-told",
-    "Fourier network, 100 points": "spiral-100-fourier",
-    "reference network, 100 points": "spiral-100-reference",
-    "endless spiral": "spiral",
-}
-MODELS = (*SHIPPED, EXACT)
-"""The models that can be tried: chapter 5's, then chapter 4's, which were never told a class and answer all alike."""
+EXACT = "exact"
+MODELS = (*guidance_lesson.MODELS, "spiral-100-fourier", "spiral-100-reference", "spiral", EXACT)
+"""The models to choose from: those of chapter 5, those of chapter 4, which do not depend on a class, and the exact
+denoiser."""
 
-_PLACE = 0x1AB  # keeps the draws that judge apart from those that are judged
-
-
-@dataclass(frozen=True)
-class Net:
-    """A denoiser of the spiral. Equal names and keys promise equal answers."""
-
-    name: str
-    denoiser: guidance_lesson.ConditionalDenoiser = field(compare=False, repr=False)
-    key: str = ""
-
-
-def net(name: str) -> Net:
-    """A shipped model, or the exact denoiser of the 100 points. Raises ValueError for one that there is not."""
-    if name not in MODELS:
-        raise ValueError(f"There is no model {name!r}; choose one of {', '.join(MODELS)}.")
-    return Net(
-        name, point_model.exact(spiral(), endless=False) if name == EXACT else pretrained(SHIPPED[name]).denoiser
-    )
+_PLACE = 0x1AB  # keeps the exact draws apart from other uses of a seed
 
 
 def spiral() -> PointSet:
-    """The data of them all."""
-    return points_of("spiral-classes-strong")
+    """The data of all models."""
+    return points_of(MODELS[0])
+
+
+def model_of(name: str) -> PointModel:
+    """A shipped model, or the exact denoiser of the 100 points. Raises KeyError for any other name."""
+    return exact_model(spiral()) if name == EXACT else shipped(name)
 
 
 @dataclass(frozen=True)
 class Config:
-    """How samples are made: by which model, on which way, under which guide."""
+    """How samples are made."""
 
-    model: Net = field(default_factory=lambda: net("converged"))
-    way: SamplerConfig = field(default_factory=lambda: SamplerConfig(DDIM))
-    guide: GuidanceConfig = GuidanceConfig()
+    model: PointModel = field(default_factory=lambda: model_of(MODELS[0]))
+    sampler: SamplerConfig = SamplerConfig(DDIM)
+    guidance: GuidanceConfig = GuidanceConfig()
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """How good samples are, and at what price: network calls for each; the verdict's hit, coverage, distance and spread
-    (see ``guidance.ClassQuality``); their energy distance to exact samples of what is wanted, over its noise floor."""
+    """How good samples are, and at what price.
+
+    Attributes:
+        calls: network calls for each sample.
+        hit, coverage, distance, spread: see ``guidance.ClassQuality``.
+        energy: energy distance to exact samples of the wanted class, in units of its noise floor.
+    """
 
     calls: int
     hit: float
@@ -82,64 +62,66 @@ class Metrics:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """A setup tried: the walk of its particles, the class [n] on whose arm each ends, and the marks."""
+    """The trajectory of a configuration, the class [n] on whose arm each particle ends, and the metrics."""
 
-    setup: Config
-    walk: Trajectory
-    ends: Tensor
-    marks: Metrics
+    config: Config
+    trajectory: Trajectory
+    classes: Tensor
+    metrics: Metrics
 
     @property
     def samples(self) -> Tensor:
         """Where the particles ended, [n, 2]."""
-        return self.walk.states[-1]
+        return self.trajectory.states[-1]
+
+    @property
+    def label(self) -> int | None:
+        """The wanted class; None where any is welcome."""
+        return self.config.guidance.label
 
 
-@lru_cache(maxsize=16)
-def evaluate(setup: Config, n: int = 1000) -> Result:
-    """Try a setup on n particles. Setups of equal seed start alike and, step for step, are shaken alike."""
-    points, wanted, asked = spiral(), setup.guide.label, setup.model
-    steered = guided_denoiser(setup.guide, asked.denoiser)
-    model = PointModel(f"{asked.name} {asked.key} {setup.guide}", steered, points, endless=True)
-    walk = trajectory(model, setup.way, n)
-    samples = walk.states[-1]
-    seen = guidance_lesson.quality_of(samples, points, wanted)
-    real = points.curve if wanted is None else arms(points)[wanted]
-    energy = metrics.energy_distance(samples, _draw(real, n)) / _floor(wanted, n)
-    marks = Metrics(calls(setup), seen.hit, seen.coverage, seen.distance, seen.spread, energy)
-    return Result(setup, walk, guidance_lesson.classes_of(samples, points), marks)
+@shared_cache(16)
+def evaluate(config: Config, n: int = 1000) -> Result:
+    """Sample n particles. Configurations of equal seed start alike and draw equal noise in equal steps."""
+    points, guidance = spiral(), config.guidance
+    guided = guided_denoiser(guidance, config.model.denoise)
+    model = PointModel(f"{config.model.key}, {guidance}", guided, points, endless=True)
+    made = trajectory(model, config.sampler, n)
+    samples = made.states[-1]
+    quality = guidance_lesson.quality_of(samples, points, guidance.label)
+    exact = _curve(guidance.label)[torch.randint(len(_curve(guidance.label)), (n,), generator=seeds.generator(_PLACE))]
+    energy = metrics.energy_distance(samples, exact) / _noise_floor(guidance.label, n)
+    found = Metrics(calls(config), quality.hit, quality.coverage, quality.distance, quality.spread, energy)
+    return Result(config, made, guidance_lesson.classes_of(samples, points), found)
 
 
-def calls(setup: Config) -> int:
-    """How often a network is asked for each sample: guidance asks twice, wherever it is in force."""
-    way, guide = setup.way, setup.guide
-    levels = []
+def calls(config: Config) -> int:
+    """Network calls for each sample. Guidance makes two at each noise level where it applies."""
+    guidance, levels = config.guidance, []
 
     def record(x: Tensor, sigma: Tensor) -> Tensor:
-        levels.extend(sigma.double().tolist())  # as samplers hand them on: an interval may end at one
+        levels.extend(sigma.double().tolist())  # as samplers pass them, because an interval may end at one of them
         return torch.zeros_like(x)
 
-    for _ in samplers.run(way, record, torch.zeros(1, 1)):
+    for _ in samplers.run(config.sampler, record, torch.zeros(1, 1)):
         pass
-    low, high = guide.interval or (0.0, float("inf"))
+    low, high = guidance.interval or (0.0, float("inf"))
     guided = [level for level in levels if low < level <= high]
-    return len(levels) + (len(guided) if guide.scale not in (0, 1) else 0)
+    return len(levels) + (len(guided) if guidance.scale not in (0, 1) else 0)
 
 
-def apart(first: Result, second: Result) -> tuple[float, float]:
-    """How far the same particle ends from itself in two trials, and from another one: medians over all particles.
-
-    The second is what the distance would be if the start did not matter.
-    """
+def distances(first: Result, second: Result) -> tuple[float, float]:
+    """The median distance between the ends of the same particle in two results, and between those of two different
+    particles: what the first would be if the start did not matter."""
     a, b = first.samples, second.samples
     return tuple((a - other).norm(dim=1).median().item() for other in (b, b.roll(1, 0)))
 
 
-def _draw(real: Tensor, n: int) -> Tensor:
-    return real[torch.randint(len(real), (n,), generator=seeds.generator(_PLACE))]
+def _curve(label: int | None) -> Tensor:
+    """Evenly spread exact samples of a class, or of all."""
+    return spiral().curve if label is None else arms(spiral())[label]
 
 
-@lru_cache(maxsize=16)
-def _floor(wanted: int | None, n: int) -> float:
-    points = spiral()
-    return metrics.noise_floor(points.curve if wanted is None else arms(points)[wanted], n, repeats=5)
+@shared_cache(16)
+def _noise_floor(label: int | None, n: int) -> float:
+    return metrics.noise_floor(_curve(label), n, repeats=5)

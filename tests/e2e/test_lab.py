@@ -3,9 +3,11 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from pages.ui.frame.text import label, t
 from tests.e2e.learner import Learner, press
 
-BOTH = "predictions=false&awant=cat&bwant=cat&amodel=plain+network&bw=3"
+BOTH = "predictions=false&awant=cat&bwant=cat&amodel=spiral-classes-weak&bw=3"
+SCALE_B = t("lab.controls.bw.label")
 
 
 @pytest.fixture
@@ -15,8 +17,9 @@ def lab(page: Page, serve) -> Learner:
 
 def test_a_link_restores_both_sides_on_a_fresh_server(page, serve):
     lab = Learner(page, f"{serve('app.py', fresh=True)}/lab", "lab").open(f"{BOTH}&clock=0.5")
-    expect(page.get_by_role("combobox", name="Model A")).to_have_value("plain network")
-    expect(page.get_by_role("spinbutton", name="Guidance w B")).to_have_value("3")
+    model = page.get_by_role("combobox", name=t("lab.controls.amodel.label"))
+    expect(model).to_have_value(label("models", "spiral-classes-weak"))
+    expect(page.get_by_role("spinbutton", name=SCALE_B)).to_have_value("3")
     assert lab.now("k") == 24
 
 
@@ -26,7 +29,7 @@ def test_scrubbing_makes_no_server_run_and_a_changed_control_keeps_the_clock(lab
     lab.clock.fill("20")
     lab.until("now.k === 20")
     assert lab.now("ticks") == ticks
-    page.get_by_role("spinbutton", name="Steps B").fill("16")
+    page.get_by_role("spinbutton", name=t("lab.controls.bn.label")).fill("16")
     page.keyboard.press("Enter")
     expect(page.get_by_role("table")).to_contain_text("−32")
     assert lab.now("k") == 20
@@ -34,7 +37,7 @@ def test_scrubbing_makes_no_server_run_and_a_changed_control_keeps_the_clock(lab
 
 def test_b_is_made_equal_to_a_by_the_keyboard(lab):
     page = lab.open(BOTH).page
-    press(page.get_by_role("button", name="Make B equal to A"), "Enter")
-    calls = page.get_by_role("row", name="network calls")
+    press(page.get_by_role("button", name=t("lab.make_equal")), "Enter")
+    calls = page.get_by_role("row", name=t("lab.metrics.calls"))
     expect(calls.get_by_role("cell").last).to_have_text("+0")
-    expect(page.get_by_role("spinbutton", name="Guidance w B")).to_have_value("1")
+    expect(page.get_by_role("spinbutton", name=SCALE_B)).to_have_value("1")

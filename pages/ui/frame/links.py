@@ -81,7 +81,8 @@ class Interval(Several):
     style: str = "slider"
 
     def parse(self, raw: str) -> tuple[Any, ...]:
-        found = super().parse(raw)
+        one = Choice(None, self.options)
+        found = tuple(map(one.parse, raw.split(",")))
         if len(found) != 2 or self.choices.index(found[0]) > self.choices.index(found[1]):
             raise ValueError(raw)
         return found

@@ -1,170 +1,178 @@
-"""The lab's two sides: their controls beside each other, their clouds, and their marks with the difference."""
+"""The lab: every control of chapters 4 and 5 twice, the clouds of both sides, and their metrics with the difference."""
+
+from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
-import streamlit as st
 from torch import Tensor
 
 from core.data import CLASSES
 from core.diffusion.forward import in_view
-from core.diffusion.samplers import DDIM, ETA_INTERPOLATED, SAMPLERS
+from core.diffusion.samplers import DDIM
 from core.diffusion.schedules import scale
-from core.figures.scene import Arrows, Panel, Path, Points, Window
-from core.lessons import guidance as guidance_lesson
-from core.lessons import lab as lab_lesson
-from core.lessons.guidance import GuidanceConfig
-from core.lessons.lab import Config, Net, Result
+from core.figures.scene import Arrows, Clock, Panel, Path, Points, Scene, Window
+from core.lessons import lab as lesson
+from core.lessons.guidance import WEAK_MODELS, GuidanceConfig
+from core.lessons.lab import MODELS, Metrics, Result
 from core.models import trajectories
-from pages.ui.frame import shell_old as shell
-from pages.ui.lessons.sampling import GRIDS, WINDOWS, config_of
-from pages.ui.runs import point_runs, training_run
-from pages.ui.runs.point_runs import LABELLED
+from core.models.trajectories import PointModel
+from pages.ui.frame import shell, text
+from pages.ui.frame.links import choice, interval, number
+from pages.ui.frame.text import t
+from pages.ui.lessons.guidance import OWN
+from pages.ui.lessons.sampling import GRIDS, TOPS, WINDOWS, names, sampler_config
 
-FRAMES, FOLLOWED, ARROWS = 49, 3, 200  # of the clock; particles whose way is drawn in both; whose ends are joined
-POINTS = lab_lesson.spiral()
-OWN = "your run"
-ANY, NOTHING = "any", "no class"
-WEAKER = {f"weaker: {label}": name for label, name in lab_lesson.SHIPPED.items() if name in guidance_lesson.WEAK_MODELS}
-EDGES = ("0", "0.02", "0.05", "0.1", "0.2", "0.5", "1", "2", "5", "10")
-TOPS = (0.5, 1.0, 2.0, 5.0, 10.0)
-SIDES = {"a": "A", "b": "B"}
-WIDTHS = (4, 7, 7)  # of a row's label and its two controls
-MARKS: dict[str, tuple[Callable[[Result], float], str]] = {
-    "network calls for a sample": (lambda trial: trial.marks.calls, "d"),
-    "hit rate of the wanted class": (lambda trial: math.nan if asked(trial) is None else trial.marks.hit, ".3f"),
-    "coverage of its data points": (lambda trial: trial.marks.coverage, ".3f"),
-    "mean distance to its arm": (lambda trial: trial.marks.distance, ".4f"),
-    "spread along the arm, data = 1": (lambda trial: trial.marks.spread, ".2f"),
-    "energy distance, × noise floor": (lambda trial: trial.marks.energy, ".1f"),
+N = 1000  # particles
+FRAMES, FOLLOWED, ARROWS = 49, 3, 200  # of the clock; particles whose paths are drawn; particles whose ends are joined
+ANY, NO_CLASS = "any", "no_class"
+WANTED, BASES = (ANY, *CLASSES), (NO_CLASS, *CLASSES, *WEAK_MODELS)
+EDGES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # where a guidance interval can end
+EVERYWHERE = (EDGES[0], EDGES[-1])
+ROWS = ("model", "kind", "n", "want", "w", "from")
+MORE_ROWS = ("in", "eta", "grid", "top")
+METRICS: dict[str, tuple[Callable[[Result], float], str]] = {
+    "calls": (lambda result: result.metrics.calls, "d"),
+    "hit": (lambda result: math.nan if result.label is None else result.metrics.hit, ".3f"),
+    "coverage": (lambda result: result.metrics.coverage, ".3f"),
+    "distance": (lambda result: result.metrics.distance, ".4f"),
+    "spread": (lambda result: result.metrics.spread, ".2f"),
+    "energy": (lambda result: result.metrics.energy, ".1f"),
 }
+"""The rows of the table: what is shown of a result, and its format."""
 
 
-def asked(trial: Result) -> int | None:
-    """The class that a trial was to hit."""
-    return trial.setup.guide.label
+@dataclass(frozen=True)
+class Config:
+    """The controls of the page: those of side A and of side B, by the same names, and what both have in common."""
+
+    guess: str | None = choice(None, ("near_its_end_in_a", "anywhere", "exactly_there"), style="none")
+    amodel: str = choice(MODELS[0], (*MODELS, OWN), "models", "select")
+    akind: str = choice(DDIM, names, "samplers", "select")
+    an: int = number(64, 1, 256)
+    awant: str = choice(ANY, WANTED, style="select")
+    aw: float = number(1.0, 0.0, 12.0, 0.5, form="%g")
+    afrom: str = choice(NO_CLASS, BASES, style="select")
+    ain: tuple[float, float] = interval(EVERYWHERE, EDGES)
+    aeta: float = number(0.5, 0.0, 1.0, 0.05, "slider")
+    agrid: str = choice(GRIDS[0], GRIDS, "schedules", "select")
+    atop: float = choice(10.0, TOPS, style="slider")
+    bmodel: str = choice(MODELS[1], (*MODELS, OWN), "models", "select")
+    bkind: str = choice(DDIM, names, "samplers", "select")
+    bn: int = number(64, 1, 256)
+    bwant: str = choice(ANY, WANTED, style="select")
+    bw: float = number(1.0, 0.0, 12.0, 0.5, form="%g")
+    bfrom: str = choice(NO_CLASS, BASES, style="select")
+    bin: tuple[float, float] = interval(EVERYWHERE, EDGES)
+    beta: float = number(0.5, 0.0, 1.0, 0.05, "slider")
+    bgrid: str = choice(GRIDS[0], GRIDS, "schedules", "select")
+    btop: float = choice(10.0, TOPS, style="slider")
+    seed: int = number(0, 0, 9999)
+    view: str = choice("vp", tuple(WINDOWS), "views", "radio")
+
+    def side(self, side: str, own: PointModel | None = None) -> lesson.Config:
+        """The configuration of side "a" or "b". ``own`` is the learner's own model; without one the first model stands
+        in its place."""
+        given = {name: getattr(self, f"{side}{name}") for name in (*ROWS, *MORE_ROWS)}
+        name = given["model"]
+        model = (own or lesson.model_of(MODELS[0])) if name == OWN else lesson.model_of(name)
+        sampler = sampler_config(given["kind"], given["n"], given["eta"], given["top"], given["grid"], self.seed)
+        return lesson.Config(model, sampler, guidance_of(given["want"], given["from"], given["w"], given["in"]))
 
 
-def row(label: str, draw: Callable[[str, str], object]) -> dict[str, object]:
-    """A label and beside it one control for each side: ``draw`` is given the side's key and the control's own label."""
-    columns = st.columns(WIDTHS, gap="small", vertical_alignment="center")
-    columns[0].markdown(label)
-    found = {}
-    for column, (side, name) in zip(columns[1:], SIDES.items(), strict=True):
-        with column:
-            found[side] = draw(side, f"{label} {name}")
-    return found
+def guidance_of(wanted: str, base: str, scale: float, within: tuple[float, float]) -> GuidanceConfig:
+    """The guidance that controls mean: ``base`` is what it leads away from. In an empty interval there is none."""
+    label, negative = (CLASSES.index(name) if name in CLASSES else None for name in (wanted, base))
+    empty = within[0] == within[1]
+    limits = None if empty or within == EVERYWHERE else within
+    return GuidanceConfig(label, negative, 1.0 if empty else scale, limits, base if base in WEAK_MODELS else None)
 
 
-def same() -> None:
-    """Give B all that A has."""
-    for name in ("model", "kind", "n", "want", "w", "from", "in", "eta", "grid", "top"):
-        if f"a{name}" in st.session_state:
-            st.session_state[f"b{name}"] = st.session_state[f"a{name}"]
+# The scene
 
 
-def choose(answered: bool) -> tuple[list[Config], Window]:
-    """Both setups, and the view of both."""
-    hidden = {"label_visibility": "collapsed"}
-
-    def select(side: str, label: str, options: Sequence[str], name: str, index: int = 0) -> str:
-        return shell.selectbox(label, options, index, key=f"{side}{name}", **hidden)
-
-    own = training_run.latest(LABELLED)
-    names = [*lab_lesson.MODELS, OWN] if own else lab_lesson.MODELS
-
-    def model(side: str, label: str) -> str:
-        if side == "a" or answered:
-            return select(side, label, names, "model", list(SIDES).index(side))
-        st.selectbox(label, ["as A"], disabled=True, key="_later", **hidden)
-        return ""
-
-    for column, name in zip(st.columns(WIDTHS, gap="small")[1:], SIDES.values(), strict=True):
-        column.markdown(f"**{name}**")
-    models = row("Model", model)
-    kinds = row("Sampler", lambda side, label: select(side, label, list(SAMPLERS), "kind", [*SAMPLERS].index(DDIM)))
-    steps = row("Steps", lambda side, label: shell.number(label, 1, 256, 64, key=f"{side}n", **hidden))
-    wants = row("Wanted", lambda side, label: select(side, label, (ANY, *CLASSES), "want"))
-    scales = row("Guidance w", lambda side, label: shell.number(label, 0.0, 12.0, 1.0, 0.5, format="%g", key=f"{side}w",
-                                                                **hidden))  # fmt: skip
-    aways = row("Away from", lambda side, label: select(side, label, (NOTHING, *CLASSES, *WEAKER), "from"))
-    with st.expander("Guidance interval, eta, noise levels, seed, view"):
-        ends = EDGES[0], EDGES[-1]
-        spans = row("Guided for σ in", lambda side, label: shell.select_slider(label, EDGES, ends, key=f"{side}in",
-                                                                               **hidden))  # fmt: skip
-        etas = row(f"eta of “{ETA_INTERPOLATED}”", lambda side, label: shell.slider(label, 0.0, 1.0, 0.5, 0.05, key=f"{side}eta",
-                                                                           **hidden))  # fmt: skip
-        grids = row("Noise levels", lambda side, label: select(side, label, GRIDS, "grid"))
-        tops = row("Start at σ", lambda side, label: shell.select_slider(label, TOPS, 10.0, key=f"{side}top", **hidden))
-        seed = int(shell.number("Seed of both", 0, 9999, 0, key="seed"))
-        window = WINDOWS[shell.radio("View of both", list(WINDOWS), key="view")]
-
-    def setup(side: str) -> Config:
-        guide = guided(wants[side], aways[side], scales[side], spans[side])
-        way = config_of(kinds[side], int(steps[side]), etas[side], tops[side], grids[side], seed)
-        return Config(net(models[side] or models["a"]), way, guide)
-
-    def net(name: str) -> Net:
-        if name != OWN:
-            return lab_lesson.net(name)
-        mine = point_runs.own_model(LABELLED)
-        return Net(OWN, mine.denoise, mine.key)
-
-    return [setup(side) for side in SIDES], window
+def results(config: Config, own: PointModel | None = None) -> tuple[Result, Result]:
+    """Both sides, sampled."""
+    return tuple(lesson.evaluate(config.side(side, own), N) for side in "ab")
 
 
-def guided(wanted: str, away: str, scale: float, span: tuple[str, str]) -> GuidanceConfig:
-    """The guide that the controls mean."""
-    label, negative = (CLASSES.index(name) if name in CLASSES else None for name in (wanted, away))
-    low, high = map(float, span)
-    everywhere = span == (EDGES[0], EDGES[-1])
-    if low == high:
-        scale = 1.0  # an interval without a level in it
-    return GuidanceConfig(label, negative, scale, None if everywhere or low == high else (low, high), WEAKER.get(away))
+def two_sides(config: Config, own: PointModel | None = None) -> Scene:
+    """The clouds of both sides, and arrows from each particle's end in A to its end in B."""
+    both, window = results(config, own), WINDOWS[config.view]
+    sigmas = trajectories.levels(FRAMES, max(config.atop, config.btop))
+    models = (text.label("models", name) for name in (config.amodel, config.bmodel))
+    panels = [cloud(*side, sigmas, window) for side in zip("AB", models, both, strict=True)]
+    panels.append(between(*both))
+    alt = ". ".join(f"{panel.title}: {panel.caption}" for panel in panels) + "."
+    return Scene(panels, Clock(sigmas, start=-1), alt)
 
 
-def levels(trials: Sequence[Result]) -> Tensor:
-    """The clock of all: from the highest start of any."""
-    return trajectories.levels(FRAMES, max(trial.setup.way.sigma_max for trial in trials))
+SCENES: dict[str, Callable[[Config], Scene]] = {"two_sides": two_sides}
 
 
-def cloud(name: str, trial: Result, clock: Tensor, window: Window) -> Panel:
-    """The particles of one side on their way, in the colour of the class where they end; a few followed in both.
+def cloud(side: str, model: str, result: Result, sigmas: Tensor, window: Window) -> Panel:
+    """The particles of one side in the colour of the class where they end, a few of them with their paths.
 
-    Until the clock has come down to its start, a side waits there.
+    A side that starts at a lower noise level than the clock waits there.
     """
-    way, marks = trial.setup.way, trial.marks
-    seen = clock.clamp_max(way.sigma_max)
-    states = in_view(trial.walk.at(seen), seen, window.view)
+    sampler, points = result.config.sampler, lesson.spiral().points
+    seen = sigmas.clamp_max(sampler.sigma_max)
+    states = in_view(result.trajectory.at(seen), seen, window.view)
+    labels = tuple(text.label("classes", name) for name in CLASSES)
     layers = [
-        Points(POINTS.points * scale(seen, window.view).float()[:, None, None], "grid", size=1.4, alpha=0.7),
-        Points(states, CLASSES, trial.ends, size=1.8, alpha=0.65, label=CLASSES),
+        Points(points * scale(seen, window.view).float()[:, None, None], "grid", size=1.4, alpha=0.7),
+        Points(states, CLASSES, result.classes, size=1.8, alpha=0.65, label=labels),
         Path(states[:, :FOLLOWED], "probe"),
     ]
-    hit = "" if asked(trial) is None else f" · {marks.hit:.0%} hit"
-    said = f"{marks.calls} calls{hit} · {marks.distance:.3f} off · spread {marks.spread:.2f}"
-    return Panel(f"{name}: {trial.setup.model.name}, {way.sampler}", layers, caption=said, **window.limits)
+    found = result.metrics
+    values = {"calls": found.calls, "hit": found.hit, "distance": found.distance, "spread": found.spread}
+    caption = t(f"lab.captions.{'any' if result.label is None else 'hit'}", **values)
+    title = t("lab.panels.side", side=side, model=model, sampler=text.label("samplers", sampler.sampler))
+    return Panel(title, layers, caption=caption, **window.limits)
 
 
-def between(first: Result, second: Result, said: str) -> Panel:
+def between(first: Result, second: Result) -> Panel:
     """Where particles end in A, and from there to where they end in B."""
-    a, b = (trial.samples[:ARROWS] for trial in (first, second))
+    a, b = (result.samples[:ARROWS] for result in (first, second))
     layers = [
-        Points(POINTS.points, "grid", size=1.4, alpha=0.7),
-        Arrows(a, b - a, "difference", 1.4, (), "the same particle"),
+        Points(lesson.spiral().points, "grid", size=1.4, alpha=0.7),
+        Arrows(a, b - a, "difference", 1.4, (), t("lab.layers.same_particle")),
     ]
-    return Panel("A → B: where each ends", layers, caption=said)
+    same, other = lesson.distances(first, second)
+    return Panel(t("lab.panels.ends"), layers, caption=t("lab.captions.ends", same=same, other=other))
 
 
-def table(first: Result, second: Result) -> str:
-    """The marks of both and their difference, as a Markdown table."""
+def metrics_table(first: Result, second: Result) -> str:
+    """The metrics of both sides and their difference, as a Markdown table."""
     rows = []
-    for name, (value, form) in MARKS.items():
+    for name, (value, form) in METRICS.items():
         a, b = value(first), value(second)
-        rows.append([name, *(cell(mark, sign) for mark, sign in ((a, form), (b, form), (b - a, f"+{form}")))])
-    return shell.table(["", "A", "B", "B − A"], rows)
+        cells = (number_in(each, sign) for each, sign in ((a, form), (b, form), (b - a, f"+{form}")))
+        rows.append([t(f"lab.metrics.{name}"), *cells])
+    return shell.table([t("lab.metrics.head"), "A", "B", "B − A"], rows)
 
 
-def cell(mark: float, form: str) -> str:
-    """A number, or a dash where there is none."""
-    return "–" if math.isnan(mark) else format(mark, form).replace("-", "−")
+def number_in(value: float, form: str) -> str:
+    """A number in a format, or a dash where there is none."""
+    return "–" if math.isnan(value) else format(value, form).replace("-", "−")
+
+
+# What the prediction and the tasks ask
+
+
+def only_models_differ(first: lesson.Config, second: lesson.Config) -> bool:
+    """Whether two models were compared, all else alike, by DDIM."""
+    return first.model != second.model and first == replace(second, model=first.model) and first.sampler.sampler == DDIM
+
+
+def same_ends(first: Result, second: Result) -> bool:
+    """Whether two samplers of one model end within 0.001 of each other."""
+    a, b = first.config, second.config
+    different = a.model == b.model and a.sampler.sampler != b.sampler.sampler
+    return different and lesson.distances(first, second)[0] < 0.001
+
+
+def better(first: Result, second: Result, than: Callable[[Metrics, Metrics], bool]) -> bool:
+    """Whether B's metrics are better ``than`` A's, with the same class wanted of both."""
+    return first.label is not None and first.label == second.label and than(first.metrics, second.metrics)

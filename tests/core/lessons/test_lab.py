@@ -1,4 +1,4 @@
-"""The lab: a setup decides everything, what it costs is counted, and what the page claims is so."""
+"""The lab: a configuration decides everything, its network calls are counted, and what the page claims is so."""
 
 from dataclasses import replace
 
@@ -8,14 +8,14 @@ import torch
 from core.diffusion import samplers
 from core.diffusion.samplers import DDIM, DDPM, SAMPLERS, SamplerConfig
 from core.lessons import guidance as guidance_lesson
-from core.lessons import lab as lab_lesson
+from core.lessons import lab as lesson
 from core.lessons.guidance import GuidanceConfig, guided_denoiser
-from core.lessons.lab import EXACT, Config, calls, evaluate, net
-from core.models import points as point_model
-from core.pretrained import points_of
+from core.lessons.lab import EXACT, Config, calls, evaluate, model_of
+from core.models.trajectories import PointModel
 
 CAT, DOG = 2, 1
-GUIDES = (
+WEAK = "spiral-classes-weak"
+GUIDANCE = (
     GuidanceConfig(),
     GuidanceConfig(CAT),
     GuidanceConfig(CAT, scale=2.0),
@@ -25,80 +25,80 @@ GUIDES = (
 
 
 class Counted:
-    """The exact denoiser, which counts how often it is asked."""
+    """The exact denoiser, which counts its calls."""
 
     def __init__(self):
-        self.ideal, self.calls = point_model.exact(points_of("spiral-classes-strong"), endless=False), 0
+        self.ideal, self.calls = model_of(EXACT).denoise, 0
 
-    def __call__(self, *asked):
+    def __call__(self, *given):
         self.calls += 1
-        return self.ideal(*asked)
+        return self.ideal(*given)
 
 
-def test_a_model_that_there_is_not_is_refused_with_a_sentence():
-    with pytest.raises(ValueError, match="model"):
-        lab_lesson.net("enormous")
-
-
-@pytest.mark.parametrize("kind", [DDIM, "Heun"])
-@pytest.mark.parametrize("guide", GUIDES)
-def test_network_calls_are_counted_where_guidance_asks_twice(kind, guide):
-    asked, way = Counted(), SamplerConfig(kind, 7)
-    for _ in samplers.run(way, guided_denoiser(guide, asked), torch.ones(3, 2)):
+@pytest.mark.parametrize("sampler", [DDIM, "heun"])
+@pytest.mark.parametrize("guidance", GUIDANCE)
+def test_network_calls_are_counted_where_guidance_makes_two(sampler, guidance):
+    counted, config = Counted(), SamplerConfig(sampler, 7)
+    for _ in samplers.run(config, guided_denoiser(guidance, counted), torch.ones(3, 2)):
         pass
-    assert calls(Config(way=way, guide=guide)) == asked.calls
+    assert calls(Config(sampler=config, guidance=guidance)) == counted.calls
 
 
-@pytest.mark.parametrize("kind", SAMPLERS)
-def test_setups_of_one_seed_start_alike(kind):
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_configurations_of_one_seed_start_alike(sampler):
     first, second = (
-        evaluate(Config(way=SamplerConfig(kind, 2), guide=GuidanceConfig(CAT, scale=w)), 20) for w in (1.0, 4.0)
+        evaluate(Config(sampler=SamplerConfig(sampler, 2), guidance=GuidanceConfig(CAT, scale=w)), 20)
+        for w in (1.0, 4.0)
     )
-    assert torch.equal(first.walk.states[0], second.walk.states[0])
+    assert torch.equal(first.trajectory.states[0], second.trajectory.states[0])
 
 
 def test_two_networks_lead_the_same_noise_to_nearly_the_same_places():
-    itself, other = lab_lesson.apart(evaluate(Config()), evaluate(Config(net("plain network"))))
-    assert itself < 0.15 < 0.7 < other
+    same, other = lesson.distances(evaluate(Config()), evaluate(Config(model_of(WEAK))))
+    assert same < 0.15 < 0.7 < other
 
 
 def test_by_ddpm_the_start_does_not_decide_where_a_particle_ends():
-    walks = [evaluate(Config(way=SamplerConfig(DDPM, steps))) for steps in (64, 128)]
-    itself, other = lab_lesson.apart(*walks)
-    assert itself > 0.6 * other
+    same, other = lesson.distances(*(evaluate(Config(sampler=SamplerConfig(DDPM, steps))) for steps in (64, 128)))
+    assert same > 0.6 * other
 
 
 def test_eulers_method_is_ddim():
-    itself, _ = lab_lesson.apart(evaluate(Config()), evaluate(Config(way=SamplerConfig("Euler"))))
-    assert itself < 1e-3
+    same, _ = lesson.distances(evaluate(Config()), evaluate(Config(sampler=SamplerConfig("euler"))))
+    assert same < 1e-3
 
 
 def test_guidance_mends_the_plain_network_at_the_price_of_spread():
-    plain = Config(net("plain network"), SamplerConfig(DDIM), GuidanceConfig(CAT))
-    told, guided = (evaluate(setup).marks for setup in (plain, replace(plain, guide=GuidanceConfig(CAT, scale=3.0))))
-    assert guided.hit > told.hit + 0.05 and guided.spread < told.spread - 0.1 and guided.calls == 2 * told.calls
+    plain = Config(model_of(WEAK), SamplerConfig(DDIM), GuidanceConfig(CAT))
+    guided = replace(plain, guidance=GuidanceConfig(CAT, scale=3.0))
+    before, after = (evaluate(config).metrics for config in (plain, guided))
+    assert after.hit > before.hit + 0.05 and after.spread < before.spread - 0.1 and after.calls == 2 * before.calls
 
 
-def test_exact_samples_are_at_the_noise_floor():
-    assert evaluate(Config(net(EXACT), SamplerConfig(DDPM), GuidanceConfig(CAT))).marks.energy < 3
-    assert evaluate(Config(net("after 50 steps"), SamplerConfig(DDPM), GuidanceConfig(CAT))).marks.energy > 10
+@pytest.mark.parametrize(("model", "good"), [(EXACT, True), ("spiral-classes-50", False)])
+def test_exact_samples_are_at_the_noise_floor_and_an_early_models_are_not(model, good):
+    energy = evaluate(Config(model_of(model), SamplerConfig(DDPM), GuidanceConfig(CAT))).metrics.energy
+    assert energy < 3 if good else energy > 10
 
 
-def test_the_marks_are_the_verdict_on_the_samples():
-    trial = evaluate(Config(guide=GuidanceConfig(DOG)))
-    seen = guidance_lesson.quality_of(trial.samples, points_of("spiral-classes-strong"), DOG)
-    assert (trial.marks.hit, trial.marks.distance, trial.marks.spread) == (seen.hit, seen.distance, seen.spread)
-    assert torch.equal(trial.ends, guidance_lesson.classes_of(trial.samples, points_of("spiral-classes-strong")))
+def test_the_metrics_are_the_quality_of_the_samples():
+    result, points = evaluate(Config(guidance=GuidanceConfig(DOG))), lesson.spiral()
+    quality, found = guidance_lesson.quality_of(result.samples, points, DOG), result.metrics
+    assert (found.hit, found.distance, found.spread) == (quality.hit, quality.distance, quality.spread)
+    assert torch.equal(result.classes, guidance_lesson.classes_of(result.samples, points))
 
 
-def test_models_of_one_name_are_told_apart_by_their_key():
-    first, second = (lab_lesson.Net("your run", net(name).denoiser, name) for name in ("converged", "after 50 steps"))
-    assert first != second and not torch.equal(evaluate(Config(first)).samples, evaluate(Config(second)).samples)
+def test_models_are_told_apart_by_their_keys():
+    early = model_of("spiral-classes-50")
+    first, second = (PointModel(key, early.denoise, early.points) for key in ("one", "another"))
+    assert evaluate(Config(first), 20) is not evaluate(Config(second), 20)
+    assert not torch.equal(evaluate(Config(first), 20).samples, evaluate(Config(), 20).samples)
 
 
-@pytest.mark.parametrize("name", ["Fourier network, 100 points", "reference network, 100 points", "endless spiral"])
-def test_a_model_that_was_never_told_a_class_answers_all_alike(name):
-    free, told = (
-        evaluate(Config(net(name), SamplerConfig(DDIM, 8), GuidanceConfig(wanted, scale=4.0))) for wanted in (None, CAT)
+@pytest.mark.parametrize("name", ["spiral-100-fourier", "spiral-100-reference", "spiral"])
+def test_a_model_without_classes_answers_all_alike(name):
+    free, guided = (
+        evaluate(Config(model_of(name), SamplerConfig(DDIM, 8), GuidanceConfig(label, scale=4.0)))
+        for label in (None, CAT)
     )
-    assert torch.allclose(free.samples, told.samples, atol=1e-5)
+    assert torch.allclose(free.samples, guided.samples, atol=1e-5)
