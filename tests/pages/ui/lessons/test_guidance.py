@@ -100,8 +100,11 @@ def test_samples_outside_of_the_picture_are_counted_where_they_are_many():
 
 
 def test_at_rest_the_live_scene_shows_the_shipped_model_of_its_dropout_or_an_untrained_one():
-    assert guidance_live.at_rest(0.1).step > 0 and guidance_live.at_rest(0.3).step == 0
-    assert len(SCENES["train_live"](config(dropout="0.3")).panels) == 4
+    shipped_one, untrained = (SCENES["train_live"](config(dropout=dropout)) for dropout in ("0.1", "0.3"))
+    assert guidance_live.training_of(0.1).shipped == STRONG and not guidance_live.training_of(0.3).shipped
+    assert len(shipped_one.panels) == 4 and untrained.alt.startswith(
+        text.t("guidance.train_live.alt", step=0, captions="")
+    )
 
 
 def test_the_tasks_are_done_by_what_they_name():
@@ -146,4 +149,4 @@ def test_the_means_that_a_note_quotes_are_those_of_the_curves(measured):
     assert [percent(weak[w].hit) for w in (1, 2)] == [measured["plain_hit_1"], measured["plain_hit_2"]]
     assert strong[1].hit > 0.99 and strong[2].hit > 0.99
     assert [strong[w].spread for w in (2, 4)] == pytest.approx([measured["spread_2"], measured["spread_4"]], abs=0.025)
-    assert strong[12].coverage < 0.6 and strong[12].distance > 0.1
+    assert strong[12].coverage < 0.8 and strong[12].distance > 0.1
