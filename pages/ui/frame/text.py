@@ -103,3 +103,8 @@ def pair(place: Sequence[float]) -> str:
 def signed(value: float) -> str:
     """A factor as text, in brackets if it is negative."""
     return f"{value:g}" if value >= 0 else f"(−{-value:g})"
+
+
+def fixed(value: float) -> str:
+    """A number such as a cosine with two digits after the point; a dash for NaN."""
+    return "–" if value != value else f"{value:z.2f}".replace("-", "−")

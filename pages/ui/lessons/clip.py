@@ -1,0 +1,194 @@
+"""Chapter 6: a CLIP that is trained live, and what a trained one is asked.
+
+Each scene is a pure function of a `Config`; ``space`` is for a CLIP that no address can name, such as a learner's run,
+and ``pixels`` for a picture from a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from core.figures.scene import Panel, Scene
+from core.lessons import clip as lesson
+from core.lessons.clip import Snapshot, Space
+from core.models.clip import ClipConfig
+from core.models.clip_queries import Difference
+from pages.ui.frame import text
+from pages.ui.frame.links import choice, code, number, several, toggle
+from pages.ui.frame.links import text as text_field
+from pages.ui.frame.text import t
+from pages.ui.lessons import clip_arithmetic, clip_live, clip_map, clip_retrieval, clip_zero_shot
+from pages.ui.lessons import clip_collection as collection
+from pages.ui.lessons.clip_arithmetic import ATTRIBUTES
+from pages.ui.lessons.clip_collection import Nearest
+from pages.ui.lessons.clip_drawing import COLOURS, HEART, painted
+from pages.ui.lessons.clip_zero_shot import Classified
+from pages.ui.runs import training_run
+from pages.ui.widgets import brush
+
+OWN = "own_run"
+MODELS = ("shipped", OWN)
+PARTS = ("held_out", "all")
+
+
+def _picture(default: str):
+    return choice(default, collection.captions, "captions", "select")
+
+
+@dataclass(frozen=True)
+class Config:
+    """The controls of the page."""
+
+    guess: str | None = choice(None, ("zero", "log_n", "unbounded"), style="none")
+    show: str = choice("train_live", ("train_live", "retrieval", "zero_shot", "arithmetic", "map"))
+    # train_live
+    which: str = choice("trained_on", ("trained_on", "held_out"))
+    batch: int = choice(lesson.CONFIG.batch, (16, 32, 64, 128, 256), style="slider")
+    lr: float = number(lesson.CONFIG.lr, 1e-6, 1.0, 1e-3, form="%g")
+    seed: int = number(0, 0, 9999)
+    run: str | None = code(training_run.check_run)
+    # retrieval
+    model: str = choice("shipped", MODELS, style="select")
+    by: str = choice("text", ("text", "picture", "file", "drawing"))
+    among: str = choice("all", PARTS)
+    text: str = text_field("smiling cat", 120)
+    of: str = _picture("woman firefighter")
+    colour: str = choice("red", tuple(COLOURS), style="select")
+    filled: bool = toggle(True)
+    draw: str = code(brush.decode, HEART)
+    # zero_shot
+    classify: str = choice("held_out", PARTS)
+    wording1: str = text_field(lesson.WORDINGS[0], 800, lines=True)
+    wording2: str = text_field(lesson.WORDINGS[1], 800, lines=True)
+    example: int = number(0, 0, 999)
+    # arithmetic
+    kind: str = choice("held_out_pairs", ("held_out_pairs", "pictures", "words"))
+    attribute: str = choice(ATTRIBUTES[0], ATTRIBUTES, style="select")
+    pair: int = number(1, 1, 12)
+    one: str = _picture("mermaid")
+    other: str = _picture("woman")
+    start: str = _picture("man surfing")
+    minus: str = text_field("man", 60)
+    plus: str = text_field("woman", 60)
+    # map
+    axes: str = choice("between_groups", tuple(lesson.AXES), style="radio")
+    shown: tuple[str, ...] = several((clip_map.PICTURES, clip_map.CAPTIONS), (clip_map.PICTURES, clip_map.CAPTIONS))
+
+    @property
+    def training(self) -> ClipConfig:
+        """How the small CLIP is trained."""
+        return replace(lesson.CONFIG, batch=self.batch, lr=self.lr, seed=self.seed)
+
+    @property
+    def pixels(self) -> Tensor | None:
+        """The picture that is asked about, uint8 [3, 32, 32]; None for a file, and for an empty drawing."""
+        if self.by == "picture":
+            return lesson.pairs().images[collection.number_of(self.of)]
+        if self.by == "drawing" and self.draw:
+            return painted(brush.decode(self.draw), self.colour, self.filled)
+        return None
+
+    @property
+    def difference(self) -> Difference:
+        """The two pictures whose difference is asked about."""
+        if self.kind == "pictures":
+            return Difference("", collection.number_of(self.one), collection.number_of(self.other))
+        own = clip_arithmetic.differences(self.attribute)
+        return own[min(self.pair, len(own)) - 1]
+
+    @property
+    def projected(self) -> tuple[str, ...]:
+        """What the map shows: the pictures, where nothing is chosen."""
+        return self.shown or (clip_map.PICTURES,)
+
+
+CONTROLS = {
+    "train_live": ("which", "batch", "lr", "seed"),
+    "retrieval": ("by", "among"),
+    "zero_shot": ("classify",),
+    "arithmetic": ("kind",),
+    "map": ("axes", "shown"),
+}
+"""The controls that each scene begins with; then comes ``model``, where one is asked."""
+
+MORE_CONTROLS = {
+    "text": ("text",), "file": (), "picture": ("of",), "drawing": ("colour", "filled"), "held_out_pairs": ("attribute", "pair"),
+    "pictures": ("one", "other"), "words": ("start", "minus", "plus"),
+}  # fmt: skip
+"""Those that follow, by ``by`` or ``kind``."""
+
+
+# What is asked of a space of vectors
+
+
+def nearest(config: Config, space: Space, pixels: Tensor | None = None) -> Nearest:
+    """The pictures nearest to a text, or the captions nearest to a picture."""
+    among = collection.numbers(config.among)
+    if config.by == "text":
+        return clip_retrieval.by_text(space, config.text, among)
+    pixels = config.pixels if pixels is None else pixels
+    return [] if pixels is None else clip_retrieval.by_picture(space, pixels, among)
+
+
+def classified(config: Config, space: Space) -> Classified:
+    """The pictures under both lists of prompts."""
+    wordings = config.wording1, config.wording2
+    return clip_zero_shot.classify(space, wordings, collection.numbers(config.classify), config.example)
+
+
+def analogies(config: Config, space: Space) -> Nearest:
+    """The pictures nearest to a picture minus and plus words."""
+    return clip_arithmetic.analogies(space, collection.number_of(config.start), config.minus, config.plus)
+
+
+# The scenes
+
+
+def train_live(config: Config, snapshot: Snapshot | None = None) -> Scene:
+    """The matrix and the loss of a run; of an untrained CLIP beside the shipped one where there is no run."""
+    snapshot = snapshot or clip_live.untrained(config.training)
+    return clip_live.scene(snapshot, config.batch, config.which == "held_out")
+
+
+def retrieval(config: Config, space: Space | None = None, pixels: Tensor | None = None) -> Scene:
+    """From words to pictures, and from pictures to words."""
+    found = nearest(config, space or collection.space_of(collection.shipped()), pixels)
+    if config.by == "text":
+        return clip_retrieval.scene_of_pictures(config.text, found)
+    pixels = config.pixels if pixels is None else pixels
+    if pixels is None:
+        return Scene([Panel(t("clip.panels.no_picture"), [])], alt=t(f"clip.retrieval.no_{config.by}"))
+    name = text.label("captions", config.of) if config.by == "picture" else t(f"clip.retrieval.own_{config.by}")
+    return clip_retrieval.scene_of_captions(name, pixels, found)
+
+
+def zero_shot(config: Config, space: Space | None = None) -> Scene:
+    """Examples with their most probable class under both lists of prompts."""
+    return clip_zero_shot.scene(classified(config, space or collection.space_of(collection.shipped())))
+
+
+def arithmetic(config: Config, space: Space | None = None) -> Scene:
+    """A picture minus a picture, or minus and plus words."""
+    space = space or collection.space_of(collection.shipped())
+    if config.kind == "words":
+        start, found = collection.number_of(config.start), analogies(config, space)
+        return clip_arithmetic.scene_of_pictures(start, config.minus, config.plus, found)
+    return clip_arithmetic.scene_of_words(config.difference, clip_arithmetic.words_of(space, config.difference))
+
+
+def vector_map(config: Config, space: Space | None = None) -> Scene:
+    """The vectors of pictures and captions in two dimensions."""
+    found = clip_map.projection(space or collection.space_of(collection.shipped()), config.axes)
+    return clip_map.scene(found, config.axes, config.projected)
+
+
+SCENES: dict[str, Callable[[Config], Scene]] = {
+    "train_live": train_live,
+    "retrieval": retrieval,
+    "zero_shot": zero_shot,
+    "arithmetic": arithmetic,
+    "map": vector_map,
+}

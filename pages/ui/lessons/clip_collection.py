@@ -1,0 +1,77 @@
+"""The collection of emoji on the page: pictures with captions, the vectors that a CLIP gives them, unknown words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from core.figures.scene import Images, Panel
+from core.lessons import clip as lesson
+from core.lessons.clip import Space
+from core.models.unclip import fingerprint
+from core.pretrained import pretrained
+from core.runs.caching import shared_cache
+from core.runs.checkpoints import Checkpoint
+from pages.ui.frame.links import name_of
+from pages.ui.frame.text import fixed, t
+
+Nearest = Sequence[tuple[int, float]]  # numbers of pairs, each with a cosine
+
+
+@dataclass(frozen=True)
+class Encoders:
+    """A trained CLIP; equal keys are equal weights."""
+
+    key: str
+    checkpoint: Checkpoint = field(compare=False, repr=False)
+
+
+def shipped() -> Encoders:
+    """The shipped CLIP."""
+    return Encoders("shipped", pretrained("clip"))
+
+
+def of_run(checkpoint: Checkpoint) -> Encoders:
+    """The CLIP of a learner's run."""
+    return Encoders(fingerprint(checkpoint.state.ema), checkpoint)
+
+
+@shared_cache(4)
+def space_of(encoders: Encoders) -> Space:
+    """The vectors that a CLIP gives to the collection."""
+    return lesson.embed(encoders.checkpoint)
+
+
+def captions() -> tuple[str, ...]:
+    """The captions of the collection, which name its pictures."""
+    return lesson.pairs().captions
+
+
+def number_of(caption: str) -> int:
+    """The number of the picture with a caption."""
+    return captions().index(caption)
+
+
+def numbers(which: str) -> Tensor:
+    """The numbers of the pairs that are "held_out", or of "all"."""
+    return lesson.pairs().part(held_out=True) if which == "held_out" else torch.arange(len(captions()))
+
+
+def pictures(title: str, found: Nearest, role: str = "data", columns: int | None = None, caption: str = "") -> Panel:
+    """Pictures of the collection with their captions and cosines."""
+    own = [i for i, _ in found]
+    names = [f"{captions()[i]}, {fixed(cosine)}" for i, cosine in found]
+    pixels = lesson.pairs().images[own].movedim(1, -1)[None]
+    return Panel(title, [Images(pixels, columns, colour=role, names=names)], caption=caption)
+
+
+def picture(number: int, title: str | None = None, role: str = "data") -> Panel:
+    """One picture of the collection, with its caption as the title unless another is given."""
+    pixels = lesson.pairs().images[number, None, None].movedim(2, -1)
+    return Panel(captions()[number] if title is None else title, [Images(pixels, colour=role)])
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words that a learner typed, as inert code; the first six, if there are more."""
+    return ", ".join(map(name_of, words[:6])) + (t("clip.unknown.more") if len(words) > 6 else "")
