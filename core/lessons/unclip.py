@@ -1,7 +1,7 @@
-"""What chapter 7 computes: unCLIP stage by stage with every step kept, and how near its vectors are to pictures.
+"""Chapter 7: unCLIP with every step on the way, and where its vectors lie among those of captions and pictures.
 
-``unclip.pictures`` draws the same pictures and keeps the last step only. ``python -m core.lessons.unclip`` keeps the film
-that the shipped models are first seen with.
+``core.models.unclip.generate`` makes the same pictures and returns the last step only.
+``python -m core.lessons.unclip`` writes the film that the page opens with.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,28 +21,29 @@ from core.models import images as image_model
 from core.models import unclip as unclip_model
 from core.models.unclip import Unclip
 from core.pretrained import pretrained
+from core.problems import Problem
 
-MOST = 40  # steps of a stage
-WAY = 11  # pictures of an interpolation
+MAX_STEPS = 40  # of a stage
+INTERPOLATED = 11  # pictures of an interpolation
 FILE = Path(__file__).parents[1] / "pretrained" / "unclip.npz"
 
 
 @dataclass(frozen=True)
-class Take:
-    """What is drawn, and how.
+class Request:
+    """What to generate, and how.
 
     Attributes:
-        caption: what to draw; empty: anything.
-        to: the caption at the other end of a way from one to the other, or None.
-        picture: the number of a picture of the collection whose own vector is told in place of a caption's, or None.
-        skip_prior: tell the decoder the caption's own vector.
-        negative: the caption to lead away from, if any.
-        scale: guidance of the decoder.
-        prior_scale: guidance of the prior.
-        n: pictures.
+        caption: the caption; empty for unconditional pictures.
+        to: a second caption, to interpolate between the image vectors of both; or None.
+        picture: the number of a picture of the collection, whose own vector takes the place of a caption's; or None.
+        skip_prior: condition the decoder on the caption's own vector.
+        negative: a caption for both models to be guided away from, or "".
+        scale: guidance scale of the decoder.
+        prior_scale: guidance scale of the prior.
+        n: number of pictures.
         steps: of the prior, and of the decoder.
-        seed: decides all noise; picture k of a seed begins as the same noise in every take but on a way, whose
-            pictures all begin as the first.
+        seed: decides all noise. Picture k of a seed starts from the same noise in every request, except in an
+            interpolation, whose pictures all start from that of the first.
     """
 
     caption: str = ""
@@ -57,11 +58,11 @@ class Take:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Raises ValueError with a sentence for what no take can be."""
-        if not 1 <= self.steps <= MOST:
-            raise ValueError(f"Prior and decoder make between 1 and {MOST} steps here, not {self.steps}.")
+        """Raises Problem for a number of steps or pictures that is not possible."""
+        if not 1 <= self.steps <= MAX_STEPS:
+            raise Problem("unclip_steps", most=MAX_STEPS, steps=self.steps)
         if self.n < 1 + (self.to is not None):
-            raise ValueError("Ask for at least one picture, and for two on a way.")
+            raise Problem("unclip_pictures")
 
     @property
     def frames(self) -> int:
@@ -70,13 +71,13 @@ class Take:
 
     @property
     def captions(self) -> tuple[str, ...]:
-        """The captions that the decoder needs a vector of: one for each picture or each end, then the negative one."""
+        """The captions that need an image vector: one for each picture or each end, then the negative one."""
         own = (self.caption,) * self.n if self.to is None else (self.caption, self.to)
         return (own if self.picture is None else ()) + (self.negative,) * bool(self.negative)
 
     @property
     def uses_prior(self) -> bool:
-        """Whether there is anything for the prior to do."""
+        """Whether the prior has anything to do."""
         return bool(self.captions) and not self.skip_prior
 
 
@@ -86,90 +87,101 @@ class Film(lesson_films.Film):
 
     Attributes:
         guesses: the prior's x0_hat at each noise level, scaled, [captions, size]; the last one is its result.
-        told: the vectors that the decoder is conditioned on, [n, size].
+        vectors: what the decoder is conditioned on, [n, size].
     """
 
-    request: Take
+    request: Request
     guesses: tuple[Tensor, ...] = ()
-    told: Tensor | None = None
+    vectors: Tensor | None = None
 
 
 # From a caption to pictures
 
 
-def steps(takes: Sequence[Take]) -> int:
-    """How many steps ``films`` makes for takes of equally many."""
-    return takes[0].steps * (1 + len({_thought(take) for take in takes if take.uses_prior}))
+def count_steps(requests: Sequence[Request]) -> int:
+    """How many steps `films` makes for requests of equally many."""
+    return requests[0].steps * (1 + len({_prior_request(one) for one in requests if one.uses_prior}))
 
 
-def films(whole: Unclip, takes: Sequence[Take]) -> Iterator[tuple[Film, ...]]:
-    """All takes together, the prior of one after that of the other: yields their films after each step.
+def films(models: Unclip, requests: Sequence[Request]) -> Iterator[tuple[Film, ...]]:
+    """The films of all requests: the prior of one after that of the other, then all decoders together. Yields them after
+    each step.
 
-    Raises ValueError for takes of unequal steps, which have no common clock, and for captions without a known word.
+    Raises Problem for requests of unequal steps, which have no common clock, and for captions without a known word.
     """
-    lesson_films.check_steps(takes)
-    for caption in {caption for take in takes for caption in take.captions}:
-        if caption.strip() and not whole.known.known(caption):
-            raise ValueError(f"{caption!r} has no word that a caption of the training set had.")
-    seen = {take: Film(take) for take in takes}
-    for thought in dict.fromkeys(_thought(take) for take in takes if take.uses_prior):
-        for guesses in imagined(whole, thought):
-            alike = {take: replace(film, guesses=guesses) for take, film in seen.items() if _thought(take) == thought}
-            seen |= alike
-            yield tuple(seen[take] for take in takes)
-    walks = {}
-    for take, film in seen.items():
-        told, away = wanted(whole, take, film.guesses[-1] if film.guesses else None)
-        seen[take] = replace(film, told=told)
-        walks[take] = unclip_model.sample_decoder(whole, told, away, take.scale, steps=take.steps, seed=take.seed,
-                                  alike=take.to is not None)  # fmt: skip
-    for at in zip(*walks.values(), strict=True):
-        seen = {take: film.add_step(step) for (take, film), step in zip(seen.items(), at)}
-        yield tuple(seen[take] for take in takes)
+    lesson_films.check_steps(requests)
+    for caption in {caption for request in requests for caption in request.captions}:
+        if caption.strip() and not models.known.known(caption):
+            raise Problem("unclip_unknown_words", caption=caption)
+    made = {request: Film(request) for request in requests}
+    for prior in dict.fromkeys(_prior_request(request) for request in requests if request.uses_prior):
+        for guesses in prior_guesses(models, prior):
+            made |= {one: replace(film, guesses=guesses) for one, film in made.items() if _prior_request(one) == prior}
+            yield tuple(made[request] for request in requests)
+    decoders = {}
+    for request, film in made.items():
+        vectors, negative = decoder_conditions(models, request, film.guesses[-1] if film.guesses else None)
+        made[request] = replace(film, vectors=vectors)
+        decoders[request] = unclip_model.sample_decoder(
+            models, vectors, negative, request.scale, steps=request.steps, seed=request.seed,
+            alike=request.to is not None,
+        )  # fmt: skip
+    for steps in zip(*decoders.values(), strict=True):
+        made = {request: film.add_step(step) for (request, film), step in zip(made.items(), steps)}
+        yield tuple(made[request] for request in requests)
 
 
-def _thought(take: Take) -> Take:
-    """Takes for which the prior does the same are the same here."""
-    return replace(take, scale=1.0, n=2 if take.to is not None else take.n)
+def _prior_request(request: Request) -> Request:
+    """Equal for requests for which the prior does the same."""
+    return replace(request, scale=1.0, n=2 if request.to is not None else request.n)
 
 
-def imagined(whole: Unclip, take: Take) -> Iterator[tuple[Tensor, ...]]:
-    """The prior's guesses so far, after each step; see ``Film``."""
+def prior_guesses(models: Unclip, request: Request) -> Iterator[tuple[Tensor, ...]]:
+    """The prior's guesses so far, after each step; see `Film`."""
     guesses = ()
-    prior = unclip_model.sample_prior(whole, take.captions, scale=take.prior_scale, steps=take.steps, seed=take.seed)
-    for step in prior:
+    steps = unclip_model.sample_prior(models, request.captions, scale=request.prior_scale, steps=request.steps,
+                                      seed=request.seed)  # fmt: skip
+    for step in steps:
         guesses = (*guesses, unclip_model.scaled(step.x0))
         if step.sigma_next == 0:
             guesses = (*guesses, unclip_model.scaled(step.x_next))
         yield guesses
 
 
-def wanted(whole: Unclip, take: Take, vectors: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """What the decoder is told, [n, size], and what it is led away from, [1, size] or None; vectors: what the prior
-    made of the take's captions, or None where it is skipped."""
+def decoder_conditions(models: Unclip, request: Request, vectors: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """What the decoder is conditioned on, [n, size], and what it is guided away from, [1, size] or None.
+
+    vectors: the prior's result for the captions of the request; None where it is skipped.
+    """
     if vectors is None:
-        vectors = unclip_model.caption_condition(whole, take.captions)["embed"]
-    own, away = (vectors[:-1], vectors[-1:]) if take.negative else (vectors, None)
-    if take.picture is not None:
-        own = unclip_model.image_vectors(whole, unit(pairs().images[take.picture, None])).expand(take.n, -1)
-    elif take.to is not None:
-        own = unclip_model.slerp(own[0], own[1], torch.linspace(0, 1, take.n))
-    return own, away
+        vectors = unclip_model.caption_condition(models, request.captions)["embed"]
+    own, negative = (vectors[:-1], vectors[-1:]) if request.negative else (vectors, None)
+    if request.picture is not None:
+        own = unclip_model.image_vectors(models, unit(pairs().images[request.picture, None])).expand(request.n, -1)
+    elif request.to is not None:
+        own = unclip_model.slerp(own[0], own[1], torch.linspace(0, 1, request.n))
+    return own, negative
 
 
-def noise(whole: Unclip, take: Take) -> Film:
-    """A take before any network is asked: noise, and a grey guess."""
-    x = unclip_model.starting_noise(whole, take.n, take.seed, alike=take.to is not None)
-    return Film(take).add(image_model.SIGMA_MAX, x, torch.zeros_like(x))
+def opening(models: Unclip, request: Request) -> Film:
+    """A film before its first step: noise, and a grey guess."""
+    x = unclip_model.starting_noise(models, request.n, request.seed, alike=request.to is not None)
+    return Film(request).add(image_model.SIGMA_MAX, x, torch.zeros_like(x))
 
 
-# How near vectors are to each other
+# Where vectors lie
 
 
 @dataclass(frozen=True, eq=False)
-class Walk:
-    """What the prior's guess is near to at each of T levels: its cosine with the caption's vector [T], with the vector
-    that it ends at [T], and the nearest pictures of the collection, their numbers [T, k] and cosines [T, k]."""
+class PriorPath:
+    """What the prior's first guess is near to at each of T noise levels.
+
+    Attributes:
+        caption: its cosine with the caption's vector, [T].
+        end: its cosine with the newest guess, [T].
+        pictures: the numbers of the nearest pictures of the collection, [T, k].
+        cosines: its cosines with these, [T, k].
+    """
 
     caption: Tensor
     end: Tensor
@@ -177,56 +189,61 @@ class Walk:
     cosines: Tensor
 
 
-def walk(whole: Unclip, film: Film, space: Space, k: int = 4) -> Walk:
-    """How the prior's first guess went, as far as it has come."""
+def prior_path(models: Unclip, film: Film, space: Space, k: int = 4) -> PriorPath:
+    """The path of the prior's first guess, as far as it has come."""
     guesses = F.normalize(torch.stack(film.guesses)[:, 0], dim=1)
     cosines, nearest = (guesses @ space.pictures.T).topk(k)
-    caption = clip_queries.text_vectors(whole.clip, whole.known, [film.request.caption])[0]
-    return Walk(guesses @ caption, guesses @ guesses[-1], nearest, cosines)
+    caption = clip_queries.text_vectors(models.clip, models.known, [film.request.caption])[0]
+    return PriorPath(guesses @ caption, guesses @ guesses[-1], nearest, cosines)
 
 
-def side(vectors: Tensor, space: Space) -> Tensor:
-    """On which side vectors [n, size] lie of the gap between captions and pictures, [n]: 0 where the mean caption is,
-    1 where the mean picture is (Liang et al. 2022, figure 1)."""
+def across_gap(vectors: Tensor, space: Space) -> Tensor:
+    """The coordinate [n] of vectors [n, size] across the gap between captions and pictures: 0 at the mean caption, 1 at
+    the mean picture (Liang et al. 2022, figure 1)."""
     captions, pictures = space.captions.mean(0), space.pictures.mean(0)
     gap = pictures - captions
     return (F.normalize(vectors, dim=1) - captions) @ gap / gap.square().sum()
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where vectors lie, means over them: the cosine with the caption's, and with the nearest picture's of the
-    collection; and the side of the gap."""
+class Position:
+    """Where vectors lie, as means over them.
 
+    Attributes:
+        gap: the coordinate across the gap (see `across_gap`).
+        caption: the cosine with the caption's vector.
+        picture: the cosine with the nearest picture of the collection.
+    """
+
+    gap: float
     caption: float
     picture: float
-    side: float
 
 
-def place(vectors: Tensor, caption: Tensor, space: Space) -> Place:
-    """The place of vectors [n, size], beside the vector of a caption [size] or of one for each of them."""
+def position(vectors: Tensor, caption: Tensor, space: Space) -> Position:
+    """The position of vectors [n, size]; caption: the vector of their caption [size], or of one for each of them."""
     own = F.normalize(vectors, dim=1)
-    measured = (own * F.normalize(caption, dim=-1)).sum(1), (own @ space.pictures.T).amax(1), side(vectors, space)
-    return Place(*(each.mean().item() for each in measured))
+    cosines = (own * F.normalize(caption, dim=-1)).sum(1), (own @ space.pictures.T).amax(1)
+    return Position(*(each.mean().item() for each in (across_gap(vectors, space), *cosines)))
 
 
-def real(space: Space) -> Place:
-    """The place of the held-out pictures: beside their own captions, and among the other pictures."""
-    held = pairs().indices(held_out=True)
-    own = place(space.pictures[held], space.captions[held], space)
-    others = space.pictures[held] @ space.pictures[pairs().indices(held_out=False)].T
+def held_out_position(space: Space) -> Position:
+    """The position of the held-out pictures, with their own captions, and among the other pictures."""
+    held_out = pairs().part(held_out=True)
+    own = position(space.pictures[held_out], space.captions[held_out], space)
+    others = space.pictures[held_out] @ space.pictures[pairs().part(held_out=False)].T
     return replace(own, picture=others.amax(1).mean().item())
 
 
-def recognised(whole: Unclip, film: Film) -> Tensor:
-    """The cosine of each finished picture's vector, as CLIP sees it, with the vector that was told, [n]; NaN where that
-    was none."""
-    return F.cosine_similarity(unclip_model.image_vectors(whole, unit(film.x[-1])), film.told, dim=1)
+def condition_cosines(models: Unclip, film: Film) -> Tensor:
+    """The cosine [n] of the vector of each finished picture with the vector that the decoder was conditioned on; NaN
+    where that was none."""
+    return F.cosine_similarity(unclip_model.image_vectors(models, unit(film.images)), film.vectors, dim=1)
 
 
-# What the shipped models are first seen with
+# The film that the page opens with
 
-FIRST = Take("woman firefighter")
+FIRST = Request("woman firefighter")
 
 
 def shipped() -> Unclip:
@@ -234,26 +251,26 @@ def shipped() -> Unclip:
     return unclip_model.assemble(*map(pretrained, ("clip", "prior", "decoder")))
 
 
-def keep(whole: Unclip, file: Path = FILE) -> None:
-    """Make the film that the models are first seen with, and write it to a file."""
-    *_, (film,) = films(whole, [FIRST])
+def write_first(models: Unclip, file: Path = FILE) -> None:
+    """Make the film that the page opens with, and write it to a file."""
+    *_, (film,) = films(models, [FIRST])
     frames = {"x": film.x, "x0": film.x0, "guesses": film.guesses}
     arrays = {name: torch.stack(parts).numpy() for name, parts in frames.items()}
-    lesson_films.write(file, {_key(whole): arrays})
+    lesson_films.write(file, {_key(models): arrays})
 
 
 @lru_cache(maxsize=2)
-def kept(whole: Unclip, file: Path = FILE) -> dict[Take, Film]:
-    """The film that the models are first seen with; none where the file is not of these models, or is not there."""
-    found = {name: tuple(torch.from_numpy(array)) for name, array in lesson_films.read(file, _key(whole)).items()}
-    return {FIRST: Film(FIRST, **found, told=found["guesses"][-1])} if found else {}
+def shipped_films(models: Unclip, file: Path = FILE) -> dict[Request, Film]:
+    """The film that the page opens with; none where the file is not of these models, or is not there."""
+    found = {name: tuple(torch.from_numpy(array)) for name, array in lesson_films.read(file, _key(models)).items()}
+    return {FIRST: Film(FIRST, **found, vectors=found["guesses"][-1])} if found else {}
 
 
-def _key(whole: Unclip) -> str:
-    return " ".join(unclip_model.fingerprint(part) for part in (whole.clip, whole.prior, whole.decoder))
+def _key(models: Unclip) -> str:
+    return " ".join(unclip_model.fingerprint(part) for part in (models.clip, models.prior, models.decoder))
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    keep(shipped())
+    write_first(shipped())
     print(f"{FILE}: {FILE.stat().st_size:,} bytes")
