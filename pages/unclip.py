@@ -9,7 +9,7 @@ from core.lessons import clip as clip_lesson
 from core.lessons import unclip as unclip_lesson
 from core.models import clip as clip_model
 from core.models import unclip as unclip_model
-from core.networks.clip import TextTower
+from core.networks.clip import TextEncoder
 from pages.ui.frame import controls, shell
 from pages.ui.frame.text import t
 from pages.ui.lessons import unclip as lesson
@@ -19,7 +19,7 @@ from pages.ui.runs import background_films
 
 CODE = {
     "all_stages": (unclip_model.sample_prior, unclip_model.sample_decoder, unclip_lesson.films),
-    "text_vector": (TextTower.forward, unclip_model.prior_condition),
+    "text_vector": (TextEncoder.forward, unclip_model.prior_condition),
     "prior": (unclip_model.sample_prior, unclip_lesson.prior_path),
     "prior_skipped": (unclip_model.generate, unclip_lesson.position, clip_model.contrastive_loss),
     "variations": (unclip_model.image_vectors, unclip_model.sample_decoder),

@@ -217,7 +217,7 @@ def nearest(vectors: Tensor, query: Tensor, among: Tensor, k: int) -> list[tuple
 
 def retrieval_accuracy(space: Space) -> tuple[float, float]:
     """The share of held-out pictures whose caption is the first, and among the first ten, of all held-out captions."""
-    held_out = pairs().part(held_out=True)
+    held_out = pairs().indices(held_out=True)
     rank = clip_queries.ranks(space.pictures[held_out] @ space.captions[held_out].T)
     return clip_queries.recall_at(rank, 1), clip_queries.recall_at(rank, 10)
 

@@ -229,9 +229,9 @@ def position(vectors: Tensor, caption: Tensor, space: Space) -> Position:
 
 def held_out_position(space: Space) -> Position:
     """The position of the held-out pictures, with their own captions, and among the other pictures."""
-    held_out = pairs().part(held_out=True)
+    held_out = pairs().indices(held_out=True)
     own = position(space.pictures[held_out], space.captions[held_out], space)
-    others = space.pictures[held_out] @ space.pictures[pairs().part(held_out=False)].T
+    others = space.pictures[held_out] @ space.pictures[pairs().indices(held_out=False)].T
     return replace(own, picture=others.amax(1).mean().item())
 
 

@@ -156,7 +156,7 @@ def test_a_picture_of_the_collection_finds_its_own_caption(chapter):
 
 def test_a_held_out_picture_found_by_words_does_the_second_task(chapter):
     own = clip_lesson.pairs()
-    captions = [own.captions[i] for i in own.part(held_out=True).tolist()]
+    captions = [own.captions[i] for i in own.indices(held_out=True).tolist()]
     assert any(done(chapter("retrieval", text=caption))[1] for caption in captions[:8])
 
 
@@ -239,9 +239,9 @@ def test_each_pair_of_an_attribute_can_be_seen_and_the_hat_is_not_counted(chapte
 
 
 def test_any_two_pictures_can_be_subtracted(chapter):
-    app = chapter("arithmetic", kind="pictures", one="woman firefighter", other="woman")
+    app = chapter("arithmetic", kind="pictures", minuend="woman firefighter", subtrahend="woman")
     assert pictures(app) == ["woman firefighter", "woman"] and any("firefighter" in row for row in rows(app)[:3])
-    app.selectbox(key="other").set_value("woman firefighter").run()
+    app.selectbox(key="subtrahend").set_value("woman firefighter").run()
     assert app.info[0].value == t("clip.arithmetic.itself") and not rows(app)
 
 

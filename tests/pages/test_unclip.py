@@ -196,7 +196,7 @@ def test_varying_a_held_out_picture_does_a_task(chapter):
 
 def test_a_prior_that_ends_nearest_to_a_held_out_picture_does_a_task(chapter, monkeypatch):
     for held_out in (False, True):
-        number = int(pairs().part(held_out)[0])
+        number = int(pairs().indices(held_out)[0])
         monkeypatch.setattr(unclip, "nearest_picture", lambda film, answer=number: answer)
         assert done(formed(chapter(show="prior")))[TASKS["new_picture"]] == held_out
 

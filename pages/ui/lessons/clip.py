@@ -68,8 +68,8 @@ class Config:
     kind: str = choice("held_out_pairs", ("held_out_pairs", "pictures", "words"))
     attribute: str = choice(ATTRIBUTES[0], ATTRIBUTES, style="select")
     pair: int = number(1, 1, 12)
-    one: str = _picture("mermaid")
-    other: str = _picture("woman")
+    minuend: str = _picture("mermaid")
+    subtrahend: str = _picture("woman")
     start: str = _picture("man surfing")
     minus: str = text_field("man", 60)
     plus: str = text_field("woman", 60)
@@ -95,7 +95,7 @@ class Config:
     def difference(self) -> Difference:
         """The two pictures whose difference is asked about."""
         if self.kind == "pictures":
-            return Difference("", collection.number_of(self.one), collection.number_of(self.other))
+            return Difference("", collection.number_of(self.minuend), collection.number_of(self.subtrahend))
         own = clip_arithmetic.differences(self.attribute)
         return own[min(self.pair, len(own)) - 1]
 
@@ -116,7 +116,7 @@ CONTROLS = {
 
 MORE_CONTROLS = {
     "text": ("text",), "file": (), "picture": ("of",), "drawing": ("colour", "filled"), "held_out_pairs": ("attribute", "pair"),
-    "pictures": ("one", "other"), "words": ("start", "minus", "plus"),
+    "pictures": ("minuend", "subtrahend"), "words": ("start", "minus", "plus"),
 }  # fmt: skip
 """Those that follow, by ``by`` or ``kind``."""
 

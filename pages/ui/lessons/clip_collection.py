@@ -55,7 +55,7 @@ def number_of(caption: str) -> int:
 
 def numbers(which: str) -> Tensor:
     """The numbers of the pairs that are "held_out", or of "all"."""
-    return lesson.pairs().part(held_out=True) if which == "held_out" else torch.arange(len(captions()))
+    return lesson.pairs().indices(held_out=True) if which == "held_out" else torch.arange(len(captions()))
 
 
 def pictures(title: str, found: Nearest, role: str = "data", columns: int | None = None, caption: str = "") -> Panel:

@@ -46,13 +46,17 @@ def ask_caption(name: str, disabled: bool = False) -> bool:
 def draw(config: Config, films: Films, k: int | None) -> None:
     """The films on the stage as far as they have come; another scene begins at its own start."""
     height = 330 if config.show == "text_vector" else None
-    player.show(scene(config, films, k, shell.theme()), key="unclip", permalink=True, restart=config.show, height=height)
+    player.show(
+        scene(config, films, k, shell.theme()), key="unclip", permalink=True, restart=config.show, height=height
+    )
 
 
 def chips(text: str) -> None:
     """The words of a caption, each with whether it is known, over an arrow to the stages that follow."""
     known, unknown = models().known.known(text), models().known.unknown(text)
-    parts = [_chip(word, known=True) for word in known[:LENGTH]] + [_chip(word, known=False) for word in unknown[:LENGTH]]
+    parts = [_chip(word, known=True) for word in known[:LENGTH]] + [
+        _chip(word, known=False) for word in unknown[:LENGTH]
+    ]
     words = " ".join(parts) if parts else f"<em>{t('unclip.chips.none')}</em>"
     body = f'<div role="group" aria-label="{t("unclip.chips.label")}">{words} {t("unclip.chips.stages")}</div>'
     st.markdown(body, unsafe_allow_html=True)
