@@ -59,9 +59,8 @@ def test_scrubbing_shows_another_frame_and_makes_no_server_run(stage):
 
 
 def test_everything_can_be_done_from_the_keyboard(stage):
-    stage.canvas.focus()
     for key, k in [("End", 40), ("ArrowLeft", 39), ("Home", 0), ("ArrowRight", 1), ("ArrowUp", 2)]:
-        stage.page.keyboard.press(key)
+        press(stage.canvas, key)
         stage.until(f"now.k === {k}")
     stage.page.keyboard.press("+")
     stage.until("now.zoom[0]?.scale > 1")
@@ -76,8 +75,7 @@ def test_everything_can_be_done_from_the_keyboard(stage):
 
 
 def test_the_focused_canvas_shows_it_and_says_what_it_shows(stage):
-    stage.page.get_by_role("slider", name="gain").focus()
-    stage.page.keyboard.press("Tab")
+    press(stage.page.get_by_role("slider", name="gain"), "Tab")
     expect(stage.canvas).to_be_focused()
     assert stage.canvas.evaluate("node => getComputedStyle(node).boxShadow") != "none"
     expect(stage.canvas).to_have_accessible_name("Samples")
@@ -105,8 +103,7 @@ def test_a_dragged_probe_tells_python_a_few_times_and_ends_where_it_was_dropped(
 
 def test_new_data_keep_clock_zoom_and_probe_and_never_blank(stage):
     stage.clock.fill("25")
-    stage.canvas.focus()
-    stage.page.keyboard.press("+")
+    press(stage.canvas, "+")
     stage.page.mouse.click(*stage.at(0.5, 0.25))
     expect(stage.page.get_by_text("runs 2 ")).to_be_visible()
     before = {name: stage.now(name) for name in ("k", "zoom", "probe", "mounted")}
@@ -171,8 +168,7 @@ def test_the_address_keeps_the_clock_beside_the_page_s_own_controls(stage):
 def test_a_link_restores_the_clock_on_a_fresh_load_and_the_start_leaves_none(page, serve):
     stage = Stage(page, serve(APP)).open("case=one&clock=0.75")
     assert stage.now("k") == 30
-    stage.canvas.focus()
-    stage.page.keyboard.press("Home")
+    press(stage.canvas, "Home")
     stage.page.wait_for_url(lambda url: "clock" not in url)
 
 
