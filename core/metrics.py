@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from core import seeds
+from core.problems import Problem
 
 Sampler = Callable[[int, torch.Generator], Tensor | tuple[Tensor, Tensor | None]]
 
@@ -24,7 +25,7 @@ def energy_distance(x: Tensor, y: Tensor) -> float:
 
     The V-statistic: X' may be X itself. It is zero only for equal samples and never negative, so its ratio to the
     `noise_floor` makes sense, where the unbiased estimate scatters around zero. Time n m, memory bounded. Raises
-    ValueError for empty or unequal-sized samples.
+    Problem for empty or unequal-sized samples.
     """
     x, y = _flat_pair(x, y)
     return 2 * _mean_distance(x, y) - _mean_distance(x, x) - _mean_distance(y, y)
@@ -52,7 +53,7 @@ def sliced_wasserstein(x: Tensor, y: Tensor, directions: int = 128, generator: t
     """The sliced 2-Wasserstein distance between x [n, ...] and y [m, ...] (Bonneel et al. 2015), n and m may differ.
 
     Root mean square, over random directions, of the exact 2-Wasserstein distance of the projections. A shift by s
-    gives |s| / sqrt(D) on average. Without a ``generator`` the directions are always the same. Raises ValueError for
+    gives |s| / sqrt(D) on average. Without a ``generator`` the directions are always the same. Raises Problem for
     empty or unequal-sized samples.
     """
     x, y = _flat_pair(x, y)
@@ -72,12 +73,12 @@ def frechet(x: Tensor, y: Tensor) -> float:
     """The Frechet distance between Gaussians fitted to x [n, ...] and y [m, ...] (Dowson & Landau 1982):
 
     |mu_x - mu_y|^2 + tr(C_x + C_y - 2 (C_x C_y)^(1/2)). On the features of an Inception network it is called FID
-    (Heusel et al. 2017); on other features it is not. Raises ValueError for empty or unequal-sized samples, and for
+    (Heusel et al. 2017); on other features it is not. Raises Problem for empty or unequal-sized samples, and for
     a single one.
     """
     x, y = _flat_pair(x, y)
     if min(len(x), len(y)) < 2:
-        raise ValueError("A Gaussian needs at least two samples to be fitted to.")
+        raise Problem("frechet_samples")
     c_x, c_y = torch.cov(x.T).view(x.shape[1], -1), torch.cov(y.T).view(x.shape[1], -1)
     values, vectors = torch.linalg.eigh(c_x)
     root = vectors * values.clamp_min(0).sqrt() @ vectors.T
@@ -118,12 +119,12 @@ def distance_to(samples: Tensor, points: Tensor) -> Tensor:
 def distance_to_curve(samples: Tensor, curve: Tensor) -> Tensor:
     """Distance [n] of each sample [n, D] to the segments of a polyline [M, D], in which NaN rows lift the pen.
 
-    Raises ValueError for a curve without a segment.
+    Raises Problem for a curve without a segment.
     """
     starts, steps = curve[:-1].double(), curve.diff(dim=0).double()
     drawn = steps.isfinite().all(1)
     if not drawn.any():
-        raise ValueError("The curve has no segment; give at least two vertices in a row.")
+        raise Problem("curve_without_segment")
     starts, steps = starts[drawn], steps[drawn]
     square, offset = steps.square().sum(1), (starts * steps).sum(1)
 
@@ -145,9 +146,9 @@ def off_curve(samples: Tensor, curve: Tensor, tolerance: float = 0.05) -> float:
 
 def _flat_pair(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     if len(x) == 0 or len(y) == 0:
-        raise ValueError("There is nothing to compare; both sets need at least one sample.")
+        raise Problem("metric_empty")
     if x.shape[1:] != y.shape[1:]:
-        raise ValueError(f"Samples of shape {tuple(x.shape[1:])} and {tuple(y.shape[1:])} cannot be compared.")
+        raise Problem("metric_shapes", first=str(list(x.shape[1:])), second=str(list(y.shape[1:])))
     return x.flatten(1).double(), y.flatten(1).double()
 
 

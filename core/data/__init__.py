@@ -1,6 +1,6 @@
-"""Data sets: `points` holds the built-in sets of points in the plane, `uploads` those that a learner brings.
+"""Data sets: `points` has the built-in sets of points in the plane, `uploads` makes point sets from a user's own data.
 
-`images` holds sets of images from every source; `decode` reads their files.
+`images` has sets of images from every source, `image_files` reads their files, `captions` pairs images with captions.
 """
 
 CLASSES = ("person", "dog", "cat")

@@ -1,7 +1,7 @@
-"""Pictures with captions: pairs from every source, a split by combination, and words as tokens.
+"""Images with captions: pairs from every source, a split by combination, and words as tokens.
 
-A learner who types a caption uses words of their own, so a caption to train on is drawn anew each time from the
-picture's name and its keywords; and a word that no caption had is reported, not dropped in silence.
+A caption to train on is drawn anew each time from the image's name and its keywords, because a user types other words
+than the names. Words that no caption had are reported (`Tokenizer.unknown`).
 """
 
 import csv
@@ -18,8 +18,9 @@ import torch
 from torch import Tensor
 
 from core import seeds
-from core.data import images
+from core.data import image_files, images
 from core.data.images import ASSETS
+from core.problems import Problem
 
 LENGTH = 16  # tokens of a caption at most
 _MOST = 64  # of a picture's name and keywords
@@ -33,9 +34,10 @@ _PLACE = 0xCA97  # keeps the draws of the split apart from all others
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """N pictures uint8 [N, C, H, W], the name of each, its keywords, and which are held out from training [N].
+    """N images uint8 [N, C, H, W], the name of each, its keywords, and which are held out from training [N].
 
-    Names without an attribute that nearly copies share (a skin tone, say) are ``kinds``; a kind is never divided.
+    ``kinds`` are the names without an attribute in which near-copies differ (such as a skin tone); all images of a kind
+    are on the same side of the split. ``note`` says which rows of a table were left out (it is told, not raised).
     """
 
     name: str
@@ -44,15 +46,15 @@ class Pairs:
     keywords: tuple[tuple[str, ...], ...]
     kinds: tuple[str, ...]
     held_out: Tensor
-    note: str = ""
+    note: Problem | None = None
 
     def indices(self, held_out: bool) -> Tensor:
-        """The numbers of the pairs held out, or of those to train on, [n]."""
+        """The indices of the pairs held out, or of those to train on, [n]."""
         return (self.held_out == held_out).nonzero()[:, 0]
 
 
 def words(text: str) -> list[str]:
-    """The words of a text in lower case, each with its hyphens: "Man: medium-dark skin tone" has four."""
+    """The words of a text in lower case; hyphens do not divide: "Man: medium-dark skin tone" has four."""
     return [word.replace("’", "'") for word in _WORD.findall(text.lower())]
 
 
@@ -62,9 +64,9 @@ def words(text: str) -> list[str]:
 def emoji() -> Pairs:
     """3,516 emoji with names and keywords, 32x32 (Twemoji, Unicode CLDR; bundled); one in five is held out.
 
-    A kind is a name without its skin tones: all tones of "woman surfing" are held out together, while men surf in the
-    training set. Those with an attribute of ``ARITHMETIC`` are parted by combination: of "woman wearing turban" two
-    tones are trained on, of "man wearing turban" two others.
+    A kind is a name without its skin tones: all tones of "woman surfing" are held out together, while "man surfing" is
+    in the training set. Those with an attribute of ``ARITHMETIC`` are split by combination: of "woman wearing turban"
+    two tones are trained on, of "man wearing turban" two others.
     """
     entries = [entry for entry in json.loads((ASSETS / "emoji.json").read_text()) if entry["group"] != "Flags"]
     captions, keywords = [entry["caption"] for entry in entries], [entry["tags"] for entry in entries]
@@ -72,54 +74,42 @@ def emoji() -> Pairs:
 
 
 def load(source: str, side: int = 32) -> Pairs:
-    """The pairs that a word names: ``emoji``, or a folder of pictures with a table of captions (`from_folder`)."""
+    """The pairs of a name: ``emoji``, or a folder of images with a table of captions (`from_folder`)."""
     return emoji() if source == "emoji" else from_folder(source, side)
 
 
 def from_folder(folder: str | Path, side: int = 32) -> Pairs:
-    """Pictures of a folder with ``captions.csv``: columns file, caption and, if any, keywords divided by semicolons.
+    """Images of a folder with ``captions.csv``: columns file, caption and, optionally, keywords divided by semicolons.
 
-    Colour, the middle square of each resized to ``side``. Rows without a readable picture or without a caption are left
-    out and counted in ``note``. Raises ValueError for a folder without such a table or with fewer than two pairs.
+    In colour, the middle square of each resized to ``side``. Rows without a readable image or without a caption are
+    left out and counted in ``note``. Raises Problem for a folder without such a table or with fewer than two pairs.
     """
-    from PIL import Image
-
-    from core.data.image_files import fit
-
     table = Path(folder) / TABLE
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{str(folder)!r} has no readable {TABLE} with the columns file and caption.") from error
+        raise Problem("captions_table", folder=str(folder), table=TABLE) from error
     if rows and not {"file", "caption"} <= rows[0].keys():
-        raise ValueError(f"{str(table)!r} lacks a column: it needs file and caption, and may have keywords.")
+        raise Problem("captions_columns", table=str(table))
     pictures, captions, keywords, lost = [], [], [], []
     for row in rows:
         name, caption = row["file"] or "", (row["caption"] or "").strip()
+        outside = Path(name).is_absolute() or ".." in Path(name).parts
         try:
-            if not caption or Path(name).is_absolute() or ".." in Path(name).parts:
-                raise ValueError("no caption, or a path that leaves the folder")
-            pictures.append(fit(_picture(Image, table.parent / name), side))
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-            lost.append(name or "a row without a file")
+            picture = image_files.image(table.parent / name, side) if caption and not outside else None
+        except image_files.UnreadableImage:
+            picture = None
+        if picture is None:
+            lost.append(name or "-")
             continue
+        pictures.append(picture.expand(3, -1, -1))
         captions.append(caption)
         keywords.append([word.strip() for word in (row.get("keywords") or "").split(";") if word.strip()])
     if len(pictures) < 2:
-        raise ValueError(f"{str(table)!r} names {len(pictures)} readable pictures with a caption; give at least 2.")
-    note = f"{len(lost):,} of {len(rows):,} rows were left out, {lost[0]!r} among them." if lost else ""
-    return _pairs(Path(folder).resolve().name, torch.cat(pictures), captions, keywords, note=note)
-
-
-def _picture(Image, path: Path) -> Tensor:
-    """A picture file on white, uint8 [1, 3, H, W]."""
-    import numpy as np
-
-    with Image.open(path) as opened:
-        clear = opened.convert("RGBA")
-    white = Image.new("RGBA", clear.size, "white")
-    return torch.from_numpy(np.array(Image.alpha_composite(white, clear).convert("RGB"))).permute(2, 0, 1)[None]
+        raise Problem("captions_too_few", table=str(table), found=len(pictures))
+    note = Problem("captions_left_out", lost=len(lost), total=len(rows), example=lost[0]) if lost else None
+    return _pairs(Path(folder).resolve().name, torch.stack(pictures), captions, keywords, note=note)
 
 
 # The split
@@ -130,20 +120,20 @@ ARITHMETIC: dict[str, dict[str, str]] = {
     "helmet": {"guard": "person", "woman guard": "woman", "man guard": "man"},
     "bald": {"person bald": "person", "woman bald": "woman", "man bald": "man"},
 }
-"""An attribute, the kinds of emoji that have it, and for each the kind that lacks nothing else."""
+"""For each attribute the kinds of emoji that have it, and for each of these the kind that differs in it alone."""
 
 TONES = ("", "light", "medium-light", "medium", "medium-dark", "dark")
 PLACE = {kind: place for kinds in ARITHMETIC.values() for place, kind in enumerate(kinds)}
 
 COMBINATIONS = {f"{kind} {tone}".strip(): (PLACE[kind] + n) % 3 > 0 for kind in PLACE for n, tone in enumerate(TONES)}
-"""Whether to hold out such a kind with a skin tone: two in three are, and each kind and each tone keeps some."""
+"""Whether a kind with a skin tone is held out: two in three are, and of each kind and each tone some are not."""
 
 PLAIN = {plain: False for kinds in ARITHMETIC.values() for plain in kinds.values()}
-"""The kinds without an attribute are trained on, in all tones: what is new is the combination."""
+"""The kinds without an attribute are trained on, in all tones: only the combination is new."""
 
 
 def kind(caption: str) -> str:
-    """A caption's words without its skin tones: what nearly equal pictures have in common."""
+    """A caption's words without its skin tones: what near-copies have in common."""
     return " ".join(words(_TONE.sub(" ", caption))) or caption
 
 
@@ -159,7 +149,7 @@ def _combination(caption: str) -> str:
 
 def _pairs(
     name: str, pictures: Tensor, captions: Sequence[str], keywords: Sequence[Sequence[str]],
-    unit: Callable[[str], str] = kind, decided: Mapping[str, bool] = MappingProxyType({}), note: str = "",
+    unit: Callable[[str], str] = kind, decided: Mapping[str, bool] = MappingProxyType({}), note: Problem | None = None,
 ) -> Pairs:  # fmt: skip
     kinds = tuple(map(unit, captions))
     held = torch.tensor(hold_out(pictures, kinds, decided))
@@ -175,31 +165,31 @@ def hold_out(
 ) -> list[bool]:
     """Which pairs to hold out, about ``share`` of all: whole kinds, each a new combination of words still trained on.
 
-    Kinds with a picture in common go together. A kind is taken only while each of its words stays in the kinds of at
-    least two others that are not held out; of those ``decided`` it is known whether they are.
+    Kinds with an image in common are held out together. A kind is held out only while each of its words remains in the
+    kinds of at least two others that are not; ``decided`` fixes some kinds.
     """
-    group = _together(pictures, kinds)
+    group = _groups(pictures, kinds)
     members: dict[int, list[int]] = {}
-    for i, of in enumerate(group):
-        members.setdefault(of, []).append(i)
-    told = {of: {word for i in numbers for word in kinds[i].split()} for of, numbers in members.items()}
-    left = Counter(word for known in told.values() for word in known)
+    for i, number in enumerate(group):
+        members.setdefault(number, []).append(i)
+    vocabulary = {number: {word for i in own for word in kinds[i].split()} for number, own in members.items()}
+    left = Counter(word for some in vocabulary.values() for word in some)
     fixed = {group[i]: decided[name] for i, name in enumerate(kinds) if name in decided}
-    held = {of for of, out in fixed.items() if out}
-    for of in held:
-        left.subtract(told[of])
-    count, order = sum(len(members[of]) for of in held), list(members)
-    for at in torch.randperm(len(order), generator=seeds.generator(seed, _PLACE)).tolist():
-        of = order[at]
-        if of not in fixed and count < share * len(kinds) and all(left[word] > 2 for word in told[of]):
-            held.add(of)
-            left.subtract(told[of])
-            count += len(members[of])
-    return [of in held for of in group]
+    held = {number for number, out in fixed.items() if out}
+    for number in held:
+        left.subtract(vocabulary[number])
+    count, order = sum(len(members[number]) for number in held), list(members)
+    for i in torch.randperm(len(order), generator=seeds.generator(seed, _PLACE)).tolist():
+        number = order[i]
+        if number not in fixed and count < share * len(kinds) and all(left[word] > 2 for word in vocabulary[number]):
+            held.add(number)
+            left.subtract(vocabulary[number])
+            count += len(members[number])
+    return [number in held for number in group]
 
 
-def _together(pictures: Tensor, kinds: Sequence[str]) -> list[int]:
-    """A number for each pair; equal where the kind is, or the picture, or both by way of others."""
+def _groups(pictures: Tensor, kinds: Sequence[str]) -> list[int]:
+    """A number for each pair: equal for pairs of equal kind or equal image, also by way of other pairs."""
     parent = list(range(len(kinds)))
 
     def root(i: int) -> int:
@@ -219,7 +209,8 @@ def _together(pictures: Tensor, kinds: Sequence[str]) -> list[int]:
 
 @dataclass(frozen=True)
 class Tokenizer:
-    """Words to numbers from 1 on; 0 fills up. ``vocabulary`` as plain strings can stand in a checkpoint's config."""
+    """Words to numbers from 1 on; 0 is padding. ``vocabulary`` is plain strings, so that a checkpoint's config can hold
+    it."""
 
     vocabulary: tuple[str, ...]
 
@@ -235,7 +226,7 @@ class Tokenizer:
         return list(dict.fromkeys(word for word in self._split(text) if word not in self._number))
 
     def encode(self, texts: Sequence[str], length: int = LENGTH) -> Tensor:
-        """Texts to tokens [len(texts), length]; what is longer is cut."""
+        """Texts to tokens [len(texts), length]; longer ones are truncated."""
         rows = [[self._number[word] for word in self.known(text)][:length] for text in texts]
         rows = [row + [PADDING] * (length - len(row)) for row in rows]
         return torch.tensor(rows, dtype=torch.long).reshape(len(rows), length)
@@ -246,7 +237,7 @@ class Tokenizer:
 
 
 def tokenizer(pairs: Pairs) -> Tokenizer:
-    """All words of the captions and keywords that are trained on, the most frequent first."""
+    """A tokenizer of all words of the captions and keywords to train on, the most frequent first."""
     count = Counter(
         word for i in pairs.indices(held_out=False).tolist() for text in (pairs.captions[i], *pairs.keywords[i])
         for word in words(text)
@@ -255,8 +246,8 @@ def tokenizer(pairs: Pairs) -> Tokenizer:
 
 
 def caption_sampler(pairs: Pairs, known: Tokenizer) -> Callable[[Tensor, torch.Generator], Tensor]:
-    """(numbers of pairs [n], generator) -> tokens [n, LENGTH] of a caption drawn for each: half of the time its name,
-    a quarter one of its words alone, rare ones the likelier, and else some of its words."""
+    """(indices of pairs [n], generator) -> tokens [n, LENGTH] of a caption drawn for each: with probability 1/2 its
+    name, with 1/4 one of its words (rare ones are likelier), and otherwise a random part of its words."""
     names = _rows(known, pairs.captions)
     own = _rows(known, [" ".join([caption, *some]) for caption, some in zip(pairs.captions, pairs.keywords)], _MOST)
     own = [list(dict.fromkeys(row)) for row in own]

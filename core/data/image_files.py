@@ -1,7 +1,7 @@
-"""Files of images, from anybody, as bytes: a picture, an IDX file, an ``.npz``.
+"""Files of images from untrusted sources: an image file, an IDX file, an ``.npz``.
 
-Nothing here can run code or take more memory than a limit: the size that a file announces is looked at before it is
-decoded, and a pickle is never opened. Every problem is a ValueError of one sentence.
+Nothing here runs code from a file or allocates more memory than a limit: the size that a file announces is checked
+before it is decoded, and a pickle is never opened.
 """
 
 import gzip
@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from core.problems import Problem
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -25,58 +27,87 @@ MAX_GB = 16
 MAX_SIDE = 4096
 
 
-class Unreadable(ValueError):
-    """A picture that cannot be had from its file; the message ends a sentence that begins with the file's name."""
+class UnreadableImage(Problem):
+    """An image file that cannot be decoded."""
 
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 
 
-def image(file: Path | BinaryIO, side: int | None = None) -> Tensor:
-    """The picture in a file, uint8 [C, H, W], upright and on white; C is 1 for a grey one, else 3. ``side``: see `fit`.
+def decode(
+    file: Path | BinaryIO, at_least: int | None = None, at_most: int | None = None, megapixels: int = MAX_MEGAPIXELS
+) -> "Image.Image":
+    """The image in a file, in mode "L" (grey) or "RGB", upright, on white, 16 bits scaled to 8. Every image of the
+    project is decoded here.
 
-    Raises Unreadable for what is not a whole PNG, JPEG, WebP, GIF or BMP of at most 64 megapixels.
+    at_least: a JPEG may be decoded at a fraction of its size, as long as its sides stay that long. at_most: the image
+    is shrunk until neither side is longer. Raises UnreadableImage for what is not a complete PNG, JPEG, WebP, GIF or
+    BMP of at most so many ``megapixels``.
     """
-    from PIL import Image  # here, because most pages never decode a picture
+    from PIL import Image  # here, because most pages never decode an image
 
     try:
         opened = Image.open(file, formats=_FORMATS)  # reads the header only
     except Image.DecompressionBombError:
-        raise Unreadable(f"has more than {MAX_MEGAPIXELS} megapixels") from None
-    except Exception:  # of a strange file the decoders raise almost anything, here and below
-        raise Unreadable("is not a whole PNG, JPEG, WebP, GIF or BMP image") from None
+        raise UnreadableImage("image_megapixels", most=megapixels) from None
+    except Exception:  # decoders raise almost anything for a malformed file, here and below
+        raise UnreadableImage("image_format") from None
     with opened:
-        if opened.width * opened.height > MAX_MEGAPIXELS * 1e6:
-            raise Unreadable(f"has more than {MAX_MEGAPIXELS} megapixels")
+        if opened.width * opened.height > megapixels * 1e6:
+            raise UnreadableImage("image_megapixels", most=megapixels)
         try:
-            if side is not None:
-                opened.draft(None, (side, side))  # lets a JPEG decode at an eighth of its size
-            pixels = np.array(_on_white(opened))
+            if at_least is not None:
+                opened.draft(None, (at_least, at_least))
+            return _upright_on_white(opened, at_most)
         except Exception:
-            raise Unreadable("is damaged or cut short") from None
+            raise UnreadableImage("image_damaged") from None
+
+
+def _upright_on_white(image: "Image.Image", at_most: int | None) -> "Image.Image":
+    from PIL import Image, ImageOps
+
+    if image.mode.startswith("I"):  # 16-bit grey, which Pillow would clip instead of scaling
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
+    image = ImageOps.exif_transpose(image)
+    image = image.convert("RGBA" if image.has_transparency_data else mode)
+    if at_most is not None:
+        image.thumbnail((at_most, at_most), Image.Resampling.BOX)
+    if image.mode == "RGBA":
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert(mode)
+
+
+def image(file: Path | BinaryIO, side: int | None = None) -> Tensor:
+    """The image in a file (see `decode`), uint8 [C, H, W]; C is 1 for a grey one, else 3. ``side``: see `fit`."""
+    pixels = np.array(decode(file, at_least=side))
     whole = torch.from_numpy(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1).copy())
     return whole if side is None else fit(whole[None], side)[0]
 
 
 def fit(images: Tensor, side: int) -> Tensor:
-    """Images uint8 [N, C, H, W], their middle square resized to [N, C, side, side] (bilinear, antialiased).
+    """Images uint8 [..., H, W], their middle square resized to [..., side, side] (bilinear, antialiased).
 
-    Raises ValueError for a side outside 1..4096.
+    Raises Problem for a side outside 1..4096.
     """
     if not 1 <= side <= MAX_SIDE:
-        raise ValueError(f"An image has a side of 1 to {MAX_SIDE:,} pixels, not {side}.")
+        raise Problem("image_side", most=MAX_SIDE, side=side)
     height, width = images.shape[-2:]
     edge = min(height, width)
     top, left = (height - edge) // 2, (width - edge) // 2
     square = images[..., top : top + edge, left : left + edge]
-    return square.contiguous() if edge == side else F.interpolate(square, (side, side), mode="bilinear", antialias=True)
+    if edge == side:
+        return square.contiguous()
+    channels = square.reshape(-1, 1, edge, edge)
+    resized = F.interpolate(channels, (side, side), mode="bilinear", antialias=True)
+    return resized.reshape(*images.shape[:-2], side, side)
 
 
 def idx(path: Path) -> Tensor:
     """The array of bytes in an IDX file, gzipped or not: uint8, images [N, H, W] or labels [N] (LeCun's MNIST format).
 
-    Raises ValueError for a file that does not begin like one, that announces more than 16 GB, or whose length is not
-    the one it announces.
+    Raises Problem for a file without the header of one, for more than 16 GB, and for a length that differs from the
+    announced one.
     """
     try:
         with open(path, "rb") as file:
@@ -84,27 +115,26 @@ def idx(path: Path) -> Tensor:
         with opener(path, "rb") as file:
             zeros, kind, dimensions = struct.unpack(">HBB", file.read(4))
             if zeros or kind != 0x08 or dimensions not in (1, 3):
-                raise ValueError(f"{path.name} is not an IDX file of bytes; its first four bytes are others.")
+                raise Problem("idx_format", file=path.name)
             shape = struct.unpack(f">{dimensions}I", file.read(4 * dimensions))
             announced = math.prod(shape)
             _refuse_large(announced, path)
             data = file.read(announced + 1)
     except (OSError, EOFError, zlib.error, struct.error, MemoryError):
-        raise ValueError(f"{path.name} is damaged or cut short, or cannot be opened; fetch it again.") from None
+        raise Problem("file_damaged", file=path.name) from None
     if len(data) != announced:
-        where = "fewer" if len(data) < announced else "more"
-        raise ValueError(f"{path.name} holds {where} than the {announced:,} bytes it announces; fetch it again.")
+        raise Problem("idx_length", file=path.name, announced=announced)
     return torch.from_numpy(np.frombuffer(bytearray(data), np.uint8)).reshape(shape)
 
 
 def npz(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
     """Those of the arrays ``names`` that an ``.npz`` holds.
 
-    Raises ValueError for a file that is not a whole archive of arrays, for one of more than 16 GB unpacked, and for
-    pickled objects.
+    Raises Problem for a file that is not a complete archive of arrays, for more than 16 GB unpacked, and for pickled
+    objects.
     """
     if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path.name} is not an .npz file, or it cannot be opened; write it with numpy.savez.")
+        raise Problem("npz_format", file=path.name)
     try:
         with np.load(path, allow_pickle=False) as archive:
             found = [name for name in names if name in archive.files]
@@ -113,33 +143,14 @@ def npz(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
             if not all(isinstance(array, np.ndarray) for array in arrays.values()):
                 raise TypeError("a member is not an array")
             return arrays
-    except _TooLarge:
+    except Problem:
         raise
-    except Exception as problem:
-        if "Object arrays" in str(problem):
-            raise ValueError(
-                f"{path.name} holds pickled objects, which could run code and are not opened; save plain arrays."
-            ) from None
-        raise ValueError(f"{path.name} is damaged or cut short; save or fetch it again.") from None
-
-
-class _TooLarge(ValueError):
-    pass
+    except Exception as error:
+        if "Object arrays" in str(error):
+            raise Problem("npz_pickled", file=path.name) from None
+        raise Problem("file_damaged", file=path.name) from None
 
 
 def _refuse_large(size: int, path: Path) -> None:
     if size > MAX_GB * 1e9:
-        raise _TooLarge(f"{path.name} unpacks to {size / 1e9:,.0f} GB; split it into files of at most {MAX_GB} GB.")
-
-
-def _on_white(image: "Image.Image") -> "Image.Image":
-    from PIL import Image, ImageOps
-
-    if image.mode.startswith("I"):  # 16-bit grey, which Pillow would clip rather than scale
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    grey = image.mode in ("1", "L", "LA")
-    image = ImageOps.exif_transpose(image)
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image.convert("L" if grey else "RGB")
+        raise Problem("file_unpacks", file=path.name, size=size / 1e9, most=MAX_GB)

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from core import seeds
 from core.data import CLASSES
+from core.problems import Problem
 
 RMS = 0.45
 MAX_N = 1_000_000
@@ -60,7 +61,7 @@ class PointSet:
 
     ``labels`` [N] index ``classes``; both are absent where the set has no classes. ``curve`` [M, 2] is the polyline on
     which every fresh draw lies (the spiral's to 2e-4), None for sets with thickness; a row of NaN lifts the pen between
-    its pieces. ``note`` is a sentence for the learner when the set is not exactly what was given, else empty.
+    its pieces. ``note`` says where the set is not exactly what was given (it is told, not raised), else None.
     """
 
     name: str
@@ -70,13 +71,15 @@ class PointSet:
     affine: Affine
     curve: Tensor | None
     draw: Draw
-    note: str = ""
+    note: Problem | None = None
 
     @cached_property
     def digest(self) -> str:
-        """A key of the points and their labels: equal sets have equal digests, whatever their names."""
-        content = hashlib.sha256(self.points.contiguous().numpy().tobytes())
-        content.update(b"" if self.labels is None else self.labels.numpy().tobytes())
+        """A key of the content: points, labels, classes and affine, and the distribution by 256 of its points. Sets
+        that differ in their name alone have equal digests."""
+        content = hashlib.sha256(repr((self.classes, self.affine, tuple(self.points.shape))).encode())
+        for part in (self.points, self.labels, *self.even(256)):
+            content.update(b"none" if part is None else part.contiguous().numpy().tobytes())
         return content.hexdigest()
 
     @property
@@ -102,40 +105,40 @@ class PointSet:
 def make_points(name: str, n: int, seed: int = 0) -> PointSet:
     """The built-in set ``name`` (a key of `BUILT_IN`) with ``n`` points: equal arguments, equal points.
 
-    Raises ValueError for a name that does not exist and for ``n`` outside 1..1,000,000.
+    Raises Problem for a name that does not exist and for ``n`` outside 1..1,000,000.
     """
     if name not in BUILT_IN:
-        raise ValueError(f"There is no data set named {name!r}; choose one of {', '.join(BUILT_IN)}.")
+        raise Problem("unknown_points", name=name, known=", ".join(BUILT_IN))
     return from_shape(name, BUILT_IN[name](), n, seed)
 
 
 def spiral(n: int = 100, turns: float = 2.5, seed: int = 0) -> PointSet:
     """The spiral (t cos t, t sin t) / (2 pi turns), t uniform from pi/2 on; inner third person, then dog, then cat.
 
-    With the 2.5 turns of `make`, t runs to 5.5 pi: the "swiss roll" of Sohl-Dickstein et al. 2015. Raises ValueError
-    for ``turns`` that are not positive and for ``n`` outside 1..1,000,000.
+    With the 2.5 turns of `make_points`, t runs to 5.5 pi: the "swiss roll" of Sohl-Dickstein et al. 2015. Raises
+    Problem for ``turns`` outside 0..100 and for ``n`` outside 1..1,000,000.
     """
     if not 0 < turns < 100:
-        raise ValueError(f"The spiral needs between 0 and 100 turns, not {turns}.")
+        raise Problem("spiral_turns", turns=turns)
     return from_shape("spiral", _spiral(turns), n, seed)
 
 
 def from_shape(name: str, shape: Shape, n: int, seed: int) -> PointSet:
     """``n`` points of ``shape``, evenly spread along it, centred and scaled.
 
-    Raises ValueError for ``n`` outside 1..1,000,000 and for a shape whose points all coincide.
+    Raises Problem for ``n`` outside 1..1,000,000 and for a shape whose points all coincide.
     """
     if not 1 <= n <= MAX_N:
-        raise ValueError(f"A data set has between 1 and {MAX_N:,} points, not {n}.")
+        raise Problem("number_of_points", most=MAX_N, n=n)
     # The size follows from the shape, not from its n points: asking for more points must not resize the picture.
     scale = shape.scale or rms_about_mean(shape.draw(_even_uniforms(2048, 0))[0]) / RMS
     return from_raw(name, replace(shape, scale=scale), *shape.draw(_even_uniforms(n, seed)))
 
 
-def from_raw(name: str, shape: Shape, raw: Tensor, labels: Tensor | None, note: str = "") -> PointSet:
+def from_raw(name: str, shape: Shape, raw: Tensor, labels: Tensor | None, note: Problem | None = None) -> PointSet:
     """These raw points [N, 2] as a set: centred on their mean, scaled by ``shape.scale`` or else to RMS 0.45.
 
-    Raises ValueError when that scale is wanted and all points coincide or are too large.
+    Raises Problem if the scale follows from the points and all of them coincide or are too large.
     """
     affine = Affine(tuple(raw.mean(0).tolist()), shape.scale or rms_about_mean(raw) / RMS)
     return PointSet(
@@ -151,14 +154,12 @@ def from_raw(name: str, shape: Shape, raw: Tensor, labels: Tensor | None, note: 
 
 
 def rms_about_mean(raw: Tensor) -> float:
-    """Root mean square coordinate of raw points [N, 2] about their mean. Raises ValueError if it is 0 or infinite."""
+    """Root mean square coordinate of raw points [N, 2] about their mean. Raises Problem if it is 0 or infinite."""
     rms = (raw - raw.mean(0)).square().mean().sqrt().item()
     if not math.isfinite(rms):
-        raise ValueError(
-            "The coordinates are too large to compute with; scale them to ordinary numbers, such as -1 to 1."
-        )
+        raise Problem("points_too_large")
     if rms <= 1e-9 * raw.abs().max().item():
-        raise ValueError("All points are in the same place; a data set needs at least two different points.")
+        raise Problem("points_coincide")
     return rms
 
 

@@ -1,6 +1,6 @@
-"""Denoiser = network + preconditioning + loss. Knows nothing of coordinates: x is [B, ...].
+"""Denoiser = network + preconditioning + loss. States x are [B, ...], of any shape.
 
-The five things that a network may be asked for are five rows of one table (c_skip, c_out):
+The five targets that a network may predict are five rows of one table (c_skip, c_out):
 
     x0_hat = c_skip x + c_out F(c_in x, c_noise),        target of F = (x0 - c_skip x) / c_out
 
@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
+
+from core.problems import Problem
 
 Denoise = Callable[[Tensor, Tensor], Tensor]
 Cond = Mapping[str, Tensor]
@@ -32,19 +34,25 @@ def per_sample(value: Tensor, like: Tensor) -> Tensor:
 
 
 class Denoiser(nn.Module):
-    """x0_hat = D(x, sigma, cond) from a network: the conditional mean E[x0 | x] once it is trained.
+    """x0_hat = D(x, sigma, cond) from a network: after training, an estimate of the conditional mean E[x0 | x].
 
-    prediction: what the network is asked for, a row of ``PREDICTIONS``. sigma_data: RMS of the data. scale_input: the
-    network sees c_in x, of unit variance at every noise level; without it, x itself, as plain networks do in the
-    literature. Raises ValueError for an unknown prediction and for an RMS that no data have.
+    Args:
+        net: any module F(x, c_noise [B], cond) -> the shape of x, where c_noise = log(sigma) / 4 and cond is a mapping
+            of tensors or None.
+        prediction: what the network predicts, a row of ``PREDICTIONS``.
+        sigma_data: RMS of the data.
+        scale_input: the network gets c_in x, of unit variance at every noise level; without it, x itself, as plain
+            networks do in the literature.
+
+    Raises Problem for an unknown prediction and for a sigma_data that is not positive and finite.
     """
 
     def __init__(self, net: nn.Module, prediction: str = "edm", sigma_data: float = 0.5, scale_input: bool = True):
         super().__init__()
         if prediction not in PREDICTIONS:
-            raise ValueError(f"unknown prediction {prediction!r}; choose one of {', '.join(PREDICTIONS)}")
+            raise Problem("unknown_prediction", name=prediction, known=", ".join(PREDICTIONS))
         if not 0 < sigma_data < math.inf:
-            raise ValueError(f"sigma_data is the RMS of the data, a positive number, not {sigma_data}")
+            raise Problem("sigma_data", value=sigma_data)
         self.net, self.prediction, self.sigma_data = net, prediction, float(sigma_data)
         self.scale_input = scale_input
 
@@ -56,7 +64,7 @@ class Denoiser(nn.Module):
         return c_skip * x + c_out * self.net(c_in * x, sigma.log() / 4, cond)
 
     def weight(self, sigma: Tensor) -> Tensor:
-        """What |x0_hat - x0|^2 is multiplied by, [B]: 1 / c_out^2, which is unit weight on the network's own target."""
+        """The weight of |x0_hat - x0|^2 in the loss, [B]: 1 / c_out^2, which is unit weight on the network's target."""
         return torch.as_tensor(PREDICTIONS[self.prediction](sigma, self.sigma_data)[1]) ** -2
 
     def loss(self, x0: Tensor, sigma: Tensor, eps: Tensor, cond: Cond | None = None) -> Tensor:
@@ -67,14 +75,14 @@ class Denoiser(nn.Module):
 def denoising_loss(denoise: Denoise, x0: Tensor, sigma: Tensor, eps: Tensor, weight: Tensor) -> Tensor:
     """weight |D(x0 + sigma eps, sigma) - x0|^2 per sample, [B], mean over coordinates.
 
-    With the exact denoiser and the same weight this is the floor that no network can beat on these data.
+    With the exact denoiser and the same weight this is the Bayes loss, the least that a network can have on these data.
     """
     x0_hat = denoise(x0 + per_sample(sigma, x0) * eps, sigma)
     return weight * (x0_hat - x0).square().flatten(1).mean(1)
 
 
 def eps_hat(x: Tensor, x0_hat: Tensor, sigma: Tensor) -> Tensor:
-    """The noise that a denoiser sees in x, (x - x0_hat) / sigma: also dx/dsigma of the probability-flow ODE."""
+    """The predicted noise of x, (x - x0_hat) / sigma: also dx/dsigma of the probability-flow ODE."""
     return (x - x0_hat) / per_sample(sigma, x)
 
 
@@ -84,15 +92,15 @@ def score(x: Tensor, x0_hat: Tensor, sigma: Tensor) -> Tensor:
 
 
 def in_chunks(denoise: Callable[..., Tensor], size: int) -> Callable[..., Tensor]:
-    """The same denoiser, asked about at most ``size`` samples at a time, which bounds its memory.
+    """The same denoiser, called with at most ``size`` samples at a time, which bounds its memory.
 
-    It also saves time: the memory of a call about 2,000 points is given page by page, and the call takes up to twice as
-    long as two calls about 1,000.
+    It also saves time: the memory of a call with 2,000 points is allocated page by page, and the call takes up to twice
+    as long as two calls with 1,000.
     """
 
-    def answer(x: Tensor, sigma: Tensor, cond: Cond | None = None) -> Tensor:
-        chunks = [slice(at, at + size) for at in range(0, len(x), size)]
-        more = [({} if cond is None else {"cond": {k: v[part] for k, v in cond.items()}}) for part in chunks]
-        return torch.cat([denoise(x[part], sigma[part], **own) for part, own in zip(chunks, more, strict=True)])
+    def chunked(x: Tensor, sigma: Tensor, cond: Cond | None = None) -> Tensor:
+        parts = [slice(start, start + size) for start in range(0, max(1, len(x)), size)]
+        conds = [() if cond is None else ({key: value[part] for key, value in cond.items()},) for part in parts]
+        return torch.cat([denoise(x[part], sigma[part], *own) for part, own in zip(parts, conds, strict=True)])
 
-    return answer
+    return chunked

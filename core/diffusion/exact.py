@@ -1,7 +1,7 @@
-"""Exact denoisers: what a perfectly trained network would answer, in closed form.
+"""Exact denoisers: the minimisers of the loss, in closed form.
 
-Both take the same call as a ``Denoiser``, (x [B, ...], sigma [B], cond) -> x0_hat, and give the log-density of the
-noised data, whose gradient is the score.
+Both are called like a ``Denoiser``, (x [B, ...], sigma [B], cond) -> x0_hat, and also have the log-density of the noised
+data, whose gradient is the score.
 """
 
 import math
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from core.diffusion.denoiser import Cond, per_sample
+from core.problems import Problem
 
 
 class EmpiricalDenoiser:
@@ -20,7 +21,7 @@ class EmpiricalDenoiser:
 
     def __init__(self, points: Tensor, labels: Tensor | None = None):
         if len(points) == 0:
-            raise ValueError("an exact denoiser needs at least one data point")
+            raise Problem("no_data_point")
         self.points, self.labels = points, labels
         self._flat = points.flatten(1)
 
@@ -28,14 +29,14 @@ class EmpiricalDenoiser:
         return (self.weights(x, sigma, cond) @ self._flat.to(x)).view_as(x)
 
     def weights(self, x: Tensor, sigma: Tensor, cond: Cond | None = None) -> Tensor:
-        """How likely each point is to be where x came from, p(x0 = point | x), [B, N]; rows sum to 1."""
+        """The posterior of each point, p(x0 = point | x), [B, N]; rows sum to 1."""
         return self._log_likelihood(self._distance(x), sigma, cond).softmax(1)
 
     def variance(self, x: Tensor, sigma: Tensor, cond: Cond | None = None) -> Tensor:
-        """Var(x0 | x), [B], mean over coordinates: the squared error that even the exact answer leaves at x."""
+        """Var(x0 | x), [B], mean over coordinates: the squared error of the exact denoiser at x."""
         distance = self._distance(x)
         weights = self._log_likelihood(distance, sigma, cond).softmax(1)
-        # Squares of distances from x, which are of the size of sigma: squares of the points would cancel to nothing.
+        # Squares of distances from x, which are of the size of sigma: differences of squares of points would cancel.
         mean = weights @ self._flat.to(x) - x.flatten(1)
         return ((weights * distance.square()).sum(1) - mean.square().sum(1)).clamp_min(0) / self._flat.shape[1]
 

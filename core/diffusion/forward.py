@@ -1,6 +1,6 @@
 """The forward process: how data become noise, in many small steps or in one jump.
 
-The state is x = x0 + sigma eps (core/schedules.py); what a page draws of it is x times ``schedules.scale``.
+The state is x = x0 + sigma eps; a view of it (see ``schedules.scale``) is x times a factor that depends on sigma.
 """
 
 import math
@@ -11,6 +11,7 @@ from torch import Tensor
 from core import seeds
 from core.diffusion.schedules import Schedule, scale
 from core.metrics import energy_distance
+from core.problems import Problem
 
 _WALK, _JUMP = 0x3A1C, 0x10B5  # keep the noise of walks and of jumps of one seed apart
 
@@ -18,16 +19,16 @@ _WALK, _JUMP = 0x3A1C, 0x10B5  # keep the noise of walks and of jumps of one see
 def levels(schedule: Schedule, steps: int) -> Tensor:
     """Noise levels at the times 0, 1/steps, ..., 1: [steps + 1] float64, ascending from 0 (the data themselves).
 
-    Raises ValueError unless steps >= 1.
+    Raises Problem unless steps >= 1.
     """
     if steps < 1:
-        raise ValueError(f"a walk needs at least one step, not {steps}")
+        raise Problem("forward_steps", steps=steps)
     t = torch.linspace(0, 1, steps + 1, dtype=torch.float64)[1:]
     return torch.cat([torch.zeros(1, dtype=torch.float64), schedule.sigma(t)])
 
 
 def jump(x0: Tensor, sigma: Tensor, eps: Tensor) -> Tensor:
-    """x0 with all its noise at once, at every level: x0 + sigma eps, [T, *x0.shape] for sigma [T].
+    """x0 noised in one step, at every level: x0 + sigma eps, [T, *x0.shape] for sigma [T].
 
     Multiplied by alpha = ``schedules.scale(sigma, "vp")`` it is DDPM's x_t = sqrt(alpha_bar) x0 + sqrt(1 - alpha_bar)
     eps (Ho et al. 2020, eq. 4).
@@ -36,35 +37,35 @@ def jump(x0: Tensor, sigma: Tensor, eps: Tensor) -> Tensor:
 
 
 def random_walk(x0: Tensor, sigma: Tensor, seed: int) -> Tensor:
-    """x0 with its noise in small steps, a random walk through the levels sigma [T]: [T, *x0.shape], the first is x0.
+    """x0 noised in small steps, a random walk through the levels sigma [T]: [T, *x0.shape], the first is x0.
 
     A step from level s to s' adds fresh noise of variance s'^2 - s^2. Variances of independent steps add up, so after
     any number of steps the walk is distributed exactly as the jump to that level (the "variance exploding" process of
-    Song et al. 2021). Raises ValueError unless the levels ascend from 0.
+    Song et al. 2021). Raises Problem unless the levels ascend from 0.
     """
     variance = sigma.square().diff()
     if sigma[0] != 0 or (variance < 0).any():
-        raise ValueError("a walk starts without noise and only adds noise: its levels must ascend from 0")
+        raise Problem("forward_levels")
     eps = torch.stack([seeds.gaussian(x0.shape, seed, _WALK, i, like=x0) for i in range(len(variance))])
     steps = _per_level(variance.sqrt(), x0) * eps
     return torch.cat([x0[None], x0 + steps.cumsum(0)])
 
 
 def jump_noise(x0: Tensor, seed: int, *place: int) -> Tensor:
-    """The eps of a seed's jump from x0, of its shape and dtype; independent of the noise of the seed's walk."""
+    """The noise eps of a seed's jump from x0, of its shape and dtype; independent of the noise of the seed's walk."""
     return seeds.gaussian(x0.shape, seed, _JUMP, *place, like=x0)
 
 
 def in_view(x: Tensor, sigma: Tensor, view: str) -> Tensor:
-    """States x [T, ...] at the levels sigma [T] as a view draws them: times ``schedules.scale``, 1 for "ve"."""
+    """States x [T, ...] at the levels sigma [T] in a view: times ``schedules.scale``, which is 1 for "ve"."""
     return _per_level(scale(sigma, view), x[0]) * x
 
 
 def density(points: Tensor, xs: Tensor, ys: Tensor, sigma: Tensor | float) -> Tensor:
-    """The density of the noised points at the crossings of a grid, [h, w] for xs [w] and ys [h], row 0 at ys[0].
+    """The density of the noised points on a grid, [h, w] for xs [w] and ys [h], row 0 at ys[0].
 
-    Exact: one round Gaussian of width sigma on each of the points [N, 2]. In the plane it is a product of a factor for
-    x and one for y, so that the whole grid is one product of matrices.
+    Exact: an isotropic Gaussian of width sigma on each of the points [N, 2]. It is the product of a factor for x and
+    one for y, so the whole grid is one matrix product.
     """
     across, up = (_bell(grid, points[:, i], sigma) for i, grid in enumerate((xs, ys)))
     return up @ across.T / len(points)
@@ -73,7 +74,7 @@ def density(points: Tensor, xs: Tensor, ys: Tensor, sigma: Tensor | float) -> Te
 def density_frames(points: Tensor, sigma: Tensor, view: str, grid: Tensor) -> Tensor:
     """The density of the noised points in a view, relative to its peak: [T, w, w] for sigma [T], grid [w] on both axes.
 
-    Seen through cells of the grid's width, so that points without noise are dots and not nothing.
+    Smoothed by half a cell of the grid, so that points without noise are visible dots.
     """
     alpha, cell = scale(sigma, view), (grid[1] - grid[0]) / 2
     width = ((alpha * sigma) ** 2 + cell**2).sqrt()
@@ -87,17 +88,19 @@ def distances(clouds: Tensor, others: Tensor) -> Tensor:
 
 
 def chance_distance(x0: Tensor, sigma: Tensor, seed: int, pairs: int = 19) -> Tensor:
-    """The energy distance that two clouds of jumps off the same x0 [n, D] rarely exceed, at each level sigma [T]: [T].
+    """A threshold for the energy distance of two clouds noised independently from the same x0 [n, D], at each level
+    sigma [T]: [T].
 
-    It is the largest of ``pairs`` independent ones: another pair lies above it once in pairs + 1 times (a Monte Carlo
-    test; Barnard 1963).
+    It is the largest of ``pairs`` independent distances: another one exceeds it with probability 1 / (pairs + 1) (a
+    Monte Carlo test; Barnard 1963).
     """
     jumps = (jump(x0, sigma, jump_noise(x0, seed, k)) for k in range(1, 2 * pairs + 1))
     return torch.stack([distances(first, second) for first, second in zip(jumps, jumps, strict=True)]).amax(0)
 
 
 def contour(centre: Tensor, sigma: Tensor, mass: float = 0.9, corners: int = 72) -> Tensor:
-    """Around centre [2], the circles that hold ``mass`` of a round Gaussian of width sigma [T]: [T, corners + 1, 2]."""
+    """The circles around centre [2] that contain ``mass`` of an isotropic Gaussian of width sigma [T]:
+    [T, corners + 1, 2]."""
     angle = torch.linspace(0, 2 * math.pi, corners + 1, dtype=torch.float64)
     radius = sigma * math.sqrt(-2 * math.log(1 - mass))
     return centre + radius[:, None, None] * torch.stack([angle.cos(), angle.sin()], 1)

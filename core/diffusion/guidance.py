@@ -1,7 +1,7 @@
-"""Guidance wraps denoisers; samplers never see a condition.
+"""Guidance wraps denoisers; samplers know nothing of conditions.
 
-The scale w follows u + w (c - u): w = 0 is the unconditional (or negative) answer, w = 1 plain conditional, w > 1
-guided. Another convention in use writes (1 + s) c - s u, with s = w - 1.
+The scale w follows u + w (c - u): w = 0 is the unconditional (or negative) prediction, w = 1 the conditional one, w > 1
+guided. Another convention is (1 + s) c - s u, with s = w - 1.
 """
 
 import torch
@@ -11,12 +11,12 @@ from core.diffusion.denoiser import Cond, Denoise, Denoiser
 
 
 def condition(denoiser: Denoiser, cond: Cond | None) -> Denoise:
-    """The denoiser told ``cond``, each entry [B, ...] or one row [1, ...] for the whole batch."""
+    """The denoiser with a fixed condition; each entry is [B, ...] or one row [1, ...] for the whole batch."""
     return lambda x, sigma: denoiser(x, sigma, cond and {k: v.expand(len(x), *v.shape[1:]) for k, v in cond.items()})
 
 
 def lerp(base: Denoise, target: Denoise, scale: float) -> Denoise:
-    """base + scale (target - base), a denoiser again; scale 0 and 1 call one of the two only."""
+    """The denoiser base + scale (target - base); scale 0 and 1 call only one of the two."""
     if scale in (0, 1):
         return target if scale else base
     return lambda x, sigma: torch.lerp(base(x, sigma), target(x, sigma), scale)
@@ -25,7 +25,7 @@ def lerp(base: Denoise, target: Denoise, scale: float) -> Denoise:
 def cfg(denoiser: Denoiser, cond: Cond | None, negative: Cond | None = None, scale: float = 1.0) -> Denoise:
     """Classifier-free guidance (Ho & Salimans 2022, eq. 6, with scale w = their w + 1).
 
-    A negative prompt is the second condition, in the place of no condition; nothing more.
+    A negative prompt is a second condition in the place of no condition.
     """
     return lerp(condition(denoiser, negative), condition(denoiser, cond), scale)
 

@@ -52,17 +52,17 @@ def start(shape: tuple[int, ...], sigma_max: float, sigma_data: float, seed: int
 
 
 def without_gradient(sampler: Sampler) -> Sampler:
-    """A sampler that records nothing to differentiate: what it asks and starts from is cut off once.
+    """Decorate a sampler so that it records no gradients: its denoiser and its start are detached once.
 
-    Decorated by ``torch.no_grad`` itself, a generator switches its caller's mode at every step, which takes as long as
-    the arithmetic of a small one.
+    Under ``torch.no_grad`` itself, a generator would switch the gradient mode at every step, which takes as long as the
+    arithmetic of a small one.
     """
 
     @wraps(sampler)
-    def walk(denoise: Denoise, x: Tensor, *options: Any, **named: Any) -> Iterator[Step]:
+    def wrapper(denoise: Denoise, x: Tensor, *options: Any, **named: Any) -> Iterator[Step]:
         return sampler(torch.no_grad()(denoise), x.detach(), *options, **named)
 
-    return walk
+    return wrapper
 
 
 @without_gradient

@@ -1,6 +1,6 @@
-"""Noise levels. A schedule says which sigma belongs to a time t in [0, 1], and how the noised picture is scaled.
+"""Noise levels. A schedule maps a time t in [0, 1] to a noise level sigma, and names the view of its paper.
 
-Every schedule is the same rule with another transform: a monotone function ``transform(sigma)`` grows linearly in t,
+Schedules differ in their transform: a monotone function ``transform(sigma)`` grows linearly in t,
 
     t = (transform(sigma) - transform(sigma_min)) / (transform(sigma_max) - transform(sigma_min)).
 
@@ -17,21 +17,22 @@ import torch
 from torch import Tensor
 
 from core import seeds
+from core.problems import Problem
 
 Transform = Callable[[Tensor], Tensor]
 VIEWS = ("vp", "ve", "flow")
 
 
 def scale(sigma: Tensor, view: str) -> Tensor:
-    """The factor that draws a state x = x0 + sigma eps in a view: "vp" keeps the variance, "ve" lets it grow, "flow"
-    interpolates on a straight line. Raises ValueError for another view."""
+    """The factor from a state x = x0 + sigma eps to a view of it: "vp" preserves the variance, "ve" lets it grow, "flow"
+    interpolates linearly. Raises Problem for another view."""
     if view == "vp":
         return (1 + sigma**2).rsqrt()
     if view == "flow":
         return 1 / (1 + sigma)
     if view == "ve":
         return torch.ones_like(sigma)
-    raise ValueError(f"unknown view {view!r}; choose one of {', '.join(VIEWS)}")
+    raise Problem("unknown_view", name=view, known=", ".join(VIEWS))
 
 
 def log_snr(sigma: Tensor) -> Tensor:
@@ -71,14 +72,14 @@ class Schedule:
     def sigmas(self, steps: int, sigma_max: float | None = None, sigma_min: float | None = None) -> Tensor:
         """The grid of a sampler, [steps + 1] float64: descending from sigma_max to sigma_min on the transform, then 0.
 
-        Raises ValueError unless steps >= 1 and 0 < sigma_min < sigma_max.
+        Raises Problem unless steps >= 1 and 0 < sigma_min < sigma_max.
         """
         top = self.sigma_max if sigma_max is None else sigma_max
         bottom = self.sigma_min if sigma_min is None else sigma_min
         if steps < 1:
-            raise ValueError(f"a sampler needs at least one step, not {steps}")
+            raise Problem("schedule_steps", steps=steps)
         if not 0 < bottom < top:
-            raise ValueError(f"sigma has to fall from sigma_max to sigma_min > 0, not from {top:g} to {bottom:g}")
+            raise Problem("schedule_levels", high=top, low=bottom)
         ends = torch.tensor([top, bottom], dtype=torch.float64)
         high, low = self.transform(ends)
         levels = self.inverse(high + torch.linspace(0, 1, steps, dtype=torch.float64) * (low - high))
@@ -138,7 +139,7 @@ def linear_alpha_bar(steps: int = 1000, beta_min: float = 1e-4, beta_max: float 
 
 
 def ddpm_linear(steps: int = 1000) -> Schedule:
-    """DDPM's linear beta: exact at its discrete times, log sigma interpolated linearly between them."""
+    """DDPM's linear beta (Ho et al. 2020): exact at its discrete times, log sigma interpolated linearly between them."""
     alpha_bar = linear_alpha_bar(steps)
     table = ((1 - alpha_bar) / alpha_bar).sqrt().log()
     index = torch.arange(steps, dtype=torch.float64)
@@ -155,7 +156,7 @@ def ddpm_linear(steps: int = 1000) -> Schedule:
 def log_normal(mean: float = -1.8, std: float = 1.2) -> Schedule:
     """log sigma ~ N(mean, std^2) for t uniform: the training distribution of Karras et al. 2022 (their -1.2, 1.2).
 
-    The ends cut 1e-5 off either tail.
+    Truncated at the quantiles 1e-5 and 1 - 1e-5.
     """
     normal = torch.distributions.Normal(torch.tensor(mean, dtype=torch.float64), std, validate_args=False)
     ends = normal.icdf(torch.tensor([1e-5, 1 - 1e-5], dtype=torch.float64)).exp().tolist()
@@ -163,7 +164,7 @@ def log_normal(mean: float = -1.8, std: float = 1.2) -> Schedule:
 
 
 def _interpolate(x: Tensor, xs: Tensor, ys: Tensor) -> Tensor:
-    """Piecewise linear through (xs, ys), xs ascending, continued straight beyond the ends."""
+    """Piecewise linear interpolation of (xs, ys), xs ascending, with linear extrapolation."""
     right = torch.searchsorted(xs, x.contiguous()).clamp(1, len(xs) - 1)
     left = right - 1
     return ys[left] + (x - xs[left]) / (xs[right] - xs[left]) * (ys[right] - ys[left])
@@ -180,7 +181,7 @@ SCHEDULES: dict[str, Callable[[], Schedule]] = {
 
 
 def make_schedule(name: str) -> Schedule:
-    """The schedule of that name with its default ends. Raises ValueError naming the schedules there are."""
+    """The schedule of that name with its default ends. Raises Problem for an unknown name."""
     if name not in SCHEDULES:
-        raise ValueError(f"unknown schedule {name!r}; choose one of {', '.join(SCHEDULES)}")
+        raise Problem("unknown_schedule", name=name, known=", ".join(SCHEDULES))
     return SCHEDULES[name]()

@@ -1,4 +1,4 @@
-"""The one training loop. Spirals, images, towers and priors differ in their loss function and batches, not here."""
+"""The training loop of every model: what differs between models is the loss function and the batches."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from core import seeds
 from core.diffusion.denoiser import Cond, Denoiser, per_sample
 from core.diffusion.schedules import Schedule
+from core.problems import Problem
 
 Batch = Any
 LossFn = Callable[[nn.Module, Batch], Tensor]
@@ -20,12 +21,22 @@ Batches = Callable[[int], Batch]
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How long and how fast: ``steps`` in all, AdamW, EMA decay at most ``ema``. The learning rate is ``lr`` after
-    ``warmup`` steps. With ``decay`` "root" it falls as 1/sqrt(step) from step ``decay_from`` on (Karras et al. 2024,
-    "EDM2"), with "cosine" along half a period to 0 at ``steps`` (Loshchilov & Hutter 2017).
+    """Settings of the training loop.
 
-    clip: the largest norm of the gradient, None for any. accumulate: how many batches make one step.
-    Raises ValueError for a setting that no run can have.
+    Attributes:
+        steps: number of steps in all.
+        lr: learning rate of AdamW after the warm-up.
+        warmup: steps over which the learning rate rises linearly.
+        decay_from: step from which the decay "root" starts.
+        betas, weight_decay: of AdamW.
+        ema: largest decay of the moving average of the weights.
+        backup_every: steps between two copies of the state, for recovery from divergence.
+        decay: "root" falls as 1/sqrt(step) (Karras et al. 2024, "EDM2"), "cosine" along half a period to 0 at ``steps``
+            (Loshchilov & Hutter 2017).
+        clip: the largest norm of the gradient, None for any.
+        accumulate: number of batches of one step.
+
+    Raises Problem for an impossible value.
     """
 
     steps: int = 15_000
@@ -41,7 +52,7 @@ class TrainConfig:
     accumulate: int = 1
 
     def __post_init__(self) -> None:
-        sane = {
+        valid = {
             "steps": self.steps >= 0,
             "lr": 0 < self.lr < math.inf,
             "warmup": self.warmup >= 0,
@@ -54,23 +65,23 @@ class TrainConfig:
             "clip": self.clip is None or self.clip > 0,
             "accumulate": self.accumulate >= 1,
         }
-        for name, holds in sane.items():
+        for name, holds in valid.items():
             if not holds:
-                raise ValueError(f"no run can be trained with {name} = {getattr(self, name)!r}")
+                raise Problem("train_config", name=name, value=repr(getattr(self, name)))
 
     def learning_rate(self, step: int) -> float:
-        """The learning rate of the step after ``step`` others."""
+        """The learning rate of step number ``step``, counted from 0."""
         lr = self.lr * min(1.0, (step + 1) / max(1, self.warmup))
         if self.decay == "cosine":
-            return lr * (1 + math.cos(math.pi * step / self.steps)) / 2
+            return lr * (1 + math.cos(math.pi * step / max(1, self.steps))) / 2
         return lr / max(1.0, step / self.decay_from) ** 0.5
 
 
 @dataclass
 class TrainState:
-    """Everything a run needs to go on: model, its moving average, optimizer, steps taken and the loss of the last one.
+    """Everything that a run needs to continue: model, moving average, optimizer, number of steps, loss of the last one.
 
-    ``last_good`` is a copy of all that from at most ``backup_every`` steps ago, of weights whose loss has been seen.
+    ``last_good`` is a copy of these from at most ``backup_every`` steps ago, taken only where the loss was finite.
     """
 
     model: nn.Module
@@ -81,8 +92,8 @@ class TrainState:
     last_good: tuple | None = field(default=None, repr=False)
 
 
-class Diverged(ArithmeticError):
-    """The loss left the finite numbers; the state holds the last good weights."""
+class Diverged(Problem, ArithmeticError):
+    """The loss became infinite, NaN or very large; the state has been set back to the last good weights."""
 
 
 def new_state(model: nn.Module, config: TrainConfig) -> TrainState:
@@ -101,17 +112,17 @@ def train(
     state: TrainState,
     average: Callable[[Tensor], Tensor] = lambda loss: loss,
 ) -> Iterator[TrainState]:
-    """Train ``state`` in place until ``config.steps``; yields it after each step and its EMA, so any break is safe.
+    """Train ``state`` in place until ``config.steps``; yields it after each step, when the loop may be left.
 
     loss_fn(model, batch) -> losses of any shape, averaged here. batches(k) -> batch k: it depends on k alone, so a
-    resumed run goes on bit for bit; step n takes ``accumulate`` batches from k = n accumulate on. Raises Diverged once
-    the loss is not finite or reaches a million, with the state set back to the last good weights. ``average``: the mean
-    of a loss over all processes that train together, so that they agree on that.
+    resumed run continues bit for bit; step n takes ``accumulate`` batches from k = n accumulate on. average: the mean
+    of a loss over all processes that train together, so that all of them take the same decision. Raises Diverged if the
+    loss is not finite or reaches a million, with the state set back to the last good weights.
     """
-    due = state.step
+    next_copy = state.step
     if state.last_good is None:
         state.last_good = _copy(state)
-    # Walking a module for its parameters takes a tenth of a small step, so it is done once.
+    # Collecting the parameters of a module takes a tenth of a small step, so it is done once.
     averaged, trained = list(state.ema.parameters()), list(state.model.parameters())
     while state.step < config.steps:
         for group in state.optimizer.param_groups:
@@ -123,15 +134,12 @@ def train(
             loss.backward()
             value += average(loss.detach()).item()
         if not value < 1e6:
-            broken = state.step
+            step = state.step
             _restore(state)
-            raise Diverged(
-                f"The loss became {value:g} at step {broken} with learning rate {config.lr:g}. The last good weights "
-                "are kept: lower the learning rate, and training goes on from them."
-            )
-        # The loss vouches for the weights it was computed with, so they are remembered before they change.
-        if state.step >= due:
-            state.last_good, due = _copy(state), state.step + config.backup_every
+            raise Diverged("diverged", loss=value, step=step, lr=config.lr)
+        # The loss has shown that these weights are good, so they are copied before they change.
+        if state.step >= next_copy:
+            state.last_good, next_copy = _copy(state), state.step + config.backup_every
         if config.clip is not None:
             nn.utils.clip_grad_norm_(trained, config.clip)
         state.optimizer.step()
@@ -166,18 +174,17 @@ def diffusion_batches(
     def twice(rows: Tensor) -> Tensor:
         return torch.cat([rows, rows])[:batch]
 
-    def at(step: int) -> tuple[Tensor, Tensor, Tensor, Cond | None]:
-        x0, told = draw(half, seeds.generator(seed, step, 0))
+    def batch_at(step: int) -> tuple[Tensor, Tensor, Tensor, Cond | None]:
+        x0, cond = draw(half, seeds.generator(seed, step, 0))
         sigma = schedule.sample(half, seed, step, 1)
         eps = seeds.gaussian(x0.shape, seed, step, 2)
-        cond = None
-        if told is not None:
-            untold = seeds.uniform(half, seed, step, 3) < dropout
-            told = told if isinstance(told, Mapping) else {"label": told}
-            cond = {k: twice(torch.where(per_sample(untold, v), none(v), v)) for k, v in told.items()}
+        if cond is not None:
+            dropped = seeds.uniform(half, seed, step, 3) < dropout
+            cond = cond if isinstance(cond, Mapping) else {"label": cond}
+            cond = {k: twice(torch.where(per_sample(dropped, v), none(v), v)) for k, v in cond.items()}
         return twice(x0), twice(sigma), torch.cat([eps, -eps])[:batch], cond
 
-    return at
+    return batch_at
 
 
 def none(condition: Tensor) -> float:

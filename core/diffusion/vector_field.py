@@ -1,7 +1,7 @@
 """The vector field of a denoiser over space and noise: at each place x and noise level sigma the arrow x0_hat - x.
 
-Places are given as they are drawn: a view (see ``schedules.scale``) draws the state x at u = scale(sigma) x, and the
-arrow from it at scale(sigma) (x0_hat - x), so that it ends where the guess x0_hat is drawn.
+Places are in the coordinates of a view (see ``schedules.scale``): a state x is at u = scale(sigma) x, and its arrow is
+scale(sigma) (x0_hat - x), so that it ends where the view has x0_hat.
 """
 
 import torch
@@ -18,24 +18,24 @@ def levels(frames: int, sigma_max: float = 10.0, sigma_min: float = 0.01) -> Ten
 
 
 def axis(side: int, reach: float) -> Tensor:
-    """The middles of ``side`` equal cells of [-reach, reach], [side], ascending."""
+    """The centres of ``side`` equal cells of [-reach, reach], [side], ascending."""
     return reach * ((2 * torch.arange(side) + 1) / side - 1)
 
 
 def grid(side: int, reach: float) -> Tensor:
-    """The middles of side x side cells of [-reach, reach]^2, [side * side, 2], row by row from the bottom."""
+    """The centres of side x side cells of [-reach, reach]^2, [side * side, 2], row by row from the bottom."""
     y, x = torch.meshgrid(axis(side, reach), axis(side, reach), indexing="ij")
     return torch.stack([x, y], dim=2).flatten(0, 1)
 
 
 def states(places: Tensor, sigmas: Tensor, view: str) -> Tensor:
-    """The states [T, g, D] that a view draws at ``places`` [g, D] at each of the noise levels [T]."""
-    return places / scale(sigmas, view)[:, None, None]
+    """The states [T, g, ...] that are at ``places`` [g, ...] of a view, at each of the noise levels [T]."""
+    return places / per_sample(scale(sigmas, view), places[None])
 
 
 @torch.no_grad()
 def evaluate(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Tensor:
-    """x0_hat of states x [T, g, D] at noise levels [T], [T, g, D] float32.
+    """x0_hat of states x [T, g, ...] at noise levels [T], [T, g, ...] float32.
 
     One call for each noise level: many calls of a few hundred states stay in the cache where one large call does not.
     """
@@ -43,15 +43,15 @@ def evaluate(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Tensor:
 
 
 def arrows(denoise: Denoise, places: Tensor, sigmas: Tensor, view: str) -> Tensor:
-    """The field as a view draws it: scale(sigma) (x0_hat - x) at ``places`` [g, D], [T, g, D] float32."""
+    """The field in a view: scale(sigma) (x0_hat - x) at ``places`` [g, ...], [T, g, ...] float32."""
     x = states(places, sigmas, view)
-    return (evaluate(denoise, x, sigmas) - x) * scale(sigmas, view)[:, None, None]
+    return (evaluate(denoise, x, sigmas) - x) * per_sample(scale(sigmas, view), x)
 
 
 def limit_lengths(longest: float, *fields: Tensor) -> list[Tensor]:
-    """Fields [T, g, D] drawn to one scale at each place, so that none of the arrows there is longer than ``longest``.
+    """Fields [T, g, D] shrunk by one factor at each place, so that none of the arrows there is longer than ``longest``.
 
-    Where all are shorter they keep their true length. One scale for all keeps their differences true.
+    Where all are shorter they keep their length. One factor for all fields keeps their differences proportional.
     """
     longer = torch.stack([field.norm(dim=-1, keepdim=True) for field in fields]).amax(0)
     return [field * (longest / longer.clamp_min(longest)) for field in fields]
@@ -60,9 +60,9 @@ def limit_lengths(longest: float, *fields: Tensor) -> list[Tensor]:
 def log_density(points: Tensor, sigmas: Tensor, side: int, reach: float, view: str, depth: float = 10.0) -> Tensor:
     """log p(u; sigma) of points [N, 2] noised and drawn in a view, on ``grid(side, reach)``, [T, side, side] float32.
 
-    In nats above the lowest value of each frame; all that is more than ``depth`` below the highest counts as lowest,
-    for at small sigma the whole range is thousands of nats. A Gaussian is a product over the axes, so a frame is one
-    matrix product where ``EmpiricalDenoiser.log_density`` would compare every place with every point.
+    In nats above the lowest value of each frame, which is clamped at ``depth`` below the highest, because at small sigma
+    the range is thousands of nats. A Gaussian is a product over the axes, so a frame is one matrix product, where
+    ``EmpiricalDenoiser.log_density`` would compute the distance of every place to every point.
     """
     frames = []
     for sigma, factor in zip(sigmas, scale(sigmas, view), strict=True):
@@ -76,11 +76,11 @@ def log_density(points: Tensor, sigmas: Tensor, side: int, reach: float, view: s
 
 @torch.no_grad()
 def relative_error(denoise: Denoise, ideal: Denoise, x0: Tensor, sigmas: Tensor, seed: int = 0) -> Tensor:
-    """How wrong a field is where the noised data are, [T]: sqrt(E |eps_hat - eps*|^2 / E |eps*|^2), x = x0 + sigma eps.
+    """The relative error of a field on noised data, [T]: sqrt(E |eps_hat - eps*|^2 / E |eps*|^2), x = x0 + sigma eps.
 
-    eps* is the ``ideal`` denoiser's answer and x0 [n, ...] the data, noised afresh at each of the noise levels [T].
-    0: the same field; 1: as wrong as no arrow at all. eps = (x - x0_hat) / sigma, so the same number is the error of
-    x0_hat relative to the length of the exact arrow, and the error of the score relative to the exact score.
+    eps* follows from the ``ideal`` denoiser and x0 [n, ...] are the data, noised afresh at each of the noise levels
+    [T]. 0: the same field; 1: the error of a field that is zero. eps = (x - x0_hat) / sigma, so the same number is the
+    error of x0_hat relative to the length of the exact arrow, and the error of the score relative to the exact score.
     """
     errors = []
     for place, sigma in enumerate(sigmas):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.figures import palette
+from core.problems import Problem
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,12 +38,12 @@ def fields(
     places: np.ndarray,
     points: np.ndarray,
     reach: float,
-    heat: np.ndarray | None = None,
+    density: np.ndarray | None = None,
     theme: str = "light",
 ) -> Figure:
     """Vector fields side by side over [-reach, reach]^2, as wide as a slide.
 
-    places [g, 2] where the arrows start, points [n, 2] the data, heat [h, w] (row 0 at the bottom) under the arrows.
+    places [g, 2] where the arrows start, points [n, 2] the data, density [h, w] (row 0 at the bottom) under the arrows.
     """
     from matplotlib.figure import Figure
 
@@ -55,9 +56,9 @@ def fields(
         axes.set_title(panel.title, fontsize=18, color=ink)
         axes.tick_params(labelsize=12, colors=ink)
         axes.spines[:].set_color(palette.colour("grid", theme))
-        if heat is not None:
+        if density is not None:
             square = (-reach, reach, -reach, reach)
-            axes.imshow(heat, extent=square, origin="lower", cmap=_ramp(theme), alpha=0.55, interpolation="bilinear")
+            axes.imshow(density, extent=square, origin="lower", cmap=_ramp(theme), alpha=0.55, interpolation="bilinear")
         axes.scatter(*points.T, s=14, color=palette.colour("data", theme), linewidths=0, zorder=2)
         axes.quiver(
             *places.T, *panel.arrows.T, color=palette.colour(panel.role, theme),
@@ -69,10 +70,10 @@ def fields(
 def to_file(figure: Figure, kind: str, title: str, link: str) -> bytes:
     """The figure as a file of ``kind`` "svg", "pdf" or "png", with title and permalink in its metadata.
 
-    Raises ValueError for another kind.
+    Raises Problem for another kind.
     """
     if kind not in FORMATS:
-        raise ValueError(f"A figure can be saved as {', '.join(FORMATS)}, not as {kind!r}.")
+        raise Problem("figure_format", kind=kind, known=", ".join(FORMATS))
     where = {
         "svg": {"Title": title, "Source": link, "Date": None},
         "pdf": {"Title": title, "Subject": link, "CreationDate": None},

@@ -151,7 +151,7 @@ def read_sheet(path: Path) -> Tensor | None:
     """A sheet as the stage takes it, uint8 [H, W] or [H, W, 3]; None while it is not whole, or damaged."""
     try:
         found = image_files.image(path)
-    except image_files.Unreadable:
+    except image_files.UnreadableImage:
         return None
     return found[0] if len(found) == 1 else found.movedim(0, -1)
 

@@ -60,10 +60,10 @@ def test_energy_distance_does_not_depend_on_how_it_is_cut_into_chunks(monkeypatc
 
 
 @pytest.mark.parametrize("metric", [energy_distance, sliced_wasserstein, coverage, distance_to])
-def test_samples_that_cannot_be_compared_are_refused_with_a_sentence(metric):
-    with pytest.raises(ValueError, match="at least one sample"):
+def test_samples_that_cannot_be_compared_are_refused(metric, refused):
+    with refused("metric_empty"):
         metric(torch.zeros(0, 2), torch.zeros(3, 2))
-    with pytest.raises(ValueError, match="cannot be compared"):
+    with refused("metric_shapes", first="[2]", second="[5]"):
         metric(torch.zeros(3, 2), torch.zeros(3, 5))
 
 
@@ -172,8 +172,8 @@ def test_off_curve_is_the_fraction_beyond_the_tolerance_and_counts_nan():
     assert off_curve(samples, CORNER) == 0.5
 
 
-def test_a_curve_of_one_vertex_is_refused_with_a_sentence():
-    with pytest.raises(ValueError, match="no segment"):
+def test_a_curve_of_one_vertex_is_refused(refused):
+    with refused("curve_without_segment"):
         distance_to_curve(torch.zeros(1, 2), torch.zeros(1, 2))
 
 
@@ -196,7 +196,7 @@ def test_the_frechet_distance_sees_neither_order_nor_rotation():
     assert frechet(x @ turn, y @ turn) == pytest.approx(frechet(x, y), rel=1e-9)
 
 
-def test_fewer_samples_than_dimensions_have_a_frechet_distance_and_a_single_one_has_none():
+def test_fewer_samples_than_dimensions_have_a_frechet_distance_and_a_single_one_has_none(refused):
     assert frechet(torch.zeros(3, 8, 1), torch.ones(4, 8, 1)) == pytest.approx(8)
-    with pytest.raises(ValueError, match="two samples"):
+    with refused("frechet_samples"):
         frechet(torch.zeros(1, 2), torch.zeros(3, 2))

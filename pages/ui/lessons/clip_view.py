@@ -147,7 +147,7 @@ def uploaded() -> Tensor | None:
         return None
     try:
         return image_files.image(BytesIO(file.getvalue()), SIDE).expand(3, -1, -1)
-    except image_files.Unreadable as error:
+    except image_files.UnreadableImage as error:
         shell.sorry(t("clip.file.unreadable", name=file.name, error=text.problem(error)))
         return None
 

@@ -8,6 +8,7 @@ import streamlit as st
 from core.data import uploads
 from core.data.points import PointSet, make_points
 from pages.ui.frame import shell_old as shell
+from pages.ui.frame import text
 from pages.ui.widgets import brush
 
 N = 100
@@ -64,7 +65,7 @@ def choose() -> Data:
         return Data(built_in(SETS[kind], n, 0), endless)
     points = dict(zip(OWN, (_word, _drawing, _image, _csv), strict=True))[kind]()
     if points.note:
-        st.caption(points.note)
+        st.caption(text.problem(points.note))
     return Data(points, endless=kind != "your CSV")
 
 

@@ -1,10 +1,12 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from core.data.points import BUILT_IN, PointSet, make_points, spiral
 from core.metrics import distance_to_curve
+from core.models.trajectories import exact_model
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -130,20 +132,45 @@ def test_each_of_the_eight_gaussians_has_its_share():
 
 
 @pytest.mark.parametrize("n", [0, -1, 1_000_001])
-def test_an_impossible_number_of_points_is_refused_with_a_sentence(n: int):
-    with pytest.raises(ValueError, match=r"between 1 and 1,000,000 points"):
+def test_an_impossible_number_of_points_is_refused(n: int, refused):
+    with refused("number_of_points", most=1_000_000, n=n):
         make_points("moons", n)
 
 
-def test_an_unknown_name_is_refused_with_the_names_there_are():
-    with pytest.raises(ValueError, match=r"no data set named 'torus'; choose one of spiral, moons"):
+def test_an_unknown_name_is_refused_with_the_names_there_are(refused):
+    with refused("unknown_points", name="torus", known=", ".join(BUILT_IN)):
         make_points("torus", 10)
 
 
 @pytest.mark.parametrize("turns", [0, -1, math.nan, 1e9])
-def test_impossible_turns_are_refused(turns: float):
-    with pytest.raises(ValueError, match="turns"):
+def test_impossible_turns_are_refused(turns: float, refused):
+    with refused("spiral_turns"):
         spiral(10, turns=turns)
+
+
+def test_sets_of_one_name_and_size_and_other_points_have_other_digests_and_models():
+    first, second = make_points("moons", 50, seed=1), make_points("moons", 50, seed=2)
+    assert first.digest != second.digest and exact_model(first) != exact_model(second)
+    assert exact_model(first) == exact_model(make_points("moons", 50, seed=1))
+
+
+def test_a_digest_is_of_the_content_and_not_of_the_name():
+    data = make_points("spiral", 50)
+    assert replace(data, name="mine", note=None).digest == data.digest
+    others = {
+        "labels": None,
+        "classes": ("a", "b", "c"),
+        "points": data.points[:49],
+        "draw": make_points("moons", 5).draw,
+    }
+    for name, value in others.items():
+        assert replace(data, **{name: value}).digest != data.digest, name
+
+
+def test_endless_data_of_equal_points_and_another_distribution_are_other_models():
+    data = make_points("spiral", 50)
+    other = replace(data, draw=make_points("moons", 5).draw)
+    assert exact_model(data, endless=True) != exact_model(other, endless=True)
 
 
 def test_a_point_set_is_a_value_that_can_be_kept_in_a_mapping():

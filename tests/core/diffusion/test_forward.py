@@ -70,14 +70,14 @@ def test_a_walk_and_the_jump_of_one_seed_are_independent():
     assert abs(torch.corrcoef(torch.stack([walk.flatten(), jump.flatten()]))[0, 1].item()) < 0.02
 
 
-def test_a_walk_that_would_remove_noise_is_refused_with_a_sentence():
+def test_a_walk_that_would_remove_noise_is_refused(refused):
     for sigma in ([0.0, 2.0, 1.0], [0.5, 1.0]):
-        with pytest.raises(ValueError, match="ascend from 0"):
+        with refused("forward_levels"):
             forward.random_walk(ORIGIN[:2], torch.tensor(sigma, dtype=torch.float64), 0)
 
 
-def test_a_walk_without_steps_is_refused_with_a_sentence():
-    with pytest.raises(ValueError, match="at least one step"):
+def test_a_walk_without_steps_is_refused(refused):
+    with refused("forward_steps", steps=0):
         forward.levels(make_schedule("cosine"), 0)
 
 

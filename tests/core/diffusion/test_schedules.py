@@ -61,8 +61,8 @@ def test_a_grid_takes_other_ends(schedule):
 
 
 @pytest.mark.parametrize("ends", [{"steps": 0}, {"sigma_min": 0.0}, {"sigma_max": 0.0}, {"sigma_max": 0.01}])
-def test_a_grid_that_cannot_be_is_refused_with_a_sentence(ends):
-    with pytest.raises(ValueError, match="at least one step|has to fall"):
+def test_an_impossible_grid_is_refused(ends, refused):
+    with refused("schedule_steps" if "steps" in ends else "schedule_levels"):
         log_linear().sigmas(**{"steps": 5, **ends})
 
 
@@ -89,10 +89,10 @@ def test_each_view_scales_the_state_as_its_literature_does(view):
     torch.testing.assert_close(*expected[view], rtol=1e-14, atol=1e-14)
 
 
-def test_an_unknown_view_or_schedule_is_refused_with_the_names_there_are():
-    with pytest.raises(ValueError, match="choose one of vp, ve, flow"):
+def test_an_unknown_view_or_schedule_is_refused_with_the_names_there_are(refused):
+    with refused("unknown_view", known="vp, ve, flow"):
         scale(torch.ones(1), "sideways")
-    with pytest.raises(ValueError, match="choose one of ddpm-linear, cosine"):
+    with refused("unknown_schedule", name="sideways"):
         make_schedule("sideways")
 
 

@@ -212,10 +212,10 @@ def test_a_finished_run_yields_nothing_more():
 # Divergence
 
 
-def diverge(state, config: TrainConfig = CONFIG) -> str:
+def diverge(state, config: TrainConfig = CONFIG) -> Diverged:
     with pytest.raises(Diverged) as refusal:
         run(state, replace(config, lr=1e6))
-    return str(refusal.value)
+    return refusal.value
 
 
 def finite(state) -> bool:
@@ -223,12 +223,11 @@ def finite(state) -> bool:
     return all(v.isfinite().all() for v in [*state.model.parameters(), *state.ema.parameters(), *moments])
 
 
-def test_a_learning_rate_of_a_million_is_told_in_a_sentence_and_the_good_weights_kept():
+def test_a_learning_rate_of_a_million_is_named_and_the_good_weights_kept():
     state = run(fresh(), steps=12)
     good = diffusion_loss(state.model, BATCHES(0)).mean().item()
-    sentence = diverge(state)
-    assert "learning rate 1e+06" in sentence
-    assert "lower the learning rate" in sentence
+    refusal = diverge(state)
+    assert refusal.code == "diverged" and refusal.values["lr"] == 1e6
     assert finite(state)
     assert state.step == 12
     assert diffusion_loss(state.ema, BATCHES(0)).mean().isfinite()
@@ -262,14 +261,15 @@ def test_a_long_run_loses_no_more_steps_than_lie_between_two_copies():
         calls.append(batch)
         return diffusion_loss(model, batch) * (math.nan if len(calls) > 13 else 1.0)
 
-    with pytest.raises(Diverged, match="at step 13"):
+    with pytest.raises(Diverged) as refusal:
         list(train(loss, BATCHES, CONFIG, state))
+    assert refusal.value.values["step"] == 13
     assert_same(state, run(fresh(), steps=10))
 
 
 def test_a_loss_that_is_not_a_number_is_divergence():
     state = fresh()
-    with pytest.raises(Diverged, match="became nan"):
+    with pytest.raises(Diverged):
         next(train(lambda model, batch: diffusion_loss(model, batch) * math.nan, BATCHES, CONFIG, state))
 
 
@@ -278,8 +278,8 @@ def test_a_loss_that_is_not_a_number_is_divergence():
     [{"steps": -1}, {"lr": 0.0}, {"lr": math.nan}, {"warmup": -1}, {"betas": (0.9,)}, {"betas": (0.9, 1.0)}]
     + [{"ema": 1.5}, {"backup_every": 0}, {"weight_decay": -1.0}, {"decay": "steep"}, {"clip": 0.0}, {"accumulate": 0}],
 )
-def test_a_setting_that_no_run_can_have_is_named(setting):
-    with pytest.raises(ValueError, match=f"no run can be trained with {next(iter(setting))}"):
+def test_a_setting_that_no_run_can_have_is_named(setting, refused):
+    with refused("train_config", name=next(iter(setting))):
         TrainConfig(**setting)
 
 

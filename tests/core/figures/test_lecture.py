@@ -35,8 +35,8 @@ def test_a_figure_is_as_wide_as_a_slide_and_one_arrow_is_drawn_at_each_place():
     assert [axes.collections[-1].N for axes in made.axes] == [len(PLACES)] * 2
 
 
-def test_an_unknown_format_is_refused_with_a_sentence():
-    with pytest.raises(ValueError, match=r"svg, pdf, png, not as 'gif'"):
+def test_an_unknown_format_is_refused(refused):
+    with refused("figure_format", kind="gif"):
         to_file(figure(), "gif", "A field", LINK)
 
 
