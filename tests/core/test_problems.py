@@ -11,7 +11,12 @@ from core import problems
 from core.problems import Problem, fill, placeholders, sentences
 
 ROOT = Path(problems.__file__).parents[1]
-TREES = {path: ast.parse(path.read_text("utf-8")) for folder in ("core", "pages") for path in (ROOT / folder).rglob("*.py") if path.name != "problems.py"}
+TREES = {
+    path: ast.parse(path.read_text("utf-8"))
+    for folder in ("core", "pages")
+    for path in (ROOT / folder).rglob("*.py")
+    if path.name != "problems.py"
+}
 
 
 def kinds() -> set[str]:
