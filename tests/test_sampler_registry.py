@@ -4,9 +4,9 @@ import pytest
 
 from core.diffusion import samplers
 from core.diffusion.samplers import SAMPLERS, SamplerSpec
-from core.lessons import sampler_quality
+from core.lessons import image_models, lab, sampler_quality
 from pages.ui.lessons import sampling
-from tests.reading import panels
+from tests.reading import header, panels
 
 NAME = "my_sampler"  # without a label, so pages show this
 
@@ -48,3 +48,20 @@ def test_the_quality_table_compares_it_by_its_network_calls(monkeypatch):
     model = sampling.model_of(sampling.Config(model="exact"))
     *_, rows = sampler_quality.table([model], sampling.Config().samplers[0], n=20)
     assert [row.nfe for row in rows if row.sampler == NAME] == [3, 7, 15, 31, 63, 127]
+
+
+def test_the_lab_offers_it_on_both_sides_and_counts_its_network_calls(open_page):
+    app = open_page("lab", predictions="false", akind=NAME, an="8")
+    assert all(NAME in app.selectbox(key=f"{side}kind").options for side in "ab")
+    assert NAME in header(app)["panels"][0]["title"]
+    assert lab.Config(sampler=samplers.SamplerConfig(NAME, 8)).sampler.nfe == 15
+    assert lab.calls(lab.Config(sampler=samplers.SamplerConfig(NAME, 8))) == 15
+
+
+def test_the_image_models_page_offers_it_and_samples_with_it(open_page):
+    app = open_page("image_models", predictions="false", show="nearest_training_image", by=NAME, steps="2", n="4")
+    assert NAME in app.selectbox(key="by").options and app.selectbox(key="by").value == NAME
+    assert not app.exception and not app.error
+    request = image_models.Request(NAME, (3,), steps=2)
+    *_, (film,) = image_models.sample(image_models.shipped("digits"), [request])
+    assert request.nfe == 3 and film.done

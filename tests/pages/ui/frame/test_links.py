@@ -40,7 +40,7 @@ def test_an_address_holds_what_differs_from_the_defaults():
     assert address(Config()) == {} and address(Config(steps=8)) == {"steps": "8"}
 
 
-@pytest.mark.parametrize("config", [Config(), OTHER, Config(among=())])
+@pytest.mark.parametrize("config", [Config(), OTHER, Config(among=(), levels=(1.0, 1.0))])
 def test_a_configuration_comes_back_from_its_address(config):
     assert parse(Config, address(config)) == (config, ())
 
