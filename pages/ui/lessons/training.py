@@ -1,102 +1,185 @@
-"""Panels of the stage that show a network learning: samples over its field, its loss, and one place under the lens."""
+"""Chapter 2: a network that learns while the page shows it, and why what it learns is an average.
 
-import math
+Each scene is a pure function of a `Config`. What no address can name is an extra argument: a learner's file, a run.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import nan
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
-from core.figures.scene import Arrows, Layer, Line, Panel, Points
+from core.data.points import BUILT_IN, PointSet
+from core.data.uploads import MAX_LETTERS
+from core.diffusion import vector_field
+from core.diffusion.denoiser import PREDICTIONS, Denoise
+from core.diffusion.schedules import SCHEDULES
+from core.figures.scene import Arrows, Clock, Layer, Line, Panel, Points, Scene, Window
+from core.lessons import training as lesson
 from core.lessons.training import ARROWS_FROM, PosteriorWalks, Snapshot
-from core.models import live_digits
-from core.runs.progress import BLOCK, smooth
+from core.models import points as point_model
+from core.models.points import PointConfig
+from core.networks.mlp import NETWORKS
+from core.runs.checkpoints import Checkpoint
+from core.runs.progress import smooth
+from pages.ui.frame import controls
+from pages.ui.frame.links import choice, code, number, place, text, toggle
+from pages.ui.frame.text import pair, t
+from pages.ui.runs import training_run
+from pages.ui.runs.loss_curve import loss_curve
+from pages.ui.runs.point_runs import PointTraining
+from pages.ui.widgets import brush, dataset_picker
+from pages.ui.widgets.dataset_picker import DATA, SIZES, WORD, Data
 
-REACH = 1.7
-LIMITS = {"xlim": (-REACH, REACH), "ylim": (-REACH, REACH)}
-SHOWN, DRAWN = 10, 160  # walks; points of the loss curve
-NEAR = 1.1  # a loss of so many times the exact denoiser's is near it
+WINDOW = Window("vp", 1.7)
+PROBE = (0.5, 0.6)
+SIGMAS = vector_field.levels(31, 2.0, 0.03)  # of the walks through one place
+START = 10  # where a fresh clock of theirs stands
+WALKS, STEPS, DRAWN = 400, 40, 10  # walks at each noise level, their steps, and how many of the walks are drawn
+NEAR = 1.1  # a loss of at most so many times the exact denoiser's is near it
+MARKS = SEEN, *_ = 300, 600, 1_000, 2_000, 4_000, 8_000  # steps at which the page runs again; explained when SEEN
+
+
+@dataclass(frozen=True)
+class Config:
+    """The controls of the page."""
+
+    guess: str | None = choice(None, ("extent_first", "middle_outwards", "slowly_sharper"), style="none")
+    show: str = choice("train_live", ("train_live", "why_average"))
+    data: str = choice("spiral", DATA, "data", "select")
+    fresh: bool = toggle(True)
+    n: int = choice(100, SIZES, style="slider")
+    word: str = text(WORD, MAX_LETTERS)
+    draw: str | None = code(brush.decode)
+    lr: float = number(PointConfig.lr, 1e-6, 1e6, 1e-3, form="%g")
+    net: str = choice("fourier", tuple(NETWORKS), "networks")
+    prediction: str = choice("edm", tuple(PREDICTIONS), "predictions", "select")
+    noise: str = choice("log-normal", tuple(SCHEDULES), "schedules", "select")
+    seed: int = number(0, 0, 9999)
+    probe: tuple[float, float] = place(PROBE, WINDOW.reach)
+    run: str | None = code(training_run.check_run)
+
+
+RECIPE = ("net", "prediction", "noise", "seed")  # controls that begin another run
+
+
+def request_of(config: Config, data: Data | None = None) -> PointTraining:
+    """What to train; ``data``: in the place of those that the configuration names."""
+    data = data or dataset_picker.data_of(config)
+    point_config = PointConfig(
+        network=config.net,
+        prediction=config.prediction,
+        noise=config.noise,
+        endless=data.endless,
+        lr=config.lr,
+        seed=config.seed,
+    )
+    return PointTraining(data, point_config)
+
+
+def adopt(found: Checkpoint) -> PointConfig:
+    """Set the controls to a loaded model's configuration; data that nobody can rebuild stay as chosen on the page."""
+    config, data = point_model.config_of(found.config), found.config["data"]
+    values = {part: getattr(config, part) for part in ("prediction", "noise", "seed", "lr")} | {"net": config.network}
+    if data["name"] in BUILT_IN:
+        values |= {"data": data["name"], "fresh": config.endless}
+        if not config.endless and data.get("n") in SIZES:
+            values["n"] = data["n"]
+    for name, value in values.items():
+        controls.put(name, value)
+    return config
+
+
+def near(snapshot: Snapshot) -> bool:
+    """Whether the network's loss has come near the exact denoiser's."""
+    return len(snapshot.losses) > 0 and smooth(snapshot.losses)[-1].item() <= NEAR * snapshot.bayes_loss
+
+
+# The scenes
+
+
+def train_live(
+    config: Config, snapshot: Snapshot | None = None, points: PointSet | None = None, broke: bool = False
+) -> Scene:
+    """Samples over the network's field, and its loss. Without a snapshot: those of the shipped or untrained network.
+
+    ``points``: the data, where the configuration does not name them. ``broke``: the run broke down at its last step.
+    """
+    request = request_of(config, dataset_picker.data_of(config, points))
+    snapshot = snapshot or training_run.initial_picture(request)
+    panels = [cloud(snapshot, request.data.points.points), loss_curve(snapshot, broke)]
+    return Scene(panels, Clock(snapshot.sigmas, start=-1), t("training.train_live.alt", step=snapshot.step))
+
+
+def why_average(config: Config, denoise: Denoise | None = None, points: PointSet | None = None) -> Scene:
+    """The walks that end at the probe, where they began, the exact mean arrow and the network's.
+
+    ``denoise``: the network; without it the shipped or untrained one. ``points`` as in `train_live`.
+    """
+    request = request_of(config, dataset_picker.data_of(config, points))
+    data = request.data.points
+    ideal = point_model.exact(data, request.data.endless)
+    network = denoise or training_run.initial_checkpoint(request).denoiser
+    walks = lesson.sample_through(torch.tensor(config.probe), SIGMAS, ideal, network, WALKS, STEPS)
+    panels = [walks_to_probe(walks, data.points), mean_arrows(walks, data.points)]
+    return Scene(panels, Clock(SIGMAS, start=START), t("training.why_average.alt"), probe=config.probe)
+
+
+SCENES: dict[str, Callable[[Config], Scene]] = {"train_live": train_live, "why_average": why_average}
+
+
+# Their panels
+
+
+def cloud(snapshot: Snapshot, points: Tensor) -> Panel:
+    """Samples on their way over the network's field, and the data where the same view draws them."""
+    arrows = t(f"training.layers.{'learned' if snapshot.step else 'untrained'}")
+    layers = [
+        Points(thinned(points) * snapshot.scale, "data", size=1.6, alpha=0.7, label=t("training.layers.data")),
+        Arrows(snapshot.places, snapshot.arrows, "denoise", 1.2, label=arrows),
+        Points(snapshot.samples, "sample", size=2.4, label=t("training.layers.samples")),
+    ]
+    levels = snapshot.sigmas.clamp_min(ARROWS_FROM).tolist()
+    captions = [t("training.captions.arrows", sigma=sigma) for sigma in levels]
+    return Panel(t("training.panels.cloud"), layers, caption=captions, **WINDOW.limits)
+
+
+def walks_to_probe(walks: PosteriorWalks, points: Tensor) -> Panel:
+    """Some of the walks that end at the probe, and where they began."""
+    n, steps = walks.walks.shape[1], walks.walks.shape[2] - 1
+    drawn = torch.linspace(0, n - 1, DRAWN).long()
+    # A point of NaN lifts the pen between two walks of one line.
+    x, y = pad(walks.walks[:, drawn], (0, 0, 0, 1), value=nan).flatten(1, 2).unbind(-1)
+    starts = {"size": 5, "alpha": 1, "shape": "ring", "label": t("training.layers.starts")}
+    layers = [
+        _data(points),
+        Line(x, y, "noise", t("training.layers.walks", drawn=DRAWN, n=n), dash=(), width=1.2),
+        Points(walks.starts[:, drawn], "data", **starts),
+    ]
+    means = zip(walks.mean_start.tolist(), (-steps * walks.mean_last_step).tolist(), strict=True)
+    captions = [t("training.captions.walks", back=pair(back), steps=steps, step=pair(step)) for back, step in means]
+    return Panel(t("training.panels.walks"), layers, probe=True, caption=captions, **WINDOW.limits)
+
+
+def mean_arrows(walks: PosteriorWalks, points: Tensor) -> Panel:
+    """The arrow to the mean start, exact and the network's."""
+    at = walks.x.expand(len(walks.sigmas), 1, 2)
+    layers = [
+        _data(points),
+        Arrows(at, walks.exact[:, None], "exact", 8, (), label=t("training.layers.exact")),
+        Arrows(at, walks.learned[:, None], "denoise", 2.5, label=t("training.layers.network")),
+    ]
+    both: Sequence = zip(walks.exact.tolist(), walks.learned.tolist(), strict=True)
+    captions = [t("training.captions.means", exact=pair(exact), network=pair(network)) for exact, network in both]
+    return Panel(t("training.panels.means"), layers, probe=True, caption=captions, **WINDOW.limits)
+
+
+def _data(points: Tensor) -> Layer:
+    return Points(thinned(points, 400), "data", size=1.8, alpha=0.6, label=t("training.layers.data"))
 
 
 def thinned(points: Tensor, most: int = 120) -> Tensor:
     """At most about ``most`` of the points, evenly picked."""
     return points[:: max(1, len(points) // most)]
-
-
-def cloud(shot: Snapshot, points: Tensor) -> Panel:
-    """Samples on their way over the network's field, and the data where the same view draws them."""
-    kind = "learned arrow" if shot.step else "untrained arrow"
-    depths = [f"arrows of σ = {max(ARROWS_FROM, sigma):.2g}" for sigma in shot.sigmas.tolist()]
-    layers = [
-        Points(thinned(points) * shot.scale, "data", size=1.6, alpha=0.7, label="data"),
-        Arrows(shot.places, shot.arrows, "denoise", 1.2, label=f"{kind} x̂₀ − x"),
-        Points(shot.samples, "sample", size=2.4, label="samples"),
-    ]
-    return Panel("Samples on their way, over the network's field", layers, caption=depths, **LIMITS)
-
-
-def near(shot: Snapshot) -> bool:
-    """Whether the network's loss has come near the exact denoiser's."""
-    return len(shot.losses) > 0 and smooth(shot.losses)[-1].item() <= NEAR * shot.bayes_loss
-
-
-def loss(shot: Snapshot | live_digits.Snapshot, broke: bool = False) -> Panel:
-    """The network's loss so far beside the exact denoiser's; ``broke``: then the run broke down."""
-    curve, ends = smooth(shot.losses), (0, max(10 * BLOCK, 1.02 * shot.step))
-    title, names = "Loss", {"equal": False, "xlabel": "training step"}
-    if not len(curve):
-        said = "not kept with this model" if shot.step else "no training yet"
-        return Panel(title, [Line(ends, [shot.bayes_loss] * 2, "exact")], ends, (0, 1.2), caption=said, **names)
-    unknown = max(0, math.ceil(shot.step / BLOCK) - len(curve))  # blocks of a model that came without its loss
-    steps = (BLOCK * torch.arange(unknown + 1, unknown + len(curve) + 1)).clamp(max=shot.step)
-    picked = torch.linspace(0, len(curve) - 1, min(len(curve), DRAWN)).round().long()
-    low, high = _window(curve, shot.bayes_loss)
-    now = torch.stack([steps[-1:], curve[-1:]], 1)
-    layers = [
-        Line(steps[picked], curve[picked], "denoise", "network's loss"),
-        Points(now, "denoise", size=4, alpha=1, shape="dot"),
-        Line(ends, [shot.bayes_loss] * 2, "exact", "exact denoiser's loss"),
-    ]
-    if broke:
-        fatal = [[shot.step, 0.95 * high + 0.05 * low]]
-        layers.append(Points(fatal, "negative", size=9, alpha=1, shape="cross", label="broke down"))
-    said = f"network {curve[-1]:.3f} · exact {shot.bayes_loss:.3f}"
-    return Panel(title, layers, ends, (low, high), caption=said, **names)
-
-
-def _window(smooth: Tensor, floor: float) -> tuple[float, float]:
-    """Where the axis of a loss curve begins and ends: around all of it but a spike, which may leave at the top."""
-    heights = torch.tensor([smooth.min(), min(smooth.max(), 1.5 * smooth.median()), floor])
-    low, high = heights[: 2 + math.isfinite(floor)].aminmax()
-    air = 0.06 * (high - low).item() or 0.1
-    return low.item() - air, high.item() + air
-
-
-def through_here(passed: PosteriorWalks, points: Tensor) -> list[Panel]:
-    """Left the walks that end at the probe and where they began, right the mean arrow and the network's."""
-    frames, (n, steps) = len(passed.sigmas), (passed.walks.shape[1], passed.walks.shape[2] - 1)
-    here = passed.x.expand(frames, 1, 2)
-    # A point of NaN lifts the pen between two walks of one line.
-    spread = torch.linspace(0, n - 1, SHOWN).long()
-    walks = torch.nn.functional.pad(passed.walks[:, spread], (0, 0, 0, 1), value=math.nan).flatten(1, 2)
-    data: list[Layer] = [Points(thinned(points, 400), "data", size=1.8, alpha=0.6, label="data")]
-    ways = [
-        *data,
-        Line(walks[..., 0], walks[..., 1], "noise", f"{SHOWN} of {n} walks", dash=(), width=1.2),
-        Points(passed.starts[:, spread], "data", size=5, alpha=1, shape="ring", label="where they began"),
-    ]
-    arrows = [
-        *data,
-        Arrows(here, passed.exact[:, None], "exact", 8, (), label="to the mean start, exact"),
-        Arrows(here, passed.learned[:, None], "denoise", 2.5, label="the network's"),
-    ]
-    means = zip(passed.mean_start.tolist(), (-steps * passed.mean_last_step).tolist(), strict=True)
-    both = zip(passed.exact.tolist(), passed.learned.tolist(), strict=True)
-    return [
-        Panel("Walks that pass through here", ways, probe=True, **LIMITS,
-              caption=[f"mean way back {_pair(way)} = {steps} × mean last step {_pair(step)}" for way, step in means]),
-        Panel("What they average to", arrows, probe=True, **LIMITS,
-              caption=[f"exact {_pair(exact)} · network {_pair(learned)}" for exact, learned in both]),
-    ]  # fmt: skip
-
-
-def _pair(xy: list[float]) -> str:
-    return f"({xy[0]:+.2f}, {xy[1]:+.2f})"

@@ -342,8 +342,13 @@ def _shown(request: TrainingRequest) -> str | None:
     return None if request.key in _begun() else request.shipped
 
 
+def initial_checkpoint(request: TrainingRequest) -> Checkpoint:
+    """The shipped model of a request, or the untrained one where none is shipped; needs no session."""
+    return pretrained(request.shipped) if request.shipped else request.begin()
+
+
 def initial_picture(request: TrainingRequest) -> Any:
-    """The picture of the shipped model of a request, or of the untrained one where none is shipped; needs no session."""
+    """The picture of the `initial_checkpoint`; needs no session."""
     name = request.shipped
     return _shipped_picture(name, request.picture) if name else _untrained_picture(request.neutral)
 
