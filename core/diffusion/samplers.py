@@ -75,7 +75,7 @@ def ancestral(
     seed: int = 0,
     eta_step: float | None = None,
 ) -> Iterator[Step]:
-    """From DDIM (eta = 0) to DDPM (eta = 1): step down to sigma_down, then noise up to sigma_next (see ``ancestral_step``).
+    """From DDIM (eta = 0) to DDPM (eta = 1): down to sigma_down, then up to sigma_next by noise (``ancestral_step``).
 
     s_noise = 0 leaves the noise out and keeps DDPM's step: the mean in place of a sample. eta_step takes the step down
     of another eta than the noise's own: (eta, eta_step) = (0, 1) is DDPM's step without noise once more, and (1, 0) is

@@ -3,6 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages.ui.frame import links
 from pages.ui.frame.text import label
 from pages.ui.lessons import lab as lesson
 from pages.ui.lessons.lab import Config
@@ -42,9 +43,7 @@ def test_every_control_of_either_side_changes_the_page_and_its_address(lab):
     for name, value in config.items():
         widgets[name].set_value(value)
     app.run()
-    address = {name: ",".join(f"{part:g}" for part in value) if isinstance(value, tuple)
-               else f"{value:g}" if isinstance(value, float) else str(value) for name, value in config.items()}  # fmt: skip
-    assert dict(app.query_params) == EQUAL | address
+    assert dict(app.query_params) == EQUAL | links.address(Config(**config))
     scene = lesson.two_sides(Config(bmodel="spiral-classes-strong", **config))
     assert [panel["caption"] for panel in header(app)["panels"]] == [panel.caption for panel in scene.panels]
 

@@ -8,13 +8,14 @@ from streamlit.testing.v1 import AppTest
 from core.diffusion.samplers import DDIM_WITH_NOISE, DDPM_NO_NOISE, ETA_INTERPOLATED
 from core.lessons import sampler_quality as quality_lesson
 from core.models import trajectories
-from pages.ui.frame.text import t
+from pages.ui.frame.text import catalogue, t
 from pages.ui.lessons import sampler_quality, sampling
 from pages.ui.lessons.sampling import Config
 from pages.ui.runs import training_run
 from tests.reading import done, group, header, panels
 
 SHOWN = {"predictions": "false"}
+MEASURED = catalogue("")["measured"]["sampling"]
 
 
 @pytest.fixture
@@ -147,7 +148,7 @@ def test_a_step_of_second_order_shows_how_its_guess_was_made(chapter):
 
 @pytest.mark.parametrize(
     ("other", "verdict", "least", "most"),
-    [({}, "same_density", 0, 2), ({"b": DDPM_NO_NOISE}, "differ", 100, 1e4), ({"na": "8"}, "differ", 8, 1e4),
+    [({}, "same_density", 0, 2), ({"b": DDPM_NO_NOISE}, "differ", MEASURED["floors_without_noise"], 1e4), ({"na": "8"}, "differ", 8, 1e4),
      ({"a": DDIM_WITH_NOISE}, "differ", 20, 1e4), ({"a": "euler"}, "same_ends", 0, 0.1)],
 )  # fmt: skip
 def test_two_clouds_are_said_to_differ_where_they_do(other, verdict, least, most):
