@@ -1,47 +1,49 @@
 """How long a visitor waits: from `streamlit run` to the home page's picture, and from a control to its picture."""
 
 from collections.abc import Iterator
+from importlib import import_module
 from statistics import median
 from typing import NamedTuple
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Locator, Page
 
+from pages.ui.frame import links
+from pages.ui.frame.controls import label_of
 from tests.bench.browsing import Server, browsing, serving, visiting
 from tests.bench.figure import Figure
 
 HOME = "home"
 
 
-class Control(NamedTuple):
-    """A control that changes what a fresh page shows, by role and name; ``within`` names a list to be opened first."""
+class Change(NamedTuple):
+    """A control of a page and the value to give it; for a button no value."""
 
     page: str
-    role: str
-    label: str
-    within: str = ""
-    query: str = ""
+    control: str
+    value: object = None
+    address: str = ""
 
 
-CONTROLS = {
-    "forward_noise": Control("forward_noise", "radio", "Dissolve"),
-    "training": Control("training", "switch", "Fresh points at every step"),
-    "vector_field": Control("vector_field", "radio", "variance preserving"),
-    "sampling (one new walk)": Control("sampling", "button", "Leave DDPM's noise out"),
-    "sampling (two new walks)": Control("sampling", "option", "reference network", "Model"),
-    "sampling (whose step: three new walks)": Control("sampling", "radio", "whose step"),
-    "sampling (SDE and ODE)": Control("sampling", "radio", "SDE and ODE"),
-    "sampling (every sampler, one particle)": Control("sampling", "radio", "paths"),
-    "guidance (two fields)": Control("guidance", "radio", "dog"),
-    "guidance (eight scales)": Control("guidance", "radio", "dog", query="&show=eight+scales"),
-    "guidance (negative prompt)": Control("guidance", "radio", "negative prompt"),
-    "guidance (four guides)": Control("guidance", "radio", "beyond"),
-    "lab (one new trial)": Control("lab", "option", "Heun", "Sampler B"),
-    "clip (other pictures)": Control("clip", "radio", "held out"),
-    "unclip (the same film)": Control("unclip", "radio", "3 decoder"),
-    "unclip (one new film)": Control("unclip", "radio", "variations"),
-    "image_models (the same films)": Control("image_models", "radio", "guess x̂₀"),
-    "image_models (four new films)": Control("image_models", "option", "emoji", "Model"),
-    HOME: Control("", "radio", "8"),
+CHANGES = {
+    "forward_noise": Change("forward_noise", "scene", "dissolve"),
+    "training": Change("training", "fresh", False),
+    "vector_field": Change("vector_field", "view", "vp"),
+    "sampling (one new trajectory)": Change("sampling", "_leave_out"),
+    "sampling (two new trajectories)": Change("sampling", "model", "spiral-100-reference"),
+    "sampling (whose step: three new trajectories)": Change("sampling", "show", "whose_step"),
+    "sampling (SDE and ODE)": Change("sampling", "show", "sde_and_ode"),
+    "sampling (every sampler, one particle)": Change("sampling", "show", "paths"),
+    "guidance (two fields)": Change("guidance", "wanted", "dog"),
+    "guidance (eight scales)": Change("guidance", "wanted", "dog", "&show=eight_scales"),
+    "guidance (negative prompt)": Change("guidance", "show", "negative_prompt"),
+    "guidance (four kinds of guidance)": Change("guidance", "show", "beyond"),
+    "lab (one new result)": Change("lab", "bkind", "heun"),
+    "clip (other pictures)": Change("clip", "which", "held_out"),
+    "unclip (the same film)": Change("unclip", "show", "decoder"),
+    "unclip (one new film)": Change("unclip", "show", "variations"),
+    "image_models (the same films)": Change("image_models", "of", "guess"),
+    "image_models (four new films)": Change("image_models", "model", "emoji"),
+    HOME: Change("home", "w", 8),
 }
 SOON = 500
 
@@ -62,13 +64,13 @@ _TIME_THE_ANSWER = f"""() => {{
 
 def measure(repeats: int = 4) -> Iterator[Figure]:
     """Each repeat starts a server of its own; its first visitor opens the home page, later ones each page."""
-    starts, visits = [], {name: [] for name in CONTROLS}
+    starts, visits = [], {name: [] for name in CHANGES}
     with browsing() as browser:
         for _ in range(repeats):
             with serving("app.py") as server:
                 starts.append(_first_visit(browser, server))
-                for name, control in CONTROLS.items():
-                    visits[name].append(_later_visit(browser, server, control))
+                for name, change in CHANGES.items():
+                    visits[name].append(_later_visit(browser, server, change))
     for name, values in zip(("the server's first answer", "the first paint", "the home page's picture"), zip(*starts)):
         yield Figure(f"App: from `streamlit run` to {name}", values, "s")
     for name, waits in visits.items():
@@ -89,21 +91,35 @@ def _first_visit(browser: Browser, server: Server) -> tuple[float, float, float]
         return tuple(moment - server.started for moment in moments)
 
 
-def _later_visit(browser: Browser, server: Server, control: Control) -> tuple[float, float, float]:
+def _later_visit(browser: Browser, server: Server, change: Change) -> tuple[float, float, float]:
     """Seconds from the address to the picture; milliseconds from a control to the picture that it changes, and of the
     server's processor time meanwhile, which on a busy machine is the steadier measure."""
     with visiting(browser) as page:
-        page.goto(f"{server.address}/{control.page}?predictions=false{control.query}")
+        page.goto(f"{server.address}/{'' if change.page == HOME else change.page}?predictions=false{change.address}")
         picture = _picture(page)
         page.wait_for_function(_IDLE)
         page.wait_for_timeout(1000)
-        if control.within:
-            page.get_by_role("combobox", name=control.within, exact=True).click()
+        part = _part(page, change)
         page.evaluate(_TIME_THE_ANSWER)
         before = server.processor_seconds()
-        page.get_by_role(control.role, name=control.label, exact=True).evaluate("control => control.click()")
+        part.evaluate("part => part.click()")
         page.wait_for_function("globalThis.answered")
         return picture / 1000, page.evaluate("answered"), 1000 * (server.processor_seconds() - before)
+
+
+def _part(page: Page, change: Change) -> Locator:
+    """What has to be clicked to make the change; a list is opened for it."""
+    widget = page.locator(f".st-key-{change.control}")
+    if change.value is None:
+        return widget.get_by_role("button")
+    if isinstance(change.value, bool):
+        return widget.get_by_role("switch")
+    control = links.controls(import_module(f"pages.ui.lessons.{change.page}").Config)[change.control]
+    label = label_of(change.page, change.control, control, change.value)
+    if control.style != "select":
+        return widget.get_by_role("radio", name=label, exact=True)
+    widget.get_by_role("combobox").click()
+    return page.get_by_role("option", name=label, exact=True)
 
 
 def _picture(page: Page) -> float:

@@ -36,7 +36,7 @@ class Learner:
     errors: list[str] = field(default_factory=list)
     steps: list[tuple[float, int]] = field(default_factory=list)  # (when, training step)
     every: dict[str, tuple[float, float]] = field(default_factory=dict)  # fragment: interval, due
-    buttons: dict[str, str] = field(default_factory=dict)
+    buttons: dict[str, str] = field(default_factory=dict)  # by key
     choices: dict[str, list[str]] = field(default_factory=dict)  # segmented control: its options
     known: set[str] = field(default_factory=set)  # hashes of large messages, which are then sent once
 
@@ -79,7 +79,7 @@ class Learner:
         """Remember what can be pressed and moved, what went wrong, and how far training is."""
         kind = element.WhichOneof("type")
         if kind == "button":
-            self.buttons[element.button.label] = element.button.id
+            self.buttons[element.button.id.rsplit("-", 1)[-1]] = element.button.id
         elif kind == "button_group":
             self.choices[element.button_group.id] = [option.content for option in element.button_group.options]
         elif kind == "exception":
@@ -105,7 +105,7 @@ async def lesson(learner: Learner, address: str, wait: float, seconds: float) ->
     try:
         async with connect(f"ws{address[4:]}/_stcore/stream", subprotocols=["streamlit"], max_size=None) as channel:
             await answer(learner, channel, learner.ask(), learner.runs)
-            await answer(learner, channel, learner.ask(press=learner.buttons["Train"]), learner.runs)
+            await answer(learner, channel, learner.ask(press=learner.buttons["_main"]), learner.runs)
             control, options = next(iter(learner.choices.items()))
             end, moved, scene = time.monotonic() + seconds, time.monotonic(), 0
             while (now := time.monotonic()) < end:

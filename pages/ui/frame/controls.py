@@ -124,8 +124,13 @@ def options(name: str) -> tuple[Any, ...]:
 
 
 def option(name: str, chosen: Any) -> str:
-    """The label of one option of a control."""
-    control, own = _control(name), f"{_page(name)}.controls.{name}.options.{chosen}"
+    """The label of one option of a control of this page."""
+    return label_of(_page(name), name, _control(name), chosen)
+
+
+def label_of(page: str, name: str, control: Control, chosen: Any) -> str:
+    """The label of one option of a page's control."""
+    own = f"{page}.controls.{name}.options.{chosen}"
     if getattr(control, "labels", ""):
         return text.label(control.labels, chosen)
     return text.t(own) if text.has(own) else Control.write(control, chosen)
