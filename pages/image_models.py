@@ -38,8 +38,8 @@ else:
             for name in ("second", "n", "seed"):
                 controls.draw(name)
     with row:
-        look = {"label_visibility": "collapsed"}
-        controls.draw("by", width=240, **look) if show == "nearest_training_image" else controls.draw("of", **look)
+        extra = {"name": "by", "width": 240} if show == "nearest_training_image" else {"name": "of"}
+        controls.draw(**extra, label_visibility="collapsed")
     config = controls.config(show=show)
     requests = lesson.requests(config, model)
     if not answered:  # the picture would answer the question

@@ -60,6 +60,10 @@ def test_the_garbage_collector_does_not_follow_each_run():
     assert CONFIG["runner"]["postScriptGC"] is False
 
 
+def test_an_expression_that_stands_alone_is_not_printed_on_a_page():
+    assert CONFIG["runner"]["magicEnabled"] is False
+
+
 def test_a_first_start_asks_for_nothing_and_tells_nobody():
     assert CONFIG["server"]["showEmailPrompt"] is False
     assert CONFIG["browser"]["gatherUsageStats"] is False

@@ -1,4 +1,4 @@
-"""Films: images on their way from noise, frame by frame, and the files of those that shipped models are first seen with.
+"""Films: images on their way from noise, frame by frame, and files of films.
 
 Chapters 7 and 8 sample what ``core.models`` samples, and keep the steps on the way.
 """

@@ -3,8 +3,9 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
+from pages.ui.frame.text import t
 from tests.e2e.learner import LONG, Learner, press
 
 FEW = "predictions=false&model=digits&steps=8&w=1"
@@ -13,6 +14,14 @@ FEW = "predictions=false&model=digits&steps=8&w=1"
 @pytest.fixture
 def chapter(page: Page, serve) -> Learner:
     return Learner(page, f"{serve('app.py')}/image_models", "gallery")
+
+
+def control(page: Page, name: str, role: str) -> Locator:
+    return page.get_by_role(role, name=t(f"image_models.controls.{name}.label"), exact=True)
+
+
+def option(page: Page, scene: str) -> Locator:
+    return page.get_by_role("radio", name=t(f"image_models.controls.show.options.{scene}"))
 
 
 def formed(chapter: Learner, frames: int = 9) -> Learner:
@@ -33,35 +42,38 @@ def test_one_clock_moves_all_panels_without_a_server_run(chapter):
 def test_new_films_form_on_the_same_stage_and_then_stand_at_its_end(chapter):
     formed(chapter.open(FEW))
     mounted = chapter.now("mounted")
-    steps = chapter.page.get_by_role("spinbutton", name="Steps")
+    steps = control(chapter.page, "steps", "spinbutton")
     steps.fill("60")
     steps.press("Enter")
-    expect(chapter.page.get_by_text("Sampling in the background")).to_be_visible()
+    expect(chapter.page.get_by_role("progressbar")).to_be_visible()
     chapter.until("now.T === 1")
     formed(chapter, 25)
     assert chapter.now("mounted") == mounted and chapter.now("k") == 24
-    expect(chapter.page.get_by_text("Sampling in the background")).to_be_hidden()
+    expect(chapter.page.get_by_role("progressbar")).to_be_hidden()
 
 
 def test_a_link_restores_controls_and_clock_on_a_fresh_server_where_its_films_must_form_first(page, serve):
     chapter = Learner(page, f"{serve('app.py', fresh=True)}/image_models", "gallery")
     page.set_default_timeout(3 * LONG)  # a server that begins and films that form
-    formed(chapter.open(f"{FEW}&class=7&n=4&second=Heun&seed=5&show=guidance&clock=0.5"))
-    expect(page.get_by_role("combobox", name="Class")).to_have_value("7")
-    expect(page.get_by_role("spinbutton", name="Steps")).to_have_value("8")
-    expect(page.get_by_role("radio", name="guidance")).to_be_checked()
+    formed(chapter.open(f"{FEW}&label=7&n=4&second=heun&seed=5&show=guidance&clock=0.5"))
+    expect(control(page, "label", "combobox")).to_have_value("7")
+    expect(control(page, "steps", "spinbutton")).to_have_value("8")
+    expect(option(page, "guidance")).to_be_checked()
     assert chapter.now("k") == 4 and len(chapter.now("plots")) == 5
     expect(page).to_have_url(re.compile(r"clock=0\.5"))
 
 
 def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
     page = chapter.open("model=digits&steps=8&w=1").page
-    press(page.get_by_role("button", name="smooth ghosts"), "Space")
-    expect(page.get_by_text("As you predicted:")).to_be_visible()
+    press(page.locator(".st-key-_guess_ghosts button"), "Space")
+    expect(page.locator(".st-key-_guess_again")).to_be_visible()
+    chapter.until("now.plots.length === 4")
     press(formed(chapter).canvas, "Home", "ArrowRight")
     chapter.until("now.k === 1")
-    press(page.get_by_role("radio", name="four samplers"), "ArrowRight", "Space")
-    expect(page.get_by_text("from their nearest training images on average")).to_be_visible()
+    press(option(page, "four_samplers"), "ArrowRight", "Space")
+    expect(page).to_have_url(re.compile("show=nearest_training_image"))
+    formed(chapter, 1)
+    chapter.until("now.plots.length === 2")
 
 
 def test_a_film_of_garments_stays_within_the_budget_of_the_stage(chapter):

@@ -120,6 +120,7 @@ def film_scene(config: Config, model: ImageModel, films: Sequence[Film], frame: 
     """The scene of ``config.show`` with whole films, or with the frame that they have come to."""
     levels = lesson.levels(config.steps)
     levels = levels if frame is None else levels[frame : frame + 1]
+    levels = levels[-1:] if config.show == "nearest_training_image" else levels  # only finished images are compared
     panels = PANELS[config.show](config, model, films)
     asked = dict.fromkeys(films[0].request.labels)
     values = {

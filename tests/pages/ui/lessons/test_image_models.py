@@ -74,7 +74,9 @@ def test_images_have_a_caption_only_where_their_classes_differ(model, config):
 
 def test_every_sample_stands_over_its_nearest_training_image_beside_real_ones(model):
     config = replace(QUICK, show="nearest_training_image", n=4, by=DDPM_NO_NOISE)
-    samples, real = panels_of(config, model)
+    scene = lesson.film_scene(config, model, films_of(config, model))
+    (samples, real), sigmas = scene.panels, scene.clock.values
+    assert sigmas.tolist() == [0]
     images = samples.layers[0]
     assert samples.title == text.label("samplers", DDPM_NO_NOISE) and images.group == [0, 0, 1, 1, 0, 0, 1, 1]
     distances = [float(name) for name in images.names[2:4] + images.names[6:8]]
