@@ -1,10 +1,15 @@
 """A sampler is one entry in the registry and its function: every page, table and command that lists samplers has it."""
 
+from functools import partial
+
 import pytest
 
+from core import pretrained
+from core.__main__ import main
 from core.diffusion import samplers
 from core.diffusion.samplers import SAMPLERS, SamplerSpec
 from core.lessons import image_models, lab, sampler_quality
+from core.models import image_judge
 from pages.ui.lessons import sampling
 from tests.reading import header, panels
 
@@ -65,3 +70,12 @@ def test_the_image_models_page_offers_it_and_samples_with_it(open_page):
     request = image_models.Request(NAME, (3,), steps=2)
     *_, (film,) = image_models.sample(image_models.shipped("digits"), [request])
     assert request.nfe == 3 and film.done
+
+
+@pytest.mark.parametrize("command", [("sample", "--out", "OUT", "--n", "2"), ("evaluate", "--n", "20")])
+def test_the_command_line_accepts_it(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(image_judge, "judge", partial(image_judge.judge, steps=5))
+    action, *flags = (part.replace("OUT", str(tmp_path / "sheet")) for part in command)
+    given = ["--checkpoint", str(pretrained.FOLDER / "digits"), "--steps", "2", "--sampler", NAME]
+    main([action, *flags, *given])
+    assert (tmp_path / "sheet.png").exists() if action == "sample" else NAME in capsys.readouterr().out

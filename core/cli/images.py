@@ -31,7 +31,10 @@ from core.runs.checkpoints import CONFIG, Checkpoint, load_folder
 from core.runs.distributed import losses
 
 FLAT, PLAN = tyro.conf.OmitArgPrefixes, ImageConfig()
-Damaged, Sampler = Literal["refuse", "skip"], Literal[*SAMPLERS]
+Damaged = Literal["refuse", "skip"]
+# The registry is read when a command runs, so that it accepts a sampler that was added.
+NAMES = tyro.conf.arg(constructor_factory=lambda: Literal[*SAMPLERS], help_behavior_hint="(default: dpmpp_2m)")
+Sampler = Annotated[str, NAMES]
 
 
 def train(
