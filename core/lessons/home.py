@@ -1,10 +1,10 @@
-"""The whole story in one picture: data become noise, and a field learned from the data brings noise back to them.
+"""The home page: data become noise, and a field learned from the data leads noise back to them.
 
-One clock of T frames runs out and back: first the noise level sigma grows from 0 while the data walk into noise, then
-it falls to 0 again while samples that began as noise follow the field of a shipped model. Nothing is trained for it.
+One clock of T frames goes out and back. First the noise level sigma grows from 0 while noise is added to the data in a
+random walk; then it falls to 0 while samples that began as noise follow the field of a shipped model.
 
-``python -m core.lessons.home`` writes the picture of the default `Request` to a file that `read` opens without torch, whose
-import takes longer than all else between the start of the app and its first picture.
+``python -m core.lessons.home`` writes the result of the default `Request` to a file that `read` opens without PyTorch,
+whose import takes longer than all else between the start of the app and its first picture.
 """
 
 from __future__ import annotations
@@ -15,24 +15,34 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core.data import CLASSES
+from core.problems import Problem
+
 if TYPE_CHECKING:
     from torch import Tensor
 
 FILE = Path(__file__).parents[1] / "pretrained" / "home.npz"
-MODELS = {"converged": "spiral-classes-strong", "early": "spiral-classes-weak"}
-CLASSES = ("person", "dog", "cat")
-N, OUT, BACK, SIGMA_MAX = 300, 16, 28, 5.0
-SIDE, REACH = 13, 1.25
+MODELS = ("spiral-classes-strong", "spiral-classes-weak")
+N, OUT, BACK, SIGMA_MAX = 300, 16, 28, 5.0  # points of a cloud; steps out and back; the largest noise level
+SIDE, REACH = 13, 1.25  # arrows along a side; half the width of a picture
 CLOSE = 0.05
-FINEST = 0.05  # the field is drawn no finer: far from the data it was never asked for less noise, and answers at random
+FIELD_SIGMA_MIN = 0.05
+"""The field is drawn at no smaller level: far from the data, where no training sample of less noise came, it is
+arbitrary."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for: which shipped model, a key of `MODELS`; the class of the guided samples; the scale of the
-    guidance (see core/guidance.py: 0 is unconditional, 1 plain conditional); the seed of all noise."""
+    """What the picture shows.
 
-    model: str = "converged"
+    Attributes:
+        model: a shipped model, one of `MODELS`.
+        wanted: the class of the guided samples.
+        scale: the guidance scale w; 0 is unconditional, 1 plain conditional (see ``core.diffusion.guidance``).
+        seed: of all noise.
+    """
+
+    model: str = MODELS[0]
     wanted: str = "cat"
     scale: float = 2
     seed: int = 0
@@ -40,12 +50,17 @@ class Request:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """The picture as arrays, states drawn at the size of the data whatever the noise (see `tell`).
+    """The picture as arrays. States are as drawn, at alpha times their size.
 
-    sigma [T] and alpha [T], the noise level and the factor that draws a state there; data [n, 2] and labels [n]; the
-    walks of the data into noise [T, n, 2]; the field's arrows [T, g, 2] at places [g, 2]; the samples and the guided
-    samples from the same starts [T, n, 2]; close [3, T], how many of the walks, of the samples, and of the guided
-    samples (0 to 1) are within 0.05 of the spiral, the last of the wanted class's arm.
+    Attributes:
+        sigma, alpha: the noise levels and alpha = s / sqrt(s^2 + sigma^2) with s the RMS of the data, [T] and
+            [T, 1, 1].
+        data, labels: data points [n, 2] and their classes [n].
+        walks: the data points in their random walk into noise, [T, n, 2].
+        places, arrows: the places [g, 2] of the field and its arrows [T, g, 2].
+        samples, guided: unconditional and guided samples from the same starting points, [T, n, 2].
+        close: [3, T], the share of the walks, of the samples and of the guided samples that are within 0.05 of the
+            spiral, the last within 0.05 of the arm of the wanted class.
     """
 
     sigma: np.ndarray
@@ -60,66 +75,75 @@ class Result:
     close: np.ndarray
 
 
-def compute(wish: Request) -> Result:
-    """Compute the story of a wish with the shipped models.
-
-    A state is drawn at alpha = s / sqrt(s^2 + sigma^2) of its size, s the RMS of the data: the "variance preserving"
-    view of data scaled to RMS 1. Raises ValueError for a class or a model that does not exist.
-    """
-    # Imported here and not above: reading the shipped picture must not wait for torch.
+def compute(request: Request) -> Result:
+    """Compute the picture with a shipped model. Raises Problem for a class or a model that does not exist."""
+    # Imported here and not above: reading the shipped picture must not wait for PyTorch.
     import torch
 
-    from core.diffusion import forward, guidance, vector_field
+    from core.diffusion import forward, guidance
     from core.diffusion.schedules import log_linear, scale
     from core.models import points as point_model
-    from core.pretrained import points_of, pretrained
+    from core.pretrained import shipped
 
-    if wish.wanted not in CLASSES or wish.model not in MODELS:
-        choices = f"{', '.join(CLASSES)} and {', '.join(MODELS)}"
-        raise ValueError(f"There is no {wish.wanted} or no {wish.model} model; choose from {choices}.")
-    name = MODELS[wish.model]
-    points, model = points_of(name), pretrained(name).denoiser
-    place = CLASSES.index(wish.wanted)
+    if request.wanted not in CLASSES:
+        raise Problem("unknown_class", name=request.wanted, known=", ".join(CLASSES))
+    if request.model not in MODELS:
+        raise Problem("unknown_model", name=request.model, known=", ".join(MODELS))
+    model, label = shipped(request.model), CLASSES.index(request.wanted)
+    points, denoiser = model.points, model.denoise
 
     out = forward.levels(log_linear(0.04, SIGMA_MAX), OUT)
     sigma = torch.cat([out, point_model.grid(BACK, SIGMA_MAX)[1:]])
-    alpha = scale(sigma / model.sigma_data, "vp")[:, None, None].float()
-    going, coming = (alpha[torch.arange(len(sigma)).clamp(*side)] for side in ((0, OUT), (OUT, OUT + BACK)))
+    alpha = scale(sigma / denoiser.sigma_data, "vp")[:, None, None].float()
+    frames = torch.arange(len(sigma))
+    alpha_out, alpha_back = alpha[frames.clamp(max=OUT)], alpha[frames.clamp(min=OUT)]
 
     data, labels = points.even(N)
-    walks = torch.cat([walk := forward.random_walk(data, out, wish.seed), walk[-1:].expand(BACK, -1, -1)])
-    plain = guidance.condition(model, None)
-    wanted = guidance.cfg(model, {"label": torch.tensor([place])}, scale=wish.scale)
-    ways = [point_model.sample(d, N, model.sigma_data, wish.seed, BACK, SIGMA_MAX) for d in (plain, wanted)]
-    samples, guided = (torch.cat([way[:1].expand(OUT, -1, -1), way]) for way in ways)
+    walks = torch.cat([walk := forward.random_walk(data, out, request.seed), walk[-1:].expand(BACK, -1, -1)])
+    plain = guidance.condition(denoiser, None)
+    wanted = guidance.cfg(denoiser, {"label": torch.tensor([label])}, scale=request.scale)
+    samples, guided = (
+        torch.cat([states[:1].expand(OUT, -1, -1), states])
+        for states in (
+            point_model.sample(denoise, N, denoiser.sigma_data, request.seed, BACK, SIGMA_MAX)
+            for denoise in (plain, wanted)
+        )
+    )
+    places, arrows = _field(plain, sigma, alpha)
+    spiral, arm = points.curve, points.curve.tensor_split(len(CLASSES))[label]
+    close = torch.stack([_share_close(walks, spiral), _share_close(samples, spiral), _share_close(guided, arm)])
+    drawn = alpha_out * walks, places, arrows, alpha_back * samples, alpha_back * guided, close
+    arrays = (sigma, alpha, data, labels, *drawn)
+    return Result(*(array.numpy().astype(np.int8 if array is labels else np.float32) for array in arrays))
+
+
+def _field(denoise, sigma: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
+    """Places [g, 2] and arrows x0_hat - x as drawn, [T, g, 2]."""
+    from core.diffusion import vector_field
 
     places = vector_field.grid(SIDE, REACH)
     x = places / alpha
-    guesses = vector_field.evaluate(plain, x, sigma.float().clamp_min(FINEST))
+    guesses = vector_field.evaluate(denoise, x, sigma.float().clamp_min(FIELD_SIGMA_MIN))
     (arrows,) = vector_field.limit_lengths(2 * REACH / SIDE, alpha * (guesses - x))
-
-    spiral, arm = points.curve, points.curve.tensor_split(len(CLASSES))[place]
-    close = torch.stack([near(walks, spiral), near(samples, spiral), near(guided, arm)])
-    told = sigma, alpha, data, labels, going * walks, places, arrows, coming * samples, coming * guided, close
-    return Result(*(array.numpy().astype(np.int8 if array is labels else np.float32) for array in told))
+    return places, arrows
 
 
-def near(states: Tensor, curve: Tensor) -> Tensor:
-    """The share of states [T, n, 2] that lie within 0.05 of one of the vertices of a fine curve [M, 2], [T]."""
+def _share_close(states: Tensor, curve: Tensor) -> Tensor:
+    """The share of states [T, n, 2] within 0.05 of a vertex of a fine curve [M, 2], [T]."""
     from core.metrics import distance_to
 
     return (distance_to(states.flatten(0, 1), curve) <= CLOSE).float().view(states.shape[:2]).mean(1)
 
 
-def write(story: Result, file: Path = FILE) -> None:
-    """Keep a story in a file, numbers to three digits, which is finer than a pixel."""
-    arrays = {part.name: getattr(story, part.name) for part in fields(Result)}
+def write(result: Result, file: Path = FILE) -> None:
+    """Write a result to a file, numbers with three digits, which is finer than a pixel."""
+    arrays = {part.name: getattr(result, part.name) for part in fields(Result)}
     small = {name: array.astype(np.float16) if array.dtype == np.float32 else array for name, array in arrays.items()}
     np.savez_compressed(file, **small)
 
 
 def read(file: Path = FILE) -> Result:
-    """The story that `write` kept. Raises OSError without the file."""
+    """The result in a file. Raises OSError without the file."""
     with np.load(file, allow_pickle=False) as arrays:
         return Result(**{part.name: arrays[part.name] for part in fields(Result)})
 

@@ -1,26 +1,27 @@
-"""The home page in a real browser: the story plays once, fits the window, links on, and opens from a link."""
+"""The home page in a real browser: the picture plays once, fits the window, links on, and opens from a link."""
 
 import re
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from pages.ui.frame.text import label, t
 from tests.e2e.learner import Learner, box, press
 
 
 @pytest.fixture
 def home(page: Page, serve) -> Learner:
-    return Learner(page, f"{serve('app.py')}/", "story")
+    return Learner(page, f"{serve('app.py')}/", "figure")
 
 
-def test_the_story_plays_once_by_itself_and_rests_at_its_end(home):
+def test_the_picture_plays_once_by_itself_and_rests_at_its_end(home):
     home.page.goto(home.address)
     home.until("!now.playing && now.k === 44")
     assert home.now("drawn") > 3  # it did not jump there
     assert home.now("ticks") <= 2  # played in the browser: no server run for it
 
 
-def test_with_reduced_motion_the_whole_story_stands_at_once(home):
+def test_with_reduced_motion_the_whole_picture_stands_at_once(home):
     home.page.emulate_media(reduced_motion="reduce")
     home.open()
     assert home.now("k") == 44 and not home.now("playing")
@@ -31,33 +32,33 @@ def test_five_panels_stand_in_one_row_above_the_fold_with_controls_and_links(hom
     tops = {round(home.now(f"plots[{i}].y")) for i in range(5)}
     assert len(tops) == 1
     page = home.page
-    last = page.get_by_role("link", name="What guidance does")
+    last = page.get_by_role("link", name=t("home.links.guidance"))
     places = [box(part) for part in (page.get_by_role("button", name=re.compile("Play|Pause")), last)]
     assert max(place["y"] + place["height"] for place in places) < 800 and box(home.canvas)["width"] > 1100
 
 
 def test_a_link_shows_what_its_sender_saw_as_the_first_request_of_a_server(page, serve):
-    home = Learner(page, f"{serve('app.py', fresh=True)}/", "story")
-    home.open("class=dog&w=4&model=early&predictions=false&seed=3&clock=0.5")
+    home = Learner(page, f"{serve('app.py', fresh=True)}/", "figure")
+    home.open("wanted=dog&w=4&model=spiral-classes-weak&predictions=false&seed=3&clock=0.5")
     home.until("now.k === 22")
-    expect(page.get_by_label("Noise, by its seed")).to_have_value("3")
-    expect(page.get_by_text(re.compile("the same cloud, asked for dog"))).to_be_attached()
+    expect(page.get_by_label(t("home.controls.seed.label"))).to_have_value("3")
+    expect(page.get_by_role("radio", name=label("classes", "dog"))).to_be_checked()
 
 
 def test_asking_for_another_kind_keeps_the_clock(home):
     home.page.emulate_media(reduced_motion="reduce")
     home.open()
     ticks = home.now("ticks")
-    home.page.get_by_text("person", exact=True).first.click()
+    home.page.get_by_role("radio", name=label("classes", "person")).click()
     home.until(f"now.ticks > {ticks}")
-    expect(home.page).to_have_url(re.compile("class=person"))
+    expect(home.page).to_have_url(re.compile("wanted=person"))
     assert home.now("k") == 44 and not home.now("playing")
 
 
 def test_a_panels_link_opens_its_chapter_where_it_matters(home):
     home.open()
-    home.page.get_by_role("link", name="How noise spreads").click()
-    expect(home.page).to_have_url(re.compile(r"/forward_noise\?.*scene=Dissolve"))
+    home.page.get_by_role("link", name=t("home.links.forward_noise")).click()
+    expect(home.page).to_have_url(re.compile(r"/forward_noise\?.*show=dissolve"))
 
 
 def test_the_keyboard_reaches_the_picture_and_moves_its_clock(home):

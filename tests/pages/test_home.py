@@ -1,7 +1,5 @@
-"""Chapter 0 without a browser: five panels, every control, its links, and what it says of the server."""
+"""The home page without a browser: its controls, its links, and what it says of the server."""
 
-import json
-import struct
 import subprocess
 import sys
 from collections import Counter
@@ -10,12 +8,13 @@ from types import SimpleNamespace
 
 from streamlit.testing.v1 import AppTest
 
-from tests.reading import group
+from pages.ui.frame.text import t
+from tests.reading import group, header
 
 ROOT = Path(__file__).parents[2]
 APP = """
 import streamlit as st
-from pages.ui.frame import shell_old as shell
+from pages.ui.frame import shell
 
 page = st.navigation(shell.chapters())
 with shell.frame("home"):
@@ -32,93 +31,71 @@ def home(**address: str) -> AppTest:
     return app.run()
 
 
+def texts(app: AppTest) -> list[str]:
+    return [element.value for element in app.markdown]
+
+
 def sent(app: AppTest) -> bytes:
-    """The stage as it goes to the browser."""
+    """The stage as it goes to the browser, without the number of its turn."""
     assert not app.exception and not app.error
     parts = [part.proto for part in app.get("bidi_component")]
-    return next(part.bytes for part in parts if part.component_name.startswith("stage_player"))
+    return next(part.bytes[:-8] for part in parts if part.component_name.startswith("stage_player"))
 
 
-def drawn(app: AppTest) -> list[dict]:
-    """The panels of the stage."""
-    whole = sent(app)
-    return json.loads(whole[4 : 4 + struct.unpack("<I", whole[:4])[0]])["panels"]
-
-
-def texts(app: AppTest) -> str:
-    return "\n".join(element.value for element in app.markdown)
-
-
-def test_the_story_has_five_panels_on_one_clock():
-    titles = [panel["title"] for panel in drawn(home())]
-    assert titles == ["Data", "→ Noise", "→ Field", "→ Samples", "→ Guided samples"]
-
-
-def test_a_fresh_page_is_drawn_without_torch():
+def test_a_fresh_page_is_drawn_without_torch_and_without_pandas():
     script = f"""
 import sys
 from streamlit.testing.v1 import AppTest
 app = AppTest.from_string({APP!r}, default_timeout=60).run()
 assert app.get("bidi_component") and not app.exception, app.exception
-print("torch" in sys.modules)
+print(sorted({{"torch", "pandas"}} & set(sys.modules)))
 """
     run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
-    assert run.stdout.strip() == "False", run.stderr
+    assert run.stdout.strip() == "[]", run.stderr
 
 
-def test_every_control_changes_the_picture_without_an_exception():
+def test_every_control_changes_the_picture_and_the_address():
     app = home(**SHOWN)
     seen = [sent(app)]
-    for key, value in (("class", "person"), ("model", "early"), ("w", 8)):
+    for key, value in (("wanted", "person"), ("model", "spiral-classes-weak"), ("w", 8)):
         seen.append(sent(group(app, key).set_value(value).run()))
     seen.append(sent(app.number_input(key="seed").set_value(3).run()))
     assert len(set(seen)) == 5
-
-
-def test_an_address_sets_every_control():
-    app = home(**SHOWN, **{"class": "dog", "w": "4", "model": "early", "seed": "7"})
-    values = [group(app, key).value for key in ("class", "w", "model")]
-    assert [*values, app.number_input(key="seed").value] == ["dog", 4, "early", 7]
-    assert drawn(app)[-1]["caption"][-1].endswith("dog’s arm")
+    there = {"wanted": "person", "model": "spiral-classes-weak", "w": "8", "seed": "3"}
+    assert dict(app.query_params) == SHOWN | there
+    assert sent(home(**SHOWN, **there)) == seen[-1]
+    assert (
+        app.get("code")[-1].value.split("?")[-1]
+        == "predictions=false&wanted=person&model=spiral-classes-weak&w=8&seed=3"
+    )
 
 
 def test_other_noise_is_kept_back_until_the_prediction_is_made():
     app = home()
-    assert not app.number_input
-    app.button(key="_guess_a").click().run()
+    assert not app.number_input and len(header(app)["panels"]) == 5
+    app.button(key="_guess_same_points").click().run()
+    assert t("home.next") in [caption.value for caption in app.caption] and not app.info
     app.number_input(key="seed").set_value(1).run()
-    assert "**You predicted:** on the same points" in app.info[0].value
+    assert app.info and t("home.next") not in [caption.value for caption in app.caption]
 
 
-def test_each_link_leads_to_a_page_that_is_there():
+def test_each_link_leads_to_a_page_that_is_there_and_knows_the_address():
     links = [link.proto for link in home().get("page_link")]
-    chapters = ["training", "forward_noise", "vector_field", "sampling", "guidance"]
-    assert [link.page for link in links] == chapters
-    assert links[0].query_string == "data=your+drawing" and links[1].query_string == "scene=Dissolve"
-
-
-def test_the_captions_say_which_half_of_the_clock_it_is():
-    noise, samples = drawn(home())[1]["caption"], drawn(home())[3]["caption"]
-    assert noise[0] == "out: 100% on the spiral" and samples[0] == "waiting, at σ = 5"
-    assert noise[-1] == "stays noise, at σ = 5" and samples[-1].startswith("back: ")
+    assert [link.page for link in links] == ["training", "forward_noise", "vector_field", "sampling", "guidance"]
+    assert [link.query_string for link in links[:2]] == ["data=drawing", "show=dissolve"]
 
 
 def test_the_runs_of_the_server_are_counted_and_nothing_else_is_told(monkeypatch):
+    monkeypatch.delitem(sys.modules, "pages.ui.runs.training_run", raising=False)
+    assert t("home.census.none") in texts(home())
     census = Counter(running=2, queued=1, paused=2)
     live = SimpleNamespace(jobs=lambda: SimpleNamespace(census=lambda: census))
     monkeypatch.setitem(sys.modules, "pages.ui.runs.training_run", live)
-    assert "Models: 2 training, 1 waiting, 2 paused." in texts(home())
-
-
-def test_a_server_on_which_nobody_trained_says_so(monkeypatch):
-    monkeypatch.delitem(sys.modules, "pages.ui.runs.training_run", raising=False)
-    assert "No model is being trained." in texts(home())
-
-
-def test_the_citation_holds_the_controls():
-    assert home(**{"class": "dog"}).get("code")[-1].value.endswith("?class=dog")
+    counts = ", ".join(t(f"home.census.{status}", runs=runs) for status, runs in census.items())
+    assert t("home.census.models", counts=counts) in texts(home())
 
 
 def test_a_presentation_leaves_the_small_print_out():
+    assert t("home.lecture.present") in texts(home())
     app = home(present="true")
-    assert drawn(app) and "To present" not in texts(app)
+    assert sent(app) and t("home.lecture.present") not in texts(app)

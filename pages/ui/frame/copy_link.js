@@ -1,8 +1,8 @@
-// Copies the page's address, without the parameters that belong to one visitor only (data).
+// Copies the page's address, without the parameters that belong to one visitor only (data: these, and the words).
 export default function ({ parentElement, data }) {
   const button = parentElement.querySelector("button")
   const status = parentElement.querySelector("span")
-  const { unshared, words } = data
+  const [unshared, words] = data
 
   button.textContent = words.label
 

@@ -163,7 +163,8 @@ def chapter(name: str, config: type) -> None:
             st.markdown(t(f"{name}.sentence"))
         with st.container(horizontal=True, key="switches", width="content"):
             words = {part: t(f"frame.copy_link.{part}") for part in ("label", "copied", "failed")}
-            _copy_link(key="copy_link", data={"unshared": list(UNSHARED), "words": words}, width="content")
+            # A list: in a dictionary Streamlit would look for data frames, and import pandas for it.
+            _copy_link(key="copy_link", data=[list(UNSHARED), words], width="content")
             with st.popover(t("frame.lecture"), icon=":material/co_present:", width="content"):
                 controls.draw("predictions")
                 presenting = controls.draw("present")

@@ -108,7 +108,7 @@ def chapter(ordinal: int, title: str, sentence: str) -> None:
             st.markdown(sentence)
         with st.container(horizontal=True, key="switches", width="content"):
             words = {"label": "Copy link", "copied": "Copied", "failed": "Copy the address bar instead"}
-            new._copy_link(key="copy_link", data={"unshared": ["run"], "words": words}, width="content")
+            new._copy_link(key="copy_link", data=[["run"], words], width="content")
             with st.popover("Lecture", icon=":material/co_present:", width="content"):
                 toggle("Ask for predictions", True, key="predictions")
                 presenting = toggle("Presentation: picture and large type only", key="present")

@@ -207,8 +207,10 @@ def beyond(config: Config, model: PointModel | None = None) -> Scene:
 def beyond_samples(config: Config, model: PointModel) -> list[GuidedSamples]:
     """Samples of the four kinds of guidance."""
     guided = GuidanceConfig(config.label, scale=config.scale)
-    others = replace(guided, interval=config.interval), replace(guided, weak_model=config.weak)
-    return [samples_of(model, each, config.seed) for each in (replace(guided, scale=1.0), guided, *others)]
+    conditional, auto = replace(guided, scale=1.0), replace(guided, weak_model=config.weak)
+    low, high = config.interval
+    within = replace(guided, interval=(low, high)) if low < high else conditional  # an interval without a noise level
+    return [samples_of(model, each, config.seed) for each in (conditional, guided, within, auto)]
 
 
 SCENES: dict[str, Callable[[Config], Scene]] = {

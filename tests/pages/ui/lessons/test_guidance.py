@@ -91,6 +91,11 @@ def test_an_interval_and_autoguidance_keep_more_of_the_spread_than_plain_guidanc
     assert len(SCENES["beyond"](asked).panels) == 4
 
 
+def test_guidance_in_an_interval_without_a_noise_level_is_plain_conditional():
+    plain, _, within, _ = scenes.beyond_samples(config(show="beyond", scale="4", interval="0.1,0.1"), shipped(STRONG))
+    assert within is plain
+
+
 def test_samples_outside_of_the_picture_are_counted_where_they_are_many():
     runs = scenes.sweep_of(shipped(STRONG), CAT, 0)
     near, far = guidance_panels.off(runs[2]), guidance_panels.off(runs[-1])

@@ -1,0 +1,54 @@
+"""The home page below its picture: what trains on this server, how to cite the figure, how to present it."""
+
+import subprocess
+import sys
+from collections import Counter
+from functools import cache
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from pages.ui.frame import shell
+from pages.ui.frame.text import t
+
+
+def census() -> Counter[str]:
+    """How many training runs this server has by status. Whose they are and of what is not shown to others."""
+    # Not imported: before the first visitor of its page nothing trains, and PyTorch need not be loaded.
+    training_run = sys.modules.get("pages.ui.runs.training_run")
+    return training_run.jobs().census() if training_run else Counter()
+
+
+@st.fragment(run_every=5)
+def on_this_server() -> None:
+    """What trains here now, in one line that is renewed."""
+    with shell.guard():
+        count = census()
+        statuses = ("running", "queued", "paused", "finished")
+        counts = ", ".join(t(f"home.census.{status}", runs=count[status]) for status in statuses if count[status])
+        st.markdown(t("home.census.models", counts=counts) if counts else t("home.census.none"))
+
+
+@cache
+def version() -> str:
+    """The version of the source that draws the pictures, "-dirty" at its end where files were changed; empty where Git
+    does not keep it."""
+    command = ["git", "describe", "--always", "--tags", "--dirty"]
+    try:
+        return subprocess.run(command, cwd=shell.ROOT, capture_output=True, text=True).stdout.strip()
+    except OSError:
+        return ""
+
+
+def draw() -> None:
+    """What trains on this server, how to cite the figure, how to present it."""
+    address = f"{(st.context.url or '').split('?')[0]}?{urlencode(st.query_params.to_dict())}".rstrip("?")
+    changed = t("home.lecture.changed") if version().endswith("-dirty") else ""
+    name = version().removesuffix("-dirty") + changed
+    source = t("home.lecture.version", version=name) if name else t("home.lecture.no_version")
+    with st.container(key="lecture", gap="small", width=1000):
+        st.header(t("home.lecture.heading"), anchor=False)
+        on_this_server()
+        st.markdown(t("home.lecture.cite"))
+        st.code(t("home.lecture.citation", source=source, address=address), language=None, wrap_lines=True)
+        st.markdown(t("home.lecture.present"))
