@@ -1,7 +1,7 @@
-"""How close samples are to data: in distribution (two distances), in reach (coverage), and point by point.
+"""How close samples are to data: as distributions (three distances), by coverage, and point by point.
 
-Samples and data are [n, ...], trailing dimensions flattened, so that all but the polylines work for images as well. No
-metric is judged alone: a collapsed sampler has a small distance to the data and a ruined coverage.
+Samples and data are [n, ...]; trailing dimensions are flattened, so all but the polylines work for images as well. Use
+several together: a collapsed sampler has a small distance to the data and a low coverage.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from core.problems import Problem
 
 Sampler = Callable[[int, torch.Generator], Tensor | tuple[Tensor, Tensor | None]]
 
-_PLACE = 0xF100  # keeps the draws of the noise floor apart from other uses of a seed
+_PLACE = 0xF100  # separates the draws of the noise floor from other uses of a seed
 _CELLS = 4_000_000  # entries of the largest matrix held at once: 32 MB
 
 
@@ -32,7 +32,7 @@ def energy_distance(x: Tensor, y: Tensor) -> float:
 
 
 def noise_floor(source: Sampler | Tensor, n: int, seed: int = 0, repeats: int = 9) -> float:
-    """The energy distance that a perfect sampler has: median over ``repeats`` pairs of independent draws of size ``n``.
+    """The energy distance of a perfect sampler: median over ``repeats`` pairs of independent draws of size ``n``.
 
     ``source`` is ``PointSet.sample`` or any function (n, generator) -> points, or points [N, ...] to be drawn from
     with replacement.
@@ -61,7 +61,7 @@ def sliced_wasserstein(x: Tensor, y: Tensor, directions: int = 128, generator: t
     axes = torch.randn(x.shape[1], directions, generator=generator, dtype=torch.float64)
     axes = axes / axes.norm(dim=0)
     n, m = len(x), len(y)
-    # Both quantile functions are steps; in units of 1 / (n m) all steps end at whole numbers.
+    # Both quantile functions are step functions; in units of 1 / (n m) all steps end at whole numbers.
     ends = torch.cat((torch.arange(1, n + 1) * m, torch.arange(1, m + 1) * n)).unique()
     widths = ends.diff(prepend=torch.zeros(1, dtype=torch.long))[:, None] / (n * m)
     apart = (x @ axes).sort(0).values[(ends - 1) // m] - (y @ axes).sort(0).values[(ends - 1) // n]
@@ -117,7 +117,7 @@ def distance_to(samples: Tensor, points: Tensor) -> Tensor:
 
 @torch.no_grad()
 def distance_to_curve(samples: Tensor, curve: Tensor) -> Tensor:
-    """Distance [n] of each sample [n, D] to the segments of a polyline [M, D], in which NaN rows lift the pen.
+    """Distance [n] of each sample [n, D] to the segments of a polyline [M, D]; rows of NaN separate its pieces.
 
     Raises Problem for a curve without a segment.
     """
@@ -159,7 +159,7 @@ def _distances(x: Tensor, y: Tensor) -> Iterator[Tensor]:
 
 
 def _distance(x: Tensor, y: Tensor) -> Tensor:
-    # By a matrix product only in many dimensions: there it is ten times as fast, in the plane it only loses digits.
+    # By a matrix product only in many dimensions, where it is ten times as fast; in the plane it would lose digits.
     few = x.shape[1] <= 8
     return torch.cdist(x, y, compute_mode=f"{'donot_use' if few else 'use'}_mm_for_euclid_dist")
 

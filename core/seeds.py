@@ -1,7 +1,7 @@
-"""Where randomness comes from: a draw follows from a seed and the place of its use, never from what was drawn before.
+"""Random numbers that follow from a seed and the place of their use, never from what was drawn before.
 
-``gaussian(shape, seed, step)`` is the same whether the run was resumed, forked or drawn with more samples: training
-needs no stored generator state to resume bit for bit, and sample k of a seed does not depend on how many are drawn.
+``gaussian(shape, seed, step)`` is the same in a run that was resumed, forked or drawn with more samples: training needs
+no stored generator state to resume bit for bit, and sample k of a seed does not depend on the number of samples.
 """
 
 import math
@@ -13,7 +13,7 @@ _MASK = (1 << 64) - 1
 
 
 def mix(seed: int, *place: int) -> int:
-    """A 64-bit seed from a seed and the integers that name a place of its use (splitmix64, Steele et al. 2014)."""
+    """A 64-bit seed from a seed and the integers that identify a place of its use (splitmix64; Steele et al. 2014)."""
     state = 0
     for word in (seed, *place):
         state = (state ^ (word & _MASK)) + 0x9E3779B97F4A7C15 & _MASK
@@ -38,14 +38,13 @@ def gaussian(
 ) -> Tensor:
     """Noise N(0, std^2) of ``shape``; row k is the same for any number of rows. Dtype and device of ``like``.
 
-    reuse: a generator to draw with, whose state does not matter; making one takes as long as adding the noise.
+    reuse: a generator to draw with, in any state; making a new one takes as long as adding the noise.
     """
-    # Box-Muller fills blocks of 16 and treats a ragged tail apart; whole blocks keep the earlier rows unchanged.
+    # Box-Muller fills blocks of 16 and treats an incomplete block differently; only complete ones keep rows unchanged.
     numbers = math.prod(shape)
     tail = -numbers % 16
     noise = torch.empty(numbers + tail if tail else shape)
-    # Scaled as it is drawn, unless rounding to single precision would be seen. Each operation saved is a tenth of what
-    # a small step costs.
+    # Scaled as it is drawn, unless the result has double precision. Each operation saved is a tenth of a small step.
     single = like is None or like.dtype == torch.float32
     noise.normal_(0, std if single else 1, generator=generator(seed, *place, reuse=reuse))
     if tail:

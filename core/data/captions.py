@@ -37,7 +37,7 @@ class Pairs:
     """N images uint8 [N, C, H, W], the name of each, its keywords, and which are held out from training [N].
 
     ``kinds`` are the names without an attribute in which near-copies differ (such as a skin tone); all images of a kind
-    are on the same side of the split. ``note`` says which rows of a table were left out (it is told, not raised).
+    are on the same side of the split. ``note`` says which rows of a table were left out (a Problem to show, not to raise).
     """
 
     name: str
@@ -143,8 +143,8 @@ def tone(caption: str) -> str:
 
 
 def _combination(caption: str) -> str:
-    own = kind(caption)
-    return f"{own} {tone(caption)}".strip() if own in PLACE else own
+    name = kind(caption)
+    return f"{name} {tone(caption)}".strip() if name in PLACE else name
 
 
 def _pairs(
@@ -172,7 +172,7 @@ def hold_out(
     members: dict[int, list[int]] = {}
     for i, number in enumerate(group):
         members.setdefault(number, []).append(i)
-    vocabulary = {number: {word for i in own for word in kinds[i].split()} for number, own in members.items()}
+    vocabulary = {number: {word for i in indices for word in kinds[i].split()} for number, indices in members.items()}
     left = Counter(word for some in vocabulary.values() for word in some)
     fixed = {group[i]: decided[name] for i, name in enumerate(kinds) if name in decided}
     held = {number for number, out in fixed.items() if out}
@@ -249,19 +249,21 @@ def caption_sampler(pairs: Pairs, known: Tokenizer) -> Callable[[Tensor, torch.G
     """(indices of pairs [n], generator) -> tokens [n, LENGTH] of a caption drawn for each: with probability 1/2 its
     name, with 1/4 one of its words (rare ones are likelier), and otherwise a random part of its words."""
     names = _rows(known, pairs.captions)
-    own = _rows(known, [" ".join([caption, *some]) for caption, some in zip(pairs.captions, pairs.keywords)], _MOST)
-    own = [list(dict.fromkeys(row)) for row in own]
-    count = Counter(token for i in pairs.indices(held_out=False).tolist() for token in own[i])
+    all_words = _rows(
+        known, [" ".join([caption, *some]) for caption, some in zip(pairs.captions, pairs.keywords)], _MOST
+    )
+    all_words = [list(dict.fromkeys(row)) for row in all_words]
+    count = Counter(token for i in pairs.indices(held_out=False).tolist() for token in all_words[i])
 
     def draw(chosen: Tensor, generator: torch.Generator) -> Tensor:
         rows, u = [], torch.rand(len(chosen), 2 + _MOST, generator=generator)
         for i, (which, share, *at) in zip(chosen.tolist(), u.tolist()):
-            if which < 0.5 or not own[i]:
+            if which < 0.5 or not all_words[i]:
                 row = names[i]
             elif which < 0.75:  # the first of arrivals at the rate 1 / sqrt(count)
-                row = [min(zip(own[i], at), key=lambda pair: -math.log1p(-pair[1]) * count[pair[0]] ** 0.5)[0]]
+                row = [min(zip(all_words[i], at), key=lambda pair: -math.log1p(-pair[1]) * count[pair[0]] ** 0.5)[0]]
             else:
-                row = [token for token, one in zip(own[i], at) if one < share] or names[i]
+                row = [token for token, one in zip(all_words[i], at) if one < share] or names[i]
             rows.append(row[:LENGTH] + [PADDING] * (LENGTH - len(row)))
         return torch.tensor(rows)
 

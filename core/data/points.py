@@ -1,12 +1,12 @@
 """Data sets of points in the plane.
 
-A set is a continuous distribution, written as a map from the unit cube to the plane: three uniform numbers go in, one
-point comes out (inverse-transform sampling; Devroye 1986, chapter 2). The first number moves *along* the shape, the
-others across it. Fresh draws feed the map independent uniforms; the N points of the data set spread the first number
-evenly over its range, so that a hundred points already look like the shape.
+A set is a continuous distribution, given by a map from three uniform numbers to a point of the plane (inverse-transform
+sampling; Devroye 1986, chapter 2). The first number moves along the shape, the others across it. Fresh samples map
+independent uniforms; for the N points of the data set the first number is stratified, so that a hundred points already
+show the shape.
 
 All sets are stored centred and at the size of the spiral, root mean square about 0.45, so that one range of noise
-levels suits them all. `Affine` remembers how to get back.
+levels suits all of them. `Affine` maps back to the original coordinates.
 """
 
 import hashlib
@@ -60,8 +60,8 @@ class PointSet:
     """N points [N, 2] (float32, mean 0), with their distribution to draw fresh ones from.
 
     ``labels`` [N] index ``classes``; both are absent where the set has no classes. ``curve`` [M, 2] is the polyline on
-    which every fresh draw lies (the spiral's to 2e-4), None for sets with thickness; a row of NaN lifts the pen between
-    its pieces. ``note`` says where the set is not exactly what was given (it is told, not raised), else None.
+    which every fresh draw lies (the spiral's to 2e-4), None for sets with thickness; a row of NaN separates
+    its pieces. ``note`` says where the set is not exactly what was given (a Problem to show, not to raise), else None.
     """
 
     name: str
@@ -164,7 +164,7 @@ def rms_about_mean(raw: Tensor) -> float:
 
 
 def uniform_along(curve: Tensor) -> Draw:
-    """Draws uniform in arc length on a polyline [M, 2] (float64; NaN rows lift the pen)."""
+    """Draws uniform in arc length on a polyline [M, 2] (float64; rows of NaN separate pieces)."""
     steps = curve.diff(dim=0)
     length = steps.norm(dim=1).nan_to_num(0.0)
     ends = length.cumsum(0)

@@ -1,4 +1,5 @@
-"""Still figures: arrays in, a Plotly figure (to zoom into) or a file made with Matplotlib (to put on a slide) out.
+"""Scenes as data (`scene`), colours (`palette`), and still figures: by Plotly (`curves`, `maps`) and Matplotlib
+(`lecture`).
 
 Both libraries are imported inside the functions: a page that shows no such figure does not wait for them.
 """

@@ -1,6 +1,6 @@
-"""Figures for a slide, made with Matplotlib and returned as the bytes of an SVG, PDF or PNG file.
+"""Figures for slides, made with Matplotlib, as the bytes of an SVG, PDF or PNG file.
 
-Only Matplotlib's object-oriented interface: ``pyplot`` keeps global state, and many learners share this process.
+Only Matplotlib's object-oriented interface is used: ``pyplot`` has global state, and many visitors share the process.
 """
 
 from __future__ import annotations

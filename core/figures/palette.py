@@ -1,8 +1,8 @@
-"""What each colour means, everywhere the same: stage, Plotly, Matplotlib and the page text all read this table.
+"""The meaning of each colour. The stage, Plotly, Matplotlib and the text of the pages all read this table.
 
 The hues start from the Okabe-Ito set (Okabe & Ito 2008, "Color universal design"), darkened for the light theme and
-lightened for the dark one until each has a contrast of at least 3:1 against its background. No meaning rests on the
-colour alone: every role also has a shape and a dash of its own.
+lightened for the dark one until each has a contrast of at least 3:1 against its background. Colour is never the only
+mark: every role also has its own shape and dash.
 """
 
 from dataclasses import dataclass
