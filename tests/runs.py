@@ -17,7 +17,7 @@ def write_run(run: Path, steps: int = 6, plan: ImageConfig = PLAN) -> Checkpoint
     """So many steps of a plan on digits: a line of the log for each, then a checkpoint and a sheet of two samples."""
     checkpoint, seen = image_model.new_checkpoint(plan, live_digits.images()), losses()
     run.mkdir(parents=True, exist_ok=True)
-    for state in image_model.run(plan, live_digits.images(), checkpoint.state, seen=seen):
+    for state in image_model.run(plan, live_digits.images(), checkpoint.state, losses=seen):
         note(run, json.dumps(image_model.log_entry(state, plan, seen, 50.0)) + "\n")
         if state.step == steps:
             break

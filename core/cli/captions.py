@@ -1,5 +1,5 @@
-"""The command line of captioned pictures: ``python -m core train clip | prior | decoder``, ``sample unclip``,
-``evaluate unclip``. What they share with image models is in ``session``."""
+"""The commands of captioned images: ``python -m core train clip | prior | decoder``, ``sample unclip``,
+``evaluate unclip``."""
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -13,6 +13,8 @@ import tyro
 from torch import Tensor
 
 from core.cli import terminal
+from core.cli.flags import Training
+from core.cli.images import check_positive
 from core.data.captions import Pairs, Tokenizer, load
 from core.data.images import pixels, unit
 from core.diffusion import samplers
@@ -22,21 +24,18 @@ from core.models import clip_queries
 from core.models import images as image_model
 from core.models import unclip as unclip_model
 from core.models.clip import ClipConfig
+from core.models.model import SHIPPED, open_checkpoint
 from core.models.unclip import DecoderConfig, PriorConfig, Unclip
 from core.networks.clip import Clip
-from core.runs.checkpoints import CONFIG, Checkpoint, load_folder
-from core.runs.distributed import Team, losses
+from core.problems import Problem
+from core.runs import distributed
+from core.runs.checkpoints import Checkpoint, load_folder
+from core.runs.distributed import Losses, Team
 
 FLAT = tyro.conf.OmitArgPrefixes
-CLIP, PRIOR, DECODER = Path("core/pretrained/clip"), Path("core/pretrained/prior"), Path("core/pretrained/decoder")
-JUDGE = Path("core/pretrained/judge")
-PLANS = ClipConfig(), PriorConfig(), DecoderConfig()
-SHOWN = 64  # samples on a sheet of the decoder
-
-
-def opened(folder: Path) -> Checkpoint:
-    """A checkpoint from its folder, or from the folder of the run that holds it."""
-    return load_folder(folder if (folder / CONFIG).exists() else folder / "checkpoint")
+CLIP, PRIOR, DECODER, JUDGE = (SHIPPED / name for name in ("clip", "prior", "decoder", "judge"))
+CONFIGS = ClipConfig(), PriorConfig(), DecoderConfig()
+SHEET = 64  # images on a sheet of the decoder
 
 
 # Training
@@ -44,124 +43,154 @@ def opened(folder: Path) -> Checkpoint:
 
 def train_clip(
     out: Path,
-    plan: Annotated[ClipConfig, FLAT] = PLANS[0],
+    config: Annotated[ClipConfig, FLAT] = CONFIGS[0],
     data: str = "emoji",
     side: int = 32,
+    config_file: Annotated[Path | None, tyro.conf.arg(name="config")] = None,
     resume: bool = False,
     every: int = 500,
 ) -> None:
-    """Train a pair of towers, one for pictures and one for words. On several machines: torchrun ... train clip ...
+    """Train a pair of encoders, one for images and one for text. On several machines: torchrun ... train clip ...
 
     Args:
         out: the run's folder, for its checkpoint and metrics.jsonl.
+        config: how to train.
         data: emoji, or a folder of pictures with captions.csv (columns file, caption and, if any, keywords).
         side: pixels a side that the pictures of a folder are brought to.
-        resume: go on from OUT's checkpoint.
+        config_file: a JSON file of these flags; flags given beside it win.
+        resume: go on from OUT's checkpoint, with its data and settings; flags given beside it win.
         every: steps between two checkpoints. Ctrl-C leaves one, too.
     """
-    team, folder, pairs = terminal.team_here(), terminal.folder_of(out, resume), load(data, side)
+    check_positive(every=every)
+    folder, pairs = terminal.checkpoint_folder(out, resume), load(data, side)
     source = {"data": data, "side": side}
-    checkpoint = _again(folder, "clip", plan) if resume else clip_model.new_checkpoint(plan, pairs, source)
+    new = clip_model.new_checkpoint(config, pairs, source)
+    checkpoint = _resumed(folder, "clip", config, new) if resume else new
+    team = distributed.join()
     state = image_model.move(checkpoint.state, team.device)
-    _said(checkpoint, pairs, "pictures and captions", team)
-    terminal.carry_out(clip_model.run(plan, pairs, state, team), checkpoint, plan, losses(), team, out, every)
+    _introduce(checkpoint, pairs, "pictures and captions", team)
+    terminal.carry_out(lambda _: clip_model.run(config, pairs, state, team), checkpoint, config, team, out, every)
 
 
 def train_prior(
     out: Path,
     towers: Path = CLIP,
-    plan: Annotated[PriorConfig, FLAT] = PLANS[1],
+    config: Annotated[PriorConfig, FLAT] = CONFIGS[1],
     data: str = "emoji",
     side: int = 32,
+    config_file: Annotated[Path | None, tyro.conf.arg(name="config")] = None,
     resume: bool = False,
     every: int = 1000,
 ) -> None:
-    """Train a prior: a diffusion model from a caption to the vector of a picture.
+    """Train a prior: a diffusion model from a caption to the vector of an image.
 
     Args:
         out: the run's folder, for its checkpoint and metrics.jsonl.
         towers: the checkpoint of the CLIP whose vectors these are.
+        config: how to train.
         data: emoji, or a folder of pictures with captions.csv.
         side: pixels a side that the pictures of a folder are brought to.
-        resume: go on from OUT's checkpoint.
+        config_file: a JSON file of these flags; flags given beside it win.
+        resume: go on from OUT's checkpoint, with its data and settings; flags given beside it win.
         every: steps between two checkpoints. Ctrl-C leaves one, too.
     """
-    clip, pairs, source = opened(towers), load(data, side), {"data": data, "side": side, "towers": str(towers)}
-    begun = unclip_model.new_prior(plan, clip, pairs, source)
-    _diffuse("prior", out, plan, begun, unclip_model.prior_examples(clip, pairs), pairs, resume, every)
+    check_positive(every=every)
+    folder, clip, pairs = terminal.checkpoint_folder(out, resume), open_checkpoint(towers), load(data, side)
+    source = {"data": data, "side": side, "towers": _shipped_name(towers)}
+    new = unclip_model.new_prior(config, clip, pairs, source)
+    checkpoint, team = _resumed(folder, "prior", config, new) if resume else new, distributed.join()
+    clip.state.ema.to(team.device)
+    examples = unclip_model.prior_examples(clip, pairs)
+    _diffuse(checkpoint, config, examples, pairs, team, out, every)
 
 
 def train_decoder(
     out: Path,
     towers: Path = CLIP,
-    plan: Annotated[DecoderConfig, FLAT] = PLANS[2],
+    config: Annotated[DecoderConfig, FLAT] = CONFIGS[2],
     data: str = "emoji",
     side: int = 32,
     start: Path | None = None,
+    config_file: Annotated[Path | None, tyro.conf.arg(name="config")] = None,
     resume: bool = False,
     every: int = 1000,
     bf16: bool = False,
 ) -> None:
-    """Train a decoder: a diffusion model from the vector of a picture to the picture.
+    """Train a decoder: a diffusion model from the vector of an image to the image.
 
     Args:
         out: the run's folder, for its checkpoint, metrics.jsonl and samples-STEP.png.
         towers: the checkpoint of the CLIP whose vectors these are.
+        config: how to train.
         data: emoji, or a folder of pictures with captions.csv.
         side: pixels a side that the pictures of a folder are brought to.
-        start: an image model, such as core/pretrained/emoji, to begin with the weights of, as far as they fit.
-        resume: go on from OUT's checkpoint.
+        start: an image model, such as emoji, to begin with the weights of, as far as they fit.
+        config_file: a JSON file of these flags; flags given beside it win.
+        resume: go on from OUT's checkpoint, with its data and settings; flags given beside it win.
         every: steps between two checkpoints, each with a sheet of samples. Ctrl-C leaves one, too.
         bf16: compute in bfloat16, on a graphics card or a processor that can.
     """
-    clip, pairs = opened(towers), load(data, side)
-    source = {"data": data, "side": side, "towers": str(towers), "start": start and str(start)}
-    begun, learnt = (
-        unclip_model.new_decoder(plan, clip, pairs, source),
-        unclip_model.decoder_examples(clip, pairs, plan.blur),
-    )
-    if start and not resume:
-        print(f"Beginning with {unclip_model.copy_weights(begun, opened(start)):,} weights of {start}.")
+    check_positive(every=every)
+    folder, clip, pairs = terminal.checkpoint_folder(out, resume), open_checkpoint(towers), load(data, side)
+    source = {"data": data, "side": side, "towers": _shipped_name(towers), "start": start and str(start), "bf16": bf16}
+    new = unclip_model.new_decoder(config, clip, pairs, source)
+    if resume:
+        checkpoint = _resumed(folder, "decoder", config, new)
+    else:
+        checkpoint = new
+        if start:
+            print(f"Beginning with {unclip_model.copy_weights(new, open_checkpoint(start)):,} weights of {start}.")
+    team = distributed.join(bf16)
+    clip.state.ema.to(team.device)
+    examples = unclip_model.decoder_examples(clip, pairs, config.blur)
+    sheet = partial(_write_sheet, clip=clip, pairs=pairs)
+    _diffuse(checkpoint, config, examples, pairs, team, out, every, sheet)
 
-    def sheet(checkpoint: Checkpoint, file: Path) -> None:
-        denoiser = checkpoint.denoiser
-        parts = Unclip(clip.state.ema, clip_model.tokenizer_of(clip.config), denoiser, denoiser, denoiser.sigma_data,
-                       pairs.images.shape[1])  # fmt: skip
-        held = pairs.indices(held_out=True)[: SHOWN // 2]
-        seen = unit(pairs.images[held])
-        drawn = samplers.last(unclip_model.sample_decoder(parts, unclip_model.image_vectors(parts, seen), scale=2.0))
-        image_model.write_sheet(torch.stack([seen, drawn], 1).flatten(0, 1), 8, file)
 
-    _diffuse("decoder", out, plan, begun, learnt, pairs, resume, every, sheet, bf16)
+def _write_sheet(checkpoint: Checkpoint, file: Path, clip: Checkpoint, pairs: Pairs) -> None:
+    """A sheet of held-out images, each beside the decoder's image for its vector."""
+    denoiser = checkpoint.denoiser
+    unclip = Unclip(clip.state.ema, clip_model.tokenizer_of(clip.config), denoiser, denoiser, denoiser.sigma_data,
+                    pairs.images.shape[1])  # fmt: skip
+    real = unit(pairs.images[pairs.indices(held_out=True)[: SHEET // 2]])
+    vectors = unclip_model.image_vectors(unclip, real)
+    images = samplers.last(unclip_model.sample_decoder(unclip, vectors, scale=2.0)).cpu()
+    image_model.write_sheet(torch.stack([real, images], 1).flatten(0, 1), 8, file)
 
 
 def _diffuse(
-    part: str, out: Path, plan: Any, begun: Checkpoint, learnt: unclip_model.Examples, pairs: Pairs, resume: bool, every: int,
-    sheet: Callable[[Checkpoint, Path], None] | None = None, bf16: bool = False,
+    checkpoint: Checkpoint, config: Any, examples: unclip_model.Examples, pairs: Pairs, team: Team, out: Path,
+    every: int, sheet: Callable[[Checkpoint, Path], None] | None = None,
 ) -> None:  # fmt: skip
-    """Train a half of unCLIP as an image model is trained."""
-    team, folder = terminal.team_here(bf16), terminal.folder_of(out, resume)
-    checkpoint = _again(folder, part, plan) if resume else begun
-    if checkpoint.config["clip"] != begun.config["clip"]:
-        raise ValueError(f"The run in {out} was begun with another CLIP; go on with its own.")
-    if any(checkpoint.config[name] != begun.config[name] for name in ("network", "prediction")):
-        raise ValueError(f"The run in {out} trains another network than is asked for; begin in a new folder.")
-    seen, state = losses(team.device), image_model.move(checkpoint.state, team.device)
-    _said(checkpoint, pairs, "pictures", team)
-    terminal.carry_out(
-        image_model.run(plan, learnt, state, team, seen), checkpoint, plan, seen, team, out, every, sheet
-    )
+    """Train a prior or a decoder, as an image model is trained."""
+    state = image_model.move(checkpoint.state, team.device)
+    _introduce(checkpoint, pairs, "pictures", team)
+
+    def start(losses: Losses):
+        return image_model.run(config, examples, state, team, losses)
+
+    terminal.carry_out(start, checkpoint, config, team, out, every, sheet)
 
 
-def _again(folder: Path, part: str, plan: Any) -> Checkpoint:
-    """The checkpoint of a run to go on with by this plan. Raises ValueError for one of another kind."""
-    kept = load_folder(folder)
-    if part not in kept.config:
-        raise ValueError(f"The run in {folder.parent} trains no {part}.")
-    return replace(kept, config={**kept.config, part: asdict(plan), "train": as_dict(plan.train)})
+def _resumed(folder: Path, part: str, config: Any, new: Checkpoint) -> Checkpoint:
+    """The checkpoint of a run with another configuration, to be trained further.
+
+    new: an untrained checkpoint of that configuration. Raises Problem if the run trains another part or another
+    network, or began with another CLIP.
+    """
+    stored = load_folder(folder)
+    if part not in stored.config:
+        raise Problem("run_no_part", folder=str(folder.parent), part=part)
+    if part != "clip" and stored.config["clip"] != new.config["clip"]:
+        raise Problem("run_other_clip", folder=str(folder.parent))
+    if any(stored.config.get(name) != new.config.get(name) for name in ("network", "prediction", "vocabulary")):
+        raise Problem("run_other_network", folder=str(folder.parent))
+    entries = {part: asdict(config), "train": as_dict(config.train), "data": new.config["data"]}
+    return replace(stored, config={**stored.config, **entries})
 
 
-def _said(checkpoint: Checkpoint, pairs: Pairs, of: str, team: Team) -> None:
+def _introduce(checkpoint: Checkpoint, pairs: Pairs, of: str, team: Team) -> None:
+    """Print what is trained on what."""
     if not team.rank:
         parameters = sum(p.numel() for p in checkpoint.state.model.parameters())
         known = len(pairs.indices(held_out=False))
@@ -169,6 +198,26 @@ def _said(checkpoint: Checkpoint, pairs: Pairs, of: str, team: Team) -> None:
               f"parameters; {team.device}")  # fmt: skip
         if pairs.note:
             print(pairs.note)
+
+
+def _shipped_name(folder: Path) -> str:
+    """A folder as a checkpoint's config names it: shipped ones by their names, so that they are found on any machine."""
+    return folder.name if folder.parent == SHIPPED else str(folder)
+
+
+def _other_flags(stored: dict[str, Any]) -> dict[str, Any]:
+    """The flags beside the configuration that a run was begun with; ``start`` is over once it has begun."""
+    flags = {name: value for name, value in stored["data"].get("source", {}).items() if name != "start"}
+    if "towers" in flags and (SHIPPED / flags["towers"]).is_dir():
+        flags["towers"] = str(SHIPPED / flags["towers"])
+    return flags
+
+
+TRAINING = (
+    Training(train_clip, CONFIGS[0], clip_model.config_of, _other_flags),
+    Training(train_prior, CONFIGS[1], partial(unclip_model.config_of, part="prior"), _other_flags),
+    Training(train_decoder, CONFIGS[2], partial(unclip_model.config_of, part="decoder"), _other_flags),
+)
 
 
 # Sampling
@@ -195,22 +244,22 @@ def sample(
         out: the two files' name without its ending.
         negative: a caption to lead away from.
         n: how many pictures.
-        scale: guidance scale w of the decoder; 1 is told the vector plainly, more leads away from what is not it.
+        scale: guidance scale w of the decoder; 1 is plain conditioning.
         prior_scale: guidance scale w of the prior.
-        steps: steps of each of both walks.
+        steps: steps of the prior's sampler, and of the decoder's.
         seed: decides the noise; picture k of a seed is the same however many are drawn.
-        skip_prior: tell the decoder the caption's own vector, to see what the prior is for.
+        skip_prior: give the decoder the caption's own vector, to see what the prior is for.
         towers: the checkpoint of the CLIP.
         prior: the checkpoint of the prior.
         decoder: the checkpoint of the decoder.
     """
-    if n < 1 or steps < 1:
-        raise ValueError("--n and --steps are whole numbers from 1 on.")
-    whole = unclip_model.assemble(opened(towers), opened(prior), opened(decoder))
+    check_positive(n=n, steps=steps)
+    parts = (open_checkpoint(folder) for folder in (towers, prior, decoder))
+    whole = unclip_model.assemble(*parts, distributed.device())
     for text in (caption, negative):
         if unknown := whole.known.unknown(text):
             print(f"No caption of the training set had {', '.join(map(repr, unknown))}: left out.")
-    x = unclip_model.generate(whole, [caption] * n, negative, scale, prior_scale, steps, seed, skip_prior)
+    x = unclip_model.generate(whole, [caption] * n, negative, scale, prior_scale, steps, seed, skip_prior).cpu()
     out.parent.mkdir(parents=True, exist_ok=True)
     sheet, arrays = (out.with_name(out.name + ending) for ending in (".png", ".npz"))
     image_model.write_sheet(x, min(n, 8), sheet)
@@ -248,18 +297,20 @@ def evaluate(
         side: pixels a side that the pictures of a folder are brought to.
         scale: guidance scale w of the decoder.
         prior_scale: guidance scale w of the prior.
-        steps: steps of each of both walks.
+        steps: steps of the prior's sampler, and of the decoder's.
         seed: decides the noise, and which captions are asked for.
     """
-    parts, pairs = [opened(folder) for folder in (towers, prior, decoder, judge)], load(data, side)
-    whole, other = unclip_model.assemble(*parts[:3]), parts[3]
+    check_positive(steps=steps)
+    parts, pairs = [open_checkpoint(folder) for folder in (towers, prior, decoder, judge)], load(data, side)
+    whole, other = unclip_model.assemble(*parts[:3], distributed.device()), parts[3]
+    other.state.ema.to(whole.device)
     if unclip_model.fingerprint(whole.clip) == unclip_model.fingerprint(other.state.ema):
-        raise ValueError("The judge is the CLIP that is judged; train another with another --seed.")
+        raise Problem("judge_is_judged")
     known, new = (len(pairs.indices(out)) for out in (False, True))
     seeds = f"CLIP {parts[0].config['clip']['seed']}, judge {other.config['clip']['seed']}, samples {seed}"
     print(f"{pairs.name}: {known:,} pairs trained on, {new:,} held out; seeds: {seeds}.")
-    judging = _towers(other.state.ema, clip_model.tokenizer_of(other.config))
-    _towers_table(pairs, _towers(whole.clip, whole.known), judging)
+    judging = _encoders(other.state.ema, clip_model.tokenizer_of(other.config))
+    _encoders_table(pairs, _encoders(whole.clip, whole.known), judging)
 
     def generated(some: Tensor, skip_prior: bool) -> Tensor:
         captions = [pairs.captions[i] for i in some.tolist()]
@@ -273,7 +324,7 @@ def evaluate(
     })  # fmt: skip
 
 
-def _towers_table(pairs: Pairs, own: Pair, judging: Pair) -> None:
+def _encoders_table(pairs: Pairs, own: Pair, judging: Pair) -> None:
     print("| towers | held-out picture's caption found first | among ten | right word of a difference first |")
     print("| --- | --- | --- | --- |")
     linear = clip_queries.linear(pairs, [" ".join([name, *some]) for name, some in zip(pairs.captions, pairs.keywords)])
@@ -291,43 +342,33 @@ def _towers_table(pairs: Pairs, own: Pair, judging: Pair) -> None:
         )
 
 
-def _pictures_table(pairs: Pairs, judging: Pair, seed: int, ways: dict[str, Callable[[Tensor], Tensor]]) -> None:
+def _pictures_table(pairs: Pairs, judging: Pair, seed: int, kinds: dict[str, Callable[[Tensor], Tensor]]) -> None:
     print("| picture | the judge finds its caption, trained on, among 100 others | one of a held-out combination |")
     print("| --- | --- | --- |")
-    chosen = [_some(pairs, out, seed) for out in (False, True)]
-    for name, way in ways.items():
-        found = [_found(pairs, judging, some, way(some)) for some in chosen]
+    chosen = [_draw_pairs(pairs, held_out, seed) for held_out in (False, True)]
+    for name, pictures in kinds.items():
+        found = [_recall(pairs, judging, indices, pictures(indices)) for indices in chosen]
         print(f"| {name} | {found[0]:.0%} | {found[1]:.0%} |")
 
 
-def _found(pairs: Pairs, judging: Pair, some: Tensor, x: Tensor) -> float:
-    """The share of pictures x whose own caption the judge finds first."""
+def _recall(pairs: Pairs, judging: Pair, indices: Tensor, x: Tensor) -> float:
+    """The share of images x whose own caption the judge ranks first."""
     images, texts = judging
-    return clip_queries.recall_at(
-        clip_queries.ranks(images(x) @ texts([pairs.captions[i] for i in some.tolist()]).T), 1
-    )
+    similarity = images(x) @ texts([pairs.captions[i] for i in indices.tolist()]).T
+    return clip_queries.recall_at(clip_queries.ranks(similarity), 1)
 
 
 def _for_differences(pairs: Pairs, pair: Pair) -> Pair:
-    """The pair as differences are asked: pictures in many places, words in captions. The linear one is better asked as
-    it is, 38 of 48 and not 17."""
+    """The encoders as differences are measured with: images at all shifts, words in captions. For the linear baseline
+    the plain vectors are better: 38 of 48, not 17."""
     return partial(clip_queries.mean_over_shifts, pair[0]), clip_queries.mean_over_captions(pairs, pair[1])
 
 
-def _towers(clip: Clip, known: Tokenizer) -> Pair:
-    return lambda x: clip_queries.image_vectors(clip, x), lambda texts: clip_queries.text_vectors(clip, known, texts)
+def _encoders(clip: Clip, tokenizer: Tokenizer) -> Pair:
+    return partial(clip_queries.image_vectors, clip), partial(clip_queries.text_vectors, clip, tokenizer)
 
 
-def _some(pairs: Pairs, held_out: bool, seed: int) -> Tensor:
-    """The numbers of ``AMONG`` pairs of one side of the split."""
+def _draw_pairs(pairs: Pairs, held_out: bool, seed: int) -> Tensor:
+    """The indices of ``AMONG`` random pairs of one side of the split."""
     part = pairs.indices(held_out)
     return part[torch.randperm(len(part), generator=torch.Generator().manual_seed(seed))[:AMONG]]
-
-
-COMMANDS = {
-    ("train", "clip"): train_clip,
-    ("train", "prior"): train_prior,
-    ("train", "decoder"): train_decoder,
-    ("sample", "unclip"): sample,
-    ("evaluate", "unclip"): evaluate,
-}

@@ -62,6 +62,14 @@ class ImageSet:
         if not 0 <= low <= high < len(self.classes):
             raise Problem("image_set_label_range", name=self.name, low=low, high=high, classes=len(self.classes))
 
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape [C, H, W] of one image."""
+        return tuple(self.images.shape[1:])
+
     @cached_property
     def rms(self) -> float:
         """Root mean square of all values in [-1, 1]: the ``sigma_data`` of a denoiser for this set."""

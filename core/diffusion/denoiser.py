@@ -105,7 +105,7 @@ def in_chunks(function: Callable[..., Tensor], size: int) -> Callable[..., Tenso
         return None if value is None else value[chunk]
 
     def chunked(x: Tensor, *more: Tensor | Cond | None) -> Tensor:
-        chunks = [slice(start, start + size) for start in range(0, len(x), size)]
+        chunks = [slice(start, start + size) for start in range(0, max(1, len(x)), size)]
         return torch.cat([function(*(rows(value, chunk) for value in (x, *more))) for chunk in chunks])
 
     return chunked

@@ -1,7 +1,7 @@
 """The training loop of every model: what differs between models is the loss function and the batches."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -110,14 +110,15 @@ def train(
     batches: Batches,
     config: TrainConfig,
     state: TrainState,
-    average: Callable[[Tensor], Tensor] = lambda loss: loss,
+    average_: Callable[[Sequence[Tensor]], None] = lambda tensors: None,
 ) -> Iterator[TrainState]:
     """Train ``state`` in place until ``config.steps``; yields it after each step, when the loop may be left.
 
     loss_fn(model, batch) -> losses of any shape, averaged here. batches(k) -> batch k: it depends on k alone, so a
-    resumed run continues bit for bit; step n takes ``accumulate`` batches from k = n accumulate on. average: the mean
-    of a loss over all processes that train together, so that all of them take the same decision. Raises Diverged if the
-    loss is not finite or reaches a million, with the state set back to the last good weights.
+    resumed run continues bit for bit; step n takes ``accumulate`` batches from k = n accumulate on. All settings of the
+    optimizer are those of ``config``, whatever the state was trained with before. average_: replaces tensors by their
+    means over all processes that train together; called once in each step, with the loss and the gradients. Raises
+    Diverged if the loss is not finite or reaches a million, with the state set back to the last good weights.
     """
     next_copy = state.step
     if state.last_good is None:
@@ -126,13 +127,17 @@ def train(
     averaged, trained = list(state.ema.parameters()), list(state.model.parameters())
     while state.step < config.steps:
         for group in state.optimizer.param_groups:
-            group["lr"] = config.learning_rate(state.step)
+            group |= {"lr": config.learning_rate(state.step), "betas": config.betas,
+                      "weight_decay": config.weight_decay}  # fmt: skip
         state.optimizer.zero_grad(set_to_none=True)
-        value = 0.0
+        parts = []
         for part in range(config.accumulate):
             loss = loss_fn(state.model, batches(state.step * config.accumulate + part)).mean() / config.accumulate
             loss.backward()
-            value += average(loss.detach()).item()
+            parts.append(loss.detach())
+        total = sum(parts)
+        average_([total, *(p.grad for p in trained if p.grad is not None)])
+        value = total.item()
         if not value < 1e6:
             step = state.step
             _restore(state)

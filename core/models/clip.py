@@ -1,6 +1,7 @@
-"""CLIP: two towers whose vectors are close where picture and caption belong together (Radford et al. 2021).
+"""CLIP: an image encoder and a text encoder whose vectors are close where image and caption belong together.
 
-One loss, and the loop that trains everything here. What the trained pair is asked stands in ``retrieval``.
+Radford et al. 2021. One loss, and the training loop of all models here; what a trained pair is used for is in
+``clip_queries``.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -16,26 +17,29 @@ from core import seeds
 from core.data.captions import Pairs, Tokenizer, caption_sampler, tokenizer
 from core.data.images import unit
 from core.diffusion.training import Batches, TrainConfig, TrainState, train
+from core.models.shifts import random_shifts
 from core.networks.clip import Clip
-from core.runs.checkpoints import Checkpoint, fresh
+from core.problems import Problem
+from core.runs import checkpoints
+from core.runs.checkpoints import Checkpoint
 from core.runs.distributed import ALONE, Team
 
 
 @dataclass(frozen=True)
 class ClipConfig:
-    """How to train a pair of towers; with its data, all that decides a run.
+    """How to train a pair of encoders; together with its data, all that decides a run.
 
     Attributes:
-        width: channels of the image tower's first level; the text tower has twice as many.
-        size: numbers of a vector.
-        batch: pairs of one step, each to be told from all others of the step.
-        steps: steps in all.
-        lr: learning rate after the warm-up, from where it falls to 0 along half a cosine.
+        width: channels of the image encoder's first level; the text encoder has twice as many.
+        size: size of a vector.
+        batch: pairs of one step, each of which has to be told from all others of the step.
+        steps: number of steps.
+        lr: learning rate after the warm-up; it then falls to 0 along half a cosine.
         warmup: steps in which the learning rate rises.
-        weight_decay: of AdamW; few pairs need much.
+        weight_decay: of AdamW; a small set of pairs needs much.
         ema: decay of the moving average of the weights, which is what is used.
-        shift: pixels that a picture is moved by at most.
-        seed: decides the initial weights and all that is drawn.
+        shift: pixels that an image is moved by at most.
+        seed: decides the initial weights and everything that is drawn.
     """
 
     width: int = 32
@@ -51,72 +55,83 @@ class ClipConfig:
 
     @property
     def train(self) -> TrainConfig:
-        """The part that the training loop reads."""
+        """The settings of the training loop."""
         return TrainConfig(
             steps=self.steps, lr=self.lr, warmup=self.warmup, weight_decay=self.weight_decay, ema=self.ema,
             decay="cosine", backup_every=max(1, self.steps // 20),
         )  # fmt: skip
 
 
-def new_checkpoint(plan: ClipConfig, pairs: Pairs, source: Mapping[str, Any] = MappingProxyType({})) -> Checkpoint:
-    """An untrained pair for those pictures and the words of their captions, which stand in its config; ``source``: what
-    else the run was told.
+def new_checkpoint(config: ClipConfig, pairs: Pairs, source: Mapping[str, Any] = MappingProxyType({})) -> Checkpoint:
+    """An untrained pair of encoders for these images and the words of their captions, which its config contains.
 
-    Raises ValueError for sizes that there are not, and for a batch of more pairs than there are to train on.
+    source: what the pairs were loaded from, stored as well. Raises Problem for impossible sizes, and for a batch of
+    more pairs than there are to train on.
     """
-    some = len(pairs.indices(held_out=False))
-    if not 2 <= plan.batch <= some:
-        raise ValueError(f"{pairs.name} has {some:,} pairs to train on; a batch is 2 to {some:,}, not {plan.batch}.")
+    n = len(pairs.indices(held_out=False))
+    if not 2 <= config.batch <= n:
+        raise Problem("clip_batch", name=pairs.name, pairs=n, batch=config.batch)
     words = tokenizer(pairs).vocabulary
     channels, side = pairs.images.shape[1:3]
-    network = {"name": "clip", "words": len(words), "channels": channels, "side": side, "width": plan.width,
-               "size": plan.size, "seed": plan.seed}  # fmt: skip
-    data = {"name": pairs.name, "n": some, "source": dict(source)}
-    return fresh({"network": network, "vocabulary": list(words), "data": data, "clip": asdict(plan)}, plan.train)
+    network = {"name": "clip", "words": len(words), "channels": channels, "side": side, "width": config.width,
+               "size": config.size, "seed": config.seed}  # fmt: skip
+    data = {"name": pairs.name, "n": n, "source": dict(source)}
+    stored = {"network": network, "vocabulary": list(words), "data": data, "clip": asdict(config)}
+    return checkpoints.new_checkpoint(stored, config.train)
 
 
-def tokenizer_of(config: dict) -> Tokenizer:
-    """The words that a checkpoint's pair knows. Raises ValueError with a sentence where they do not fit the pair."""
-    words = config.get("vocabulary")
+def config_of(stored: dict[str, Any]) -> ClipConfig:
+    """The configuration in a checkpoint's config. Raises Problem if the checkpoint is no CLIP."""
+    try:
+        return ClipConfig(**stored["clip"])
+    except (LookupError, TypeError) as error:
+        raise Problem("checkpoint_no_part", part="clip") from error
+
+
+def tokenizer_of(stored: dict) -> Tokenizer:
+    """The vocabulary in a checkpoint's config. Raises Problem if it does not fit the text encoder."""
+    words = stored.get("vocabulary")
     fits = isinstance(words, list) and all(isinstance(word, str) for word in words)
-    if not fits or len(words) != config["network"].get("words"):
-        raise ValueError("This checkpoint is no CLIP of this app: its words do not fit its text tower.")
+    if not fits or len(words) != stored["network"].get("words"):
+        raise Problem("clip_vocabulary")
     return Tokenizer(tuple(words))
 
 
-def run(plan: ClipConfig, pairs: Pairs, state: TrainState, team: Team = ALONE) -> Iterator[TrainState]:
-    """Train ``state``, which is on the team's device, to the end of the plan; yields after each step. Many processes
-    each embed a share of the pairs and compare the vectors of all with all, as one process would.
+def run(config: ClipConfig, pairs: Pairs, state: TrainState, team: Team = ALONE) -> Iterator[TrainState]:
+    """Train ``state``, which is on the team's device, to the last step of the configuration; yields after each step.
 
-    Raises Diverged (see ``training.train``), and ValueError where the batch has no even shares.
+    Each of several processes encodes a share of the pairs and compares the vectors of all of them, as one process would
+    do. Raises Diverged (see ``training.train``), and Problem if the batch cannot be divided.
     """
-    if plan.batch % team.world:
-        raise ValueError(f"A batch of {plan.batch} pairs does not part evenly among {team.world} processes.")
-    both = team.share(state.model)
-    whole = batches(pairs, plan.batch, plan.seed, plan.shift)
+    if config.batch % team.world:
+        raise Problem("batch_shares", batch=config.batch, world=team.world, parts=1, multiple=team.world)
+    whole = batches(pairs, config.batch, config.seed, config.shift)
 
     def at(step: int) -> tuple[Tensor, Tensor]:
         return tuple(part[team.rank :: team.world].to(team.device) for part in whole(step))
 
-    def loss(_: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
-        return clip_loss(both, batch, team.gather)
+    def loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        return clip_loss(model, batch, team.gather)
 
-    yield from train(loss, at, plan.train, state, team.average)
+    yield from train(loss, at, config.train, state, team.average_)
 
 
 def contrastive_loss(images: Tensor, captions: Tensor, scale: Tensor | float) -> Tensor:
-    """Of N pairs of unit vectors [N, size]: how surprising each picture's caption is among all N, and each caption's
-    picture; the mean of the two, [N]. log N where all are alike (Radford et al. 2021, figure 3)."""
+    """The contrastive loss of N pairs of unit vectors [N, size], [N] (Radford et al. 2021, figure 3).
+
+    The cross-entropy of each image's caption among all N captions, and of each caption's image among all N images; the
+    mean of the two. It is log N where all vectors are equal.
+    """
     logits = scale * images @ captions.T
-    own = torch.arange(len(logits), device=logits.device)
-    by_image, by_caption = (F.cross_entropy(rows, own, reduction="none") for rows in (logits, logits.T))
+    target = torch.arange(len(logits), device=logits.device)
+    by_image, by_caption = (F.cross_entropy(rows, target, reduction="none") for rows in (logits, logits.T))
     return (by_image + by_caption) / 2
 
 
 def clip_loss(
-    model: Clip, batch: tuple[Tensor, Tensor], gather: Callable[[Tensor], Tensor] = lambda own: own
+    model: Clip, batch: tuple[Tensor, Tensor], gather: Callable[[Tensor], Tensor] = lambda rows: rows
 ) -> Tensor:
-    """The loss function of both towers, [N]; batch: pictures [B, C, H, W] in [-1, 1] and tokens [B, T].
+    """The loss function of CLIP, [N]; batch: images [B, C, H, W] in [-1, 1] and tokens [B, T].
 
     gather: from this process's vectors [B, size] to those of all processes [N, size], in the same order for both.
     """
@@ -125,24 +140,14 @@ def clip_loss(
 
 
 def batches(pairs: Pairs, batch: int, seed: int, shift: int) -> Batches:
-    """Batches for ``clip_loss`` of the pairs to train on, none twice in a batch: pictures moved by up to ``shift``
+    """Batches for ``clip_loss`` of the pairs to train on, none twice in a batch: images moved by up to ``shift``
     pixels, captions drawn anew (see ``captions.caption_sampler``)."""
-    known, caption = pairs.indices(held_out=False), caption_sampler(pairs, tokenizer(pairs))
+    trained_on, caption = pairs.indices(held_out=False), caption_sampler(pairs, tokenizer(pairs))
     x = unit(pairs.images)
 
     def at(step: int) -> tuple[Tensor, Tensor]:
         generator = seeds.generator(seed, step)
-        chosen = known[torch.randperm(len(known), generator=generator)[:batch]]
-        return shifted(x[chosen], shift, generator), caption(chosen, generator)
+        chosen = trained_on[torch.randperm(len(trained_on), generator=generator)[:batch]]
+        return random_shifts(x[chosen], shift, generator), caption(chosen, generator)
 
     return at
-
-
-def shifted(x: Tensor, by: int, generator: torch.Generator) -> Tensor:
-    """Pictures [B, C, H, W], each moved by up to ``by`` pixels down and across; what comes in continues the edge."""
-    height, width = x.shape[2:]
-    wide = F.pad(x, (by, by, by, by), mode="replicate")
-    down, across = torch.randint(0, 2 * by + 1, (2, len(x), 1), generator=generator)
-    rows, columns = down + torch.arange(height), across + torch.arange(width)
-    picture, channel = torch.arange(len(x)), torch.arange(x.shape[1])
-    return wide[picture[:, None, None, None], channel[:, None, None], rows[:, None, :, None], columns[:, None, None]]

@@ -1,4 +1,4 @@
-"""What a pair of towers is asked: which caption, which picture, which class, which word; and a linear baseline."""
+"""What a trained CLIP is used for: retrieval, naming the difference of two images; and a linear baseline."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -11,40 +11,49 @@ from torch import Tensor
 from core import seeds
 from core.data.captions import ARITHMETIC, Pairs, Tokenizer, kind, tokenizer, tone, words
 from core.data.images import unit
+from core.diffusion.denoiser import in_chunks
+from core.models.shifts import all_shifts
 from core.networks.clip import Clip
 
 Images, Texts = Callable[[Tensor], Tensor], Callable[[Sequence[str]], Tensor]  # to vectors [N, size]
 
 NO_NAMES = frozenset("a and at for in no not of off on or out over the to under up with without".split())
 MIN_NAMES = 6  # a word may name a difference if so many names have it
-SHIFT = 2  # pixels that training moves a picture by at most
+SHIFT = 2  # pixels that training moves an image by at most
+_TIES = 0x71E5  # keeps the order of equal similarities apart from other uses of a seed
 RIDGE = 0.1  # of the baseline: share of each side's largest eigenvalue
 
 
 @torch.no_grad()
 def image_vectors(clip: Clip, x: Tensor, size: int = 256) -> Tensor:
-    """Unit vectors [N, size] of pictures [N, C, H, W] in [-1, 1], some at a time."""
-    return torch.cat([clip.images(part) for part in x.split(size)])
+    """Unit vectors [N, size] of images [N, C, H, W] in [-1, 1], on the encoders' device, computed in chunks."""
+    device = next(clip.parameters()).device
+    return in_chunks(lambda chunk: clip.images(chunk.to(device)), size)(x)
 
 
 @torch.no_grad()
-def text_vectors(clip: Clip, known: Tokenizer, texts: Sequence[str]) -> Tensor:
-    """Unit vectors [len(texts), size] of texts."""
-    return clip.captions(known.encode(texts))
+def text_vectors(clip: Clip, tokenizer: Tokenizer, texts: Sequence[str]) -> Tensor:
+    """Unit vectors [len(texts), size] of texts, on the encoders' device."""
+    return clip.captions(tokenizer.encode(texts).to(next(clip.parameters()).device))
 
 
 def ranks(similarity: Tensor) -> Tensor:
-    """How many columns of [N, N] beat the one that belongs to each row (the diagonal), [N]; 0: retrieved first."""
-    return (similarity > similarity.diag()[:, None]).sum(1)
+    """The rank of the matching column of each row of [N, N] (the diagonal), from 0, [N].
+
+    Columns of equal similarity are put in a random order, always the same, so that ties count as chance.
+    """
+    matching = similarity.diag()[:, None]
+    greater, equal = (similarity > matching).sum(1), (similarity == matching).sum(1)
+    return greater + (seeds.uniform(len(similarity), 0, _TIES).to(similarity.device) * equal).long()
 
 
 def recall_at(rank: Tensor, k: int) -> float:
-    """The share of ranks [N] among the first k."""
+    """Recall at k: the share of ranks [N] below k."""
     return (rank < k).double().mean().item()
 
 
 def held_out_ranks(pairs: Pairs, images: Images, texts: Texts) -> Tensor:
-    """How many names of the pairs held out beat the own name of each of their pictures, [N]."""
+    """The rank of the caption of each held-out image among the captions of all held-out images, [N]."""
     part = pairs.indices(held_out=True)
     return ranks(images(unit(pairs.images[part])) @ texts([pairs.captions[i] for i in part.tolist()]).T)
 
@@ -54,7 +63,7 @@ def held_out_ranks(pairs: Pairs, images: Images, texts: Texts) -> Tensor:
 
 @dataclass(frozen=True)
 class Difference:
-    """A picture with an attribute and the picture that lacks just that: numbers of a set's pairs."""
+    """An image with an attribute and the image that lacks only that, as indices of pairs."""
 
     attribute: str
     with_it: int
@@ -62,7 +71,7 @@ class Difference:
 
 
 def differences(pairs: Pairs) -> list[Difference]:
-    """All held-out emoji with an attribute of ``ARITHMETIC``, each with the emoji of the same skin tone without."""
+    """All held-out emoji with an attribute of ``ARITHMETIC``, each with the emoji of the same skin tone without it."""
     place: dict[tuple[str, str], int] = {}
     for i, caption in enumerate(pairs.captions):
         place.setdefault((kind(caption), tone(caption)), i)
@@ -75,11 +84,11 @@ def differences(pairs: Pairs) -> list[Difference]:
 
 
 def candidate_words(pairs: Pairs) -> dict[str, tuple[str, ...]]:
-    """The words that may name a difference: those in the names of ``MIN_NAMES`` pictures that are trained on, or more, and
-    the attributes themselves; each with the others that it stands for. "with" and its like name nothing.
+    """The words that may name a difference, each with the other words that it stands for.
 
-    Words of the same pictures in the main (more than half of those that either has, both have) cannot be told apart by
-    anything that learns from captions: the most frequent stands for all.
+    These are the words in the names of at least ``MIN_NAMES`` trained images, and the attributes; not "with" and the
+    like. Words that mostly occur with the same images (both have more than half of the images that either has) cannot
+    be told apart by a model that learns from captions: the most frequent of them stands for all.
     """
     having: dict[str, set[int]] = {}
     names: Counter[str] = Counter()
@@ -96,49 +105,48 @@ def candidate_words(pairs: Pairs) -> dict[str, tuple[str, ...]]:
 
 
 def nearest_words(direction: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosines of a direction [size] with word vectors [W, size] about their mean, descending, and the words' order."""
+    """Cosines of a direction [size] with word vectors [W, size] minus their mean, descending, and the order of the words."""
     centred = F.normalize(vectors - vectors.mean(0), dim=1)
     return (centred @ F.normalize(direction, dim=0)).sort(descending=True)
 
 
 def mean_over_shifts(images: Images, x: Tensor, shift: int = SHIFT) -> Tensor:
-    """Vectors [N, size] of pictures [N, C, H, W]: of each the mean over all places that training moves it to, up to
-    ``shift`` pixels down and across, as what stands in a picture does not hang on where."""
-    height, width = x.shape[2:]
-    wide, places = F.pad(x, (shift,) * 4, mode="replicate"), range(2 * shift + 1)
-    moved = (wide[..., down : down + height, across : across + width] for down in places for across in places)
-    return torch.stack([images(one) for one in moved]).mean(0)
+    """Vectors [N, size] of images [N, C, H, W], each the mean over all places that training moves the image to."""
+    return torch.stack([images(moved) for moved in all_shifts(x, shift)]).mean(0)
 
 
 def mean_over_captions(pairs: Pairs, texts: Texts) -> Texts:
-    """From words to vectors [W, size]: of each the mean over the captions of all pictures trained on that it is said
-    of, in their name or keywords. As with an ensemble of prompts (Radford et al. 2021, section 3.1.4), what else a
-    caption says averages out; a word alone is a caption that hardly ever was. A word of no caption stands alone."""
+    """From words to vectors [W, size], each the mean over the captions of all trained images that have the word in
+    their name or keywords.
+
+    As with an ensemble of prompts (Radford et al. 2021, section 3.1.4), the rest of the captions averages out; a word
+    alone is a caption that training hardly ever draws. A word of no caption stands for itself.
+    """
     part = pairs.indices(held_out=False).tolist()
-    said = [{word for text in (pairs.captions[i], *pairs.keywords[i]) for word in words(text)} for i in part]
+    having = [{word for text in (pairs.captions[i], *pairs.keywords[i]) for word in words(text)} for i in part]
     captions = texts([pairs.captions[i] for i in part])
 
     def vectors(names: Sequence[str]) -> Tensor:
-        having = [[k for k, own in enumerate(said) if name in own] for name in names]
-        return torch.stack([captions[k].mean(0) if k else texts([name])[0] for name, k in zip(names, having)])
+        found = [[k for k, some in enumerate(having) if name in some] for name in names]
+        return torch.stack([captions[k].mean(0) if k else texts([name])[0] for name, k in zip(names, found)])
 
     return vectors
 
 
 def directions(pairs: Pairs, images: Images, asked: Sequence[Difference]) -> Tensor:
-    """From each picture without the attribute to the one with it, [len(asked), size]."""
+    """The vector of the image with the attribute minus that of the image without it, [len(asked), size]."""
     x = unit(pairs.images)
     return torch.sub(*(images(x[[getattr(one, end) for one in asked]]) for end in ("with_it", "without")))
 
 
 def attribute_ranks(pairs: Pairs, images: Images, vectors: Texts) -> list[tuple[Difference, int]]:
-    """For each of the ``differences`` how many words beat the right one as its nearest, by the ``vectors`` of words."""
-    asked, names = differences(pairs), list(candidate_words(pairs))
-    if not asked:
+    """For each of the ``differences`` the rank of its attribute among all candidate words, by the ``vectors`` of words."""
+    found, names = differences(pairs), list(candidate_words(pairs))
+    if not found:
         return []
-    words = vectors(names)
-    places = (nearest_words(one, words)[1].tolist() for one in directions(pairs, images, asked))
-    return [(one, order.index(names.index(one.attribute))) for one, order in zip(asked, places)]
+    word_vectors = vectors(names)
+    orders = (nearest_words(one, word_vectors)[1].tolist() for one in directions(pairs, images, found))
+    return [(one, order.index(names.index(one.attribute))) for one, order in zip(found, orders)]
 
 
 # The baseline
@@ -146,30 +154,30 @@ def attribute_ranks(pairs: Pairs, images: Images, vectors: Texts) -> list[tuple[
 
 @dataclass(frozen=True, eq=False)
 class Linear:
-    """A closed-form pair of linear maps (canonical correlation analysis; Hotelling 1936) from pixels and from a bag of
-    words to vectors whose correlation is largest."""
+    """Canonical correlation analysis (Hotelling 1936): linear maps from pixels and from a bag of words to vectors whose
+    correlation is largest, in closed form."""
 
-    known: Tokenizer
+    tokenizer: Tokenizer
     means: tuple[Tensor, Tensor]
     maps: tuple[Tensor, Tensor]
 
     def images(self, x: Tensor) -> Tensor:
-        """Pictures [N, C, H, W] in [-1, 1] to unit vectors [N, size]."""
+        """Images [N, C, H, W] in [-1, 1] to unit vectors [N, size]."""
         return F.normalize((x.flatten(1).double() - self.means[0]) @ self.maps[0], dim=1)
 
     def texts(self, texts: Sequence[str]) -> Tensor:
         """Texts to unit vectors [len(texts), size]."""
-        return F.normalize((bags_of_words(self.known, texts) - self.means[1]) @ self.maps[1], dim=1)
+        return F.normalize((bags_of_words(self.tokenizer, texts) - self.means[1]) @ self.maps[1], dim=1)
 
 
-def bags_of_words(known: Tokenizer, texts: Sequence[str]) -> Tensor:
-    """Which words a text has, [len(texts), words] of 0 and 1, float64."""
-    tokens = known.encode(texts, 64)
-    return F.one_hot(tokens, len(known.vocabulary) + 1).amax(1)[:, 1:].double()
+def bags_of_words(tokenizer: Tokenizer, texts: Sequence[str]) -> Tensor:
+    """1 for each word that a text contains, else 0, [len(texts), words] float64."""
+    tokens = tokenizer.encode(texts, 64)
+    return F.one_hot(tokens, len(tokenizer.vocabulary) + 1).amax(1)[:, 1:].double()
 
 
 def linear(pairs: Pairs, texts: Sequence[str], size: int = 128) -> Linear:
-    """The linear pair of the training part of ``pairs``, with a text for each pair; ridge-regularised."""
+    """The linear baseline for the training part of ``pairs`` with a text for each pair; ridge-regularised."""
     own, known = pairs.indices(held_out=False), tokenizer(pairs)
     sides = unit(pairs.images[own]).flatten(1).double(), bags_of_words(known, [texts[i] for i in own.tolist()])
     means = tuple(side.mean(0) for side in sides)
@@ -193,8 +201,10 @@ def _root(centred: Tensor) -> Tensor:
 
 
 def _largest(matrix: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The left and right singular vectors [., size] of the largest singular values, and these, by subspace iteration:
-    a whole decomposition of matrices of some thousand rows takes a minute of one core."""
+    """The left and right singular vectors [., size] of the largest singular values, and these values.
+
+    By subspace iteration: a full decomposition of a matrix of some thousand rows takes a minute of one core.
+    """
     right = seeds.gaussian((matrix.shape[1], min(2 * size, *matrix.shape)), 1).to(matrix)
     for _ in range(8):
         right = torch.linalg.qr(matrix.T @ (matrix @ right))[0]

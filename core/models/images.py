@@ -1,7 +1,7 @@
-"""Image models: one frozen plan = one run in one folder, trained by one process or by many, and sampled from.
+"""Diffusion models of images and of any other samples: one configuration is one run in one folder.
 
-A run's folder holds ``checkpoint/`` (see ``core.checkpoints``), ``metrics.jsonl`` and ``samples-STEP.png``. Little here
-is about images: batches, loss, loop, samplers and guidance are those of the spiral.
+A run's folder holds ``checkpoint/`` (see ``core.runs.checkpoints``), ``metrics.jsonl`` and ``samples-STEP.png``. Nothing
+but the built-in networks depends on the shape of the samples [...]: latents, clips and vectors are trained as well.
 """
 
 import math
@@ -15,41 +15,44 @@ from typing import Any, Literal, Protocol, get_args
 import torch
 from torch import Tensor, nn
 
-from core.data.images import ImageSet, pixels
+from core.data.images import pixels
 from core.diffusion import samplers
 from core.diffusion.denoiser import PREDICTIONS, Cond, Denoise, Denoiser, in_chunks
 from core.diffusion.guidance import cfg
 from core.diffusion.samplers import SamplerConfig, Step
 from core.diffusion.schedules import karras, log_normal
-from core.diffusion.training import Batches, TrainConfig, TrainState, as_dict, diffusion_batches, train
+from core.diffusion.training import Batches, TrainConfig, TrainState, as_dict, diffusion_batches, diffusion_loss, train
 from core.networks import NETWORKS, SIZES, size_options
 from core.networks.layers import MAX_SIDE
-from core.runs.checkpoints import Checkpoint, fresh
+from core.problems import Problem
+from core.runs import checkpoints
+from core.runs.checkpoints import CUSTOM, Checkpoint
 from core.runs.distributed import ALONE, Losses, Team
 
 SIGMA_MIN, SIGMA_MAX = 0.002, 80.0
-CHUNK = 256  # images that a network is asked about at a time
+CHUNK = 256  # samples in one call of a network
+MAX_LENGTH = 64 * MAX_SIDE  # of one axis of a sample
 
 
 @dataclass(frozen=True)
 class ImageConfig:
-    """How to train on images; with its data, all that decides a run.
+    """How to train on images; together with its data, all that decides a run.
 
     Attributes:
-        network: what learns; plain and fourier are made for points, and can take images of 8 x 8.
-        size: how large the network is; small and patched take hours on two cores, large is for a graphics card.
-        prediction: what the network is asked for.
+        network: the network; plain and fourier are made for points, and can take images of 8 x 8.
+        size: size of the network; small and patched take hours on two cores, large is for a graphics card.
+        prediction: what the network predicts.
         mean: mean of log sigma in training, which is normal (Karras et al. 2022, table 1).
         std: standard deviation of log sigma in training.
-        batch: images of one step, of all processes and parts together.
-        accumulate: parts that a batch is computed in, one after the other; more of them take less memory.
-        steps: steps in all.
-        lr: learning rate after the warm-up, from where it falls to 0 along half a cosine.
+        batch: images of one step, over all processes and parts.
+        accumulate: number of parts that a batch is computed in, one after the other; more parts need less memory.
+        steps: number of steps.
+        lr: learning rate after the warm-up; it then falls to 0 along half a cosine.
         warmup: steps in which the learning rate rises.
-        clip: largest norm of the gradient; a longer one is shortened.
-        ema: decay of the moving average of the weights, which is what images are sampled with.
-        label_dropout: how often an image's class is kept from the network, so that guidance can lead away from none.
-        flip: mirror every other image left to right; None: if that leaves it one of the set.
+        clip: largest norm of the gradient; a longer gradient is shortened.
+        ema: decay of the moving average of the weights, which samples are drawn with.
+        label_dropout: probability with which an image is trained on without its class, as guidance needs it.
+        flip: mirror every other image left to right; None: if the set says that its mirrored images belong to it.
         seed: decides the initial weights, the order of the images and their noise.
     """
 
@@ -70,190 +73,218 @@ class ImageConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a value of another kind."""
+        """Raises Problem for a value of another type."""
         for field in fields(self):
-            check_kind(field.name, getattr(self, field.name), field.type)
+            check_type(field.name, getattr(self, field.name), field.type)
 
     @property
     def train(self) -> TrainConfig:
-        """The part that the training loop reads. Raises ValueError for a plan that no run can have."""
-        sane = {
+        """The settings of the training loop. Raises Problem for values that no run can have."""
+        allowed = {
             "mean": math.isfinite(self.mean),
             "std": 0 < self.std < math.inf,
             "batch": self.batch >= 2,
             "steps": self.steps >= 1,
             "label_dropout": 0 <= self.label_dropout <= 1,
         }
-        for name, holds in sane.items():
+        for name, holds in allowed.items():
             if not holds:
-                raise ValueError(f"no run can be trained with {name} = {getattr(self, name)!r}")
+                raise Problem("train_setting", name=name, value=repr(getattr(self, name)))
         return TrainConfig(
             steps=self.steps, lr=self.lr, warmup=self.warmup, ema=self.ema, clip=self.clip, accumulate=self.accumulate,
             betas=(0.9, 0.99), decay="cosine", backup_every=max(1, self.steps // 20),
         )  # fmt: skip
 
 
-def check_kind(name: str, value: Any, kind: Any) -> None:
-    """Raise ValueError unless a setting is of its kind: a type, several, or one of several values."""
-    kinds = get_args(kind) or (kind,)
-    if not (type(value) in kinds or value in kinds or (type(value) is int and float in kinds)):
-        told = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", NoneType: "null"}
-        raise ValueError(f"{name} is {' or '.join(told.get(one, repr(one)) for one in kinds)}, not {value!r:.60}.")
+_TYPES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", NoneType: "null"}
 
 
-def config_of(config: dict[str, Any]) -> ImageConfig:
-    """The plan in a checkpoint's config. Raises ValueError with a sentence if there is none of an image model in it."""
+def check_type(name: str, value: Any, annotation: Any) -> None:
+    """Raise Problem unless a setting is of its annotated type: a type, a union, or a literal."""
+    options = get_args(annotation) or (annotation,)
+    if not (type(value) in options or value in options or (type(value) is int and float in options)):
+        expected = " or ".join(_TYPES.get(option, repr(option)) for option in options)
+        raise Problem("setting_type", name=name, expected=expected, value=f"{value!r:.60}")
+
+
+def config_of(stored: dict[str, Any]) -> ImageConfig:
+    """The configuration in a checkpoint's config. Raises Problem if the checkpoint is of another kind of model."""
     try:
-        return ImageConfig(**{field.name: config["plan"][field.name] for field in fields(ImageConfig)})
+        return ImageConfig(**{field.name: stored["plan"][field.name] for field in fields(ImageConfig)})
     except (LookupError, TypeError) as error:
-        raise ValueError("This checkpoint does not say how an image model was trained.") from error
+        raise Problem("checkpoint_no_image_config") from error
 
 
-def new_checkpoint(plan: ImageConfig, images: ImageSet, source: Mapping[str, Any] = MappingProxyType({})) -> Checkpoint:
-    """An untrained checkpoint of the plan. ``source``: what else the run was told, to load the set again by above all.
+class TrainingSet(Protocol):
+    """Samples of one shape to train on: ``core.data.images.ImageSet``, or what ``core.models.sources`` makes.
 
-    Raises ValueError for a network or a size that there is not, and for images that are not square.
+    Attributes:
+        name: of the set.
+        shape: of one sample.
+        rms: root mean square of all values.
+        classes: the names of the classes, empty if there are none.
     """
-    config = _config(plan, images)
-    return fresh({**config, "data": {**config["data"], "source": dict(source)}}, plan.train)
+
+    name: str
+    shape: tuple[int, ...]
+    rms: float
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """The number of samples."""
+
+    def sample(self, n: int, generator: torch.Generator, flip: bool | None) -> tuple[Tensor, Tensor | Cond | None]:
+        """n random samples [n, *shape], and their labels [n], another condition, or None. flip: see ``ImageConfig``."""
 
 
-def _config(plan: ImageConfig, images: ImageSet) -> dict[str, Any]:
-    channels, height, side = images.images.shape[1:]
-    if height != side:
-        raise ValueError(
-            f"{images.name} has images of {side}x{height} pixels, and a model makes square ones; choose a side to "
-            "bring them to."
-        )
-    shape = {"side": side, "channels": channels} if plan.network in SIZES else {"dim": channels * side**2}
+def new_checkpoint(
+    config: ImageConfig,
+    data: TrainingSet,
+    source: Mapping[str, Any] = MappingProxyType({}),
+    network: nn.Module | None = None,
+) -> Checkpoint:
+    """An untrained checkpoint.
+
+    source: what the data were loaded from, stored in the checkpoint's config. network: one's own network, in place of
+    the one that the configuration names. Raises Problem for a network, a size or a shape that is not possible.
+    """
+    stored = _describe(config, data, network is not None)
+    stored["data"]["source"] = dict(source)
+    return checkpoints.new_checkpoint(stored, config.train, network)
+
+
+def _describe(config: ImageConfig, data: TrainingSet, custom: bool = False) -> dict[str, Any]:
+    """A checkpoint's config: network, preconditioning, configuration and data."""
+    shape, classes = list(data.shape), list(data.classes)
     return {
-        "network": {"name": plan.network, "classes": len(images.classes), "seed": plan.seed, **shape,
-                    **size_options(plan.network, plan.size)},
-        "prediction": plan.prediction,
-        "sigma_data": images.rms,
-        "plan": asdict(plan),
-        "data": {"name": images.name, "n": len(images.images), "side": side, "channels": channels,
-                 "classes": list(images.classes)},
-    }  # fmt: skip
+        "network": {"name": CUSTOM} if custom else _network(config, data.name, shape, len(classes)),
+        "prediction": config.prediction,
+        "sigma_data": data.rms,
+        "plan": asdict(config),
+        "data": {"name": data.name, "n": len(data), "shape": shape, "classes": classes},
+    }
+
+
+def _network(config: ImageConfig, name: str, shape: list[int], classes: int) -> dict[str, Any]:
+    """The arguments of ``make_network`` for samples of a shape."""
+    if config.network not in SIZES:
+        sizes = {"dim": math.prod(shape)}
+    elif len(shape) != 3:
+        raise Problem("network_shape", name=name, network=config.network, shape="x".join(map(str, shape)))
+    else:
+        channels, *sides = shape
+        sizes = {"side": sides[0] if sides[0] == sides[1] else sides, "channels": channels}
+    return {"name": config.network, "classes": classes, "seed": config.seed, **sizes,
+            **size_options(config.network, config.size)}  # fmt: skip
 
 
 def resume(
-    checkpoint: Checkpoint, plan: ImageConfig, images: ImageSet, source: Mapping[str, Any] = MappingProxyType({})
+    checkpoint: Checkpoint, config: ImageConfig, data: TrainingSet, source: Mapping[str, Any] = MappingProxyType({})
 ) -> Checkpoint:
-    """The checkpoint, to be trained by this plan and told ``source`` from here on. Raises ValueError where the plan or
-    the images are those of another network, or the images not those that it was begun on."""
-    config, asked = checkpoint.config, _config(plan, images)
-    if any(asked[name] != config[name] for name in ("network", "prediction")):
-        raise ValueError("The run has another network than is asked for; go on with its own, or begin a new run.")
-    if any(asked["data"][name] != config["data"][name] for name in ("n", "classes")):
-        raise ValueError(f"The run was not begun on {images.name}, or not on all of it; go on with its own images.")
-    data = {**config["data"], "source": {**config["data"].get("source", {}), **source}}
-    return replace(checkpoint, config={**config, "plan": asdict(plan), "train": as_dict(plan.train), "data": data})
+    """The checkpoint with another configuration and ``source``, to be trained further.
+
+    Raises Problem if configuration or data need another network, or the data are not those that the run began with.
+    """
+    stored = checkpoint.config
+    custom = stored["network"]["name"] == CUSTOM
+    expected = _describe(config, data, custom)
+    if stored["prediction"] != expected["prediction"] or not (custom or stored["network"] == expected["network"]):
+        raise Problem("resume_other_network")
+    if any(expected["data"][name] != stored["data"][name] for name in ("n", "classes")):
+        raise Problem("resume_other_data", name=data.name)
+    kept = {**stored["data"], "source": {**stored["data"].get("source", {}), **source}}
+    return replace(checkpoint, config={**stored, "plan": asdict(config), "train": as_dict(config.train), "data": kept})
 
 
-def shape_of(config: dict[str, Any]) -> tuple[int, int, int]:
-    """The shape [C, H, W] of the images of a checkpoint of this kind. Raises ValueError for one of another, and for
-    one that says of its data what cannot be."""
+def shape_of(stored: dict[str, Any]) -> tuple[int, ...]:
+    """The shape of one sample, from a checkpoint's config: images of older ones have "side" and "channels".
+
+    Raises Problem for a checkpoint of another kind, and for one whose data are described by impossible values.
+    """
     try:
-        channels, side, classes = (config["data"][name] for name in ("channels", "side", "classes"))
-        fits = channels in (1, 3) and side in range(1, MAX_SIDE + 1) and len(classes) == config["network"]["classes"]
+        data = stored["data"]
+        shape = tuple(data["shape"]) if "shape" in data else (data["channels"], data["side"], data["side"])
+        classes, network = data["classes"], stored["network"]
+        fits = len(classes) == network["classes"] if "classes" in network else network["name"] == CUSTOM
+        fits = fits and 0 < len(shape) <= 8 and all(type(n) is int and 1 <= n <= MAX_LENGTH for n in shape)
     except (LookupError, TypeError):
         fits = False
     if not (fits and all(isinstance(name, str) for name in classes)):
-        raise ValueError("This is no checkpoint of an image model.")
-    return channels, side, side
+        raise Problem("checkpoint_no_image_model")
+    return shape
 
 
 # Training
 
 
-class Source(Protocol):
-    """What batches are drawn from: n data [n, ...], and what is told of them (see ``training.diffusion_batches``)."""
-
-    def sample(self, n: int, generator: torch.Generator, flip: bool | None) -> tuple[Tensor, Tensor | Cond | None]:
-        """Any n of them; ``flip``: see ``ImageConfig``."""
-
-
-class Objective(nn.Module):
-    """A denoiser's loss as a module's forward: where processes share their gradients they meet there."""
-
-    def __init__(self, denoiser: Denoiser):
-        super().__init__()
-        self.denoiser = denoiser
-
-    def forward(self, *batch) -> Tensor:
-        return self.denoiser.loss(*batch)
-
-
 def run(
-    plan: ImageConfig, images: Source, state: TrainState, team: Team = ALONE, seen: Losses | None = None
+    config: ImageConfig, data: TrainingSet, state: TrainState, team: Team = ALONE, losses: Losses | None = None
 ) -> Iterator[TrainState]:
-    """Train ``state``, which is on the team's device, to the end of the plan; yields after each step.
+    """Train ``state``, which is on the team's device, to the last step of the configuration; yields after each step.
 
-    Every process draws each batch whole and takes its share of it, so that many train as one would. ``seen`` takes in
-    the losses by noise level. Raises Diverged (see ``training.train``), and ValueError where the plan is none of a run
-    and where its batch has no even shares.
+    Every process draws each batch whole and computes its share of it, so that many processes train as one would. The
+    loss by noise level is added to ``losses``. Raises Diverged (see ``training.train``), and Problem for a
+    configuration that no run can have or a batch that cannot be divided.
     """
-    config = plan.train
-    if plan.batch % (2 * plan.accumulate * team.world):
-        raise ValueError(
-            f"A batch of {plan.batch} does not part into pairs for {team.world} processes and {plan.accumulate} parts; "
-            f"choose a multiple of {2 * plan.accumulate * team.world}."
-        )
-    objective = team.share(Objective(state.model))
+    train_config = config.train
+    if config.batch % (config.accumulate * team.world):
+        raise Problem("batch_shares", batch=config.batch, world=team.world, parts=config.accumulate,
+                      multiple=config.accumulate * team.world)  # fmt: skip
     precision = torch.autocast(team.device.type, torch.bfloat16) if team.bf16 else nullcontext()
 
-    def loss_fn(model: nn.Module, batch: tuple) -> Tensor:
+    def loss_fn(model: Denoiser, batch: tuple) -> Tensor:
         with precision:
-            loss = objective(*batch)
-        if seen is not None:
-            seen.add(loss, batch[1])
+            loss = diffusion_loss(model, batch)
+        if losses is not None:
+            losses.add(loss, batch[1])
         return loss
 
-    return train(loss_fn, batches(plan, images, team), config, state, team.average)
+    return train(loss_fn, batches(config, data, team), train_config, state, team.average_)
 
 
-def batches(plan: ImageConfig, images: Source, team: Team = ALONE) -> Batches:
-    """This process's share of each batch of the plan, on its device."""
+def batches(config: ImageConfig, data: TrainingSet, team: Team = ALONE) -> Batches:
+    """This process's share of each batch of a run, on its device."""
 
     def draw(n: int, generator: torch.Generator) -> tuple[Tensor, Tensor | Cond | None]:
-        return images.sample(n, generator, plan.flip)
+        return data.sample(n, generator, config.flip)
 
-    part = plan.batch // plan.accumulate
-    whole = diffusion_batches(draw, log_normal(plan.mean, plan.std), part, plan.seed, plan.label_dropout)
+    part = config.batch // config.accumulate
+    whole = diffusion_batches(draw, log_normal(config.mean, config.std), part, config.seed, config.label_dropout)
 
-    def share(value: Tensor) -> Tensor:
-        return value[team.rank :: team.world].to(team.device, non_blocking=True)
+    def share(rows: Tensor) -> Tensor:
+        return rows[team.rank :: team.world].to(team.device, non_blocking=True)
 
     def at(step: int) -> tuple:
         x0, sigma, eps, cond = whole(step)
-        return share(x0), share(sigma), share(eps), cond and {name: share(value) for name, value in cond.items()}
+        return share(x0), share(sigma), share(eps), cond and {name: share(rows) for name, rows in cond.items()}
 
     return at
 
 
 def move(state: TrainState, device: torch.device) -> TrainState:
-    """Move a state to a device, its optimizer's memory too, in place."""
+    """Move model, moving average and optimizer to a device, in place."""
+    memory = state.optimizer.state_dict()
     state.model.to(device), state.ema.to(device)
-    for memory in state.optimizer.state.values():
-        memory |= {name: value.to(device) for name, value in memory.items() if name != "step"}
+    state.optimizer.load_state_dict(memory)  # puts every part of it where the optimizer needs it
     state.last_good = None
     return state
 
 
-def log_entry(state: TrainState, plan: ImageConfig, seen: Losses, pace: float, team: Team = ALONE) -> dict[str, Any]:
-    """A line of ``metrics.jsonl``, for which all processes of a team are asked; pace: images a second."""
-    rate = plan.train.learning_rate(state.step)
-    return {"step": state.step, "of": plan.steps, "batch": plan.batch, "loss": round(state.loss, 6), "lr": rate,
-            "images_per_second": round(pace, 1), "loss_by_sigma": seen.read(team.average)}  # fmt: skip
+def log_entry(
+    state: TrainState, config: ImageConfig, losses: Losses, images_per_second: float, team: Team = ALONE
+) -> dict[str, Any]:
+    """One line of ``metrics.jsonl``. All processes of a team have to call this together."""
+    return {"step": state.step, "of": config.steps, "batch": config.batch, "loss": round(state.loss, 6),
+            "lr": config.train.learning_rate(state.step), "images_per_second": round(images_per_second, 1),
+            "loss_by_sigma": losses.read(team)}  # fmt: skip
 
 
 # Sampling
 
 
 def sampler_config(sampler: str, steps: int, seed: int = 0) -> SamplerConfig:
-    """A sampler on the noise levels of Karras et al. 2022, eq. 5, from 80 to 0.002 and 0; its noise is not the noise
-    that images of the same seed start from."""
+    """A sampler on the noise levels of Karras et al. 2022, eq. 5, from 80 to 0.002 and 0. Its noise differs from the
+    noise that images of the same seed start from."""
     return SamplerConfig(sampler, steps, sigma_max=SIGMA_MAX, sigma_min=SIGMA_MIN, schedule="karras", seed=seed + 1)
 
 
@@ -274,35 +305,41 @@ def sample(
     seed: int = 0,
     watch: Callable[[Iterator[Step]], Iterable[Step]] = iter,
 ) -> Tensor:
-    """Images [len(labels), *shape], one for each label. Image k of a seed is the same however many are made.
+    """Samples [len(labels), *shape], one for each label. Sample k of a seed is the same for any number of them.
 
-    sampler: one of ``SAMPLERS``. watch: what the steps pass through, such as a progress bar.
+    sampler: one of ``SAMPLERS``. watch: wraps the steps, for instance in a progress bar.
     """
     x, denoise = starting_noise(denoiser, (len(labels), *shape), seed), guided(denoiser, labels, scale, negative)
     return samplers.last(watch(sampler_steps(denoise, x, sampler, steps, seed)))
 
 
+def device_of(module: nn.Module) -> torch.device:
+    """The device of a module's first parameter or buffer, the CPU if it has none."""
+    return next((tensor.device for some in (module.parameters(), module.buffers()) for tensor in some),
+                torch.device("cpu"))  # fmt: skip
+
+
 def starting_noise(denoiser: Denoiser, shape: tuple[int, ...], seed: int) -> Tensor:
-    """The noise that images [B, C, H, W] of that shape begin as, on the denoiser's device."""
-    device = next(denoiser.parameters()).device
-    return samplers.start(shape, SIGMA_MAX, denoiser.sigma_data, seed).to(device)
+    """The noise that samples [B, ...] of that shape start from, on the denoiser's device."""
+    return samplers.start(shape, SIGMA_MAX, denoiser.sigma_data, seed).to(device_of(denoiser))
 
 
 def guided(denoiser: Denoiser, labels: Sequence[int | None], scale: float, negative: int | None) -> Denoise:
-    """The denoiser guided: told a class for each image (None: no class), and led away from the negative one."""
-    device, ask = next(denoiser.parameters()).device, in_chunks(denoiser, CHUNK)
-    wanted = {"label": torch.tensor([-1 if label is None else label for label in labels], device=device)}
+    """The denoiser with classifier-free guidance towards a class for each sample (None: no class), and away from the
+    class ``negative`` or, if None, from no class."""
+    device, chunked = device_of(denoiser), in_chunks(denoiser, CHUNK)
+    cond = {"label": torch.tensor([-1 if label is None else label for label in labels], device=device)}
     away = None if negative is None else {"label": torch.full((len(labels),), negative, device=device)}
-    return cfg(ask, wanted, away, scale)
+    return cfg(chunked, cond, away, scale)
 
 
 def sampler_steps(denoise: Denoise, x: Tensor, sampler: str, steps: int, seed: int) -> Iterator[Step]:
-    """The steps of one of ``SAMPLERS`` from noise x to images, one by one."""
+    """The steps of one of ``SAMPLERS`` from noise x to samples, one by one."""
     return samplers.run(sampler_config(sampler, steps, seed), denoise, x)
 
 
 def sheet(x: Tensor, columns: int, gap: int = 1) -> Tensor:
-    """Images [N, C, H, W] in rows of so many, as one picture uint8 [rows H, columns W, C] with a gap between them."""
+    """Images [N, C, H, W] in rows of so many ``columns``, as one image uint8 [rows H, columns W, C] with gaps."""
     rows = -(-len(x) // columns)
     tiles = nn.functional.pad(pixels(x.float()), (0, gap, 0, gap), value=255)
     blank = tiles.new_full((rows * columns - len(x), *tiles.shape[1:]), 255)
@@ -311,8 +348,21 @@ def sheet(x: Tensor, columns: int, gap: int = 1) -> Tensor:
 
 
 def write_sheet(x: Tensor, columns: int, file: Path) -> None:
-    """Save a ``sheet`` as PNG."""
+    """Save images [N, C, H, W] as one PNG (see ``sheet``); samples of another shape as grey squares (see ``viewable``)."""
     from PIL import Image
 
-    picture = sheet(x.cpu(), columns).numpy()
+    picture = sheet(viewable(x.cpu()), columns).numpy()
     Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(file)
+
+
+def viewable(x: Tensor) -> Tensor:
+    """Samples [N, ...] as images [N, 1 or 3, H, W] that a file can hold.
+
+    Images of 1 or 3 channels are left as they are; the frames of a clip [N, T, C, H, W] stand side by side; other
+    channels and the values of vectors are put in rows of grey.
+    """
+    if x.ndim > 4 and x.shape[-3] in (1, 3):
+        x = x.flatten(1, -4).movedim(1, -2).flatten(-2)
+    if x.ndim == 4 and x.shape[1] in (1, 3):
+        return x
+    return (x if x.ndim > 2 else x.flatten(1)[:, None]).flatten(1, -2)[:, None]

@@ -1,13 +1,12 @@
-"""One frozen recipe = one reproducible training run on a point set: what pages, shipped models and benchmark run.
+"""Diffusion models of points in the plane: one configuration is one reproducible training run.
 
 The defaults learn a spiral in about two seconds on one core: Fourier features so that fine detail is learnable, EDM
-preconditioning, noise levels where the detail is, stratified, in +/- pairs (README.md, "The recipe").
+preconditioning, noise levels where the detail is, stratified, in pairs of opposite noise (core/README.md, "The recipe").
 """
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
-from functools import cache, lru_cache
-from threading import Lock
+from functools import cache
 from typing import Any
 
 import torch
@@ -17,22 +16,34 @@ from core.data.points import PointSet
 from core.diffusion import samplers
 from core.diffusion.denoiser import Denoise
 from core.diffusion.exact import EmpiricalDenoiser
+from core.diffusion.samplers import SamplerConfig
 from core.diffusion.schedules import SCHEDULES, log_linear, make_schedule
-from core.diffusion.training import TrainConfig, as_dict, diffusion_batches, diffusion_loss, train
-from core.runs.checkpoints import Checkpoint, fresh
+from core.diffusion.training import Batches, TrainConfig, as_dict, diffusion_batches, diffusion_loss, train
+from core.problems import Problem
+from core.runs import checkpoints
+from core.runs.caching import shared_cache
+from core.runs.checkpoints import Checkpoint
 from core.runs.progress import Progress, exact_loss, loss_history, recorded
 
-_one_at_a_time = Lock()
 SIGMA_MIN, SIGMA_MAX = 0.01, 10.0
+START_SIGMA = 5.0  # where sampling starts
 EXACT_POINTS = 4000
 
 
 @dataclass(frozen=True)
 class PointConfig:
-    """How to train on a point set. ``endless``: fresh points at every step; otherwise the N points are all there is.
+    """How to train on a set of points.
 
-    noise: the schedule that training draws sigma from. ema, scale_input: see ``TrainConfig`` and ``Denoiser``.
-    conditional: tell the network the class, left out at random with probability ``label_dropout``.
+    Attributes:
+        network: a network for points.
+        prediction: what the network predicts.
+        noise: the schedule that the noise levels of training are drawn from.
+        endless: draw new points in every step; otherwise train on the N points of the set.
+        batch, lr, steps, decay_from, ema: see ``TrainConfig``.
+        scale_input: see ``Denoiser``.
+        seed: decides the initial weights, the points and their noise.
+        conditional: train with the class of each point.
+        label_dropout: probability with which a point is trained on without its class.
     """
 
     network: str = "fourier"
@@ -51,7 +62,7 @@ class PointConfig:
 
     @property
     def train(self) -> TrainConfig:
-        """The part that the training loop reads."""
+        """The settings of the training loop."""
         return TrainConfig(steps=self.steps, lr=self.lr, decay_from=self.decay_from, ema=self.ema)
 
 
@@ -70,121 +81,127 @@ REFERENCE = PointConfig(
 """The spiral as commonly taught: a plain network that sees x itself and predicts eps, 10,000 steps on 100 points."""
 
 
-def new_checkpoint(recipe: PointConfig, points: PointSet) -> Checkpoint:
-    """An untrained checkpoint of the recipe. Raises ValueError for a conditional one on data without classes."""
-    return fresh(describe(recipe, points), recipe.train)
+def new_checkpoint(config: PointConfig, points: PointSet) -> Checkpoint:
+    """An untrained checkpoint. Raises Problem for a conditional configuration on data without classes."""
+    return checkpoints.new_checkpoint(describe(config, points), config.train)
 
 
-def describe(recipe: PointConfig, points: PointSet) -> dict[str, Any]:
-    """A checkpoint's config: the whole recipe, the model it makes, and the affine of the data."""
-    if recipe.conditional and points.labels is None:
-        raise ValueError(
-            f"The data set {points.name!r} has no classes to condition on; train without, or choose the spiral."
-        )
-    classes = len(points.classes) if recipe.conditional else 0
+def describe(config: PointConfig, points: PointSet) -> dict[str, Any]:
+    """A checkpoint's config: the configuration, the model that it makes, and the affine map of the data."""
+    if config.conditional and points.labels is None:
+        raise Problem("data_no_classes", name=points.name)
+    classes = len(points.classes) if config.conditional else 0
     return {
-        "network": {"name": recipe.network, "dim": points.points.shape[1], "classes": classes, "seed": recipe.seed},
-        "prediction": recipe.prediction,
+        "network": {"name": config.network, "dim": points.points.shape[1], "classes": classes, "seed": config.seed},
+        "prediction": config.prediction,
         "sigma_data": points.rms,
-        "scale_input": recipe.scale_input,
-        "recipe": asdict(recipe),
+        "scale_input": config.scale_input,
+        "recipe": asdict(config),
         "data": {"name": points.name, "n": len(points.points), "affine": asdict(points.affine)},
     }
 
 
-def run(recipe: PointConfig, points: PointSet, progress: Progress | None = None) -> Iterator[Progress]:
-    """Train from scratch or on from ``progress``; yields after each step. Raises Diverged (see ``training.train``)."""
+def run(config: PointConfig, points: PointSet, progress: Progress | None = None) -> Iterator[Progress]:
+    """Train from the beginning, or further from ``progress``; yields after each step. Raises Diverged (see
+    ``training.train``)."""
     if progress is None:
-        progress = Progress(new_checkpoint(recipe, points).state)
-    yield from recorded(progress, train(diffusion_loss, batches(recipe, points), recipe.train, progress.state))
+        progress = Progress(new_checkpoint(config, points).state)
+    yield from recorded(progress, train(diffusion_loss, batches(config, points), config.train, progress.state))
 
 
-def batches(recipe: PointConfig, points: PointSet):
-    """The recipe's batches by step (see ``training.diffusion_batches``)."""
-    draw = points.sample if recipe.endless else resample(points)
-    if not recipe.conditional:
+def batches(config: PointConfig, points: PointSet) -> Batches:
+    """The batches of a run by step (see ``training.diffusion_batches``)."""
+    draw = points.sample if config.endless else resample(points)
+    if not config.conditional:
         labelled, draw = draw, lambda n, generator: (labelled(n, generator)[0], None)
-    return diffusion_batches(draw, make_schedule(recipe.noise), recipe.batch, recipe.seed, recipe.label_dropout)
+    return diffusion_batches(draw, make_schedule(config.noise), config.batch, config.seed, config.label_dropout)
 
 
 def resample(points: PointSet):
-    """Draws with replacement from the N points and their labels, with the signature of ``PointSet.sample``."""
+    """A function like ``PointSet.sample`` that draws with replacement from the N points and their labels."""
 
     def draw(n: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
-        pick = torch.randint(len(points.points), (n,), generator=generator)
-        return points.points[pick], None if points.labels is None else points.labels[pick]
+        chosen = torch.randint(len(points.points), (n,), generator=generator)
+        return points.points[chosen], None if points.labels is None else points.labels[chosen]
 
     return draw
 
 
 def exact(points: PointSet, endless: bool, n: int = EXACT_POINTS) -> EmpiricalDenoiser:
-    """The exact denoiser of what a recipe trains on: its own points, or for endless data n even ones in their place."""
+    """The exact denoiser of the training data: of the N points, or for endless data of n evenly spread ones."""
     return EmpiricalDenoiser(*points.even(n)) if endless else EmpiricalDenoiser(points.points, points.labels)
 
 
-def bayes_loss(recipe: PointConfig, points: PointSet) -> float:
-    """The mean loss of the exact denoiser under the recipe's noise and weighting: no network beats it on these data.
+def bayes_loss(config: PointConfig, points: PointSet) -> float:
+    """The mean loss of the exact denoiser under the noise and weighting of a run: no network can beat it on these data.
 
-    Over 8,192 noised points. One at a time, since it takes a core for a while; remembered for the last 64 that were
-    asked for.
+    Over 8,192 noised points; remembered for the last 64 calls.
     """
-    with _one_at_a_time:
-        return _bayes_loss(replace(recipe, lr=1.0, steps=1), points)
+    return _bayes_loss(replace(config, lr=1.0, steps=1), points)
 
 
-@lru_cache(maxsize=64)
-def _bayes_loss(recipe: PointConfig, points: PointSet) -> float:
-    weight = new_checkpoint(recipe, points).denoiser.weight
-    drawn = batches(replace(recipe, batch=8192, seed=recipe.seed + 1), points)
-    return exact_loss(exact(points, recipe.endless), weight, drawn)
+@shared_cache(maxsize=64, stripes=1)  # one at a time, since it takes a core for a while
+def _bayes_loss(config: PointConfig, points: PointSet) -> float:
+    weight = new_checkpoint(config, points).denoiser.weight
+    drawn = batches(replace(config, batch=8192, seed=config.seed + 1), points)
+    return exact_loss(exact(points, config.endless), weight, drawn)
 
 
-def sample(denoise: Denoise, n: int, sigma_data: float, seed: int, steps: int = 20, sigma_max: float = 5.0) -> Tensor:
-    """The whole way of n samples under DPM-Solver++(2M), [steps + 1, n, 2]: how the recipe is meant to be sampled."""
+def sampler_config(sampler: str, steps: int, seed: int = 0) -> SamplerConfig:
+    """A sampler on the noise levels of ``grid``. Its noise differs from the noise that points of the same seed start
+    from."""
+    return SamplerConfig(sampler, steps, sigma_max=START_SIGMA, sigma_min=SIGMA_MIN, seed=seed + 1)
+
+
+def sample(
+    denoise: Denoise, n: int, sigma_data: float, seed: int, steps: int = 20, sigma_max: float = START_SIGMA
+) -> Tensor:
+    """All states of n samples under DPM-Solver++(2M), [steps + 1, n, 2]: how these models are meant to be sampled."""
     x = samplers.start((n, 2), sigma_max, sigma_data, seed)
     return samplers.path(samplers.dpmpp_2m(denoise, x, grid(steps, sigma_max)))
 
 
 @cache
-def grid(steps: int, sigma_max: float = 5.0) -> Tensor:
-    """The log-linear noise levels from sigma_max to 0.01 and 0, [steps + 1], that ``sample`` walks down."""
+def grid(steps: int, sigma_max: float = START_SIGMA) -> Tensor:
+    """Log-linear noise levels from sigma_max to 0.01, then 0, [steps + 1]."""
     return log_linear(SIGMA_MIN, sigma_max).sigmas(steps)
 
 
-def checkpoint_of(progress: Progress, recipe: PointConfig, points: PointSet) -> Checkpoint:
-    """The checkpoint of a run under way, its loss so far included."""
+def checkpoint_of(progress: Progress, config: PointConfig, points: PointSet) -> Checkpoint:
+    """The checkpoint of a run in progress, with its loss so far."""
     model = progress.state.model
-    own = {"prediction": model.prediction, "sigma_data": model.sigma_data, "scale_input": model.scale_input}
-    train = {"train": as_dict(recipe.train)}
-    return Checkpoint(progress.state, {**describe(recipe, points), **own, **loss_history(progress), **train})
+    built = {"prediction": model.prediction, "sigma_data": model.sigma_data, "scale_input": model.scale_input}
+    stored = {**describe(config, points), **built, **loss_history(progress), "train": as_dict(config.train)}
+    return Checkpoint(progress.state, stored)
 
 
-def config_of(config: dict[str, Any]) -> PointConfig:
-    """The recipe in a checkpoint's config. Raises ValueError with a sentence if it is none of a point-set model."""
+def config_of(stored: dict[str, Any]) -> PointConfig:
+    """The configuration in a checkpoint's config. Raises Problem unless it is of an unconditional model of points."""
     try:
-        recipe = PointConfig(**config["recipe"])
-        network, name = config["network"], config["data"]["name"]
-        fits = (network["name"], network["dim"], network["classes"]) == (recipe.network, 2, 0) and isinstance(name, str)
+        config = PointConfig(**stored["recipe"])
+        network, name = stored["network"], stored["data"]["name"]
+        fits = (network["name"], network["dim"], network["classes"]) == (config.network, 2, 0) and isinstance(name, str)
     except (KeyError, TypeError) as error:
-        raise ValueError(
-            "This checkpoint does not say how a point-set model was trained; it cannot go on here."
-        ) from error
-    if recipe.conditional or not fits:
-        raise ValueError(
-            "This checkpoint is of another kind of model: here go unconditional models of points in the plane."
-        )
-    kinds = {made.name: type(made.default) for made in fields(PointConfig)}
-    sane = all(type(getattr(recipe, name)) is kind or kind is float and type(getattr(recipe, name)) is int
-               for name, kind in kinds.items())  # fmt: skip
-    if not sane or not (
-        recipe.prediction == config["prediction"]
-        and recipe.noise in SCHEDULES
-        and 1e-6 <= recipe.lr <= 1e6
-        and 0 <= recipe.seed <= 9999
-        and 2 <= recipe.batch <= 8192
-        and recipe.train
-    ):
-        raise ValueError(
-            "This checkpoint's recipe holds values that no run of this app can have; save it again from the app."
-        )
-    return recipe
+        raise Problem("checkpoint_no_point_config") from error
+    if config.conditional or not fits:
+        raise Problem("checkpoint_other_kind_of_points")
+    if not (_types_fit(config) and config.prediction == stored["prediction"] and _values_fit(config)):
+        raise Problem("checkpoint_point_values")
+    return config
+
+
+def _types_fit(config: PointConfig) -> bool:
+    """Whether every setting has the type of its default; a whole number may stand for any number."""
+    pairs = [(type(getattr(config, field.name)), type(field.default)) for field in fields(PointConfig)]
+    return all(given is expected or (given, expected) == (int, float) for given, expected in pairs)
+
+
+def _values_fit(config: PointConfig) -> bool:
+    """Whether the settings are among those that the page offers. Raises Problem for settings that no run can have."""
+    return (
+        config.noise in SCHEDULES
+        and 1e-6 <= config.lr <= 1e6
+        and 0 <= config.seed <= 9999
+        and 2 <= config.batch <= 8192
+        and config.train is not None
+    )

@@ -1,9 +1,10 @@
-"""A run in a folder (see ``imaging``), read while another process writes it: its losses, its sheets, its checkpoint.
+"""The folder of a run (see ``core.models.images``), read while another process writes it: losses, sheets, checkpoint.
 
-What is missing, cut short or damaged is told in a ValueError of one sentence or counted, and the rest is read.
+Damaged lines of the log are counted; what is missing or damaged as a whole raises Problem.
 """
 
 import json
+import math
 import os
 import re
 import time
@@ -19,6 +20,7 @@ from torch import Tensor
 from core.data import image_files
 from core.diffusion.denoiser import Denoiser
 from core.models import images as image_model
+from core.problems import Problem
 from core.runs.checkpoints import CONFIG, Checkpoint, from_files
 from core.runs.distributed import BINS
 
@@ -38,8 +40,14 @@ def runs(folder: Path) -> list[str]:
 
 
 class Entry(NamedTuple):
-    """A line of the log: the loss of a step, at each noise level (by the lower end of its bin), images a second; and of
-    how many steps, of how many images, the run is, where it says so."""
+    """A line of the log.
+
+    Attributes:
+        step, loss: the step and its loss.
+        by_sigma: the loss by noise level, by the lower edge of each bin.
+        pace: images per second.
+        steps, batch: number of steps of the run, and images per step; None if the log does not say so.
+    """
 
     step: int
     loss: float
@@ -51,9 +59,14 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Log:
-    """What a log says so far, steps ascending; how many lines of it could not be read; when it was last written to.
+    """The log of a run so far.
 
-    ``file`` and ``read`` tell which file that was, and how many bytes of it are known.
+    Attributes:
+        entries: its lines, by ascending step.
+        damaged: number of lines that could not be read.
+        written: when the file was last changed.
+        file: the inode of the file.
+        read: number of bytes that have been read.
     """
 
     entries: tuple[Entry, ...] = ()
@@ -64,7 +77,7 @@ class Log:
 
     @property
     def left(self) -> float | None:
-        """Seconds to the end of the run at its present pace; None where nobody can say."""
+        """Seconds to the end of the run at its present pace; None if that is unknown."""
         last = self.entries[-1] if self.entries else None
         if last is None or None in (last.steps, last.batch) or last.pace <= 0:
             return None
@@ -73,15 +86,15 @@ class Log:
 
     @property
     def finished(self) -> bool:
-        """Whether it has made all its steps."""
+        """Whether the run has made all its steps."""
         return bool(self.entries) and self.entries[-1].step == self.entries[-1].steps
 
 
 def read_log(run: Path, before: Log = Log()) -> Log:
-    """The log of a run; ``before`` itself if that says all there is. Only what is new since then is read.
+    """The log of a run; ``before`` itself if nothing was added. Only what was added since is read.
 
-    A line without an end is still being written, and left for the next time. A run that went back, to go on from its
-    checkpoint, has done its later steps in vain: they are dropped. Raises ValueError with a sentence without a log.
+    A line without an end is still being written and left for the next call. Steps that a resumed run makes again replace
+    the earlier ones. Raises Problem if there is no log.
     """
     try:
         with (run / LOG).open("rb") as file:
@@ -91,7 +104,7 @@ def read_log(run: Path, before: Log = Log()) -> Log:
             file.seek(before.read)
             lines, ended, _ = file.read(LIMIT).rpartition(b"\n")
     except OSError as error:
-        raise ValueError(f"There is no {LOG} of this run any more; it was moved, removed or not begun.") from error
+        raise Problem("run_no_log", file=LOG) from error
     if not ended:
         return before
     entries, damaged = list(before.entries), before.damaged
@@ -108,30 +121,30 @@ def read_log(run: Path, before: Log = Log()) -> Log:
 
 def _entry(line: bytes) -> Entry | None:
     try:
-        said = json.loads(line)
-        by_sigma = {float(low): _number(loss) for low, loss in said["loss_by_sigma"].items()}
-        steps, batch = (None if said.get(name) is None else int(_number(said[name])) for name in ("of", "batch"))
-        step, loss, pace = (_number(said[name]) for name in ("step", "loss", "images_per_second"))
+        fields = json.loads(line)
+        by_sigma = {float(low): _number(loss) for low, loss in fields["loss_by_sigma"].items()}
+        steps, batch = (None if fields.get(name) is None else int(_number(fields[name])) for name in ("of", "batch"))
+        step, loss, pace = (_number(fields[name]) for name in ("step", "loss", "images_per_second"))
         return Entry(int(step), loss, by_sigma, pace, steps, batch)
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
         return None
 
 
 def _number(value: Any) -> float:
-    """The value as a number. Raises ValueError, TypeError or OverflowError for none, and for a huge one."""
+    """The value as a number. Raises ValueError, TypeError or OverflowError for other values and for huge numbers."""
     number = float(value)
     if not abs(number) < HUGE:
-        raise ValueError(f"{number} is no number that a run can say")
+        raise ValueError(f"{number} is too large")
     return number
 
 
 def mean_loss_by_sigma(entries: Sequence[Entry], step: int, most: int = 20) -> Tensor:
-    """The loss in each of ``imaging.BINS`` up to a step, mean over the last ``most`` entries, [bins]; NaN for none."""
-    known = [entry.by_sigma for entry in entries if entry.step <= step][-most:] or [{}]
-    table = np.array([[found.get(low, np.nan) for low in BINS[:-1]] for found in known])
-    there = np.isfinite(table)
-    count = there.sum(0)
-    means = np.where(there, table, 0).sum(0) / np.maximum(count, 1)
+    """The loss in each bin of ``BINS``, mean over the last ``most`` entries up to a step, [bins]; NaN for an empty bin."""
+    recent = [entry.by_sigma for entry in entries if entry.step <= step][-most:] or [{}]
+    table = np.array([[losses.get(low, np.nan) for low in BINS[:-1]] for losses in recent])
+    present = np.isfinite(table)
+    count = present.sum(0)
+    means = np.where(present, table, 0).sum(0) / np.maximum(count, 1)
     return torch.from_numpy(np.where(count > 0, means, np.nan)).float()
 
 
@@ -139,16 +152,16 @@ def mean_loss_by_sigma(entries: Sequence[Entry], step: int, most: int = 20) -> T
 
 
 def sheets(run: Path) -> dict[int, Path]:
-    """The sheets of samples of a run by their step, ascending."""
+    """The sheets of samples of a run, by ascending step."""
     try:
         named = [(re.fullmatch(r"samples-(\d+)\.png", path.name), path) for path in run.iterdir()]
     except OSError:
         return {}
-    return dict(sorted((int(said[1]), path) for said, path in named if said))
+    return dict(sorted((int(match[1]), path) for match, path in named if match))
 
 
 def read_sheet(path: Path) -> Tensor | None:
-    """A sheet as the stage takes it, uint8 [H, W] or [H, W, 3]; None while it is not whole, or damaged."""
+    """A sheet, uint8 [H, W] or [H, W, 3]; None if it is incomplete or damaged."""
     try:
         found = image_files.image(path)
     except image_files.UnreadableImage:
@@ -160,13 +173,13 @@ def read_sheet(path: Path) -> Tensor | None:
 
 
 def _place(run: Path) -> Path:
-    """Where its newest checkpoint is: aside, where a new one was about to take its place."""
+    """The folder of its newest checkpoint, which is set aside while a new one takes its place."""
     place = run / SAVED
     return place if place.is_dir() else place.with_name(f"{SAVED}.old")
 
 
 def saved_step(run: Path) -> int | None:
-    """The step of the newest checkpoint of a run; None if there is none that can be read."""
+    """The step of the newest checkpoint of a run; None if none can be read."""
     try:
         return int(_number(json.loads((_place(run) / CONFIG).read_bytes())["step"]))
     except (OSError, ValueError, TypeError, LookupError, OverflowError, RecursionError):
@@ -182,8 +195,8 @@ def saved_at(run: Path) -> int:
 
 
 def load_checkpoint(run: Path, tries: int = 3) -> Checkpoint:
-    """The newest checkpoint of a run, its moving average alone. Raises ValueError with a sentence if there is none that
-    is whole, or if it is of no image model."""
+    """The newest checkpoint of a run, its moving average alone. Raises Problem if there is no whole one, and as ``check``
+    does."""
     for _ in range(tries):
         place = _place(run)
         try:
@@ -194,22 +207,23 @@ def load_checkpoint(run: Path, tries: int = 3) -> Checkpoint:
                 return check(from_files(files))
         except OSError:
             time.sleep(0.05)
-    raise ValueError("This run has no checkpoint yet that is whole; it saves one every so many steps.")
+    raise Problem("run_no_checkpoint")
 
 
-def check(found: Checkpoint) -> Checkpoint:
-    """The same checkpoint. Raises ValueError with a sentence unless it is of an image model that says what it makes,
-    images of at most 64 x 64."""
-    channels, side, _ = image_model.shape_of(found.config)
-    image_model.config_of(found.config)
-    if side > MAX_SIDE:
-        raise ValueError(
-            f"This model's images have a side of {side} pixels, too many to wait for on a page, which takes up to "
-            f"{MAX_SIDE}; draw them in a terminal, by python -m core sample."
-        )
-    network = found.config["network"]
-    size = (network.get("side"), network.get("channels"))
-    fits = size == (side, channels) or network.get("dim") == channels * side**2
-    if not (fits and isinstance(found.denoiser, Denoiser) and isinstance(found.config["data"].get("name"), str)):
-        raise ValueError("This checkpoint's config and its network do not agree on what images it makes.")
-    return found
+def check(checkpoint: Checkpoint) -> Checkpoint:
+    """The same checkpoint. Raises Problem unless it is of an image model that the page can show: images with 1 or 3
+    channels and sides of at most 64 pixels."""
+    shape = image_model.shape_of(checkpoint.config)
+    image_model.config_of(checkpoint.config)
+    if len(shape) != 3 or shape[0] not in (1, 3):
+        raise Problem("run_no_images", shape="x".join(map(str, shape)))
+    channels, height, width = shape
+    if max(height, width) > MAX_SIDE:
+        raise Problem("run_images_too_large", side=max(height, width), most=MAX_SIDE)
+    network, side = checkpoint.config["network"], width if height == width else [height, width]
+    fits = (network.get("side"), network.get("channels")) == (side, channels) or network.get("dim") == math.prod(shape)
+    if not (
+        fits and isinstance(checkpoint.denoiser, Denoiser) and isinstance(checkpoint.config["data"].get("name"), str)
+    ):
+        raise Problem("run_config_misfit")
+    return checkpoint

@@ -1,16 +1,17 @@
-"""unCLIP (Ramesh et al. 2022): words to pictures by way of CLIP's vectors.
+"""unCLIP (Ramesh et al. 2022): from captions to images by way of CLIP's vectors.
 
-    caption -> CLIP's text vector -> prior -> CLIP's image vector -> decoder -> picture
+    caption -> CLIP's text vector -> prior -> CLIP's image vector -> decoder -> image
 
-CLIP maps pictures to vectors and cannot draw. The decoder goes back, a diffusion model on pictures that is told the
-vector; and since no caption's vector is that of a picture, a prior goes from one to the other, a diffusion model on
-vectors that is told the caption. Both are plain denoisers: loss, loop, samplers and guidance are those of the spiral.
+CLIP maps images to vectors and cannot draw. The decoder is a diffusion model of images, conditioned on CLIP's vector of
+an image. A caption's vector differs from every image's, so the prior, a diffusion model of vectors conditioned on the
+caption, leads from one to the other. Both are denoisers: loss, training loop, samplers and guidance are those of all
+models here.
 """
 
 import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -30,7 +31,9 @@ from core.models.clip import tokenizer_of
 from core.models.images import ImageConfig
 from core.networks import size_options
 from core.networks.clip import Clip
-from core.runs.checkpoints import Checkpoint, fresh
+from core.problems import Problem
+from core.runs import checkpoints
+from core.runs.checkpoints import Checkpoint
 
 RMS = 1.0  # of the vectors that the prior makes
 
@@ -51,8 +54,8 @@ class DecoderConfig(ImageConfig):
     """How to train a decoder; see ``ImageConfig``.
 
     Attributes:
-        blur: standard deviation of the noise on the vector that it is told, whose numbers have RMS 1: a prior's vector
-            is never quite that of a picture (Ho et al. 2022, conditioning augmentation).
+        blur: standard deviation of the noise on the vectors that it is conditioned on, whose numbers have RMS 1: a
+            prior's vector is never exactly that of an image (conditioning augmentation; Ho et al. 2022).
     """
 
     network: Literal["unet", "dit"] = "unet"
@@ -65,86 +68,107 @@ class DecoderConfig(ImageConfig):
     blur: float = 0.4
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a value of another kind, and for a blur that no noise has."""
+        """Raises Problem for a value of another type, and for an impossible ``blur``."""
         super().__post_init__()
         if not 0 <= self.blur < math.inf:
-            raise ValueError(f"no decoder can be trained with blur = {self.blur!r}")
+            raise Problem("train_setting", name="blur", value=repr(self.blur))
 
 
 @dataclass(frozen=True, eq=False)
 class Unclip:
-    """The four that work together. prior and decoder are asked as a ``Denoiser`` is, (x, sigma, cond); an exact one
-    may take the place of either."""
+    """The parts of unCLIP, all on one device.
+
+    Attributes:
+        clip: the encoders.
+        known: the vocabulary of the text encoder.
+        prior, decoder: called as a ``Denoiser``, (x, sigma, cond); an exact denoiser may take the place of either.
+        sigma_data: of the decoder.
+        channels: of an image.
+    """
 
     clip: Clip
     known: Tokenizer
     prior: Callable[..., Tensor]
     decoder: Callable[..., Tensor]
-    sigma_data: float  # of the decoder
+    sigma_data: float
     channels: int = 3
 
+    @property
+    def device(self) -> torch.device:
+        """The device of all parts."""
+        return image_model.device_of(self.clip)
 
-def assemble(clip: Checkpoint, prior: Checkpoint, decoder: Checkpoint) -> Unclip:
-    """The whole of its parts. Raises ValueError where one is something else, or was made for another CLIP."""
+
+def assemble(clip: Checkpoint, prior: Checkpoint, decoder: Checkpoint, device: torch.device | str = "cpu") -> Unclip:
+    """unCLIP from the checkpoints of its parts, moved to a device.
+
+    Raises Problem if one of them is something else, or was trained with another CLIP.
+    """
     if clip.config["network"]["name"] != "clip":
-        raise ValueError("This is no checkpoint of a CLIP.")
+        raise Problem("checkpoint_no_part", part="clip")
     for name, part in (("prior", prior), ("decoder", decoder)):
         if name not in part.config:
-            raise ValueError(f"This is no checkpoint of a {name}.")
+            raise Problem("checkpoint_no_part", part=name)
         if part.config.get("clip") != fingerprint(clip.state.ema):
-            raise ValueError(f"The {name} was trained with another CLIP: its vectors mean something else.")
+            raise Problem("unclip_other_clip", part=name)
+    for part in (clip, prior, decoder):
+        part.state.ema.to(device)
     channels = clip.config["network"]["channels"]
-    known = tokenizer_of(clip.config)
-    return Unclip(clip.state.ema, known, prior.denoiser, decoder.denoiser, decoder.denoiser.sigma_data, channels)
+    tokenizer = tokenizer_of(clip.config)
+    return Unclip(clip.state.ema, tokenizer, prior.denoiser, decoder.denoiser, decoder.denoiser.sigma_data, channels)
 
 
 def fingerprint(clip: nn.Module) -> str:
-    """What a CLIP is told from others by: 16 digits that follow from its weights."""
+    """16 hexadecimal digits that follow from the weights of a CLIP, to tell it from others."""
     weights = hashlib.sha256()
     for name, value in sorted(clip.state_dict().items()):
         weights.update(name.encode() + value.cpu().contiguous().numpy().tobytes())
     return weights.hexdigest()[:16]
 
 
-# What is told
+# Conditions
 
 
 def scaled(vectors: Tensor) -> Tensor:
-    """Vectors [N, size] brought to the length sqrt(size): numbers of RMS 1, which is what networks are made for."""
+    """Vectors [N, size] scaled to the length sqrt(size), so that their numbers have RMS 1, as networks expect."""
     return F.normalize(vectors, dim=1) * math.sqrt(vectors.shape[1])
 
 
 @torch.no_grad()
 def prior_condition(clip: Clip, tokens: Tensor) -> Cond:
-    """What the prior is told of captions [N, T] of tokens: "embed", their scaled vectors [N, size], and "tokens", what
-    each word means there. One without a word that is known is told as no caption at all."""
-    vectors, meaning = clip.text(tokens)
+    """The prior's condition for captions [N, T] of tokens, on the encoders' device.
+
+    "embed" holds their scaled vectors [N, size], "tokens" the text encoder's output for each word. A caption without a
+    known word is no condition at all.
+    """
+    tokens = tokens.to(image_model.device_of(clip))
+    vectors, outputs = clip.text(tokens)
     empty = (tokens == PADDING).all(1, keepdim=True)
-    return {"embed": scaled(vectors).masked_fill(empty, math.nan), "tokens": meaning}
+    return {"embed": scaled(vectors).masked_fill(empty, math.nan), "tokens": outputs}
 
 
 def caption_condition(unclip: Unclip, captions: Sequence[str]) -> Cond:
-    """What the prior is told of captions; an empty one is unconditional."""
+    """The prior's condition for captions; an empty caption is unconditional."""
     return prior_condition(unclip.clip, unclip.known.encode(captions))
 
 
 def image_vectors(unclip: Unclip, x: Tensor) -> Tensor:
-    """The scaled vectors [N, size] of pictures [N, C, side, side] in [-1, 1]."""
+    """The scaled vectors [N, size] of images [N, C, side, side] in [-1, 1]."""
     return scaled(clip_queries.image_vectors(unclip.clip, x))
 
 
-# Sampling, one stage after the other
+# Sampling, one stage after the other. All results are on the device of the parts.
 
 
 def sample_prior(
     unclip: Unclip, captions: Sequence[str], negative: str = "", scale: float = 1.0, steps: int = 20, seed: int = 0
 ) -> Iterator[Step]:
-    """The prior: steps from noise to a scaled image vector [N, size] for each caption, led away from the negative one.
+    """The prior's steps from noise to a scaled image vector [N, size] for each caption, guided away from ``negative``.
 
-    Vector k of a seed is the same however many there are.
+    Vector k of a seed is the same for any number of captions.
     """
     cond, away = caption_condition(unclip, captions), caption_condition(unclip, [negative]) if negative else None
-    x = samplers.start((len(captions), unclip.clip.size), image_model.SIGMA_MAX, RMS, seed)
+    x = samplers.start((len(captions), unclip.clip.size), image_model.SIGMA_MAX, RMS, seed).to(unclip.device)
     return image_model.sampler_steps(cfg(unclip.prior, cond, away, scale), x, "dpmpp_2m", steps, seed)
 
 
@@ -158,20 +182,22 @@ def sample_decoder(
     seed: int = 0,
     alike: bool = False,
 ) -> Iterator[Step]:
-    """The decoder: steps from noise to a picture [N, C, side, side] for each scaled vector [N, size], led away from
-    the one that is negative [1, size]. A row of NaN asks for any picture at all. alike: all from the same noise."""
+    """The decoder's steps from noise to an image [N, C, side, side] for each scaled vector [N, size].
+
+    negative: a vector [1, size] to guide away from. A row of NaN is no condition. alike: start all from equal noise.
+    """
     x = starting_noise(unclip, len(vectors), seed, alike)
-    away = None if negative is None else {"embed": negative}
-    return image_model.sampler_steps(
-        cfg(in_chunks(unclip.decoder, image_model.CHUNK), {"embed": vectors}, away, scale), x, sampler, steps, seed
-    )
+    cond, away = ({"embed": some.to(unclip.device)} if some is not None else None for some in (vectors, negative))
+    denoise = cfg(in_chunks(unclip.decoder, image_model.CHUNK), cond, away, scale)
+    return image_model.sampler_steps(denoise, x, sampler, steps, seed)
 
 
 def starting_noise(unclip: Unclip, n: int, seed: int, alike: bool = False) -> Tensor:
-    """What pictures begin as, [n, C, side, side]; alike: n times the first."""
+    """The noise that images start from, [n, C, side, side]; alike: n times the first."""
     side = unclip.clip.side
     shape = (1 if alike else n, unclip.channels, side, side)
-    return samplers.start(shape, image_model.SIGMA_MAX, unclip.sigma_data, seed).expand(n, -1, -1, -1)
+    noise = samplers.start(shape, image_model.SIGMA_MAX, unclip.sigma_data, seed)
+    return noise.to(unclip.device).expand(n, -1, -1, -1)
 
 
 def generate(
@@ -184,29 +210,34 @@ def generate(
     seed: int = 0,
     skip_prior: bool = False,
 ) -> Tensor:
-    """A picture [N, C, side, side] for each caption. skip_prior: the decoder is told the caption's own vector instead,
-    which is no picture's. Raises ValueError for a caption without a word that is known."""
+    """An image [N, C, side, side] for each caption.
+
+    skip_prior: condition the decoder on the caption's own vector, which differs from every image's. Raises Problem for a
+    caption without a known word.
+    """
     for caption in captions:
         if caption.strip() and not unclip.known.known(caption):
-            raise ValueError(f"{caption!r} has no word that a caption of the training set had.")
-    asked = [*captions, negative] if negative else list(captions)
+            raise Problem("caption_unknown_words", caption=caption)
+    prompts = [*captions, negative] if negative else list(captions)
     if skip_prior:
-        vectors = caption_condition(unclip, asked)["embed"]
+        vectors = caption_condition(unclip, prompts)["embed"]
     else:
-        vectors = scaled(samplers.last(sample_prior(unclip, asked, scale=prior_scale, steps=steps, seed=seed)))
-    wanted, away = vectors[: len(captions)], vectors[len(captions) :]
-    return samplers.last(sample_decoder(unclip, wanted, away if negative else None, scale, steps=steps, seed=seed))
+        vectors = scaled(samplers.last(sample_prior(unclip, prompts, scale=prior_scale, steps=steps, seed=seed)))
+    towards, away = vectors[: len(captions)], vectors[len(captions) :]
+    return samplers.last(sample_decoder(unclip, towards, away if negative else None, scale, steps=steps, seed=seed))
 
 
-def slerp(one: Tensor, other: Tensor, t: Tensor) -> Tensor:
-    """Scaled vectors [len(t), size] on the arc from one [size] to the other, at parts t [T] of the way (spherical
-    interpolation; Shoemake 1985)."""
-    a, b = F.normalize(one, dim=0), F.normalize(other, dim=0)
+def slerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
+    """Scaled vectors [T, size] on the arc from ``start`` [size] to ``end``, at fractions t [T] of the angle.
+
+    Spherical linear interpolation (Shoemake 1985).
+    """
+    a, b = F.normalize(start, dim=0), F.normalize(end, dim=0)
     angle = torch.linalg.vecdot(a, b).clamp(-1, 1).acos()
     if angle.sin() < 1e-6:
         return scaled(torch.lerp(a, b, t[:, None]))
-    ways = torch.stack([((1 - t) * angle).sin(), (t * angle).sin()], dim=1) / angle.sin()
-    return scaled(ways @ torch.stack([a, b]))
+    weights = torch.stack([((1 - t) * angle).sin(), (t * angle).sin()], dim=1) / angle.sin()
+    return scaled(weights @ torch.stack([a, b]))
 
 
 # Training
@@ -214,87 +245,109 @@ def slerp(one: Tensor, other: Tensor, t: Tensor) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """What a diffusion model learns from: data [N, ...], and what it is told of some, (numbers [n], generator)."""
+    """What a part of unCLIP learns from.
+
+    Attributes:
+        x: the data, [N, ...].
+        condition: the condition of some of them, from their indices [n] and a generator.
+    """
 
     x: Tensor
-    told: Callable[[Tensor, torch.Generator], Cond]
+    condition: Callable[[Tensor, torch.Generator], Cond]
 
     def sample(self, n: int, generator: torch.Generator, flip: bool | None = None) -> tuple[Tensor, Cond]:
-        """n data, each of them any, and what is told of them."""
+        """n data drawn with replacement, and their condition. ``flip`` is ignored."""
         chosen = torch.randint(len(self.x), (n,), generator=generator)
-        return self.x[chosen], self.told(chosen, generator)
+        return self.x[chosen], self.condition(chosen, generator)
 
 
 def prior_examples(clip: Checkpoint, pairs: Pairs) -> Examples:
-    """The vectors of the pictures to train on, each told a caption drawn anew (see ``captions.caption_sampler``)."""
-    own, towers = pairs.indices(held_out=False), clip.state.ema
+    """The vectors of the images to train on, each with a caption drawn anew (see ``captions.caption_sampler``).
+
+    The encoders compute on the device that they are on; the examples are on the CPU.
+    """
+    part, encoders = pairs.indices(held_out=False), clip.state.ema
     caption = caption_sampler(pairs, tokenizer_of(clip.config))
-    vectors = scaled(clip_queries.image_vectors(towers, unit(pairs.images[own])))
-    return Examples(vectors, lambda chosen, generator: prior_condition(towers, caption(own[chosen], generator)))
+    vectors = scaled(clip_queries.image_vectors(encoders, unit(pairs.images[part]))).cpu()
+
+    def condition(chosen: Tensor, generator: torch.Generator) -> Cond:
+        cond = prior_condition(encoders, caption(part[chosen], generator))
+        return {name: value.cpu() for name, value in cond.items()}
+
+    return Examples(vectors, condition)
 
 
 def decoder_examples(clip: Checkpoint, pairs: Pairs, blur: float = 0.0) -> Examples:
-    """The pictures to train on, each told its own vector with noise of the standard deviation ``blur`` on it."""
+    """The images to train on, each with its own vector plus noise of the standard deviation ``blur``."""
     x = unit(pairs.images[pairs.indices(held_out=False)])
-    vectors = scaled(clip_queries.image_vectors(clip.state.ema, x))
+    vectors = scaled(clip_queries.image_vectors(clip.state.ema, x)).cpu()
 
-    def blurred(chosen: Tensor, generator: torch.Generator) -> Cond:
+    def condition(chosen: Tensor, generator: torch.Generator) -> Cond:
         return {"embed": vectors[chosen] + blur * torch.randn(len(chosen), vectors.shape[1], generator=generator)}
 
-    return Examples(x, blurred)
+    return Examples(x, condition)
+
+
+def config_of(stored: dict[str, Any], part: str) -> PriorConfig | DecoderConfig:
+    """The configuration of the "prior" or the "decoder" in a checkpoint's config. Raises Problem if there is none."""
+    kind = {"prior": PriorConfig, "decoder": DecoderConfig}[part]
+    try:
+        return kind(**{field.name: stored[part][field.name] for field in fields(kind)})
+    except (LookupError, TypeError) as error:
+        raise Problem("checkpoint_no_part", part=part) from error
 
 
 def new_prior(
-    plan: PriorConfig, clip: Checkpoint, pairs: Pairs, source: Mapping[str, Any] = MappingProxyType({})
+    config: PriorConfig, clip: Checkpoint, pairs: Pairs, source: Mapping[str, Any] = MappingProxyType({})
 ) -> Checkpoint:
-    """An untrained prior between the vectors of this CLIP. ``source``: what else the run was told."""
+    """An untrained prior for the vectors of this CLIP. source: what the pairs were loaded from."""
     size = clip.config["network"]["size"]
     network = {"name": "vectors", "dim": size, "vector": size, "token": clip.state.ema.text.word.rows.shape[1],
-               "seed": plan.seed, "width": 128, "blocks": 4, "heads": 4}  # fmt: skip
-    return _begin("prior", plan, network, RMS, clip, pairs, source)
+               "seed": config.seed, "width": 128, "blocks": 4, "heads": 4}  # fmt: skip
+    return _new("prior", config, network, RMS, clip, pairs, source)
 
 
 def new_decoder(
-    plan: DecoderConfig, clip: Checkpoint, pairs: Pairs, source: Mapping[str, Any] = MappingProxyType({})
+    config: DecoderConfig, clip: Checkpoint, pairs: Pairs, source: Mapping[str, Any] = MappingProxyType({})
 ) -> Checkpoint:
-    """An untrained decoder of the vectors of this CLIP. Raises ValueError where its network does not come in the plan's
-    size, or cannot draw so large."""
-    config = clip.config["network"]
-    network = {"name": plan.network, "side": config["side"], "channels": config["channels"], "vector": config["size"],
-               "seed": plan.seed, **size_options(plan.network, plan.size)}  # fmt: skip
+    """An untrained decoder of the vectors of this CLIP. Raises Problem if its network does not come in that size, or
+    cannot make images of that side."""
+    encoders = clip.config["network"]
+    network = {"name": config.network, "side": encoders["side"], "channels": encoders["channels"],
+               "vector": encoders["size"], "seed": config.seed,
+               **size_options(config.network, config.size)}  # fmt: skip
     rms = unit(pairs.images[pairs.indices(held_out=False)]).square().mean().sqrt().item()
-    return _begin("decoder", plan, network, rms, clip, pairs, source)
+    return _new("decoder", config, network, rms, clip, pairs, source)
 
 
-def copy_weights(begun: Checkpoint, other: Checkpoint) -> int:
-    """Begin with another model's weights wherever they have the same name and shape; how many numbers those are.
+def copy_weights(checkpoint: Checkpoint, other: Checkpoint) -> int:
+    """Start from another model's weights where name and shape are equal; the number of weights copied.
 
-    Raises ValueError where they are not half of all: the other is a model of another kind.
+    Raises Problem if they are less than half of all: the other model is of another kind.
     """
-    given, own = other.denoiser.state_dict(), begun.denoiser.state_dict()
+    given, own = other.denoiser.state_dict(), checkpoint.denoiser.state_dict()
     same = {name: value for name, value in given.items() if name in own and own[name].shape == value.shape}
-    taken, of = (sum(value.numel() for value in some.values()) for some in (same, own))
-    if 2 * taken < of:
-        raise ValueError(f"Of {of:,} weights only {taken:,} could be taken over: that model is of another kind.")
-    for model in (begun.state.model, begun.state.ema):
+    copied, total = (sum(value.numel() for value in some.values()) for some in (same, own))
+    if 2 * copied < total:
+        raise Problem("start_other_kind", total=total, copied=copied)
+    for model in (checkpoint.state.model, checkpoint.state.ema):
         model.load_state_dict(model.state_dict() | same)
-    return taken
+    return copied
 
 
-def _begin(
+def _new(
     part: str,
-    plan: ImageConfig,
+    config: ImageConfig,
     network: dict[str, Any],
     rms: float,
     clip: Checkpoint,
     pairs: Pairs,
     source: Mapping[str, Any],
 ) -> Checkpoint:
-    config = clip.config["network"]
-    if list(pairs.images.shape[1:]) != [config["channels"], config["side"], config["side"]]:
-        raise ValueError(f"{pairs.name} has pictures of another size or colour than this CLIP was made for.")
+    encoders = clip.config["network"]
+    if list(pairs.images.shape[1:]) != [encoders["channels"], encoders["side"], encoders["side"]]:
+        raise Problem("clip_other_images", name=pairs.name)
     data = {"name": pairs.name, "n": len(pairs.indices(held_out=False)), "source": dict(source)}
-    return fresh(
-        {"network": network, "prediction": plan.prediction, "sigma_data": rms, part: asdict(plan), "data": data,
-         "clip": fingerprint(clip.state.ema)}, plan.train,
-    )  # fmt: skip
+    stored = {"network": network, "prediction": config.prediction, "sigma_data": rms, part: asdict(config),
+              "data": data, "clip": fingerprint(clip.state.ema)}  # fmt: skip
+    return checkpoints.new_checkpoint(stored, config.train)

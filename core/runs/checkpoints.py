@@ -1,11 +1,13 @@
 """Checkpoints: a folder of safetensors and one config.json, or the same folder as one zip file to send around.
 
-Never a pickle: a file from a stranger must not run code. A folder is written aside and renamed, so that a reader sees a
-whole checkpoint or none. One that is only to be sampled from may hold the moving average alone, a quarter of the size.
+Never a pickle, because loading a file from a stranger must not run code. A folder is written under another name and
+renamed, so that a reader finds a whole checkpoint or none. A checkpoint to sample from may contain the moving average
+alone, which is a quarter of the size.
 """
 
 import io
 import json
+import os
 import shutil
 import zipfile
 from collections.abc import Sequence
@@ -20,16 +22,18 @@ from torch import Tensor, nn
 from core.diffusion.denoiser import Denoiser
 from core.diffusion.training import TrainConfig, TrainState, as_dict, new_state
 from core.networks import make_network
+from core.problems import Problem
 
 FORMAT = 1
 PARTS = ("model", "ema", "optimizer")
 CONFIG = "config.json"
+CUSTOM = "custom"  # the name of a network that is no part of core
 SIZE_LIMIT, CONFIG_LIMIT = 200 * 2**20, 16 * 2**20
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A state and how it came about: ``config`` holds network, prediction, data, training, all plain JSON."""
+    """A training state, and its ``config``: network, prediction, data and training settings as plain JSON."""
 
     state: TrainState
     config: dict[str, Any]
@@ -40,20 +44,43 @@ class Checkpoint:
         return self.state.ema
 
 
-def build(config: dict[str, Any]) -> nn.Module:
-    """A fresh model: "network" holds the arguments of ``make_network``, the other entries those of ``Denoiser``.
-    Without a "prediction" it is the network alone, which denoises nothing (CLIP)."""
+def build(config: dict[str, Any], network: nn.Module | None = None) -> nn.Module:
+    """An untrained model: "network" holds the arguments of ``make_network``, the other entries those of ``Denoiser``.
+
+    Without a "prediction" it is the network alone (CLIP). network: one's own network, for a config that names one.
+    Raises Problem where that is needed and missing.
+    """
+    if config["network"]["name"] == CUSTOM:
+        if network is None:
+            raise NetworkNeeded("network_needed", name=config["network"].get("class", "a class of your own"))
+    else:
+        network = make_network(**config["network"])
     if "prediction" not in config:
-        return make_network(**config["network"])
+        return network
     scale_input = config.get("scale_input", True)
     if not isinstance(scale_input, bool):
-        raise ValueError(f"scale_input is true or false, not {scale_input!r}")
-    return Denoiser(make_network(**config["network"]), config["prediction"], config["sigma_data"], scale_input)
+        raise Problem("setting_type", name="scale_input", expected="true or false", value=repr(scale_input))
+    return Denoiser(network, config["prediction"], config["sigma_data"], scale_input)
 
 
-def fresh(config: dict[str, Any], train: TrainConfig) -> Checkpoint:
-    """An untrained checkpoint: ``build(config)`` with a fresh optimizer."""
-    return Checkpoint(new_state(build(config), train), {**config, "train": as_dict(train)})
+class NoCheckpoint(Problem, FileNotFoundError):
+    """There is no folder of a checkpoint."""
+
+
+class NetworkNeeded(Problem):
+    """The checkpoint is of a network that is no part of core, and no network was given."""
+
+
+def new_checkpoint(config: dict[str, Any], train: TrainConfig, network: nn.Module | None = None) -> Checkpoint:
+    """An untrained checkpoint: ``build(config, network)`` with a new optimizer."""
+    if network is not None:
+        config = {**config, "network": {"name": CUSTOM, "class": class_name(network)}}
+    return Checkpoint(new_state(build(config, network), train), {**config, "train": as_dict(train)})
+
+
+def class_name(network: nn.Module) -> str:
+    """The name of a network's class, with its module."""
+    return f"{type(network).__module__}.{type(network).__qualname__}"
 
 
 def to_files(checkpoint: Checkpoint, parts: Sequence[str] = PARTS) -> dict[str, bytes]:
@@ -61,75 +88,128 @@ def to_files(checkpoint: Checkpoint, parts: Sequence[str] = PARTS) -> dict[str, 
     state = checkpoint.state
     config = {**checkpoint.config, "format": FORMAT, "step": state.step, "loss": state.loss}
     tensors = {
-        "model": state.model.state_dict(),
-        "ema": state.ema.state_dict(),
-        "optimizer": _optimizer_tensors(state.optimizer),
+        "model": lambda: state.model.state_dict(),
+        "ema": lambda: state.ema.state_dict(),
+        "optimizer": lambda: _optimizer_tensors(state.optimizer),
     }
-    files = {f"{part}.safetensors": save({k: v.contiguous() for k, v in tensors[part].items()}) for part in parts}
+    files = {f"{part}.safetensors": save(_separate(tensors[part]())) for part in parts}
     return {**files, CONFIG: (json.dumps(config, indent=1) + "\n").encode()}
 
 
-def from_files(files: dict[str, bytes]) -> Checkpoint:
-    """The checkpoint in those files. Of one that holds the moving average alone, that is the model as well, and the
-    optimizer has no memory. Raises ValueError with a sentence when a file is missing, damaged or does not fit."""
-    alone = not {"model.safetensors", "optimizer.safetensors"} & files.keys()
-    parts = dict.fromkeys(PARTS[:2], "ema") if alone else dict(zip(PARTS, PARTS))
+def _separate(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors on the CPU, contiguous, and none of them sharing memory, as safetensors needs them."""
+    known: set[int] = set()
+    separate = {}
+    for name, tensor in tensors.items():
+        tensor = tensor.cpu().contiguous()
+        place = tensor.untyped_storage().data_ptr()
+        separate[name] = (
+            tensor.clone() if place in known or tensor.untyped_storage().nbytes() > tensor.nbytes else tensor
+        )
+        known.add(place)
+    return separate
+
+
+def from_files(files: dict[str, bytes], network: nn.Module | None = None) -> Checkpoint:
+    """The checkpoint in those files.
+
+    One with the moving average alone has it as its model, too, and an optimizer without memory. network: see ``build``.
+    Raises Problem if a file is missing, damaged or does not fit.
+    """
+    ema_only = not {"model.safetensors", "optimizer.safetensors"} & files.keys()
+    parts = dict.fromkeys(PARTS[:2], "ema") if ema_only else dict(zip(PARTS, PARTS))
     needed = (CONFIG, *dict.fromkeys(f"{part}.safetensors" for part in parts.values()))
-    missing = [name for name in needed if name not in files]
-    if missing:
-        raise ValueError(f"This is no checkpoint of this app: it lacks {', '.join(missing)}.")
-    if len(files[CONFIG]) > CONFIG_LIMIT:
-        raise ValueError(f"The checkpoint's {CONFIG} is far larger than any that this app writes; it was not read.")
+    if missing := [name for name in needed if name not in files]:
+        raise Problem("checkpoint_incomplete", missing=", ".join(missing))
+    config, train, step, loss = _read_config(files[CONFIG])
     try:
-        config = json.loads(files[CONFIG])
-        train = TrainConfig(**{**config["train"], "betas": tuple(config["train"]["betas"])})
-        step, loss = int(config["step"]), float(config["loss"])
-        if step < 0:
-            raise ValueError(f"step {step}")
         with torch.device("meta"):
-            due = build(config).state_dict()
-    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
-        raise ValueError(f"The checkpoint's {CONFIG} describes no model that this app can build ({error}).") from error
-    tensors = {part: _read(source, files[f"{source}.safetensors"]) for part, source in parts.items()}
-    # Memory is taken only for a network that the files hold, not for any that a few words describe.
+            expected = build(config, network).state_dict()
+    except NetworkNeeded:
+        raise
+    except UNREADABLE as error:
+        raise Problem("checkpoint_config", file=CONFIG, reason=str(error)) from error
+    tensors = {part: _read_tensors(file, files[f"{file}.safetensors"]) for part, file in parts.items()}
+    # Memory is allocated only for a network that the files contain, not for any that a config describes.
     for part in PARTS[:2]:
-        _check("weights", due, tensors[part])
-    state = new_state(build(config), train)
+        _check("weights", expected, tensors[part])
+    state = new_state(build(config, network), train)
     state.step, state.loss = step, loss
     state.model.load_state_dict(tensors["model"])
     state.ema.load_state_dict(tensors["ema"])
-    if not alone:
+    if not ema_only:
         _fill_optimizer(state.optimizer, tensors["optimizer"])
-    return Checkpoint(state, {k: v for k, v in config.items() if k not in ("format", "step", "loss")})
+    return Checkpoint(state, config)
+
+
+UNREADABLE = ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError
+
+
+def _read_config(content: bytes) -> tuple[dict[str, Any], TrainConfig, int, float]:
+    """A checkpoint's config without what belongs to its state; training settings, step and loss."""
+    if len(content) > CONFIG_LIMIT:
+        raise Problem("checkpoint_config_size", file=CONFIG)
+    try:
+        config = json.loads(content)
+        train = TrainConfig(**{**config["train"], "betas": tuple(config["train"]["betas"])})
+        step, loss = int(config["step"]), float(config["loss"])
+        if step < 0 or not isinstance(config["network"]["name"], str):
+            raise ValueError(f"step {step}, network {config['network']['name']}")
+    except UNREADABLE as error:
+        raise Problem("checkpoint_config", file=CONFIG, reason=str(error)) from error
+    return {name: value for name, value in config.items() if name not in ("format", "step", "loss")}, train, step, loss
 
 
 def save_folder(checkpoint: Checkpoint, folder: Path, parts: Sequence[str] = PARTS) -> None:
-    """Write the checkpoint's ``parts`` to ``folder``, replacing what is there only once the new one is complete."""
+    """Write the checkpoint's ``parts`` to ``folder``, replacing what is there only once the new one is complete.
+
+    After a power failure at any moment the folder holds the old checkpoint or the new one, whole.
+    """
     folder = Path(folder)
     aside, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     for name, content in to_files(checkpoint, parts).items():
         (aside / name).write_bytes(content)
+        _sync(aside / name)
+    _sync(aside)
     # Without a folder, a crash has left the old one as the only checkpoint: it stays until the new one is in place.
     if folder.exists():
         shutil.rmtree(old, ignore_errors=True)
         folder.rename(old)
     aside.rename(folder)
+    _sync(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 
-def load_folder(folder: Path) -> Checkpoint:
-    """The checkpoint in ``folder``; the previous one if a crash fell between its two renames.
+def _sync(path: Path) -> None:
+    """Have the operating system write a file, or the entries of a folder, to the disk."""
+    if os.name == "nt" and path.is_dir():  # Windows opens no folders
+        return
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
-    Raises FileNotFoundError without a folder, ValueError for one that is damaged.
+
+def load_folder(folder: Path, network: nn.Module | None = None) -> Checkpoint:
+    """The checkpoint in ``folder``; the previous one if a crash fell between its two renames. network: see ``build``.
+
+    Raises NoCheckpoint, a FileNotFoundError, without a folder, and Problem for one that is damaged.
     """
     folder = Path(folder)
     if not folder.exists() and (old := folder.with_name(folder.name + ".old")).exists():
         folder = old
     if not folder.is_dir():
-        raise FileNotFoundError(f"There is no checkpoint at {folder}.")
-    return from_files({path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()})
+        raise NoCheckpoint("no_checkpoint", folder=str(folder))
+    return from_files({path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}, network)
+
+
+def load_run(folder: Path, network: nn.Module | None = None) -> Checkpoint:
+    """The checkpoint in ``folder``, or in the folder of a run that contains it as ``checkpoint``."""
+    folder = Path(folder)
+    return load_folder(folder if (folder / CONFIG).exists() else folder / "checkpoint", network)
 
 
 def to_bytes(checkpoint: Checkpoint) -> bytes:
@@ -142,9 +222,9 @@ def to_bytes(checkpoint: Checkpoint) -> bytes:
 
 
 def from_bytes(content: bytes) -> Checkpoint:
-    """The checkpoint in an uploaded zip; nothing in it is executed. Raises ValueError with a sentence otherwise."""
+    """The checkpoint in an uploaded zip; nothing in it is executed. Raises Problem if there is none."""
     if content[:2] == b"\x80\x02" or content[:1] == b"\x80" and b"." in content[-2:]:
-        raise ValueError(_PICKLE)
+        raise Problem("checkpoint_pickle")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = archive.infolist()
@@ -152,28 +232,19 @@ def from_bytes(content: bytes) -> Checkpoint:
             outsized = sum(entry.file_size for entry in entries) > SIZE_LIMIT or len(entries) > 16
             files = {} if pickled or outsized else {entry.filename: archive.read(entry) for entry in entries}
     except Exception as error:  # zipfile and zlib raise a type of their own for each kind of damage
-        raise ValueError(
-            "This file is cut short, damaged or no checkpoint: it does not open as a zip file. "
-            "Save it again from the app."
-        ) from error
+        raise Problem("checkpoint_no_zip") from error
     if pickled:
-        raise ValueError(_PICKLE)
+        raise Problem("checkpoint_pickle")
     if outsized:
-        raise ValueError("This file unpacks to far more than a checkpoint of this app; it was not opened.")
+        raise Problem("checkpoint_zip_size")
     return from_files(files)
 
 
-_PICKLE = (
-    "This is a PyTorch pickle. Opening one can run a stranger's code, so it was not opened; "
-    "load a checkpoint that this app saved (a zip of safetensors files)."
-)
-
-
-def _read(part: str, content: bytes) -> dict[str, Tensor]:
+def _read_tensors(part: str, content: bytes) -> dict[str, Tensor]:
     try:
         return load(content)
     except Exception as error:  # safetensors raises a type of its own for each kind of damage
-        raise ValueError(f"The checkpoint's {part}.safetensors is cut short or damaged. Save it again.") from error
+        raise Problem("checkpoint_part_damaged", part=part) from error
 
 
 def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -182,24 +253,19 @@ def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def _fill_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """AdamW's memory: three tensors for each parameter, or none for one that never had a gradient."""
+    """Load AdamW's memory: three tensors for each parameter, none for a parameter that never had a gradient."""
     present = {key.partition(".")[0] for key in tensors}
     parameters = enumerate(p for group in optimizer.param_groups for p in group["params"])
-    own = {i: {"step": torch.zeros(()), "exp_avg": p, "exp_avg_sq": p} for i, p in parameters if str(i) in present}
-    flat = {f"{i}.{name}": like for i, entry in own.items() for name, like in entry.items()}
-    _check("optimizer moments", flat, tensors)
-    state = {i: {name: tensors[f"{i}.{name}"] for name in entry} for i, entry in own.items()}
+    like = {i: {"step": torch.zeros(()), "exp_avg": p, "exp_avg_sq": p} for i, p in parameters if str(i) in present}
+    _check("moments", {f"{i}.{name}": value for i, entry in like.items() for name, value in entry.items()}, tensors)
+    state = {i: {name: tensors[f"{i}.{name}"] for name in entry} for i, entry in like.items()}
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
-def _check(what: str, own: dict[str, Tensor], tensors: dict[str, Tensor]) -> None:
-    """Raise ValueError unless ``tensors`` are like ``own`` in names, shapes and dtypes, and finite."""
-    due, given = ({k: (v.shape, v.dtype) for k, v in some.items()} for some in (own, tensors))
-    wrong = [k for k in due.keys() | given.keys() if due.get(k) != given.get(k)]
-    if wrong:
-        raise ValueError(
-            f"The checkpoint's {what} belong to another network: {len(wrong)} of the tensors do not fit, "
-            f"{min(wrong)} among them."
-        )
+def _check(what: str, expected: dict[str, Tensor], tensors: dict[str, Tensor]) -> None:
+    """Raise Problem unless ``tensors`` have the names, shapes and dtypes of the expected ones and are finite."""
+    first, second = ({k: (v.shape, v.dtype) for k, v in some.items()} for some in (expected, tensors))
+    if wrong := [k for k in first.keys() | second.keys() if first.get(k) != second.get(k)]:
+        raise Problem(f"checkpoint_{what}_misfit", number=len(wrong), first=min(wrong))
     if not all(torch.isfinite(v).all() for v in tensors.values()):
-        raise ValueError(f"The checkpoint's {what} hold numbers that are not finite; it came from a run that diverged.")
+        raise Problem(f"checkpoint_{what}_infinite")

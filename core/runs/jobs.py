@@ -29,6 +29,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from core.problems import Problem
+
 PICTURE_EVERY, WATCHED_FOR = 0.4, 2.0  # seconds between two pictures; after a look while they are worth drawing
 State = Any
 
@@ -110,7 +112,7 @@ class Jobs:
     # What viewers ask.
 
     def join(self, work: Work, viewer: str, held: bool = False) -> str:
-        """The id of the shared run of ``work.key``, begun if there is none. Raises ValueError when the queue is full.
+        """The id of the shared run of ``work.key``, begun if there is none. Raises Problem when the queue is full.
 
         With ``held`` it is the viewer's own, and waits. Who goes from one work to another should leave the first.
         """
@@ -153,7 +155,7 @@ class Jobs:
             return Counter("paused" if run.status == "lapsed" else run.status for run in self._runs.values())
 
     def state(self, run_id: str, viewer: str) -> State | None:
-        """A deep copy of the newest state, None before the first step. Raises ValueError when there is no such run."""
+        """A deep copy of the newest state, None before the first step. Raises Problem when there is no such run."""
         run = self._find(run_id, viewer)
         with self._turn(run):
             return copy.deepcopy(run.state)
@@ -166,7 +168,7 @@ class Jobs:
                 self._set(run, "ended")
 
     # What viewers command. Returns the id of the run acted on: a private fork if others hold a lease on this one, which
-    # goes on at its first look. Raises ValueError when there is no such run, or it has to wait and the queue is full.
+    # goes on at its first look. Raises Problem when there is no such run, or it has to wait and the queue is full.
 
     def pause(self, run_id: str, viewer: str) -> str:
         """Hold the run and give its slot to the next. No effect on a finished or failed run."""
@@ -246,7 +248,7 @@ class Jobs:
         """The run, its lease renewed. If it had lapsed, it goes on as soon as the queue has room."""
         with self._lock:
             if run_id not in self._runs:
-                raise ValueError("This run has ended because nobody looked at it for a while. Start it again.")
+                raise Problem("run_ended")
             run = self._runs[run_id]
             run.viewers[viewer] = run.looked_at = self.clock()
             if run.status == "lapsed" and len(self._queue) < self.room:
@@ -308,7 +310,7 @@ class Jobs:
             if run.status in ("queued", "running"):
                 return
             if len(self._queue) >= self.room:
-                raise ValueError(f"The server is busy: {self.room} runs are waiting already. Try again in a minute.")
+                raise Problem("queue_full", room=self.room)
             self._set(run, "queued")
             if len(self._workers) < self.slots and not self._closed.is_set():
                 worker = threading.Thread(target=self._work, name="jobs-worker", daemon=True)

@@ -1,4 +1,4 @@
-"""A run under way: its training state and its loss so far, whatever it trains; and how a checkpoint keeps both."""
+"""A run in progress: its training state and its loss so far, for any kind of model, and how a checkpoint stores them."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -8,18 +8,27 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.diffusion.denoiser import per_sample
+from core.diffusion.denoiser import in_chunks, per_sample
 from core.diffusion.exact import EmpiricalDenoiser
 from core.diffusion.training import Batches, TrainState
+from core.problems import Problem
 from core.runs.checkpoints import Checkpoint
 
 BLOCK = 10  # steps
+CHUNK = 512  # samples in one call of the exact denoiser
 
 
 @dataclass
 class Progress:
-    """A run under way: its training state, its loss so far in blocks (means over ``BLOCK`` steps), and the loss of the
-    exact denoiser on the same data, which no network can beat (NaN until somebody computes it, see ``exact_loss``)."""
+    """A run in progress.
+
+    Attributes:
+        state: the training state.
+        losses: the mean loss of each block of ``BLOCK`` steps.
+        block: the losses of the steps since the last block.
+        bayes_loss: the loss of the exact denoiser on the same data, which no network can beat (see ``exact_loss``); NaN
+            if nobody computed it.
+    """
 
     state: TrainState
     losses: list[float] = field(default_factory=list)
@@ -28,8 +37,8 @@ class Progress:
 
 
 def recorded(progress: Progress, steps: Iterable[TrainState]) -> Iterator[Progress]:
-    """``progress`` after each of the steps that its state takes, with the loss of that step."""
-    # A run that blew up has gone back some steps; its loss goes back with it.
+    """``progress`` after each of the training steps, with the loss of that step added."""
+    # A run that diverged went back some steps; the record of its loss goes back as far.
     whole = progress.state.step // BLOCK
     progress.losses = progress.losses[:whole]
     progress.block = progress.block[: progress.state.step - whole * BLOCK] if len(progress.losses) == whole else []
@@ -42,13 +51,13 @@ def recorded(progress: Progress, steps: Iterable[TrainState]) -> Iterator[Progre
 
 
 def loss_curve(progress: Progress) -> Tensor:
-    """The loss in blocks, the last of which may be unfinished, [n]."""
-    unfinished = [sum(progress.block) / len(progress.block)] if progress.block else []
-    return torch.tensor(progress.losses + unfinished)
+    """The mean loss of each block, [n]; the last block may be incomplete."""
+    last = [sum(progress.block) / len(progress.block)] if progress.block else []
+    return torch.tensor(progress.losses + last)
 
 
 def smooth(losses: Tensor, share: float = 0.1) -> Tensor:
-    """The mean of the last tenth (``share``) of the losses [n] up to each of them, [n]: quick at first, calm later."""
+    """The mean of the last tenth (``share``) of the losses [n] up to each of them, [n]."""
     if len(losses) == 0:
         return losses
     total = torch.cat([losses.new_zeros(1), losses.double().cumsum(0)])
@@ -57,33 +66,30 @@ def smooth(losses: Tensor, share: float = 0.1) -> Tensor:
     return ((total[last] - total[first]) / (last - first)).float()
 
 
-def exact_loss(ideal: EmpiricalDenoiser, weight: Callable[[Tensor], Tensor], batches: Batches) -> float:
-    """The mean loss of the exact denoiser over batch 0, under the weighting ``weight(sigma)``: no network beats it.
+def exact_loss(denoiser: EmpiricalDenoiser, weight: Callable[[Tensor], Tensor], batches: Batches) -> float:
+    """The mean loss of the exact denoiser over batch 0 under a weighting ``weight(sigma)``: no network can beat it.
 
-    The mean of weight Var(x0 | x): less noisy than that of weight |D(x) - x0|^2, which it equals.
+    Computed as the mean of weight Var(x0 | x), which equals that of weight |D(x) - x0|^2 and scatters less.
     """
     x0, sigma, eps, cond = batches(0)
-    x = x0 + per_sample(sigma, x0) * eps
-    parts = (slice(i, i + 512) for i in range(0, len(x), 512))
-    variance = torch.cat([ideal.variance(x[p], sigma[p], cond and {"label": cond["label"][p]}) for p in parts])
+    variance = in_chunks(denoiser.variance, CHUNK)(x0 + per_sample(sigma, x0) * eps, sigma, cond)
     return (weight(sigma) * variance).mean().item()
 
 
 def loss_history(progress: Progress) -> dict[str, Any]:
-    """The loss so far as a checkpoint's config can hold it."""
+    """The loss so far as entries of a checkpoint's config."""
     losses = [round(loss, 5) for loss in progress.losses]
     return {"losses": losses, "block": progress.block, "floor": progress.bayes_loss}
 
 
 def resume(checkpoint: Checkpoint) -> Progress:
-    """The run that a checkpoint with its ``past`` keeps. Raises ValueError with a sentence if its loss is not one
-    number after another."""
-    losses, block, floor = (checkpoint.config.get(name, empty) for name, empty in _PAST.items())
+    """The run that a checkpoint with a ``loss_history`` stores. Raises Problem if that is not a list of numbers."""
+    losses, block, bayes_loss = (checkpoint.config.get(name, empty) for name, empty in _NO_HISTORY.items())
     try:
-        numbers = [[float(loss) for loss in part] for part in (losses, block, [floor])]
+        numbers = [[float(loss) for loss in part] for part in (losses, block, [bayes_loss])]
     except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError("The checkpoint's loss is not a list of numbers; save it again from the app.") from error
+        raise Problem("checkpoint_losses") from error
     return Progress(checkpoint.state, numbers[0], numbers[1], bayes_loss=numbers[2][0])
 
 
-_PAST = {"losses": (), "block": (), "floor": math.nan}
+_NO_HISTORY = {"losses": (), "block": (), "floor": math.nan}

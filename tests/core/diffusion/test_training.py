@@ -119,15 +119,30 @@ def test_a_clipped_gradient_is_no_longer_than_allowed():
     assert torch.cat([p.grad.flatten() for p in state.model.parameters()]).norm().item() == pytest.approx(0.5, rel=1e-3)
 
 
-def test_processes_agree_on_the_loss_that_they_average():
-    state = new_state(linear(1, 1, 0), TrainConfig())
+def test_loss_and_gradients_are_averaged_over_processes_once_a_step():
+    state, calls = new_state(linear(1, 1, 0), TrainConfig()), []
 
-    def steps(average):
-        return train(lambda model, x: model(x) * 0, lambda k: torch.ones(4, 1), TrainConfig(), state, average)
+    def steps(change):
+        def average_(tensors):
+            calls.append(len(tensors))
+            for tensor in tensors:
+                change(tensor)
 
-    assert next(steps(lambda loss: loss + 7)).loss == 7
+        return train(
+            lambda model, x: model(x) * 0, lambda k: torch.ones(4, 1), TrainConfig(accumulate=2), state, average_
+        )
+
+    assert next(steps(lambda tensor: tensor.add_(7))).loss == 7
+    assert calls == [3] and all((p.grad == 7).all() for p in state.model.parameters())
     with pytest.raises(Diverged):
-        next(steps(lambda loss: loss * torch.nan))
+        next(steps(lambda tensor: tensor.mul_(torch.nan)))
+
+
+def test_a_resumed_run_takes_all_settings_of_the_optimizer_from_its_configuration():
+    state = run(fresh(CONFIG), CONFIG, steps=2)
+    changed = replace(CONFIG, weight_decay=0.7, betas=(0.5, 0.6), lr=1e-5)
+    group = run(state, changed, steps=1).optimizer.param_groups[0]
+    assert (group["weight_decay"], group["betas"], group["lr"]) == (0.7, (0.5, 0.6), changed.learning_rate(2))
 
 
 def test_without_warm_up_the_first_step_is_full():

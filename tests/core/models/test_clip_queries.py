@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from core.data.captions import ARITHMETIC, Pairs, emoji, tone
 from core.models import clip_queries
-from core.models.clip import ClipConfig, shifted
+from core.models.clip import ClipConfig
 from core.models.clip_queries import (
     SHIFT,
     bags_of_words,
@@ -20,6 +20,7 @@ from core.models.clip_queries import (
     ranks,
     recall_at,
 )
+from core.models.shifts import random_shifts
 from core.networks import make_network
 
 pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
@@ -65,7 +66,7 @@ def test_the_nearest_word_of_a_difference_is_judged_about_the_mean_of_all_words(
 
 def test_a_steady_vector_is_the_mean_over_all_places_that_training_moves_a_picture_to():
     net, x = make_network("clip", words=3, side=8, width=8), torch.linspace(-1, 1, 2 * 192).view(2, 3, 8, 8).sin()
-    draws = [shifted(x, 1, torch.Generator().manual_seed(seed)) for seed in range(80)]
+    draws = [random_shifts(x, 1, torch.Generator().manual_seed(seed)) for seed in range(80)]
     places = {draw[0].numpy().tobytes(): draw[:1] for draw in draws}
     assert len(places) == 9
     expected = torch.cat([clip_queries.image_vectors(net, one) for one in places.values()]).mean(0)

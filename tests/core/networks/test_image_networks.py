@@ -18,7 +18,7 @@ from core.networks.layers import MAX_WEIGHTS
 from core.networks.prior import VectorNet
 from core.networks.unet import UNet
 from core.problems import Problem
-from core.runs.checkpoints import fresh, from_bytes, load_folder, save_folder, to_bytes, to_files
+from core.runs.checkpoints import from_bytes, load_folder, new_checkpoint, save_folder, to_bytes, to_files
 
 pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
 
@@ -388,7 +388,7 @@ def images():
 def trained(name: str):
     sizes = {"name": name, "side": 8, "classes": 2, **TINY[name]}
     config = {"network": sizes, "prediction": "edm", "sigma_data": 0.5}
-    checkpoint = fresh(config, TrainConfig(steps=3))
+    checkpoint = new_checkpoint(config, TrainConfig(steps=3))
     for _ in train(diffusion_loss, images(), TrainConfig(steps=3), checkpoint.state):
         pass
     return checkpoint

@@ -1,0 +1,242 @@
+"""Trained models as a notebook uses them: ``train``, ``save``, ``load``, and ``Model`` with its samples."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from core.data import images, points
+from core.data.points import PointSet
+from core.diffusion import samplers
+from core.diffusion.denoiser import Denoiser, in_chunks
+from core.diffusion.training import TrainConfig, TrainState, as_dict
+from core.models import images as image_model
+from core.models import points as point_model
+from core.models.images import ImageConfig
+from core.models.points import PointConfig
+from core.models.sources import sample_set
+from core.problems import Problem
+from core.runs import distributed
+from core.runs.checkpoints import CUSTOM, Checkpoint, class_name, load_run, save_folder
+from core.runs.progress import Progress, resume
+
+SHIPPED = Path(__file__).parents[1] / "pretrained"
+BUNDLED = ("digits", "fashion", "emoji")  # sets of images that come with the library
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A model: its checkpoint, and the data that it was trained on if they are at hand."""
+
+    checkpoint: Checkpoint
+    dataset: Any = None
+
+    @property
+    def denoiser(self) -> Denoiser:
+        """The denoiser to sample with, (x, sigma, cond) -> x0_hat: the moving average of the weights."""
+        return self.checkpoint.denoiser
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one sample. Raises Problem if the checkpoint does not say it."""
+        stored = self.checkpoint.config
+        if "recipe" in stored:
+            return (stored["network"]["dim"],)
+        if stored.get("data", {}).get("shape") is None and "plan" not in stored:
+            raise Problem("model_no_shape")
+        return image_model.shape_of(stored)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of its classes, empty if it has none."""
+        stored = self.checkpoint.config
+        if "recipe" in stored:
+            return tuple(self.data.classes) if stored["network"]["classes"] else ()
+        return tuple(stored.get("data", {}).get("classes", ()))
+
+    @property
+    def data(self) -> Any:
+        """The data that it was trained on: those of ``train``, a built-in set of points, or images loaded again.
+
+        Raises Problem if they cannot be loaded again.
+        """
+        if self.dataset is not None:
+            return self.dataset
+        stored = self.checkpoint.config
+        data = stored.get("data", {})
+        name, source = data.get("name"), data.get("source", {})
+        if "recipe" in stored and name in points.BUILT_IN:
+            return points.make_points(name, data["n"])
+        if "plan" in stored and (source or name in BUNDLED):
+            return images.load(source.get("data", name), source.get("side"), damaged=source.get("damaged", "refuse"))
+        raise Problem("model_no_data")
+
+    @torch.no_grad()
+    def sample(
+        self,
+        n: int,
+        sampler: str = "dpmpp_2m",
+        steps: int = 20,
+        seed: int = 0,
+        label: int | str | Sequence[int | str] | None = None,
+        scale: float = 1.0,
+        negative: int | str | None = None,
+        shape: tuple[int, ...] | None = None,
+    ) -> Tensor:
+        """n samples [n, *shape], on the CPU. Sample k of a seed is the same for any n.
+
+        sampler: one of ``SAMPLERS``. label: a class by number or name for all samples, or for each in turn; None: no
+        class. scale: guidance scale w. negative: a class to guide away from. shape: of one sample, for a model that does
+        not know it. Raises Problem for a class that the model does not have.
+        """
+        family = point_model if "recipe" in self.checkpoint.config else image_model
+        config = family.sampler_config(sampler, steps, seed)
+        start = samplers.start((n, *(shape or self.shape)), config.sigma_max, self.denoiser.sigma_data, seed)
+        if label is None and negative is None:
+            denoise = in_chunks(self.denoiser, image_model.CHUNK)
+        else:
+            several = label if isinstance(label, list | tuple) else [label]
+            numbers = [self._number(each) for each in several]
+            labels = [numbers[k % len(numbers)] for k in range(n)]
+            denoise = image_model.guided(self.denoiser, labels, scale, self._number(negative))
+        x = start.to(image_model.device_of(self.denoiser))
+        return samplers.last(samplers.run(config, denoise, x)).cpu()
+
+    def _number(self, label: int | str | None) -> int | None:
+        """The number of a class."""
+        if label is None:
+            return None
+        known = self.classes
+        number = known.index(label) if label in known else label
+        if not isinstance(number, int) or not 0 <= number < len(known):
+            raise Problem("unknown_class", name=label, known=", ".join(known) or "none in this model")
+        return number
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training run after a step.
+
+    Attributes:
+        step: number of steps made.
+        loss: the loss of the last step.
+        get_model: makes ``model``.
+    """
+
+    step: int
+    loss: float
+    get_model: Callable[[], Model]
+
+    @property
+    def model(self) -> Model:
+        """The model so far. Its weights are those of the run: the next step changes them."""
+        return self.get_model()
+
+
+def train(
+    config: PointConfig | ImageConfig,
+    data: Any,
+    network: nn.Module | None = None,
+    classes: int | Sequence[str] | None = None,
+    model: Model | None = None,
+) -> Iterator[Training]:
+    """Train a model; yields after each step.
+
+    Args:
+        config: how to train: ``PointConfig`` for a set of points, ``ImageConfig`` for samples of any shape.
+        data: a ``PointSet``, an ``ImageSet``, a tensor [N, ...], or a PyTorch Dataset or DataLoader (see
+            ``sources.sample_set``).
+        network: one's own network F(x, c_noise, cond), in place of the one that ``config`` names.
+        classes: number or names of the classes, for data that do not say it.
+        model: a model to train further, as ``load`` returns it.
+
+    Trains on the graphics card, if there is one, and together with other processes, if torchrun started some. Raises
+    Diverged (see ``training.train``), and Problem for a configuration or data that cannot be trained with.
+    """
+    team = distributed.join()
+    if isinstance(config, PointConfig):
+        return _train_points(config, data, model)
+    return _train_samples(config, data, network, classes, model, team)
+
+
+def _train_points(config: PointConfig, data: Any, model: Model | None) -> Iterator[Training]:
+    if not isinstance(data, PointSet):
+        raise Problem("points_needed", kind=type(data).__name__)
+    if model is not None:
+        image_model.move(model.checkpoint.state, torch.device("cpu"))  # on a graphics card such small steps are slower
+    for progress in point_model.run(config, data, model and resume(model.checkpoint)):
+        yield Training(progress.state.step, progress.state.loss, partial(_point_model_of, progress, config, data))
+
+
+def _point_model_of(progress: Progress, config: PointConfig, data: PointSet) -> Model:
+    return Model(point_model.checkpoint_of(progress, config, data), data)
+
+
+def _train_samples(
+    config: ImageConfig,
+    data: Any,
+    network: nn.Module | None,
+    classes: int | Sequence[str] | None,
+    model: Model | None,
+    team: distributed.Team,
+) -> Iterator[Training]:
+    is_set = all(hasattr(data, name) for name in ("sample", "shape", "rms"))
+    source = data if is_set and not isinstance(data, Tensor) else sample_set(data, classes)
+    if model is None:
+        checkpoint = image_model.new_checkpoint(config, source, network=network)
+    else:
+        checkpoint = image_model.resume(model.checkpoint, config, source)
+    image_model.move(checkpoint.state, team.device)
+    result = Model(checkpoint, data)
+    for state in image_model.run(config, source, checkpoint.state, team):
+        yield Training(state.step, state.loss, lambda: result)
+
+
+def save(model: Model | Denoiser, folder: str | Path, shape: tuple[int, ...] | None = None) -> None:
+    """Write a model to a folder, replacing what is there only once the new one is complete.
+
+    A ``Denoiser`` around any network can be saved; shape: of one of its samples, so that a loaded model can draw some.
+    """
+    if isinstance(model, Denoiser):
+        return save_folder(_checkpoint_of(model, shape), Path(folder), parts=("ema",))
+    save_folder(model.checkpoint, Path(folder))
+
+
+def _checkpoint_of(denoiser: Denoiser, shape: tuple[int, ...] | None) -> Checkpoint:
+    """A checkpoint of a denoiser that was not trained here."""
+    stored = {
+        "prediction": denoiser.prediction,
+        "sigma_data": denoiser.sigma_data,
+        "scale_input": denoiser.scale_input,
+        "data": {"shape": shape and list(shape), "classes": []},
+        "train": as_dict(TrainConfig()),
+        "network": {"name": CUSTOM, "class": class_name(denoiser.net)},
+    }
+    return Checkpoint(TrainState(denoiser, denoiser, None), stored)
+
+
+def load(name: str | Path, network: nn.Module | None = None) -> Model:
+    """The model in a folder, in the folder of a run, or the shipped one of that name, on the graphics card if there is
+    one.
+
+    network: for a network that is no part of core, one of the same class and size; its weights are replaced. Raises
+    NoCheckpoint if there is no such model, and Problem for a damaged one, for one that draws nothing (CLIP), or if the
+    network is missing.
+    """
+    checkpoint = open_checkpoint(Path(name), network)
+    if not isinstance(checkpoint.denoiser, Denoiser):
+        raise Problem("model_no_denoiser", name=str(name))
+    image_model.move(checkpoint.state, distributed.device())
+    return Model(checkpoint)
+
+
+def open_checkpoint(path: Path, network: nn.Module | None = None) -> Checkpoint:
+    """The checkpoint in a folder, in the folder of a run, or the shipped one of that name."""
+    shipped = SHIPPED / path
+    if not path.exists() and len(path.parts) == 1 and shipped.is_dir():
+        path = shipped
+    return load_run(path, network)

@@ -1,0 +1,140 @@
+"""PyTorch's tensors, Datasets and DataLoaders as sets to train on, of samples of any shape."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, TensorDataset
+
+from core import seeds
+from core.data.images import unit
+from core.problems import Problem
+
+MEASURED = 1024  # samples that the root mean square is measured on
+_PLACE = 0x5E7  # keeps the draw that measures apart from those that train
+
+
+@dataclass(frozen=True, eq=False)
+class SampleSet:
+    """Samples of any shape to train on (see ``core.models.images.TrainingSet``).
+
+    Attributes:
+        name: of the set.
+        shape: of one sample.
+        rms: root mean square of all values.
+        classes: the names of the classes, empty if there are none.
+        size: number of samples, 0 if it is unknown.
+        draw: n random samples [n, *shape] and their labels [n] or None, from n and a generator.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    rms: float
+    classes: tuple[str, ...]
+    size: int
+    draw: Callable[[int, torch.Generator], tuple[Tensor, Tensor | None]]
+
+    def __len__(self) -> int:
+        return self.size
+
+    def sample(self, n: int, generator: torch.Generator, flip: bool | None = None) -> tuple[Tensor, Tensor | None]:
+        """n random samples and their labels. ``flip`` is ignored."""
+        return self.draw(n, generator)
+
+
+def sample_set(data: Any, classes: int | Sequence[str] | None = None) -> SampleSet:
+    """A tensor [N, ...], a Dataset or a DataLoader as a set to train on.
+
+    Items are a sample or (sample, label). Bytes (uint8) are brought to [-1, 1], as images; floating-point samples are
+    taken as they are. classes: number or names of the classes; None: those that the Dataset names as ``classes``, or
+    those of a TensorDataset's labels; 0: labels are ignored.
+
+    Samples of a Dataset are drawn with replacement, and follow from the seed of the run. A DataLoader is read in its own
+    order, again and again, so a resumed run does not repeat it. Raises Problem for data that cannot be trained on.
+    """
+    if isinstance(data, Tensor):
+        data = TensorDataset(data)
+    if isinstance(data, DataLoader):
+        draw, size = _from_loader(data), _length(data.dataset)
+    elif isinstance(data, Dataset) and hasattr(data, "__getitem__") and _length(data):
+        draw, size = _from_dataset(data), len(data)
+    else:
+        raise Problem("data_not_trainable", kind=type(data).__name__)
+    x, labels = draw(min(size, MEASURED) or MEASURED, seeds.generator(0, _PLACE))
+    dataset = getattr(data, "dataset", data)
+    names = _class_names(dataset, labels, classes)
+    rms = x.double().square().mean().sqrt().item()
+    if not 0 < rms < float("inf"):
+        raise Problem("data_no_values", rms=rms)
+    labelled = draw if names else lambda n, generator: (draw(n, generator)[0], None)
+    return SampleSet(type(dataset).__name__, tuple(x.shape[1:]), rms, names, size, labelled)
+
+
+def _length(dataset: Any) -> int:
+    try:
+        return len(dataset)
+    except TypeError:  # an IterableDataset
+        return 0
+
+
+def _class_names(dataset: Any, labels: Tensor | None, classes: int | Sequence[str] | None) -> tuple[str, ...]:
+    if labels is None or classes == 0:
+        return ()
+    if classes is None:
+        classes = getattr(dataset, "classes", None)
+    if classes is None and isinstance(dataset, TensorDataset):
+        classes = int(dataset.tensors[1].max()) + 1
+    if classes is None:
+        raise Problem("data_unknown_classes")
+    return tuple(map(str, range(classes) if isinstance(classes, int) else classes))
+
+
+def _from_dataset(dataset: Dataset) -> Callable[[int, torch.Generator], tuple[Tensor, Tensor | None]]:
+    """Random items with replacement."""
+
+    def draw(n: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        chosen = torch.randint(len(dataset), (n,), generator=generator)
+        if isinstance(dataset, TensorDataset):
+            return _rows(dataset[chosen])
+        items = [dataset[i] for i in chosen.tolist()]
+        if isinstance(items[0], tuple | list):
+            samples, labels, *_ = zip(*items)
+            return _rows((torch.stack(samples), torch.as_tensor(labels)))
+        return _rows(torch.stack(items))
+
+    return draw
+
+
+def _from_loader(loader: DataLoader) -> Callable[[int, torch.Generator], tuple[Tensor, Tensor | None]]:
+    """The next rows of the loader's batches."""
+
+    def batches() -> Iterator[tuple[Tensor, Tensor | None]]:
+        while True:
+            empty = True
+            for batch in loader:
+                empty = False
+                yield _rows(batch)
+            if empty:
+                raise Problem("data_empty")
+
+    source, rest = batches(), []
+
+    def draw(n: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        while sum(len(x) for x, _ in rest) < n:
+            rest.append(next(source))
+        x = torch.cat([x for x, _ in rest])
+        labels = None if rest[0][1] is None else torch.cat([labels for _, labels in rest])
+        rest[:] = [(x[n:], None if labels is None else labels[n:])]
+        return x[:n], None if labels is None else labels[:n]
+
+    return draw
+
+
+def _rows(batch: Any) -> tuple[Tensor, Tensor | None]:
+    """Samples as floating-point numbers, and labels as whole ones."""
+    x, labels, *_ = (*batch, None) if isinstance(batch, tuple | list) else (batch, None)
+    if not isinstance(x, Tensor) or x.is_complex():
+        raise Problem("data_no_tensor", kind=type(x).__name__)
+    return unit(x) if x.dtype == torch.uint8 else x.float(), None if labels is None else labels.long()
