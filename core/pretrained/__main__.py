@@ -30,7 +30,7 @@ def make_images(name: str) -> None:
 def make_captioned(name: str) -> None:
     """Train one shipped model of captioned pictures as ``python -m core train clip`` does, or prior, or decoder."""
     run = Path(".runs") / name
-    TRAIN[name](run, plan=CAPTION_CONFIGS[name], resume=(run / "checkpoint").exists(), every=500)
+    TRAIN[name](run, config=CAPTION_CONFIGS[name], resume=(run / "checkpoint").exists(), every=500)
     keep(name, CAPTION_CONFIGS[name].steps)
 
 

@@ -227,7 +227,7 @@ def test_the_file_gives_back_what_the_network_would_make(model, tmp_path):
     assert lesson.first_films(model, file) == {} == lesson.first_films(digits, tmp_path / "none.npz")
 
 
-@pytest.mark.parametrize("name", list(lesson.IMAGES))
+@pytest.mark.parametrize("name", list(lesson.IMAGE_CONFIGS))
 def test_the_file_holds_what_each_shipped_model_is_first_seen_with(name):
     model = lesson.shipped(name)
     assert set(lesson.first_films(model)) == set(lesson.first_requests(model)), (

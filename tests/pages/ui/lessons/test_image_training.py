@@ -185,13 +185,13 @@ def test_the_printed_command_is_one_that_the_command_line_takes(own_runs):
     words = image_training.commands(Config())["train"].split(" -m core train ")[1].replace("\\\n", "").split()
     given = {}
 
-    def stub(out: Path, plan: ImageConfig = PLAN, data: str = "digits") -> None:
-        given.update(out=out, plan=plan, data=data)
+    def stub(out: Path, config: ImageConfig = PLAN, data: str = "digits") -> None:
+        given.update(out=out, config=config, data=data)
 
-    stub.__annotations__ = {name: train.__annotations__[name] for name in ("out", "plan", "data")}
+    stub.__annotations__ = {name: train.__annotations__[name] for name in ("out", "config", "data")}
     tyro.cli(stub, args=words)
     assert given["out"] == own_runs / "fashion-unet" and given["data"] == "fashion"
-    assert given["plan"].steps == Config().bigsteps and given["plan"].size == Config().size
+    assert given["config"].steps == Config().bigsteps and given["config"].size == Config().size
 
 
 def test_only_sizes_that_divide_the_images_are_offered():
