@@ -256,7 +256,7 @@ def _label(name: str, checkpoint: Checkpoint) -> int:
         return classes.index(name)
     if name.isdecimal() and int(name) < len(classes):
         return int(name)
-    raise Problem("unknown_class", name=name, known=", ".join(classes) or "none in this model")
+    raise Problem("model_unknown_class", name=name, known=", ".join(classes) or "none in this model")
 
 
 def check_positive(**flags: int) -> None:

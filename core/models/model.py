@@ -113,7 +113,7 @@ class Model:
         known = self.classes
         number = known.index(label) if label in known else label
         if not isinstance(number, int) or not 0 <= number < len(known):
-            raise Problem("unknown_class", name=label, known=", ".join(known) or "none in this model")
+            raise Problem("model_unknown_class", name=label, known=", ".join(known) or "none in this model")
         return number
 
 
