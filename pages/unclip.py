@@ -33,14 +33,14 @@ shell.chapter("unclip", Config)
 with st.spinner(t("unclip.reading")):
     models = lesson.models()
 left, right = shell.columns()
+own = left.container(gap="small")
 with shell.asking(left, right):
     answered = shell.predict("guess")
 with right:
     show = controls.draw("show", label_visibility="collapsed") if answered else "all_stages"
+with own:
+    usable = view.ask(show)
 with left:
-    usable = view.ask_captions(show)
-    if show == "variations":
-        controls.draw("of")
     controls.draw("w", disabled=show in ("text_vector", "guidance"))
     with st.expander(t("unclip.more")):
         for name in ("wp", "n", "steps", "seed"):

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from pages.ui.frame.text import t
 from tests.e2e.learner import LONG, Learner, box, press, rest
 
 
@@ -17,7 +18,7 @@ def opened(page: Page, address: str, query: str) -> Page:
     """A scene without a stage, once its page is whole."""
     page.set_default_timeout(LONG)
     page.goto(f"{address}?predictions=false&{query}")
-    expect(page.get_by_role("heading", name="Try this")).to_be_visible()
+    expect(page.get_by_role("heading", name=t("frame.headings.tasks"))).to_be_visible()
     rest(page)
     return page
 
@@ -25,9 +26,9 @@ def opened(page: Page, address: str, query: str) -> Page:
 def test_towers_train_on_the_same_stage_and_their_steps_can_be_scrubbed_without_a_server_run(chapter):
     page = chapter.open("predictions=false&batch=16&seed=77").page
     mounted = chapter.now("mounted")
-    page.get_by_role("button", name="Train", exact=True).click()
+    page.get_by_role("button", name=t("runs.buttons.train"), exact=True).click()
     chapter.until("now.T > 3")
-    page.get_by_role("button", name="Pause", exact=True).first.click()
+    page.get_by_role("button", name=t("runs.buttons.pause"), exact=True).first.click()
     expect(page.get_by_text("Paused", exact=True)).to_be_visible()
     ticks = chapter.rests().now("ticks")
     steps = page.get_by_role("slider", name="step", exact=True)
@@ -47,18 +48,18 @@ def test_the_pointer_reads_a_cell_of_the_matrix(chapter):
 
 def test_a_link_restores_a_search_on_a_fresh_server(page, serve):
     address = f"{serve('app.py', fresh=True)}/clip"
-    opened(page, address, "show=retrieval&text=red+heart&among=held+out")
-    expect(page.get_by_role("textbox", name="Your text")).to_have_value("red heart")
-    expect(page.get_by_role("radio", name="held out")).to_be_checked()
+    opened(page, address, "show=retrieval&text=red+heart&among=held_out")
+    expect(page.get_by_role("textbox", name=t("clip.controls.text.label"))).to_have_value("red heart")
+    expect(page.get_by_role("radio", name=t("clip.controls.among.options.held_out"))).to_be_checked()
     expect(page.get_by_role("img", name="red heart", exact=True)).to_be_visible()
 
 
 def test_a_drawing_is_compared_and_travels_in_the_address(page, serve):
     opened(page, f"{serve('app.py')}/clip", "show=retrieval&by=drawing&colour=yellow")
     expect(page.get_by_role("rowheader").filter(has_text="heart").first).to_be_visible()
-    page.get_by_role("button", name="Clear").click()
-    expect(page.get_by_text("Draw on the sheet")).to_be_visible()
-    sheet = box(page.get_by_role("application", name="Draw a picture"))
+    page.get_by_role("button", name=t("widgets.brush.clear")).click()
+    expect(page.get_by_text(t("clip.retrieval.no_drawing"))).to_be_visible()
+    sheet = box(page.get_by_role("application", name=t("clip.drawing.label")))
     x, y, side = sheet["x"], sheet["y"], sheet["height"]
     page.mouse.move(x + 0.2 * side, y + 0.2 * side)
     page.mouse.down()
@@ -71,14 +72,14 @@ def test_a_drawing_is_compared_and_travels_in_the_address(page, serve):
 
 def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
     page = chapter.open("").page
-    press(page.get_by_role("button", name="log 128"), "Space")
-    expect(page.get_by_text("You predict:")).to_be_visible()
-    press(page.get_by_role("radio", name="train live"), "ArrowRight", "Space")
-    text = page.get_by_role("textbox", name="Your text")
+    press(page.get_by_role("button", name=t("clip.predict.guess.options.log_n")), "Space")
+    expect(page).to_have_url(re.compile("guess=log_n"))
+    press(page.get_by_role("radio", name=t("clip.controls.show.options.train_live")), "ArrowRight", "Space")
+    text = page.get_by_role("textbox", name=t("clip.controls.text.label"))
     press(text, "ControlOrMeta+A")
     page.keyboard.type("pizza blorp")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("is a word that no caption had")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="blorp")).to_be_visible()
     expect(page.get_by_role("img", name="pizza", exact=True)).to_be_visible()
 
 

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from pages.ui.frame.text import t
 from tests.e2e.learner import LONG, Learner, box, press
 
 QUICK = "predictions=false&steps=4&n=2&w=1"
@@ -33,42 +34,45 @@ def test_one_clock_goes_through_all_stages_without_a_server_run(chapter):
 def test_a_typed_caption_forms_on_the_same_stage_and_then_stands_at_its_end(chapter):
     formed(chapter.open("predictions=false&steps=20&n=4"), 42)
     mounted = chapter.now("mounted")
-    caption = chapter.page.get_by_role("textbox", name="Caption")
+    caption = chapter.page.get_by_role("textbox", name=t("unclip.controls.caption.label"), exact=True)
     caption.fill("green apple xyzzy")
     caption.press("Enter")
     chapter.until("now.T === 1")
-    expect(chapter.page.get_by_text("is a word that no caption had")).to_be_visible()
+    expect(chapter.page.get_by_role("alert").filter(has_text="xyzzy")).to_be_visible()
     formed(chapter, 42)
     assert chapter.now("mounted") == mounted and chapter.now("k") == 41
     expect(chapter.page).to_have_url(re.compile("caption=green"))
 
 
 def test_every_scene_with_its_clock_is_above_the_fold(chapter):
-    for scene in ("2 prior", "3 decoder", "skip the prior", "scales", "between"):
-        formed(chapter.open(f"{QUICK}&show={scene.replace(' ', '+')}"), 11 if scene == "between" else 5)
-        clock = box(chapter.page.get_by_role("slider", name="t" if scene == "between" else "σ", exact=True))
+    for scene in ("prior", "decoder", "prior_skipped", "guidance", "interpolation"):
+        last = scene == "interpolation"
+        formed(chapter.open(f"{QUICK}&show={scene}"), 11 if last else 5)
+        clock = box(chapter.page.get_by_role("slider", name="t" if last else "σ", exact=True))
         assert clock["y"] + clock["height"] < 800, scene
 
 
 def test_a_link_restores_captions_scene_and_clock_on_a_fresh_server(page, serve):
     chapter = Learner(page, f"{serve('app.py', fresh=True)}/unclip", "unclip")
     page.set_default_timeout(3 * LONG)  # a server that begins and films that form
-    formed(chapter.open(f"{QUICK}&show=between&caption=green+apple&to=pizza&seed=5&clock=0.5"), 11)
-    expect(page.get_by_role("textbox", name="Caption", exact=True)).to_have_value("green apple")
-    expect(page.get_by_role("textbox", name="To the caption")).to_have_value("pizza")
-    expect(page.get_by_role("radio", name="between")).to_be_checked()
+    formed(chapter.open(f"{QUICK}&show=interpolation&caption=green+apple&to=pizza&seed=5&clock=0.5"), 11)
+    expect(page.get_by_role("textbox", name=t("unclip.controls.caption.label"), exact=True)).to_have_value(
+        "green apple"
+    )
+    expect(page.get_by_role("textbox", name=t("unclip.controls.to.label"))).to_have_value("pizza")
+    expect(page.get_by_role("radio", name=t("unclip.controls.show.options.interpolation"))).to_be_checked()
     assert chapter.now("k") == 5
 
 
 def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
     page = chapter.open("steps=4&n=2&w=1").page
-    press(page.get_by_role("button", name="another caption"), "Space")
-    expect(page.get_by_text("You predict:")).to_be_visible()
+    press(page.get_by_role("button", name=t("unclip.predict.guess.options.other_caption")), "Space")
+    expect(page).to_have_url(re.compile("guess=other_caption"))
     press(formed(chapter, 10).canvas, "Home", "ArrowRight")
     chapter.until("now.k === 1")
-    press(page.get_by_role("radio", name="3 decoder"), "Space")
+    press(page.get_by_role("radio", name=t("unclip.controls.show.options.decoder")), "Space")
     formed(chapter, 5)
-    press(page.get_by_role("textbox", name="Caption"), "Control+a")
+    press(page.get_by_role("textbox", name=t("unclip.controls.caption.label"), exact=True), "Control+a")
     page.keyboard.type("dog")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile("caption=dog"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from torch import Tensor
 
@@ -34,7 +35,7 @@ MODELS = ("shipped", OWN)
 PARTS = ("held_out", "all")
 
 
-def _picture(default: str):
+def _picture(default: str) -> Any:
     return choice(default, collection.captions, "captions", "select")
 
 

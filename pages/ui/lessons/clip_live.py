@@ -85,8 +85,8 @@ def scene(snapshot: Snapshot, batch: int, held_out: bool) -> Scene:
 def matrix(title: str, cosines: Tensor, held_out: bool) -> Panel:
     """Cosines [T, N, N] of the captions with the pictures."""
     own, pairs = list(lesson.matrix_pairs(held_out)), lesson.pairs()
-    names, label = [pairs.captions[i] for i in own], t("clip.layers.cosine", low=fixed(LIMITS[0]), high=LIMITS[1])
-    layer = Matrix(cosines, pairs.images[own].movedim(1, -1), names, LIMITS, "guided", label)
+    names = [pairs.captions[i] for i in own]
+    layer = Matrix(cosines, pairs.images[own].movedim(1, -1), names, LIMITS, "guided", t("clip.layers.cosine"))
     captions = [
         t("clip.captions.matrix", right=lesson.count_matches(one), n=len(own), own=fixed(one.diag().mean().item()),
           others=fixed(mean_of_others(one)))

@@ -72,12 +72,12 @@ def scene(found: Classified) -> Scene:
     """The examples under each wording, each with its most probable class."""
     own = found.numbers[list(found.examples)]
     pixels = lesson.pairs().images[own].movedim(1, -1)[None]
-    panels, told = [], []
+    panels, described = [], []
     for k, (prompts, p) in enumerate(zip(found.prompts, found.probabilities), 1):
         best = p[list(found.examples)].max(1)
         names = [f"{prompts[i].name}, {value:.0%}" for i, value in zip(best.indices.tolist(), best.values.tolist())]
         title = t("clip.zero_shot.wording", k=k)
         panels.append(Panel(title, [Images(pixels, colour=ROLES[k - 1], names=names)]))
         pairs = (f"{collection.captions()[i]}: {name}" for i, name in zip(own.tolist(), names))
-        told.append(f"{title}: {'; '.join(pairs)}.")
-    return Scene(panels, alt=" ".join([t("clip.zero_shot.shelf") + ".", *told]))
+        described.append(f"{title}: {'; '.join(pairs)}.")
+    return Scene(panels, alt=" ".join([t("clip.zero_shot.shelf") + ".", *described]))

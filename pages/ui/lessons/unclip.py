@@ -86,10 +86,10 @@ def scene(config: Config, films: Films | None = None, k: int | None = None, them
         films = background_films.films(studio(), requests_of(config))
     panels, clock = PANELS[config.show](config, films, k, theme)
     ends = (panel.caption if isinstance(panel.caption, str) else panel.caption[-1] for panel in panels)
-    told = ". ".join(f"{panel.title}: {end}" if end else panel.title for panel, end in zip(panels, ends))
+    described = ". ".join(f"{panel.title}: {end}" if end else panel.title for panel, end in zip(panels, ends))
     values = {"caption": config.caption, "negative": config.negative, "to": config.to, "picture": config.of}
     alt = t(f"unclip.{config.show}.alt", **values)
-    return Scene(panels, clock, f"{alt}. {told}.", fps=len(clock.values) / 5 if clock else 20)
+    return Scene(panels, clock, f"{alt}. {described}.", fps=len(clock.values) / 5 if clock else 20)
 
 
 def _scene(name: str) -> Callable[[Config], Scene]:
@@ -182,11 +182,11 @@ def decoder(config: Config, films: Films, k: int | None, theme: str) -> tuple[li
 def prior_skipped(config: Config, films: Films, k: int | None, theme: str) -> tuple[list[Panel], Clock]:
     """Where the decoder's conditions lie, with the prior and without, and the pictures that follow."""
     roles = {"imagined": "sample", "own": "negative"}
-    told = {name: (film.vectors[None], role) for film, (name, role) in zip(films, roles.items())
+    conditions = {name: (film.vectors[None], role) for film, (name, role) in zip(films, roles.items())
             if film.vectors is not None}  # fmt: skip
     titles = {t(f"unclip.panels.{name}"): role for name, role in roles.items()}
     panels, clock = beside(films, k, titles)
-    return [gap(config.caption.strip(), told), *panels], clock
+    return [gap(config.caption.strip(), conditions), *panels], clock
 
 
 def negative_caption(config: Config, films: Films, k: int | None, theme: str) -> tuple[list[Panel], Clock]:

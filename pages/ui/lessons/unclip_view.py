@@ -21,11 +21,15 @@ from pages.ui.widgets import html_cards
 from pages.ui.widgets.html_cards import Bar
 
 
-def ask_captions(show: str) -> bool:
-    """Draw the controls of the captions that a scene is asked with. Whether it can be drawn."""
-    usable = ask_caption("caption", disabled=show == "variations") or show == "variations"
+def ask(show: str) -> bool:
+    """Draw the controls that say what a scene is of: captions, or a picture. Whether it can be drawn."""
+    if show == "variations":
+        ask_caption("caption", disabled=True)
+        controls.draw("of")
+        return True
     second = {"negative_caption": "negative", "interpolation": "to"}.get(show)
-    return ask_caption(second) and usable if second else usable
+    usable = [ask_caption(name) for name in ("caption", second) if name]
+    return all(usable)
 
 
 def ask_caption(name: str, disabled: bool = False) -> bool:

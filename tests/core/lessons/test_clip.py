@@ -57,6 +57,7 @@ def test_a_run_that_goes_on_is_the_same_run():
     assert set(whole.frames) == {0, 10, 12} and set(part.frames) == {0, 7, 10, 12}
 
 
+@pytest.mark.slow
 def test_some_hundred_steps_make_the_diagonal_stand_out():
     *_, lesson = islice(clip_lesson.run(CONFIG, Progress(clip_model.new_checkpoint(CONFIG, pairs()).state)), 160)
     before, after = lesson.frames[0][0], clip_lesson.snapshot(lesson).cosines[-1, 0]
