@@ -10,13 +10,16 @@ from pages.ui.frame import links, shell
 from pages.ui.stage.packing import pack
 
 PAGES = [name for name in shell.present() if (shell.ROOT / "pages" / "ui" / "lessons" / f"{name}.py").exists()]
+QUICK = {"unclip": {"steps": "2", "n": "2"}}  # fewer steps where the scenes make films
 CASES = [(page, scene) for page in PAGES for scene in getattr(import_module(f"pages.ui.lessons.{page}"), "SCENES", ())]
 
 
 @pytest.mark.parametrize("page, scene", CASES)
 def test_a_scene_follows_from_an_address_alone(page, scene):
     lesson = import_module(f"pages.ui.lessons.{page}")
-    config, ignored = links.parse(lesson.Config, {"show": scene} if len(lesson.SCENES) > 1 else {})
+    config, ignored = links.parse(
+        lesson.Config, QUICK.get(page, {}) | ({"show": scene} if len(lesson.SCENES) > 1 else {})
+    )
     assert not ignored and config == replace(config)
     made = lesson.SCENES[scene](config)
     assert isinstance(made, Scene) and made.alt
