@@ -71,7 +71,8 @@ def draw(name: str, options: Sequence[Any] | None = None, **given: Any) -> Any:
     if name not in st.session_state or memory.options.get(name, choices) != choices:
         st.session_state[name] = _possible(control, value(name), choices)
     memory.options[name] = choices
-    found = _widget(name, control, choices)(_text(name, "label"), key=name, **_help(name), **given)
+    given = {**_start(control, choices, st.session_state[name]), **_help(name), **given}
+    found = _widget(name, control, choices)(_text(name, "label"), key=name, **given)
     found = tuple(found) if isinstance(control, Several) else found
     if found is None:
         found = control.default
@@ -140,7 +141,7 @@ def _widget(name: str, control: Control, choices: tuple) -> Callable[..., Any]:
     labels = {one: option(name, one) for one in choices}
     shown = {"options": choices, "format_func": lambda one: labels.get(one, str(one))}
     if isinstance(control, Interval):
-        return partial(st.select_slider, value=control.default, **shown)  # two values make it a range
+        return partial(st.select_slider, **shown)
     if isinstance(control, Several):
         return partial(st.multiselect, **shown)
     if isinstance(control, Choice):
@@ -158,6 +159,21 @@ def _widget(name: str, control: Control, choices: tuple) -> Callable[..., Any]:
     if isinstance(control, Text):
         return partial(st.text_area if control.lines else st.text_input, max_chars=control.most)
     return st.toggle
+
+
+def _start(control: Control, choices: tuple, now: Any) -> dict[str, Any]:
+    """The argument that gives a widget its present value as its own default.
+
+    What is set in the session's state reaches the browser with one run only. A browser that draws the next run first
+    would show, and send back, the widget's own default.
+    """
+    if isinstance(control, Several) and not isinstance(control, Interval):
+        return {"default": list(now)}
+    if isinstance(control, Choice) and control.style in ("select", "radio"):
+        return {"index": choices.index(now) if now in choices else 0}
+    if isinstance(control, Choice) and control.style == "segmented":
+        return {"default": now}
+    return {"value": now}
 
 
 def _possible(control: Control, wanted: Any, choices: tuple) -> Any:

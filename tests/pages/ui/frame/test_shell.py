@@ -120,6 +120,21 @@ def test_a_link_restores_every_control(page):
     assert not app.toast
 
 
+def test_a_browser_that_draws_a_later_run_first_still_shows_what_the_link_says(page):
+    app = page(steps="32", rate="0.5", data="moons", view="field", trail="true", eta="0.5").run()
+    widgets = [
+        *app.slider,
+        *app.number_input,
+        *app.selectbox,
+        *app.toggle,
+        *app.select_slider,
+        *app.get("button_group"),
+    ]
+    own = {widget.key: widget.proto.default for widget in widgets}
+    assert own["steps"] == [32]
+    assert own["rate"] == 0.5 and own["data"] == 1 and own["view"] == [1] and own["trail"] and own["eta"] == [1]
+
+
 def test_an_address_without_parameters_gives_the_defaults(page):
     app = page()
     assert said(app) == DEFAULTS
