@@ -3,7 +3,7 @@
 Nothing here imports PyTorch: the picture of a fresh page is read from a file.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,12 +47,13 @@ def figure(config: Config) -> Scene:
     arm = spiral[:, result.labels == CLASSES.index(wanted)]
     depths = [t("home.captions.field", sigma=max(FIELD_SIGMA_MIN, sigma)) for sigma in result.sigma.tolist()]
     layer = {each: t(f"home.layers.{each}") for each in ("walk", "arrows", "samples")}
+    legend = [text.label("classes", each) for each in CLASSES]
     walk = Path(result.walks[:, WALKER], "noise", layer["walk"])
     arrows = Arrows(result.places, result.arrows, "denoise", 1.4, label=layer["arrows"])
     free = Points(result.samples, "sample", size=2.2, label=layer["samples"])
     kind = Points(result.guided, "guided", size=2.4, label=t("home.layers.guided", label=name))
     panels = [
-        _panel("data", t("home.captions.data"), _classes(result.data, result)),
+        _panel("data", t("home.captions.data"), _classes(result.data, result, legend)),
         _panel("noise", noise, _classes(result.walks, result), walk),
         _panel("field", depths, _faint(spiral), arrows),
         _panel("samples", samples, _faint(spiral), free, Path(result.samples[:, FOLLOWED], "sample")),
@@ -71,8 +72,8 @@ def _panel(name: str, caption: str | list[str], *layers: Points | Arrows | Path)
     return Panel(t(f"home.panels.{name}"), layers, (-REACH, REACH), (-REACH, REACH), caption=caption)
 
 
-def _classes(xy: np.ndarray, result: Result) -> Points:
-    return Points(xy, CLASSES, result.labels, size=2.2)
+def _classes(xy: np.ndarray, result: Result, legend: Sequence[str] = ()) -> Points:
+    return Points(xy, CLASSES, result.labels, size=2.2, label=legend)
 
 
 def _faint(xy: np.ndarray, colour: str = "data") -> Points:

@@ -29,3 +29,4 @@ def test_the_wanted_class_colours_its_arm_and_is_named(wanted):
     result = result_of(Request(wanted=wanted))
     assert arm.colour == wanted and arm.xy.shape[1] == np.sum(result.labels == ("person", "dog", "cat").index(wanted))
     assert t(f"labels.classes.{wanted}") in scene.alt
+    assert t(f"labels.classes.{wanted}") in scene.panels[0].layers[0].label  # the legend of all
