@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from pages.ui.frame.text import label, t
 from tests.e2e.learner import Learner, box, press
 
 
@@ -45,17 +46,17 @@ def test_dragging_the_image_moves_its_dot_and_its_squares(chapter):
     assert chapter.grey(0.25, 0.2) > chapter.grey(0.75, 0.2)  # brighter on the left
     start, end = (((x + 2.9) / 5.8, (y + 2.9) / 5.8) for x, y in ((0.6, -0.4), (-0.95, 0.95)))  # the plot is 5.8 wide
     chapter.drag(start, end)
-    expect(chapter.page.get_by_text("1 of 3 done")).to_be_visible()
+    expect(chapter.page.locator("[data-task=black_and_white].done")).to_be_visible()
     expect(chapter.page).to_have_url(re.compile(r"start=-0\.9\d*(,|%2C)0\.9"))
     assert chapter.grey(0.25, 0.2) < 20 and chapter.grey(0.75, 0.2) > 235
 
 
 def test_a_student_without_a_mouse_predicts_jumps_and_moves_the_start(chapter):
     page = chapter.open().page
-    press(page.get_by_role("radio", name="Two pixels"), "ArrowRight", "Space")
-    press(page.get_by_role("button", name="yes, exactly the same cloud"), "Space")
-    press(page.get_by_role("switch", name="Jump as well"), "Space")
-    expect(page.get_by_text("As you predicted: yes, exactly the same cloud.")).to_be_visible()
+    press(page.get_by_role("radio", name=t("forward_noise.controls.show.options.two_pixels")), "ArrowRight", "Space")
+    press(page.get_by_role("button", name=t("forward_noise.predict.guess.options.same")), "Space")
+    press(page.get_by_role("switch", name=t("forward_noise.controls.jumps.label")), "Space")
+    expect(page.get_by_text(t("forward_noise.predict.guess.why"))).to_be_visible()
     ticks = chapter.rests().now("ticks")
     press(page.get_by_role("application"), "Shift+ArrowUp")
     chapter.until(f"now.ticks > {ticks}")
@@ -63,18 +64,20 @@ def test_a_student_without_a_mouse_predicts_jumps_and_moves_the_start(chapter):
 
 
 def test_a_deep_link_is_restored_by_a_fresh_server(page: Page, serve):
-    link = "scene=Dissolve&image=boot&data=moons&schedule=cosine&view=Variance+exploding&seed=7&density=false&clock=0.4"
+    link = "show=dissolve&image=boot&data=moons&schedule=cosine&view=ve&seed=7&density=false&clock=0.4"
     chapter = Chapter(page, serve("app.py", fresh=True)).open(link)
     assert chapter.now("k") == 40
-    expect(page.get_by_role("spinbutton", name="Seed")).to_have_value("7")
+    expect(page.get_by_role("spinbutton", name=t("forward_noise.controls.seed.label"))).to_have_value("7")
     for part in ("seed=7", "image=boot", "clock=0.4"):
         expect(page).to_have_url(re.compile(part))
-    expect(page.get_by_role("application")).to_have_attribute("aria-label", re.compile("moons.*784 numbers"))
+    expect(page.get_by_role("application")).to_have_attribute(
+        "aria-label", re.compile(f"{label('data', 'moons')}.*784")
+    )
 
 
-@pytest.mark.parametrize("scene", ["Two pixels", "Walk and jump&guess=c&jumps=true", "Dissolve", "Schedules"])
+@pytest.mark.parametrize("scene", ["two_pixels", "walk_and_jump&guess=same&jumps=true", "dissolve", "schedules"])
 def test_picture_and_controls_of_a_scene_are_above_the_fold(chapter, scene: str):
-    chapter.open(f"scene={scene}")
+    chapter.open(f"show={scene}")
     for part in ("picture", "controls"):
         place = box(chapter.page.locator(f".st-key-{part}"))
         assert place["y"] + place["height"] <= 800

@@ -245,7 +245,7 @@ def notes(*names: str, **values: Any) -> None:
     """
     key = f"{_page.get()}"
     found = [note for name in names for note in text.entry(f"{key}.{name}.notes")]
-    rows = [(note["mark"], text.fill(key, note["text"], **values)) for note in found]
+    rows = [(text.fill(key, note["mark"], **values), text.fill(key, note["text"], **values)) for note in found]
     with st.container(key="notes", gap="small"):
         st.header(t("frame.headings.notes"), anchor=False)
         _html("\n".join(f"{ordinal}. {mark(role)} {note}" for ordinal, (role, note) in enumerate(rows, 1)))

@@ -1,35 +1,89 @@
-"""The pictures of chapter 1: what noise does to points and to images, as panels of the stage."""
+"""Chapter 1: what noise does to points and to images, in small steps and in one jump, under several schedules.
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+Each scene is a pure function of a `Config`.
+"""
 
-import streamlit as st
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
 import torch
 from torch import Tensor
 
+from core import seeds
 from core.data import images
+from core.data.images import PICTURES
+from core.data.points import BUILT_IN, make_points
 from core.diffusion import forward, schedules
-from core.diffusion.schedules import Schedule
-from core.figures.scene import Arrows, Heat, Images, Line, Panel, Path, Points
+from core.diffusion.schedules import Schedule, make_schedule
+from core.figures.scene import Arrows, Clock, Heat, Images, Line, Panel, Path, Points, Scene
+from core.runs.caching import shared_cache
+from pages.ui.frame import text
+from pages.ui.frame.links import choice, number, place, toggle
+from pages.ui.frame.text import t
 
-TIMETABLES = {"ddpm-linear": "denoise", "cosine": "conditional", "log-linear": "guided", "karras": "difference",
-              "rectified-flow": "negative"}  # fmt: skip
+COLOURS = {
+    "ddpm-linear": "denoise",
+    "cosine": "conditional",
+    "log-linear": "guided",
+    "karras": "difference",
+    "rectified-flow": "negative",
+}
+"""The schedules that are compared, and the role of the colour of each."""
 REACH = {"vp": 2.9, "ve": 5.8, "flow": 2.9}  # half the width of a view
+ALPHA = {"vp": r"1/\sqrt{1+\sigma_t^2}", "ve": "1", "flow": r"1/(1+\sigma_t)"}
 SQUARE = [-1, 1, 1, -1, -1], [-1, -1, 1, 1, -1]
-
-_kept = partial(st.cache_data, max_entries=32, show_spinner=False, hash_funcs={Tensor: lambda x: x.numpy().tobytes()})
-_chance, _dissolving = _kept(forward.chance_distance), _kept(forward.density_frames)
+N, CLOUD, COMPARED, DENSE = 200, 300, 250, 1500  # walks; points that dissolve, of each schedule, of a density
+CELLS = 64  # of a density along a side
+SECONDS = 6  # in which the clock goes from 0 to 1
 
 
 @dataclass(frozen=True)
-class Noise:
-    """The noise that a learner chose: a schedule in so many steps, drawn in a view, from a seed."""
+class Config:
+    """The controls of the page."""
 
-    schedule: Schedule
+    guess: str | None = choice(None, ("nearer", "farther", "same"), style="none")
+    show: str = choice("two_pixels", ("two_pixels", "walk_and_jump", "dissolve", "schedules"))
+    jumps: bool = toggle(False)
+    source: str = choice("one_point", ("one_point", "data"))
+    steps: int = choice(100, (1, 2, 5, 10, 20, 50, 100, 200), style="slider")
+    stride: float = choice(1.0, (0.5, 0.7, 1.0, 1.4, 2.0), style="slider")
+    image: str = choice("snail", PICTURES, style="select")
+    density: bool = toggle(True)
+    schedule: str = choice("ddpm-linear", tuple(COLOURS), "schedules", "select")
+    view: str = choice("vp", ("vp", "ve", "flow"), "views", "select")
+    seed: int = number(0, 0, 9999)
+    data: str = choice("spiral", tuple(BUILT_IN), "data", "select")
+    start: tuple[float, float] = place((0.6, -0.4), 5.8)
+
+    @property
+    def x0(self) -> Tensor:
+        """The place of the image of two pixels, [2]."""
+        return torch.tensor(self.start, dtype=torch.float64)
+
+
+CONTROLS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "two_pixels": (("schedule",), ("view",), ("seed", "")),
+    "walk_and_jump": (("jumps",), ("source",), ("steps", "stride"), ("schedule",), ("view",), ("seed", "data")),
+    "dissolve": (("image",), ("density",), ("schedule",), ("view",), ("seed", "data")),
+    "schedules": (("schedule",), ("view",), ("seed", "data")),
+}
+"""The controls of each scene, row by row; "" is an empty place."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """The forward process under a schedule in so many steps, drawn in a view, with the noise of a seed."""
+
+    schedule: str
     steps: int
     view: str
     seed: int
+
+    @cached_property
+    def made(self) -> Schedule:
+        """The schedule itself."""
+        return make_schedule(self.schedule)
 
     @cached_property
     def t(self) -> Tensor:
@@ -39,7 +93,7 @@ class Noise:
     @cached_property
     def sigma(self) -> Tensor:
         """The noise levels, [steps + 1]."""
-        return forward.levels(self.schedule, self.steps)
+        return forward.levels(self.made, self.steps)
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -51,7 +105,7 @@ class Noise:
         return Panel(title, layers, self.limits, self.limits, **options)
 
     def walk(self, x0: Tensor, stride: float = 1.0) -> Tensor:
-        """x0 on its walk, each step ``stride`` times as long as it should be."""
+        """The random walk from x0, each step ``stride`` times as long as the schedule asks."""
         return forward.random_walk(x0, stride * self.sigma, self.seed)
 
     def jump(self, x0: Tensor) -> Tensor:
@@ -62,83 +116,204 @@ class Noise:
         """States [T, ...] as the view draws them."""
         return forward.in_view(x, self.sigma, self.view)
 
+    def scene(self, panels: list[Panel], alt: str, start: int = 0, **more) -> Scene:
+        """Panels on the clock t, which goes from 0 to 1 in about six seconds."""
+        return Scene(panels, Clock(self.t, "t", 2, start), alt, fps=max(2, self.steps / SECONDS), **more)
 
-def two_pixels(noise: Noise, x0: Tensor) -> list[Panel]:
-    """One image x0 [2] of two pixels: as a point of the plane, and as two grey squares without and with noise."""
-    walk = noise.drawn(noise.walk(x0))
+
+def process_of(config: Config) -> Process:
+    """The process that a configuration asks for."""
+    return Process(config.schedule, config.steps, config.view, config.seed)
+
+
+# The scenes
+
+
+def two_pixels(config: Config) -> Scene:
+    """An image of two pixels as a point of the plane, and as two grey squares without and with noise."""
+    process, x0 = process_of(config), config.x0
+    walk = process.drawn(process.walk(x0))
     layers = [
-        Line(*SQUARE, "grid", "from black to white", dash=(5, 4)),
+        Line(*SQUARE, "grid", t("forward_noise.layers.square"), dash=(5, 4)),
         Path(walk, "sample", "xₜ"),
         Points(x0[None], "data", size=7, label="x₀"),
     ]
     squares = images.pixels(torch.stack([x0.expand_as(walk), walk], 1))[:, :, None]
     brightness = [f"xₜ = ({left:+.2f}, {right:+.2f})".replace("-", "−") for left, right in walk.tolist()]
-    names = {"xlabel": "brightness of the left pixel", "ylabel": "brightness of the right pixel"}
-    return [
-        noise.plane("The image as a point", layers, probe=True, **names),
-        Panel("The image as a picture", [Images(squares, 1, names=("x₀", "xₜ"))], caption=brightness),
+    axes = {"xlabel": t("forward_noise.axes.left"), "ylabel": t("forward_noise.axes.right")}
+    panels = [
+        process.plane(t("forward_noise.panels.point"), layers, probe=True, **axes),
+        Panel(t("forward_noise.panels.squares"), [Images(squares, 1, names=("x₀", "xₜ"))], caption=brightness),
     ]
+    alt = t("forward_noise.two_pixels.alt", left=config.start[0], right=config.start[1])
+    return process.scene(panels, alt, probe=config.start)
 
 
-def walk_and_jump(noise: Noise, x0: Tensor, title: str, stride: float, jumping: bool) -> list[Panel]:
-    """Walks from each x0 [n, 2], one of them as a path; with ``jumping`` jumps as well, and how different they are."""
-    walks, start = noise.walk(x0, stride), noise.drawn(x0[:1].expand(noise.steps + 1, 1, 2))
-    name = "x₀" if noise.view == "ve" else "αₜ x₀"
-    seen, one = noise.drawn(walks), bool((x0 == x0[0]).all())
-    layers = [Points(seen[:, 1:], "sample", alpha=0.6, label="walks"), Path(seen[:, 0], "sample"),
-              Points(start, "data", size=6, label=name)]  # fmt: skip
-    if not jumping:
-        return [noise.plane(title, layers, probe=one)]
-    jumps = noise.drawn(noise.jump(x0))
-    layers.insert(1, Points(jumps[:, 1:], "noise", label="jumps"))
-    if one:
-        rim = noise.drawn(forward.contour(x0[0], noise.sigma))
-        layers.append(Line(rim[..., 0], rim[..., 1], "grid", f"nine in ten, around {name}", dash=(5, 4)))
-    layers.append(Arrows(start, jumps[:, :1] - start, "noise", 3, dash=()))
-    return [noise.plane(title, layers, probe=one), difference(noise, x0, walks)]
+def walk_and_jump(config: Config) -> Scene:
+    """Walks from one point or from the data, and with ``jumps`` jumps as well and how different the clouds are."""
+    process, one = process_of(config), config.source == "one_point"
+    x0 = starts(config)
+    walks, start = process.walk(x0, config.stride), process.drawn(x0[:1].expand(process.steps + 1, 1, 2))
+    drawn, name = process.drawn(walks), "x₀" if config.view == "ve" else "αₜ x₀"
+    layers = [
+        Points(drawn[:, 1:], "sample", alpha=0.6, label=t("forward_noise.layers.walks")),
+        Path(drawn[:, 0], "sample"),
+        Points(start, "data", size=6, label=name),
+    ]
+    if config.jumps:
+        jumps = process.drawn(process.jump(x0))
+        layers.insert(1, Points(jumps[:, 1:], "noise", label=t("forward_noise.layers.jumps")))
+        if one:
+            rim = process.drawn(forward.contour(x0[0], process.sigma))
+            label = t("forward_noise.layers.contour", centre=name)
+            layers.append(Line(rim[..., 0], rim[..., 1], "grid", label, dash=(5, 4)))
+        layers.append(Arrows(start, jumps[:, :1] - start, "noise", 3, dash=()))
+    panels = [process.plane(t(f"forward_noise.panels.from_{config.source}", n=N), layers, probe=one)]
+    if config.jumps:
+        panels.append(difference(config, process, x0, walks))
+    values = {"number": steps_in_words(config), "source": t(f"forward_noise.controls.source.options.{config.source}")}
+    alt = t(f"forward_noise.walk_and_jump.{'alt_jumps' if config.jumps else 'alt'}", n=N, **values)
+    first = int((process.sigma < 2).sum()) - 1 if config.view == "ve" else -1  # in "ve" the end is outside the picture
+    return process.scene(panels, alt, first, probe=config.start if one else None)
 
 
-def difference(noise: Noise, x0: Tensor, walks: Tensor) -> Panel:
+def dissolve(config: Config) -> Scene:
+    """A cloud on its walks over its density, and a real image, under the same schedule."""
+    process, data = process_of(config), text.label("data", config.data)
+    cloud, photo = make_points(config.data, CLOUD).points.double(), images.picture(config.image).double()
+    layers = [Points(process.drawn(process.walk(cloud)), "sample", size=2, label="xₜ")]
+    if config.density:
+        density = density_of(config.schedule, config.steps, config.view, config.data)
+        layers.insert(0, Heat(density, process.limits + process.limits, t("forward_noise.layers.density")))
+    alphas = schedules.scale(process.sigma, process.view)
+    formula = [f"xₜ = {a:.2f} x₀ + {a * s:.2f} ε" for a, s in zip(alphas, process.sigma, strict=True)]
+    pixels = images.pixels(process.drawn(process.walk(photo)))
+    panels = [
+        process.plane(t("forward_noise.panels.cloud", n=CLOUD, data=data), layers, caption=formula),
+        Panel(t("forward_noise.panels.photo", numbers=photo.numel()), [Images(pixels[:, None])]),
+    ]
+    alt = t("forward_noise.dissolve.alt", data=data, image=image_label(config.image))
+    return process.scene(panels, alt, start=int((process.sigma < 0.25).sum()))
+
+
+def compare_schedules(config: Config) -> Scene:
+    """The same cloud with the same noise under each schedule, and their log-SNR over t."""
+    x0, chosen = make_points(config.data, COMPARED).points.double(), process_of(config)
+    panels, curves, dots = [], [Line([0, 1], [0, 0], "grid")], []
+    for name, colour in COLOURS.items():
+        process = Process(name, config.steps, config.view, config.seed)
+        snr = schedules.log_snr(process.made.sigma(process.t))
+        title = text.label("schedules", name)
+        if name == config.schedule:
+            title = t("forward_noise.panels.chosen", schedule=title)
+        panels.append(process.plane(title, [Points(process.drawn(process.jump(x0)), colour, size=1.7)]))
+        curves.append(Line(process.t, snr, colour, dash=(), width=4 if name == config.schedule else 2))
+        dots.append(torch.stack([process.t, snr], 1))
+    curves.append(Points(torch.stack(dots, 1), list(COLOURS.values()), range(len(dots)), size=5, alpha=1))
+    title = t("forward_noise.panels.log_snr")
+    panels.append(Panel(title, curves, (0, 1), (-14, 14), equal=False, marker=chosen.t))
+    alt = t("forward_noise.schedules.alt", data=text.label("data", config.data))
+    return chosen.scene(panels, alt, start=config.steps // 4)
+
+
+SCENES: dict[str, Callable[[Config], Scene]] = {
+    "two_pixels": two_pixels,
+    "walk_and_jump": walk_and_jump,
+    "dissolve": dissolve,
+    "schedules": compare_schedules,
+}
+
+
+# Their parts
+
+
+def starts(config: Config) -> Tensor:
+    """Where the walks of a scene begin, [N, 2]."""
+    if config.source == "one_point":
+        return config.x0.expand(N, 2)
+    return make_points(config.data, N).sample(N, seeds.generator(config.seed))[0].double()
+
+
+def difference(config: Config, process: Process, x0: Tensor, walks: Tensor) -> Panel:
     """The distance of walks [T, n, 2] from jumps over time, beside the one that chance rarely exceeds.
 
-    Measured at the scale of the "vp" view, whichever is drawn, so that clouds of any noise are of one size. Chance does
-    not care where the start is: what was computed for one holds for all.
+    Measured at the scale of the "vp" view, whichever is drawn, so that clouds of any noise are of one size.
     """
-    some = torch.linspace(0, noise.steps, min(noise.steps, 20) + 1).round().long()
-    apart = forward.distances(walks[some], noise.jump(x0)[some]) * schedules.scale(noise.sigma[some], "vp")
-    levels = forward.levels(noise.schedule, 10)
-    limit = _chance(x0 - x0[0], levels, noise.seed) * schedules.scale(levels, "vp")
-    lines = [Line(torch.linspace(0, 1, len(limit)), limit, "exact", "chance stays below"),
-             Line(noise.t[some], apart, "sample", "walks to jumps", width=3)]  # fmt: skip
-    top = max(3 * limit.max().item(), 1.05 * apart.max().item())
-    title = "How different are the clouds?"
-    return Panel(title, lines, (0, 1), (0, top), False, "t", "energy distance", marker=noise.t)
-
-
-def dissolving(noise: Noise, name: str, cloud: Tensor, shape: Tensor | None, photo: Tensor) -> list[Panel]:
-    """A cloud [n, 2] on its walks, over the density of its ``shape`` [m, 2] if given, and a photo on its own."""
-    layers = [Points(noise.drawn(noise.walk(cloud)), "sample", size=2, label="xₜ")]
-    if shape is not None:
-        density = _dissolving(shape, noise.sigma.float(), noise.view, torch.linspace(*noise.limits, 64))
-        layers.insert(0, Heat(density, noise.limits + noise.limits, "density"))
-    alphas = schedules.scale(noise.sigma, noise.view)
-    formula = [f"xₜ = {a:.2f} x₀ + {a * s:.2f} ε" for a, s in zip(alphas, noise.sigma, strict=True)]
-    pixels = images.pixels(noise.drawn(noise.walk(photo)))
-    return [
-        noise.plane(f"{len(cloud)} pictures of two pixels: the {name}", layers, caption=formula),
-        Panel(f"One picture of {photo.numel():,} numbers", [Images(pixels[:, None])]),
+    some = torch.linspace(0, process.steps, min(process.steps, 20) + 1).round().long()
+    distances = forward.distances(walks[some], process.jump(x0)[some]) * schedules.scale(process.sigma[some], "vp")
+    limit = chance_of(config.schedule, config.seed, "" if config.source == "one_point" else config.data)
+    lines = [
+        Line(torch.linspace(0, 1, len(limit)), limit, "exact", t("forward_noise.layers.chance")),
+        Line(process.t[some], distances, "sample", t("forward_noise.layers.distance"), width=3),
     ]
+    top = max(3 * limit.max().item(), 1.05 * distances.max().item())
+    title, ylabel = t("forward_noise.panels.difference"), t("forward_noise.axes.distance")
+    return Panel(title, lines, (0, 1), (0, top), False, "t", ylabel, marker=process.t)
 
 
-def timetables(noise: Noise, x0: Tensor) -> list[Panel]:
-    """The same cloud x0 [n, 2] with the same noise under each schedule, and their log-SNR over t."""
-    panels, curves, dots = [], [Line([0, 1], [0, 0], "grid")], []
-    for name, colour in TIMETABLES.items():
-        other, chosen = replace(noise, schedule=schedules.make_schedule(name)), name == noise.schedule.name
-        snr = schedules.log_snr(other.schedule.sigma(noise.t))
-        title = f"{name} (chosen)" if chosen else name
-        panels.append(noise.plane(title, [Points(other.drawn(other.jump(x0)), colour, size=1.7)]))
-        curves.append(Line(noise.t, snr, colour, dash=(), width=4 if chosen else 2))
-        dots.append(torch.stack([noise.t, snr], 1))
-    curves.append(Points(torch.stack(dots, 1), list(TIMETABLES.values()), range(len(dots)), size=5, alpha=1))
-    return [*panels, Panel("log(signal / noise) over t", curves, (0, 1), (-14, 14), equal=False, marker=noise.t)]
+@shared_cache(32)
+def chance_of(schedule: str, seed: int, data: str) -> Tensor:
+    """The distance between two clouds of jumps that chance rarely exceeds, at 11 times from 0 to 1, [11].
+
+    From the points of a data set, or for "" from one point; where that is makes no difference.
+    """
+    source = "data" if data else "one_point"
+    x0 = starts(Config(source=source, data=data or Config.data, seed=seed))
+    levels = forward.levels(make_schedule(schedule), 10)
+    return forward.chance_distance(x0 - x0[0], levels, seed) * schedules.scale(levels, "vp")
+
+
+@shared_cache(32)
+def density_of(schedule: str, steps: int, view: str, data: str) -> Tensor:
+    """The density of the noised data relative to its peak, [steps + 1, CELLS, CELLS]."""
+    process = Process(schedule, steps, view, 0)
+    shape = make_points(data, DENSE).points
+    return forward.density_frames(shape, process.sigma.float(), view, torch.linspace(*process.limits, CELLS))
+
+
+def image_label(name: str) -> str:
+    """The label of a picture."""
+    return t(f"forward_noise.controls.image.options.{name}")
+
+
+def steps_in_words(config: Config) -> str:
+    """How many steps the walks have."""
+    return t("forward_noise.walk_and_jump.steps", count=config.steps)
+
+
+# The text beside the picture
+
+
+def notes_of(config: Config) -> tuple[str, ...]:
+    """The notes of a scene, by their names in the catalogue."""
+    if config.show != "walk_and_jump":
+        return (config.show,)
+    walks = "walks" if config.view == "ve" else "walks_shrinking"
+    if not config.jumps:
+        return walks, "jumps_to_come"
+    return walks, "jumps_alike" if config.stride == 1 else "jumps_unlike"
+
+
+def formula_of(config: Config) -> str:
+    """The name of the formula of a scene."""
+    return "walk" if config.show == "walk_and_jump" and not config.jumps else config.show
+
+
+def values_of(config: Config) -> dict[str, object]:
+    """What the sentences of a scene quote."""
+    return {
+        "data": text.label("data", config.data),
+        "image": image_label(config.image),
+        "numbers": images.picture(config.image).numel(),
+        "dense": DENSE,
+        "number": steps_in_words(config),
+        "stride": config.stride,
+        "width": t(f"forward_noise.walk_and_jump.{'too_wide' if config.stride > 1 else 'too_narrow'}"),
+        "colour": COLOURS[config.schedule],
+        "alpha": ALPHA[config.view],
+    }
+
+
+def easiest_schedule() -> str:
+    """The schedule with the least noise at t = 0.25."""
+    return min(COLOURS, key=lambda name: make_schedule(name).sigma(torch.tensor(0.25)).item())

@@ -1,42 +1,73 @@
-"""The pictures of chapter 1, as arrays."""
+"""The scenes of chapter 1, as arrays."""
 
 import numpy as np
 import pytest
 import torch
 
-from core.diffusion.schedules import make_schedule
-from pages.ui.lessons import forward_noise as forward_noise_scenes
-from pages.ui.lessons.forward_noise import TIMETABLES, Noise
+from pages.ui.frame import links, text
+from pages.ui.frame.text import t
+from pages.ui.lessons import forward_noise as scenes
+from pages.ui.lessons.forward_noise import COLOURS, SCENES, Config
 
-NOISE = Noise(make_schedule("ddpm-linear"), 20, "vp", 0)
-POINTS = torch.tensor([[0.3, -0.2], [-0.5, 0.5], [0.1, 0.9]], dtype=torch.float64)
+
+def scene(show: str, **given: str):
+    config, ignored = links.parse(Config, {"show": show, **given})
+    assert not ignored
+    return SCENES[show](config)
 
 
 def test_the_squares_are_the_coordinates_of_the_dot_clipped_to_black_and_white():
-    plane, picture = forward_noise_scenes.two_pixels(NOISE, torch.tensor([1.0, -1.0], dtype=torch.float64))
+    made = scene("two_pixels", start="1,-1", steps="20")
+    plane, picture = made.panels
     path, squares = np.asarray(plane.layers[1].xy), np.asarray(picture.layers[0].pixels)
-    assert squares.shape == (21, 2, 1, 2)
+    assert made.probe == (1, -1) and squares.shape == (21, 2, 1, 2)
     assert squares[0].tolist() == [[[255, 0]], [[255, 0]]]
     np.testing.assert_allclose(squares[:, 1, 0] / 127.5 - 1, np.clip(path, -1, 1), atol=0.005)
 
 
 def test_the_arrow_of_a_jump_leads_from_the_start_to_where_a_jump_ends():
-    plane, _ = forward_noise_scenes.walk_and_jump(NOISE, POINTS, "", 1.0, jumping=True)
-    arrow = plane.layers[-1]
-    end = NOISE.drawn(NOISE.jump(POINTS))[:, :1]
-    torch.testing.assert_close(arrow.at + arrow.by, end)
+    config = Config(show="walk_and_jump", jumps=True, source="data")
+    arrow, process = scenes.walk_and_jump(config).panels[0].layers[-1], scenes.process_of(config)
+    torch.testing.assert_close(arrow.at + arrow.by, process.drawn(process.jump(scenes.starts(config)))[:, :1])
 
 
 def test_only_a_common_start_can_be_moved():
-    assert forward_noise_scenes.walk_and_jump(NOISE, POINTS[:1].expand(3, 2), "", 1.0, jumping=False)[0].probe
-    assert not forward_noise_scenes.walk_and_jump(NOISE, POINTS, "", 1.0, jumping=False)[0].probe
+    one, data = (scene("walk_and_jump", source=source) for source in ("one_point", "data"))
+    assert one.panels[0].probe and one.probe == Config().start
+    assert not data.panels[0].probe and data.probe is None
+
+
+def test_the_distance_stays_below_chance_unless_the_steps_are_too_long():
+    def above(**given: str) -> float:
+        chance, walks = scene("walk_and_jump", jumps="true", **given).panels[1].layers
+        return (walks.y - torch.from_numpy(np.interp(walks.x, chance.x, chance.y))).max().item()
+
+    assert above() <= 0 < above(stride="2")
 
 
 @pytest.mark.parametrize("view", ["vp", "flow"])
-def test_all_schedules_end_as_the_same_noise_in_a_view_that_keeps_its_size(view: str):
-    noise = Noise(make_schedule("cosine"), 20, view, 0)
-    *clouds, _ = forward_noise_scenes.timetables(noise, POINTS)
+def test_all_schedules_end_as_the_same_noise_in_a_view_that_keeps_its_size(view):
+    *clouds, curves = scene("schedules", view=view).panels
     ends = [cloud.layers[0].xy[-1] for cloud in clouds]
-    assert len(ends) == len(TIMETABLES)
+    assert len(ends) == len(COLOURS) and curves.marker is not None
     for end in ends:  # a tenth of the data is left where sigma ends at 10, and less elsewhere
         torch.testing.assert_close(end, ends[1], rtol=0, atol=0.35)
+
+
+def test_the_chosen_schedule_is_named_so():
+    chosen = t("forward_noise.panels.chosen", schedule=text.label("schedules", "karras"))
+    assert [panel.title for panel in scene("schedules", schedule="karras").panels].count(chosen) == 1
+
+
+def test_a_cloud_lies_over_its_density_if_that_is_wanted():
+    kinds = [
+        [type(layer).__name__ for layer in scene("dissolve", density=on).panels[0].layers] for on in ("true", "false")
+    ]
+    assert kinds == [["Heat", "Points"], ["Points"]]
+
+
+def test_the_notes_follow_the_jumps_the_view_and_the_step_length():
+    walk = {"show": "walk_and_jump"}
+    assert scenes.notes_of(Config(**walk, view="ve")) == ("walks", "jumps_to_come")
+    assert scenes.notes_of(Config(**walk, jumps=True)) == ("walks_shrinking", "jumps_alike")
+    assert scenes.notes_of(Config(**walk, jumps=True, stride=2.0)) == ("walks_shrinking", "jumps_unlike")
