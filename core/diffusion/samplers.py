@@ -1,6 +1,6 @@
 """Samplers: from noise to data, as generators that yield every step. ``break`` stops one; nothing is hidden in it.
 
-All start from x ~ N(0, sigma_max^2 + sigma_data^2) and walk down a grid of sigmas that ends at 0. ``denoise`` is any
+All start from x ~ N(0, sigma_max^2 + sigma_data^2) and go down a grid of sigmas that ends at 0. ``denoise`` is any
 (x, sigma[B]) -> x0_hat; x is [B, ...] of any shape.
 """
 

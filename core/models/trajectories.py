@@ -1,4 +1,4 @@
-"""Samples of point models with every step kept: a model, a sampler's configuration, and where the particles went."""
+"""Samples of point models with all their states: a model, a sampler's configuration, and the trajectories."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from core.models import points as point_model
 from core.runs.caching import shared_cache
 
 EVEN = 2000  # evenly spread points that stand in for endless data
-CHUNK = 1000  # particles that a network is asked about at a time
+CHUNK = 1000  # particles in one call of a network
 _PLACE = 0xF10A  # keeps the exact draws apart from other uses of a seed
 
 

@@ -167,7 +167,7 @@ def short(monkeypatch):
     monkeypatch.setattr(quality_lesson, "CALLS", (4, 32))
     monkeypatch.setattr(sampler_quality, "SAMPLES", 40)
     yield
-    sampler_quality.kept.cache_clear()
+    sampler_quality.stored.cache_clear()
 
 
 def key(**config) -> tuple:
@@ -185,7 +185,7 @@ def until(app: AppTest, condition) -> AppTest:
 
 
 def test_a_table_is_computed_in_the_background_and_is_then_there_for_all(chapter, short):
-    app = until(chapter(**SHOWN, show="quality", seed="901"), lambda: sampler_quality.kept(key(seed=901)))
+    app = until(chapter(**SHOWN, show="quality", seed="901"), lambda: sampler_quality.stored(key(seed=901)))
     assert not app.exception and len(app.get("plotly_chart")) == 1
     again = chapter(**SHOWN, show="quality", seed="901")
     assert not again.get("progress") and len(again.get("plotly_chart")) == 1
@@ -216,7 +216,7 @@ def test_a_table_that_failed_says_so_and_can_be_tried_again(chapter, short, monk
         assert app.error[0].value == "There is no room." and not app.get("progress")
     app.button(key="_try_again").click().run()
     assert not app.error
-    until(app, lambda: sampler_quality.kept(key(seed=904)))
+    until(app, lambda: sampler_quality.stored(key(seed=904)))
 
 
 # Tasks

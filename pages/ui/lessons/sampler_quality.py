@@ -15,7 +15,7 @@ from core.runs.jobs import Work
 from pages.ui.frame import shell, text
 from pages.ui.frame.text import t
 
-TABLES = 48  # that are kept
+TABLES = 48  # that are stored
 SAMPLES = 1000  # for each row
 LEAST = 1e-4  # a logarithmic axis has no 0, which is how far perfect samples are from a hundred points
 TABLE_AT = 32  # network calls
@@ -36,14 +36,14 @@ def key_of(models: Sequence[PointModel], config: SamplerConfig) -> tuple:
 
 
 @shared_cache(TABLES)
-def kept(key: tuple) -> list[QualityRow]:
-    """Where the finished table of a key is kept in this process; empty until then."""
+def stored(key: tuple) -> list[QualityRow]:
+    """The finished table of a key, empty until there is one; the same list for all who ask."""
     return []
 
 
 def finished(models: Sequence[PointModel], config: SamplerConfig) -> Rows:
-    """The table, computed here if it is not kept yet."""
-    rows = kept(key_of(models, config))
+    """The table, computed here if it is not stored yet."""
+    rows = stored(key_of(models, config))
     if not rows:
         *_, rows[:] = lesson.table(models, config, SAMPLES)
     return tuple(rows)

@@ -119,7 +119,7 @@ def show_quality(config: sampling.Config) -> None:
     measure = controls.draw("measure", label_visibility="collapsed")
     models = sampling.compared_models(config)
     work = sampler_quality.work(models, config.samplers[0])
-    known = tuple(sampler_quality.kept(work.key))
+    known = tuple(sampler_quality.stored(work.key))
 
     @st.fragment(run_every=None if known else 1.0)
     def tick() -> None:
@@ -132,10 +132,10 @@ def show_quality(config: sampling.Config) -> None:
 
 def _newest(work: Work, rows: int) -> sampler_quality.Rows:
     """The rows so far, and a bar that shows how many of all there are."""
-    kept = sampler_quality.kept(work.key)
-    if kept:  # another visitor's look was the first after the end
+    stored = sampler_quality.stored(work.key)
+    if stored:  # another visitor's look was the first after the end
         st.rerun()
-    view = background.newest(work, kept.extend)
+    view = background.newest(work, stored.extend)
     if view is None:
         return ()
     background.progress(view, rows)

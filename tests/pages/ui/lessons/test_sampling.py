@@ -119,9 +119,9 @@ def test_a_sampler_without_a_label_is_drawn_in_its_colour_and_shows_its_identifi
 
 
 def test_no_more_tables_are_kept_than_there_is_room_for():
-    sampler_quality.kept(("test", 0)).append("a table")
-    assert sampler_quality.kept(("test", 0)) == ["a table"]
+    sampler_quality.stored(("test", 0)).append("a table")
+    assert sampler_quality.stored(("test", 0)) == ["a table"]
     for number in range(1, sampler_quality.TABLES + 1):
-        sampler_quality.kept(("test", number))
-    assert not sampler_quality.kept(("test", 0))
-    sampler_quality.kept.cache_clear()
+        sampler_quality.stored(("test", number))
+    assert not sampler_quality.stored(("test", 0))
+    sampler_quality.stored.cache_clear()
