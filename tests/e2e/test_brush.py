@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from pages.ui.frame.text import t
 from tests.e2e.learner import box, press
 
 APP = "tests/e2e/apps/brush.py"
@@ -13,7 +14,7 @@ APP = "tests/e2e/apps/brush.py"
 @pytest.fixture
 def canvas(page: Page, serve) -> Locator:
     page.goto(serve(APP))
-    canvas = page.get_by_role("application", name="Draw a data set")
+    canvas = page.get_by_role("application", name=t("widgets.brush.label"))
     expect(page.get_by_text("runs 1 strokes 0")).to_be_visible()
     expect(canvas).to_be_visible()
     return canvas
@@ -33,7 +34,7 @@ def test_a_stroke_reaches_python_at_its_end_and_survives_a_rerun(canvas):
     expect(canvas.page.get_by_text("runs 2 strokes 1")).to_be_visible()
     canvas.page.get_by_role("button", name="again").click()
     expect(canvas.page.get_by_text("runs 3 strokes 1")).to_be_visible()
-    expect(canvas.page.get_by_text("1 line", exact=True)).to_be_visible()
+    expect(canvas.page.get_by_text(t("widgets.brush.lines", count=1), exact=True)).to_be_visible()
 
 
 def test_undo_takes_the_last_stroke_back_and_clear_takes_all(canvas):
@@ -41,11 +42,11 @@ def test_undo_takes_the_last_stroke_back_and_clear_takes_all(canvas):
     drag(canvas, (0.2, 0.4), (0.8, 0.4))
     drag(canvas, (0.2, 0.6), (0.8, 0.6))
     expect(canvas.page.get_by_text("strokes 3")).to_be_visible()
-    canvas.page.get_by_role("button", name="Undo").click()
+    canvas.page.get_by_role("button", name=t("widgets.brush.undo")).click()
     expect(canvas.page.get_by_text("strokes 2")).to_be_visible()
-    canvas.page.get_by_role("button", name="Clear").click()
+    canvas.page.get_by_role("button", name=t("widgets.brush.clear")).click()
     expect(canvas.page.get_by_text("strokes 0")).to_be_visible()
-    expect(canvas.page.get_by_role("button", name="Undo")).to_be_disabled()
+    expect(canvas.page.get_by_role("button", name=t("widgets.brush.undo"))).to_be_disabled()
 
 
 def test_a_drawing_can_be_made_from_the_keyboard_alone(canvas):
@@ -62,7 +63,7 @@ def test_a_drawing_travels_in_the_address(canvas, serve):
     assert re.fullmatch(r"[A-Za-z0-9._-]{6,}", text)
     canvas.page.goto(f"{serve(APP)}/?drawing={text}")
     expect(canvas.page.get_by_text("runs 1 strokes 1")).to_be_visible()
-    expect(canvas.page.get_by_text("1 line", exact=True)).to_be_visible()
+    expect(canvas.page.get_by_text(t("widgets.brush.lines", count=1), exact=True)).to_be_visible()
 
 
 def test_a_finger_draws_too(browser, serve):

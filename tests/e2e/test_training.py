@@ -8,6 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from pages.ui.frame import shell, text
+from pages.ui.frame.text import t
 from tests.e2e.conftest import watch
 from tests.e2e.learner import Learner, box, press
 
@@ -16,10 +18,16 @@ FINGERPRINT = """([canvas, panel]) => {
     const pixels = canvas.getContext('2d').getImageData(x * ratio, y * ratio, w * ratio, h * ratio).data;
     return pixels.reduce((hash, value) => (hash * 31 + value) | 0, 0);
 }"""
-STEP_BEYOND = r"""step => {
-    const shown = /step ([\d,]+) · .* of training/.exec(document.querySelector('.st-key-picture')?.innerText ?? '');
+STEP = re.escape(t("runs.standing.step", step=0)).replace("0", r"([\d,]+)")
+STEP_BEYOND = """([pattern, step]) => {
+    const shown = new RegExp(pattern).exec(document.querySelector('.st-key-picture')?.innerText ?? '');
     return shown && +shown[1].replaceAll(',', '') > step;
 }"""
+COLOURS = """button => {
+    const [text, paper] = [button.querySelector('p'), document.querySelector('.stApp')];
+    return [getComputedStyle(text).color, getComputedStyle(paper).backgroundColor];
+}"""
+GUESS = "guess=extent_first"
 
 
 class Trainer(Learner):
@@ -27,34 +35,35 @@ class Trainer(Learner):
 
     def __init__(self, page: Page, address: str) -> None:
         super().__init__(page, f"{address}/training", "training")
-        self.canvas = page.get_by_role("application", name=re.compile("Samples"))
+        self.canvas = page.get_by_role("application", name=re.compile(re.escape(t("training.panels.cloud"))))
+        self.main, self.reset = self.button("_main"), self.button("_reset")
         self.standing = page.locator(".st-key-picture p:has(strong)").first  # how the run stands
 
-    def press(self, label: str) -> None:
-        self.page.get_by_role("button", name=label, exact=True).click()
+    def button(self, key: str) -> Locator:
+        return self.page.locator(f".st-key-{key} button")
 
-    def says(self, text: str) -> None:
-        """Waits until the line on how the run stands holds ``text``."""
-        expect(self.standing).to_contain_text(text)
+    def says(self, key: str, **values: object) -> None:
+        """Waits until the line on how the run stands holds a sentence of the catalogue."""
+        expect(self.standing).to_contain_text(t(f"runs.{key}", **values).replace("*", ""))
 
     def train(self) -> "Trainer":
-        self.press("Train")
-        self.says("Training")
+        self.main.click()
+        self.says("status.running")
         return self
 
     def pause(self) -> int:
         """Hold the run; the step at which it stands."""
-        self.press("Pause")
-        self.says("Paused")
+        self.main.click()
+        self.says("status.paused")
         self.rests()
         return self.step()
 
     def step(self) -> int:
-        return int(re.search(r"step ([\d,]+)", self.standing.inner_text())[1].replace(",", ""))
+        return int(re.search(STEP, self.standing.inner_text())[1].replace(",", ""))
 
     def trains_beyond(self, step: int) -> int:
         """Waits until the page shows a later step; which."""
-        self.page.wait_for_function(STEP_BEYOND, arg=step)
+        self.page.wait_for_function(STEP_BEYOND, arg=[STEP, step])
         return self.step()
 
     def seen(self, panel: int) -> int:
@@ -95,16 +104,15 @@ def meet(browser: Browser, serve) -> Iterator[Callable[..., Trainer]]:
 
     yield new
     for learner in learners:
-        reset = learner.page.get_by_role("button", name="Reset", exact=True)
-        if reset.count() and reset.is_enabled():
-            reset.click()
-            expect(learner.page.get_by_role("button", name="Train", exact=True)).to_be_visible()
+        if learner.reset.count() and learner.reset.is_enabled():
+            learner.reset.click()
+            expect(learner.main).to_have_text(re.compile(t("runs.buttons.train")))
         learner.page.context.close()
     assert not problems, f"the pages had problems: {problems}"
 
 
 def test_training_shows_new_samples_and_losses_and_leaves_clock_and_zoom_to_the_learner(meet):
-    learner = meet("guess=a&seed=101")
+    learner = meet(f"{GUESS}&seed=101")
     press(learner.canvas, "+")
     learner.train()
     learner.clock.fill("7")
@@ -118,7 +126,7 @@ def test_training_shows_new_samples_and_losses_and_leaves_clock_and_zoom_to_the_
 
 
 def test_train_keeps_the_clock_and_the_zoom_that_the_learner_has_set(meet):
-    learner = meet("guess=a&seed=113")
+    learner = meet(f"{GUESS}&seed=113")
     press(learner.canvas, "+")
     learner.clock.fill("7")
     learner.train().trains_beyond(1)
@@ -126,7 +134,7 @@ def test_train_keeps_the_clock_and_the_zoom_that_the_learner_has_set(meet):
 
 
 def test_scrubbing_a_paused_run_says_nothing_to_the_server(meet):
-    learner = meet("guess=a&seed=102")
+    learner = meet(f"{GUESS}&seed=102")
     sent = []
     learner.page.on("websocket", lambda channel: channel.on("framesent", lambda frame: sent.append(frame)))
     learner.page.reload()
@@ -142,48 +150,55 @@ def test_scrubbing_a_paused_run_says_nothing_to_the_server(meet):
 
 
 def test_a_reload_in_the_middle_of_training_finds_the_run_going_on(meet):
-    learner = meet("guess=a&seed=103").train()
+    learner = meet(f"{GUESS}&seed=103").train()
     before = learner.trains_beyond(50)
     learner.is_in_the_address("run=")
     learner.page.reload()
-    learner.arrived(live=True).says("Training")
+    learner.arrived(live=True).says("status.running")
     learner.trains_beyond(before)
-    expect(learner.standing).not_to_contain_text("watching")  # who reloads is no second viewer
+    expect(learner.standing).not_to_contain_text(t("runs.standing.viewers", viewers=2))  # who reloads is no second one
 
 
 def test_another_chapter_and_back_finds_the_run_going_on(meet):
-    learner = meet("guess=a&seed=104").train()
+    learner = meet(f"{GUESS}&seed=104").train()
     before, run = learner.trains_beyond(50), learner.parameters()["run"]
     chapters = learner.page.get_by_role("navigation")
-    chapters.get_by_role("link", name="1 Forward noise").click()
-    expect(learner.page.get_by_role("heading", level=1)).to_contain_text("An image is a point")
+    chapters.get_by_role("link", name=shell.title_of("forward_noise")).click()
+    expect(learner.page.get_by_role("heading", level=1)).to_contain_text(re.compile("^1"))
     assert "run" not in learner.parameters()
-    chapters.get_by_role("link", name="2 Training").click()
-    learner.says("Training")
+    chapters.get_by_role("link", name=shell.title_of("training")).click()
+    learner.says("status.running")
     learner.trains_beyond(before)
     assert learner.parameters()["run"] == run
 
 
 def test_a_link_restores_the_controls_on_a_fresh_server_and_is_copied_without_the_run(meet, serve):
-    link = {"guess": ["b"], "data": ["your word"], "word": ["abc"], "seed": ["105"], "lr": ["0.002"], "net": ["plain"]}
+    link = {
+        "guess": ["slowly_sharper"],
+        "data": ["word"],
+        "word": ["abc"],
+        "seed": ["105"],
+        "lr": ["0.002"],
+        "net": ["plain"],
+    }
     query = "&".join(f"{name}={value}" for name, (value,) in link.items())
     learner = meet(query, serve("app.py", fresh=True))
     page = learner.page
-    page.get_by_text("Network, target, noise, seed").click()
-    expect(page.get_by_role("combobox", name="Data", exact=True)).to_have_value("your word")
-    expect(page.get_by_role("textbox", name="Word")).to_have_value("abc")
-    expect(page.get_by_role("spinbutton", name="Seed")).to_have_value("105")
-    expect(page.get_by_role("spinbutton", name="Learning rate")).to_have_value("0.002")
+    page.get_by_text(t("training.recipe")).click()
+    expect(page.locator(".st-key-data").get_by_role("combobox")).to_have_value(text.label("data", "word"))
+    expect(page.locator(".st-key-word").get_by_role("textbox")).to_have_value("abc")
+    expect(page.locator(".st-key-seed").get_by_role("spinbutton")).to_have_value("105")
+    expect(page.locator(".st-key-lr").get_by_role("spinbutton")).to_have_value("0.002")
     expect(page.get_by_role("radio", name="plain")).to_be_checked()
     learner.train().is_in_the_address("run=")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    learner.press("Copy link")
-    expect(page.get_by_text("Copied")).to_be_visible()
+    page.get_by_role("button", name=t("frame.copy_link.label")).click()
+    expect(page.get_by_text(t("frame.copy_link.copied"), exact=True)).to_be_visible()
     assert parse_qs(urlsplit(page.evaluate("navigator.clipboard.readText()")).query) == link
 
 
 def drawn(learner: Trainer) -> Locator:
-    return learner.page.get_by_role("application", name="Draw a data set")
+    return learner.page.get_by_role("application", name=t("widgets.brush.label"))
 
 
 def draw(learner: Trainer, *corners: tuple[float, float]) -> None:
@@ -198,7 +213,7 @@ def draw(learner: Trainer, *corners: tuple[float, float]) -> None:
     learner.rests()
 
 
-DRAWING = "guess=a&data=your+drawing"
+DRAWING = f"{GUESS}&data=drawing"
 
 
 def test_a_drawing_becomes_the_data_trains_and_travels_in_the_link_and_to_nobody_else(meet):
@@ -211,20 +226,20 @@ def test_a_drawing_becomes_the_data_trains_and_travels_in_the_link_and_to_nobody
     assert drawing != spiral
 
     friend = meet(urlsplit(artist.page.url).query)
-    expect(friend.page.get_by_text("1 line", exact=True)).to_be_visible()
+    expect(friend.page.get_by_text(t("widgets.brush.lines", count=1), exact=True)).to_be_visible()
     assert friend.seen(0) == drawing
 
     artist.train().trains_beyond(1)
     assert artist.seen(0) != drawing
 
     stranger = meet(f"{DRAWING}&seed=106")
-    expect(stranger.page.get_by_text("Until then: the spiral")).to_be_visible()
+    expect(stranger.page.get_by_text(t("widgets.picker.nothing_drawn"))).to_be_visible()
     assert stranger.seen(0) == spiral and "draw" not in stranger.parameters()
 
 
 def test_one_of_two_learners_who_share_a_run_pauses_and_the_other_goes_on(meet):
-    first, second = meet("guess=a&seed=108").train(), meet("guess=a&seed=108").train()
-    first.says("2 are watching this run")
+    first, second = meet(f"{GUESS}&seed=108").train(), meet(f"{GUESS}&seed=108").train()
+    first.says("standing.viewers", viewers=2)
     assert first.parameters()["run"] == second.parameters()["run"]
     at = first.pause()
     assert second.trains_beyond(second.trains_beyond(at)) > at
@@ -232,19 +247,19 @@ def test_one_of_two_learners_who_share_a_run_pauses_and_the_other_goes_on(meet):
 
 
 def test_a_saved_model_is_taken_up_in_another_browser_with_its_steps(meet, tmp_path: Path):
-    learner = meet("guess=a&seed=109&net=plain").train()
+    learner = meet(f"{GUESS}&seed=109&net=plain").train()
     learner.trains_beyond(50)
     at = learner.pause()
-    learner.page.get_by_text("Save and load").click()
+    learner.page.get_by_text(t("training.save_and_load")).click()
     with learner.page.expect_download() as download:
-        learner.press("Save model")
+        learner.button("_save").click()
     file = tmp_path / download.value.suggested_filename
     download.value.save_as(file)
 
-    other = meet("guess=a")
-    other.page.get_by_text("Save and load").click()
+    other = meet(GUESS)
+    other.page.get_by_text(t("training.save_and_load")).click()
     other.page.get_by_test_id("stFileUploader").locator("input").set_input_files(file)
-    other.says(f"A model from a file, {at:,} steps")
+    other.says("standing.file", steps=at)
     other.is_in_the_address("net=plain")
     other.is_in_the_address("seed=109")
     other.train().trains_beyond(at)
@@ -252,14 +267,13 @@ def test_a_saved_model_is_taken_up_in_another_browser_with_its_steps(meet, tmp_p
 
 def test_a_learner_without_a_mouse_predicts_trains_and_scrubs(meet):
     learner = meet("seed=110")
-    page, keyboard = learner.page, learner.page.keyboard
-    learner.tab_to(page.get_by_role("button", name="the rough extent of the data"))
+    keyboard = learner.page.keyboard
+    learner.tab_to(learner.button("_guess_extent_first"))
     keyboard.press("Space")
-    train = page.get_by_role("button", name="Train", exact=True)
-    expect(train).to_be_visible()
-    learner.tab_to(train)
+    expect(learner.main).to_be_enabled()
+    learner.tab_to(learner.main)
     keyboard.press("Enter")
-    learner.says("Training")
+    learner.says("status.running")
     learner.tab_to(learner.clock)
     for _ in range(3):
         keyboard.press("ArrowLeft")
@@ -270,19 +284,21 @@ def test_a_learner_without_a_mouse_predicts_trains_and_scrubs(meet):
 
 def test_a_lecturer_trains_live_in_a_presentation(meet):
     learner = meet("predictions=false&present=true&seed=114")
-    expect(learner.page.get_by_role("combobox", name="Data", exact=True)).to_be_hidden()
+    expect(learner.page.locator(".st-key-data")).to_be_hidden()
     learner.train().trains_beyond(1)
     learner.pause()
 
 
 def test_a_press_on_train_waits_for_the_prediction(meet):
     learner = meet("seed=115")
-    expect(learner.page.get_by_role("button", name="Train", exact=True)).to_be_disabled()
-    expect(learner.page.get_by_text("Answer the prediction first.")).to_be_visible()
+    expect(learner.main).to_be_disabled()
+    expect(learner.page.get_by_text(t("runs.buttons.not_ready"))).to_be_visible()
+    word, paper = learner.main.evaluate(COLOURS)
+    assert word != paper
 
 
 def test_the_whole_picture_and_its_controls_stay_above_the_fold_while_it_trains(meet):
-    learner = meet("guess=a&seed=111").train()
+    learner = meet(f"{GUESS}&seed=111").train()
     learner.trains_beyond(50)
     for width, height in [(1280, 800), (1920, 1080)]:
         learner.page.set_viewport_size({"width": width, "height": height})
