@@ -53,15 +53,18 @@ def written(node: ast.AST) -> str | None:
     return None
 
 
-def keys_read() -> Iterator[tuple[str, str]]:
+@cache
+def keys_read() -> dict[str, str]:
     """Every whole key that is read in the code of the pages, as a pattern, and where."""
+    found = {}
     for path in files("pages"):
         for node in ast.walk(tree(path)):
             if isinstance(node, ast.Call) and node.args and _name(node.func) in READERS:
                 for part in _either(node.args[0]):
                     pattern = written(part)
                     if pattern and not pattern.startswith("[") and r"\." in pattern:
-                        yield pattern, f"{path}:{node.lineno}"
+                        found[pattern] = f"{path}:{node.lineno}"
+    return found
 
 
 def _either(node: ast.AST) -> list[ast.AST]:
@@ -124,7 +127,7 @@ def test_every_page_has_a_configuration():
 
 
 def test_every_key_that_code_reads_exists():
-    assert not [f"{place} {pattern}" for pattern, place in keys_read() if not exists(pattern)]
+    assert not [f"{place} {pattern}" for pattern, place in keys_read().items() if not exists(pattern)]
 
 
 def test_every_control_that_is_drawn_has_a_label():
@@ -178,7 +181,7 @@ def used(key: str) -> bool:
         return rest[0] in strings("pages")
     if re.escape(key) in strings("pages"):  # chosen first, read then
         return True
-    if any(re.fullmatch(rf"({pattern})(\..+)?", key) for pattern, _ in keys_read() if pattern.startswith(file)):
+    if re.fullmatch(rf"({'|'.join(keys_read())})(\..+)?", key):
         return True
     known = links.controls(config_of(file)) if file in pages() else controls.COMMON
     own = {name: {str(option) for option in getattr(control, "choices", ())} for name, control in known.items()}
@@ -190,7 +193,7 @@ def used(key: str) -> bool:
     if rest[0] == "tasks":
         return re.escape(rest[1]) in strings("pages") and rest[2] in ("what", "hint")
     if rest[-1] in ("notes", "legend"):
-        return any(re.fullmatch(pattern, rest[0]) for pattern in strings("pages") if pattern != r"[^.]+")
+        return any(re.fullmatch(pattern, rest[0]) for pattern in _one_part())
     return key in {f"{page}.{part}" for page in pages() for part in ("navigation", "title", "sentence")} or (
         re.escape(".".join(rest)) in strings("pages")  # the label of a link to another chapter
     )
@@ -204,6 +207,12 @@ def test_every_entry_of_the_catalogue_is_used():
 
 def _is_page(key: str) -> bool:
     return key.split(".")[0] in shell.PAGES
+
+
+@cache
+def _one_part() -> list[str]:
+    """The strings of the code that may be one part of a key, as patterns."""
+    return [pattern for pattern in strings("pages") if re.fullmatch(r"(\w|\[\^\.\]\+)*\w(\w|\[\^\.\]\+)*", pattern)]
 
 
 def test_every_formula_and_every_measured_number_is_used():

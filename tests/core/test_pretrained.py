@@ -77,6 +77,7 @@ def linear(pairs):
     return found.images, found.texts
 
 
+@pytest.mark.slow
 def test_clip_finds_the_caption_of_a_held_out_picture_more_often_than_a_linear_pair_does(pairs, towers, linear):
     ours, theirs = (clip_queries.held_out_ranks(pairs, *pair) for pair in (towers, linear))
     assert recall_at(ours, 1) > 2 * recall_at(theirs, 1) and recall_at(ours, 10) > recall_at(theirs, 10) + 0.15
@@ -117,6 +118,7 @@ def test_the_prior_goes_from_a_caption_to_where_pictures_are(pairs, towers, whol
     assert nearest[0] > nearest[1] + 0.05
 
 
+@pytest.mark.slow
 def test_another_clip_recognises_generated_pictures_of_new_combinations(pairs, whole, asked):
     """At least half as often as real pictures, and more often than where the prior is skipped."""
     captions = [pairs.captions[i] for i in asked.tolist()]

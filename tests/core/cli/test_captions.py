@@ -102,6 +102,7 @@ def test_a_decoder_goes_on_where_it_was_only_with_its_own_clip(runs, folder, tmp
         main([*begin, "--towers", str(runs / "judge"), *more, "--resume", "--steps", "4"])
 
 
+@pytest.mark.slow
 def test_two_processes_train_towers_as_one_does(runs, folder, tmp_path):
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     command = [*launch, "-m", "core", "train", "clip", "--out", str(tmp_path), *CLIP, *data(folder)]

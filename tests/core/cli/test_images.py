@@ -175,6 +175,7 @@ main(arguments)
 """
 
 
+@pytest.mark.slow
 def test_a_run_killed_while_it_writes_a_checkpoint_and_again_in_a_step_goes_on_as_if_nothing_had_been(run, tmp_path):
     def killed(*arguments: str) -> str:
         command = [sys.executable, "-c", FATAL, *arguments, "--out", str(tmp_path)]
@@ -313,6 +314,7 @@ def test_a_processor_that_can_computes_in_bfloat16(run, tmp_path, capsys, monkey
     assert metrics(tmp_path)[-1]["loss"] == pytest.approx(metrics(run)[-1]["loss"], rel=0.05)
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one_does(run, tmp_path):
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     command = [*launch, "-m", "core", "train", "--out", str(tmp_path), "--steps", "40", *TINY]

@@ -25,6 +25,7 @@ def test_a_set_is_parted_without_an_image_lost_or_shown_twice():
     )
 
 
+@pytest.mark.slow
 def test_the_classifier_knows_images_that_it_has_not_seen(judge):
     assert judge.accuracy() > 0.93
     assert judge.agreement(judge.real, (judge.labels + 1) % 10) < 0.05

@@ -92,6 +92,7 @@ def test_the_exact_denoiser_beats_every_network_and_is_not_perfect():
     assert live_digits.bayes_loss(other) == live_digits.bayes_loss(live_digits.CONFIG)
 
 
+@pytest.mark.slow
 def test_the_small_network_draws_digits_that_can_be_read_after_some_hundred_steps():
     shot = live_digits.snapshot(after(500, replace(live_digits.CONFIGS["fourier"], batch=128)))
     assert shot.recognised >= 15

@@ -52,6 +52,7 @@ def test_the_exact_loss_of_two_points_is_what_their_posterior_variance_says():
     assert point_model.bayes_loss(how, points) == pytest.approx(expected.item(), rel=0.05)
 
 
+@pytest.mark.slow
 def test_a_thousand_steps_put_nearly_all_samples_on_the_spiral():
     points = make_points("spiral", 100)
     progress = steps(point_model.run(PointConfig(), points), 1000)

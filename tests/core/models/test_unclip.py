@@ -172,6 +172,7 @@ def test_a_half_goes_on_bit_for_bit(clip, pairs):
     assert to_files(part) == to_files(straight)
 
 
+@pytest.mark.slow
 def test_one_batch_of_vectors_is_learned(clip, pairs):
     """The prior's loss on a few pairs falls far below what not knowing the caption leaves."""
     plan = PriorConfig(batch=64, steps=150, warmup=10, lr=2e-3, label_dropout=0.0)
