@@ -21,6 +21,8 @@ from tests.bench import app, crowd, images, peers, race, roofline, sampling
 from tests.bench.browsing import ROOT, serving
 from tests.bench.figure import Figure
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_part_prints_a_table_and_writes_every_repeat(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(sampling, "measure", partial(sampling.measure, walks=3, calls=()))

@@ -116,6 +116,7 @@ def test_training_shows_the_matrix_over_its_steps_and_the_loss_from_log_n(chapte
     assert header(app)["T"] == 1
 
 
+@pytest.mark.slow
 def test_a_clip_of_ones_own_answers_in_the_other_scenes(chapter, fresh_registry, monkeypatch):
     monkeypatch.setattr(clip_lesson, "CONFIG", replace(clip_lesson.CONFIG, width=8, size=16, batch=16, steps=3))
     app = trained(chapter(batch="16"))

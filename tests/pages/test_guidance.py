@@ -41,6 +41,7 @@ def drawn(app: AppTest) -> list[str]:
     return [part.key for kind in kinds for part in app.get(kind) if part.key != "show"]
 
 
+@pytest.mark.slow
 def test_samples_and_scales_wait_for_the_prediction(open_page):
     app = open_page("guidance")
     assert len(panels(app)) == 2 and sorted(drawn(app)) == ["model", "wanted"]
@@ -119,6 +120,7 @@ def test_where_there_is_nothing_to_remove_a_button_leads_to_a_model_that_has_it(
 # Training here
 
 
+@pytest.mark.slow
 def test_training_begins_from_nothing_and_its_model_can_be_looked_at(chapter, fresh_registry):
     app = press(press(chapter("train_live"), "_step"), "_step")
     assert len(panels(app)) == 4 and header(app)["alt"].startswith(t("guidance.train_live.alt", step=2, captions=""))
@@ -174,6 +176,7 @@ def test_dropout_makes_a_run_of_its_own(chapter, fresh_registry):
     assert [recipe.label_dropout for recipe in recipes] == [0.1, 0] and all(recipe.conditional for recipe in recipes)
 
 
+@pytest.mark.slow
 def test_training_without_dropout_is_a_task_done_after_some_hundred_steps(chapter, fresh_registry):
     app = press(chapter("train_live", dropout="0"), "_step")
     assert tasks(app) == {"sharp_without_negative": False, "spread_kept": False, "no_dropout": False}

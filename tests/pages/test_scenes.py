@@ -11,7 +11,12 @@ from pages.ui.stage.packing import pack
 
 PAGES = [name for name in shell.present() if (shell.ROOT / "pages" / "ui" / "lessons" / f"{name}.py").exists()]
 QUICK = {"unclip": {"steps": "2", "n": "2"}}  # fewer steps where the scenes make films
-CASES = [(page, scene) for page in PAGES for scene in getattr(import_module(f"pages.ui.lessons.{page}"), "SCENES", ())]
+LONG = {"unclip", "image_models", "quality"}  # pages that make films, and a scene of two hundred runs
+CASES = [
+    pytest.param(page, scene, marks=[pytest.mark.slow] if {page, scene} & LONG else [])
+    for page in PAGES
+    for scene in getattr(import_module(f"pages.ui.lessons.{page}"), "SCENES", ())
+]
 
 
 @pytest.mark.parametrize("page, scene", CASES)

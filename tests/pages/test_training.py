@@ -236,6 +236,7 @@ def test_a_command_to_a_run_that_has_gone_says_so(chapter):
     assert not app.run().error
 
 
+@pytest.mark.slow
 def test_a_saved_model_comes_back_with_its_recipe_and_its_steps(chapter):
     config = PointConfig(network="plain", prediction="v", seed=3, endless=False, lr=2e-3)
     app = upload(chapter(), "_load", archive(config, "rings"))

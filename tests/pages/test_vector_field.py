@@ -100,6 +100,7 @@ def test_the_tasks_check_themselves(chapter):
     assert done(chapter(**SHOWN, show="one_place", probe="1.1,1.1")) == [False, True, False]
 
 
+@pytest.mark.slow
 def test_the_learners_own_run_of_chapter_2_can_be_looked_at(open_page):
     request = PointTraining(dataset_picker.Data(make_points("rings", 100), True), PointConfig(seed=77))
     run_id = training_run.jobs().join(request.work(), "me", held=True)

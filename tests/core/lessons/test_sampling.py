@@ -141,6 +141,7 @@ def test_collapsed_samples_are_closer_to_the_data_than_ddpms():
 
 
 @pytest.mark.parametrize("model", [EXACT, FOURIER], ids=["exact", "fourier"])
+@pytest.mark.slow
 def test_more_steps_do_not_help_without_the_noise_and_a_low_start_hides_it(model):
     assert reached(model, SamplerConfig(DDPM_NO_NOISE, 256))
     assert trajectory(model, SamplerConfig(DDPM_NO_NOISE, sigma_max=1.0)).quality.covered == pytest.approx(71, abs=3)

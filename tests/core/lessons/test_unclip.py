@@ -135,6 +135,7 @@ def test_what_cannot_be_made_is_refused(models):
 # Where vectors lie
 
 
+@pytest.mark.slow
 def test_a_path_ends_at_itself_among_its_nearest_pictures(models, space):
     (film,) = made(models, REQUEST)
     path = unclip_lesson.prior_path(models, film, space, k=3)
@@ -189,6 +190,7 @@ def test_pictures_drawn_without_fault_have_the_vector_of_the_condition(models):
 # What the shipped models are first seen with
 
 
+@pytest.mark.slow
 def test_the_file_holds_the_film_that_the_shipped_models_make(models):
     films = unclip_lesson.shipped_films(models)
     assert set(films) == {unclip_lesson.FIRST}, "run `python -m core.lessons.unclip` again"
