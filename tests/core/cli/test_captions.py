@@ -1,5 +1,6 @@
 """The command line of captioned pictures, from end to end on a tiny folder."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from PIL import Image
 
 from core.__main__ import main
 from core.cli import captions as cli_captions
+from core.runs.checkpoints import load_folder
 from tests.core.cli.test_images import ALONE, ROOT, config, metrics, same, weights
 
 CLIP = ["--width", "8", "--size", "8", "--batch", "12", "--steps", "3", "--warmup", "1"]
@@ -100,6 +102,25 @@ def test_a_decoder_goes_on_where_it_was_only_with_its_own_clip(runs, folder, tmp
         main([*begin, "--towers", str(runs / "clip"), *HALF, "--size", "small", *data(folder), "--resume"])
     with pytest.raises(SystemExit, match="begun with another CLIP"):
         main([*begin, "--towers", str(runs / "judge"), *more, "--resume", "--steps", "4"])
+
+
+@pytest.mark.parametrize("part", ["clip", "prior", "decoder"])
+def test_a_resumed_run_has_its_own_data_and_settings_but_for_what_flags_say(runs, tmp_path, part):
+    shutil.copytree(runs / part, tmp_path / part)
+    before = config(tmp_path / part)
+    more = ["--steps", "5", "--weight-decay", "0.7"] if part == "clip" else ["--steps", "5", "--lr", "1e-6"]
+    main(["train", part, "--out", str(tmp_path / part), "--resume", *more])
+    after = config(tmp_path / part)
+    changed = {"steps": 5, **({"weight_decay": 0.7} if part == "clip" else {"lr": 1e-6})}
+    assert after["step"] == 5 and after[part] == {**before[part], **changed}
+    group = load_folder(tmp_path / part / "checkpoint").state.optimizer.param_groups[0]
+    assert group["weight_decay"] == after["train"]["weight_decay"] == (0.7 if part == "clip" else 0.0)
+
+
+def test_shipped_parts_are_found_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    main(["sample", "unclip", "--caption", "cat", "--n", "1", "--steps", "1", "--out", "cat"])
+    assert np.load("cat.npz")["images"].shape == (1, 3, 32, 32)
 
 
 @pytest.mark.slow

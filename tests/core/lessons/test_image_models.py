@@ -191,7 +191,8 @@ def test_real_images_of_an_undivided_set_are_compared_with_the_others(model):
 
 
 @pytest.mark.parametrize(
-    "other", [{"name": "/etc"}, {"n": 7}, {"classes": [*"abcdefghij"]}, {"classes": [*"9876543210"]}, {"channels": 3}]
+    "other",
+    [{"name": "/etc"}, {"n": 7}, {"classes": [*"abcdefghij"]}, {"classes": [*"9876543210"]}, {"shape": [3, 8, 8]}],
 )
 def test_a_model_of_unknown_images_has_nothing_to_be_compared_with(model, other):
     stranger = replace(model, config={**model.config, "data": {**model.config["data"], **other}})

@@ -39,6 +39,12 @@ def test_a_rank_counts_the_columns_that_beat_the_own_one():
     )
 
 
+def test_ties_count_as_chance():
+    rank = ranks(torch.ones(1000, 1000))
+    assert recall_at(rank, 1) < 0.01 and recall_at(rank, 100) == pytest.approx(0.1, abs=0.03)
+    assert (ranks(torch.tensor([[0.5, 0.5, 0.0], [0.5, 0.5, 0.0], [1.0, 1.0, 1.0]])) < torch.tensor([2, 2, 3])).all()
+
+
 def test_vectors_do_not_depend_on_how_many_are_asked_for_at_once():
     net, x = make_network("clip", words=3, side=8, width=8), torch.linspace(-1, 1, 7 * 192).view(7, 3, 8, 8)
     torch.testing.assert_close(clip_queries.image_vectors(net, x, size=3), clip_queries.image_vectors(net, x))

@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import os
 import pickle
 import random
 import re
@@ -161,6 +162,18 @@ def test_nothing_is_lost_when_the_disk_fills_up_while_saving(tmp_path, monkeypat
     assert_same(load_folder(tmp_path / "run"), CHECKPOINT)
     save_folder(newer := trained(1), tmp_path / "run")
     assert_same(load_folder(tmp_path / "run"), newer)
+
+
+def test_every_file_is_on_the_disk_before_the_checkpoint_takes_its_place(tmp_path, monkeypatch):
+    events = []
+    fsync, rename = os.fsync, Path.rename
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: (events.append(os.readlink(f"/proc/self/fd/{handle}")), fsync(handle))
+    )
+    monkeypatch.setattr(Path, "rename", lambda path, to: (events.append("renamed"), rename(path, to))[1])
+    save_folder(CHECKPOINT, tmp_path / "run")
+    synced = {Path(event).name for event in events[: events.index("renamed")]}
+    assert synced == {*FILES, "run.new"} and events[-1] == str(tmp_path)
 
 
 class Crash(BaseException):
