@@ -39,10 +39,10 @@ for column, (name, address) in zip(links, LINKS.items(), strict=True):
     with column:
         shell.lead_to(name, f"links.{name}", address)
 with question:
-    seen = config.seed != Config.seed and config.model == Config.model
-    if answered and not seen and controls.value("predictions") and not controls.value("present"):
+    moved = config.seed != Config.seed and config.model == Config.model
+    if answered and not moved and controls.value("predictions") and not controls.value("present"):
         st.caption(t("home.next"))
-    shell.explain("guess", "other_points", seen=seen)
+    shell.explain("guess", "other_points", seen=moved)
 
 wanted = label("classes", config.wanted)
 shell.notes("figure")

@@ -17,21 +17,20 @@ from pages.ui.stage import player
 
 shell.require_shell()
 shell.chapter("vector_field", Config)
-own = training_run.latest(point_runs.POINTS)
+trained = training_run.latest(point_runs.POINTS)
 left, right = shell.columns()
 with left:
     answered = shell.predict("guess")
     show = controls.draw("show") if answered else "fields"
     if answered and show == "fields" and controls.value("predictions"):
         st.caption(t("vector_field.next"))
-    controls.draw("model", [name for name in lesson.MODELS if own or name != OWN])
+    controls.draw("model", [name for name in lesson.MODELS if trained or name != OWN])
     controls.draw("view")
     controls.draw("density")
 player.take_probe("field", "probe")
 
 config = controls.config()
-run = own if config.model == OWN else None
-model = lesson.of_run(training_run.model(run), run.data.points, run.data.endless, run.data.key) if run else None
+model = point_runs.own_model(point_runs.POINTS) if config.model == OWN else None
 scene, model = SCENES[show](config, model), model or lesson.model_of(config)
 readings, error, rival = lesson.readings(config, model), lesson.error_of(model), lesson.rival_of(config)
 with right:

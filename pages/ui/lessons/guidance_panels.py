@@ -41,7 +41,7 @@ def wanted_data(label: int) -> Layer:
 
 
 def overlay(drawn: Fields, role: str, base: str, label: int) -> Panel:
-    """Three arrows at each place: u in the colour of its ``role``, which ``base`` names, c, and c - u from tip to tip."""
+    """Three arrows at each place: u in the colour of ``role``, which ``base`` names, c, and c - u from tip to tip."""
     # The wide ones below: where two arrows coincide, both are seen.
     target = t("guidance.layers.target", label=class_label(label))
     layers = [

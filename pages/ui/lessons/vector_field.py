@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import torch
@@ -76,12 +75,6 @@ def model_of(config: Config) -> PointModel:
     return shipped(REFERENCE if config.model == OWN else config.model)
 
 
-def of_run(denoise: Callable, points, endless: bool, key: str) -> PointModel:
-    """A model that nobody shipped, known by its weights and its data."""
-    weights = b"".join(value.numpy().tobytes() for value in denoise.state_dict().values())
-    return PointModel(key + sha256(weights).hexdigest(), denoise, points, endless)
-
-
 @shared_cache(24)
 def film_of(model: PointModel, window: Window) -> Film:
     """Both fields over the noise levels."""
@@ -122,9 +115,9 @@ def fields(config: Config, model: PointModel | None = None) -> Scene:
 def error(config: Config, model: PointModel | None = None) -> Scene:
     """The difference, and the relative error over the noise levels."""
     model = model or model_of(config)
-    film, own = film_of(model, config.window), error_of(model)
-    difference = side_by_side(film, ground(config, film, model), own, config.window)[2]
-    return _scene(config, [difference, error_over_sigma(own, rival_of(config))], own)
+    film, relative = film_of(model, config.window), error_of(model)
+    difference = side_by_side(film, ground(config, film, model), relative, config.window)[2]
+    return _scene(config, [difference, error_over_sigma(relative, rival_of(config))], relative)
 
 
 def one_place(config: Config, model: PointModel | None = None) -> Scene:
@@ -196,13 +189,13 @@ def _pointing(to: Tensor) -> list[str]:
     return [t("vector_field.captions.cosines", mean=mean, nearest=nearest) for mean, nearest in to.T.tolist()]
 
 
-def error_over_sigma(own: Tensor, rival: tuple[str, Tensor] | None) -> Panel:
+def error_over_sigma(error: Tensor, rival: tuple[str, Tensor] | None) -> Panel:
     """The relative error [T] of a model, beside a rival's if there is one, with the clock's place on it."""
     lines = [Line(SIGMAS, rival[1], "unconditional", text.label("models", rival[0]))] if rival else []
-    lines.append(Line(SIGMAS, own, "difference", t("vector_field.layers.this_model")))
+    lines.append(Line(SIGMAS, error, "difference", t("vector_field.layers.this_model")))
     ends = (SIGMAS.min().item(), SIGMAS.max().item())
     title = t("vector_field.panels.error")
-    return Panel(title, lines, ends, (0, top(own)), equal=False, xlabel="σ", xlog=True, marker=SIGMAS)
+    return Panel(title, lines, ends, (0, top(error)), equal=False, xlabel="σ", xlog=True, marker=SIGMAS)
 
 
 def error_curves(config: Config, error: Tensor, rival: tuple[str, Tensor] | None) -> list[Curve]:
