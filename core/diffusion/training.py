@@ -125,6 +125,7 @@ def train(
         state.last_good = _copy(state)
     # Collecting the parameters of a module takes a tenth of a small step, so it is done once.
     averaged, trained = list(state.ema.parameters()), list(state.model.parameters())
+    buffers = list(state.ema.buffers()), list(state.model.buffers())
     while state.step < config.steps:
         for group in state.optimizer.param_groups:
             group |= {"lr": config.learning_rate(state.step), "betas": config.betas,
@@ -150,6 +151,8 @@ def train(
         state.optimizer.step()
         state.step, state.loss = state.step + 1, value
         update_ema(averaged, trained, min(config.ema, state.step / (state.step + 9)))
+        if buffers[0]:  # such as the running statistics of a batch norm
+            torch._foreach_copy_(*buffers)
         yield state
 
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from core.data import image_files
+from core.data import captions, image_files, uploads
 from core.data.images import fashion, from_folder, from_hugging_face, from_idx, from_npz, load
 
 COLOURS = ("red", "green", "blue", "white")
@@ -391,3 +391,26 @@ def test_a_hugging_face_set_that_is_none_is_refused_in_one_sentence(saved: Path,
         file.write_bytes(b"nonsense")
     with refused("hf_load"):
         load(str(saved / "text"))
+
+
+def test_every_image_is_decoded_in_one_place():
+    root = Path(image_files.__file__).parents[2]
+    sources = [path for folder in ("core", "pages") for path in (root / folder).rglob("*.py")]
+    assert [path.name for path in sources if "Image.open(" in path.read_text("utf-8")] == ["image_files.py"]
+
+
+@pytest.mark.parametrize("mode", ["I;16", "LA", "P", "1"])
+def test_an_upload_a_picture_with_a_caption_and_an_image_of_a_set_are_decoded_alike(tmp_path: Path, mode: str):
+    ramp = Image.fromarray(np.tile(np.linspace(0, 255, 16).astype(np.uint8), (16, 1)))
+    if mode == "I;16":
+        ramp = Image.fromarray(np.asarray(ramp).astype(np.uint16) * 257)
+    else:
+        ramp = ramp.convert(mode)
+    for name in "ab":
+        ramp.save(tmp_path / f"{name}.png")
+    (tmp_path / "captions.csv").write_text("file,caption\na.png,one\nb.png,two\n")
+    one = image_files.image(tmp_path / "a.png")
+    assert torch.equal(captions.from_folder(tmp_path, 16).images[0], one.expand(3, -1, -1))
+    assert torch.equal(from_folder(tmp_path).images[0], one)
+    columns = uploads.from_image((tmp_path / "a.png").read_bytes(), 2000)
+    assert columns.affine.invert(columns.points)[:, 0].mean() < 7  # more points where the ramp is dark

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from core.diffusion.denoiser import PREDICTIONS, Denoiser, denoising_loss, eps_hat, per_sample, score
+from core.diffusion.denoiser import PREDICTIONS, Denoiser, denoising_loss, eps_hat, in_chunks, per_sample, score
 from core.diffusion.exact import EmpiricalDenoiser
 
 pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
@@ -126,3 +126,16 @@ def test_an_unknown_prediction_is_refused_with_the_names_there_are(refused):
 def test_data_without_spread_are_refused(sigma_data, refused):
     with refused("sigma_data"):
         Denoiser(Wave(), "edm", sigma_data)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 7, 20])
+def test_a_denoiser_called_in_chunks_is_the_same_and_none_is_longer(rows):
+    lengths = []
+
+    def denoise(x, sigma, cond):
+        lengths.append(len(x))
+        return x * sigma[:, None] + cond["label"][:, None]
+
+    x, sigma, cond = torch.arange(2.0 * rows).view(rows, 2), torch.arange(rows), {"label": torch.arange(rows)}
+    assert torch.equal(in_chunks(denoise, 7)(x, sigma, cond), denoise(x, sigma, cond))
+    assert max(lengths[:-1]) <= 7

@@ -378,3 +378,13 @@ def test_a_condition_of_any_name_and_shape_is_left_out_as_none():
     cond = {"side": torch.ones(8, 2, 3), "class": torch.arange(8)}
     *_, kept = diffusion_batches(lambda n, _: (POINTS[:n], cond), log_normal(), 16, seed=0, dropout=1.0)(0)
     assert kept["side"].isnan().all() and kept["side"].shape == (16, 2, 3) and (kept["class"] == -1).all()
+
+
+def test_the_average_has_the_buffers_of_the_model():
+    model = nn.Sequential(nn.utils.skip_init(nn.Linear, 2, 2), nn.BatchNorm1d(2))
+    nn.init.eye_(model[0].weight), nn.init.zeros_(model[0].bias)
+    state = new_state(model, config := TrainConfig(steps=3))
+    for _ in train(lambda model, x: model(x).square(), lambda k: 5 + seeds.gaussian((8, 2), k), config, state):
+        pass
+    assert torch.equal(state.ema[1].running_mean, model[1].running_mean) and model[1].running_mean.min() > 0.5
+    assert state.ema[1].num_batches_tracked == 3
