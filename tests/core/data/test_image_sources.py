@@ -73,7 +73,7 @@ def test_a_folder_of_idx_files_has_training_images_test_images_and_all(tmp_path:
         ("train-images-idx3-ubyte", idx(np.zeros((6, 4, 5), np.uint8)) + b"x", "idx_length"),
         ("train-images-idx3-ubyte", struct.pack(">HBB3I", 0, 8, 3, 60_000, 60_000, 60_000), "file_unpacks"),
         ("train-images-idx3-ubyte", struct.pack(">HBB3I", 0, 8, 3, 0, 28, 28), "idx_shape"),
-        ("train-images-idx3-ubyte", gzip.compress(idx(np.zeros((6, 4, 5), np.uint8)))[:-12], "file_damaged"),
+        ("train-images-idx3-ubyte", gzip.compress(idx(np.zeros((6, 4, 5), np.uint8)), mtime=0)[:-12], "file_damaged"),
         ("train-images-idx3-ubyte", b"", "file_damaged"),
         ("train-labels-idx1-ubyte", idx(np.zeros((6, 4, 5), np.uint8)), "idx_shape"),
         ("train-labels-idx1-ubyte", idx(np.zeros(5, np.uint8)), "idx_counts"),
