@@ -5,6 +5,7 @@ from statistics import median
 
 from playwright.sync_api import Browser, Page
 
+from pages.ui.frame.text import t
 from tests.bench.browsing import Server, browsing, serving, visiting
 from tests.bench.figure import Figure
 
@@ -35,9 +36,9 @@ def _large(browser: Browser, server: Server) -> tuple[float, float, float, float
         page.get_by_role("button", name="show", exact=True).click()
         page.wait_for_function("globalThis.__stage?.large?.ready")
         ready, received = page.evaluate("__stage.large.ready - clicked"), sum(page.received) / 1e6
-        page.get_by_role("combobox", name="Speed").select_option("4")
+        page.get_by_role("combobox", name=t("frame.stage.speed")).select_option("4")
         before, start = page.evaluate("[__stage.large.drawn, performance.now()]")
-        page.get_by_role("button", name="Play", exact=True).click()
+        page.get_by_role("button", name=t("frame.stage.play"), exact=True).click()
         page.wait_for_function("!__stage.large.playing && __stage.large.k === __stage.large.T - 1")
         after, end = page.evaluate("[__stage.large.drawn, performance.now()]")
         return ready, received, median(page.evaluate("__stage.large.ms")), 1000 * (after - before) / (end - start)

@@ -33,7 +33,7 @@ def chapter(page: Page, serve) -> Chapter:
 def test_the_walk_plays_and_can_be_scrubbed_without_a_server_run(chapter):
     chapter.open()
     ticks = chapter.now("ticks")
-    chapter.page.get_by_role("button", name="Play", exact=True).click()
+    chapter.page.get_by_role("button", name=t("frame.stage.play"), exact=True).click()
     chapter.until("now.playing && now.k > 5")
     chapter.clock.fill("70")
     chapter.until("!now.playing && now.k === 70")

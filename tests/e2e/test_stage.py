@@ -10,7 +10,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from core.figures.scene import Panel, Points
+from pages.ui.frame.text import entry, t
 from pages.ui.stage.packing import pack
+from pages.ui.stage.player import words
 from tests.e2e.learner import Learner, box, press, wait_frames
 
 APP = "tests/e2e/apps/stage.py"
@@ -45,7 +47,7 @@ def stage(page: Page, serve) -> Stage:
 
 
 def test_play_moves_the_clock_and_ends_at_the_last_frame_without_a_server_run(stage):
-    stage.page.get_by_role("button", name="Play", exact=True).click()
+    stage.page.get_by_role("button", name=t("frame.stage.play"), exact=True).click()
     stage.until("!now.playing && now.k === 40")
     assert stage.now("drawn") > 3
     assert stage.runs() == 1 and stage.now("ticks") == 1
@@ -54,7 +56,13 @@ def test_play_moves_the_clock_and_ends_at_the_last_frame_without_a_server_run(st
 def test_scrubbing_shows_another_frame_and_makes_no_server_run(stage):
     stage.clock.fill("25")
     stage.until("now.k === 25")
-    assert stage.clock.get_attribute("aria-valuetext").startswith("σ = 0.0562, frame 26 of 41")
+    said = (
+        entry("frame.stage.clock")
+        .replace("%{value}", "σ = 0.0562")
+        .replace("%{frame}", "26")
+        .replace("%{frames}", "41")
+    )
+    assert stage.clock.get_attribute("aria-valuetext") == said
     assert stage.runs() == 1 and stage.now("ticks") == 1
 
 
@@ -190,7 +198,7 @@ def test_autoplay_plays_and_yields_to_a_learner_who_wants_less_motion(page, serv
 def test_with_reduced_motion_play_makes_a_few_slow_steps(page, serve):
     page.emulate_media(reduced_motion="reduce")
     stage = Stage(page, serve(APP)).open()
-    page.get_by_role("button", name="Play", exact=True).click()
+    page.get_by_role("button", name=t("frame.stage.play"), exact=True).click()
     stage.until("now.k >= 6")
     assert stage.now("drawn") - 1 < stage.now("k")  # more than one frame of the clock at a time
 
@@ -218,7 +226,7 @@ def test_the_wheel_scrolls_the_page_unless_the_learner_means_the_stage(stage):
     stage.page.mouse.wheel(0, -100)
     stage.page.keyboard.up("Shift")
     stage.until("now.zoom[0]?.scale > 1")
-    stage.page.get_by_role("button", name="Reset zoom").click()
+    stage.page.get_by_role("button", name=t("frame.stage.whole")).click()
     stage.until("!now.zoom[0]")
 
 
@@ -247,7 +255,7 @@ def test_hovering_reads_values_without_moving_the_page(page, serve):
 
 def test_the_saved_picture_is_a_png_of_the_whole_stage_at_twice_the_size(stage):
     with stage.page.expect_download() as download:
-        stage.page.get_by_role("button", name="Save picture").click()
+        stage.page.get_by_role("button", name=t("frame.stage.save")).click()
     saved = Path(download.value.path()).read_bytes()
     place = box(stage.canvas)
     assert saved.startswith(b"\x89PNG\r\n\x1a\n") and download.value.suggested_filename == "demo-0.png"
@@ -313,5 +321,5 @@ def test_of_two_updates_in_the_wrong_order_the_newer_one_stands_and_later_ones_f
 
 def sent(frames: int, turn: int) -> bytes:
     """The bytes of a stage of that many frames, the ``turn``-th that Python sent."""
-    data = pack([Panel("one", [Points(np.zeros((frames, 3, 2)))])], key="late", alt="three points")
+    data = pack([Panel("one", [Points(np.zeros((frames, 3, 2)))])], key="late", alt="three points", words=words())
     return data + turn.to_bytes(8, "little")

@@ -24,7 +24,7 @@ function nudge(s, dx, dy) {
   clearTimeout(s.settle);
   s.settle = setTimeout(() => {
     report(s, true);
-    s.status.textContent = `Probe at ${format(s.probe[0])}, ${format(s.probe[1])}`;
+    s.status.textContent = fill(s.scene.words.probe, {x: format(s.probe[0]), y: format(s.probe[1])});
   }, 250);
 }
 

@@ -1,10 +1,10 @@
-// Where everything goes: numbers as text, ticks, the places of panels, and the way between data and CSS pixels.
+// Where everything goes: numbers and sentences as text, ticks, the places of panels, and the way between data and CSS pixels.
 // A scene is the header that Python packed, its array references replaced by typed arrays. `layout` gives each panel its
 // `plot` rectangle; `panel.view` is the part of the axes that is visible, {x0, x1, y0, y1} in axis units.
 
 const LEGEND = 13.5; // text size in CSS pixels, before scaling
 
-// ---- numbers as text
+// ---- text
 
 function format(value, digits = 3, whole = Number.isInteger(value)) {
   const size = Math.abs(value);
@@ -14,6 +14,9 @@ function format(value, digits = 3, whole = Number.isInteger(value)) {
     : value.toFixed(Math.max(0, digits - 1 - Math.floor(Math.log10(size))));
   return text.replace('-', '−');
 }
+
+// A sentence of the catalogue with its placeholders filled.
+const fill = (sentence, values) => sentence.replace(/%\{(\w+)\}/g, (_, name) => values[name]);
 
 const superscript = n => [...String(n)].map(c => '⁰¹²³⁴⁵⁶⁷⁸⁹'[c] ?? '⁻').join('');
 

@@ -42,5 +42,6 @@ function mark(c, x, y, r, look) {
 function readMatrix(layer, p, k, x, y) {
   const {size, names, limits} = layer, g = grid(layer, p.plot), i = Math.floor((y - g.y) / g.cell), j = Math.floor((x - g.x) / g.cell);
   if (i < 0 || i >= size || j < 0 || j >= size) return '';
-  return `caption: ${names[i]}\npicture: ${names[j]}\ncosine ${level(limits, frame(layer.values, k, size * size)[i * size + j])}`;
+  const cosine = level(limits, frame(layer.values, k, size * size)[i * size + j]);
+  return fill(p.words.cell, {caption: names[i], picture: names[j], cosine});
 }

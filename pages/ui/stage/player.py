@@ -20,8 +20,14 @@ import streamlit as st
 
 from core.figures.palette import ROLES, SEQUENTIAL
 from core.figures.scene import Scene
-from pages.ui.frame import controls
+from pages.ui.frame import controls, text
 from pages.ui.stage.packing import pack
+
+WORDS = (
+    "player", "role", "figure", "play", "pause", "back", "forward", "loop", "speed", "whole", "save", "frame", "clock",
+    "keys", "keys_probe", "probe", "point", "arrow", "vector", "particle", "value", "curve", "image", "pixel", "cell",
+)  # fmt: skip
+"""What the player shows or tells a screen reader: names of entries of the catalogue, and the order in the header."""
 
 
 def show(
@@ -48,12 +54,17 @@ def show(
     data = pack(
         scene.panels, scene.clock, key=key, alt=scene.alt, height=height, probe=place, fps=scene.fps,
         loop=loop or None, autoplay=autoplay or None, permalink=permalink or None,
-        restart=None if restart is None else str(restart),
+        restart=None if restart is None else str(restart), words=words(),
     )  # fmt: skip
     with st.container(gap=None):
         _player(key=key, data=_in_turn(key, data), on_probe_change=nothing)
         _engine(key=f"{key}-engine")
     return None if place is None else (float(place[0]), float(place[1]))
+
+
+def words() -> list[str]:
+    """The texts of ``WORDS`` in the visitor's language; their placeholders are filled in the browser."""
+    return [text.entry(f"frame.stage.{name}") for name in WORDS]
 
 
 def stage(panels, clock=None, *, key, alt, probe=None, fps=20, **options):
@@ -105,9 +116,9 @@ def _source() -> str:
     """The player's JavaScript: palette, style and code in one module, without indentation and comment lines."""
     here = pathlib.Path(__file__).parent
     roles = {name: [role.light, role.dark, role.shape, role.dash] for name, role in ROLES.items()}
-    constants = {"ROLES": roles, "RAMPS": SEQUENTIAL, "CSS": (here / "stage.css").read_text("utf-8")}
+    constants = {"ROLES": roles, "RAMPS": SEQUENTIAL, "WORDS": WORDS, "CSS": (here / "stage.css").read_text("utf-8")}
     given = [f"const {name} = {json.dumps(value)};" for name, value in constants.items()]
-    text = "\n".join(
+    code = "\n".join(
         [
             *given,
             *(
@@ -116,7 +127,7 @@ def _source() -> str:
             ),
         ]
     )
-    return re.sub(r"^\s*(//.*)?\n?", "", text, flags=re.MULTILINE)
+    return re.sub(r"^\s*(//.*)?\n?", "", code, flags=re.MULTILINE)
 
 
 # The stub waits for the engine of the same version; whichever of the two arrives first makes the promise.

@@ -38,24 +38,25 @@ const READ = {
     const q = frame(layer.xy, k, 2 * layer.n), i = nearest(q, layer.n, affine(p, layer.box), x, y, reach);
     if (i < 0) return '';
     const group = layer.ends.findIndex(end => i < end), number = layer.value && frame(layer.value, k, layer.n)[i];
-    return `${named(layer, group, 'point')} ${pair(p, layer.box, q, i)}${number ? ` = ${level(layer.limits, number)}` : ''}`;
+    return `${named(layer, group, p.words.point)} ${pair(p, layer.box, q, i)}${number ? ` = ${level(layer.limits, number)}` : ''}`;
   },
   arrows(layer, p, k, x, y, reach) {
     const i = nearest(frame(layer.at, k, 2 * layer.n), layer.n, affine(p, layer.box), x, y, reach);
     if (i < 0) return '';
     const d = frame(layer.by, k, 2 * layer.n), scale = frame(layer.scale, k, 1)[0], u = d[2 * i] * scale, v = d[2 * i + 1] * scale;
-    return `${named(layer, 0, 'arrow')} (${format(u, 2)}, ${format(v, 2)}), length ${format(Math.hypot(u, v), 2)}`;
+    const [across, up, length] = [u, v, Math.hypot(u, v)].map(part => format(part, 2));
+    return fill(p.words.vector, {name: named(layer, 0, p.words.arrow), x: across, y: up, length});
   },
   path(layer, p, k, x, y, reach) {
     const last = Math.min(k, layer.frames - 1), q = layer.xy.subarray(2 * last * layer.n);
     const i = nearest(q, layer.n, affine(p, layer.box), x, y, reach);
-    return i < 0 ? '' : `${named(layer, 0, 'particle')} ${pair(p, layer.box, q, i)}`;
+    return i < 0 ? '' : `${named(layer, 0, p.words.particle)} ${pair(p, layer.box, q, i)}`;
   },
   heat(layer, p, k, x, y) {
     const {w, h, extent: [x0, y0, x1, y1]} = layer, values = frame(layer.values, k, w * h);
     const i = Math.floor((fromX(p, x) - x0) / (x1 - x0) * w), j = Math.floor((fromY(p, y) - y0) / (y1 - y0) * h);
     const q = i >= 0 && i < w && j >= 0 && j < h ? values[j * w + i] : 0;
-    return q ? `${named(layer, 0, 'value')} ${level(layer.limits, q)}` : '';
+    return q ? `${named(layer, 0, p.words.value)} ${level(layer.limits, q)}` : '';
   },
   line(layer, p, k, x) {
     const xs = frame(layer.x, k, layer.n), ys = frame(layer.y, k, layer.n);
@@ -64,7 +65,7 @@ const READ = {
       const d = Math.abs(toX(p, xs[i]) - x);
       if (d < least && Number.isFinite(ys[i])) { best = i; least = d; }
     }
-    return best < 0 || p.equal ? '' : `${named(layer, 0, 'curve')} ${format(value(ys[best], p.ylog))}`;
+    return best < 0 || p.equal ? '' : `${named(layer, 0, p.words.curve)} ${format(value(ys[best], p.ylog))}`;
   },
   images(layer, p, k, x, y) {
     for (let i = 0; i < layer.n; i++) {
@@ -72,7 +73,8 @@ const READ = {
       if (x < t.x || x > t.x + t.w || y < t.y || y > t.y + t.h) continue;
       const {w, h, channels} = layer, pixels = frame(layer.pixels, k, layer.n * w * h * channels);
       const at = ((i * h + Math.floor((y - t.y) / t.h * h)) * w + Math.floor((x - t.x) / t.w * w)) * channels;
-      return `${layer.names[i] || layer.label[0] || `image ${i + 1}`}   brightness ${[...pixels.subarray(at, at + channels)].join(', ')}`;
+      const name = layer.names[i] || layer.label[0] || fill(p.words.image, {number: i + 1});
+      return fill(p.words.pixel, {name, values: [...pixels.subarray(at, at + channels)].join(', ')});
     }
     return '';
   },

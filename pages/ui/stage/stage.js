@@ -33,11 +33,13 @@ function decode(data) {
     for (const [name, [type, offset, length]] of Object.entries(part.arrays ?? {})) part[name] = new TYPES[type](bytes, offset, length);
   };
   unpack(scene);
+  scene.words = Object.fromEntries(WORDS.map((name, i) => [name, scene.words[i]]));
   scene.whole = scene.clock?.every(Number.isInteger);
   scene.panels.forEach((p, index) => {
     unpack(p);
     p.layers.forEach(unpack);
     p.index = index;
+    p.words = scene.words;
     p.alone = scene.panels.length === 1;
     p.link = JSON.stringify([p.x, p.y, !p.xlog, !p.ylog, isPicture(p)]);
   });
@@ -132,14 +134,13 @@ const ICONS = {
   loop: '<path d="M17 3l3.5 3.5L17 10M20 6.5H8a4.5 4.5 0 0 0-4.5 4.5v.5M7 21l-3.5-3.5L7 14M4 17.5h12a4.5 4.5 0 0 0 4.5-4.5v-.5"/>',
   whole: '<path d="M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5"/>', save: '<path d="M12 4v11M7.5 11l4.5 4.5 4.5-4.5M4.5 20h15"/>',
 };
-const button = (name, label, more = '') =>
-  `<button type="button" class="${name}" aria-label="${label}" title="${label}" ${more}><svg viewBox="0 0 24 24" aria-hidden="true">${ICONS[name]}</svg></button>`;
-const BODY = `<div class="view"><canvas tabindex="0" role="application" aria-roledescription="animated figure" aria-describedby="alt keys"></canvas>
-<div class="readout" aria-hidden="true"></div></div><div class="controls" role="group" aria-label="Player">
-<div class="clock">${button('back', 'Step back')}${button('play', 'Play')}${button('forward', 'Step forward')}
+const button = name => `<button type="button" class="${name}"><svg viewBox="0 0 24 24" aria-hidden="true">${ICONS[name]}</svg></button>`;
+const BODY = `<div class="view"><canvas tabindex="0" role="application" aria-describedby="alt keys"></canvas>
+<div class="readout" aria-hidden="true"></div></div><div class="controls" role="group">
+<div class="clock">${button('back')}${button('play')}${button('forward')}
 <input type="range" min="0" step="1"><output aria-hidden="true"></output>
-<select aria-label="Speed" title="Speed"><option value=".25">¼×</option><option value=".5">½×</option><option value="1" selected>1×</option><option value="2">2×</option><option value="4">4×</option></select>
-${button('loop', 'Loop')}</div>${button('whole', 'Reset zoom')}${button('save', 'Save picture (PNG)')}</div>
+<select><option value=".25">¼×</option><option value=".5">½×</option><option value="1" selected>1×</option><option value="2">2×</option><option value="4">4×</option></select>
+${button('loop')}</div>${button('whole')}${button('save')}</div>
 <p id="alt" class="hidden"></p><p id="keys" class="hidden"></p><p class="hidden" role="status"></p>`;
 
 function mount(root) {
@@ -150,6 +151,7 @@ function mount(root) {
   const get = selector => box.querySelector(selector);
   const s = {
     root, box, canvas: get('canvas'), slider: get('input'), label: get('output'), readout: get('.readout'), status: get('[role=status]'),
+    pace: get('select'), group: get('[role=group]'),
     buttons: Object.fromEntries(Object.keys(ICONS).filter(n => n !== 'pause').map(n => [n, get(`.${n}`)])),
     k: 0, place: null, playing: false, speed: 1, loop: false, zoom: {}, probe: null, asked: undefined, told: '', sent: [], sentAt: 0, turn: 0n, pointers: new Map(),
     visible: true, raf: 0, due: 0, drawn: 0, frames: 0, ticks: 0, ms: [], mounted: performance.now(), off: new AbortController(),
@@ -168,7 +170,7 @@ function listen(s, get) {
   on(s.buttons.loop, 'click', () => { s.loop = !s.loop; controls(s); });
   on(s.buttons.whole, 'click', () => { s.zoom = {}; refresh(s); });
   on(s.buttons.save, 'click', () => save(s));
-  on(get('select'), 'change', event => { s.speed = +event.target.value; });
+  on(s.pace, 'change', event => { s.speed = +event.target.value; });
   on(s.slider, 'input', () => { s.playing = false; go(s, +s.slider.value); });
   on(s.slider, 'change', () => writeClock(s));
   on(s.canvas, 'keydown', event => press(s, event));
@@ -285,25 +287,34 @@ function controls(s) {
   slider.max = scene.T - 1;
   slider.value = s.k;
   slider.style.setProperty('--at', `${100 * s.k / Math.max(1, scene.T - 1)}%`);
-  slider.setAttribute('aria-label', scene.clock ? clockName(s) : 'frame');
-  slider.setAttribute('aria-valuetext', `${text}, frame ${s.k + 1} of ${scene.T}`);
+  slider.setAttribute('aria-label', scene.clock ? clockName(s) : scene.words.frame);
+  slider.setAttribute('aria-valuetext', fill(scene.words.clock, {value: text, frame: s.k + 1, frames: scene.T}));
   s.label.textContent = text;
   if (buttons.play.dataset.playing !== String(s.playing)) {
     buttons.play.dataset.playing = s.playing;
     buttons.play.firstElementChild.innerHTML = ICONS[s.playing ? 'pause' : 'play'];
-    buttons.play.title = s.playing ? 'Pause' : 'Play';
-    buttons.play.setAttribute('aria-label', buttons.play.title);
   }
+  name(buttons.play, scene.words[s.playing ? 'pause' : 'play']);
   buttons.loop.setAttribute('aria-pressed', s.loop);
   buttons.whole.disabled = !Object.keys(s.zoom).length;
 }
 
+// What a pointer that rests on a control shows, and a screen reader says of it.
+function name(control, text) {
+  if (control.title === text) return;
+  control.title = text;
+  control.setAttribute('aria-label', text);
+}
+
 function describe(s) {
-  const {scene} = s, probes = scene.panels.some(p => p.probe);
-  s.canvas.setAttribute('aria-label', scene.panels.map(p => p.title).filter(Boolean).join(', ') || 'Figure');
+  const {scene} = s, {words} = scene, probes = scene.panels.some(p => p.probe);
+  for (const part of ['back', 'forward', 'loop', 'whole', 'save']) name(s.buttons[part], words[part]);
+  name(s.pace, words.speed);
+  s.group.setAttribute('aria-label', words.player);
+  s.canvas.setAttribute('aria-roledescription', words.role);
+  s.canvas.setAttribute('aria-label', scene.panels.map(p => p.title).filter(Boolean).join(', ') || words.figure);
   s.box.querySelector('#alt').textContent = scene.alt;
-  s.box.querySelector('#keys').textContent = 'Space plays and pauses, left and right arrow step, home and end jump, plus and minus zoom, 0 resets the zoom.'
-    + (probes ? ' Shift and arrow keys move the probe.' : '');
+  s.box.querySelector('#keys').textContent = probes ? `${words.keys} ${words.keys_probe}` : words.keys;
 }
 
 // ---- the clock

@@ -1,6 +1,7 @@
 """What the stage puts on the wire: shapes, rounding, what is left out, and the sentences for bad input."""
 
 import json
+import shutil
 import struct
 
 import numpy as np
@@ -9,6 +10,8 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from core.figures.scene import Arrows, Clock, Heat, Images, Line, Panel, Path, Points
+from pages.ui.frame import text
+from pages.ui.stage import player
 from pages.ui.stage.packing import pack
 from pages.ui.stage.wire import MISSING, Wire, quantise
 
@@ -199,6 +202,23 @@ def test_a_script_sees_one_payload_and_the_probe_it_asked_for():
     header, layers = unpack(app.get("bidi_component")[0].proto.bytes)
     assert header["alt"] == "Three points." and header["probe"] == [0.25, 1.0] and layers[0]["n"] == 3
     assert app.text[0].value == "(0.25, 1.0)"
+
+
+def test_the_words_of_the_player_travel_with_the_scene_in_the_visitors_language(tmp_path, monkeypatch):
+    own = player.words()
+    assert own == [text.entry(f"frame.stage.{name}") for name in player.WORDS]
+    assert set(player.WORDS) == set(text.entry("frame.stage")) and len(json.dumps(own)) < 800
+    shutil.copytree(text.FOLDER, tmp_path / "text")
+    (tmp_path / "text" / "xx").mkdir()
+    (tmp_path / "text" / "xx" / "frame.toml").write_text('[stage]\nplay = "abspielen"')
+    monkeypatch.setattr(text, "FOLDER", tmp_path / "text")
+    monkeypatch.setattr(text, "strict", False)
+    text.catalogue.cache_clear()
+    token = text.language.set("xx")
+    other = player.words()
+    text.language.reset(token)
+    text.catalogue.cache_clear()
+    assert [name for name, one, two in zip(player.WORDS, own, other) if one != two] == ["play"]
 
 
 def test_data_say_when_they_changed_and_stay_the_same_bytes_otherwise():
