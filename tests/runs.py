@@ -1,4 +1,4 @@
-"""A run in a folder, as ``python -m core train`` leaves it, in no time."""
+"""The folder of a run as ``python -m core train`` leaves it, made in a moment."""
 
 import json
 from pathlib import Path
@@ -10,15 +10,15 @@ from core.models.images import ImageConfig
 from core.runs.checkpoints import Checkpoint, save_folder
 from core.runs.distributed import losses
 
-PLAN = ImageConfig(network="fourier", batch=16, steps=6, warmup=2)
+CONFIG = ImageConfig(network="fourier", batch=16, steps=6, warmup=2)
 
 
-def write_run(run: Path, steps: int = 6, plan: ImageConfig = PLAN) -> Checkpoint:
-    """So many steps of a plan on digits: a line of the log for each, then a checkpoint and a sheet of two samples."""
-    checkpoint, seen = image_model.new_checkpoint(plan, live_digits.images()), losses()
+def write_run(run: Path, steps: int = 6, config: ImageConfig = CONFIG) -> Checkpoint:
+    """So many steps on digits: a line of the log for each, then a checkpoint and a sheet of two samples."""
+    checkpoint, seen = image_model.new_checkpoint(config, live_digits.images()), losses()
     run.mkdir(parents=True, exist_ok=True)
-    for state in image_model.run(plan, live_digits.images(), checkpoint.state, losses=seen):
-        note(run, json.dumps(image_model.log_entry(state, plan, seen, 50.0)) + "\n")
+    for state in image_model.run(config, live_digits.images(), checkpoint.state, losses=seen):
+        note(run, json.dumps(image_model.log_entry(state, config, seen, 50.0)) + "\n")
         if state.step == steps:
             break
     save(run, checkpoint)

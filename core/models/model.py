@@ -166,8 +166,6 @@ def train(
 def _train_points(config: PointConfig, data: Any, model: Model | None) -> Iterator[Training]:
     if not isinstance(data, PointSet):
         raise Problem("points_needed", kind=type(data).__name__)
-    if model is not None:
-        image_model.move(model.checkpoint.state, torch.device("cpu"))  # on a graphics card such small steps are slower
     for progress in point_model.run(config, data, model and resume(model.checkpoint)):
         yield Training(progress.state.step, progress.state.loss, partial(_point_model_of, progress, config, data))
 
@@ -220,8 +218,9 @@ def _checkpoint_of(denoiser: Denoiser, shape: tuple[int, ...] | None) -> Checkpo
 
 
 def load(name: str | Path, network: nn.Module | None = None) -> Model:
-    """The model in a folder, in the folder of a run, or the shipped one of that name, on the graphics card if there is
-    one.
+    """The model in a folder, in the folder of a run, or the shipped one of that name.
+
+    It is on the graphics card, if there is one; models of points stay on the CPU, where such small networks are faster.
 
     network: for a network that is no part of core, one of the same class and size; its weights are replaced. Raises
     NoCheckpoint if there is no such model, and Problem for a damaged one, for one that draws nothing (CLIP), or if the
@@ -230,7 +229,8 @@ def load(name: str | Path, network: nn.Module | None = None) -> Model:
     checkpoint = open_checkpoint(Path(name), network)
     if not isinstance(checkpoint.denoiser, Denoiser):
         raise Problem("model_no_denoiser", name=str(name))
-    image_model.move(checkpoint.state, distributed.device())
+    if "recipe" not in checkpoint.config:
+        image_model.move(checkpoint.state, distributed.device())
     return Model(checkpoint)
 
 

@@ -1,6 +1,7 @@
-"""The shipped models. Made by ``python -m core.pretrained``, each with the log of the run that made it.
+"""The shipped models, made by ``python -m core.pretrained``, each with the log of its training run.
 
-Those of points come whole, so that training goes on from them; the others as their moving averages alone.
+Models of points are complete checkpoints, so that they can be trained further; the others contain the moving average of
+the weights only.
 """
 
 from functools import cache
@@ -13,6 +14,7 @@ from core.models.images import ImageConfig
 from core.models.points import REFERENCE, PointConfig
 from core.models.trajectories import PointModel
 from core.models.unclip import DecoderConfig, PriorConfig
+from core.problems import Problem
 from core.runs.checkpoints import Checkpoint, load_folder
 
 FOLDER = Path(__file__).parent
@@ -32,16 +34,17 @@ POINT_CONFIGS: dict[str, tuple[str, PointConfig]] = {
     },
     "spiral-classes-told": ("spiral", PointConfig(conditional=True, steps=2_000, label_dropout=0.0)),
 }
-"""Checkpoint name to (data set, recipe). How fast a recipe learns does not depend on its steps: "spiral-classes-100" is
-the run of "spiral-classes-strong" stopped after a hundred; "spiral-classes-told" knew every label."""
+"""Checkpoint name to (data set, configuration). The learning rate does not depend on the number of steps, so
+"spiral-classes-100" is the run of "spiral-classes-strong", stopped after 100 steps. "spiral-classes-told" was trained
+with every label."""
 
 IMAGE_CONFIGS: dict[str, tuple[str, ImageConfig]] = {
     "digits": ("digits", ImageConfig(size="tiny", batch=64, steps=6_000, lr=5e-3)),
     "fashion": ("fashion", ImageConfig(size="small", batch=64, steps=3_000, lr=2e-3)),
-    # Bright pictures of large even shapes: more is decided at high noise, and at low, than the default spends steps on.
+    # Bright images of large even shapes: more is decided at high noise, and at low, than with the default.
     "emoji": ("emoji", ImageConfig(size="patched", batch=64, steps=18_000, lr=1.5e-3, mean=-0.5, std=1.4, flip=False)),
 }
-"""Checkpoint name to (data set, plan)."""
+"""Checkpoint name to (data set, configuration)."""
 
 CAPTION_CONFIGS: dict[str, ClipConfig | PriorConfig | DecoderConfig] = {
     "clip": ClipConfig(),
@@ -49,27 +52,31 @@ CAPTION_CONFIGS: dict[str, ClipConfig | PriorConfig | DecoderConfig] = {
     "prior": PriorConfig(),
     "decoder": DecoderConfig(),
 }
-"""Checkpoint name to plan; all learn from the emoji and their captions. The judge judges what the others make."""
+"""Checkpoint name to configuration; all are trained on the emoji and their captions. The judge evaluates the others."""
+
+
+class NotShipped(Problem, KeyError):
+    """There is no shipped checkpoint of that name."""
 
 
 @cache
 def pretrained(name: str) -> Checkpoint:
-    """The shipped checkpoint of that name, of points or of images; one shared copy, not to be trained further in place.
+    """The shipped checkpoint of that name. It is shared, and must not be trained further in place.
 
-    Raises KeyError naming the checkpoints there are.
+    Raises NotShipped, a KeyError, for another name.
     """
     known = [*POINT_CONFIGS, *IMAGE_CONFIGS, *CAPTION_CONFIGS]
     if name not in known:
-        raise KeyError(f"there is no shipped checkpoint {name!r}; there are {', '.join(known)}")
+        raise NotShipped("not_shipped", name=name, known=", ".join(known))
     return load_folder(FOLDER / name)
 
 
-def find(data: str, n: int, recipe: PointConfig) -> str | None:
-    """The name of the shipped checkpoint made with this recipe on this data set of n points, if there is one."""
-    if not recipe.endless and n != N:
+def find(data: str, n: int, config: PointConfig) -> str | None:
+    """The name of the shipped checkpoint of this configuration on this data set of n points, None if there is none."""
+    if not config.endless and n != N:
         return None
     return next(
-        (name for name, made in POINT_CONFIGS.items() if made == (data, recipe) and (FOLDER / name).is_dir()), None
+        (name for name, made in POINT_CONFIGS.items() if made == (data, config) and (FOLDER / name).is_dir()), None
     )
 
 
@@ -86,5 +93,5 @@ def shipped(name: str) -> PointModel:
 
 @cache
 def images_of(name: str, split: str = "train") -> ImageSet:
-    """The images that a shipped checkpoint was trained on. Raises ValueError for a ``split`` that they have not."""
+    """The images that a shipped checkpoint was trained on. Raises Problem for a ``split`` that they do not have."""
     return load(IMAGE_CONFIGS[name][0], split=split)

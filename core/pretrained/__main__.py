@@ -20,23 +20,25 @@ TRAIN = {"clip": cli_captions.train_clip, "judge": cli_captions.train_clip, "pri
 
 
 def make_images(name: str) -> None:
-    """Train one shipped model of images as ``python -m core train`` does, in ``.runs/NAME``, or go on there."""
-    data, plan = IMAGE_CONFIGS[name]
+    """Train a shipped image model as ``python -m core train`` does, in ``.runs/NAME``, or resume that run."""
+    data, config = IMAGE_CONFIGS[name]
     run = Path(".runs") / name
-    command.train(run, plan, data, resume=(run / "checkpoint").exists(), every=500, bf16=plan.size == "patched")
-    keep(name, plan.steps)
+    command.train(run, config, data, resume=(run / "checkpoint").exists(), every=500, bf16=config.size == "patched")
+    ship(name, config.steps)
 
 
 def make_captioned(name: str) -> None:
-    """Train one shipped model of captioned pictures as ``python -m core train clip`` does, or prior, or decoder."""
+    """Train a shipped model of captioned images as ``python -m core train clip | prior | decoder`` does."""
     run = Path(".runs") / name
     TRAIN[name](run, config=CAPTION_CONFIGS[name], resume=(run / "checkpoint").exists(), every=500)
-    keep(name, CAPTION_CONFIGS[name].steps)
+    ship(name, CAPTION_CONFIGS[name].steps)
 
 
-def keep(name: str, steps: int) -> None:
-    """Of a run in ``.runs`` that has come to its end keep the moving average, its metrics as ``log.jsonl`` and the last
-    sheet, if any. Ends the program where it was stopped before, so that what is shipped stays."""
+def ship(name: str, steps: int) -> None:
+    """Copy the moving average of a finished run in ``.runs``, its metrics as ``log.jsonl`` and its last sheet, if any.
+
+    Ends the program if the run was stopped before its end, so that the shipped model stays as it is.
+    """
     run = Path(".runs") / name
     made = load_folder(run / "checkpoint")
     if made.state.step < steps:
@@ -48,25 +50,25 @@ def keep(name: str, steps: int) -> None:
 
 
 def make_points(name: str) -> None:
-    """Train one shipped model of points; write its checkpoint whole and ``log.csv``: step, seconds, loss, exact loss,
-    energy distance."""
-    how = POINT_CONFIGS[name][1]
+    """Train a shipped model of points; write its complete checkpoint and ``log.csv`` with step, seconds, loss, loss of the
+    exact denoiser, and energy distance."""
+    config = POINT_CONFIGS[name][1]
     points = points_of(name)
-    draw = points.sample if how.endless else point_model.resample(points)
+    draw = points.sample if config.endless else point_model.resample(points)
     real = draw(2000, seeds.generator(1234))[0]
-    floor = point_model.bayes_loss(how, points)
+    bayes_loss = point_model.bayes_loss(config, points)
     begun = time.perf_counter()
     rows = ["step,seconds,loss,exact_loss,energy_distance"]
-    for progress in point_model.run(how, points):
+    for progress in point_model.run(config, points):
         state = progress.state
-        if state.step % 1000 == 0 or state.step == how.steps:
+        if state.step % 1000 == 0 or state.step == config.steps:
             samples = point_model.sample(state.ema, 2000, state.ema.sigma_data, seed=1)[-1]
             distance = metrics.energy_distance(samples, real)
             seconds = time.perf_counter() - begun
-            rows.append(f"{state.step},{seconds:.1f},{progress.losses[-1]:.5f},{floor:.5f},{distance:.6f}")
+            rows.append(f"{state.step},{seconds:.1f},{progress.losses[-1]:.5f},{bayes_loss:.5f},{distance:.6f}")
             print(name, rows[-1], flush=True)
-    progress.bayes_loss = floor
-    save_folder(point_model.checkpoint_of(progress, how, points), FOLDER / name)
+    progress.bayes_loss = bayes_loss
+    save_folder(point_model.checkpoint_of(progress, config, points), FOLDER / name)
     (FOLDER / name / "log.csv").write_text("\n".join(rows) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""Runs in the background: a few at once, a queue for the rest, shared by their viewers, ended when nobody looks.
+"""Runs in the background: a few at once, the rest in a queue, shared by their viewers, ended when nobody looks.
 
     join ──> queued ──a slot is free──> running ──no more steps──> finished
               ^ ^                       │ │ │
@@ -321,7 +321,7 @@ class Jobs:
 
     @contextmanager
     def _turn(self, run: _Run) -> Iterator[None]:
-        """Have the run to oneself between two of its steps; first come, first served."""
+        """Exclusive access to the run between two of its steps, in order of arrival."""
         with run.turned:
             run.line.append(ticket := object())
             run.turned.wait_for(lambda: run.line[0] is ticket)
@@ -391,7 +391,7 @@ class Jobs:
 
 
 def _sentence(error: Exception) -> str:
-    """What a viewer reads: the error's own words if they were meant to be read, else what kind of surprise it was."""
+    """What a viewer reads: the error's sentence if it was written for readers, else the type of the error."""
     if isinstance(error, ValueError | ArithmeticError) and str(error):
         return str(error)
     logging.getLogger(__name__).error("unexpected error in a run", exc_info=error)

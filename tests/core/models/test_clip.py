@@ -26,7 +26,7 @@ from core.runs.checkpoints import from_bytes, to_bytes, to_files
 pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "grey": (90, 90, 90)}
-PLAN = ClipConfig(width=8, size=16, batch=8, steps=60, warmup=5, shift=1)
+CONFIG = ClipConfig(width=8, size=16, batch=8, steps=60, warmup=5, shift=1)
 
 
 def vectors(n: int, seed: int = 0) -> torch.Tensor:
@@ -109,8 +109,8 @@ def test_no_pair_is_twice_in_a_batch():
 
 
 def test_overfitted_pairs_rank_first_both_ways():
-    checkpoint = new_checkpoint(PLAN, pairs())
-    *_, state = run(PLAN, pairs(), checkpoint.state)
+    checkpoint = new_checkpoint(CONFIG, pairs())
+    *_, state = run(CONFIG, pairs(), checkpoint.state)
     images = state.model.images(unit(pairs().images))
     captions = state.model.captions(tokenizer(pairs()).encode(pairs().captions))
     cosine = images @ captions.T
@@ -118,24 +118,24 @@ def test_overfitted_pairs_rank_first_both_ways():
 
 
 def test_a_checkpoint_keeps_towers_and_words():
-    checkpoint = new_checkpoint(PLAN, pairs())
-    list(islice(run(PLAN, pairs(), checkpoint.state), 2))
+    checkpoint = new_checkpoint(CONFIG, pairs())
+    list(islice(run(CONFIG, pairs(), checkpoint.state), 2))
     again = from_bytes(to_bytes(checkpoint))
     assert to_files(again) == to_files(checkpoint)
     assert tokenizer_of(again.config) == tokenizer(pairs())
 
 
 def test_training_goes_on_bit_for_bit():
-    whole, part = new_checkpoint(PLAN, pairs()), new_checkpoint(PLAN, pairs())
-    list(islice(run(PLAN, pairs(), whole.state), 6))
-    list(islice(run(PLAN, pairs(), part.state), 3))
+    whole, part = new_checkpoint(CONFIG, pairs()), new_checkpoint(CONFIG, pairs())
+    list(islice(run(CONFIG, pairs(), whole.state), 6))
+    list(islice(run(CONFIG, pairs(), part.state), 3))
     part = from_bytes(to_bytes(part))
-    list(islice(run(PLAN, pairs(), part.state), 3))
+    list(islice(run(CONFIG, pairs(), part.state), 3))
     assert to_files(part) == to_files(whole)
 
 
 def test_words_that_do_not_fit_the_tower_are_refused(refused):
-    config = new_checkpoint(PLAN, pairs()).config
+    config = new_checkpoint(CONFIG, pairs()).config
     for words in ("red", [1] * 6, config["vocabulary"][1:], None):
         with refused("clip_vocabulary"):
             tokenizer_of({**config, "vocabulary": words})
@@ -148,7 +148,7 @@ def test_a_batch_larger_than_the_set_is_refused(refused):
 
 def test_two_processes_learn_what_one_does():
     """Each has half of the pairs, and the other's vectors with their gradients by way of ``gather``."""
-    model = new_checkpoint(PLAN, pairs()).state.model.double()
+    model = new_checkpoint(CONFIG, pairs()).state.model.double()
     x, tokens = batches(pairs(), 8, seed=0, shift=0)(0)
     one = torch.autograd.grad(clip_loss(model, (x.double(), tokens)).mean(), list(model.parameters()))
     halves = [model(x.double()[rank::2], tokens[rank::2]) for rank in (0, 1)]

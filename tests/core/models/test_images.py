@@ -17,14 +17,14 @@ from core.runs.distributed import Team, losses
 
 pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
 
-PLAN = ImageConfig(network="fourier", batch=16, steps=6, warmup=2)
+CONFIG = ImageConfig(network="fourier", batch=16, steps=6, warmup=2)
 DIGITS = load("digits")
 
 
-def trained(plan: ImageConfig = PLAN, steps: int | None = None, checkpoint=None, **told):
+def trained(config: ImageConfig = CONFIG, steps: int | None = None, checkpoint=None, **told):
     """A checkpoint after so many steps, or at the plan's end."""
-    checkpoint = checkpoint or image_model.new_checkpoint(plan, DIGITS)
-    for state in image_model.run(plan, DIGITS, checkpoint.state, **told):
+    checkpoint = checkpoint or image_model.new_checkpoint(config, DIGITS)
+    for state in image_model.run(config, DIGITS, checkpoint.state, **told):
         if state.step == steps:
             break
     return checkpoint
@@ -36,8 +36,8 @@ def test_a_run_is_the_same_twice_and_after_a_stop():
 
 
 def test_shares_of_a_batch_are_the_batch():
-    whole = image_model.batches(PLAN, DIGITS)(4)
-    shares = [image_model.batches(PLAN, DIGITS, Team(rank, 2))(4) for rank in range(2)]
+    whole = image_model.batches(CONFIG, DIGITS)(4)
+    shares = [image_model.batches(CONFIG, DIGITS, Team(rank, 2))(4) for rank in range(2)]
     for part in range(3):
         assert torch.equal(torch.stack([share[part] for share in shares], 1).flatten(0, 1), whole[part])
     labels = [share[3]["label"] for share in shares]
@@ -46,13 +46,13 @@ def test_shares_of_a_batch_are_the_batch():
 
 def test_a_batch_that_has_no_even_shares_is_refused_with_a_sentence(refused):
     with refused("batch_shares", multiple=6):
-        next(image_model.run(PLAN, DIGITS, image_model.new_checkpoint(PLAN, DIGITS).state, Team(0, 6)))
+        next(image_model.run(CONFIG, DIGITS, image_model.new_checkpoint(CONFIG, DIGITS).state, Team(0, 6)))
 
 
 @pytest.mark.parametrize("wrong", [{"size": "huge"}, {"network": "magic"}])
 def test_a_network_that_there_is_not_is_named(wrong, refused):
     with refused("setting_type", **{"name": next(iter(wrong))}):
-        image_model.new_checkpoint(replace(PLAN, **wrong), DIGITS)
+        image_model.new_checkpoint(replace(CONFIG, **wrong), DIGITS)
 
 
 @pytest.mark.parametrize(
@@ -72,36 +72,36 @@ def test_a_network_that_there_is_not_is_named(wrong, refused):
 )
 def test_a_configuration_that_no_run_can_have_is_refused(wrong, code, refused):
     with refused(code, name=next(iter(wrong))):
-        next(image_model.run(replace(PLAN, **wrong), DIGITS, image_model.new_checkpoint(PLAN, DIGITS).state))
+        next(image_model.run(replace(CONFIG, **wrong), DIGITS, image_model.new_checkpoint(CONFIG, DIGITS).state))
 
 
 @pytest.mark.parametrize("network", ["fourier", "unet", "dit"])
 def test_images_need_not_be_square(network):
     oblong = replace(DIGITS, images=DIGITS.images[:, :, :6])
     checkpoint = image_model.new_checkpoint(
-        replace(PLAN, network=network, size="tiny" if network != "fourier" else "small"), oblong
+        replace(CONFIG, network=network, size="tiny" if network != "fourier" else "small"), oblong
     )
-    next(image_model.run(PLAN, oblong, checkpoint.state))
+    next(image_model.run(CONFIG, oblong, checkpoint.state))
     assert image_model.shape_of(checkpoint.config) == (1, 6, 8)
     assert image_model.sample(checkpoint.denoiser, (1, 6, 8), [3], steps=1).shape == (1, 1, 6, 8)
 
 
 def test_a_run_goes_on_by_another_plan_but_not_with_another_network_or_other_images(refused):
     begun = trained(steps=2)
-    slower = image_model.resume(begun, replace(PLAN, lr=1e-5, steps=9), DIGITS)
-    assert image_model.config_of(slower.config) == replace(PLAN, lr=1e-5, steps=9) and slower.state is begun.state
+    slower = image_model.resume(begun, replace(CONFIG, lr=1e-5, steps=9), DIGITS)
+    assert image_model.config_of(slower.config) == replace(CONFIG, lr=1e-5, steps=9) and slower.state is begun.state
     assert (slower.config["train"]["lr"], slower.config["train"]["steps"]) == (1e-5, 9)
-    for plan in (replace(PLAN, network="plain"), replace(PLAN, prediction="eps"), replace(PLAN, seed=1)):
+    for config in (replace(CONFIG, network="plain"), replace(CONFIG, prediction="eps"), replace(CONFIG, seed=1)):
         with refused("resume_other_network"):
-            image_model.resume(begun, plan, DIGITS)
+            image_model.resume(begun, config, DIGITS)
     with refused("resume_other_data", name="digits"):
-        image_model.resume(begun, PLAN, replace(DIGITS, images=DIGITS.images[:9], labels=DIGITS.labels[:9]))
+        image_model.resume(begun, CONFIG, replace(DIGITS, images=DIGITS.images[:9], labels=DIGITS.labels[:9]))
 
 
 def test_bfloat16_computes_the_same_loss_to_its_precision_and_leaves_the_weights_single():
     losses = []
     for bf16 in (False, True):
-        state = trained(replace(PLAN, network="unet", size="tiny"), steps=3, team=Team(bf16=bf16)).state
+        state = trained(replace(CONFIG, network="unet", size="tiny"), steps=3, team=Team(bf16=bf16)).state
         assert all(weight.dtype == torch.float32 for weight in state.model.parameters())
         losses.append(state.loss)
     assert losses[0] != losses[1] and losses[0] == pytest.approx(losses[1], rel=0.01)
@@ -128,14 +128,14 @@ def test_the_loss_by_noise_level_is_that_of_all_processes_together():
 def test_a_run_notes_the_loss_of_every_noise_level():
     seen = losses()
     state = trained(steps=2, losses=seen).state
-    line = image_model.log_entry(state, PLAN, seen, 12.34)
+    line = image_model.log_entry(state, CONFIG, seen, 12.34)
     assert line["step"] == 2 and line["images_per_second"] == 12.3
     assert sum(line["loss_by_sigma"].values()) > 1 and len(line["loss_by_sigma"]) > 3
 
 
 def test_a_checkpoint_knows_its_plan_and_its_shape():
-    config = image_model.new_checkpoint(PLAN, DIGITS).config
-    assert image_model.config_of(config) == PLAN and image_model.shape_of(config) == (1, 8, 8)
+    config = image_model.new_checkpoint(CONFIG, DIGITS).config
+    assert image_model.config_of(config) == CONFIG and image_model.shape_of(config) == (1, 8, 8)
     for read in (image_model.config_of, image_model.shape_of):
         with pytest.raises(Problem):
             read({"recipe": {}})
@@ -154,7 +154,7 @@ def test_a_checkpoint_knows_its_plan_and_its_shape():
     ],
 )
 def test_a_checkpoint_that_says_of_its_data_what_cannot_be_is_refused(absurd, refused):
-    config = image_model.new_checkpoint(PLAN, DIGITS).config
+    config = image_model.new_checkpoint(CONFIG, DIGITS).config
     with refused("checkpoint_no_image_model"):
         image_model.shape_of({**config, "data": {**config["data"], **absurd}})
 

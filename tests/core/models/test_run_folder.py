@@ -14,7 +14,7 @@ from core.models import run_folder
 from core.problems import Problem
 from core.runs.checkpoints import to_files
 from core.runs.distributed import BINS
-from tests.runs import PLAN, note, save, write_run
+from tests.runs import CONFIG, note, save, write_run
 
 
 def line(step: int, loss: float = 0.5, **more) -> str:
@@ -32,7 +32,7 @@ def test_the_log_of_a_run_says_how_far_it_is_and_how_long_it_takes(run):
     write_run(run, steps=4)
     log = run_folder.read_log(run)
     assert [entry.step for entry in log.entries] == [1, 2, 3, 4] and not log.finished and not log.damaged
-    assert log.left == pytest.approx((PLAN.steps - 4) * PLAN.batch / 50)
+    assert log.left == pytest.approx((CONFIG.steps - 4) * CONFIG.batch / 50)
     assert run_folder.read_log(run, log) == log and run_folder.read_log(run, log) is log
 
 

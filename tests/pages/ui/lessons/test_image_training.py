@@ -20,7 +20,7 @@ from pages.ui.lessons import image_training
 from pages.ui.lessons.image_models import Config
 from pages.ui.runs import followed, own_models, training_run
 from tests.reading import group, header, panels
-from tests.runs import PLAN, note, save, write_run
+from tests.runs import CONFIG, note, save, write_run
 
 SCENE = """
 import streamlit as st
@@ -185,7 +185,7 @@ def test_the_printed_command_is_one_that_the_command_line_takes(own_runs):
     words = image_training.commands(Config())["train"].split(" -m core train ")[1].replace("\\\n", "").split()
     given = {}
 
-    def stub(out: Path, config: ImageConfig = PLAN, data: str = "digits") -> None:
+    def stub(out: Path, config: ImageConfig = CONFIG, data: str = "digits") -> None:
         given.update(out=out, config=config, data=data)
 
     stub.__annotations__ = {name: train.__annotations__[name] for name in ("out", "config", "data")}
