@@ -13,7 +13,7 @@ from core.data.images import digits
 from core.models import images as image_model
 from core.models.images import ImageConfig
 from core.models.model import load, save, train
-from tests.core.cli.test_captions import CLIP, HALF, data, folder  # noqa: F401
+from tests.core.cli.test_captions import CLIP, HALF, data
 from tests.core.cli.test_images import ALONE, ROOT, same, weights
 
 pytestmark = [
@@ -62,7 +62,7 @@ def test_the_whole_memory_of_the_optimizer_is_on_the_card_after_a_resume(tmp_pat
     assert image_model.device_of(resumed.model.denoiser).type == "cuda" and resumed.model.sample(3).device.type == "cpu"
 
 
-def test_clip_prior_and_decoder_are_trained_resumed_and_used(tmp_path, folder):  # noqa: F811
+def test_clip_prior_and_decoder_are_trained_resumed_and_used(tmp_path, folder):
     for seed, name in enumerate(("clip", "judge")):
         command("train", "clip", "--out", tmp_path / name, *CLIP, "--seed", seed, *data(folder))
     for part, more in {"prior": [], "decoder": ["--size", "tiny"]}.items():
@@ -78,7 +78,7 @@ def test_clip_prior_and_decoder_are_trained_resumed_and_used(tmp_path, folder): 
 
 
 @pytest.mark.parametrize("what", [["train", *TINY, "--steps", "20"], ["train", "clip", *CLIP]], ids=["images", "clip"])
-def test_two_processes_train_as_one_does(tmp_path, folder, what):  # noqa: F811
+def test_two_processes_train_as_one_does(tmp_path, folder, what):
     """Each on a card of its own by NCCL, or both on one card by Gloo."""
     more = data(folder) if "clip" in what else []
     for processes in (1, 2):

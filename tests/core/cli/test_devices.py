@@ -9,9 +9,9 @@ from core.models import images as image_model
 from core.models.images import ImageConfig
 from core.runs import distributed
 from core.runs.distributed import Team, losses
-from tests.core.cli.test_captions import CLIP, HALF, data, of  # noqa: F401
+from tests.core.cli.test_captions import CLIP, HALF, data, of
 from tests.core.cli.test_images import config, metrics
-from tests.fake_card import CARD  # noqa: F401
+from tests.fake_card import CARD
 
 pytestmark = [pytest.mark.usefixtures("card"), pytest.mark.slow]
 TINY = ["--network", "unet", "--size", "tiny", "--batch", "4", "--warmup", "1"]
@@ -29,7 +29,7 @@ def test_an_image_model_is_trained_resumed_sampled_and_judged_on_the_card(tmp_pa
     main(["info", "--checkpoint", run])
 
 
-def test_clip_prior_and_decoder_are_trained_resumed_and_used_on_the_card(tmp_path, folder, monkeypatch):  # noqa: F811
+def test_clip_prior_and_decoder_are_trained_resumed_and_used_on_the_card(tmp_path, folder, monkeypatch):
     monkeypatch.setattr(cli_captions, "AMONG", 3)
     monkeypatch.setattr(cli_captions, "SHEET", 4)
     for seed, name in enumerate(("clip", "judge")):
