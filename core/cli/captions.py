@@ -26,7 +26,6 @@ from core.models import unclip as unclip_model
 from core.models.clip import ClipConfig
 from core.models.model import SHIPPED, open_checkpoint
 from core.models.unclip import DecoderConfig, PriorConfig, Unclip
-from core.networks.clip import Clip
 from core.problems import Problem
 from core.runs import distributed
 from core.runs.checkpoints import Checkpoint, load_folder
@@ -364,7 +363,7 @@ def _for_differences(pairs: Pairs, pair: Pair) -> Pair:
     return partial(clip_queries.mean_over_shifts, pair[0]), clip_queries.mean_over_captions(pairs, pair[1])
 
 
-def _encoders(clip: Clip, tokenizer: Tokenizer) -> Pair:
+def _encoders(clip: clip_model.Clip, tokenizer: Tokenizer) -> Pair:
     return partial(clip_queries.image_vectors, clip), partial(clip_queries.text_vectors, clip, tokenizer)
 
 

@@ -18,7 +18,6 @@ from core.models import clip as clip_model
 from core.models import clip_queries
 from core.models.clip import ClipConfig
 from core.models.clip_queries import Difference, Texts
-from core.networks.clip import Clip
 from core.problems import Problem
 from core.runs.checkpoints import Checkpoint
 from core.runs.progress import Progress, loss_curve, loss_history, recorded
@@ -113,7 +112,7 @@ def checkpoint(progress: Progress, config: ClipConfig) -> Checkpoint:
 
 
 @torch.no_grad()
-def matrix(clip: Clip, tokenizer: Tokenizer) -> Tensor:
+def matrix(clip: clip_model.Clip, tokenizer: Tokenizer) -> Tensor:
     """Cosines of captions (rows) with pictures (columns), [2, N, N]: of the pairs that are trained on and of those held
     out. A caption and its own picture meet on the diagonal."""
     return torch.stack([
@@ -171,7 +170,7 @@ class Space:
         word_mean: the mean vector [size] of the words, each embedded as a text of its own.
     """
 
-    clip: Clip
+    clip: clip_model.Clip
     tokenizer: Tokenizer
     pictures: Tensor
     captions: Tensor

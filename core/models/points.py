@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from core import metrics, seeds
 from core.data.points import PointSet
 from core.diffusion import samplers
-from core.diffusion.denoiser import Denoise
+from core.diffusion.denoiser import Denoise, Denoiser
 from core.diffusion.exact import EmpiricalDenoiser
 from core.diffusion.samplers import SamplerConfig
 from core.diffusion.schedules import SCHEDULES, log_linear, make_schedule
@@ -159,6 +160,13 @@ def sample(
     """All states of n samples under DPM-Solver++(2M), [steps + 1, n, 2]: how these models are meant to be sampled."""
     x = samplers.start((n, 2), sigma_max, sigma_data, seed)
     return samplers.path(samplers.dpmpp_2m(denoise, x, grid(steps, sigma_max)))
+
+
+def energy_distance(denoiser: Denoiser, config: PointConfig, points: PointSet, n: int = 2000) -> float:
+    """The energy distance between n samples of a model and n draws of what it was trained on, always the same ones."""
+    draw = points.sample if config.endless else resample(points)
+    samples = sample(denoiser, n, denoiser.sigma_data, seed=1)[-1]
+    return metrics.energy_distance(samples, draw(n, seeds.generator(1234))[0])
 
 
 @cache

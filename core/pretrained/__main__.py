@@ -8,7 +8,6 @@ from pathlib import Path
 
 import torch
 
-from core import metrics, seeds
 from core.cli import captions as cli_captions
 from core.cli import images as command
 from core.models import points as point_model
@@ -54,16 +53,13 @@ def make_points(name: str) -> None:
     exact denoiser, and energy distance."""
     config = POINT_CONFIGS[name][1]
     points = points_of(name)
-    draw = points.sample if config.endless else point_model.resample(points)
-    real = draw(2000, seeds.generator(1234))[0]
     bayes_loss = point_model.bayes_loss(config, points)
     begun = time.perf_counter()
     rows = ["step,seconds,loss,exact_loss,energy_distance"]
     for progress in point_model.run(config, points):
         state = progress.state
         if state.step % 1000 == 0 or state.step == config.steps:
-            samples = point_model.sample(state.ema, 2000, state.ema.sigma_data, seed=1)[-1]
-            distance = metrics.energy_distance(samples, real)
+            distance = point_model.energy_distance(state.ema, config, points)
             seconds = time.perf_counter() - begun
             rows.append(f"{state.step},{seconds:.1f},{progress.losses[-1]:.5f},{bayes_loss:.5f},{distance:.6f}")
             print(name, rows[-1], flush=True)
