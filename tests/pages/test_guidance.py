@@ -41,7 +41,6 @@ def drawn(app: AppTest) -> list[str]:
     return [part.key for kind in kinds for part in app.get(kind) if part.key != "show"]
 
 
-@pytest.mark.slow
 def test_samples_and_scales_wait_for_the_prediction(open_page):
     app = open_page("guidance")
     assert len(panels(app)) == 2 and sorted(drawn(app)) == ["model", "wanted"]
