@@ -5,7 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.learner import box, rest
+from pages.ui.frame.text import label, t
+from tests.e2e.learner import Learner, box, rest
 from tests.e2e.learner import press as press_keys
 
 APP = "tests/e2e/apps/shell.py"
@@ -25,8 +26,8 @@ def press(page: Page, label: str, key: str, times: int = 1) -> None:
     press_keys(slider(page, label), *times * [key])
 
 
-def go_to(page: Page, title: str) -> None:
-    page.get_by_role("navigation").get_by_role("link", name=title).click()
+def go_to(page: Page, title: str, link: str = "") -> None:
+    page.get_by_role("navigation").get_by_role("link", name=link or title).click()
     expect(page.get_by_role("heading", level=1)).to_contain_text(title)
 
 
@@ -73,6 +74,23 @@ def test_a_lecturers_choices_go_along_from_a_link_to_every_page(page, serve):
     go_to(page, "First")
     expect(slider(page, "Steps")).to_be_visible()
     expect(page.get_by_text("Predict first.")).to_have_count(0)
+
+
+def test_moved_controls_add_nothing_to_the_browsers_history(page, serve):
+    visit(page, serve("app.py") + "/forward_noise?predictions=false")
+    go_to(page, t("vector_field.title"), t("vector_field.navigation"))
+    chapter = Learner(page, page.url, "field").arrived()
+    entries = page.evaluate("history.length")
+    chapter.clock.fill("40")
+    expect(page).to_have_url(re.compile("clock=0.833"))
+    for name in (t("vector_field.controls.show.options.error"), label("views", "vp")):
+        press_keys(page.get_by_role("radio", name=name), "Space")
+    press_keys(page.locator(".st-key-density input"), "Space")
+    expect(page).to_have_url(re.compile(r"\?(?=.*show=error)(?=.*view=vp)(?=.*density=false)(?=.*clock=0.833)"))
+    chapter.rests()
+    assert page.evaluate("history.length") == entries and chapter.now("k") == 40
+    page.go_back()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(t("forward_noise.title"))
 
 
 def test_the_browsers_back_button_finds_the_page_as_it_was_left(page, serve):

@@ -61,6 +61,7 @@ _copy_link = st.components.v2.component(
     css=(HERE / "copy_link.css").read_text("utf-8"),
     js=(HERE / "copy_link.js").read_text("utf-8"),
 )
+_address = st.components.v2.component("address", js=(HERE / "address.js").read_text("utf-8"))
 
 
 # The way to a page
@@ -161,6 +162,7 @@ def chapter(name: str, config: type) -> None:
             _html(f'<a class="skip" href="#picture" target="_self">{t("frame.skip")}</a>')
             st.title(f":primary[{ordinal}] {t(f'{name}.title')}" if ordinal else t(f"{name}.title"), anchor=False)
             st.markdown(t(f"{name}.sentence"))
+            _address(key="address")
         with st.container(horizontal=True, key="switches", width="content"):
             words = {part: t(f"frame.copy_link.{part}") for part in ("label", "copied", "failed")}
             # A list: in a dictionary Streamlit would look for data frames, and import pandas for it.

@@ -1,0 +1,17 @@
+// Streamlit's client calls history.pushState for every change of the page's parameters, so that the browser's back
+// button would undo one control after the other. Here a page is one entry of the history: an address of the same path
+// replaces the one before. The clock is the stage's own parameter, which only the address of the browser knows.
+export default function () {
+  const push = history.pushState
+  if (push.keepsPage) return
+
+  history.pushState = function (state, unused, url) {
+    const target = new URL(url ?? location.href, location.href)
+    if (target.origin + target.pathname !== location.origin + location.pathname) return push.call(history, state, unused, url)
+    const clock = new URLSearchParams(location.search).get("clock")
+    if (clock === null) target.searchParams.delete("clock")
+    else target.searchParams.set("clock", clock)
+    history.replaceState(state, unused, target)
+  }
+  history.pushState.keepsPage = true
+}
