@@ -7,9 +7,9 @@ from core.lessons import image_models
 from pages.ui.frame import controls, shell
 from pages.ui.frame.text import t
 from pages.ui.lessons import image_models as lesson
-from pages.ui.lessons import image_training
+from pages.ui.lessons import image_training, own_models
 from pages.ui.lessons.image_models import NO_CLASS, NO_NEGATIVE, SHIPPED, Config
-from pages.ui.runs import background_films, own_models
+from pages.ui.runs import background_films
 from pages.ui.stage import player
 
 shell.require_shell()

@@ -17,7 +17,7 @@ from pages.ui.widgets import dataset_picker
 def draw_live(snapshot: Snapshot, standing: str) -> None:
     """A run's newest snapshot, with a line on how it stands."""
     st.markdown(standing + (f" · {t('training.dead')}" if snapshot.dead else ""))
-    scene = lesson.train_live(config, snapshot, data.points, broke=view is not None and bool(view.error))
+    scene = lesson.train_live(config, snapshot, points, broke=view is not None and bool(view.error))
     player.show(scene, key="training", permalink=True)
 
 
@@ -28,7 +28,7 @@ with left:
     show = controls.draw("show")
     live = show == "train_live"
     ready = shell.predict("guess", hidden=not live)
-    data = dataset_picker.choose()
+    points = dataset_picker.choose()
     controls.draw("lr")
     with st.expander(t("training.recipe")):
         for name in RECIPE:
@@ -36,7 +36,7 @@ with left:
     if not live:
         player.take_probe("why", "probe")
     config = controls.config()
-    request = lesson.request_of(config, data)
+    request = lesson.request_of(config, points)
     training_run.take_in(request)
     view = training_run.current(request)
     if ready:
@@ -52,7 +52,7 @@ with right:
         training_run.watch(request, view, draw_live, MARKS)
         shell.explain("guess", "extent_first", seen=view is not None and view.step >= SEEN)
     else:
-        scene = lesson.why_average(config, training_run.model(request), data.points)
+        scene = lesson.why_average(config, training_run.checkpoint(request).denoiser, points)
         player.show(scene, key="why", permalink=True)
 
 first = "middle_learned" if config.prediction == "eps" else "middle_built_in"
@@ -66,7 +66,7 @@ reached = bool(snapshot and not view.error and lesson.near(snapshot))
 shell.tasks(
     {
         "on_the_data": reached,
-        "own_data": data.name not in BUILT_IN and view is not None and view.step > 0,
+        "own_data": points.name not in BUILT_IN and view is not None and view.step > 0,
         "broken_and_mended": reached and st.session_state.get("_broke", False),
     }
 )

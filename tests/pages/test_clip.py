@@ -34,10 +34,10 @@ def chapter(open_page):
 
 @pytest.fixture
 def fresh_registry():
-    training_run.jobs.clear()
+    training_run.jobs.cache_clear()
     yield
     training_run.jobs().close()
-    training_run.jobs.clear()
+    training_run.jobs.cache_clear()
 
 
 def html(app: AppTest) -> str:

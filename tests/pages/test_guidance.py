@@ -25,10 +25,10 @@ def chapter(open_page):
 
 @pytest.fixture
 def fresh_registry():
-    training_run.jobs.clear()
+    training_run.jobs.cache_clear()
     yield
     training_run.jobs().close()
-    training_run.jobs.clear()
+    training_run.jobs.cache_clear()
 
 
 def press(app: AppTest, key: str) -> AppTest:

@@ -16,7 +16,8 @@ from core.problems import Problem
 from core.runs.jobs import View
 from pages.ui.frame import links, text
 from pages.ui.frame.text import t
-from pages.ui.runs import background_films, own_models, training_run
+from pages.ui.lessons import own_models
+from pages.ui.runs import background_films, training_run
 from tests.reading import group, header, panels, tasks
 
 SHOWN = {"predictions": "false", "model": "digits", "steps": "3", "w": "1"}

@@ -26,10 +26,10 @@ SEEDED = PointConfig(seed=3)
 
 @pytest.fixture(autouse=True)
 def fresh_registry():
-    training_run.jobs.clear()
+    training_run.jobs.cache_clear()
     yield
     training_run.jobs().close()
-    training_run.jobs.clear()
+    training_run.jobs.cache_clear()
 
 
 @pytest.fixture

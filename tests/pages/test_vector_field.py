@@ -5,12 +5,12 @@ import re
 import pytest
 
 from core.data.points import make_points
+from core.lessons.training import snapshot
 from core.models.points import PointConfig
 from pages.ui.frame.text import t
 from pages.ui.lessons import vector_field as lesson
 from pages.ui.runs import training_run
 from pages.ui.runs.point_runs import PointTraining
-from pages.ui.widgets import dataset_picker
 from tests.reading import done, group, header, layers, panels
 
 SHOWN = {"predictions": "false"}
@@ -102,7 +102,7 @@ def test_the_tasks_check_themselves(chapter):
 
 @pytest.mark.slow
 def test_the_learners_own_run_of_chapter_2_can_be_looked_at(open_page):
-    request = PointTraining(dataset_picker.Data(make_points("rings", 100), True), PointConfig(seed=77))
+    request = PointTraining(make_points("rings", 100), PointConfig(seed=77), snapshot)
     run_id = training_run.jobs().join(request.work(), "me", held=True)
     training_run.jobs().step(run_id, "me")
     app = open_page("vector_field", guess="small_sigma")

@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
+from core.data import drawings
 from core.figures.scene import Panel, Scene
 from core.lessons import clip as lesson
 from core.lessons.clip import Snapshot, Space
@@ -28,7 +29,6 @@ from pages.ui.lessons.clip_collection import Nearest
 from pages.ui.lessons.clip_drawing import COLOURS, HEART, painted
 from pages.ui.lessons.clip_zero_shot import Classified
 from pages.ui.runs import training_run
-from pages.ui.widgets import brush
 
 OWN = "own_run"
 MODELS = ("shipped", OWN)
@@ -59,7 +59,7 @@ class Config:
     of: str = _picture("woman firefighter")
     colour: str = choice("red", tuple(COLOURS), style="select")
     filled: bool = toggle(True)
-    draw: str = code(brush.decode, HEART)
+    draw: str = code(drawings.decode, HEART)
     # zero_shot
     classify: str = choice("held_out", PARTS)
     wording1: str = text_field(lesson.WORDINGS[0], 800, lines=True)
@@ -89,7 +89,7 @@ class Config:
         if self.by == "picture":
             return lesson.pairs().images[collection.number_of(self.of)]
         if self.by == "drawing" and self.draw:
-            return painted(brush.decode(self.draw), self.colour, self.filled)
+            return painted(drawings.decode(self.draw), self.colour, self.filled)
         return None
 
     @property

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pages.ui.widgets import brush
+from core.data import drawings
 
 SIDE = 32  # pixels
 COLOURS = {"red": "#dd2e44", "orange": "#f4900c", "yellow": "#ffcc4d", "green": "#5c913b", "blue": "#3b88c3",
            "purple": "#9266cc", "brown": "#8a4b38", "black": "#292f33"}  # fmt: skip
-HEART = brush.encode([[
+HEART = drawings.encode([[
     [round(0.5 + 0.026 * 16 * math.sin(t) ** 3, 3),
      round(0.53 + 0.026 * (13 * math.cos(t) - 5 * math.cos(2 * t) - 2 * math.cos(3 * t) - math.cos(4 * t)), 3)]
     for t in (math.tau * i / 40 for i in range(41))

@@ -53,7 +53,7 @@ class ClipTraining(training_run.TrainingRequest):
     def bayes_loss(self) -> float:
         return math.nan  # the least loss that two encoders can have is not known
 
-    def keep(self, progress: Progress) -> Checkpoint:
+    def checkpoint(self, progress: Progress) -> Checkpoint:
         return lesson.checkpoint(progress, self.config)
 
 

@@ -7,7 +7,7 @@ from io import BytesIO
 import streamlit as st
 from torch import Tensor
 
-from core.data import image_files
+from core.data import drawings, image_files
 from core.data.captions import ARITHMETIC
 from core.figures.maps import Cloud, scatter
 from core.lessons import clip as lesson
@@ -133,9 +133,9 @@ def bring_picture(by: str) -> Tensor | None:
     if by == "file":
         return uploaded()
     if by == "drawing":
-        strokes = brush.decode(controls.read("draw"))
+        strokes = drawings.decode(controls.read("draw"))
         strokes = brush.brush("canvas", strokes, height=200, label=t("clip.drawing.label"))
-        controls.put("draw", brush.encode(strokes))
+        controls.put("draw", drawings.encode(strokes))
     return None
 
 

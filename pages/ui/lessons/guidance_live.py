@@ -22,7 +22,6 @@ from pages.ui.runs import training_run
 from pages.ui.runs.loss_curve import loss_curve
 from pages.ui.runs.point_runs import PointTraining
 from pages.ui.stage import player
-from pages.ui.widgets.dataset_picker import Data
 
 if TYPE_CHECKING:
     from pages.ui.lessons.guidance import Config
@@ -57,7 +56,7 @@ def train_live(config: Config, snapshot: ModelSnapshot | None = None) -> Scene:
 
 def training_of(dropout: float) -> PointTraining:
     """What is trained: the classes of the spiral, left out with probability ``dropout``."""
-    return PointTraining(Data(POINTS, True), PointConfig(conditional=True, label_dropout=dropout), lesson.snapshot)
+    return PointTraining(POINTS, PointConfig(conditional=True, label_dropout=dropout), lesson.snapshot)
 
 
 def draw(config: Config) -> View | None:

@@ -24,8 +24,8 @@ from pages.ui.frame import shell, text
 from pages.ui.frame.links import choice, code, number
 from pages.ui.frame.links import text as line
 from pages.ui.frame.text import t
-from pages.ui.lessons import image_training
-from pages.ui.runs import background_films, followed, own_models, training_run
+from pages.ui.lessons import image_training, own_models
+from pages.ui.runs import background_films, followed, training_run
 from pages.ui.runs.background_films import Studio
 
 SHIPPED = ("fashion", "digits", "emoji")

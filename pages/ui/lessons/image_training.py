@@ -17,12 +17,14 @@ from core.figures.scene import Clock, Images, Panel, Scene
 from core.models import images as image_model
 from core.models import live_digits
 from core.models.live_digits import Snapshot
+from core.models.run_folder import Log
 from core.networks import SIZES
 from pages.ui.frame import controls, shell, text
 from pages.ui.frame.text import t
-from pages.ui.runs import followed, own_models, training_run
+from pages.ui.lessons import own_models
+from pages.ui.lessons.own_models import DigitTraining
+from pages.ui.runs import followed, training_run
 from pages.ui.runs.loss_curve import loss_curve
-from pages.ui.runs.own_models import DigitTraining
 from pages.ui.stage import player
 
 if TYPE_CHECKING:
@@ -171,6 +173,10 @@ def _follow(left: DeltaGenerator, right: DeltaGenerator) -> bool:
         name, curve = controls.draw("follow", names), controls.draw("curve")
         st.caption(t("image_models.follow.folder", folder=own_models.FOLDER.name))
     taken, take = partial(own_models.taken_step, name), partial(own_models.take, name)
+
+    def show(log: Log) -> None:
+        player.show(followed.scene(own_models.FOLDER / name, log, curve), key="followed", permalink=True)
+
     with right:
-        followed.watch(own_models.FOLDER, name, curve, taken, take)
+        followed.watch(own_models.FOLDER, name, show, taken, take)
     return False

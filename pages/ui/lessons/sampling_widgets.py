@@ -13,7 +13,7 @@ from core.lessons import sampler_quality as quality_lesson
 from core.lessons.sampler_quality import CALLS
 from core.models.trajectories import PointModel
 from core.runs.jobs import Work
-from pages.ui.frame import controls, shell, text
+from pages.ui.frame import component, controls, shell, text
 from pages.ui.frame.text import t
 from pages.ui.lessons import sampler_quality, sampling, sampling_step
 from pages.ui.lessons.sampler_quality import MEASURES
@@ -97,7 +97,7 @@ def _choose_step() -> None:
 
 def _follow_click(seen: Tensor) -> None:
     """Follow another particle, out of those seen [n, 2], where the learner has moved the probe."""
-    if clicked := player.latest("one_step", "probe", None):  # None again once it was read
+    if clicked := component.latest("one_step", "probe", None):  # None again once it was read
         st.session_state["_clicks"] = st.session_state.get("_clicks", 0) + 1
         now = controls.value("particle")
         controls.put("particle", sampling_step.nearest(seen, now, torch.tensor(clicked)))

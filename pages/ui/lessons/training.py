@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from core.data import drawings
 from core.data.points import BUILT_IN, PointSet
 from core.data.uploads import MAX_LETTERS
 from core.diffusion import vector_field
@@ -30,8 +31,8 @@ from pages.ui.frame.text import pair, t
 from pages.ui.runs import training_run
 from pages.ui.runs.loss_curve import loss_curve
 from pages.ui.runs.point_runs import PointTraining
-from pages.ui.widgets import brush, dataset_picker
-from pages.ui.widgets.dataset_picker import DATA, SIZES, WORD, Data
+from pages.ui.widgets import dataset_picker
+from pages.ui.widgets.dataset_picker import DATA, SIZES, WORD
 
 WINDOW = Window("vp", 1.7)
 PROBE = (0.5, 0.6)
@@ -52,7 +53,7 @@ class Config:
     fresh: bool = toggle(True)
     n: int = choice(100, SIZES, style="slider")
     word: str = text(WORD, MAX_LETTERS)
-    draw: str | None = code(brush.decode)
+    draw: str | None = code(drawings.decode)
     lr: float = number(PointConfig.lr, 1e-6, 1e6, 1e-3, form="%g")
     net: str = choice("fourier", tuple(NETWORKS), "networks")
     prediction: str = choice("edm", tuple(PREDICTIONS), "predictions", "select")
@@ -65,18 +66,17 @@ class Config:
 RECIPE = ("net", "prediction", "noise", "seed")  # controls that begin another run
 
 
-def request_of(config: Config, data: Data | None = None) -> PointTraining:
-    """What to train; ``data``: in the place of those that the configuration names."""
-    data = data or dataset_picker.data_of(config)
+def request_of(config: Config, points: PointSet | None = None) -> PointTraining:
+    """What to train; ``points``: in the place of those that the configuration names."""
     point_config = PointConfig(
         network=config.net,
         prediction=config.prediction,
         noise=config.noise,
-        endless=data.endless,
+        endless=dataset_picker.is_endless(config),
         lr=config.lr,
         seed=config.seed,
     )
-    return PointTraining(data, point_config)
+    return PointTraining(points or dataset_picker.points_or_spiral(config), point_config, lesson.snapshot)
 
 
 def adopt(found: Checkpoint) -> PointConfig:
@@ -107,9 +107,9 @@ def train_live(
 
     ``points``: the data, where the configuration does not name them. ``broke``: the run broke down at its last step.
     """
-    request = request_of(config, dataset_picker.data_of(config, points))
+    request = request_of(config, points)
     snapshot = snapshot or training_run.initial_picture(request)
-    panels = [cloud(snapshot, request.data.points.points), loss_curve(snapshot, broke)]
+    panels = [cloud(snapshot, request.data.points), loss_curve(snapshot, broke)]
     return Scene(panels, Clock(snapshot.sigmas, start=-1), t("training.train_live.alt", step=snapshot.step))
 
 
@@ -118,12 +118,11 @@ def why_average(config: Config, denoise: Denoise | None = None, points: PointSet
 
     ``denoise``: the network; without it the shipped or untrained one. ``points`` as in `train_live`.
     """
-    request = request_of(config, dataset_picker.data_of(config, points))
-    data = request.data.points
-    ideal = point_model.exact(data, request.data.endless)
+    request = request_of(config, points)
+    ideal = point_model.exact(request.data, request.config.endless)
     network = denoise or training_run.initial_checkpoint(request).denoiser
     walks = lesson.sample_through(torch.tensor(config.probe), SIGMAS, ideal, network, WALKS, STEPS)
-    panels = [walks_to_probe(walks, data.points), mean_arrows(walks, data.points)]
+    panels = [walks_to_probe(walks, request.data.points), mean_arrows(walks, request.data.points)]
     return Scene(panels, Clock(SIGMAS, start=START), t("training.why_average.alt"), probe=config.probe)
 
 

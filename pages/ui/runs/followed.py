@@ -19,7 +19,6 @@ from core.runs.progress import smooth
 from pages.ui.frame import shell, text
 from pages.ui.frame.links import name_of
 from pages.ui.frame.text import t
-from pages.ui.stage import player
 
 TICK, REST = 2.0, 20.0  # seconds between two looks at a run under way, and at one at rest
 SILENT = 120.0  # seconds; a run that has written nothing for so long is at rest
@@ -62,11 +61,11 @@ def wait(folder: Path) -> None:
     tick()
 
 
-def watch(folder: Path, name: str, curve: str, taken: Callable[[], int | None],
-          take: Callable[[], None]) -> None:  # fmt: skip
-    """Draw the run of that name again and again, with one of ``CURVES`` beside its samples and a button to ``take`` its
-    model; ``taken()`` is the step of the one that was taken. The page runs again when there are other runs, and when
-    this one comes to rest."""
+def watch(
+    folder: Path, name: str, draw: Callable[[Log], None], taken: Callable[[], int | None], take: Callable[[], None]
+) -> None:
+    """Draw the run of that name again and again from its log, with a button to ``take`` its model; ``taken()`` is the
+    step of the one that was taken. The page runs again when there are other runs, and when this one comes to rest."""
     st.session_state["_followed"] = [name]
     names, going_on = known(folder), under_way(newest(folder / name)[0])
 
@@ -84,7 +83,7 @@ def watch(folder: Path, name: str, curve: str, taken: Callable[[], int | None],
             if refused := st.session_state.pop("_refused", None):
                 shell.sorry(refused)
             if log.entries:
-                player.show(scene(folder / name, log, curve), key="followed", permalink=True)
+                draw(log)
 
     tick()
 

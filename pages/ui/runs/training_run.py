@@ -5,22 +5,21 @@ The page declares a control ``run = code(training_run.check_run)``: the address 
 
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import streamlit as st
 
-from core.diffusion.denoiser import Denoiser
 from core.pretrained import pretrained
-from core.problems import Problem
 from core.runs import checkpoints
 from core.runs.caching import shared_cache
 from core.runs.checkpoints import Checkpoint
 from core.runs.jobs import Jobs, View, Work
 from core.runs.progress import Progress, resume
-from pages.ui.frame import controls, links_old, shell
+from pages.ui.frame import controls, shell
 from pages.ui.frame.text import t
 from pages.ui.frame.visitor import viewer
 
@@ -28,7 +27,7 @@ TICK, REST = 0.5, 20.0  # seconds between two looks at a run under way, and at o
 UNDER_WAY = ("queued", "running")
 
 
-@st.cache_resource(show_spinner=False)
+@cache
 def jobs() -> Jobs:
     """All runs of this server process."""
     return Jobs(slots=2)
@@ -39,7 +38,7 @@ class TrainingRequest(ABC):
     """What a page asks to train. Subclasses say what kind of model that is.
 
     Attributes:
-        data: the training data, with a ``name`` and a ``key``; hashable.
+        data: the training data, with a ``name``; hashable.
         config: the frozen configuration to train by, with ``lr`` and ``steps``.
         picture: computes what the page draws of a run between two steps: an object with the ``step`` that it shows, of
             one kind for all runs of equal key.
@@ -67,7 +66,7 @@ class TrainingRequest(ABC):
         """The loss of the exact denoiser on these data."""
 
     @abstractmethod
-    def keep(self, progress: Progress) -> Checkpoint:
+    def checkpoint(self, progress: Progress) -> Checkpoint:
         """The checkpoint of a run under way, its loss so far included."""
 
     @property
@@ -76,9 +75,14 @@ class TrainingRequest(ABC):
         return None
 
     @property
+    def data_key(self) -> Hashable:
+        """What identifies the data: equal for equal data only."""
+        return self.data.key
+
+    @property
     def key(self) -> tuple:
         """All that decides the run but the learning rate, which may change under way."""
-        return self.data.key, self.neutral.config
+        return self.data_key, self.neutral.config
 
     @property
     def neutral(self) -> "TrainingRequest":
@@ -127,19 +131,19 @@ def current(request: TrainingRequest) -> View | None:
     address names. None if there is none."""
     if order := st.session_state.pop("_order", None):
         _attempt(order[0], request, *order[1:])
-    for run_id in filter(None, (_runs().get(request.key), _run_of_address())):
+    for run_id in filter(None, (_runs().get(request.key), controls.value("run"))):
         # Looking makes us a viewer, so a run of other settings is not looked at.
         if (jobs().key_of(run_id) or ())[:2] == request.key:
             follow(request, run_id)
             return jobs().look(run_id, viewer())
     _runs().pop(request.key, None)
-    _name_in_address(None)
+    controls.put("run", None)
     return None
 
 
 def named() -> tuple[str, tuple] | None:
     """The run that the address names, and the key of its work (see ``TrainingRequest.work``); None if it names none."""
-    run_id = _run_of_address()
+    run_id = controls.value("run")
     key = run_id and jobs().key_of(run_id)
     return (run_id, key) if key else None
 
@@ -151,19 +155,6 @@ def check_run(run_id: str) -> str:
     return run_id
 
 
-def _run_of_address() -> str | None:
-    return controls.value("run") if _by_controls() else links_old.param("run", check_run, None)
-
-
-def _name_in_address(run_id: str | None) -> None:
-    controls.put("run", run_id) if _by_controls() else links_old.set_param("run", run_id)
-
-
-def _by_controls() -> bool:
-    """Whether the page declares its controls as data."""
-    return "_controls" in st.session_state and st.session_state["_controls"].page is not None
-
-
 def follow(request: TrainingRequest, run_id: str | None) -> None:
     """Make ``run_id`` this visitor's run of ``request``; None: there is none any more."""
     _begun().add(request.key)
@@ -172,7 +163,7 @@ def follow(request: TrainingRequest, run_id: str | None) -> None:
     else:
         _runs()[request.key] = run_id
         _latest()[request.kind] = request
-    _name_in_address(run_id)
+    controls.put("run", run_id)
 
 
 def latest(kind: str) -> TrainingRequest | None:
@@ -192,12 +183,6 @@ def keep() -> None:
         latest(kind)
 
 
-def _own(request: TrainingRequest) -> str:
-    if request.key not in _runs():
-        raise Problem("run_left")
-    return _runs()[request.key]
-
-
 def _runs() -> dict[tuple, str]:
     return st.session_state.setdefault("_runs", {})
 
@@ -210,7 +195,7 @@ def _begun() -> set[tuple]:
     return st.session_state.setdefault("_begun", set())
 
 
-# The buttons. A press is noted, and carried out once the page knows its controls: the newest may have come with it.
+# The buttons. A press is noted, and carried out once the page knows its controls: new values may arrive with it.
 
 
 def begin(request: TrainingRequest, held: bool = False) -> None:
@@ -221,7 +206,7 @@ def begin(request: TrainingRequest, held: bool = False) -> None:
 
 def command(request: TrainingRequest, order: Callable[..., str], *args: int, **settings: float) -> None:
     """Carry out an order of the registry on this visitor's run, which may become a copy of its own."""
-    follow(request, order(_own(request), viewer(), *args, **settings))
+    follow(request, order(_runs().get(request.key, ""), viewer(), *args, **settings))
 
 
 def single_step(request: TrainingRequest) -> None:
@@ -366,13 +351,9 @@ def _untrained_picture(request: TrainingRequest) -> Any:
 # Models to ask, to save and to load
 
 
-def model(request: TrainingRequest) -> Denoiser:
-    """The model that the page shows now, to ask it things: the run's, a loaded, the shipped or an untrained one."""
-    return checkpoint(request).denoiser
-
-
 def checkpoint(request: TrainingRequest) -> Checkpoint:
-    """The run's model as it is now, or the model at rest; to save. Raises ValueError when the run has gone."""
+    """The model that the page shows now: the run's, a loaded, the shipped or an untrained one. Raises ValueError when
+    the run has gone."""
     return _checkpoint(*_session(request))
 
 
@@ -385,7 +366,7 @@ def _checkpoint(
 ) -> Checkpoint:
     progress = jobs().state(run_id, who) if run_id else loaded and loaded.progress
     if progress is not None:
-        return full.keep(progress)
+        return full.checkpoint(progress)
     return pretrained(name) if name else full.begin()
 
 

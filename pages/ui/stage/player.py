@@ -14,13 +14,12 @@ import pathlib
 import re
 import time
 from collections.abc import Hashable
-from typing import Any
 
 import streamlit as st
 
 from core.figures.palette import ROLES, SEQUENTIAL
 from core.figures.scene import Scene
-from pages.ui.frame import controls, text
+from pages.ui.frame import component, controls, text
 from pages.ui.stage.packing import pack
 
 WORDS = (
@@ -50,14 +49,14 @@ def show(
         permalink: keep the clock in the address (at most one stage of a page).
         restart: a changed value puts the clock back to its start; other updates keep clock, zoom and probe.
     """
-    place = latest(key, "probe", None if scene.probe is None else [round(float(v), 4) for v in scene.probe])
+    place = component.latest(key, "probe", None if scene.probe is None else [round(float(v), 4) for v in scene.probe])
     data = pack(
         scene.panels, scene.clock, key=key, alt=scene.alt, height=height, probe=place, fps=scene.fps,
         loop=loop or None, autoplay=autoplay or None, permalink=permalink or None,
         restart=None if restart is None else str(restart), words=words(),
     )  # fmt: skip
     with st.container(gap=None):
-        _player(key=key, data=_in_turn(key, data), on_probe_change=nothing)
+        _player(key=key, data=_in_turn(key, data), on_probe_change=component.nothing)
         _engine(key=f"{key}-engine")
     return None if place is None else (float(place[0]), float(place[1]))
 
@@ -82,23 +81,6 @@ def take_probe(key: str, name: str) -> None:
     """Put the newest probe of stage ``key`` into the control ``name``: the address holds it, and the scene starts there."""
     asked = controls.value(name)
     controls.put(name, newest_probe(key, asked))
-
-
-def latest(key: str, name: str, asked: Any) -> Any:
-    """Of what the page asks for and what the learner last sent under ``name`` from component ``key``, the newer one."""
-    sent = (st.session_state.get(key) or {}).get(name)
-    memory = f"{key}-{name}"
-    before_asked, before_sent, newest = st.session_state.get(memory, (None, None, None))
-    if sent is None or (asked != before_asked and sent == before_sent):
-        newest = asked
-    elif sent != before_sent:
-        newest = sent
-    st.session_state[memory] = (asked, sent, newest)
-    return newest
-
-
-def nothing() -> None:
-    """Streamlit keeps a component's state only under names that have a callback."""
 
 
 def _in_turn(key: str, data: bytes) -> bytes:

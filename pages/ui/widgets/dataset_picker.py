@@ -5,14 +5,13 @@ mean follows without Streamlit, but for an uploaded file, which is not part of a
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import streamlit as st
 
-from core.data import uploads
+from core.data import drawings, uploads
 from core.data.points import BUILT_IN, PointSet, make_points
-from core.runs.caching import shared_cache
 from pages.ui.frame import controls, shell, text
 from pages.ui.frame.text import t
 from pages.ui.widgets import brush
@@ -37,79 +36,58 @@ class Choices(Protocol):
     draw: str | None  # a drawing as the brush writes it
 
 
-@dataclass(frozen=True, eq=False)
-class Data:
-    """A learner's choice: the points, and whether training draws fresh ones at every step. Equal by content."""
-
-    points: PointSet
-    endless: bool
-
-    @property
-    def name(self) -> str:
-        """The name of the data set."""
-        return self.points.name
-
-    @property
-    def key(self) -> str:
-        """Equal for equal data only."""
-        return f"{self.name} {'endless' if self.endless else 'finite'} {self.points.digest}"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Data) and self.key == other.key
-
-    def __hash__(self) -> int:
-        return hash(self.key)
-
-
 # Without Streamlit
 
 
-def points_of(config: Choices, upload: PointSet | None = None) -> PointSet:
-    """The points that a configuration asks for; the spiral where it asks for a drawing or a file and there is none.
+def points_of(config: Choices) -> PointSet:
+    """The points that a configuration asks for; the spiral where it asks for a file, or for a drawing and has none.
 
     Raises ValueError for a word or a drawing that cannot be used.
     """
-    if config.data in BUILT_IN:
-        return built_in(config.data, N if config.fresh else config.n)
     if config.data == "word":
         return from_word(config.word)
     if config.data == "drawing" and config.draw:
         return from_drawing(config.draw)
-    return (config.data in UPLOADS and upload) or built_in("spiral", N)
+    if config.data in BUILT_IN:
+        return built_in(config.data, N if config.fresh else config.n)
+    return built_in("spiral", N)
 
 
-def data_of(config: Choices, points: PointSet | None = None) -> Data:
-    """The data of a configuration, or those ``points`` in the place of its own; the spiral where it has none to use."""
-    if points is None:
-        try:
-            points = points_of(config)
-        except ValueError:
-            points = built_in("spiral", N)
-    return Data(points, endless=config.fresh if config.data in BUILT_IN else config.data != "csv")
+def points_or_spiral(config: Choices) -> PointSet:
+    """`points_of`, or the spiral where that raises an error."""
+    try:
+        return points_of(config)
+    except ValueError:
+        return built_in("spiral", N)
 
 
-@shared_cache(64)
+def is_endless(config: Choices) -> bool:
+    """Whether training draws fresh points at every step."""
+    return config.fresh if config.data in BUILT_IN else config.data != "csv"
+
+
+@lru_cache(64)
 def built_in(name: str, n: int) -> PointSet:
     """A built-in set of n points."""
     return make_points(name, n)
 
 
-@shared_cache(64)
+@lru_cache(64)
 def from_word(word: str) -> PointSet:
     """The ink of a word."""
     return uploads.from_word(word, n=1000)
 
 
-@shared_cache(64)
+@lru_cache(64)
 def from_drawing(written: str) -> PointSet:
     """The lines of a drawing."""
-    return uploads.from_drawing(brush.decode(written), n=400)
+    return uploads.from_drawing(drawings.decode(written), n=400)
 
 
 # The widgets
 
 
-def choose() -> Data:
+def choose() -> PointSet:
     """Draw the picker in the current container and return the data; the last good ones if the new ones are bad."""
     kind = controls.draw("data")
     if kind != "drawing":
@@ -121,22 +99,22 @@ def choose() -> Data:
         controls.draw("word")
     elif kind == "drawing":
         _draw()
-    points = _uploaded(kind) if kind in UPLOADS else _last_good(kind)
-    if points is not None and points.note:
+    points = (_uploaded(kind) if kind in UPLOADS else _chosen(kind)) or built_in("spiral", N)
+    if points.note:
         st.caption(text.problem(points.note))
-    return data_of(controls.config(), points)
+    return points
 
 
 def _draw() -> None:
     """The drawing travels in the address, so that a link carries it."""
-    drawn = brush.brush("brush", brush.decode(controls.value("draw") or ""), height=230)
+    drawn = brush.brush("brush", drawings.decode(controls.value("draw") or ""), height=230)
     # What the address can hold is the drawing: otherwise it would change a little, and be other data, at the next run.
-    controls.put("draw", brush.encode(drawn) or None)
+    controls.put("draw", drawings.encode(drawn) or None)
     if not controls.value("draw"):
         st.caption(t("widgets.picker.nothing_drawn"))
 
 
-def _last_good(kind: str) -> PointSet | None:
+def _chosen(kind: str) -> PointSet | None:
     """The points that the controls ask for; if they are bad, an error, and the points that were there before."""
     memory = f"_good_{kind}"
     try:

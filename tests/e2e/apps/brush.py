@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from pages.ui.widgets.brush import brush, decode, encode
+from core.data.drawings import decode, encode
+from pages.ui.widgets.brush import brush
 
 st.session_state.runs = st.session_state.get("runs", 0) + 1
 strokes = brush("draw", decode(st.query_params.get("drawing", "")))

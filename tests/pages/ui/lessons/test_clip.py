@@ -2,13 +2,13 @@
 
 import torch
 
+from core.data import drawings
 from core.lessons import clip as clip_lesson
 from core.lessons.clip import Snapshot
 from pages.ui.lessons import clip, clip_live, clip_zero_shot
 from pages.ui.lessons.clip import Config
 from pages.ui.lessons.clip_drawing import painted
 from pages.ui.lessons.clip_map import SYMBOLS
-from pages.ui.widgets import brush
 
 SQUARE = [[[0.25, 0.25], [0.75, 0.25], [0.75, 0.75], [0.25, 0.75], [0.25, 0.25]]]
 
@@ -56,7 +56,7 @@ def test_a_picture_from_a_file_is_asked_about():
 
 def test_a_drawing_is_painted_in_its_colour_and_filled_or_not():
     red = [221, 46, 68]
-    full, line = (Config(by="drawing", draw=brush.encode(SQUARE), filled=filled).pixels for filled in (True, False))
+    full, line = (Config(by="drawing", draw=drawings.encode(SQUARE), filled=filled).pixels for filled in (True, False))
     assert full[:, 16, 16].tolist() == red and line[:, 16, 16].tolist() == [255] * 3
     assert line[:, 8, 16].tolist() == red and full[:, 2, 2].tolist() == [255] * 3
     assert torch.equal(full, painted(SQUARE, "red", filled=True))

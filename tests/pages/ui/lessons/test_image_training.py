@@ -16,9 +16,9 @@ from core.models.images import ImageConfig
 from core.networks import SIZES
 from core.runs import checkpoints
 from pages.ui.frame.text import t
-from pages.ui.lessons import image_training
+from pages.ui.lessons import image_training, own_models
 from pages.ui.lessons.image_models import Config
-from pages.ui.runs import followed, own_models, training_run
+from pages.ui.runs import followed, training_run
 from tests.reading import group, header, panels
 from tests.runs import CONFIG, note, save, write_run
 
@@ -27,7 +27,7 @@ import streamlit as st
 from pages.ui.frame import shell
 from pages.ui.lessons import image_training
 from pages.ui.lessons.image_models import Config
-from pages.ui.runs import own_models
+from pages.ui.lessons import own_models
 
 shell.require_shell()
 shell.chapter("image_models", Config)
@@ -42,10 +42,10 @@ def own_runs(tmp_path, monkeypatch) -> Path:
     """A folder of runs and a registry of this test's own."""
     monkeypatch.setattr(own_models, "FOLDER", tmp_path / "runs")
     followed._logs.clear()
-    training_run.jobs.clear()
+    training_run.jobs.cache_clear()
     yield tmp_path / "runs"
     training_run.jobs().close()
-    training_run.jobs.clear()
+    training_run.jobs.cache_clear()
 
 
 @pytest.fixture

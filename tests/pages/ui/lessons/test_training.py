@@ -56,16 +56,15 @@ def test_the_scene_at_rest_is_of_the_shipped_model_and_a_snapshot_is_drawn_by_th
 
 @pytest.mark.parametrize("config", [Config(data="word", word="ab"), Config(data="rings", fresh=False, n=50)])
 def test_data_come_from_the_configuration(config):
-    points = lesson.request_of(config).data.points
     drawn = lesson.why_average(config).panels[0].layers[0].xy
-    assert torch.equal(drawn, lesson.thinned(points.points, 400))
+    assert torch.equal(drawn, lesson.thinned(lesson.request_of(config).data.points, 400))
 
 
 def test_a_configuration_is_one_to_train_by():
     config = Config(net="plain", prediction="v", noise="cosine", seed=7, lr=0.5, data="moons", fresh=False, n=20)
     request = lesson.request_of(config)
     assert request.config == PointConfig("plain", "v", "cosine", endless=False, lr=0.5, seed=7)
-    assert (request.data.name, len(request.data.points.points), request.data.endless) == ("moons", 20, False)
+    assert (request.data.name, len(request.data.points)) == ("moons", 20)
 
 
 def test_through_one_place_both_arrows_begin_and_their_captions_say_where_they_lead():

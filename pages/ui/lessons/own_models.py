@@ -58,7 +58,7 @@ class DigitTraining(training_run.TrainingRequest):
     def bayes_loss(self) -> float:
         return live_digits.bayes_loss(self.config)
 
-    def keep(self, progress: Progress) -> Checkpoint:
+    def checkpoint(self, progress: Progress) -> Checkpoint:
         return live_digits.checkpoint_of(progress, self.config)
 
 

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from pages.ui.widgets.brush import VERTICES, decode, encode
+from core.data.drawings import VERTICES, decode, encode
 
 CIRCLE = [[0.5 + 0.4 * np.cos(a), 0.5 + 0.4 * np.sin(a)] for a in np.linspace(0, 6, 90)]
 
