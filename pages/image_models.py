@@ -46,7 +46,7 @@ else:
         requests = [request for request in requests if request.sampler != samplers.DDPM_NO_NOISE]
     with right:
         films = background_films.watch(
-            lesson.studio(model),
+            lesson.film_maker(model),
             requests,
             lambda films, frame: player.show(
                 lesson.film_scene(config, model, films, frame), key="gallery", permalink=True

@@ -56,7 +56,7 @@ with right:
     else:
         if show == "all_stages":
             view.chips(config.caption)
-        films = background_films.watch(lesson.studio(), lesson.requests_of(config), partial(view.draw, config))
+        films = background_films.watch(lesson.film_maker(), lesson.requests_of(config), partial(view.draw, config))
         if show in COSINES:
             st.caption(t("unclip.condition"))
     if films and show == "prior_skipped":

@@ -1,7 +1,7 @@
 """Chapter 2: a model at one moment of its training, and the walks through one place that it learns from.
 
-A walk adds N equal noises of variance sigma^2 / N to a data point. Given its end x, its start is distributed as the exact
-denoiser's weights, and given both ends it is a Brownian bridge.
+A walk adds N equal noises of variance sigma^2 / N to a data point. Given its end x, its start is distributed as the
+exact denoiser's weights, and given both ends it is a Brownian bridge.
 """
 
 from dataclasses import dataclass
@@ -84,7 +84,7 @@ def is_dead(model: Denoiser) -> bool:
 def origins(ideal: EmpiricalDenoiser, x: Tensor, sigmas: Tensor, n: int, seed: int = 0) -> Tensor:
     """Starts of n walks that end at x [D], for each noise level of ``sigmas`` [T]: draws of p(x0 | x), [T, n, D].
 
-    The same n uniform numbers serve all levels (inverse transform sampling), so that the draws change little with sigma.
+    The same n uniform numbers serve all levels (inverse transform sampling): the draws change little with sigma.
     """
     weights = ideal.weights(x.expand(len(sigmas), -1), sigmas)
     uniform = ((torch.arange(n) + seeds.uniform(n, seed)) / n).to(weights)
@@ -141,7 +141,7 @@ class PosteriorWalks:
 def sample_through(
     x: Tensor, sigmas: Tensor, ideal: EmpiricalDenoiser, learned: Denoise, n: int, steps: int
 ) -> PosteriorWalks:
-    """n walks of ``steps`` steps that end at x [D] at each of ``sigmas`` [T], and the exact and the learned arrow there."""
+    """n walks of ``steps`` steps that end at x [D] for each of ``sigmas`` [T], and the exact and the learned arrow."""
     starts = origins(ideal, x, sigmas, n)
     walks = bridges(starts, x, sigmas, steps)
     states = x.expand(len(sigmas), -1)

@@ -26,7 +26,7 @@ from pages.ui.frame.links import text as line
 from pages.ui.frame.text import t
 from pages.ui.lessons import image_training, own_models
 from pages.ui.runs import background_films, followed, training_run
-from pages.ui.runs.background_films import Studio
+from pages.ui.runs.background_films import FilmMaker
 
 SHIPPED = ("fashion", "digits", "emoji")
 SCALES = (0.0, 1.0, 2.0, 4.0, 8.0)
@@ -105,9 +105,9 @@ def _over_scales(request: Request) -> list[Request]:
     return [replace(half, scale=scale, negative=negative) for scale in SCALES for negative in (None, request.negative)]
 
 
-def studio(model: ImageModel) -> Studio:
+def film_maker(model: ImageModel) -> FilmMaker:
     """What makes the films of a model."""
-    return Studio(
+    return FilmMaker(
         model.key, partial(lesson.sample, model), partial(lesson.first_frame, model),
         lambda some: some[0].steps, lesson.first_films(model),
     )  # fmt: skip
@@ -138,7 +138,7 @@ def _finished(show: str, config: Config) -> Scene:
     """A scene of a shipped model with its finished films, which are made here if they are not known yet."""
     config = replace(config, show=show)
     model = lesson.shipped(config.model if config.model in SHIPPED else SHIPPED[0])
-    return film_scene(config, model, background_films.films(studio(model), requests(config, model)))
+    return film_scene(config, model, background_films.films(film_maker(model), requests(config, model)))
 
 
 def class_label(model: ImageModel, label: int | None) -> str:

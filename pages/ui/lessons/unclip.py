@@ -24,7 +24,7 @@ from pages.ui.frame.text import fixed, t
 from pages.ui.lessons import clip_collection as collection
 from pages.ui.lessons.unclip_vectors import condition_cosine, cosine, gap, models, space, text_vector, vectors
 from pages.ui.runs import background_films
-from pages.ui.runs.background_films import Studio
+from pages.ui.runs.background_films import FilmMaker
 
 Films = Sequence[Film]
 SHOW = (
@@ -71,11 +71,11 @@ def requests_of(config: Config) -> list[Request]:
     }.get(config.show, lambda: [one])()
 
 
-def studio() -> Studio:
+def film_maker() -> FilmMaker:
     """What makes the films."""
     own = models()
-    return Studio(
-        key="unclip", make=lambda requests: lesson.films(own, requests), opening=Film, steps=lesson.count_steps,
+    return FilmMaker(
+        key="unclip", make=lambda requests: lesson.films(own, requests), initial=Film, steps=lesson.count_steps,
         shipped=lesson.shipped_films(own),
     )  # fmt: skip
 
@@ -83,7 +83,7 @@ def studio() -> Studio:
 def scene(config: Config, films: Films | None = None, k: int | None = None, theme: str = "light") -> Scene:
     """The scene that the configuration shows. films: those of `requests_of`, finished (k None) or at their frame k."""
     if films is None:
-        films = background_films.films(studio(), requests_of(config))
+        films = background_films.films(film_maker(), requests_of(config))
     panels, clock = PANELS[config.show](config, films, k, theme)
     ends = (panel.caption if isinstance(panel.caption, str) else panel.caption[-1] for panel in panels)
     described = ". ".join(f"{panel.title}: {end}" if end else panel.title for panel, end in zip(panels, ends))

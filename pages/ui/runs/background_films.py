@@ -16,7 +16,7 @@ TICK = 0.5  # seconds between two looks at films under way
 
 
 class Film(Protocol):
-    """What ``request`` asks for, as far as it is made, with a frame for each step of ``x``. Equal takes, equal films."""
+    """What ``request`` asks for, as far as it is made, with a frame for each step of ``x``."""
 
     request: Hashable
     x: Sequence
@@ -26,58 +26,59 @@ class Film(Protocol):
         """Its frame k alone; -1: none, where there is none yet."""
 
 
-Takes, Films = Sequence[Hashable], Sequence[Film]
+Requests, Films = Sequence[Hashable], Sequence[Film]
 
 
 @dataclass(frozen=True)
-class Studio:
-    """How films are made. Equal keys make equal films of equal takes.
+class FilmMaker:
+    """How films are made. Equal keys make equal films of equal requests.
 
     Attributes:
         key: what identifies the maker.
-        make: makes films of takes, all together; yields them after each step.
-        opening: what there is of a film before any step.
-        steps: the number of steps of making films of takes.
+        make: makes films of requests, all together; yields them after each step.
+        initial: what there is of a film before any step.
+        steps: the number of steps of making films of requests.
         shipped: films that need not be made.
     """
 
     key: str
-    make: Callable[[Takes], Iterator[Films]]
-    opening: Callable[[Hashable], Film]
-    steps: Callable[[Takes], int]
+    make: Callable[[Requests], Iterator[Films]]
+    initial: Callable[[Hashable], Film]
+    steps: Callable[[Requests], int]
     shipped: Mapping[Hashable, Film] = field(default_factory=dict)
 
 
 @shared_cache(KEPT)
-def kept(key: str, take: str) -> list[Film]:
-    """Where this process keeps the finished film of a take by the studio of that key; empty until then."""
+def kept(key: str, request: str) -> list[Film]:
+    """Where this process keeps the finished film of a request by the maker of that key; empty until then."""
     return []
 
 
-def known(studio: Studio, takes: Takes) -> dict[Hashable, Film]:
-    """The films that need not be made any more, by take."""
-    finished = {take: studio.shipped.get(take) or next(iter(kept(studio.key, repr(take))), None) for take in takes}
-    return {take: film for take, film in finished.items() if film}
+def known(maker: FilmMaker, requests: Requests) -> dict[Hashable, Film]:
+    """The films that need not be made any more, by request."""
+    stored = {request: kept(maker.key, repr(request)) for request in requests}
+    found = {request: maker.shipped.get(request) or next(iter(films), None) for request, films in stored.items()}
+    return {request: film for request, film in found.items() if film}
 
 
-def films(studio: Studio, takes: Takes) -> tuple[Film, ...]:
-    """The finished films of takes; those that are not known yet are made here and now."""
-    found = known(studio, takes)
-    if missing := _missing(takes, found):
-        for made in studio.make(missing):
+def films(maker: FilmMaker, requests: Requests) -> tuple[Film, ...]:
+    """The finished films of requests; those that are not known yet are made here and now."""
+    found = known(maker, requests)
+    if missing := _missing(requests, found):
+        for made in maker.make(missing):
             last = made
-        _keep(studio, last)
+        _keep(maker, last)
         found |= {film.request: film for film in last}
-    return tuple(found[take] for take in takes)
+    return tuple(found[request] for request in requests)
 
 
-def watch(studio: Studio, takes: Takes, draw: Callable[[Films, int | None], None]) -> tuple[Film, ...]:
-    """Draw the films of the takes: whole ones (None) as soon as all are known, and meanwhile the newest frame again and
-    again, by its number. The films once they are known, else none."""
+def watch(maker: FilmMaker, requests: Requests, draw: Callable[[Films, int | None], None]) -> tuple[Film, ...]:
+    """Draw films: ``draw(films, None)`` once all are finished, and ``draw(films, k)`` with the newest frame k again and
+    again until then. Returns the films once they are finished, else none."""
     if background.failed():
         return ()
-    found = known(studio, takes)
-    whole = () if _missing(takes, found) else tuple(found[take] for take in takes)
+    found = known(maker, requests)
+    whole = () if _missing(requests, found) else tuple(found[request] for request in requests)
     if whole:
         background.leave()
 
@@ -87,37 +88,37 @@ def watch(studio: Studio, takes: Takes, draw: Callable[[Films, int | None], None
             if whole:
                 draw(whole, None)
             else:
-                _forming(studio, takes, draw)
+                _forming(maker, requests, draw)
 
     tick()
     return whole
 
 
-def _forming(studio: Studio, takes: Takes, draw: Callable[[Films, int | None], None]) -> None:
+def _forming(maker: FilmMaker, requests: Requests, draw: Callable[[Films, int | None], None]) -> None:
     """The newest frame of films under way. When they are finished the page runs again to show them whole."""
-    found = known(studio, takes)
-    missing = _missing(takes, found)
+    found = known(maker, requests)
+    missing = _missing(requests, found)
     if not missing:
         st.rerun()  # somebody else's look was the first after the end
-    view = _newest(studio, missing)
-    forming = (view and view.picture) or [studio.opening(take) for take in missing]
+    view = _newest(maker, missing)
+    forming = (view and view.picture) or [maker.initial(request) for request in missing]
     k = len(forming[0].x) - 1
-    now = {take: film.at(k) for take, film in found.items()} | {film.request: film.at(k) for film in forming}
-    draw([now[take] for take in takes], k)
+    now = {request: film.at(k) for request, film in found.items()} | {film.request: film.at(k) for film in forming}
+    draw([now[request] for request in requests], k)
     if view is not None:
-        background.progress(view, studio.steps(missing))
+        background.progress(view, maker.steps(missing))
 
 
-def _newest(studio: Studio, takes: Takes) -> View | None:
-    work = Work(("films", studio.key, takes), lambda *_: studio.make(takes), picture=tuple)
-    return background.newest(work, lambda made: _keep(studio, made))
+def _newest(maker: FilmMaker, requests: Requests) -> View | None:
+    work = Work(("films", maker.key, requests), lambda *_: maker.make(requests), picture=tuple)
+    return background.newest(work, lambda made: _keep(maker, made))
 
 
-def _missing(takes: Takes, found: Mapping[Hashable, Film]) -> tuple[Hashable, ...]:
-    return tuple(dict.fromkeys(take for take in takes if take not in found))
+def _missing(requests: Requests, found: Mapping[Hashable, Film]) -> tuple[Hashable, ...]:
+    return tuple(dict.fromkeys(request for request in requests if request not in found))
 
 
-def _keep(studio: Studio, made: Films) -> None:
+def _keep(maker: FilmMaker, made: Films) -> None:
     for film in made:
         if film.done:
-            kept(studio.key, repr(film.request))[:] = [film]
+            kept(maker.key, repr(film.request))[:] = [film]

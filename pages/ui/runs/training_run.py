@@ -91,7 +91,7 @@ class TrainingRequest(ABC):
 
     @property
     def full(self) -> "TrainingRequest":
-        """The request to train by: the page's, or a loaded model's, which has more settings than the page has controls."""
+        """The request to train by: the page's, or with a loaded model's configuration, which has more settings."""
         loaded = _loaded().get(self.key)
         if loaded is None:
             return self
@@ -242,7 +242,7 @@ def _order(*order: Any) -> None:
 
 
 def buttons(request: TrainingRequest, view: View | None, ready: bool = True) -> None:
-    """Start, pause or resume; single step; reset; and the error of the last command. Not ``ready``: all are disabled."""
+    """Start, pause or resume; single step; reset; the error of the last command. Not ``ready``: all are disabled."""
     hold = "pause", ":material/pause:", (command, jobs().pause)
     go_on = "resume", ":material/play_arrow:", (command, jobs().resume)
     main, icon, order = {
@@ -311,9 +311,9 @@ def standing(view: View) -> str:
 
 
 def at_rest(request: TrainingRequest) -> tuple[Any, str]:
-    """What there is to see before any training here: a loaded model, the shipped one, an untrained one; and a line on it.
+    """The picture before any training, of a loaded, the shipped or an untrained model, and a line on it.
 
-    The shipped one is for a first look: who has begun a run of the request finds the untrained one after it.
+    The shipped model is for a first look: after a run of the request there is the untrained one.
     """
     loaded = _loaded().get(request.key)
     if loaded is not None:
@@ -385,8 +385,11 @@ def save(request: TrainingRequest) -> None:
 
 
 def load(adopt: Callable[[Checkpoint], Any]) -> None:
-    """The field that takes a saved model; bad files change nothing. ``adopt`` sets the page's controls to a checkpoint's
-    configuration, and returns it, or None where it is not to be trained on; it raises ValueError for a bad one."""
+    """The field that takes a saved model; bad files change nothing.
+
+    ``adopt`` sets the page's controls to the configuration of a checkpoint and returns it, or None where it is not to
+    be trained on; it raises ValueError for a bad one.
+    """
 
     def read() -> None:
         file = st.session_state["_load"]

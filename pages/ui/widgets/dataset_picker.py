@@ -1,7 +1,7 @@
 """The data set picker: built-in sets, a typed word, a drawing, the dark pixels of an image, a CSV.
 
-A page with the picker has in its configuration the controls ``data``, ``n``, ``fresh``, ``word`` and ``draw``. What they
-mean follows without Streamlit, but for an uploaded file, which is not part of an address.
+A page with the picker has in its configuration the controls ``data``, ``n``, ``fresh``, ``word`` and ``draw``. They
+give the points without Streamlit; only an uploaded file is not part of an address.
 """
 
 from collections.abc import Callable

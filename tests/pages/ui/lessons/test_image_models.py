@@ -22,7 +22,7 @@ def model() -> ImageModel:
 
 
 def films_of(config: Config, model: ImageModel) -> tuple:
-    return background_films.films(lesson.studio(model), lesson.requests(config, model))
+    return background_films.films(lesson.film_maker(model), lesson.requests(config, model))
 
 
 def panels_of(config: Config, model: ImageModel) -> list:
