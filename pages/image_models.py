@@ -31,8 +31,8 @@ else:
     with left:
         model = own_models.choose(SHIPPED)
         labels, negatives = lesson.class_options(model)
-        asked = controls.draw("label", labels), controls.draw("negative", negatives)
-        controls.draw("w", disabled=show == "guidance" or asked == (NO_CLASS, NO_NEGATIVE))
+        chosen = controls.draw("label", labels), controls.draw("negative", negatives)
+        controls.draw("w", disabled=show == "guidance" or chosen == (NO_CLASS, NO_NEGATIVE))
         controls.draw("steps")
         with st.expander(t("image_models.more")):
             for name in ("second", "n", "seed"):

@@ -122,10 +122,10 @@ def film_scene(config: Config, model: ImageModel, films: Sequence[Film], frame: 
     levels = levels if frame is None else levels[frame : frame + 1]
     levels = levels[-1:] if config.show == "nearest_training_image" else levels  # only finished images are compared
     panels = PANELS[config.show](config, model, films)
-    asked = dict.fromkeys(films[0].request.labels)
+    labels = dict.fromkeys(films[0].request.labels)
     values = {
         "what": t(f"image_models.{config.show}.what"),
-        "classes": ", ".join(class_label(model, label) for label in asked),
+        "classes": ", ".join(class_label(model, label) for label in labels),
         "panels": ". ".join(f"{panel.title}: {panel.caption}" for panel in panels),
     }
     still = len(levels) == 1
@@ -210,17 +210,16 @@ def guidance_panels(config: Config, model: ImageModel, films: Sequence[Film]) ->
 
 def neighbour_panels(config: Config, model: ImageModel, films: Sequence[Film]) -> list[Panel]:
     """A film's images over their neighbours, beside real images over theirs; alone as long as they are not finished."""
-    film, own = films[0], replace(config, of="state")
+    film, state = films[0], replace(config, of="state")
     title, role = text.label("samplers", film.request.sampler), SAMPLERS[film.request.sampler].role
     names = class_captions(model, film.request.labels)
     found = lesson.compare(model, film) if film.done else None
     if found is None:
-        return [film_panel(title, [film.at(len(film.x) - 1)], own, model, role, names)]
-    words = "image_models.nearest_training_image"
-    real = t(f"{words}.{'held_out' if model.held_out else 'training'}")
+        return [film_panel(title, [film.at(len(film.x) - 1)], state, model, role, names)]
+    real = t(f"image_models.nearest_training_image.{'held_out' if model.held_out else 'training'}")
     return [
-        paired(title, found[0], names, role, t(f"{words}.sample")),
-        paired(t(f"{words}.real"), found[1], names, "exact", real),
+        paired(title, found[0], names, role, t("image_models.nearest_training_image.sample")),
+        paired(t("image_models.nearest_training_image.real"), found[1], names, "exact", real),
     ]
 
 
@@ -273,13 +272,17 @@ def table(films: Sequence[Film], model: ImageModel) -> str:
 
 def verdict(film: Film, model: ImageModel) -> str:
     """How near samples are to training images, in words, beside real ones."""
-    words, found = "image_models.nearest_training_image", lesson.compare(model, film)
+    found = lesson.compare(model, film)
     if found is None:
-        return t(f"{words}.unknown")
+        return t("image_models.nearest_training_image.unknown")
     sampled, real = (part.distance for part in found)
     numbers = {"mean": sampled.mean(), "least": sampled.min(), "real_mean": real.mean(), "real_least": real.min()}
-    whose = t(f"{words}.whose.{'held_out' if model.held_out else 'training'}")
-    return t(f"{words}.distances", whose=whose, **{name: value.item() for name, value in numbers.items()})
+    whose = t(f"image_models.nearest_training_image.whose.{'held_out' if model.held_out else 'training'}")
+    return t(
+        "image_models.nearest_training_image.distances",
+        whose=whose,
+        **{name: value.item() for name, value in numbers.items()},
+    )
 
 
 def tasks_done(config: Config, model: ImageModel, films: Sequence[Film]) -> dict[str, bool]:

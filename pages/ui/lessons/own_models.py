@@ -70,8 +70,8 @@ def models() -> dict[str, Callable[[], Checkpoint]]:
     as they are now, or raises ValueError once it is gone. The names are labels, never paths."""
     taken = {name: partial(_taken().get, name) for name in _taken()}
     controls.read("run")  # so that it stays in the address, in whatever scene
-    own = training_run.latest(KIND) or _request_of_address()
-    return {OWN: partial(training_run.checkpoint, own), **taken} if own else taken
+    request = training_run.latest(KIND) or _request_of_address()
+    return {OWN: partial(training_run.checkpoint, request), **taken} if request else taken
 
 
 def _request_of_address() -> DigitTraining | None:
@@ -87,19 +87,19 @@ def _request_of_address() -> DigitTraining | None:
 
 def label(name: str) -> str:
     """The label of a model."""
-    kind, _, own = name.partition(":")
-    return t(f"image_models.models.{kind}", name=own) if own else text.label("models", name)
+    kind, _, title = name.partition(":")
+    return t(f"image_models.models.{kind}", name=title) if title else text.label("models", name)
 
 
 def choose(shipped: tuple[str, ...]) -> ImageModel:
     """Draw the control ``model`` and return the chosen one; a shipped one, and why, where that is gone."""
-    own = models()
-    name = controls.draw("model", (*shipped, *own), format_func=label)
+    known = models()
+    name = controls.draw("model", (*shipped, *known), format_func=label)
     if name != OWN:
         st.session_state.pop("_held", None)
-    if name in own:
+    if name in known:
         try:
-            return _held(own[name]) if name == OWN else lesson.model_of(own[name]())
+            return _held(known[name]) if name == OWN else lesson.model_of(known[name]())
         except ValueError as error:
             shell.sorry(error)
             name = shipped[0]
