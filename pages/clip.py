@@ -2,28 +2,11 @@
 
 import streamlit as st
 
-from core.lessons import clip as clip_lesson
-from core.models import clip as clip_model
-from core.models import clip_queries
 from pages.ui.frame import controls, shell
 from pages.ui.frame.text import t
 from pages.ui.lessons import clip_live, clip_view
-from pages.ui.lessons.clip import CONTROLS, MORE_CONTROLS, Config
+from pages.ui.lessons.clip import CODE, CONTROLS, MORE_CONTROLS, TASKS, Config
 from pages.ui.runs import training_run
-
-CODE = {
-    "train_live": (clip_model.contrastive_loss, clip_model.clip_loss, clip_model.run),
-    "retrieval": (clip_lesson.nearest, clip_queries.text_vectors),
-    "zero_shot": (clip_lesson.classify,),
-    "arithmetic": (
-        clip_queries.mean_over_shifts,
-        clip_queries.mean_over_captions,
-        clip_queries.nearest_words,
-        clip_lesson.analogy,
-    ),
-    "map": (clip_lesson.project,),
-}
-TASKS = {"train_live": "diagonal", "retrieval": "held_out", "zero_shot": "wording", "arithmetic": "green_apple"}
 
 shell.require_shell()
 shell.chapter("clip", Config)

@@ -2,20 +2,10 @@
 
 import streamlit as st
 
-from core.data import images
-from core.diffusion import forward, schedules
 from pages.ui.frame import controls, shell
 from pages.ui.lessons import forward_noise as lesson
-from pages.ui.lessons.forward_noise import CONTROLS, SCENES, Config
+from pages.ui.lessons.forward_noise import CODE, CONTROLS, SCENES, Config
 from pages.ui.stage import player
-
-CODE = {
-    "two_pixels": (forward.random_walk, images.pixels),
-    "walk": (forward.random_walk,),
-    "walk_and_jump": (forward.random_walk, forward.jump),
-    "dissolve": (forward.random_walk, forward.density),
-    "schedules": (schedules.log_snr, forward.jump),
-}
 
 shell.require_shell()
 shell.chapter("forward_noise", Config)

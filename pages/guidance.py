@@ -2,14 +2,12 @@
 
 import streamlit as st
 
-from core.data import CLASSES
-from core.diffusion import guidance
-from core.lessons import guidance as guidance_lesson
 from pages.ui.frame import controls, shell
 from pages.ui.frame.text import label, t
 from pages.ui.lessons import guidance as lesson
 from pages.ui.lessons import guidance_curves, guidance_live
-from pages.ui.lessons.guidance import CONTROLS, OWN, SCENES, STRONG, WEAK, Config
+from pages.ui.lessons.guidance import CODE, SCENES
+from pages.ui.lessons.guidance_config import CONTROLS, MODELS, OWN, STRONG, WEAK, Config
 from pages.ui.runs import point_runs, training_run
 from pages.ui.stage import player
 
@@ -23,7 +21,7 @@ with right:
     if answered and show == "two_fields" and controls.value("predictions"):
         st.caption(t("guidance.next"))
 trained = training_run.latest(point_runs.LABELLED)
-offered = {"model": [name for name in lesson.MODELS if trained or name != OWN]}
+offered = {"model": [name for name in MODELS if trained or name != OWN]}
 with left:
     for name in CONTROLS[show]:
         controls.draw(name, offered.get(name) or (controls.config().negatives if name == "negative" else None))
@@ -46,12 +44,12 @@ with right:
         st.caption(t("guidance.one_place.hint", rms=lesson.POINTS.rms))
         st.markdown(lesson.terms_table(lesson.terms_of(config, model)))
     elif show == "eight_scales":
-        marks = " ".join(f"{shell.mark(name)} {label('classes', name)}" for name in CLASSES)
+        marks = " ".join(f"{shell.mark(name)} {label('classes', name)}" for name in lesson.CLASSES)
         st.caption(f"{marks} &emsp; {t('guidance.eight_scales.hint')}", unsafe_allow_html=True)
         shell.explain("guess", "nearly_all", seen=config.model == STRONG and config.wanted == "cat")
 if lesson.nothing_to_remove(config, model):
     with left:
-        st.caption(t("guidance.negative_prompt.nothing", label=label("classes", CLASSES[config.negative_label])))
+        st.caption(t("guidance.negative_prompt.nothing", label=label("classes", lesson.CLASSES[config.negative_label])))
         st.button(t("guidance.negative_prompt.try"), on_click=controls.put, args=("model", WEAK), key="_weak")
 if show == "eight_scales":
     guidance_curves.draw(config, model)
@@ -59,10 +57,7 @@ if show == "eight_scales":
 shell.notes(show)  # their marks are arrows: the shapes of points are the classes here
 formula = "cfg_negative" if show == "negative_prompt" else "cfg"
 shell.equation(formula, legend=formula)
-shell.code(
-    guidance.cfg, guidance.lerp, guidance.interval, guidance.autoguidance,
-    guidance_lesson.guided_denoiser, guidance_lesson.quality_of,
-)  # fmt: skip
+shell.code(*CODE)
 shell.tasks(
     {
         "sharp_without_negative": lesson.sharp_without_negative(config, model),

@@ -2,11 +2,10 @@
 
 import streamlit as st
 
-from core.lessons import home as home_lesson
 from pages.ui.frame import controls, shell
 from pages.ui.frame.text import label, t
 from pages.ui.lessons import home_lecture
-from pages.ui.lessons.home import SCENES, Config
+from pages.ui.lessons.home import CODE, SCENES, Config
 from pages.ui.stage import player
 
 LINKS = {
@@ -47,7 +46,7 @@ with question:
 wanted = label("classes", config.wanted)
 shell.notes("figure")
 shell.equation("figure", legend="figure", label=wanted)
-shell.code(home_lesson.compute)
+shell.code(*CODE)
 if not controls.value("present"):
     home_lecture.draw()
 shell.finish()

@@ -2,9 +2,6 @@
 
 import streamlit as st
 
-from core.diffusion import samplers
-from core.lessons import lab as lab_lesson
-from core.lessons.guidance import guided_denoiser
 from pages.ui.frame import controls, shell
 from pages.ui.frame.text import t
 from pages.ui.lessons import lab as lesson
@@ -31,7 +28,7 @@ with right:
 
 shell.notes("two_sides")
 shell.equation("step", legend="step")
-shell.code(lab_lesson.evaluate, samplers.run, guided_denoiser)
+shell.code(*lesson.CODE)
 shell.tasks(
     {
         "same_ends": lesson.same_ends(first, second),

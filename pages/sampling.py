@@ -1,17 +1,12 @@
 """Chapter 4: samplers side by side from the same starting points, what a step is made of, and what its noise is for."""
 
-from dataclasses import replace
-
 import streamlit as st
 
-from core.diffusion import samplers
-from core.diffusion.samplers import DDIM, DDPM_NO_NOISE
-from core.models import trajectories
 from pages.ui.frame import controls, shell
 from pages.ui.frame.text import t
 from pages.ui.lessons import sampling as lesson
 from pages.ui.lessons import sampling_widgets as widgets
-from pages.ui.lessons.sampling import SCENES, Config
+from pages.ui.lessons.sampling import CODE, DDPM_NO_NOISE, SCENES, Config
 from pages.ui.stage import player
 
 shell.require_shell()
@@ -56,20 +51,6 @@ with right:
 
 shell.notes(show if answered else "before_answer")
 shell.equation("step", legend=("step", *(["step_without_noise"] if answered else [])))
-shell.code(samplers.ancestral, samplers.ancestral_step, trajectories.at_levels)
-
-
-def coverage(sampler: samplers.SamplerConfig) -> float:
-    """The part of the data points that a sampler's cloud reaches."""
-    return lesson.quality_of(config, sampler).coverage
-
-
-few = [each for each in chosen if each.sampler == DDIM and 1 < each.steps < 20 and coverage(each) > 0.9]
-shell.tasks(
-    {
-        "fewest_ddim_steps": any(coverage(replace(each, steps=each.steps - 1)) <= 0.9 for each in few),
-        "more_steps": any(each.sampler == DDPM_NO_NOISE and each.steps == 256 for each in chosen),
-        "five_calls": any(each.nfe <= 5 and coverage(each) == 1 for each in chosen),
-    }
-)
+shell.code(*CODE)
+shell.tasks(lesson.tasks(config))
 shell.finish()

@@ -2,9 +2,6 @@
 
 import streamlit as st
 
-from core.data.points import BUILT_IN
-from core.diffusion import denoiser, training
-from core.lessons.training import Snapshot, last_step
 from pages.ui.frame import controls, shell
 from pages.ui.frame.text import t
 from pages.ui.lessons import training as lesson
@@ -14,7 +11,7 @@ from pages.ui.stage import player
 from pages.ui.widgets import dataset_picker
 
 
-def draw_live(snapshot: Snapshot, standing: str) -> None:
+def draw_live(snapshot: lesson.Snapshot, standing: str) -> None:
     """A run's newest snapshot, with a line on how it stands."""
     st.markdown(standing + (f" · {t('training.dead')}" if snapshot.dead else ""))
     scene = lesson.train_live(config, snapshot, points, broke=view is not None and bool(view.error))
@@ -58,7 +55,7 @@ with right:
 first = "middle_learned" if config.prediction == "eps" else "middle_built_in"
 shell.notes(*(["samples", first, "exact_loss"] if live else [show]), prediction=config.prediction)
 shell.equation("loss", legend="loss")
-shell.code(denoiser.denoising_loss, training.train, last_step)
+shell.code(*lesson.CODE)
 snapshot = view and view.picture
 if view and (view.error or (snapshot and snapshot.dead)):
     st.session_state["_broke"] = True
@@ -66,7 +63,7 @@ reached = bool(snapshot and not view.error and lesson.near(snapshot))
 shell.tasks(
     {
         "on_the_data": reached,
-        "own_data": points.name not in BUILT_IN and view is not None and view.step > 0,
+        "own_data": points.name not in lesson.BUILT_IN and view is not None and view.step > 0,
         "broken_and_mended": reached and st.session_state.get("_broke", False),
     }
 )

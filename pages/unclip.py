@@ -4,12 +4,6 @@ from functools import partial
 
 import streamlit as st
 
-from core.diffusion import guidance
-from core.lessons import clip as clip_lesson
-from core.lessons import unclip as unclip_lesson
-from core.models import clip as clip_model
-from core.models import unclip as unclip_model
-from core.networks.clip import TextEncoder
 from pages.ui.frame import controls, shell
 from pages.ui.frame.text import t
 from pages.ui.lessons import unclip as lesson
@@ -17,14 +11,6 @@ from pages.ui.lessons import unclip_view as view
 from pages.ui.lessons.unclip import Config
 from pages.ui.runs import background_films
 
-CODE = {
-    "all_stages": (unclip_model.sample_prior, unclip_model.sample_decoder, unclip_lesson.films),
-    "text_vector": (TextEncoder.forward, unclip_model.prior_condition),
-    "prior": (unclip_model.sample_prior, unclip_lesson.prior_path),
-    "prior_skipped": (unclip_model.generate, unclip_lesson.position, clip_model.contrastive_loss),
-    "variations": (unclip_model.image_vectors, unclip_model.sample_decoder),
-    "interpolation": (unclip_model.slerp, unclip_model.sample_decoder),
-}
 EQUATIONS = ("all_stages", "text_vector", "prior", "negative_caption", "interpolation")  # the others have the decoder's
 COSINES = ("prior_skipped", "negative_caption", "guidance", "variations")
 
@@ -65,8 +51,8 @@ with right:
 
 shell.notes(show, guidance=shell.number_of("guidance"), image_models=shell.number_of("image_models"))
 shell.equation(*[show if show in EQUATIONS else "decoder"] * 2)
-shell.code(*CODE.get(show, (unclip_model.sample_decoder, guidance.cfg)))
-held_out, film = clip_lesson.pairs().held_out, films[0] if films else None
+shell.code(*lesson.code_of(show))
+held_out, film = lesson.held_out(), films[0] if films else None
 unknown = show in ("all_stages", "text_vector") and bool(models.known.unknown(config.caption))
 shell.tasks(
     {

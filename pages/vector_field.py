@@ -5,9 +5,6 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from core.diffusion import exact, vector_field
-from core.figures.curves import curves
-from core.figures.lecture import FORMATS, to_file
 from pages.ui.frame import controls, shell
 from pages.ui.frame.text import t
 from pages.ui.lessons import vector_field as lesson
@@ -51,21 +48,19 @@ shell.equation("field", legend="field")
 if answered:
     st.header(t("vector_field.curve.heading"), anchor=False)
     st.markdown(t("vector_field.curve.text") + (" " + t("vector_field.curve.unscaled") if unscaled else ""))
-    lines, ylabel = lesson.error_curves(config, error, rival), t("vector_field.curve.ylabel")
-    chart = curves(lines, shell.theme(), "σ", ylabel, xlog=True, ylim=(0, lesson.top(error)))
+    chart = lesson.error_chart(config, error, rival, shell.theme())
     st.plotly_chart(chart, theme=None, key="error_curve")
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
     level, kind = controls.draw("slide"), controls.draw("file")
     config = controls.config()
     link = f"{st.context.url}?{urlencode(st.query_params.to_dict())}"
-    make = partial(lesson.slide, config, shell.theme(), model)
-    file = lambda: to_file(*make()[:1], kind, make()[1], link)  # noqa: E731  drawn only when somebody asks for it
-    st.download_button(t("vector_field.download"), file, f"field-{level}.{kind}", FORMATS[kind], on_click="ignore")
+    file = partial(lesson.slide_file, config, shell.theme(), link, model)  # drawn only when somebody asks for it
+    st.download_button(
+        t("vector_field.download"), file, f"field-{level}.{kind}", lesson.FORMATS[kind], on_click="ignore"
+    )
 
-shell.code(
-    vector_field.arrows, exact.EmpiricalDenoiser.__call__, exact.EmpiricalDenoiser.weights, vector_field.relative_error
-)
+shell.code(*lesson.CODE)
 shell.tasks(
     {
         "small_error": error[FINE].item() < 0.25,

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from pages.ui.frame.text import label, t
-from pages.ui.lessons.guidance import OWN, WEAK
+from pages.ui.lessons.guidance_config import OWN, WEAK
 from tests.e2e.learner import Learner, box, press
 
 SHOWN, MODEL = "predictions=false&show=", t("guidance.controls.model.label")

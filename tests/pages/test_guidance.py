@@ -6,7 +6,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.frame.text import t
-from pages.ui.lessons.guidance import CONTROLS, OWN, SCENES, STRONG, WEAK
+from pages.ui.lessons.guidance import SCENES
+from pages.ui.lessons.guidance_config import CONTROLS, OWN, STRONG, WEAK
 from pages.ui.runs import training_run
 from tests.reading import group, header, panels, tasks
 

@@ -16,6 +16,8 @@ from core.data import drawings
 from core.figures.scene import Panel, Scene
 from core.lessons import clip as lesson
 from core.lessons.clip import Snapshot, Space
+from core.models import clip as clip_model
+from core.models import clip_queries
 from core.models.clip import ClipConfig
 from core.models.clip_queries import Difference
 from pages.ui.frame import text
@@ -193,3 +195,22 @@ SCENES: dict[str, Callable[[Config], Scene]] = {
     "arithmetic": arithmetic,
     "map": vector_map,
 }
+
+
+CODE = {
+    "train_live": (clip_model.contrastive_loss, clip_model.clip_loss, clip_model.run),
+    "retrieval": (lesson.nearest, clip_queries.text_vectors),
+    "zero_shot": (lesson.classify,),
+    "arithmetic": (
+        clip_queries.mean_over_shifts,
+        clip_queries.mean_over_captions,
+        clip_queries.nearest_words,
+        lesson.analogy,
+    ),
+    "map": (lesson.project,),
+}
+"""The lines of core that make each scene."""
+
+TASKS = {"train_live": "diagonal", "retrieval": "held_out", "zero_shot": "wording", "arithmetic": "green_apple"}
+
+"""The task of each scene."""

@@ -317,3 +317,13 @@ def values_of(config: Config) -> dict[str, object]:
 def easiest_schedule() -> str:
     """The schedule with the least noise at t = 0.25."""
     return min(COLOURS, key=lambda name: make_schedule(name).sigma(torch.tensor(0.25)).item())
+
+
+CODE = {
+    "two_pixels": (forward.random_walk, images.pixels),
+    "walk": (forward.random_walk,),
+    "walk_and_jump": (forward.random_walk, forward.jump),
+    "dissolve": (forward.random_walk, forward.density),
+    "schedules": (schedules.log_snr, forward.jump),
+}
+"""The lines of core that make each scene."""

@@ -5,18 +5,17 @@ Each scene is a pure function of a `Config`; ``model`` is for one that no addres
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from core.data import CLASSES
+from core.diffusion import guidance
 from core.figures.scene import Arrows, Clock, Scene
 from core.lessons import guidance as lesson
 from core.lessons.guidance import (
     FIELD_SIGMAS,
     SIGMAS,
-    WEAK_MODELS,
     Fields,
     GuidanceConfig,
     GuidedSamples,
@@ -26,66 +25,15 @@ from core.models.trajectories import PointModel, exact_model
 from core.pretrained import shipped
 from core.runs.caching import shared_cache
 from pages.ui.frame import shell, text
-from pages.ui.frame.links import choice, code, interval, number, place
 from pages.ui.frame.text import pair, t
 from pages.ui.lessons import guidance_panels as panels
+from pages.ui.lessons.guidance_config import EXACT, OWN, STRONG, WEAK, Config
 from pages.ui.lessons.guidance_live import train_live
 from pages.ui.lessons.guidance_panels import ALPHA, POINTS, REACH
-from pages.ui.runs import training_run
 
-STRONG, WEAK, EXACT, OWN = "spiral-classes-strong", "spiral-classes-weak", "exact", "own_class_run"
-MODELS = (*lesson.MODELS, EXACT, OWN)
-EDGES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # where a guidance interval can end
-PROBE, FAR = (0.8, -0.75), 16 * REACH  # FAR: where a probe can be, as the picture grows with long arrows
 SIDE, FEW = 11, 8  # arrows along a side
 N = 300  # samples of a cloud
 WIDEST, LATE = 10, 15  # the frames at sigma 0.19, where the angle is widest, and at 0.04, where samples are nearly made
-
-
-@dataclass(frozen=True)
-class Config:
-    """The controls of the page."""
-
-    guess: str | None = choice(None, ("third", "two_thirds", "nearly_all"), style="none")
-    show: str = choice(
-        "two_fields", ("two_fields", "one_place", "eight_scales", "negative_prompt", "beyond", "train_live")
-    )
-    model: str = choice(STRONG, MODELS, "models", "select")
-    wanted: str = choice("cat", CLASSES, "classes")
-    negative: str = choice("dog", CLASSES, "classes")
-    dropout: float = choice(0.1, (0.0, 0.1, 0.3))
-    scale: float = number(2.0, 0.0, 12.0, 0.25, "slider")
-    interval: tuple[float, float] = interval((0.1, 1.0), EDGES)
-    weak: str = choice("spiral-classes-500", WEAK_MODELS, "models", "select")
-    seed: int = number(0, 0, 9999)
-    probe: tuple[float, float] = place(PROBE, FAR)
-    run: str | None = code(training_run.check_run)
-
-    @property
-    def label(self) -> int:
-        """The number of the wanted class."""
-        return CLASSES.index(self.wanted)
-
-    @property
-    def negatives(self) -> tuple[str, ...]:
-        """What a negative prompt can be: the other classes."""
-        return tuple(name for name in CLASSES if name != self.wanted)
-
-    @property
-    def negative_label(self) -> int:
-        """The number of the negative class, which is never the wanted one."""
-        return CLASSES.index(self.negative if self.negative in self.negatives else self.negatives[0])
-
-
-CONTROLS: dict[str, tuple[str, ...]] = {
-    "two_fields": ("model", "wanted"),
-    "one_place": ("model", "wanted", "scale"),
-    "eight_scales": ("model", "wanted", "seed"),
-    "negative_prompt": ("model", "wanted", "negative", "scale", "seed"),
-    "beyond": ("model", "wanted", "scale", "interval", "weak", "seed"),
-    "train_live": ("wanted", "dropout", "scale"),
-}
-"""The controls of each scene, in the order in which the page draws them."""
 
 
 # Models, and what is computed of them once
@@ -256,3 +204,9 @@ def nothing_to_remove(config: Config, model: PointModel) -> bool:
     """Whether a model hardly makes the negative class without a negative prompt."""
     applies = config.show == "negative_prompt"
     return applies and negative_samples(config, model)[0].quality.shares[config.negative_label] < 0.005
+
+
+CODE = (
+    guidance.cfg, guidance.lerp, guidance.interval, guidance.autoguidance, lesson.guided_denoiser, lesson.quality_of,
+)  # fmt: skip
+"""The lines of core that make the scenes."""

@@ -1,9 +1,6 @@
 """Chapter 5: what guidance gains and costs over its scale, as curves and in numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -17,9 +14,7 @@ from core.pretrained import shipped
 from pages.ui.frame import shell, text
 from pages.ui.frame.text import t
 from pages.ui.lessons import guidance as scenes
-
-if TYPE_CHECKING:
-    from pages.ui.lessons.guidance import Config
+from pages.ui.lessons.guidance_config import Config
 
 
 def rival_of(config: Config) -> str:

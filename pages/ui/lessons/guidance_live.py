@@ -1,10 +1,7 @@
 """Chapter 5: a network that learns the classes while the page shows its samples."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -17,14 +14,12 @@ from core.runs.jobs import View
 from pages.ui.frame import shell
 from pages.ui.frame.text import t
 from pages.ui.lessons import guidance_panels as panels
+from pages.ui.lessons.guidance_config import Config
 from pages.ui.lessons.guidance_panels import POINTS
 from pages.ui.runs import training_run
 from pages.ui.runs.loss_curve import loss_curve
 from pages.ui.runs.point_runs import PointTraining
 from pages.ui.stage import player
-
-if TYPE_CHECKING:
-    from pages.ui.lessons.guidance import Config
 
 N = 100  # samples of a cloud
 DROPPED_OUT = 300  # training steps after which the unconditional answer shows what it has learned

@@ -94,3 +94,7 @@ def _captions(result: Result, name: str) -> tuple[list[str], list[str], list[str
         waiting + [t("home.captions.back", close=close) for close in row[OUT:]] for row in shares[SAMPLES:]
     )
     return noise, samples, guided
+
+
+CODE = (lesson.compute,)
+"""The lines of core that make the scene."""

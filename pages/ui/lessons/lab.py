@@ -9,19 +9,20 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from core.data import CLASSES
+from core.diffusion import samplers
 from core.diffusion.forward import in_view
 from core.diffusion.samplers import DDIM
 from core.diffusion.schedules import scale
 from core.figures.scene import Arrows, Clock, Panel, Path, Points, Scene, Window
 from core.lessons import lab as lesson
-from core.lessons.guidance import WEAK_MODELS, GuidanceConfig
+from core.lessons.guidance import WEAK_MODELS, GuidanceConfig, guided_denoiser
 from core.lessons.lab import MODELS, Metrics, Result
 from core.models import trajectories
 from core.models.trajectories import PointModel
 from pages.ui.frame import shell, text
 from pages.ui.frame.links import choice, interval, number
 from pages.ui.frame.text import t
-from pages.ui.lessons.guidance import OWN
+from pages.ui.lessons.guidance_config import OWN
 from pages.ui.lessons.sampling import GRIDS, TOPS, WINDOWS, names, sampler_config
 
 N = 1000  # particles
@@ -176,3 +177,7 @@ def same_ends(first: Result, second: Result) -> bool:
 def better(first: Result, second: Result, than: Callable[[Metrics, Metrics], bool]) -> bool:
     """Whether B's metrics are better ``than`` A's, with the same class wanted of both."""
     return first.label is not None and first.label == second.label and than(first.metrics, second.metrics)
+
+
+CODE = lesson.evaluate, samplers.run, guided_denoiser
+"""The lines of core that make the scene."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -274,3 +274,22 @@ def _scene(config: Config, panels: Sequence[Panel], frames: int = COARSE) -> Sce
     found = ". ".join(f"{panel.title}: {panel.caption}" for panel in panels)
     alt = t("sampling.alt", sigma=config.top, model=text.label("models", config.model), found=found)
     return Scene(panels, Clock(trajectories.levels(frames, config.top), start=-1), alt, fps=frames / SECONDS)
+
+
+CODE = samplers.ancestral, samplers.ancestral_step, trajectories.at_levels
+"""The lines of core that make the scenes."""
+
+
+def tasks(config: Config) -> dict[str, bool]:
+    """Which tasks the chosen samplers have done."""
+
+    def coverage(sampler: SamplerConfig) -> float:
+        return quality_of(config, sampler).coverage
+
+    chosen = config.samplers
+    few = [each for each in chosen if each.sampler == DDIM and 1 < each.steps < 20 and coverage(each) > 0.9]
+    return {
+        "fewest_ddim_steps": any(coverage(replace(each, steps=each.steps - 1)) <= 0.9 for each in few),
+        "more_steps": any(each.sampler == DDPM_NO_NOISE and each.steps == 256 for each in chosen),
+        "five_calls": any(each.nfe <= 5 and coverage(each) == 1 for each in chosen),
+    }

@@ -14,7 +14,7 @@ from torch.nn.functional import pad
 from core.data import drawings
 from core.data.points import BUILT_IN, PointSet
 from core.data.uploads import MAX_LETTERS
-from core.diffusion import vector_field
+from core.diffusion import denoiser, training, vector_field
 from core.diffusion.denoiser import PREDICTIONS, Denoise
 from core.diffusion.schedules import SCHEDULES
 from core.figures.scene import Arrows, Clock, Layer, Line, Panel, Points, Scene, Window
@@ -182,3 +182,7 @@ def _data(points: Tensor) -> Layer:
 def thinned(points: Tensor, most: int = 120) -> Tensor:
     """At most about ``most`` of the points, evenly picked."""
     return points[:: max(1, len(points) // most)]
+
+
+CODE = denoiser.denoising_loss, training.train, lesson.last_step
+"""The lines of core that make the scenes."""

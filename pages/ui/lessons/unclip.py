@@ -13,12 +13,15 @@ import torch
 import torch.nn.functional as F
 
 from core.data.captions import LENGTH
+from core.diffusion.guidance import cfg
 from core.figures.scene import Clock, Images, Line, Panel, Scene
 from core.lessons import clip as clip_lesson
 from core.lessons import unclip as lesson
 from core.lessons.unclip import Film, Request
+from core.models import clip as clip_model
 from core.models import images as image_model
 from core.models import unclip as unclip_model
+from core.networks.clip import TextEncoder
 from pages.ui.frame.links import choice, number, text
 from pages.ui.frame.text import fixed, t
 from pages.ui.lessons import clip_collection as collection
@@ -274,3 +277,23 @@ def ends_in_two_groups(film: Film) -> bool:
     ends = F.normalize(film.vectors[[0, -1]], dim=1) @ space().pictures.T
     one, other = (clip_lesson.groups()[i] for i in ends.argmax(1).tolist())
     return one != other
+
+
+CODE = {
+    "all_stages": (unclip_model.sample_prior, unclip_model.sample_decoder, lesson.films),
+    "text_vector": (TextEncoder.forward, unclip_model.prior_condition),
+    "prior": (unclip_model.sample_prior, lesson.prior_path),
+    "prior_skipped": (unclip_model.generate, lesson.position, clip_model.contrastive_loss),
+    "variations": (unclip_model.image_vectors, unclip_model.sample_decoder),
+    "interpolation": (unclip_model.slerp, unclip_model.sample_decoder),
+}
+
+
+def code_of(show: str) -> tuple[Callable, ...]:
+    """The lines of core that make a scene."""
+    return CODE.get(show, (unclip_model.sample_decoder, cfg))
+
+
+def held_out() -> torch.Tensor:
+    """Which pictures of the collection were kept out of the training, [n]."""
+    return clip_lesson.pairs().held_out

@@ -14,9 +14,11 @@ from torch import Tensor
 
 from core.data.points import BUILT_IN
 from core.diffusion import vector_field
+from core.diffusion.exact import EmpiricalDenoiser
 from core.diffusion.schedules import scale
 from core.figures import lecture
-from core.figures.curves import Curve
+from core.figures.curves import Curve, curves
+from core.figures.lecture import FORMATS
 from core.figures.scene import Arrows, Clock, Heat, Layer, Line, Panel, Points, Scene, Window
 from core.lessons import vector_field as lesson
 from core.lessons.vector_field import Film, Reading
@@ -29,6 +31,7 @@ from pages.ui.frame.text import pair, t
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from plotly.graph_objects import Figure as Chart
 
 SIGMAS = vector_field.levels(49)
 LEVELS = tuple(f"{sigma:.3g}" for sigma in SIGMAS.tolist())
@@ -53,7 +56,7 @@ class Config:
     density: bool = toggle(True)
     probe: tuple[float, float] = place((0.7, -0.8), 2)
     slide: str = choice(LEVELS[START], LEVELS, style="slider")
-    file: str = choice("svg", tuple(lecture.FORMATS))
+    file: str = choice("svg", tuple(FORMATS))
 
     @property
     def window(self) -> Window:
@@ -206,6 +209,12 @@ def error_curves(config: Config, error: Tensor, rival: tuple[str, Tensor] | None
     return lines
 
 
+def error_chart(config: Config, error: Tensor, rival: tuple[str, Tensor] | None, theme: str) -> Chart:
+    """The relative error over the noise levels as a chart that stands still."""
+    lines, ylabel = error_curves(config, error, rival), t("vector_field.curve.ylabel")
+    return curves(lines, theme, "σ", ylabel, xlog=True, ylim=(0, top(error)))
+
+
 def top(error: Tensor) -> float:
     """Where an axis of relative errors [T] ends: at 1, or higher for a model that is worse than no model."""
     return max(1.0, 1.05 * error.max().item())
@@ -261,6 +270,16 @@ def slide(config: Config, theme: str, model: PointModel | None = None) -> tuple[
     return figure, heading
 
 
+def slide_file(config: Config, theme: str, link: str, model: PointModel) -> bytes:
+    """The slide as a file of the chosen kind, with its heading and the page's address in its metadata."""
+    figure, heading = slide(config, theme, model)
+    return lecture.to_file(figure, config.file, heading, link)
+
+
 def apart(learned: Reading, exact: Reading) -> float:
     """How far the two guesses at the probe are apart at the level that the tasks look at."""
     return torch.linalg.vector_norm(learned.x0 - exact.x0, dim=1)[FINE].item()
+
+
+CODE = vector_field.arrows, EmpiricalDenoiser.__call__, EmpiricalDenoiser.weights, vector_field.relative_error
+"""The lines of core that make the scenes."""

@@ -10,7 +10,8 @@ from core.pretrained import shipped
 from pages.ui.frame import links, text
 from pages.ui.lessons import guidance as scenes
 from pages.ui.lessons import guidance_curves, guidance_live, guidance_panels
-from pages.ui.lessons.guidance import MODELS, SCENES, STRONG, WEAK, WIDEST, Config
+from pages.ui.lessons.guidance import SCENES, WIDEST
+from pages.ui.lessons.guidance_config import MODELS, STRONG, WEAK, Config
 
 CAT = CLASSES.index("cat")
 

@@ -1,0 +1,61 @@
+"""The controls of chapter 5, and which of them each scene has."""
+
+from dataclasses import dataclass
+
+from core.data import CLASSES
+from core.lessons import guidance as lesson
+from core.lessons.guidance import WEAK_MODELS
+from pages.ui.frame.links import choice, code, interval, number, place
+from pages.ui.lessons.guidance_panels import REACH
+from pages.ui.runs import training_run
+
+STRONG, WEAK, EXACT, OWN = "spiral-classes-strong", "spiral-classes-weak", "exact", "own_class_run"
+MODELS = (*lesson.MODELS, EXACT, OWN)
+EDGES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # where a guidance interval can end
+PROBE, FAR = (0.8, -0.75), 16 * REACH  # FAR: where a probe can be, as the picture grows with long arrows
+
+
+@dataclass(frozen=True)
+class Config:
+    """The controls of the page."""
+
+    guess: str | None = choice(None, ("third", "two_thirds", "nearly_all"), style="none")
+    show: str = choice(
+        "two_fields", ("two_fields", "one_place", "eight_scales", "negative_prompt", "beyond", "train_live")
+    )
+    model: str = choice(STRONG, MODELS, "models", "select")
+    wanted: str = choice("cat", CLASSES, "classes")
+    negative: str = choice("dog", CLASSES, "classes")
+    dropout: float = choice(0.1, (0.0, 0.1, 0.3))
+    scale: float = number(2.0, 0.0, 12.0, 0.25, "slider")
+    interval: tuple[float, float] = interval((0.1, 1.0), EDGES)
+    weak: str = choice("spiral-classes-500", WEAK_MODELS, "models", "select")
+    seed: int = number(0, 0, 9999)
+    probe: tuple[float, float] = place(PROBE, FAR)
+    run: str | None = code(training_run.check_run)
+
+    @property
+    def label(self) -> int:
+        """The number of the wanted class."""
+        return CLASSES.index(self.wanted)
+
+    @property
+    def negatives(self) -> tuple[str, ...]:
+        """What a negative prompt can be: the other classes."""
+        return tuple(name for name in CLASSES if name != self.wanted)
+
+    @property
+    def negative_label(self) -> int:
+        """The number of the negative class, which is never the wanted one."""
+        return CLASSES.index(self.negative if self.negative in self.negatives else self.negatives[0])
+
+
+CONTROLS: dict[str, tuple[str, ...]] = {
+    "two_fields": ("model", "wanted"),
+    "one_place": ("model", "wanted", "scale"),
+    "eight_scales": ("model", "wanted", "seed"),
+    "negative_prompt": ("model", "wanted", "negative", "scale", "seed"),
+    "beyond": ("model", "wanted", "scale", "interval", "weak", "seed"),
+    "train_live": ("wanted", "dropout", "scale"),
+}
+"""The controls of each scene, in the order in which the page draws them."""
