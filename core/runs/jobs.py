@@ -62,7 +62,7 @@ class View:
     seconds: float  # spent in them
     picture: Any
     version: int
-    error: str  # a sentence, empty when all is well
+    error: Exception | None  # with a sentence for readers; None when all is well
     viewers: int
     settings: Mapping[str, Any]
 
@@ -87,7 +87,7 @@ class _Run:
     version: int = 0
     stale: bool = False  # the picture is of an older state
     drawn_at: float = -math.inf
-    error: str = ""
+    error: Exception | None = None
 
 
 class Jobs:
@@ -292,7 +292,7 @@ class Jobs:
         self._register(fork)
         return fork
 
-    def _set(self, run: _Run, status: str, error: str = "") -> None:
+    def _set(self, run: _Run, status: str, error: Exception | None = None) -> None:
         """The one place where a status changes. A run that has ended stays so."""
         with self._lock:
             if run.status == "ended":
@@ -374,7 +374,7 @@ class Jobs:
         except Exception as error:
             run.steps_left, run.stale = None, True  # the state may have been set back
             self._draw(run)
-            self._set(run, "failed", _sentence(error))
+            self._set(run, "failed", _for_readers(error))
 
     def _draw(self, run: _Run) -> None:
         """A picture of the newest state, unless there is one. An error in it is shown, and the run goes on."""
@@ -383,16 +383,16 @@ class Jobs:
         try:
             picture = run.work.picture(run.state)
         except Exception as error:
-            run.error = _sentence(error)
+            run.error = _for_readers(error)
         else:
             with self._lock:
-                run.picture, run.version, run.error = picture, run.version + 1, ""
+                run.picture, run.version, run.error = picture, run.version + 1, None
         run.stale, run.drawn_at = False, self.clock()
 
 
-def _sentence(error: Exception) -> str:
-    """What a viewer reads: the error's sentence if it was written for readers, else the type of the error."""
+def _for_readers(error: Exception) -> Exception:
+    """The error if its sentence was written for readers, else one that names its type."""
     if isinstance(error, ValueError | ArithmeticError) and str(error):
-        return str(error)
+        return copy.copy(error)  # without the traceback, whose frames would keep the tensors of the step
     logging.getLogger(__name__).error("unexpected error in a run", exc_info=error)
-    return f"The run met an unexpected {type(error).__name__}. Its last state is kept: resume from it, or start again."
+    return Problem("run_failed", kind=type(error).__name__)

@@ -383,7 +383,7 @@ def test_an_error_in_the_last_picture_is_still_shown_when_the_run_is_finished(re
 
     run = jobs.join(Work("spiral", course.start, picture), "ann")
     until(lambda: jobs.look(run, "ann").status == "finished")
-    assert jobs.look(run, "ann").error == "No picture of the end."
+    assert str(jobs.look(run, "ann").error) == "No picture of the end."
 
 
 def test_an_error_in_a_picture_is_shown_and_the_run_goes_on(registry, clock):
@@ -398,11 +398,11 @@ def test_an_error_in_a_picture_is_shown_and_the_run_goes_on(registry, clock):
     until(lambda: course.begun == 1)
     course.allow(1)
     view = jobs.look(run, "ann")
-    assert (view.status, view.picture, view.error) == ("running", None, "No field for one point.")
+    assert (view.status, view.picture, str(view.error)) == ("running", None, "No field for one point.")
     clock.now = 0.4
     course.allow(1)
     view = jobs.look(run, "ann")
-    assert (view.status, view.picture, view.error) == ("running", 2, "")
+    assert (view.status, view.picture, view.error) == ("running", 2, None)
     course.open()
 
 
@@ -438,11 +438,12 @@ def test_a_failed_run_keeps_its_last_good_state_and_resumes_from_it(registry):
     run = jobs.join(course.work(), "ann")
     until(lambda: jobs.look(run, "ann").status == "failed")
     view = jobs.look(run, "ann")
-    assert (view.error, view.step, view.picture) == ("The loss became NaN at step 4.", 3, 3)
+    assert view.error.__traceback__ is None
+    assert (str(view.error), view.step, view.picture) == ("The loss became NaN at step 4.", 3, 3)
     jobs.resume(run, "ann")
     until(lambda: jobs.look(run, "ann").status == "finished")
     assert course.starts == [None, 3]
-    assert jobs.look(run, "ann").error == ""
+    assert jobs.look(run, "ann").error is None
 
 
 def test_a_change_sets_a_failed_run_going_again(registry):
@@ -459,8 +460,7 @@ def test_an_unexpected_error_is_named_without_its_details(registry):
     run = jobs.step(jobs.join(course.work(), "ann"), "ann")
     view = jobs.look(run, "ann")
     assert view.status == "failed"
-    assert "unexpected RuntimeError" in view.error
-    assert "secret" not in view.error
+    assert (view.error.code, view.error.values) == ("run_failed", {"kind": "RuntimeError"})
 
 
 def test_a_change_keeps_the_state_and_a_paused_run_paused(registry):
