@@ -163,15 +163,16 @@ def test_no_lesson_imports_another():
     for path in files("core/lessons"):
         lesson = path.parts[2].removesuffix(".py")
         known = {lesson} | LESSONS.get(lesson, set()) | ANY_LESSON
-        wrong += [f"{path}: {name}" for name in imports(path) if (other := file_of(name))
-                  and other.parts[:2] == ("core", "lessons") and other.parts[2].removesuffix(".py") not in known]  # fmt: skip
+        for name in imports(path):
+            other = file_of(name)
+            if other and other.parts[:2] == ("core", "lessons") and other.parts[2].removesuffix(".py") not in known:
+                wrong.append(f"{path}: {name}")
     assert not wrong
 
 
 # Size and form
 
 
-@converting
 def test_no_page_is_longer_than_80_lines():
     lengths = {
         path.name: (ROOT / path).read_text("utf-8").count("\n") for path in files("pages") if len(path.parts) == 2

@@ -71,7 +71,7 @@ class Learner:
         self.clock = page.get_by_role("slider", name="σ", exact=True)
 
     def open(self, query: str = "", stage: str = "") -> Self:
-        """Opens the page; returns when its stage is drawn, ``stage`` if this query shows another, and all is at rest."""
+        """Opens the page; returns when its stage (``stage`` if this query shows another) is drawn, all at rest."""
         self.stage = stage or self.stage
         self.page.goto(f"{self.address}?{query}")
         return self.arrived()

@@ -36,7 +36,7 @@ class Data(NamedTuple):
 class ClipTraining(training_run.TrainingRequest):
     """The training of a small CLIP on the captioned emoji."""
 
-    data: Data = Data("emoji", "emoji with captions")
+    data: Data = Data("emoji", "captioned_emoji")
     config: ClipConfig = lesson.CONFIG
     picture: Any = lesson.snapshot
 

@@ -11,7 +11,7 @@ from core.runs.checkpoints import Checkpoint
 from core.runs.progress import Progress
 from pages.ui.runs import training_run
 
-POINTS, LABELLED = "points", "points with classes"  # kinds of runs
+POINTS, LABELLED = "points", "labelled_points"  # kinds of runs
 
 
 @dataclass(frozen=True)

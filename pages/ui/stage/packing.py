@@ -57,8 +57,8 @@ def _limits(panel: Panel, limits: tuple[float, float] | None, log: bool, axis: s
         return _fit([_axis(_array(getattr(layer, axis)), log) for layer in panel.layers if isinstance(layer, Line)])
     low, high = _axis(np.asarray(limits, dtype=np.float64), log)
     if not (np.isfinite([low, high]).all() and low < high):
-        above = ", both above 0 on a logarithmic axis" if log else ""
-        raise error(panel, f"{axis}lim {tuple(limits)} must be two finite numbers in ascending order{above}.")
+        kind = "positive" if log else "finite"
+        raise error(panel, f"{axis}lim {tuple(limits)} must be two {kind} numbers in ascending order.")
     return float(low), float(high)
 
 
