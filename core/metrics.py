@@ -31,6 +31,11 @@ def energy_distance(x: Tensor, y: Tensor) -> float:
     return 2 * _mean_distance(x, y) - _mean_distance(x, x) - _mean_distance(y, y)
 
 
+def energy_distances(clouds: Tensor, others: Tensor) -> Tensor:
+    """Energy distance between two clouds [T, n, D] at each of T levels, [T]."""
+    return torch.tensor([energy_distance(x, y) for x, y in zip(clouds, others, strict=True)])
+
+
 def noise_floor(source: Sampler | Tensor, n: int, seed: int = 0, repeats: int = 9) -> float:
     """The energy distance of a perfect sampler: median over ``repeats`` pairs of independent draws of size ``n``.
 

@@ -7,7 +7,7 @@ from pages.ui.frame.text import label, t
 from pages.ui.lessons import guidance as lesson
 from pages.ui.lessons import guidance_curves, guidance_live
 from pages.ui.lessons.guidance import CODE, SCENES
-from pages.ui.lessons.guidance_config import CONTROLS, MODELS, OWN, STRONG, WEAK, Config
+from pages.ui.lessons.guidance_config import CLASSES, CONTROLS, MODELS, OWN, STRONG, WEAK, Config
 from pages.ui.runs import point_runs, training_run
 from pages.ui.stage import player
 
@@ -44,12 +44,12 @@ with right:
         st.caption(t("guidance.one_place.hint", rms=lesson.POINTS.rms))
         st.markdown(lesson.terms_table(lesson.terms_of(config, model)))
     elif show == "eight_scales":
-        marks = " ".join(f"{shell.mark(name)} {label('classes', name)}" for name in lesson.CLASSES)
+        marks = " ".join(f"{shell.mark(name)} {label('classes', name)}" for name in CLASSES)
         st.caption(f"{marks} &emsp; {t('guidance.eight_scales.hint')}", unsafe_allow_html=True)
         shell.explain("guess", "nearly_all", seen=config.model == STRONG and config.wanted == "cat")
 if lesson.nothing_to_remove(config, model):
     with left:
-        st.caption(t("guidance.negative_prompt.nothing", label=label("classes", lesson.CLASSES[config.negative_label])))
+        st.caption(t("guidance.negative_prompt.nothing", label=label("classes", CLASSES[config.negative_label])))
         st.button(t("guidance.negative_prompt.try"), on_click=controls.put, args=("model", WEAK), key="_weak")
 if show == "eight_scales":
     guidance_curves.draw(config, model)

@@ -2,13 +2,11 @@
 
 import streamlit as st
 
-from core.diffusion import guidance, samplers
-from core.lessons import image_models
 from pages.ui.frame import controls, shell
 from pages.ui.frame.text import t
 from pages.ui.lessons import image_models as lesson
 from pages.ui.lessons import image_training, own_models
-from pages.ui.lessons.image_models import NO_CLASS, NO_NEGATIVE, SHIPPED, Config
+from pages.ui.lessons.image_models_config import NO_CLASS, NO_NEGATIVE, SHIPPED, Config
 from pages.ui.runs import background_films
 from pages.ui.stage import player
 
@@ -43,7 +41,7 @@ else:
     config = controls.config(show=show)
     requests = lesson.requests(config, model)
     if not answered:  # the picture would answer the question
-        requests = [request for request in requests if request.sampler != samplers.DDPM_NO_NOISE]
+        requests = [request for request in requests if request.sampler != lesson.DDPM_NO_NOISE]
     with right:
         films = background_films.watch(
             lesson.film_maker(model),
@@ -64,6 +62,6 @@ else:
 
 shell.notes(*notes)
 shell.equation("step", legend="equation")
-shell.code(*(image_training.CODE if show == "train" else (image_models.sample, samplers.ancestral, guidance.cfg)))
+shell.code(*lesson.code_of(show))
 shell.tasks(done)
 shell.finish()

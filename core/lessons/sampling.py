@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from core.diffusion import forward
+from core import metrics
 from core.diffusion.samplers import SamplerConfig, Step
 from core.models.trajectories import PointModel, trajectory
 from core.runs.caching import shared_cache
@@ -89,7 +89,7 @@ def cloud_distance(first: Tensor, second: Tensor, parts: int = 1) -> Tensor:
     Two halves are compared twice as fast as the whole, and on two cores at once, but have twice its noise floor.
     """
     with ThreadPoolExecutor(2) as pool:
-        return torch.stack([*pool.map(forward.distances, first.chunk(parts, 1), second.chunk(parts, 1))]).mean(0)
+        return torch.stack([*pool.map(metrics.energy_distances, first.chunk(parts, 1), second.chunk(parts, 1))]).mean(0)
 
 
 @shared_cache(32)

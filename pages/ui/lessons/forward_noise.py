@@ -10,13 +10,13 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from core import seeds
 from core.data import images
 from core.data.images import PICTURES
 from core.data.points import BUILT_IN, make_points
 from core.diffusion import forward, schedules
 from core.diffusion.schedules import Schedule, make_schedule
 from core.figures.scene import Arrows, Clock, Heat, Images, Line, Panel, Path, Points, Scene
+from core.lessons import forward_noise as lesson
 from core.runs.caching import shared_cache
 from pages.ui.frame import text
 from pages.ui.frame.links import choice, number, place, toggle
@@ -164,7 +164,7 @@ def walk_and_jump(config: Config) -> Scene:
         jumps = process.drawn(process.jump(x0))
         layers.insert(1, Points(jumps[:, 1:], "noise", label=t("forward_noise.layers.jumps")))
         if one:
-            rim = process.drawn(forward.contour(x0[0], process.sigma))
+            rim = process.drawn(lesson.contour(x0[0], process.sigma))
             label = t("forward_noise.layers.contour", centre=name)
             layers.append(Line(rim[..., 0], rim[..., 1], "grid", label, dash=(5, 4)))
         layers.append(Arrows(start, jumps[:, :1] - start, "noise", 3, dash=()))
@@ -231,7 +231,7 @@ def starts(config: Config) -> Tensor:
     """Where the walks of a scene begin, [N, 2]."""
     if config.source == "one_point":
         return config.x0.expand(N, 2)
-    return make_points(config.data, N).sample(N, seeds.generator(config.seed))[0].double()
+    return lesson.draws(config.data, N, config.seed)
 
 
 def difference(config: Config, process: Process, x0: Tensor, walks: Tensor) -> Panel:
@@ -240,7 +240,9 @@ def difference(config: Config, process: Process, x0: Tensor, walks: Tensor) -> P
     Measured at the scale of the "vp" view, whichever is drawn, so that clouds of any noise are of one size.
     """
     some = torch.linspace(0, process.steps, min(process.steps, 20) + 1).round().long()
-    distances = forward.distances(walks[some], process.jump(x0)[some]) * schedules.scale(process.sigma[some], "vp")
+    distances = lesson.energy_distances(walks[some], process.jump(x0)[some]) * schedules.scale(
+        process.sigma[some], "vp"
+    )
     limit = chance_of(config.schedule, config.seed, "" if config.source == "one_point" else config.data)
     lines = [
         Line(torch.linspace(0, 1, len(limit)), limit, "exact", t("forward_noise.layers.chance")),
@@ -260,7 +262,7 @@ def chance_of(schedule: str, seed: int, data: str) -> Tensor:
     source = "data" if data else "one_point"
     x0 = starts(Config(source=source, data=data or Config.data, seed=seed))
     levels = forward.levels(make_schedule(schedule), 10)
-    return forward.chance_distance(x0 - x0[0], levels, seed) * schedules.scale(levels, "vp")
+    return lesson.chance_distance(x0 - x0[0], levels, seed) * schedules.scale(levels, "vp")
 
 
 @shared_cache(32)
@@ -268,7 +270,7 @@ def density_of(schedule: str, steps: int, view: str, data: str) -> Tensor:
     """The density of the noised data relative to its peak, [steps + 1, CELLS, CELLS]."""
     process = Process(schedule, steps, view, 0)
     shape = make_points(data, DENSE).points
-    return forward.density_frames(shape, process.sigma.float(), view, torch.linspace(*process.limits, CELLS))
+    return lesson.density_frames(shape, process.sigma.float(), view, torch.linspace(*process.limits, CELLS))
 
 
 def image_label(name: str) -> str:

@@ -7,68 +7,27 @@ page draws the films of a scene while they form (see ``runs.background_films``).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import torch
 from torch import Tensor
 
+from core.diffusion import samplers
+from core.diffusion.guidance import cfg
 from core.diffusion.samplers import DDIM, DDPM, DDPM_NO_NOISE, SAMPLERS
 from core.figures.scene import Clock, Images, Panel, Scene
 from core.lessons import image_models as lesson
 from core.lessons.films import Film
-from core.lessons.image_models import MAX_STEPS, MULTISTEP, ImageModel, Neighbours, Request
-from core.models import live_digits, run_folder
-from core.networks import SIZES
+from core.lessons.image_models import ImageModel, Neighbours, Request
 from pages.ui.frame import shell, text
-from pages.ui.frame.links import choice, code, number
-from pages.ui.frame.links import text as line
 from pages.ui.frame.text import t
-from pages.ui.lessons import image_training, own_models
-from pages.ui.runs import background_films, followed, training_run
+from pages.ui.lessons import image_training
+from pages.ui.lessons.image_models_config import EVERY_CLASS, NO_CLASS, NO_NEGATIVE, SHIPPED, Config
+from pages.ui.runs import background_films
 from pages.ui.runs.background_films import FilmMaker
 
-SHIPPED = ("fashion", "digits", "emoji")
 SCALES = (0.0, 1.0, 2.0, 4.0, 8.0)
-EVERY_CLASS, NO_CLASS, NO_NEGATIVE = "every_class", "no_class", "no_negative"
-
-
-def class_names() -> tuple[str, ...]:
-    """The classes of all shipped models."""
-    return tuple(dict.fromkeys(name for model in map(lesson.shipped, SHIPPED) for name in model.classes))
-
-
-@dataclass(frozen=True)
-class Config:
-    """The controls of the page."""
-
-    guess: str | None = choice(None, ("noisy", "ghosts", "sharp"), style="none")
-    show: str = choice("four_samplers", ("four_samplers", "nearest_training_image", "guidance", "train"))
-    model: str = choice(SHIPPED[0], (*SHIPPED, own_models.OWN), "models", "select")
-    label: str = choice(EVERY_CLASS, lambda: (EVERY_CLASS, NO_CLASS, *class_names()), "classes", "select")
-    negative: str = choice(NO_NEGATIVE, lambda: (NO_NEGATIVE, *class_names()), "classes", "select")
-    w: float = number(2.0, 0.0, 10.0, 0.5, style="slider")
-    steps: int = number(20, 2, MAX_STEPS)
-    second: str = choice(MULTISTEP, (MULTISTEP, "heun"), "samplers", "radio")
-    n: int = choice(6, (4, 6, 8), style="slider")
-    seed: int = number(0, 0, 9999)
-    of: str = choice("state", ("state", "guess"))
-    by: str = choice(MULTISTEP, lambda: tuple(SAMPLERS), "samplers", "select")
-    train: str = choice("live", ("live", "bigger", "follow"))
-    net: str = choice("unet", tuple(live_digits.CONFIGS))
-    lr: float = number(live_digits.CONFIG.lr, 1e-6, 1e6, 1e-3, form="%g")
-    run: str | None = code(training_run.check_run)
-    data: str = choice("fashion", tuple(image_training.SIDES), "data", "select")
-    bignet: str = choice("unet", tuple(SIZES), style="select")
-    bigsteps: int = number(10_000, 100, 10_000_000, 1_000)
-    processes: int = choice(1, (1, 2, 4, 8), style="select")
-    size: str = choice(
-        "small", tuple(dict.fromkeys(size for sizes in SIZES.values() for size in sizes)), style="select"
-    )
-    batch: int = choice(128, (32, 64, 128, 256, 512, 1024), style="select")
-    name: str = line("", 40)
-    follow: str = choice("", lambda: tuple(run_folder.runs(own_models.FOLDER)), style="select")
-    curve: str = choice("over_steps", tuple(followed.CURVES))
 
 
 # What is asked of the model
@@ -303,3 +262,8 @@ def notes(config: Config, model: ImageModel) -> tuple[str, ...]:
         "nearest_training_image": ("real_training" if model.held_out is None else "real_held_out", "blurred"),
     }
     return (config.show, *more.get(config.show, ()))
+
+
+def code_of(show: str) -> tuple[Callable, ...]:
+    """The lines of core that make a scene."""
+    return image_training.CODE if show == "train" else (lesson.sample, samplers.ancestral, cfg)

@@ -1,13 +1,10 @@
 """Image models of one's own in chapter 8: digits trained live, the commands for a bigger model, a run followed."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -22,17 +19,14 @@ from core.networks import SIZES
 from pages.ui.frame import controls, shell, text
 from pages.ui.frame.text import t
 from pages.ui.lessons import own_models
+from pages.ui.lessons.image_models_config import SIDES, Config
 from pages.ui.lessons.own_models import DigitTraining
 from pages.ui.runs import followed, training_run
 from pages.ui.runs.loss_curve import loss_curve
 from pages.ui.stage import player
 
-if TYPE_CHECKING:
-    from pages.ui.lessons.image_models import Config
-
 READABLE = 18  # of 20 samples
 MARKS = (50, 100, 200, 400, 800, 1_600)  # steps after which the whole page runs again
-SIDES = {"fashion": 28, "emoji": 32, "digits": 8, "own_folder": 0}  # of the images of a set; 0: any
 CODE: tuple[Callable, ...] = (live_digits.snapshot, image_model.run, training.train)
 
 

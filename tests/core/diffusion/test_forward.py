@@ -89,30 +89,6 @@ def test_the_density_on_a_grid_is_that_of_the_exact_denoiser():
     torch.testing.assert_close(forward.density(points, xs, ys, 0.3), exact.exp().view(4, 5), rtol=1e-10, atol=1e-12)
 
 
-def test_the_density_of_a_view_has_its_peak_at_one_and_ends_as_a_unit_gaussian():
-    sigma, grid = torch.tensor([0.0, 1000.0], dtype=torch.float64), torch.linspace(-3, 3, 61, dtype=torch.float64)
-    frames = forward.density_frames(make_points("spiral", 100).points.double(), sigma, "vp", grid)
-    assert frames.shape == (2, 61, 61) and (frames.amax((1, 2)) == 1).all()
-    gaussian = torch.exp(-(grid[:, None] ** 2 + grid[None] ** 2) / 2)
-    torch.testing.assert_close(frames[1], gaussian, rtol=0, atol=0.01)
-
-
-def test_the_circle_holds_the_asked_share_of_a_round_gaussian():
-    sigma = torch.tensor([0.0, 0.5, 2.0], dtype=torch.float64)
-    circle = forward.contour(torch.tensor([1.0, -1.0], dtype=torch.float64), sigma, mass=0.9)
-    radius = (circle - torch.tensor([1.0, -1.0])).norm(dim=-1)
-    share = 1 - torch.exp(-(radius[1:] ** 2) / (2 * sigma[1:, None] ** 2))
-    torch.testing.assert_close(share, torch.full_like(share, 0.9))
-
-
-def test_walks_are_as_near_to_jumps_as_jumps_to_jumps_and_longer_steps_are_not():
-    x0 = make_points("spiral", 300).points.double()
-    sigma = forward.levels(make_schedule("ddpm-linear"), 10)
-    jumps, limit = forward.jump(x0, sigma, forward.jump_noise(x0, 0)), forward.chance_distance(x0, sigma[-1:], 0)[0]
-    assert forward.distances(forward.random_walk(x0, sigma, 0)[-1:], jumps[-1:])[0] < limit
-    assert forward.distances(forward.random_walk(x0, 1.4 * sigma, 0)[-1:], jumps[-1:])[0] > limit
-
-
 def test_views_scale_a_state_and_leave_the_exploding_one_alone():
     sigma = torch.tensor([0.0, 1.0, 3.0], dtype=torch.float64)
     x = torch.ones(3, 4, 2, dtype=torch.float64)

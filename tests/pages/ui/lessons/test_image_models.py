@@ -10,7 +10,7 @@ from core.lessons.image_models import MULTISTEP, ImageModel
 from pages.ui.frame import links, text
 from pages.ui.frame.text import t
 from pages.ui.lessons import image_models as lesson
-from pages.ui.lessons.image_models import NO_CLASS, Config
+from pages.ui.lessons.image_models_config import NO_CLASS, Config
 from pages.ui.runs import background_films
 
 QUICK = Config(model="digits", steps=3, w=1.0)

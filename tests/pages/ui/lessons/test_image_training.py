@@ -17,7 +17,7 @@ from core.networks import SIZES
 from core.runs import checkpoints
 from pages.ui.frame.text import t
 from pages.ui.lessons import image_training, own_models
-from pages.ui.lessons.image_models import Config
+from pages.ui.lessons.image_models_config import Config
 from pages.ui.runs import followed, training_run
 from tests.reading import group, header, panels
 from tests.runs import CONFIG, note, save, write_run
@@ -26,7 +26,7 @@ SCENE = """
 import streamlit as st
 from pages.ui.frame import shell
 from pages.ui.lessons import image_training
-from pages.ui.lessons.image_models import Config
+from pages.ui.lessons.image_models_config import Config
 from pages.ui.lessons import own_models
 
 shell.require_shell()

@@ -1,0 +1,55 @@
+"""The controls of chapter 8."""
+
+from dataclasses import dataclass
+
+from core.diffusion.samplers import SAMPLERS
+from core.lessons import image_models as lesson
+from core.lessons.image_models import MAX_STEPS, MULTISTEP
+from core.models import live_digits, run_folder
+from core.networks import SIZES
+from pages.ui.frame.links import choice, code, number
+from pages.ui.frame.links import text as line
+from pages.ui.lessons import own_models
+from pages.ui.runs import followed, training_run
+
+SIDES = {"fashion": 28, "emoji": 32, "digits": 8, "own_folder": 0}  # of the images of a set; 0: any
+SHIPPED = ("fashion", "digits", "emoji")
+EVERY_CLASS, NO_CLASS, NO_NEGATIVE = "every_class", "no_class", "no_negative"
+
+
+def class_names() -> tuple[str, ...]:
+    """The classes of all shipped models."""
+    return tuple(dict.fromkeys(name for model in map(lesson.shipped, SHIPPED) for name in model.classes))
+
+
+@dataclass(frozen=True)
+class Config:
+    """The controls of the page."""
+
+    guess: str | None = choice(None, ("noisy", "ghosts", "sharp"), style="none")
+    show: str = choice("four_samplers", ("four_samplers", "nearest_training_image", "guidance", "train"))
+    model: str = choice(SHIPPED[0], (*SHIPPED, own_models.OWN), "models", "select")
+    label: str = choice(EVERY_CLASS, lambda: (EVERY_CLASS, NO_CLASS, *class_names()), "classes", "select")
+    negative: str = choice(NO_NEGATIVE, lambda: (NO_NEGATIVE, *class_names()), "classes", "select")
+    w: float = number(2.0, 0.0, 10.0, 0.5, style="slider")
+    steps: int = number(20, 2, MAX_STEPS)
+    second: str = choice(MULTISTEP, (MULTISTEP, "heun"), "samplers", "radio")
+    n: int = choice(6, (4, 6, 8), style="slider")
+    seed: int = number(0, 0, 9999)
+    of: str = choice("state", ("state", "guess"))
+    by: str = choice(MULTISTEP, lambda: tuple(SAMPLERS), "samplers", "select")
+    train: str = choice("live", ("live", "bigger", "follow"))
+    net: str = choice("unet", tuple(live_digits.CONFIGS))
+    lr: float = number(live_digits.CONFIG.lr, 1e-6, 1e6, 1e-3, form="%g")
+    run: str | None = code(training_run.check_run)
+    data: str = choice("fashion", tuple(SIDES), "data", "select")
+    bignet: str = choice("unet", tuple(SIZES), style="select")
+    bigsteps: int = number(10_000, 100, 10_000_000, 1_000)
+    processes: int = choice(1, (1, 2, 4, 8), style="select")
+    size: str = choice(
+        "small", tuple(dict.fromkeys(size for sizes in SIZES.values() for size in sizes)), style="select"
+    )
+    batch: int = choice(128, (32, 64, 128, 256, 512, 1024), style="select")
+    name: str = line("", 40)
+    follow: str = choice("", lambda: tuple(run_folder.runs(own_models.FOLDER)), style="select")
+    curve: str = choice("over_steps", tuple(followed.CURVES))
