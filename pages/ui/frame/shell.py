@@ -155,6 +155,7 @@ def sorry(error: Exception | str) -> None:
 def chapter(name: str, config: type) -> None:
     """The header of page ``name``: number and title, the one sentence that says what the picture shows, the lecturer's
     switches. Reads the address into the controls of ``config`` (see ``frame.links``)."""
+    _page.set(name)
     controls.arrive(name, config)
     ordinal = number_of(name)
     with st.container(horizontal=True, key="heading", vertical_alignment="center"):

@@ -1,6 +1,6 @@
 """The stage: one canvas player in the browser for everything that moves, all its panels on one clock.
 
-A page describes panels of layers as arrays and calls `stage`. The arrays are quantised (positions int16, arrows int8,
+A page makes a `Scene` and calls `show`. Its arrays are quantised (positions int16, arrows int8,
 heat uint8, curves float32) and travel as one block of bytes; playing, scrubbing and zooming then happen in the browser
 without another run of the script. Only a moved probe comes back.
 
@@ -64,11 +64,6 @@ def show(
 def words() -> list[str]:
     """The texts of ``WORDS`` in the visitor's language; their placeholders are filled in the browser."""
     return [text.entry(f"frame.stage.{name}") for name in WORDS]
-
-
-def stage(panels, clock=None, *, key, alt, probe=None, fps=20, **options):
-    """Pages that do not make scenes yet."""
-    return show(Scene(panels, clock, alt, probe=probe, fps=fps), key=key, **options)
 
 
 def newest_probe(key: str, default: tuple[float, float] | None = None) -> tuple[float, float] | None:

@@ -5,8 +5,8 @@ import time
 import numpy as np
 import streamlit as st
 
-from core.figures.scene import Arrows, Clock, Line, Panel, Points
-from pages.ui.stage.player import stage
+from core.figures.scene import Arrows, Clock, Line, Panel, Points, Scene
+from pages.ui.stage import player
 
 st.set_page_config(layout="wide")
 
@@ -34,7 +34,7 @@ def show(points: int, arrows: int, frames: int, key: str, **more) -> None:
                 equal=False,
             )
         )
-    stage(panels, Clock(np.geomspace(1, 0.01, frames)), key=key, alt="A cloud contracts.")
+    player.show(Scene(panels, Clock(np.geomspace(1, 0.01, frames)), "A cloud contracts."), key=key)
 
 
 @st.fragment(run_every=0.5)

@@ -3,8 +3,8 @@
 import numpy as np
 import streamlit as st
 
-from core.figures.scene import Arrows, Clock, Heat, Images, Line, Panel, Path, Points
-from pages.ui.stage.player import newest_probe, stage
+from core.figures.scene import Arrows, Clock, Heat, Images, Line, Panel, Path, Points, Scene
+from pages.ui.stage import player
 
 st.set_page_config(layout="wide")
 CLASSES = ("person", "dog", "cat")
@@ -74,15 +74,14 @@ gain = st.slider("gain", 0, 10, 2, key="gain", bind="query-params")
 frames = {9: 60, 0: 1}.get(gain, 41)
 if case == "far":
     st.html("<div style='height: 3000px'></div>")
-returned = stage(
+scene = Scene(
     panels(frames, gain)[: {"one": 1, "pair": 2, "three": 3}.get(case, 4)],
     Clock(np.geomspace(1, 0.01, frames)),
-    key="demo",
-    probe=newest_probe("demo", (0.2, 0.1)),
-    permalink=True,
-    autoplay=case in ("auto", "far"),
-    loop=case in ("auto", "far"),
-    restart=gain if case == "pair" else None,
-    alt="Noise turns into a spiral of three classes.",
+    "Noise turns into a spiral of three classes.",
+    probe=player.newest_probe("demo", (0.2, 0.1)),
+)
+moving = case in ("auto", "far")
+returned = player.show(
+    scene, key="demo", permalink=True, autoplay=moving, loop=moving, restart=gain if case == "pair" else None
 )
 st.text(f"runs {st.session_state.runs} probe {returned}")

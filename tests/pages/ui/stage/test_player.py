@@ -190,11 +190,11 @@ def test_a_script_sees_one_payload_and_the_probe_it_asked_for():
         import numpy as np
         import streamlit as st
 
-        from core.figures.scene import Panel, Points
-        from pages.ui.stage.player import stage
+        from core.figures.scene import Panel, Points, Scene
+        from pages.ui.stage import player
 
         panel = Panel("P", [Points(np.zeros((3, 2)))], probe=True)
-        place = stage([panel], key="s", alt="Three points.", probe=(0.25, 1))
+        place = player.show(Scene([panel], alt="Three points.", probe=(0.25, 1)), key="s")
         st.text(str(place))
 
     app = AppTest.from_function(script).run()
@@ -226,10 +226,11 @@ def test_data_say_when_they_changed_and_stay_the_same_bytes_otherwise():
         import numpy as np
         import streamlit as st
 
-        from core.figures.scene import Panel, Points
-        from pages.ui.stage.player import stage
+        from core.figures.scene import Panel, Points, Scene
+        from pages.ui.stage import player
 
-        stage([Panel("P", [Points(np.zeros((st.number_input("n", value=1), 2)))])], key="s", alt="Points.")
+        panel = Panel("P", [Points(np.zeros((st.number_input("n", value=1), 2)))])
+        player.show(Scene([panel], alt="Points."), key="s")
 
     app = AppTest.from_function(script)
     sent = [app.run().get("bidi_component")[0].proto.bytes]
