@@ -10,7 +10,7 @@ from functools import cache
 import pytest
 
 from pages.ui.frame import controls, links, shell, text
-from tests.test_architecture import ROOT, converting, files, tree
+from tests.test_architecture import ROOT, files, tree
 
 KEY = re.compile(r"[a-z_]+(\.[\w{}-]+)+")
 READERS = {"t", "entry", "fill", "has"}  # of pages.ui.frame.text; their first argument is a key
@@ -310,7 +310,6 @@ def test_a_sentence_is_told_from_other_strings(code: str, found: bool):
     assert bool(list(prose(ast.parse(code)))) is found
 
 
-@converting
 def test_no_sentence_stands_in_the_code_of_the_pages():
     found = [(path, prose(tree(path), values="stage" not in path.parts)) for path in files("pages")]
     assert not [f"{path}:{line} {said}" for path, sentences in found for line, said in sentences]
