@@ -1,4 +1,5 @@
-"""Diffusion models from two coordinates to images, in small files. README.md beside this file begins with five programs.
+"""Diffusion models from two coordinates to images, in small files. README.md beside this file begins with five
+programs.
 
 What stands in ``__all__`` is the public interface. It is imported when it is first used, so ``import core`` takes no
 time of its own.

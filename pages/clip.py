@@ -10,7 +10,7 @@ from pages.ui.runs import training_run
 
 shell.require_shell()
 shell.chapter("clip", Config)
-own = training_run.latest(clip_live.KIND)
+trained = training_run.latest(clip_live.KIND)
 left, right = shell.columns()
 with shell.asking(left, right):
     answered = shell.predict("guess")
@@ -20,7 +20,7 @@ with left:
     for name in CONTROLS[show]:
         controls.draw(name)
     if show != "train_live":
-        space = clip_view.choose_space(own)
+        space = clip_view.choose_space(trained)
     if show == "retrieval":
         by = controls.value("by")
         for name in MORE_CONTROLS[by]:

@@ -24,7 +24,7 @@ config = controls.config()
 with right:
     player.show(SCENES[show](config), key="forward", permalink=True, restart=(show, config.steps))
     if show == "walk_and_jump":
-        shell.explain("guess", "same", seen=config.jumps and config.stride == 1)
+        shell.explain("guess", "same", shown=config.jumps and config.stride == 1)
 
 formula, values = lesson.formula_of(config), lesson.values_of(config)
 shell.notes(*lesson.notes_of(config), **values)

@@ -46,7 +46,7 @@ with right:
     elif show == "eight_scales":
         marks = " ".join(f"{shell.mark(name)} {label('classes', name)}" for name in CLASSES)
         st.caption(f"{marks} &emsp; {t('guidance.eight_scales.hint')}", unsafe_allow_html=True)
-        shell.explain("guess", "nearly_all", seen=config.model == STRONG and config.wanted == "cat")
+        shell.explain("guess", "nearly_all", shown=config.model == STRONG and config.wanted == "cat")
 if lesson.nothing_to_remove(config, model):
     with left:
         st.caption(t("guidance.negative_prompt.nothing", label=label("classes", CLASSES[config.negative_label])))

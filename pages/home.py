@@ -41,7 +41,7 @@ with question:
     moved = config.seed != Config.seed and config.model == Config.model
     if answered and not moved and controls.value("predictions") and not controls.value("present"):
         st.caption(t("home.next"))
-    shell.explain("guess", "other_points", seen=moved)
+    shell.explain("guess", "other_points", shown=moved)
 
 wanted = label("classes", config.wanted)
 shell.notes("figure")

@@ -51,7 +51,7 @@ else:
             ),
         )
         if films and show == "four_samplers":
-            shell.explain("guess", "ghosts", seen=answered)
+            shell.explain("guess", "ghosts", shown=answered)
             st.markdown(lesson.table(films, model))
             st.caption(t("image_models.four_samplers.hint"))
         elif films and show == "nearest_training_image":

@@ -15,16 +15,16 @@ shell.chapter("lab", Config)
 left, right = shell.columns(7)
 with shell.asking(left, right):
     answered = shell.predict("guess")
-own = point_runs.own_model(point_runs.LABELLED)
+trained = point_runs.own_model(point_runs.LABELLED)
 with left:
-    lab_widgets.draw_controls(answered, [*lesson.MODELS, *([OWN] if own else [])])
+    lab_widgets.draw_controls(answered, [*lesson.MODELS, *([OWN] if trained else [])])
     st.button(t("lab.make_equal"), icon=":material/equal:", on_click=lab_widgets.make_equal, key="_same")
 config = controls.config(**({} if answered else {"bmodel": controls.value("amodel")}))
-first, second = lesson.results(config, own)
+first, second = lesson.results(config, trained)
 with right:
-    player.show(lesson.two_sides(config, own), key="lab", permalink=True)
+    player.show(lesson.two_sides(config, trained), key="lab", permalink=True)
     st.markdown(lesson.metrics_table(first, second))
-    shell.explain("guess", "near_its_end_in_a", seen=lesson.only_models_differ(first.config, second.config))
+    shell.explain("guess", "near_its_end_in_a", shown=lesson.only_models_differ(first.config, second.config))
 
 shell.notes("two_sides")
 shell.equation("step", legend="step")

@@ -45,7 +45,7 @@ with right:
     elif show != "whose_step":
         st.caption(t(f"sampling.{show}.hint", n=lesson.N))
     collapsed = [lesson.quality_of(config, each).collapsed for each in without_noise if each.sigma_max == 10]
-    shell.explain("guess", "near_middle", seen=any(collapsed))
+    shell.explain("guess", "near_middle", shown=any(collapsed))
     if answered and show == "clouds":
         shell.lead_to("image_models", "leave_noise_out_for_images")
 

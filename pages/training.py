@@ -47,7 +47,7 @@ with right:
         shell.sorry(view.error)
     if live:
         training_run.watch(request, view, draw_live, MARKS)
-        shell.explain("guess", "extent_first", seen=view is not None and view.step >= SEEN)
+        shell.explain("guess", "extent_first", shown=view is not None and view.step >= SEEN)
     else:
         scene = lesson.why_average(config, training_run.checkpoint(request).denoiser, points)
         player.show(scene, key="why", permalink=True)

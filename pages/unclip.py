@@ -19,12 +19,12 @@ shell.chapter("unclip", Config)
 with st.spinner(t("unclip.reading")):
     models = lesson.models()
 left, right = shell.columns()
-own = left.container(gap="small")
+head = left.container(gap="small")
 with shell.asking(left, right):
     answered = shell.predict("guess")
 with right:
     show = controls.draw("show", label_visibility="collapsed") if answered else "all_stages"
-with own:
+with head:
     usable = view.ask(show)
 with left:
     controls.draw("w", disabled=show in ("text_vector", "guidance"))
@@ -47,7 +47,7 @@ with right:
             st.caption(t("unclip.condition"))
     if films and show == "prior_skipped":
         st.markdown(view.positions(films))
-        shell.explain("guess", "other_caption", seen=True)
+        shell.explain("guess", "other_caption", shown=True)
 
 shell.notes(show, guidance=shell.number_of("guidance"), image_models=shell.number_of("image_models"))
 shell.equation(*[show if show in EQUATIONS else "decoder"] * 2)

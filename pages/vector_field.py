@@ -40,7 +40,7 @@ with right:
     st.caption(hint + (" " + t("vector_field.endless", n=len(model.ideal.points)) if model.endless else ""))
     if show == "one_place":
         st.markdown(lesson.numbers_table(*readings))
-    shell.explain("guess", "small_sigma", seen=show == "error")
+    shell.explain("guess", "small_sigma", shown=show == "error")
 
 unscaled = config.model == REFERENCE
 shell.notes("exact", "unscaled" if unscaled else "learned", *(["difference"] if answered else []))

@@ -73,7 +73,7 @@ def train_clip(
 
 def train_prior(
     out: Path,
-    towers: Path = CLIP,
+    encoders: Path = CLIP,
     config: Annotated[PriorConfig, FLAT] = CONFIGS[1],
     data: str = "emoji",
     side: int = 32,
@@ -85,7 +85,7 @@ def train_prior(
 
     Args:
         out: the run's folder, for its checkpoint and metrics.jsonl.
-        towers: the checkpoint of the CLIP whose vectors these are.
+        encoders: the checkpoint of the CLIP whose vectors these are.
         config: how to train.
         data: emoji, or a folder of pictures with captions.csv.
         side: pixels a side that the pictures of a folder are brought to.
@@ -94,8 +94,8 @@ def train_prior(
         every: steps between two checkpoints. Ctrl-C leaves one, too.
     """
     check_positive(every=every)
-    folder, clip, pairs = terminal.checkpoint_folder(out, resume), open_checkpoint(towers), load(data, side)
-    source = {"data": data, "side": side, "towers": _shipped_name(towers)}
+    folder, clip, pairs = terminal.checkpoint_folder(out, resume), open_checkpoint(encoders), load(data, side)
+    source = {"data": data, "side": side, "encoders": _shipped_name(encoders)}
     new = unclip_model.new_prior(config, clip, pairs, source)
     checkpoint, team = _resumed(folder, "prior", config, new) if resume else new, distributed.join()
     clip.state.ema.to(team.device)
@@ -105,7 +105,7 @@ def train_prior(
 
 def train_decoder(
     out: Path,
-    towers: Path = CLIP,
+    encoders: Path = CLIP,
     config: Annotated[DecoderConfig, FLAT] = CONFIGS[2],
     data: str = "emoji",
     side: int = 32,
@@ -119,7 +119,7 @@ def train_decoder(
 
     Args:
         out: the run's folder, for its checkpoint, metrics.jsonl and samples-STEP.png.
-        towers: the checkpoint of the CLIP whose vectors these are.
+        encoders: the checkpoint of the CLIP whose vectors these are.
         config: how to train.
         data: emoji, or a folder of pictures with captions.csv.
         side: pixels a side that the pictures of a folder are brought to.
@@ -130,8 +130,14 @@ def train_decoder(
         bf16: compute in bfloat16, on a graphics card or a processor that can.
     """
     check_positive(every=every)
-    folder, clip, pairs = terminal.checkpoint_folder(out, resume), open_checkpoint(towers), load(data, side)
-    source = {"data": data, "side": side, "towers": _shipped_name(towers), "start": start and str(start), "bf16": bf16}
+    folder, clip, pairs = terminal.checkpoint_folder(out, resume), open_checkpoint(encoders), load(data, side)
+    source = {
+        "data": data,
+        "side": side,
+        "encoders": _shipped_name(encoders),
+        "start": start and str(start),
+        "bf16": bf16,
+    }
     new = unclip_model.new_decoder(config, clip, pairs, source)
     if resume:
         checkpoint = _resumed(folder, "decoder", config, new)
@@ -200,15 +206,16 @@ def _introduce(checkpoint: Checkpoint, pairs: Pairs, of: str, team: Team) -> Non
 
 
 def _shipped_name(folder: Path) -> str:
-    """A folder as a checkpoint's config names it: shipped ones by their names, so that they are found on any machine."""
+    """A folder as a checkpoint's config names it: shipped ones by their names, so that they are found on any
+    machine."""
     return folder.name if folder.parent == SHIPPED else str(folder)
 
 
 def _other_flags(stored: dict[str, Any]) -> dict[str, Any]:
     """The flags beside the configuration that a run was begun with; ``start`` is over once it has begun."""
     flags = {name: value for name, value in stored["data"].get("source", {}).items() if name != "start"}
-    if "towers" in flags and (SHIPPED / flags["towers"]).is_dir():
-        flags["towers"] = str(SHIPPED / flags["towers"])
+    if "encoders" in flags and (SHIPPED / flags["encoders"]).is_dir():
+        flags["encoders"] = str(SHIPPED / flags["encoders"])
     return flags
 
 
@@ -232,7 +239,7 @@ def sample(
     steps: int = 20,
     seed: int = 0,
     skip_prior: bool = False,
-    towers: Path = CLIP,
+    encoders: Path = CLIP,
     prior: Path = PRIOR,
     decoder: Path = DECODER,
 ) -> None:
@@ -248,12 +255,12 @@ def sample(
         steps: steps of the prior's sampler, and of the decoder's.
         seed: decides the noise; picture k of a seed is the same however many are drawn.
         skip_prior: give the decoder the caption's own vector, to see what the prior is for.
-        towers: the checkpoint of the CLIP.
+        encoders: the checkpoint of the CLIP.
         prior: the checkpoint of the prior.
         decoder: the checkpoint of the decoder.
     """
     check_positive(n=n, steps=steps)
-    parts = (open_checkpoint(folder) for folder in (towers, prior, decoder))
+    parts = (open_checkpoint(folder) for folder in (encoders, prior, decoder))
     whole = unclip_model.assemble(*parts, distributed.device())
     for text in (caption, negative):
         if unknown := whole.known.unknown(text):
@@ -273,7 +280,7 @@ Pair = tuple[clip_queries.Images, clip_queries.Texts]
 
 
 def evaluate(
-    towers: Path = CLIP,
+    encoders: Path = CLIP,
     prior: Path = PRIOR,
     decoder: Path = DECODER,
     judge: Path = JUDGE,
@@ -288,10 +295,10 @@ def evaluate(
     split, and whether a second CLIP finds the caption of a generated picture among 100 others.
 
     Args:
-        towers: the checkpoint of the CLIP.
+        encoders: the checkpoint of the CLIP.
         prior: the checkpoint of the prior.
         decoder: the checkpoint of the decoder.
-        judge: the checkpoint of towers trained with another seed and never used to generate.
+        judge: the checkpoint of encoders trained with another seed and never used to generate.
         data: what all of them were trained on.
         side: pixels a side that the pictures of a folder are brought to.
         scale: guidance scale w of the decoder.
@@ -300,7 +307,7 @@ def evaluate(
         seed: decides the noise, and which captions are asked for.
     """
     check_positive(steps=steps)
-    parts, pairs = [open_checkpoint(folder) for folder in (towers, prior, decoder, judge)], load(data, side)
+    parts, pairs = [open_checkpoint(folder) for folder in (encoders, prior, decoder, judge)], load(data, side)
     whole, other = unclip_model.assemble(*parts[:3], distributed.device()), parts[3]
     other.state.ema.to(whole.device)
     if unclip_model.fingerprint(whole.clip) == unclip_model.fingerprint(other.state.ema):
@@ -323,22 +330,21 @@ def evaluate(
     })  # fmt: skip
 
 
-def _encoders_table(pairs: Pairs, own: Pair, judging: Pair) -> None:
-    print("| towers | held-out picture's caption found first | among ten | right word of a difference first |")
+def _encoders_table(pairs: Pairs, trained: Pair, judging: Pair) -> None:
+    print("| encoders | held-out picture's caption found first | among ten | right word of a difference first |")
     print("| --- | --- | --- | --- |")
     linear = clip_queries.linear(pairs, [" ".join([name, *some]) for name, some in zip(pairs.captions, pairs.keywords)])
     plain = linear.images, linear.texts
     rows = {
-        "CLIP": (own, _for_differences(pairs, own)),
+        "CLIP": (trained, _for_differences(pairs, trained)),
         "judge": (judging, _for_differences(pairs, judging)),
         "linear (CCA, pixels and bag of words)": (plain, plain),
     }
     for name, (pair, words) in rows.items():
         rank, right = clip_queries.held_out_ranks(pairs, *pair), clip_queries.attribute_ranks(pairs, *words)
         first = sum(place == 0 for _, place in right)
-        print(
-            f"| {name} | {clip_queries.recall_at(rank, 1):.1%} | {clip_queries.recall_at(rank, 10):.1%} | {first} of {len(right)} |"
-        )
+        recalls = " | ".join(f"{clip_queries.recall_at(rank, k):.1%}" for k in (1, 10))
+        print(f"| {name} | {recalls} | {first} of {len(right)} |")
 
 
 def _pictures_table(pairs: Pairs, judging: Pair, seed: int, kinds: dict[str, Callable[[Tensor], Tensor]]) -> None:

@@ -106,8 +106,8 @@ def sample(
     """Draw samples from a checkpoint: a sheet OUT.png, and OUT.npz with images and labels, which `train` can read.
 
     Args:
-        checkpoint: a checkpoint's folder, a run's folder that holds one, or the name of a shipped model, such as fashion.
-        out: the two files' name without its ending.
+        checkpoint: a checkpoint's folder, a run's folder that holds one, or the name of a shipped model, such as
+        fashion. out: the two files' name without its ending.
         n: how many images.
         classes: the classes to draw, in turn, by name or number (info names them); none given: all of them.
         scale: guidance scale w: 0 ignores the class, 1 asks for it plainly, more leads away from what is none of it.
@@ -143,8 +143,8 @@ def evaluate(
     """Judge samples of a checkpoint by a classifier trained on the real images: a table to place them by.
 
     Args:
-        checkpoint: a checkpoint's folder, a run's folder that holds one, or the name of a shipped model, such as fashion.
-        data: what it was trained on, as for train; by default what the checkpoint says.
+        checkpoint: a checkpoint's folder, a run's folder that holds one, or the name of a shipped model, such as
+        fashion. data: what it was trained on, as for train; by default what the checkpoint says.
         n: how many samples, all classes in turn.
         scale: guidance scale w, as for sample.
         sampler: one sampler or several to compare, such as ddim ddpm_no_noise; a row for each.
@@ -187,7 +187,7 @@ def _split(checkpoint: Checkpoint, data: str | None) -> tuple[ImageSet, ImageSet
     try:
         parts = part("train"), part("test"), True
     except ValueError:
-        parts = *image_judge.split(part("train")), False
+        parts = *image_judge.random_split(part("train")), False
     if (list(parts[0].classes), parts[0].shape) != (checkpoint.config["data"]["classes"], shape):
         raise Problem("evaluate_other_data", name=parts[0].name)
     return parts

@@ -41,16 +41,16 @@ def carry_out(
     start: makes the training steps, which add their loss by noise level to what they are given. config: has steps,
     batch, lr and ``train``. Raises Problem with the remedy if the loss diverges; the last good weights are saved.
     """
-    state, seen = checkpoint.state, losses(team.device)
-    steps = until_stopped(start(seen), team)
+    state, level_losses = checkpoint.state, losses(team.device)
+    steps = until_stopped(start(level_losses), team)
     if team.rank:
-        for _ in logged(steps, config, seen, team, []):
+        for _ in logged(steps, config, level_losses, team, []):
             pass
         return
     logs = [tensorboard_log(out / "tensorboard")] if tensorboard else []
     logs += [file_log(out / "metrics.jsonl", state.step)]
     try:
-        for now in with_progress_bar(logged(steps, config, seen, team, logs), state.step, config):
+        for now in with_progress_bar(logged(steps, config, level_losses, team, logs), state.step, config):
             if now.step % every == 0 or now.step == config.steps:
                 save_folder(checkpoint, out / "checkpoint")
                 if sheet:
@@ -94,13 +94,13 @@ def logged(
     since, images = time.perf_counter(), 0
     for state in steps:
         images += config.batch
-        due = state.step % LOGGED_EVERY == 0 or state.step == config.steps
-        if due:
+        log_now = state.step % LOGGED_EVERY == 0 or state.step == config.steps
+        if log_now:
             entry = image_model.log_entry(state, config, losses, images / (time.perf_counter() - since), team)
             for log in logs:
                 log(entry)
         yield state
-        if due:
+        if log_now:
             since, images = time.perf_counter(), 0
 
 

@@ -37,7 +37,8 @@ class Pairs:
     """N images uint8 [N, C, H, W], the name of each, its keywords, and which are held out from training [N].
 
     ``kinds`` are the names without an attribute in which near-copies differ (such as a skin tone); all images of a kind
-    are on the same side of the split. ``note`` says which rows of a table were left out (a Problem to show, not to raise).
+    are on the same side of the split. ``note`` says which rows of a table were left out (a Problem to show, not to
+    raise).
     """
 
     name: str

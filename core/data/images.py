@@ -38,8 +38,9 @@ class ImageSet:
     such as clips [N, T, C, H, W].
 
     ``labels`` [N] (int64) index ``classes``; None and empty where the set has no classes. ``note`` says where the set
-    is not exactly what was given (a Problem to show, not to raise), else None. ``flip``: whether the mirror image of an image
-    could be one of the set, so that ``sample`` may mirror it. Raises Problem where images and labels do not fit.
+    is not exactly what was given (a Problem to show, not to raise), else None. ``flip``: whether the mirror image of
+    an image could be one of the set, so that ``sample`` may mirror it. Raises Problem where images and labels do not
+    fit.
     """
 
     name: str

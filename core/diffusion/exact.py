@@ -1,7 +1,7 @@
 """Exact denoisers: the minimisers of the loss, in closed form.
 
-Both are called like a ``Denoiser``, (x [B, ...], sigma [B], cond) -> x0_hat, and also have the log-density of the noised
-data, whose gradient is the score.
+Both are called like a ``Denoiser``, (x [B, ...], sigma [B], cond) -> x0_hat, and also have the log-density of the
+noised data, whose gradient is the score.
 """
 
 import math

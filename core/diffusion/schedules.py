@@ -24,8 +24,8 @@ VIEWS = ("vp", "ve", "flow")
 
 
 def scale(sigma: Tensor, view: str) -> Tensor:
-    """The factor from a state x = x0 + sigma eps to a view of it: "vp" preserves the variance, "ve" lets it grow, "flow"
-    interpolates linearly. Raises Problem for another view."""
+    """The factor from a state x = x0 + sigma eps to a view of it: "vp" preserves the variance, "ve" lets it grow,
+    "flow" interpolates linearly. Raises Problem for another view."""
     if view == "vp":
         return (1 + sigma**2).rsqrt()
     if view == "flow":
@@ -139,7 +139,8 @@ def linear_alpha_bar(steps: int = 1000, beta_min: float = 1e-4, beta_max: float 
 
 
 def ddpm_linear(steps: int = 1000) -> Schedule:
-    """DDPM's linear beta (Ho et al. 2020): exact at its discrete times, log sigma interpolated linearly between them."""
+    """DDPM's linear beta (Ho et al. 2020): exact at its discrete times, log sigma interpolated linearly between
+    them."""
     alpha_bar = linear_alpha_bar(steps)
     table = ((1 - alpha_bar) / alpha_bar).sqrt().log()
     index = torch.arange(steps, dtype=torch.float64)

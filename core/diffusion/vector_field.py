@@ -60,8 +60,8 @@ def limit_lengths(longest: float, *fields: Tensor) -> list[Tensor]:
 def log_density(points: Tensor, sigmas: Tensor, side: int, reach: float, view: str, depth: float = 10.0) -> Tensor:
     """log p(u; sigma) of points [N, 2] noised and drawn in a view, on ``grid(side, reach)``, [T, side, side] float32.
 
-    In nats above the lowest value of each frame, which is clamped at ``depth`` below the highest, because at small sigma
-    the range is thousands of nats. A Gaussian is a product over the axes, so a frame is one matrix product, where
+    In nats above the lowest value of each frame, which is clamped at ``depth`` below the highest, because at small
+    sigma the range is thousands of nats. A Gaussian is a product over the axes, so a frame is one matrix product, where
     ``EmpiricalDenoiser.log_density`` would compute the distance of every place to every point.
     """
     frames = []

@@ -345,13 +345,13 @@ def linear_baseline() -> tuple[bool, ...]:
 
     It compares words and pictures as they are, without the averages of `Space`, which is what it answers best.
     """
-    own, words = pairs(), list(clip_queries.candidate_words(pairs()))
-    texts = [" ".join((caption, *some)) for caption, some in zip(own.captions, own.keywords)]
-    maps = clip_queries.linear(own, texts)
+    collection, words = pairs(), list(clip_queries.candidate_words(pairs()))
+    texts = [" ".join((caption, *some)) for caption, some in zip(collection.captions, collection.keywords)]
+    maps = clip_queries.linear(collection, texts)
     vectors = maps.texts(words)
     found = []
     for one in differences():
-        with_it, without = maps.images(unit(own.images[[one.with_it, one.without]]))
+        with_it, without = maps.images(unit(collection.images[[one.with_it, one.without]]))
         found.append(words[clip_queries.nearest_words(with_it - without, vectors)[1][0]] == one.attribute)
     return tuple(found)
 
@@ -393,8 +393,8 @@ def project(space: Space, axes: str) -> Projection:
     axes: "principal", the two principal axes of all vectors (Pearson 1901); "between_groups", those of the means of the
     groups; "across_gap", from the mean caption to the mean picture, and the principal axis of the rest.
     """
-    own = list(without_skin_tone())
-    every, n = torch.cat([space.pictures[own], space.captions[own]]), len(own)
+    untoned = list(without_skin_tone())
+    every, n = torch.cat([space.pictures[untoned], space.captions[untoned]]), len(untoned)
     centred, gap = every - every.mean(0), every[:n].mean(0) - every[n:].mean(0)
     directions = AXES[axes](centred, gap)
     xy = centred @ directions

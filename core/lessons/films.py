@@ -63,10 +63,10 @@ class Film:
         state = pixels(scale(torch.tensor(sigma), "vp") * x)
         return replace(self, x=(*self.x, state.cpu()), x0=(*self.x0, pixels(x0).cpu()))
 
-    def add_step(self, step: Step, seen: bool = True) -> Self:
+    def add_step(self, step: Step, shown: bool = True) -> Self:
         """The film after a sampler's step: with the frame it began at if that is to be ``seen``, and with the finished
         images if it was the last one."""
-        film = self.add(step.sigma, step.x, step.x0) if seen else self
+        film = self.add(step.sigma, step.x, step.x0) if shown else self
         return film.add(0.0, step.x_next, step.x_next) if step.sigma_next == 0 else film
 
 

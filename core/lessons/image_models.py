@@ -1,8 +1,8 @@
 """What chapter 8 computes: images sampled in several ways from the same noise, and how they compare with real images.
 
 ``core.models.images.sample`` makes the same images and keeps the last step only. The shipped models are first seen with
-films from a file, which ``python -m core.lessons.image_models`` writes: their guesses x0_hat, from which a sampler makes
-all the rest without a network.
+films from a file, which ``python -m core.lessons.image_models`` writes: their guesses x0_hat, from which a sampler
+makes all the rest without a network.
 """
 
 import hashlib

@@ -72,8 +72,8 @@ class Request:
     @property
     def captions(self) -> tuple[str, ...]:
         """The captions that need an image vector: one for each picture or each end, then the negative one."""
-        own = (self.caption,) * self.n if self.to is None else (self.caption, self.to)
-        return (own if self.picture is None else ()) + (self.negative,) * bool(self.negative)
+        wanted = (self.caption,) * self.n if self.to is None else (self.caption, self.to)
+        return (wanted if self.picture is None else ()) + (self.negative,) * bool(self.negative)
 
     @property
     def uses_prior(self) -> bool:
@@ -104,8 +104,8 @@ def count_steps(requests: Sequence[Request]) -> int:
 
 
 def films(models: Unclip, requests: Sequence[Request]) -> Iterator[tuple[Film, ...]]:
-    """The films of all requests: the prior of one after that of the other, then all decoders together. Yields them after
-    each step.
+    """The films of all requests: the prior of one after that of the other, then all decoders together. Yields them
+    after each step.
 
     Raises Problem for requests of unequal steps, which have no common clock, and for captions without a known word.
     """
@@ -155,12 +155,14 @@ def decoder_conditions(models: Unclip, request: Request, vectors: Tensor | None)
     """
     if vectors is None:
         vectors = unclip_model.caption_condition(models, request.captions)["embed"]
-    own, negative = (vectors[:-1], vectors[-1:]) if request.negative else (vectors, None)
+    embeddings, negative = (vectors[:-1], vectors[-1:]) if request.negative else (vectors, None)
     if request.picture is not None:
-        own = unclip_model.image_vectors(models, unit(pairs().images[request.picture, None])).expand(request.n, -1)
+        embeddings = unclip_model.image_vectors(models, unit(pairs().images[request.picture, None])).expand(
+            request.n, -1
+        )
     elif request.to is not None:
-        own = unclip_model.slerp(own[0], own[1], torch.linspace(0, 1, request.n))
-    return own, negative
+        embeddings = unclip_model.slerp(embeddings[0], embeddings[1], torch.linspace(0, 1, request.n))
+    return embeddings, negative
 
 
 def opening(models: Unclip, request: Request) -> Film:
@@ -222,17 +224,17 @@ class Position:
 
 def position(vectors: Tensor, caption: Tensor, space: Space) -> Position:
     """The position of vectors [n, size]; caption: the vector of their caption [size], or of one for each of them."""
-    own = F.normalize(vectors, dim=1)
-    cosines = (own * F.normalize(caption, dim=-1)).sum(1), (own @ space.pictures.T).amax(1)
+    normalized = F.normalize(vectors, dim=1)
+    cosines = (normalized * F.normalize(caption, dim=-1)).sum(1), (normalized @ space.pictures.T).amax(1)
     return Position(*(each.mean().item() for each in (across_gap(vectors, space), *cosines)))
 
 
 def held_out_position(space: Space) -> Position:
     """The position of the held-out pictures, with their own captions, and among the other pictures."""
     held_out = pairs().indices(held_out=True)
-    own = position(space.pictures[held_out], space.captions[held_out], space)
+    real_position = position(space.pictures[held_out], space.captions[held_out], space)
     others = space.pictures[held_out] @ space.pictures[pairs().indices(held_out=False)].T
-    return replace(own, picture=others.amax(1).mean().item())
+    return replace(real_position, picture=others.amax(1).mean().item())
 
 
 def condition_cosines(models: Unclip, film: Film) -> Tensor:

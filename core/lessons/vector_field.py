@@ -1,4 +1,5 @@
-"""What chapter 3 computes: the learned field beside the exact one over the noise levels, and the values at one place."""
+"""What chapter 3 computes: the learned field beside the exact one over the noise levels, and the values at one
+place."""
 
 from dataclasses import dataclass
 
@@ -46,12 +47,13 @@ class Film:
 def film(
     denoise: Denoise, ideal: EmpiricalDenoiser, sigmas: Tensor, view: str, side: int, reach: float, h: int
 ) -> Film:
-    """Both fields on ``vector_field.grid(side, reach)`` at each of the noise levels [T], over an [h, h] map of the log-density."""
+    """Both fields on ``vector_field.grid(side, reach)`` at each of the noise levels [T], over an [h, h] map of the
+    log-density."""
     places = vector_field.grid(side, reach)
     x = vector_field.states(places, sigmas, view)
-    ways = to_mean(x, ideal.points), to_nearest(x, ideal.points)
+    directions = to_mean(x, ideal.points), to_nearest(x, ideal.points)
     both = [vector_field.arrows(d, places, sigmas, view) for d in (denoise, ideal)]
-    to = [torch.stack([agreement(arrow, way) for way in ways]) for arrow in both]
+    to = [torch.stack([agreement(arrow, way) for way in directions]) for arrow in both]
     return Film(
         sigmas,
         places,

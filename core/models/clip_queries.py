@@ -78,8 +78,8 @@ def differences(pairs: Pairs) -> list[Difference]:
     return [
         Difference(attribute, i, place[plain, at])
         for attribute, kinds in ARITHMETIC.items()
-        for (own, at), i in place.items()
-        if (plain := kinds.get(own)) and pairs.held_out[i] and (plain, at) in place
+        for (name, at), i in place.items()
+        if (plain := kinds.get(name)) and pairs.held_out[i] and (plain, at) in place
     ]
 
 
@@ -105,7 +105,8 @@ def candidate_words(pairs: Pairs) -> dict[str, tuple[str, ...]]:
 
 
 def nearest_words(direction: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosines of a direction [size] with word vectors [W, size] minus their mean, descending, and the order of the words."""
+    """Cosines of a direction [size] with word vectors [W, size] minus their mean, descending, and the order of the
+    words."""
     centred = F.normalize(vectors - vectors.mean(0), dim=1)
     return (centred @ F.normalize(direction, dim=0)).sort(descending=True)
 
@@ -133,14 +134,15 @@ def mean_over_captions(pairs: Pairs, texts: Texts) -> Texts:
     return vectors
 
 
-def directions(pairs: Pairs, images: Images, asked: Sequence[Difference]) -> Tensor:
+def directions(pairs: Pairs, images: Images, differences: Sequence[Difference]) -> Tensor:
     """The vector of the image with the attribute minus that of the image without it, [len(asked), size]."""
     x = unit(pairs.images)
-    return torch.sub(*(images(x[[getattr(one, end) for one in asked]]) for end in ("with_it", "without")))
+    return torch.sub(*(images(x[[getattr(one, end) for one in differences]]) for end in ("with_it", "without")))
 
 
 def attribute_ranks(pairs: Pairs, images: Images, vectors: Texts) -> list[tuple[Difference, int]]:
-    """For each of the ``differences`` the rank of its attribute among all candidate words, by the ``vectors`` of words."""
+    """For each of the ``differences`` the rank of its attribute among all candidate words, by the ``vectors`` of
+    words."""
     found, names = differences(pairs), list(candidate_words(pairs))
     if not found:
         return []
@@ -178,8 +180,11 @@ def bags_of_words(tokenizer: Tokenizer, texts: Sequence[str]) -> Tensor:
 
 def linear(pairs: Pairs, texts: Sequence[str], size: int = 128) -> Linear:
     """The linear baseline for the training part of ``pairs`` with a text for each pair; ridge-regularised."""
-    own, known = pairs.indices(held_out=False), tokenizer(pairs)
-    sides = unit(pairs.images[own]).flatten(1).double(), bags_of_words(known, [texts[i] for i in own.tolist()])
+    trained_on, known = pairs.indices(held_out=False), tokenizer(pairs)
+    sides = (
+        unit(pairs.images[trained_on]).flatten(1).double(),
+        bags_of_words(known, [texts[i] for i in trained_on.tolist()]),
+    )
     means = tuple(side.mean(0) for side in sides)
     centred = tuple(side - mean for side, mean in zip(sides, means))
     roots = tuple(map(_root, centred))

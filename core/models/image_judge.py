@@ -25,8 +25,8 @@ _PLACE = 0xE7A1  # keeps the draws that judge apart from those that train
 
 
 class Classifier(nn.Module):
-    """Images [B, C, H, W] to logits [B, classes]; ``features`` [B, 64] are the outputs of its last convolution, averaged
-    over the image."""
+    """Images [B, C, H, W] to logits [B, classes]; ``features`` [B, 64] are the outputs of its last convolution,
+    averaged over the image."""
 
     def __init__(self, channels: int, classes: int, seed: int = 0):
         super().__init__()
@@ -148,7 +148,7 @@ def judge(images: ImageSet, test: ImageSet, steps: int = 3000) -> Judge:
     return Judge(classifier(images, steps), unit(images.images), unit(test.images), test.labels)
 
 
-def split(images: ImageSet, share: float = 0.2, seed: int = 0) -> tuple[ImageSet, ImageSet]:
+def random_split(images: ImageSet, share: float = 0.2, seed: int = 0) -> tuple[ImageSet, ImageSet]:
     """A random split into a set to train on and a held-out set."""
     order = torch.randperm(len(images.images), generator=seeds.generator(seed, _PLACE))
     first = int(share * len(order))

@@ -1,7 +1,8 @@
 """Diffusion models of images and of any other samples: one configuration is one run in one folder.
 
-A run's folder holds ``checkpoint/`` (see ``core.runs.checkpoints``), ``metrics.jsonl`` and ``samples-STEP.png``. Nothing
-but the built-in networks depends on the shape of the samples [...]: latents, clips and vectors are trained as well.
+A run's folder holds ``checkpoint/`` (see ``core.runs.checkpoints``), ``metrics.jsonl`` and ``samples-STEP.png``.
+Nothing but the built-in networks depends on the shape of the samples [...]: latents, clips and vectors are trained as
+well.
 """
 
 import math
@@ -348,7 +349,8 @@ def sheet(x: Tensor, columns: int, gap: int = 1) -> Tensor:
 
 
 def write_sheet(x: Tensor, columns: int, file: Path) -> None:
-    """Save images [N, C, H, W] as one PNG (see ``sheet``); samples of another shape as grey squares (see ``viewable``)."""
+    """Save images [N, C, H, W] as one PNG (see ``sheet``); samples of another shape as grey squares (see
+    ``viewable``)."""
     from PIL import Image
 
     picture = sheet(viewable(x.cpu()), columns).numpy()

@@ -51,7 +51,7 @@ def config_of(checkpoint: Checkpoint) -> tuple[str, ImageConfig]:
     """
     config = image_model.config_of(checkpoint.config)
     kind = config.network, config.size
-    name = next((name for name, own in CONFIGS.items() if (own.network, own.size) == kind), None)
+    name = next((name for name, known in CONFIGS.items() if (known.network, known.size) == kind), None)
     if name is not None and not _bounded(config):
         raise Problem("digits_bounds")
     if name is None or not _trainable(checkpoint, config):

@@ -90,8 +90,8 @@ class Model:
         """n samples [n, *shape], on the CPU. Sample k of a seed is the same for any n.
 
         sampler: one of ``SAMPLERS``. label: a class by number or name for all samples, or for each in turn; None: no
-        class. scale: guidance scale w. negative: a class to guide away from. shape: of one sample, for a model that does
-        not know it. Raises Problem for a class that the model does not have.
+        class. scale: guidance scale w. negative: a class to guide away from. shape: of one sample, for a model that
+        does not know it. Raises Problem for a class that the model does not have.
         """
         family = point_model if "recipe" in self.checkpoint.config else image_model
         config = family.sampler_config(sampler, steps, seed)

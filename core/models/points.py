@@ -1,7 +1,8 @@
 """Diffusion models of points in the plane: one configuration is one reproducible training run.
 
 The defaults learn a spiral in about two seconds on one core: Fourier features so that fine detail is learnable, EDM
-preconditioning, noise levels where the detail is, stratified, in pairs of opposite noise (core/README.md, "The recipe").
+preconditioning, noise levels where the detail is, stratified, in pairs of opposite noise (core/README.md, "The
+recipe").
 """
 
 from collections.abc import Iterator

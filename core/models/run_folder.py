@@ -93,8 +93,8 @@ class Log:
 def read_log(run: Path, before: Log = Log()) -> Log:
     """The log of a run; ``before`` itself if nothing was added. Only what was added since is read.
 
-    A line without an end is still being written and left for the next call. Steps that a resumed run makes again replace
-    the earlier ones. Raises Problem if there is no log.
+    A line without an end is still being written and left for the next call. Steps that a resumed run makes again
+    replace the earlier ones. Raises Problem if there is no log.
     """
     try:
         with (run / LOG).open("rb") as file:
@@ -139,7 +139,8 @@ def _number(value: Any) -> float:
 
 
 def mean_loss_by_sigma(entries: Sequence[Entry], step: int, most: int = 20) -> Tensor:
-    """The loss in each bin of ``BINS``, mean over the last ``most`` entries up to a step, [bins]; NaN for an empty bin."""
+    """The loss in each bin of ``BINS``, mean over the last ``most`` entries up to a step, [bins]; NaN for an empty
+    bin."""
     recent = [entry.by_sigma for entry in entries if entry.step <= step][-most:] or [{}]
     table = np.array([[losses.get(low, np.nan) for low in BINS[:-1]] for losses in recent])
     present = np.isfinite(table)
@@ -195,8 +196,8 @@ def saved_at(run: Path) -> int:
 
 
 def load_checkpoint(run: Path, tries: int = 3) -> Checkpoint:
-    """The newest checkpoint of a run, its moving average alone. Raises Problem if there is no whole one, and as ``check``
-    does."""
+    """The newest checkpoint of a run, its moving average alone. Raises Problem if there is no whole one, and as
+    ``check`` does."""
     for _ in range(tries):
         place = _place(run)
         try:

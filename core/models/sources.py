@@ -51,8 +51,9 @@ def sample_set(data: Any, classes: int | Sequence[str] | None = None) -> SampleS
     taken as they are. classes: number or names of the classes; None: those that the Dataset names as ``classes``, or
     those of a TensorDataset's labels; 0: labels are ignored.
 
-    Samples of a Dataset are drawn with replacement, and follow from the seed of the run. A DataLoader is read in its own
-    order, again and again, with its own random numbers, so a resumed run does not repeat it. Raises Problem for data that cannot be trained on.
+    Samples of a Dataset are drawn with replacement, and follow from the seed of the run. A DataLoader is read in its
+    own order, again and again, with its own random numbers, so a resumed run does not repeat it. Raises Problem for
+    data that cannot be trained on.
     """
     if isinstance(data, Tensor):
         data = TensorDataset(data)

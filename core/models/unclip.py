@@ -212,8 +212,8 @@ def generate(
 ) -> Tensor:
     """An image [N, C, side, side] for each caption.
 
-    skip_prior: condition the decoder on the caption's own vector, which differs from every image's. Raises Problem for a
-    caption without a known word.
+    skip_prior: condition the decoder on the caption's own vector, which differs from every image's. Raises Problem
+    for a caption without a known word.
     """
     for caption in captions:
         if caption.strip() and not unclip.known.known(caption):
@@ -325,9 +325,9 @@ def copy_weights(checkpoint: Checkpoint, other: Checkpoint) -> int:
 
     Raises Problem if they are less than half of all: the other model is of another kind.
     """
-    given, own = other.denoiser.state_dict(), checkpoint.denoiser.state_dict()
-    same = {name: value for name, value in given.items() if name in own and own[name].shape == value.shape}
-    copied, total = (sum(value.numel() for value in some.values()) for some in (same, own))
+    given, weights = other.denoiser.state_dict(), checkpoint.denoiser.state_dict()
+    same = {name: value for name, value in given.items() if name in weights and weights[name].shape == value.shape}
+    copied, total = (sum(value.numel() for value in some.values()) for some in (same, weights))
     if 2 * copied < total:
         raise Problem("start_other_kind", total=total, copied=copied)
     for model in (checkpoint.state.model, checkpoint.state.ema):

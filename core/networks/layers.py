@@ -153,7 +153,8 @@ def recompute(make: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 
 
 class Attention(nn.Module):
-    """Multi-head attention (Vaswani et al. 2017) of h [B, N, width] to itself and to ``memory`` [B, T, width], if given.
+    """Multi-head attention (Vaswani et al. 2017) of h [B, N, width] to itself and to ``memory`` [B, T, width], if
+    given.
 
     mask: which of the N + T tokens may be attended to, a boolean that broadcasts to [B, heads, N, N + T].
     """

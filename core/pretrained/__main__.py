@@ -49,8 +49,8 @@ def ship(name: str, steps: int) -> None:
 
 
 def make_points(name: str) -> None:
-    """Train a shipped model of points; write its complete checkpoint and ``log.csv`` with step, seconds, loss, loss of the
-    exact denoiser, and energy distance."""
+    """Train a shipped model of points; write its complete checkpoint and ``log.csv`` with step, seconds, loss, loss
+    of the exact denoiser, and energy distance."""
     config = POINT_CONFIGS[name][1]
     points = points_of(name)
     bayes_loss = point_model.bayes_loss(config, points)

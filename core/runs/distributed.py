@@ -40,7 +40,8 @@ class Team:
     bf16: bool = False
 
     def average_(self, tensors: Sequence[Tensor]) -> None:
-        """Replace tensors of one dtype on this process's device by their means over all processes, in one all-reduce."""
+        """Replace tensors of one dtype on this process's device by their means over all processes, in one
+        all-reduce."""
         if self.world == 1:
             return
         flat = torch.cat([tensor.flatten() for tensor in tensors]) / self.world

@@ -140,7 +140,7 @@ class Jobs:
                 picture=run.picture,
                 version=run.version,
                 error=run.error,
-                viewers=sum(run.looked_at - seen < self.pause_after for seen in run.viewers.values()),
+                viewers=sum(run.looked_at - looked < self.pause_after for looked in run.viewers.values()),
                 settings=dict(run.settings),
             )
 
@@ -211,7 +211,9 @@ class Jobs:
         with self._lock:
             now = self.clock()
             for run in list(self._runs.values()):
-                run.viewers = {viewer: seen for viewer, seen in run.viewers.items() if now - seen < self.end_after}
+                run.viewers = {
+                    viewer: looked for viewer, looked in run.viewers.items() if now - looked < self.end_after
+                }
                 if not run.viewers:
                     self._set(run, "ended")
                 elif run.status in ("queued", "running") and now - run.looked_at >= self.pause_after:
@@ -355,8 +357,8 @@ class Jobs:
                 now = self.clock()
                 if run.driver is me and self._queue and now - began >= self.rotate_after:
                     self._set(run, "queued")
-                due = now - run.looked_at < WATCHED_FOR and now - run.drawn_at >= PICTURE_EVERY
-                if due or run.driver is not me:
+                wants_picture = now - run.looked_at < WATCHED_FOR and now - run.drawn_at >= PICTURE_EVERY
+                if wants_picture or run.driver is not me:
                     self._draw(run)
 
     def _advance(self, run: _Run) -> None:

@@ -1,4 +1,5 @@
-"""A run in progress: its training state and its loss so far, for any kind of model, and how a checkpoint stores them."""
+"""A run in progress: its training state and its loss so far, for any kind of model, and how a checkpoint stores
+them."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator

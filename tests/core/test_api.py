@@ -27,8 +27,8 @@ def in_process(code: str, folder: Path = ROOT) -> str:
 
 
 def test_the_interface_has_the_names_of_the_design():
-    expected = """make_points train Schedule make_schedule Denoiser EmpiricalDenoiser condition cfg autoguidance interval
-    samplers SAMPLERS SamplerSpec last path load save energy_distance coverage sliced_wasserstein"""
+    expected = """make_points train Schedule make_schedule Denoiser EmpiricalDenoiser condition cfg autoguidance
+    interval samplers SAMPLERS SamplerSpec last path load save energy_distance coverage sliced_wasserstein"""
     assert set(expected.split()) <= set(core.__all__) <= set(dir(core))
     assert all(getattr(core, name) is not None for name in core.__all__)
     assert all(hasattr(core.samplers, name) for name in "ancestral euler heun dpmpp_2m sde ddim".split())

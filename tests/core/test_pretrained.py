@@ -64,7 +64,7 @@ def pairs():
 
 
 @pytest.fixture(scope="module")
-def towers(pairs):
+def encoders(pairs):
     clip = pretrained("clip").state.ema
     known = tokenizer_of(pretrained("clip").config)
     return lambda x: clip_queries.image_vectors(clip, x), lambda texts: clip_queries.text_vectors(clip, known, texts)
@@ -78,21 +78,21 @@ def linear(pairs):
 
 
 @pytest.mark.slow
-def test_clip_finds_the_caption_of_a_held_out_picture_more_often_than_a_linear_pair_does(pairs, towers, linear):
-    ours, theirs = (clip_queries.held_out_ranks(pairs, *pair) for pair in (towers, linear))
+def test_clip_finds_the_caption_of_a_held_out_picture_more_often_than_a_linear_pair_does(pairs, encoders, linear):
+    ours, theirs = (clip_queries.held_out_ranks(pairs, *pair) for pair in (encoders, linear))
     assert recall_at(ours, 1) > 2 * recall_at(theirs, 1) and recall_at(ours, 10) > recall_at(theirs, 10) + 0.15
 
 
-def test_picture_minus_picture_is_the_word_for_what_differs(pairs, towers):
-    asked = partial(clip_queries.mean_over_shifts, towers[0]), clip_queries.mean_over_captions(pairs, towers[1])
+def test_picture_minus_picture_is_the_word_for_what_differs(pairs, encoders):
+    asked = partial(clip_queries.mean_over_shifts, encoders[0]), clip_queries.mean_over_captions(pairs, encoders[1])
     right = [place == 0 for _, place in clip_queries.attribute_ranks(pairs, *asked)]
     assert len(right) == 48 and sum(right) >= 45
 
 
-def test_the_vectors_of_captions_lie_elsewhere_than_those_of_pictures(pairs, towers):
+def test_the_vectors_of_captions_lie_elsewhere_than_those_of_pictures(pairs, encoders):
     """The gap that the prior is there to close."""
     some = pairs.indices(held_out=False)[::20]
-    pictures, captions = towers[0](unit(pairs.images[some])), towers[1]([pairs.captions[i] for i in some.tolist()])
+    pictures, captions = encoders[0](unit(pairs.images[some])), encoders[1]([pairs.captions[i] for i in some.tolist()])
     apart, by_chance = pictures.mean(0) - captions.mean(0), pictures[::2].mean(0) - pictures[1::2].mean(0)
     assert apart.norm() > 2 * by_chance.norm()
 
@@ -109,9 +109,9 @@ def asked(pairs):
     return part[torch.randperm(len(part), generator=torch.Generator().manual_seed(1))[:40]]
 
 
-def test_the_prior_goes_from_a_caption_to_where_pictures_are(pairs, towers, whole, asked):
+def test_the_prior_goes_from_a_caption_to_where_pictures_are(pairs, encoders, whole, asked):
     captions = [pairs.captions[i] for i in asked.tolist()]
-    pictures, told = towers[0](unit(pairs.images)), towers[1](captions)
+    pictures, told = encoders[0](unit(pairs.images)), encoders[1](captions)
     made = F.normalize(samplers.last(unclip_model.sample_prior(whole, captions, scale=2.0)), dim=1)
     assert recall_at(clip_queries.ranks(made @ pictures[asked].T), 1) > 0.6
     nearest = [(vectors @ pictures.T).amax(1).mean() for vectors in (made, told)]

@@ -67,11 +67,11 @@ def test_clip_prior_and_decoder_are_trained_resumed_and_used(tmp_path, folder):
         command("train", "clip", "--out", tmp_path / name, *CLIP, "--seed", seed, *data(folder))
     for part, more in {"prior": [], "decoder": ["--size", "tiny"]}.items():
         begin = ["train", part, "--out", tmp_path / part]
-        command(*begin, "--towers", tmp_path / "clip", *HALF, *more, *data(folder))
+        command(*begin, "--encoders", tmp_path / "clip", *HALF, *more, *data(folder))
         command(*begin, "--resume", "--steps", "3")
         assert step(tmp_path / part) == 3
     assert (tmp_path / "decoder" / "samples-000003.png").exists()
-    parts = [word for flag, name in (("--towers", "clip"), ("--prior", "prior"), ("--decoder", "decoder"))
+    parts = [word for flag, name in (("--encoders", "clip"), ("--prior", "prior"), ("--decoder", "decoder"))
              for word in (flag, tmp_path / name)]  # fmt: skip
     command("sample", "unclip", "--caption", "shade1 top", "--n", "2", "--steps", "2", "--out", tmp_path / "x", *parts)
     command("evaluate", "unclip", *parts, "--judge", tmp_path / "judge", "--steps", "2", *data(folder))

@@ -148,9 +148,14 @@ def test_a_step_of_second_order_shows_how_its_guess_was_made(chapter):
 
 @pytest.mark.parametrize(
     ("other", "verdict", "least", "most"),
-    [({}, "same_density", 0, 2), ({"b": DDPM_NO_NOISE}, "differ", MEASURED["floors_without_noise"], 1e4), ({"na": "8"}, "differ", 8, 1e4),
-     ({"a": DDIM_WITH_NOISE}, "differ", 20, 1e4), ({"a": "euler"}, "same_ends", 0, 0.1)],
-)  # fmt: skip
+    [
+        ({}, "same_density", 0, 2),
+        ({"b": DDPM_NO_NOISE}, "differ", MEASURED["floors_without_noise"], 1e4),
+        ({"na": "8"}, "differ", 8, 1e4),
+        ({"a": DDIM_WITH_NOISE}, "differ", 20, 1e4),
+        ({"a": "euler"}, "same_ends", 0, 0.1),
+    ],
+)
 def test_two_clouds_are_said_to_differ_where_they_do(other, verdict, least, most):
     config = Config(
         show="sde_and_ode", **{name: int(value) if name == "na" else value for name, value in other.items()}

@@ -5,16 +5,16 @@ from typing import Any
 import streamlit as st
 
 
-def latest(key: str, name: str, asked: Any) -> Any:
+def latest(key: str, name: str, requested: Any) -> Any:
     """Of what the page asks for and what the learner last sent under ``name`` from component ``key``, the newer one."""
     sent = (st.session_state.get(key) or {}).get(name)
     memory = f"{key}-{name}"
     before_asked, before_sent, newest = st.session_state.get(memory, (None, None, None))
-    if sent is None or (asked != before_asked and sent == before_sent):
-        newest = asked
+    if sent is None or (requested != before_asked and sent == before_sent):
+        newest = requested
     elif sent != before_sent:
         newest = sent
-    st.session_state[memory] = (asked, sent, newest)
+    st.session_state[memory] = (requested, sent, newest)
     return newest
 
 

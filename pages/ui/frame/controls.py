@@ -102,12 +102,13 @@ def put(name: str, new: Any) -> None:
 def config(**more: Any) -> Any:
     """The configuration of the page as it stands: what was drawn or read in this run, all else by default."""
     memory = _memory()
-    own = {name: value(name) for name in links.controls(memory.config) if name in memory.drawn}
-    return memory.config(**own | more)
+    drawn = {name: value(name) for name in links.controls(memory.config) if name in memory.drawn}
+    return memory.config(**drawn | more)
 
 
 def settle() -> None:
-    """At the end of a run: controls of scenes that are not shown leave the address, and what was ignored is named once."""
+    """At the end of a run: controls of scenes that are not shown leave the address, and what was ignored is named
+    once."""
     memory = _memory()
     for name in links.controls(memory.config).keys() - memory.drawn:
         st.query_params.pop(name, None)
@@ -131,10 +132,10 @@ def option(name: str, chosen: Any) -> str:
 
 def label_of(page: str, name: str, control: Control, chosen: Any) -> str:
     """The label of one option of a page's control."""
-    own = f"{page}.controls.{name}.options.{chosen}"
+    key = f"{page}.controls.{name}.options.{chosen}"
     if getattr(control, "labels", ""):
         return text.label(control.labels, chosen)
-    return text.t(own) if text.has(own) else Control.write(control, chosen)
+    return text.t(key) if text.has(key) else Control.write(control, chosen)
 
 
 def _widget(name: str, control: Control, choices: tuple) -> Callable[..., Any]:

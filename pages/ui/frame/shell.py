@@ -8,7 +8,7 @@ A page reads from top to bottom like this; all its words stand in ``pages/text/<
     with left:
         if shell.predict("guess", answer="to_the_mean"):
             controls.draw("sigma")
-            shell.explain("guess", seen=controls.value("sigma") > 9)
+            shell.explain("guess", shown=controls.value("sigma") > 9)
     with right:
         player.show(scene(controls.config()), key="field")
     shell.notes("side_by_side")
@@ -145,8 +145,8 @@ def theme() -> str:
 
 def sorry(error: Exception | str) -> None:
     """Show an error as one sentence, whatever it quotes."""
-    said = error if isinstance(error, str) else text.problem(error)
-    st.error(links.plain(said), icon=":material/error:")
+    sentence = error if isinstance(error, str) else text.problem(error)
+    st.error(links.plain(sentence), icon=":material/error:")
 
 
 # The parts of a page, from top to bottom
@@ -195,9 +195,9 @@ def predict(name: str, hidden: bool = False) -> bool:
     (``options``) and ``why``. `explain` compares the learner's answer with the right one. ``hidden`` leaves the card
     out, where the picture is of something else.
     """
-    guess, asked = controls.read(name), controls.value("predictions")
-    if not asked or hidden:
-        return not asked or guess is not None
+    guess, questions = controls.read(name), controls.value("predictions")
+    if not questions or hidden:
+        return not questions or guess is not None
     row = {"horizontal": True, "wrap": guess is None, "vertical_alignment": "center", "gap": "small"}
     with st.container(border=True, key=f"predict_{name}", **row):
         if guess is None:
@@ -216,9 +216,9 @@ def _answer(name: str, option: str) -> str:
     return _own(f"predict.{name}.options.{option}")
 
 
-def explain(name: str, right: str, seen: bool) -> None:
+def explain(name: str, right: str, shown: bool) -> None:
     """Once the learner has ``seen`` the run: the prediction beside what happened, and why."""
-    if not seen:
+    if not shown:
         return
     guess = controls.value(name) if controls.value("predictions") else None
     answer, why = _answer(name, right).rstrip("."), _own(f"predict.{name}.why")

@@ -99,8 +99,8 @@ class Config:
         """The two pictures whose difference is asked about."""
         if self.kind == "pictures":
             return Difference("", collection.number_of(self.minuend), collection.number_of(self.subtrahend))
-        own = clip_arithmetic.differences(self.attribute)
-        return own[min(self.pair, len(own)) - 1]
+        differences = clip_arithmetic.differences(self.attribute)
+        return differences[min(self.pair, len(differences)) - 1]
 
     @property
     def projected(self) -> tuple[str, ...]:
@@ -118,9 +118,14 @@ CONTROLS = {
 """The controls that each scene begins with; then comes ``model``, where one is asked."""
 
 MORE_CONTROLS = {
-    "text": ("text",), "file": (), "picture": ("of",), "drawing": ("colour", "filled"), "held_out_pairs": ("attribute", "pair"),
-    "pictures": ("minuend", "subtrahend"), "words": ("start", "minus", "plus"),
-}  # fmt: skip
+    "text": ("text",),
+    "file": (),
+    "picture": ("of",),
+    "drawing": ("colour", "filled"),
+    "held_out_pairs": ("attribute", "pair"),
+    "pictures": ("minuend", "subtrahend"),
+    "words": ("start", "minus", "plus"),
+}
 """Those that follow, by ``by`` or ``kind``."""
 
 

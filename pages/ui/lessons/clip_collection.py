@@ -60,9 +60,9 @@ def numbers(which: str) -> Tensor:
 
 def pictures(title: str, found: Nearest, role: str = "data", columns: int | None = None, caption: str = "") -> Panel:
     """Pictures of the collection with their captions and cosines."""
-    own = [i for i, _ in found]
+    numbers = [i for i, _ in found]
     names = [f"{captions()[i]}, {fixed(cosine)}" for i, cosine in found]
-    pixels = lesson.pairs().images[own].movedim(1, -1)[None]
+    pixels = lesson.pairs().images[numbers].movedim(1, -1)[None]
     return Panel(title, [Images(pixels, columns, colour=role, names=names)], caption=caption)
 
 

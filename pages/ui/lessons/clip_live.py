@@ -84,12 +84,12 @@ def scene(snapshot: Snapshot, batch: int, held_out: bool) -> Scene:
 
 def matrix(title: str, cosines: Tensor, held_out: bool) -> Panel:
     """Cosines [T, N, N] of the captions with the pictures."""
-    own, pairs = list(lesson.matrix_pairs(held_out)), lesson.pairs()
-    names = [pairs.captions[i] for i in own]
-    layer = Matrix(cosines, pairs.images[own].movedim(1, -1), names, LIMITS, "guided", t("clip.layers.cosine"))
+    numbers, pairs = list(lesson.matrix_pairs(held_out)), lesson.pairs()
+    names = [pairs.captions[i] for i in numbers]
+    layer = Matrix(cosines, pairs.images[numbers].movedim(1, -1), names, LIMITS, "guided", t("clip.layers.cosine"))
     captions = [
-        t("clip.captions.matrix", right=lesson.count_matches(one), n=len(own), own=fixed(one.diag().mean().item()),
-          others=fixed(mean_of_others(one)))
+        t("clip.captions.matrix", right=lesson.count_matches(one), n=len(numbers),
+          own=fixed(one.diag().mean().item()), others=fixed(mean_of_others(one)))
         for one in cosines
     ]  # fmt: skip
     return Panel(t(f"clip.panels.{title}"), [layer], caption=captions if len(captions) > 1 else captions[0])

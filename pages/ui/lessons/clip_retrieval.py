@@ -38,8 +38,8 @@ def scene_of_pictures(query: str, found: Nearest) -> Scene:
 def scene_of_captions(name: str, pixels: Tensor, found: Nearest) -> Scene:
     """A picture uint8 [3, h, w], and the captions nearest to it with the pictures that they belong to."""
     title = t("clip.panels.nearest_captions")
-    asked = Panel(name, [Images(pixels.movedim(0, -1)[None, None], colour="sample")])
-    return Scene([asked, collection.pictures(title, found, columns=5)], alt=_alt(f"{name}. {title}", found))
+    query = Panel(name, [Images(pixels.movedim(0, -1)[None, None], colour="sample")])
+    return Scene([query, collection.pictures(title, found, columns=5)], alt=_alt(f"{name}. {title}", found))
 
 
 def _alt(title: str, found: Nearest) -> str:

@@ -54,10 +54,10 @@ def warn_of_unknown_words(space: Space, *texts: str) -> None:
         st.info(t("clip.unknown.none"), icon=":material/edit:")
 
 
-def choose_space(own: TrainingRequest | None) -> Space:
+def choose_space(trained: TrainingRequest | None) -> Space:
     """The vectors of the shipped CLIP, or of the learner's own one if that is chosen."""
-    model = controls.draw("model", scenes.MODELS if own else scenes.MODELS[:1])
-    encoders = collection.of_run(training_run.checkpoint(own)) if model == scenes.OWN else collection.shipped()
+    model = controls.draw("model", scenes.MODELS if trained else scenes.MODELS[:1])
+    encoders = collection.of_run(training_run.checkpoint(trained)) if model == scenes.OWN else collection.shipped()
     with st.spinner(t("clip.embedding")):
         return collection.space_of(encoders)
 
@@ -80,9 +80,9 @@ def train_live(config: Config, ready: bool) -> bool:
         shell.sorry(view.error)
     training_run.watch(request, view, draw, clip_live.STEPS)
     snapshot = view and view.picture
-    seen = bool(snapshot and snapshot.step)
-    shell.explain("guess", "log_n", seen)
-    return seen and lesson.count_matches(snapshot.cosines[-1, int(config.which == "held_out")]) == lesson.N
+    has_trained = bool(snapshot and snapshot.step)
+    shell.explain("guess", "log_n", has_trained)
+    return has_trained and lesson.count_matches(snapshot.cosines[-1, int(config.which == "held_out")]) == lesson.N
 
 
 # Retrieval
@@ -102,8 +102,8 @@ def retrieval(config: Config, space: Space, pixels: Tensor | None = None) -> boo
     if pixels is None:
         st.info(t(f"clip.retrieval.no_{config.by}"))
     elif config.by == "picture":
-        own = collection.number_of(config.of)
-        captions(space, image(own), found, own)
+        picture_number = collection.number_of(config.of)
+        captions(space, image(picture_number), found, picture_number)
     else:
         captions(space, html_cards.image(pixels, t(f"clip.retrieval.own_{config.by}")), found)
     return False
@@ -118,12 +118,12 @@ def pictures(found: Nearest, label: str) -> None:
     st.caption(t("clip.retrieval.legend"))
 
 
-def captions(space: Space, asked: str, found: Nearest, own: int | None = None) -> None:
+def captions(space: Space, query: str, found: Nearest, picture_number: int | None = None) -> None:
     """An HTML image beside the captions nearest to it, its ``own`` marked."""
     rows = [(collection.captions()[i], [Bar(cosine, fixed(cosine))]) for i, cosine in found]
-    marked = [k for k, (i, _) in enumerate(found) if i == own]
+    marked = [k for k, (i, _) in enumerate(found) if i == picture_number]
     table = html_cards.bars(rows, t("clip.retrieval.captions"), marked)
-    html_cards.row(html_cards.figure(asked), "→", table, label=t("clip.retrieval.row"))
+    html_cards.row(html_cards.figure(query), "→", table, label=t("clip.retrieval.row"))
     first, ten = clip_retrieval.accuracy_of(space)
     st.caption(t("clip.retrieval.accuracy", first=first, ten=ten))
 
@@ -269,10 +269,10 @@ def answers(found: Sequence[Answer], attribute: str) -> None:
 
     tick()
     if attribute in ARITHMETIC:
-        own = [answer for answer in found if answer.difference.attribute == attribute]
+        matching = [answer for answer in found if answer.difference.attribute == attribute]
         html_cards.shelf(
             (html_cards.figure(image(a.difference.with_it), f"{'✓' if a.correct else '✗'} {a.words[0][0]}")
-             for a in own), t("clip.arithmetic.attribute", attribute=attribute))  # fmt: skip
+             for a in matching), t("clip.arithmetic.attribute", attribute=attribute))  # fmt: skip
 
 
 def answer_table(found: Sequence[Answer], baseline: Sequence[bool]) -> None:

@@ -57,9 +57,9 @@ def examples(numbers: Tensor, seed: int) -> list[int]:
     places: dict[str, list[int]] = {name: [] for name in lesson.GROUPS}
     for at, i in enumerate(numbers.tolist()):
         places.get(groups[i], []).append(at)
-    filled = [own for own in places.values() if own]
+    filled = [group for group in places.values() if group]
     chosen = [filled[(EXAMPLES * seed + k) % len(filled)] for k in range(min(EXAMPLES, len(filled)))]
-    return [own[seed // 2 % len(own)] for own in chosen]
+    return [group[seed // 2 % len(group)] for group in chosen]
 
 
 def better_by(found: Classified) -> float:
@@ -70,14 +70,14 @@ def better_by(found: Classified) -> float:
 
 def scene(found: Classified) -> Scene:
     """The examples under each wording, each with its most probable class."""
-    own = found.numbers[list(found.examples)]
-    pixels = lesson.pairs().images[own].movedim(1, -1)[None]
+    examples = found.numbers[list(found.examples)]
+    pixels = lesson.pairs().images[examples].movedim(1, -1)[None]
     panels, described = [], []
     for k, (prompts, p) in enumerate(zip(found.prompts, found.probabilities), 1):
         best = p[list(found.examples)].max(1)
         names = [f"{prompts[i].name}, {value:.0%}" for i, value in zip(best.indices.tolist(), best.values.tolist())]
         title = t("clip.zero_shot.wording", k=k)
         panels.append(Panel(title, [Images(pixels, colour=ROLES[k - 1], names=names)]))
-        pairs = (f"{collection.captions()[i]}: {name}" for i, name in zip(own.tolist(), names))
+        pairs = (f"{collection.captions()[i]}: {name}" for i, name in zip(examples.tolist(), names))
         described.append(f"{title}: {'; '.join(pairs)}.")
     return Scene(panels, alt=" ".join([t("clip.zero_shot.shelf") + ".", *described]))

@@ -72,12 +72,12 @@ class Config:
     seed: int = number(0, 0, 9999)
     view: str = choice("vp", tuple(WINDOWS), "views", "radio")
 
-    def side(self, side: str, own: PointModel | None = None) -> lesson.Config:
+    def side(self, side: str, trained: PointModel | None = None) -> lesson.Config:
         """The configuration of side "a" or "b". ``own`` is the learner's own model; without one the first model stands
         in its place."""
         given = {name: getattr(self, f"{side}{name}") for name in (*ROWS, *MORE_ROWS)}
         name = given["model"]
-        model = (own or lesson.model_of(MODELS[0])) if name == OWN else lesson.model_of(name)
+        model = (trained or lesson.model_of(MODELS[0])) if name == OWN else lesson.model_of(name)
         sampler = sampler_config(given["kind"], given["n"], given["eta"], given["top"], given["grid"], self.seed)
         return lesson.Config(model, sampler, guidance_of(given["want"], given["from"], given["w"], given["in"]))
 
@@ -93,14 +93,14 @@ def guidance_of(wanted: str, base: str, scale: float, within: tuple[float, float
 # The scene
 
 
-def results(config: Config, own: PointModel | None = None) -> tuple[Result, Result]:
+def results(config: Config, trained: PointModel | None = None) -> tuple[Result, Result]:
     """Both sides, sampled."""
-    return tuple(lesson.evaluate(config.side(side, own), N) for side in "ab")
+    return tuple(lesson.evaluate(config.side(side, trained), N) for side in "ab")
 
 
-def two_sides(config: Config, own: PointModel | None = None) -> Scene:
+def two_sides(config: Config, trained: PointModel | None = None) -> Scene:
     """The clouds of both sides, and arrows from each particle's end in A to its end in B."""
-    both, window = results(config, own), WINDOWS[config.view]
+    both, window = results(config, trained), WINDOWS[config.view]
     sigmas = trajectories.levels(FRAMES, max(config.atop, config.btop))
     models = (text.label("models", name) for name in (config.amodel, config.bmodel))
     panels = [cloud(*side, sigmas, window) for side in zip("AB", models, both, strict=True)]
@@ -118,11 +118,11 @@ def cloud(side: str, model: str, result: Result, sigmas: Tensor, window: Window)
     A side that starts at a lower noise level than the clock waits there.
     """
     sampler, points = result.config.sampler, lesson.spiral().points
-    seen = sigmas.clamp_max(sampler.sigma_max)
-    states = in_view(result.trajectory.at(seen), seen, window.view)
+    reached = sigmas.clamp_max(sampler.sigma_max)
+    states = in_view(result.trajectory.at(reached), reached, window.view)
     labels = tuple(text.label("classes", name) for name in CLASSES)
     layers = [
-        Points(points * scale(seen, window.view).float()[:, None, None], "grid", size=1.4, alpha=0.7),
+        Points(points * scale(reached, window.view).float()[:, None, None], "grid", size=1.4, alpha=0.7),
         Points(states, CLASSES, result.classes, size=1.8, alpha=0.65, label=labels),
         Path(states[:, :FOLLOWED], "probe"),
     ]

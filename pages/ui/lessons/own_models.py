@@ -66,8 +66,8 @@ class DigitTraining(training_run.TrainingRequest):
 
 
 def models() -> dict[str, Callable[[], Checkpoint]]:
-    """The visitor's image models by identifier: ``own_digits``, ``file:NAME`` and ``run:NAME``. Each returns its weights
-    as they are now, or raises ValueError once it is gone. The names are labels, never paths."""
+    """The visitor's image models by identifier: ``own_digits``, ``file:NAME`` and ``run:NAME``. Each returns its
+    weights as they are now, or raises ValueError once it is gone. The names are labels, never paths."""
     taken = {name: partial(_taken().get, name) for name in _taken()}
     controls.read("run")  # so that it stays in the address, in whatever scene
     request = training_run.latest(KIND) or _request_of_address()

@@ -62,17 +62,17 @@ def lines(rows: Rows, model: PointModel, measure: str) -> list[Curve]:
     alike: dict[tuple[str, str], list[QualityRow]] = {}
     for row in rest:
         alike.setdefault((row.sampler, row.model), []).append(row)
-    found = [_curve(part, value, own=key == model.key) for (_, key), part in alike.items()]
+    found = [_curve(part, value, thick=key == model.key) for (_, key), part in alike.items()]
     if (best := value(perfect)) > LEAST:
         found.append(Curve([CALLS[0], CALLS[-1]], [best, best], "exact", t("sampling.quality.perfect_samples")))
     return found
 
 
-def _curve(rows: Sequence[QualityRow], value: Callable[[QualityRow], float], own: bool) -> Curve:
+def _curve(rows: Sequence[QualityRow], value: Callable[[QualityRow], float], thick: bool) -> Curve:
     name = text.label("samplers", rows[0].sampler)
     x, y = zip(*((row.nfe, value(row)) for row in rows), strict=True)
-    label = name if own else t("sampling.quality.exact", sampler=name)
-    return Curve(x, y, SAMPLERS[rows[0].sampler].role, label, marked=own, beside="" if own else name)
+    label = name if thick else t("sampling.quality.exact", sampler=name)
+    return Curve(x, y, SAMPLERS[rows[0].sampler].role, label, marked=thick, beside="" if thick else name)
 
 
 def panel(rows: Rows, model: PointModel, measure: str) -> Panel:

@@ -172,8 +172,8 @@ def distances(config: Config) -> tuple[Tensor, Tensor, Tensor]:
 
 def times_floor(config: Config) -> float:
     """How many noise floors the first two clouds are apart at most."""
-    _, apart, floor = distances(config)
-    return (apart / floor).max().item()
+    _, apart, noise_floor = distances(config)
+    return (apart / noise_floor).max().item()
 
 
 def verdict(config: Config) -> tuple[str, dict[str, float]]:

@@ -62,18 +62,18 @@ def _data(points: Tensor, sigmas: Tensor, window: Window) -> Tensor:
     return points if window.view == "ve" else points * scale(sigmas, window.view).float()[:, None, None]
 
 
-def distance(sigmas: Tensor, apart: Tensor, floor: Tensor, marker: Tensor) -> Panel:
+def distance(sigmas: Tensor, apart: Tensor, noise_floor: Tensor, marker: Tensor) -> Panel:
     """The distance of two clouds over the noise levels beside that of two exact ones, each [T].
 
     Drawn at the scale of the variance preserving view, so that clouds at any noise level are of one size.
     """
     shrunk, x = scale(sigmas, "vp"), sigmas.clamp_min(SIGMA_MIN)
     lines = [
-        Line(x, floor * shrunk, "exact", t("sampling.layers.floor")),
+        Line(x, noise_floor * shrunk, "exact", t("sampling.layers.floor")),
         Line(x, apart * shrunk, "sample", t("sampling.layers.these_two"), dash=(), width=3),
     ]
-    top = max(4 * (floor * shrunk).max().item(), 1.05 * (apart * shrunk).max().item())
-    caption = t("sampling.captions.distance", times=(apart / floor).max().item())
+    top = max(4 * (noise_floor * shrunk).max().item(), 1.05 * (apart * shrunk).max().item())
+    caption = t("sampling.captions.distance", times=(apart / noise_floor).max().item())
     title, ends = t("sampling.panels.distance"), (x[-1].item(), x[0].item())
     marker = marker.clamp_min(ends[0])
     return Panel(title, lines, ends, (0, top), False, "σ", xlog=True, marker=marker, caption=caption)

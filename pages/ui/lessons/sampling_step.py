@@ -66,14 +66,14 @@ def lens_panel(step: Anatomy, points: Tensor) -> Panel:
     return Panel(t("sampling.panels.lens"), layers, (-reach, reach), (-reach, reach))
 
 
-def nearest(seen: Tensor, k: int, clicked: Tensor) -> int:
+def nearest(places: Tensor, k: int, clicked: Tensor) -> int:
     """Of particles seen [n, 2] the one nearest to a click [2]. An arrow key moves the probe straight along an axis from
     particle k: then the nearest that lies more in that direction than aside, or k where there is none."""
-    moved = clicked - seen[k]
+    moved = clicked - places[k]
     if moved.abs().min() > STRAIGHT:
-        return int((seen - clicked).norm(dim=1).argmin())
+        return int((places - clicked).norm(dim=1).argmin())
     ahead = moved.abs().argmax()
-    away = seen - seen[k]
+    away = places - places[k]
     onward = away[:, ahead] * moved[ahead].sign()
     distance = away.norm(dim=1).where(onward > away[:, 1 - ahead].abs(), torch.inf)
     return int(distance.argmin()) if distance.isfinite().any() else k

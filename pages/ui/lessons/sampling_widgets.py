@@ -95,12 +95,12 @@ def _choose_step() -> None:
     st.button(t("sampling.forward"), icon=":material/skip_next:", on_click=choose, args=(forward,), key="_forward")
 
 
-def _follow_click(seen: Tensor) -> None:
+def _follow_click(places: Tensor) -> None:
     """Follow another particle, out of those seen [n, 2], where the learner has moved the probe."""
     if clicked := component.latest("one_step", "probe", None):  # None again once it was read
         st.session_state["_clicks"] = st.session_state.get("_clicks", 0) + 1
         now = controls.value("particle")
-        controls.put("particle", sampling_step.nearest(seen, now, torch.tensor(clicked)))
+        controls.put("particle", sampling_step.nearest(places, now, torch.tensor(clicked)))
 
 
 def _probe(x: float, y: float) -> tuple[float, float]:

@@ -76,10 +76,10 @@ def requests_of(config: Config) -> list[Request]:
 
 def film_maker() -> FilmMaker:
     """What makes the films."""
-    own = models()
+    loaded = models()
     return FilmMaker(
-        key="unclip", make=lambda requests: lesson.films(own, requests), initial=Film, steps=lesson.count_steps,
-        shipped=lesson.shipped_films(own),
+        key="unclip", make=lambda requests: lesson.films(loaded, requests), initial=Film, steps=lesson.count_steps,
+        shipped=lesson.shipped_films(loaded),
     )  # fmt: skip
 
 
@@ -140,11 +140,11 @@ def text_panels(config: Config, films: Films, k: int | None, theme: str) -> tupl
     tokens, known = models().known.encode([text]), models().known.known(text)[:LENGTH]
     meaning = unclip_model.prior_condition(models().clip, tokens)["tokens"][0]
     caption = "" if known else t("unclip.captions.no_vector")
-    own = vectors(t("unclip.panels.text_vector"), text_vector(text)[None, None], theme, caption)
+    text_panels = vectors(t("unclip.panels.text_vector"), text_vector(text)[None, None], theme, caption)
     if not known:
-        return [own], None
+        return [text_panels], None
     words = unclip_model.scaled(meaning[~meaning.isnan().any(1)])
-    return [vectors(t("unclip.panels.words"), words[None], theme, names=known), own], None
+    return [vectors(t("unclip.panels.words"), words[None], theme, names=known), text_panels], None
 
 
 def prior(config: Config, films: Films, k: int | None, theme: str) -> tuple[list[Panel], Clock]:
@@ -208,12 +208,13 @@ def variations(config: Config, films: Films, k: int | None, theme: str) -> tuple
     (film,) = films
     held_out = clip_lesson.pairs().held_out[film.request.picture]
     panels, clock = beside(films, k, {t("unclip.panels.variations"): "sample"})
-    own = collection.picture(film.request.picture, t("unclip.panels.the_picture"))
-    return [replace(own, caption=t(f"unclip.captions.{'held_out' if held_out else 'trained_on'}")), *panels], clock
+    original = collection.picture(film.request.picture, t("unclip.panels.the_picture"))
+    return [replace(original, caption=t(f"unclip.captions.{'held_out' if held_out else 'trained_on'}")), *panels], clock
 
 
 def interpolation(config: Config, films: Films, k: int | None, theme: str) -> tuple[list[Panel], Clock]:
-    """All pictures of an interpolation while they form; then also one at a time, the clock being the part of the way."""
+    """All pictures of an interpolation while they form; then also one at a time, the clock being the part of the
+    way."""
     (film,) = films
     title = t("unclip.panels.from_to", caption=film.request.caption, to=film.request.to)
     if k is not None:
@@ -253,8 +254,8 @@ def beside(films: Films, k: int | None, titles: dict[str, str]) -> tuple[list[Pa
 def _pictures(title: str, film: Film, caption: str = "", role: str = "sample", guess: bool = False,
               columns: int | None = None) -> Panel:  # fmt: skip
     """The frames of a film's pictures; noise where there is none yet."""
-    seen = film if film.x else lesson.opening(models(), film.request)
-    frames = torch.stack(seen.x0 if guess else seen.x).movedim(-3, -1)
+    newest = film if film.x else lesson.opening(models(), film.request)
+    frames = torch.stack(newest.x0 if guess else newest.x).movedim(-3, -1)
     return Panel(title, [Images(frames, columns, colour=role)], caption=caption)
 
 

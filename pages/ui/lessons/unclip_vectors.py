@@ -71,12 +71,12 @@ def gap(text: str, shown: dict[str, tuple[Tensor, str]]) -> Panel:
         Points(at(space().captions), "conditional", size=1.5, alpha=0.3, label=t("unclip.layers.captions")),
         Points(at(space().pictures), "data", size=1.5, alpha=0.3, label=t("unclip.layers.pictures")),
     ]
-    own = [
+    rows = [
         Points(at(vectors), role, size=6, alpha=1, label=t(f"unclip.layers.{name}"))
         for name, (vectors, role) in shown.items()
     ]
     axes = {"xlabel": t("unclip.gap.xlabel"), "ylabel": t("unclip.gap.ylabel")}
-    return Panel(t("unclip.panels.gap"), [*clouds, *own], (-1.1, 2.1), (-0.6, 1.08), False, **axes)
+    return Panel(t("unclip.panels.gap"), [*clouds, *rows], (-1.1, 2.1), (-0.6, 1.08), False, **axes)
 
 
 def condition_cosine(film: lesson.Film) -> str:

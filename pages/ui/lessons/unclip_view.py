@@ -97,6 +97,6 @@ def positions(films: Films) -> str:
 
 
 def _position(film: Film) -> list[str]:
-    own = lesson.position(film.vectors, text_vector(film.request.caption), space())
-    seen = lesson.condition_cosines(models(), film).mean().item()
-    return [fixed(value) for value in (own.gap, own.caption, own.picture, seen)]
+    position = lesson.position(film.vectors, text_vector(film.request.caption), space())
+    mean_cosine = lesson.condition_cosines(models(), film).mean().item()
+    return [fixed(value) for value in (position.gap, position.caption, position.picture, mean_cosine)]

@@ -73,9 +73,10 @@ def newest_probe(key: str, default: tuple[float, float] | None = None) -> tuple[
 
 
 def take_probe(key: str, name: str) -> None:
-    """Put the newest probe of stage ``key`` into the control ``name``: the address holds it, and the scene starts there."""
-    asked = controls.value(name)
-    controls.put(name, newest_probe(key, asked))
+    """Put the newest probe of stage ``key`` into the control ``name``: the address holds it, and the scene starts
+    there."""
+    default = controls.value(name)
+    controls.put(name, newest_probe(key, default))
 
 
 def _in_turn(key: str, data: bytes) -> bytes:

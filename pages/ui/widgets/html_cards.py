@@ -51,17 +51,17 @@ class Bar(NamedTuple):
 def bars(rows: Sequence[tuple[str, Sequence[Bar]]], head: str, marked: Iterable[int] = (), sign: str = "✓") -> str:
     """A table of names, each with one or several bars; a ``sign`` stands before those of the rows ``marked``."""
     chosen = set(marked)
-    lines = "".join(_line(f"{sign} {name}" if i in chosen else name, own) for i, (name, own) in enumerate(rows))
+    lines = "".join(_line(f"{sign} {name}" if i in chosen else name, each) for i, (name, each) in enumerate(rows))
     return f'<table class="bars"><caption>{html.escape(head)}</caption>{lines}</table>'
 
 
-def _line(name: str, own: Sequence[Bar]) -> str:
-    bars = "".join(
+def _line(name: str, bars: Sequence[Bar]) -> str:
+    drawn = "".join(
         f'<div><i style="width:{100 * min(1.0, max(0.0, bar.value)):.0f}%;'
         f'background:{palette.colour(bar.role, shell.theme())}"></i><span>{bar.number}</span></div>'
-        for bar in own
+        for bar in bars
     )
-    return f'<tr><th scope="row">{html.escape(name)}</th><td>{bars}</td></tr>'
+    return f'<tr><th scope="row">{html.escape(name)}</th><td>{drawn}</td></tr>'
 
 
 def _show(body: str) -> None:

@@ -29,12 +29,12 @@ def runs(folder, tmp_path_factory) -> Path:
         main(["train", "clip", "--out", str(out / name), *CLIP, "--seed", str(seed), *data(folder)])
     for half in ("prior", "decoder"):
         size = ["--size", "tiny"] if half == "decoder" else []
-        main(["train", half, "--out", str(out / half), "--towers", str(out / "clip"), *HALF, *size, *data(folder)])
+        main(["train", half, "--out", str(out / half), "--encoders", str(out / "clip"), *HALF, *size, *data(folder)])
     return out
 
 
 def of(runs: Path, *names: str) -> list[str]:
-    folders = {"towers": "clip"}
+    folders = {"encoders": "clip"}
     return [text for name in names for text in (f"--{name}", str(runs / folders.get(name, name)))]
 
 
@@ -47,14 +47,14 @@ def test_each_run_leaves_a_checkpoint_and_its_metrics(runs):
 
 def test_a_caption_becomes_pictures_and_unknown_words_are_named(runs, tmp_path, capsys):
     asked = ["--caption", "shade1 top zebra", "--negative", "left", "--n", "3", "--steps", "2"]
-    main(["sample", "unclip", *asked, "--out", str(tmp_path / "a"), *of(runs, "towers", "prior", "decoder")])
+    main(["sample", "unclip", *asked, "--out", str(tmp_path / "a"), *of(runs, "encoders", "prior", "decoder")])
     assert "'zebra': left out" in capsys.readouterr().out
     assert np.load(tmp_path / "a.npz")["images"].shape == (3, 3, 8, 8) and (tmp_path / "a.png").exists()
 
 
 def test_one_table_compares_towers_with_the_baseline_and_pictures_with_real_ones(runs, folder, capsys, monkeypatch):
     monkeypatch.setattr(cli_captions, "AMONG", 4)
-    main(["evaluate", "unclip", *of(runs, "towers", "prior", "decoder", "judge"), "--steps", "2", *data(folder)])
+    main(["evaluate", "unclip", *of(runs, "encoders", "prior", "decoder", "judge"), "--steps", "2", *data(folder)])
     said = capsys.readouterr().out
     for row in ("| CLIP |", "| judge |", "| linear (CCA", "| real |", "| generated |", "| generated, prior skipped |"):
         assert row in said
@@ -72,7 +72,7 @@ def test_one_table_compares_towers_with_the_baseline_and_pictures_with_real_ones
 )
 def test_what_cannot_be_asked_ends_as_a_sentence(runs, folder, asked, said, monkeypatch):
     monkeypatch.chdir(runs)
-    more = of(runs, *[name for name in ("towers", "prior", "decoder") if f"--{name}" not in asked])
+    more = of(runs, *[name for name in ("encoders", "prior", "decoder") if f"--{name}" not in asked])
     with pytest.raises(SystemExit, match=said):
         main([*asked, *more, *(data(folder) if asked[0] == "evaluate" else [])])
 
@@ -80,13 +80,13 @@ def test_what_cannot_be_asked_ends_as_a_sentence(runs, folder, asked, said, monk
 def test_a_decoder_goes_on_where_it_was_only_with_its_own_clip(runs, folder, tmp_path):
     out, begin = tmp_path / "decoder", ["train", "decoder", "--out", str(tmp_path / "decoder")]
     more = [*HALF, "--size", "tiny", *data(folder)]
-    main([*begin, "--towers", str(runs / "clip"), *more])
-    main([*begin, "--towers", str(runs / "clip"), *more, "--resume", "--steps", "3"])
+    main([*begin, "--encoders", str(runs / "clip"), *more])
+    main([*begin, "--encoders", str(runs / "clip"), *more, "--resume", "--steps", "3"])
     assert config(out)["step"] == 3
     with pytest.raises(SystemExit, match="trains another network than is asked for"):
-        main([*begin, "--towers", str(runs / "clip"), *HALF, "--size", "small", *data(folder), "--resume"])
+        main([*begin, "--encoders", str(runs / "clip"), *HALF, "--size", "small", *data(folder), "--resume"])
     with pytest.raises(SystemExit, match="begun with another CLIP"):
-        main([*begin, "--towers", str(runs / "judge"), *more, "--resume", "--steps", "4"])
+        main([*begin, "--encoders", str(runs / "judge"), *more, "--resume", "--steps", "4"])
 
 
 @pytest.mark.parametrize("part", ["clip", "prior", "decoder"])

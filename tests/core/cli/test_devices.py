@@ -37,11 +37,11 @@ def test_clip_prior_and_decoder_are_trained_resumed_and_used_on_the_card(tmp_pat
     main(["train", "clip", "--out", str(tmp_path / "clip"), "--resume", "--steps", "4"])
     for part, more in {"prior": [], "decoder": ["--size", "tiny"]}.items():
         begin = ["train", part, "--out", str(tmp_path / part)]
-        main([*begin, "--towers", str(tmp_path / "clip"), *HALF, *more, *data(folder)])
+        main([*begin, "--encoders", str(tmp_path / "clip"), *HALF, *more, *data(folder)])
         main([*begin, "--resume", "--steps", "3"])
         assert config(tmp_path / part)["step"] == 3
     assert (tmp_path / "decoder" / "samples-000003.png").exists()
-    parts = of(tmp_path, "towers", "prior", "decoder")
+    parts = of(tmp_path, "encoders", "prior", "decoder")
     main(["sample", "unclip", "--caption", "shade1 top", "--negative", "left", "--n", "2", "--steps", "2",
           "--out", str(tmp_path / "x"), *parts])  # fmt: skip
     main(["evaluate", "unclip", *parts, *of(tmp_path, "judge"), "--steps", "1", *data(folder)])

@@ -49,8 +49,8 @@ def made(models: Unclip, *requests: Request) -> tuple[Film, ...]:
 )  # fmt: skip
 def test_a_film_ends_with_the_pictures_that_unclip_makes(models, changes):
     request = replace(REQUEST, **changes)
-    pictures = unclip_model.generate(models, [request.caption] * 2, request.negative, request.scale, request.prior_scale, 3, request.seed,
-                               request.skip_prior)  # fmt: skip
+    options = request.negative, request.scale, request.prior_scale, 3, request.seed, request.skip_prior
+    pictures = unclip_model.generate(models, [request.caption] * 2, *options)
     (film,) = made(models, request)
     assert film.done and len(film.x) == len(film.x0) == 4
     torch.testing.assert_close(film.x[-1], pixels(pictures), atol=1, rtol=0)
@@ -63,8 +63,9 @@ def test_the_prior_ends_at_the_condition_of_the_decoder(models):
 
 
 def test_a_film_counts_as_many_steps_as_are_said_before(models):
-    for requests in ([REQUEST], [REQUEST, replace(REQUEST, skip_prior=True)], [replace(REQUEST, picture=0)],
-                  [replace(REQUEST, scale=w) for w in (0, 1, 2)], [REQUEST, replace(REQUEST, negative="red")]):  # fmt: skip
+    changes = ([{}], [{}, {"skip_prior": True}], [{"picture": 0}], [{"scale": w} for w in (0, 1, 2)],
+               [{}, {"negative": "red"}])  # fmt: skip
+    for requests in ([replace(REQUEST, **change) for change in some] for some in changes):
         assert sum(1 for _ in unclip_lesson.films(models, requests)) == unclip_lesson.count_steps(requests)
 
 

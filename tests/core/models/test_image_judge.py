@@ -14,11 +14,11 @@ pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
 @pytest.fixture(scope="module")
 def judge():
     """The judge of the digits, with a fifth of them held out."""
-    return image_judge.judge(*image_judge.split(digits()), steps=200)
+    return image_judge.judge(*image_judge.random_split(digits()), steps=200)
 
 
 def test_a_set_is_parted_without_an_image_lost_or_shown_twice():
-    train, test = image_judge.split(digits())
+    train, test = image_judge.random_split(digits())
     assert len(train.images) == 1438 and len(test.images) == 359
     assert len(torch.cat([train.images, test.images]).flatten(1).unique(dim=0)) == len(
         digits().images.flatten(1).unique(dim=0)

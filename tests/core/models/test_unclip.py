@@ -143,8 +143,8 @@ def test_a_decoder_begins_with_the_weights_of_another_model_as_far_as_they_fit(c
 
 def test_a_decoder_is_told_vectors_with_as_much_noise_as_its_plan_says(clip, pairs):
     chosen = torch.zeros(4000, dtype=torch.long)
-    plain, blurred = (unclip_model.decoder_examples(clip, pairs, blur).condition(chosen, torch.Generator().manual_seed(0))["embed"]
-                      for blur in (0.0, 0.4))  # fmt: skip
+    examples = (unclip_model.decoder_examples(clip, pairs, blur) for blur in (0.0, 0.4))
+    plain, blurred = (some.condition(chosen, torch.Generator().manual_seed(0))["embed"] for some in examples)
     assert plain.std(0).max() == 0 and (blurred - plain).std(0).mean().item() == pytest.approx(0.4, rel=0.02)
 
 

@@ -60,7 +60,7 @@ def first() -> None:
         seed = controls.draw("seed")
         if shell.predict("guess"):
             steps = controls.draw("steps")
-            shell.explain("guess", "there", seen=steps > 16)
+            shell.explain("guess", "there", shown=steps > 16)
     controls.read("run")
     right.html(f'<div style="height:560px">first {seed}</div>')
     shell.notes("all")

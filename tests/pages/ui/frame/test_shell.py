@@ -38,7 +38,7 @@ with left:
         controls.draw(name)
     if shell.predict("guess"):
         controls.draw("gated")
-        shell.explain("guess", "there", seen=steps > 16)
+        shell.explain("guess", "there", shown=steps > 16)
 controls.read("probe")
 shell.notes("first", "second", word="sample")
 shell.equation("denoiser", legend="denoiser")
