@@ -46,8 +46,8 @@ def test_the_pointer_reads_a_cell_of_the_matrix(chapter):
     expect(readout).to_contain_text("picture: person surfing")
 
 
-def test_a_link_restores_a_search_on_a_fresh_server(page, serve):
-    address = f"{serve('app.py', fresh=True)}/clip"
+def test_a_link_restores_a_search_for_another_visitor(page, serve):
+    address = f"{serve('app.py')}/clip"
     opened(page, address, "show=retrieval&text=red+heart&among=held_out")
     expect(page.get_by_role("textbox", name=t("clip.controls.text.label"))).to_have_value("red heart")
     expect(page.get_by_role("radio", name=t("clip.controls.among.options.held_out"))).to_be_checked()

@@ -65,7 +65,7 @@ def test_a_student_without_a_mouse_predicts_jumps_and_moves_the_start(chapter):
 
 def test_a_deep_link_is_restored_by_a_fresh_server(page: Page, serve):
     link = "show=dissolve&image=boot&data=moons&schedule=cosine&view=ve&seed=7&density=false&clock=0.4"
-    chapter = Chapter(page, serve("app.py", fresh=True)).open(link)
+    chapter = Chapter(page, serve("app.py")).open(link)
     assert chapter.now("k") == 40
     expect(page.get_by_role("spinbutton", name=t("forward_noise.controls.seed.label"))).to_have_value("7")
     for part in ("seed=7", "image=boot", "clock=0.4"):

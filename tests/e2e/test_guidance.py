@@ -53,8 +53,8 @@ def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
     chapter.until("now.k === 0")
 
 
-def test_a_link_restores_model_class_scale_interval_and_clock_on_a_fresh_server(page, serve):
-    chapter = Learner(page, f"{serve('app.py', fresh=True)}/guidance", "samples")
+def test_a_link_restores_model_class_scale_interval_and_clock_for_another_visitor(page, serve):
+    chapter = Learner(page, f"{serve('app.py')}/guidance", "samples")
     chapter.open(f"{SHOWN}beyond&model={WEAK}&wanted=dog&scale=4&interval=0.05,0.5&seed=3&clock=0.5")
     chapter.until("now.plots.length === 4")
     expect(page.get_by_role("radio", name=label("classes", "dog"))).to_be_checked()

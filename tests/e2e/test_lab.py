@@ -15,8 +15,8 @@ def lab(page: Page, serve) -> Learner:
     return Learner(page, f"{serve('app.py')}/lab", "lab")
 
 
-def test_a_link_restores_both_sides_on_a_fresh_server(page, serve):
-    lab = Learner(page, f"{serve('app.py', fresh=True)}/lab", "lab").open(f"{BOTH}&clock=0.5")
+def test_a_link_restores_both_sides_for_another_visitor(page, serve):
+    lab = Learner(page, f"{serve('app.py')}/lab", "lab").open(f"{BOTH}&clock=0.5")
     model = page.get_by_role("combobox", name=t("lab.controls.amodel.label"))
     expect(model).to_have_value(label("models", "spiral-classes-weak"))
     expect(page.get_by_role("spinbutton", name=SCALE_B)).to_have_value("3")

@@ -78,8 +78,8 @@ def test_a_presentation_asks_beside_the_picture_asks_again_and_keeps_its_scenes_
     expect(chapter.page.get_by_test_id("stAlertContentSuccess")).to_be_visible()
 
 
-def test_a_link_restores_samplers_steps_model_view_and_clock_on_a_fresh_server(page, serve):
-    chapter = Learner(page, f"{serve('app.py', fresh=True)}/sampling", "sampling")
+def test_a_link_restores_samplers_steps_model_view_and_clock_for_another_visitor(page, serve):
+    chapter = Learner(page, f"{serve('app.py')}/sampling", "sampling")
     chapter.open(f"{SHOWN}&a=heun&na=12&nb=5&c=sde&model=exact&view=ve&seed=7&clock=0.5")
     expect(page.get_by_role("combobox", name=t("sampling.controls.a.label"))).to_have_value(label("samplers", "heun"))
     expect(page.get_by_role("spinbutton", name=t("sampling.controls.nb.label"))).to_have_value("5")

@@ -172,7 +172,7 @@ def test_another_chapter_and_back_finds_the_run_going_on(meet):
     assert learner.parameters()["run"] == run
 
 
-def test_a_link_restores_the_controls_on_a_fresh_server_and_is_copied_without_the_run(meet, serve):
+def test_a_link_restores_the_controls_and_is_copied_without_the_run(meet, serve):
     link = {
         "guess": ["slowly_sharper"],
         "data": ["word"],
@@ -182,7 +182,7 @@ def test_a_link_restores_the_controls_on_a_fresh_server_and_is_copied_without_th
         "net": ["plain"],
     }
     query = "&".join(f"{name}={value}" for name, (value,) in link.items())
-    learner = meet(query, serve("app.py", fresh=True))
+    learner = meet(query, serve("app.py"))
     page = learner.page
     page.get_by_text(t("training.recipe")).click()
     expect(page.locator(".st-key-data").get_by_role("combobox")).to_have_value(text.label("data", "word"))

@@ -52,8 +52,8 @@ def test_every_scene_with_its_clock_is_above_the_fold(chapter):
         assert clock["y"] + clock["height"] < 800, scene
 
 
-def test_a_link_restores_captions_scene_and_clock_on_a_fresh_server(page, serve):
-    chapter = Learner(page, f"{serve('app.py', fresh=True)}/unclip", "unclip")
+def test_a_link_restores_captions_scene_and_clock_for_another_visitor(page, serve):
+    chapter = Learner(page, f"{serve('app.py')}/unclip", "unclip")
     page.set_default_timeout(3 * LONG)  # a server that begins and films that form
     formed(chapter.open(f"{QUICK}&show=interpolation&caption=green+apple&to=pizza&seed=5&clock=0.5"), 11)
     expect(page.get_by_role("textbox", name=t("unclip.controls.caption.label"), exact=True)).to_have_value(

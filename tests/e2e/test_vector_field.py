@@ -49,8 +49,8 @@ def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
     expect(chapter.page).to_have_url(re.compile("probe="))
 
 
-def test_a_link_restores_model_view_place_and_clock_on_a_fresh_server(page, serve):
-    chapter = Learner(page, f"{serve('app.py', fresh=True)}/vector_field", "field")
+def test_a_link_restores_model_view_place_and_clock_for_another_visitor(page, serve):
+    chapter = Learner(page, f"{serve('app.py')}/vector_field", "field")
     chapter.open(f"{PLACE}&model=spiral-100-fourier&view=vp&probe=0.5,0.25&clock=0.5")
     expect(page.get_by_role("combobox", name=t("vector_field.controls.model.label"))).to_have_value(
         text.label("models", "spiral-100-fourier")
