@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 TOP = {"app.py", "pages", "core", "tests", "requirements.txt", "README.md", "shared", "__pycache__"}
 # The folders and files of core, those that may import nothing of the others first.
@@ -117,6 +119,7 @@ def test_every_folder_and_file_of_core_and_of_what_pages_share_has_its_place():
     assert nodes <= RANK.keys()
 
 
+@pytest.mark.slow
 def test_imports_go_one_way():
     wrong = [each for (one, other), each in arrows().items() if RANK.get(other, -1) > RANK.get(one, 99)]
     assert not wrong
@@ -181,6 +184,7 @@ def test_no_page_is_longer_than_80_lines():
     assert not {name: length for name, length in lengths.items() if length > 80}
 
 
+@pytest.mark.slow
 def test_no_function_is_longer_than_55_lines():
     long = [f"{path}:{node.lineno} {node.name}" for path, node in functions("core", "pages", "tests")
             if node.end_lineno - node.lineno >= 55]  # fmt: skip

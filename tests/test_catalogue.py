@@ -205,6 +205,7 @@ def used(key: str) -> bool:
     )
 
 
+@pytest.mark.slow
 def test_every_entry_of_the_catalogue_is_used():
     idle = [key for key in entries() if not used(key) and (key.split(".")[0] in pages() or not _is_page(key))]
     assert not idle

@@ -88,6 +88,7 @@ def test_the_theme_is_read_with_ease(theme, kind, least):
         assert contrast(colours[kind], colours[paper]) >= least
 
 
+@pytest.mark.slow
 def test_a_process_is_warmed_up_once_frozen_and_single_threaded():
     script = """
 import gc, sys
@@ -103,6 +104,7 @@ print(torch.get_num_threads(), gc.get_freeze_count() > 100_000)
     assert done.stdout.split() == ["1", "True"], done.stderr
 
 
+@pytest.mark.slow
 def test_the_frame_imports_neither_torch_nor_matplotlib():
     script = "import sys; from pages.ui.frame import shell; print({'torch', 'matplotlib'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)

@@ -53,6 +53,7 @@ def test_the_test_command_is_what_ci_runs():
     assert blocks("sh")[1].strip() in (ROOT / ".ci" / "run").read_text()
 
 
+@pytest.mark.slow
 def test_the_start_command_starts_the_app_with_what_it_installs():
     venv, install, start = blocks("sh")[0].strip().split(" && ")
     assert venv == "python3 -m venv .venv" and (ROOT / install.split()[-1]).is_file()

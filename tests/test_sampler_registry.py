@@ -63,6 +63,7 @@ def test_the_lab_offers_it_on_both_sides_and_counts_its_network_calls(open_page)
     assert lab.calls(lab.Config(sampler=samplers.SamplerConfig(NAME, 8))) == 15
 
 
+@pytest.mark.slow
 def test_the_image_models_page_offers_it_and_samples_with_it(open_page):
     app = open_page("image_models", predictions="false", show="nearest_training_image", by=NAME, steps="2", n="4")
     assert NAME in app.selectbox(key="by").options and app.selectbox(key="by").value == NAME

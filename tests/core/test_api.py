@@ -60,6 +60,7 @@ def elsewhere(tmp_path, monkeypatch):
     core.SAMPLERS.update(before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_program_of_the_readme_runs(name, elsewhere):
     program = PROGRAMS[NAMES.index(name)]
@@ -72,6 +73,7 @@ def test_a_program_of_the_readme_runs(name, elsewhere):
     assert value.shape == shapes[name] and torch.isfinite(value).all()
 
 
+@pytest.mark.slow
 def test_one_line_imports_core_from_another_folder(tmp_path):
     assert len(LINE.strip().splitlines()) == 1
     line = LINE.replace("/path/to/this/repository", ROOT.as_posix())

@@ -83,6 +83,7 @@ def test_clip_finds_the_caption_of_a_held_out_picture_more_often_than_a_linear_p
     assert recall_at(ours, 1) > 2 * recall_at(theirs, 1) and recall_at(ours, 10) > recall_at(theirs, 10) + 0.15
 
 
+@pytest.mark.slow
 def test_picture_minus_picture_is_the_word_for_what_differs(pairs, encoders):
     asked = partial(clip_queries.mean_over_shifts, encoders[0]), clip_queries.mean_over_captions(pairs, encoders[1])
     right = [place == 0 for _, place in clip_queries.attribute_ranks(pairs, *asked)]
@@ -109,6 +110,7 @@ def asked(pairs):
     return part[torch.randperm(len(part), generator=torch.Generator().manual_seed(1))[:40]]
 
 
+@pytest.mark.slow
 def test_the_prior_goes_from_a_caption_to_where_pictures_are(pairs, encoders, whole, asked):
     captions = [pairs.captions[i] for i in asked.tolist()]
     pictures, told = encoders[0](unit(pairs.images)), encoders[1](captions)

@@ -104,6 +104,7 @@ def test_before_training_an_untrained_matrix_stands_beside_the_shipped_one(chapt
     assert all(held_out(one["layers"][0]["names"])) and not any(done(app))
 
 
+@pytest.mark.slow
 def test_training_shows_the_matrix_over_its_steps_and_the_loss_from_log_n(chapter, fresh_registry, monkeypatch):
     monkeypatch.setattr(clip_lesson, "CONFIG", replace(clip_lesson.CONFIG, width=8, size=16, steps=24))
     app = trained(chapter(batch="16", which="held_out"))
@@ -129,6 +130,7 @@ def test_a_clip_of_ones_own_answers_in_the_other_scenes(chapter, fresh_registry,
 # Retrieval
 
 
+@pytest.mark.slow
 def test_a_text_finds_pictures_and_says_their_cosines(chapter):
     app = chapter("retrieval")
     assert len(pictures(app)) == clip_retrieval.PICTURES and "cat" in pictures(app)[0]
@@ -141,6 +143,7 @@ def test_held_out_pictures_alone_can_be_searched(chapter):
     assert all(held_out(pictures(chapter("retrieval", among="held_out"))))
 
 
+@pytest.mark.slow
 def test_words_that_no_caption_had_are_named_and_the_others_are_searched(chapter):
     app = chapter("retrieval", text="smiling blorp")
     assert "`blorp`" in app.warning[0].value and len(pictures(app)) == clip_retrieval.PICTURES
@@ -155,6 +158,7 @@ def test_a_picture_of_the_collection_finds_its_own_caption(chapter):
     assert pictures(app) == ["pizza"] and rows(app)[0] == "✓ pizza"
 
 
+@pytest.mark.slow
 def test_a_held_out_picture_found_by_words_does_the_second_task(chapter):
     own = clip_lesson.pairs()
     captions = [own.captions[i] for i in own.indices(held_out=True).tolist()]
@@ -220,6 +224,7 @@ def test_a_better_wording_does_the_third_task(chapter):
 # Arithmetic
 
 
+@pytest.mark.slow
 def test_the_right_words_of_all_differences_are_counted_beside_the_baseline(chapter):
     app = chapter("arithmetic", attribute="bald")
     until(app, lambda: len(table(app, "clip.arithmetic.head.right")) == 2)
@@ -228,6 +233,7 @@ def test_the_right_words_of_all_differences_are_counted_beside_the_baseline(chap
     assert len(re.findall("<figcaption>✓", html(app))) == clip[-1]  # below the table: the differences of the attribute
 
 
+@pytest.mark.slow
 def test_each_pair_of_an_attribute_can_be_seen_and_the_hat_is_not_counted(chapter):
     app = chapter("arithmetic", attribute="crown", pair="5")
     assert len(pictures(app)) == 2 + 12
@@ -239,6 +245,7 @@ def test_each_pair_of_an_attribute_can_be_seen_and_the_hat_is_not_counted(chapte
     assert pictures(app) == list(clip_lesson.HAT) and app.number_input(key="pair").disabled
 
 
+@pytest.mark.slow
 def test_any_two_pictures_can_be_subtracted(chapter):
     app = chapter("arithmetic", kind="pictures", minuend="woman firefighter", subtrahend="woman")
     assert pictures(app) == ["woman firefighter", "woman"] and any("firefighter" in row for row in rows(app)[:3])

@@ -42,6 +42,7 @@ def test_a_fresh_page_shows_the_image_as_a_point_and_as_squares(chapter):
     assert titles == [t("forward_noise.panels.point"), t("forward_noise.panels.squares")]
 
 
+@pytest.mark.slow
 def test_jumps_and_their_explanation_wait_for_the_prediction(chapter):
     app = chapter(show="walk_and_jump")
     assert "jumps" not in drawn(app) and len(header(app)["panels"]) == 1
@@ -59,6 +60,7 @@ def test_an_answer_stays_in_the_address_while_another_scene_is_on(chapter):
     assert "jumps" in drawn(app)
 
 
+@pytest.mark.slow
 def test_the_tasks_check_themselves(chapter):
     for address, done in (
         ({}, set()),

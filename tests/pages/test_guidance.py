@@ -50,6 +50,7 @@ def test_samples_and_scales_wait_for_the_prediction(open_page):
     assert "show" in [part.key for part in app.get("button_group")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scene", SCENES)
 def test_every_control_of_a_scene_is_drawn_and_changes_its_picture(chapter, scene):
     plain = chapter(scene)
@@ -79,6 +80,7 @@ def test_the_place_in_the_address_decides_the_numbers(chapter):
     assert here["caption"] != there["caption"] and here["probe"]
 
 
+@pytest.mark.slow
 def test_what_an_address_cannot_mean_is_ignored_with_a_notice(chapter):
     absurd = {
         "scale": "1e9",
@@ -167,6 +169,7 @@ def test_runs_of_chapters_2_and_5_are_both_kept_and_each_is_offered_where_it_bel
     assert mine in offers(turn_to(chapter("two_fields"), app))
 
 
+@pytest.mark.slow
 def test_dropout_makes_a_run_of_its_own(chapter, fresh_registry):
     app = press(chapter("train_live"), "_step")
     group(app, "dropout").set_value(0.0).run()

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.frame.text import t
@@ -54,6 +55,7 @@ print(sorted({{"torch", "pandas"}} & set(sys.modules)))
     assert run.stdout.strip() == "[]", run.stderr
 
 
+@pytest.mark.slow
 def test_every_control_changes_the_picture_and_the_address():
     app = home(**SHOWN)
     seen = [sent(app)]
@@ -70,6 +72,7 @@ def test_every_control_changes_the_picture_and_the_address():
     )
 
 
+@pytest.mark.slow
 def test_other_noise_is_kept_back_until_the_prediction_is_made():
     app = home()
     assert not app.number_input and len(header(app)["panels"]) == 5

@@ -74,6 +74,7 @@ def test_other_films_form_in_the_background_and_are_then_there_for_all(chapter):
     assert header(chapter(**SHOWN, seed="901"))["T"] == 4
 
 
+@pytest.mark.slow
 def test_only_the_films_that_are_not_there_yet_are_made(chapter, monkeypatch):
     formed(chapter(**SHOWN, seed="902"))
     asked, real = [], image_lesson.sample
@@ -91,6 +92,7 @@ def test_who_changes_a_control_waits_no_longer_for_the_old_films(chapter):
     training_run.jobs().leave(second, app.session_state["_viewer"])
 
 
+@pytest.mark.slow
 def test_films_that_failed_say_so_and_can_be_tried_again(chapter, monkeypatch):
     def failing(*_):
         raise Problem("unequal_steps")
@@ -117,6 +119,7 @@ def test_no_more_films_are_kept_than_there_is_room_for():
 # Controls and tasks
 
 
+@pytest.mark.slow
 def test_every_control_changes_the_page_without_an_exception(chapter):
     app = formed(chapter(**SHOWN))
     for change in (
@@ -138,6 +141,7 @@ def test_every_control_changes_the_page_without_an_exception(chapter):
         assert not app.exception and not app.error and header(app)["panels"]
 
 
+@pytest.mark.slow
 def test_in_the_guidance_scene_the_scale_is_no_control_and_a_task_can_be_done(chapter):
     app = formed(chapter(**SHOWN | {"label": "4"}, show="guidance", negative="9"))
     assert app.slider(key="w").disabled and tasks(app)["away"] and not tasks(app)["few_calls"]
@@ -175,6 +179,7 @@ def test_a_model_of_ones_own_can_be_chosen(chapter, monkeypatch):
     assert app.selectbox(key="model").options[-2:] == labels
 
 
+@pytest.mark.slow
 def test_a_model_that_still_trains_is_held_as_it_was_until_a_newer_one_is_asked_for(chapter, monkeypatch):
     view, taken = View("run", (), "running", None, 70, 1.0, None, 0, "", 1, {}), []
 

@@ -48,6 +48,7 @@ def test_every_control_of_either_side_changes_the_page_and_its_address(lab):
     assert [panel["caption"] for panel in header(app)["panels"]] == [panel.caption for panel in scene.panels]
 
 
+@pytest.mark.slow
 def test_b_can_be_made_equal_to_a(lab):
     app = lab(**SHOWN, awant="dog", aw="4", akind="heun", an="9", **{"afrom": "cat"})
     app = app.button(key="_same").click().run()
@@ -55,6 +56,7 @@ def test_b_can_be_made_equal_to_a(lab):
     assert app.query_params["bwant"] == "dog" and app.selectbox(key="bmodel").value == "spiral-classes-strong"
 
 
+@pytest.mark.slow
 def test_an_empty_interval_is_no_guidance(lab):
     app = lab(**EQUAL, awant="cat", bwant="cat", bw="4")
     assert table(app)["calls"] == ["64", "128", "+64"]
@@ -73,6 +75,7 @@ def test_nonsense_in_the_address_is_ignored_with_a_notice(lab):
     assert "magic" in app.toast[0].value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("address", "finished"),
     [(EQUAL, [False, False, False]), ({**EQUAL, "bkind": "euler"}, [True, False, False]),
@@ -84,6 +87,7 @@ def test_the_tasks_check_themselves(lab, address, finished):
     assert done(lab(**address)) == finished
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("address", "seen"),
     [({}, True), ({"bn": "32"}, False), ({"akind": "ddpm", "bkind": "ddpm"}, False),

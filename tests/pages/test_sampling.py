@@ -47,12 +47,14 @@ def captions(config: Config) -> list[str]:
     return [panel.caption for panel in sampling.SCENES[config.show](config).panels]
 
 
+@pytest.mark.slow
 def test_one_button_leaves_the_noise_out_and_brings_the_explanation(chapter):
     app = chapter(guess="near_middle").button(key="_leave_out").click().run()
     assert address(app)["b"] == DDPM_NO_NOISE and app.success
     assert not [button for button in app.button if button.key == "_leave_out"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "shown",
     [{"b": DDPM_NO_NOISE, "top": "0.5"}, {"b": DDPM_NO_NOISE, "nb": "1", "model": "spiral-100-reference"},
@@ -63,6 +65,7 @@ def test_nothing_is_explained_where_no_collapse_from_sigma_10_is_shown(chapter, 
     assert not app.exception and not app.success and not app.info
 
 
+@pytest.mark.slow
 def test_the_explanation_comes_where_the_four_combinations_show_the_collapse(chapter):
     app = chapter(guess="near_middle", show="whose_step")
     assert app.success and len(panels(app)) == 4 and len(app.get("plotly_chart")) == 1
@@ -71,6 +74,7 @@ def test_the_explanation_comes_where_the_four_combinations_show_the_collapse(cha
 # The controls
 
 
+@pytest.mark.slow
 def test_every_control_changes_the_page_and_its_address(chapter):
     app = chapter(**SHOWN, na="8", nb="8", nc="8")
     app.selectbox(key="a").set_value(ETA_INTERPOLATED).run()
@@ -94,6 +98,7 @@ def test_every_control_changes_the_page_and_its_address(chapter):
     assert [panel["caption"] for panel in header(app)["panels"]] == captions(config)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("show", ["one_step", "paths", "sde_and_ode", "quality"])
 def test_every_scene_can_be_chosen(chapter, show):
     app = chapter(**SHOWN, na="1", nb="2")
@@ -105,6 +110,7 @@ def test_every_scene_can_be_chosen(chapter, show):
         assert panels(app)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value"), [("a", "ddqm"), ("na", "0"), ("na", "many"), ("top", "3"), ("seed", "-1"), ("step", "513")]
 )
@@ -146,6 +152,7 @@ def test_a_step_of_second_order_shows_how_its_guess_was_made(chapter):
 # Two clouds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("other", "verdict", "least", "most"),
     [
@@ -189,6 +196,7 @@ def until(app: AppTest, condition) -> AppTest:
     return app
 
 
+@pytest.mark.slow
 def test_a_table_is_computed_in_the_background_and_is_then_there_for_all(chapter, short):
     app = until(chapter(**SHOWN, show="quality", seed="901"), lambda: sampler_quality.stored(key(seed=901)))
     assert not app.exception and len(app.get("plotly_chart")) == 1
@@ -209,6 +217,7 @@ def test_who_changes_a_control_waits_no_longer_for_the_old_table(chapter):
     training_run.jobs().leave(second, app.session_state["_viewer"])
 
 
+@pytest.mark.slow
 def test_a_table_that_failed_says_so_and_can_be_tried_again(chapter, short, monkeypatch):
     def failing(*_):
         raise ValueError("There is no room.")
@@ -227,6 +236,7 @@ def test_a_table_that_failed_says_so_and_can_be_tried_again(chapter, short, monk
 # Tasks
 
 
+@pytest.mark.slow
 def test_the_tasks_check_themselves(chapter):
     assert done(chapter(**SHOWN)) == [False, False, False]
     exact = {**SHOWN, "model": "exact"}

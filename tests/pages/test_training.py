@@ -114,6 +114,7 @@ def test_reset_puts_the_shipped_model_away(chapter):
     assert app.button(key=RESET).disabled
 
 
+@pytest.mark.slow
 def test_every_control_can_be_moved_and_is_in_the_address(chapter):
     app = chapter(show="why_average")
     app.toggle(key="fresh").set_value(False).run()
@@ -133,6 +134,7 @@ def test_every_control_can_be_moved_and_is_in_the_address(chapter):
     assert header(app) and dict(app.query_params) == {**GUESS, **recipe, "data": "word", "word": "abc"}
 
 
+@pytest.mark.slow
 def test_data_that_a_learner_is_still_to_bring_begin_with_the_spiral(chapter):
     app = chapter(net="plain")
     for name, hint in {"drawing": "nothing_drawn", "image": "no_file", "csv": "no_file"}.items():
@@ -140,6 +142,7 @@ def test_data_that_a_learner_is_still_to_bring_begin_with_the_spiral(chapter):
         assert header(app)["panels"] and t(f"widgets.picker.{hint}") in [caption.value for caption in app.caption]
 
 
+@pytest.mark.slow
 def test_training_starts_pauses_steps_resumes_and_resets(chapter):
     app = press(chapter(), MAIN)
     assert app.button(key=MAIN).label == t("runs.buttons.pause")
@@ -153,6 +156,7 @@ def test_training_starts_pauses_steps_resumes_and_resets(chapter):
     assert says(press(app, RESET), "standing.untrained") and not app.session_state["_runs"]
 
 
+@pytest.mark.slow
 def test_a_press_starts_what_the_controls_say_at_that_moment(chapter):
     app = chapter(seed="31")
     app.selectbox(key="data").set_value("rings")  # not drawn yet when the button is pressed
@@ -161,11 +165,13 @@ def test_a_press_starts_what_the_controls_say_at_that_moment(chapter):
     assert next(iter(app.session_state["_runs"])) == request.key and request.data.name == "rings"
 
 
+@pytest.mark.slow
 def test_a_single_step_begins_a_run_and_holds_it(chapter):
     app = press(chapter(seed="5"), STEP)
     assert (view(app).status, view(app).step) == ("paused", 1) and says(app, "standing.step", step=1)
 
 
+@pytest.mark.slow
 def test_another_learning_rate_keeps_the_model(chapter):
     app = press(chapter(seed="8"), STEP, STEP)
     app.number_input(key="lr").set_value(0.001).run()
@@ -204,6 +210,7 @@ def test_the_prediction_is_explained_once_the_run_has_shown_the_answer(chapter):
     assert len(after(app, lesson.SEEN).success) == 1
 
 
+@pytest.mark.slow
 def test_two_learners_with_equal_settings_share_a_run_and_do_not_disturb_each_other(chapter):
     first, second = press(chapter(seed="6"), MAIN), press(chapter(seed="6"), MAIN)
     assert run_of(first) == run_of(second) and says(second, "standing.viewers", viewers=2)
@@ -218,6 +225,7 @@ def test_a_learner_in_the_queue_sees_the_place(chapter):
     assert says(apps[2], "status.queued", place=1, slots=2)
 
 
+@pytest.mark.slow
 def test_a_run_in_the_address_is_one_s_own_again_and_one_that_has_gone_is_ignored(chapter):
     first = press(chapter(seed="35"), STEP)
     assert first.query_params["run"] == run_of(first)
@@ -227,6 +235,7 @@ def test_a_run_in_the_address_is_one_s_own_again_and_one_that_has_gone_is_ignore
     assert not other.session_state["_runs"] and "run" not in other.query_params
 
 
+@pytest.mark.slow
 def test_a_command_to_a_run_that_has_gone_says_so(chapter):
     app = press(chapter(seed="21"), STEP)
     training_run.jobs().leave(run_of(app), app.session_state["_viewer"])
@@ -254,6 +263,7 @@ def pickled() -> bytes:
     return stream.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [lambda: archive()[:900], pickled, lambda: b"hello", lambda: archive(PointConfig(conditional=True))],

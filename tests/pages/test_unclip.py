@@ -53,6 +53,7 @@ def test_the_stages_are_kept_back_until_the_prediction_is_made(chapter):
 # Stages and scenes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scene", "titles", "frames"),
     [
@@ -74,11 +75,13 @@ def test_each_scene_has_its_panels_on_one_clock_and_says_them(chapter, scene, ti
     assert all(name in header(app)["alt"] for name in expected)
 
 
+@pytest.mark.slow
 def test_the_panels_of_guidance_differ_in_their_scale_which_is_then_no_control(chapter):
     app = formed(chapter(show="guidance"))
     assert list(panels(app)) == ["w = 0", "w = 1", "w = 2", "w = 4", "w = 8"] and app.slider(key="w").disabled
 
 
+@pytest.mark.slow
 def test_films_form_in_the_background_and_are_then_there_for_all(chapter):
     app = chapter(seed="901")
     assert header(app)["T"] == 1 and app.get("progress")
@@ -134,6 +137,7 @@ def test_a_caption_without_a_known_word_is_answered_with_a_sentence_and_drawn_no
     assert header(app)["T"] == 6
 
 
+@pytest.mark.slow
 def test_no_caption_asks_for_any_picture_and_says_so(chapter):
     app = formed(chapter())
     app = formed(app.text_input(key="caption").set_value("").run())
@@ -142,6 +146,7 @@ def test_no_caption_asks_for_any_picture_and_says_so(chapter):
         assert header(formed(group(app, "show").set_value(scene).run()))["panels"]
 
 
+@pytest.mark.slow
 def test_markup_in_a_caption_stays_text_and_a_long_one_is_cut(chapter):
     app = formed(chapter(caption="cat <img src=x> ![a](http://b)"))
     assert "<img src=x" not in markdown(app) and "![a]" not in "".join(part.value for part in app.warning)
@@ -152,6 +157,7 @@ def test_markup_in_a_caption_stays_text_and_a_long_one_is_cut(chapter):
 # Controls and links
 
 
+@pytest.mark.slow
 def test_every_control_changes_the_page_without_an_exception(chapter):
     app = formed(chapter())
     for change in (
@@ -172,6 +178,7 @@ def test_every_control_changes_the_page_without_an_exception(chapter):
         assert header(app)["panels"]
 
 
+@pytest.mark.slow
 def test_a_link_restores_caption_scene_and_controls(chapter):
     app = formed(chapter(caption="green apple", show="interpolation", to="pizza", wp="2.5", seed="3"))
     assert list(panels(app))[1] == title("from_to", caption="green apple", to="pizza")
@@ -188,12 +195,14 @@ def test_values_that_a_control_cannot_have_are_ignored_with_a_notice(chapter):
 # Tasks
 
 
+@pytest.mark.slow
 def test_varying_a_held_out_picture_does_a_task(chapter):
     app = formed(chapter(show="variations"))
     assert not done(app)[TASKS["unseen_picture"]] and app.text_input(key="caption").disabled
     assert done(formed(app.selectbox(key="of").set_value("red heart").run()))[TASKS["unseen_picture"]]
 
 
+@pytest.mark.slow
 def test_a_prior_that_ends_nearest_to_a_held_out_picture_does_a_task(chapter, monkeypatch):
     for held_out in (False, True):
         number = int(pairs().indices(held_out)[0])

@@ -44,6 +44,7 @@ def test_after_the_prediction_the_next_step_is_named_until_it_is_done(chapter):
     assert not hint(app) and app.success
 
 
+@pytest.mark.slow
 def test_every_control_changes_the_page_and_its_address(chapter):
     app = chapter(**SHOWN)
     for scene in ("error", "one_place"):
@@ -76,6 +77,7 @@ def test_the_error_is_a_curve_with_the_clock_on_it_and_a_rival_beside_it(chapter
     assert "marker" in panel["arrays"] and layers(panel) == ["line", "line"]
 
 
+@pytest.mark.slow
 def test_an_endless_data_set_is_compared_with_its_own_exact_field_and_no_rival(chapter):
     app = chapter(**SHOWN, show="error", model="moons")
     assert layers(panels(app)[ERROR]) == ["line"]
@@ -94,6 +96,7 @@ def test_a_place_beyond_the_window_is_moved_to_its_edge(chapter):
     assert "(1.20, −1.20)" in chapter(**SHOWN, show="one_place", probe="2,-2").caption[0].value
 
 
+@pytest.mark.slow
 def test_the_tasks_check_themselves(chapter):
     assert done(chapter(**SHOWN)) == [False, False, False]
     assert done(chapter(**SHOWN, model="spiral-100-fourier", view="vp")) == [True, False, True]

@@ -77,6 +77,7 @@ def test_what_cannot_be_asked_ends_as_a_sentence(runs, folder, asked, said, monk
         main([*asked, *more, *(data(folder) if asked[0] == "evaluate" else [])])
 
 
+@pytest.mark.slow
 def test_a_decoder_goes_on_where_it_was_only_with_its_own_clip(runs, folder, tmp_path):
     out, begin = tmp_path / "decoder", ["train", "decoder", "--out", str(tmp_path / "decoder")]
     more = [*HALF, "--size", "tiny", *data(folder)]
@@ -89,6 +90,7 @@ def test_a_decoder_goes_on_where_it_was_only_with_its_own_clip(runs, folder, tmp
         main([*begin, "--encoders", str(runs / "judge"), *more, "--resume", "--steps", "4"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["clip", "prior", "decoder"])
 def test_a_resumed_run_has_its_own_data_and_settings_but_for_what_flags_say(runs, tmp_path, part):
     shutil.copytree(runs / part, tmp_path / part)

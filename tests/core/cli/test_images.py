@@ -92,6 +92,7 @@ def test_samples_are_a_sheet_and_a_file_that_can_be_trained_on(run, tmp_path):
     assert (tmp_path / "some.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_evaluate_prints_a_table_to_place_samples_by(run, capsys, monkeypatch):
     monkeypatch.setattr(image_judge, "judge", partial(image_judge.judge, steps=20))
     asked = ["--n", "20", "--steps", "3", "--sampler", "ddim", "ddpm_no_noise"]

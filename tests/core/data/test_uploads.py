@@ -237,6 +237,7 @@ def test_fresh_draws_from_a_csv_are_its_points():
     assert set(map(tuple, fresh.tolist())) == set(map(tuple, data.points.tolist()))
 
 
+@pytest.mark.slow
 def test_of_a_million_rows_a_fixed_random_part_is_kept_and_the_note_says_so():
     rows = "\n".join(f"{i % 10},{i % 7}" for i in range(1000)).encode() + b"\n"
     data = from_csv(rows * 1000)

@@ -381,6 +381,7 @@ def test_different_configurations_are_different_keys():
     assert len({SamplerConfig(), SamplerConfig(seed=1), SamplerConfig(DDIM), SamplerConfig(steps=32)}) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAMPLERS)
 @pytest.mark.parametrize("levels", [[1.0], [], [0.0, 0.0], [1.0, float("nan")]])
 def test_a_grid_without_a_step_is_refused(name, levels, refused):

@@ -166,6 +166,7 @@ def test_the_first_loss_of_a_fourier_network_is_that_of_no_network_at_all():
     assert state.loss == pytest.approx(target.square().mean().item(), rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(NETWORKS))
 def test_one_batch_is_overfitted(name):
     x0, sigma = POINTS[:8], torch.logspace(-1, 0.5, 8)

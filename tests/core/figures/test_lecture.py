@@ -17,6 +17,7 @@ def figure(theme: str = "light", heat: bool = True):
     return fields("σ = 0.5", panels, PLACES, PLACES[::3], 1.2, np.eye(8) if heat else None, theme)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "start"), [("svg", b"<?xml"), ("pdf", b"%PDF"), ("png", b"\x89PNG")])
 def test_each_format_is_what_it_says_and_carries_title_and_permalink(kind, start):
     content = to_file(figure(), kind, "A field", LINK)
@@ -24,6 +25,7 @@ def test_each_format_is_what_it_says_and_carries_title_and_permalink(kind, start
     assert LINK.encode() in content and b"A field" in content
 
 
+@pytest.mark.slow
 def test_an_svg_of_either_theme_is_well_formed_with_and_without_the_heat_map():
     for theme, heat in (("light", True), ("dark", False)):
         ElementTree.fromstring(to_file(figure(theme, heat), "svg", "A field", LINK))
@@ -40,6 +42,7 @@ def test_an_unknown_format_is_refused(refused):
         to_file(figure(), "gif", "A field", LINK)
 
 
+@pytest.mark.slow
 def test_no_global_state_of_pyplot_is_used():
     to_file(figure(), "png", "A field", LINK)
     assert "matplotlib.pyplot" not in sys.modules

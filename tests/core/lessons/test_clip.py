@@ -38,6 +38,7 @@ def test_the_pictures_of_a_matrix_are_all_trained_on_or_all_held_out():
         assert all(bool(pairs().held_out[i]) is held_out for i in matrix_pairs(held_out))
 
 
+@pytest.mark.slow
 def test_a_run_keeps_matrices_of_its_past_and_shows_the_newest_last():
     progress = Progress(clip_model.new_checkpoint(SMALL, pairs()).state)
     *_, lesson = islice(clip_lesson.run(SMALL, progress), 14)
@@ -47,6 +48,7 @@ def test_a_run_keeps_matrices_of_its_past_and_shows_the_newest_last():
     assert len(shot.losses) == 2 and shot.step == 14
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_is_the_same_run():
     whole, part = (Progress(clip_model.new_checkpoint(SMALL, pairs()).state) for _ in range(2))
     *_, whole = islice(clip_lesson.run(SMALL, whole), 12)
@@ -156,6 +158,7 @@ def test_the_wording_of_prompts_matters(space):
 # Arithmetic
 
 
+@pytest.mark.slow
 def test_the_right_word_is_first_for_most_held_out_differences(space):
     answers = clip_lesson.answers(space)
     assert len(answers) == 48 and {a.difference.attribute for a in answers} == set(ARITHMETIC)
@@ -169,6 +172,7 @@ def test_a_difference_is_named_by_words_with_falling_cosines(space):
     assert all(word in space.synonyms for word, _ in words)
 
 
+@pytest.mark.slow
 def test_a_word_has_the_place_that_the_list_gives_it(space):
     crown = next(answer for answer in clip_lesson.answers(space) if answer.difference.attribute == "crown").difference
     (direction,) = space.directions([crown])

@@ -204,6 +204,7 @@ def test_plain_conditional_samples_are_mushy_only_with_a_weak_or_early_model():
     assert hits("spiral-classes-50", 1) < 0.85 and hits("spiral-classes-100", 1) < 0.93
 
 
+@pytest.mark.slow
 def test_nine_in_ten_of_the_weak_models_samples_are_on_the_arm_of_their_class_and_guidance_brings_the_rest():
     def on_arm(scale: float) -> float:
         runs = [

@@ -50,6 +50,7 @@ def test_the_converged_model_makes_the_spiral_and_the_kind_it_is_asked_for(wante
     assert close[SAMPLES] > 0.97 and close[GUIDED] > 0.97
 
 
+@pytest.mark.slow
 def test_the_weak_model_needs_guidance_and_too_much_of_it_harms():
     conditional, guided, too_far = (
         compute(Request("spiral-classes-weak", "dog", w)).close[GUIDED, -1] for w in (1, 2, 8)

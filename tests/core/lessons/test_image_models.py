@@ -81,6 +81,7 @@ def test_a_film_ends_with_the_images_of_the_command_line(model, sampler):
     assert torch.equal(film.images, pixels(image_model.sample(model.denoiser, model.shape, labels, *rest)))
 
 
+@pytest.mark.slow
 def test_all_requests_of_a_seed_start_from_the_same_noise(model):
     requests = [replace(SHORT, sampler=sampler, scale=scale) for sampler in SAMPLERS for scale in (1.0, 3.0)]
     one, *others = (film.x[0] for film in sampled(model, *requests, replace(SHORT, negative=None)))
@@ -200,6 +201,7 @@ def test_a_model_of_unknown_images_has_nothing_to_be_compared_with(model, other)
     assert lesson.compare(stranger, film) is None and lesson.real_statistics(stranger, (0, 1)) is None
 
 
+@pytest.mark.slow
 def test_no_cache_holds_a_model_or_what_it_was_trained_with():
     begun = image_model.new_checkpoint(image_model.ImageConfig(size="tiny", seed=3), digits())
     seen = lesson.model_of(begun)

@@ -53,11 +53,13 @@ def test_configurations_of_one_seed_start_alike(sampler):
     assert torch.equal(first.trajectory.states[0], second.trajectory.states[0])
 
 
+@pytest.mark.slow
 def test_two_networks_lead_the_same_noise_to_nearly_the_same_places():
     same, other = lesson.distances(evaluate(Config()), evaluate(Config(model_of(WEAK))))
     assert same < 0.15 < 0.7 < other
 
 
+@pytest.mark.slow
 def test_by_ddpm_the_start_does_not_decide_where_a_particle_ends():
     same, other = lesson.distances(*(evaluate(Config(sampler=SamplerConfig(DDPM, steps))) for steps in (64, 128)))
     assert same > 0.6 * other
@@ -68,6 +70,7 @@ def test_eulers_method_is_ddim():
     assert same < 1e-3
 
 
+@pytest.mark.slow
 def test_guidance_mends_the_plain_network_at_the_price_of_spread():
     plain = Config(model_of(WEAK), SamplerConfig(DDIM), GuidanceConfig(CAT))
     guided = replace(plain, guidance=GuidanceConfig(CAT, scale=3.0))

@@ -126,6 +126,7 @@ def reached(model: trajectories.PointModel, config: SamplerConfig) -> bool:
     return low <= trajectory(model, config).quality.covered <= high
 
 
+@pytest.mark.slow
 @every_model
 def test_with_noise_ddpm_reaches_all_points_and_without_it_a_few_near_the_mean(model):
     ddpm, no_noise, ddim = (trajectory(model, SamplerConfig(name)).quality for name in (DDPM, DDPM_NO_NOISE, DDIM))

@@ -62,6 +62,7 @@ def test_the_prior_ends_at_the_condition_of_the_decoder(models):
     assert len(film.guesses) == 4 and torch.equal(film.guesses[-1], film.vectors)
 
 
+@pytest.mark.slow
 def test_a_film_counts_as_many_steps_as_are_said_before(models):
     changes = ([{}], [{}, {"skip_prior": True}], [{"picture": 0}], [{"scale": w} for w in (0, 1, 2)],
                [{}, {"negative": "red"}])  # fmt: skip

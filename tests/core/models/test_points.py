@@ -99,6 +99,7 @@ def test_a_recipe_with_a_value_that_no_run_can_have_is_refused_with_a_sentence(l
         point_model.config_of({**config, "recipe": {**config["recipe"], **lie}})
 
 
+@pytest.mark.slow
 def test_a_run_that_blew_up_forgets_the_loss_of_the_steps_it_lost():
     points = make_points("spiral", 50)
     progress = steps(point_model.run(PointConfig(), points), 96)

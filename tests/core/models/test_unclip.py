@@ -162,6 +162,7 @@ def test_a_decoder_has_a_size_that_its_network_comes_in(clip, pairs, refused):
         unclip_model.new_decoder(replace(DECODER, network="dit", size="patched"), clip, pairs)
 
 
+@pytest.mark.slow
 def test_a_half_goes_on_bit_for_bit(clip, pairs):
     learnt = unclip_model.prior_examples(clip, pairs)
     straight, part = unclip_model.new_prior(PRIOR, clip, pairs), unclip_model.new_prior(PRIOR, clip, pairs)

@@ -399,6 +399,7 @@ def checkpoint(request):
     return trained(request.param)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_images_comes_back_bit_for_bit(checkpoint, tmp_path):
     save_folder(checkpoint, tmp_path / "run")
     for returned in (load_folder(tmp_path / "run"), from_bytes(to_bytes(checkpoint))):
@@ -407,6 +408,7 @@ def test_a_checkpoint_of_images_comes_back_bit_for_bit(checkpoint, tmp_path):
         assert torch.equal(returned.denoiser(x, sigma), checkpoint.denoiser(x, sigma))
 
 
+@pytest.mark.slow
 def test_a_resumed_run_on_images_goes_on_bit_for_bit(checkpoint):
     config = TrainConfig(steps=5)
     whole, resumed = (from_bytes(to_bytes(checkpoint)) for _ in range(2))

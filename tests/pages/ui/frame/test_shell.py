@@ -215,6 +215,7 @@ def test_a_letter_that_is_no_answer_leaves_the_address(page):
     assert "guess" not in page(guess="z").query_params
 
 
+@pytest.mark.slow
 def test_the_clock_of_a_link_stays_and_nonsense_in_it_is_named_and_leaves(page):
     assert page(clock="0.25").query_params["clock"] == "0.25" and not page(clock="0.25").toast
     app = page(clock="noon")

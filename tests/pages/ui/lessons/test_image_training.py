@@ -71,6 +71,7 @@ def models(app: AppTest) -> dict[str, int]:
 # Live
 
 
+@pytest.mark.slow
 def test_an_untrained_network_is_seen_at_once_and_every_control_can_be_moved(scene):
     app = scene()
     assert t("runs.standing.untrained") in shown(app)
@@ -98,6 +99,7 @@ def test_training_shows_samples_its_loss_and_at_last_digits_that_can_be_read(sce
     assert len(loss["layers"]) == 3 and "0.0" in loss["caption"]
 
 
+@pytest.mark.slow
 def test_the_run_is_a_model_to_sample_from_until_it_is_left_also_after_a_reload(scene, open_page):
     app = press(scene(net="fourier", seed="7"), "_step")
     assert models(app) == {own_models.OWN: 1}
@@ -110,6 +112,7 @@ def test_the_run_is_a_model_to_sample_from_until_it_is_left_also_after_a_reload(
     assert models(press(app, "_reset")) == {} and "run" not in app.query_params
 
 
+@pytest.mark.slow
 def test_two_learners_with_equal_settings_share_a_run(scene):
     first, second = (press(scene(net="fourier", seed="7"), "_main") for _ in range(2))
     assert first.session_state["_runs"] == second.session_state["_runs"]
@@ -235,6 +238,7 @@ def test_new_lines_and_new_sheets_are_seen_at_the_next_look(scene, own_runs):
     assert t("runs.followed.step", step=9) in shown(app.run()) and header(app)["T"] == 2
 
 
+@pytest.mark.slow
 def test_a_model_is_taken_and_again_when_there_is_a_newer_one(scene, own_runs):
     made = write_run(own_runs / "one", steps=3)
     first, second = (press(scene(train="follow"), "_take") for _ in range(2))
@@ -262,6 +266,7 @@ def test_a_log_without_one_whole_line_is_a_sentence(scene, own_runs):
     assert t("runs.followed.nothing_readable") in shown(app) and not app.exception
 
 
+@pytest.mark.slow
 def test_a_vanished_run_leaves_what_was_seen_and_its_model(scene, own_runs):
     write_run(own_runs / "one", steps=3)
     app = press(scene(train="follow"), "_take")
@@ -290,6 +295,7 @@ def test_a_damaged_sheet_gives_way_to_the_one_before(scene, own_runs):
     assert header(app)["T"] == 1 and t("runs.followed.samples") in panels(app)
 
 
+@pytest.mark.slow
 def test_sheets_are_never_more_than_the_room_for_them_and_the_newest_is_always_there(own_runs):
     own_runs.mkdir()
     for step, size in enumerate([(900, 900), (1, 2_000_000), (3000, 2000)]):
