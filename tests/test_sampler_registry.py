@@ -39,6 +39,7 @@ def registered(monkeypatch):
     monkeypatch.setitem(SAMPLERS, NAME, SamplerSpec(midpoint, calls=lambda steps: 2 * steps - 1, role="exact"))
 
 
+@pytest.mark.slow
 def test_chapter_4_offers_it_samples_with_it_and_takes_its_step_apart(open_page):
     app = open_page("sampling", predictions="false", a=NAME, na="8")
     titles = list(panels(app))
@@ -73,6 +74,7 @@ def test_the_image_models_page_offers_it_and_samples_with_it(open_page):
     assert request.nfe == 3 and film.done
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [("sample", "--out", "OUT", "--n", "2"), ("evaluate", "--n", "20")])
 def test_the_command_line_accepts_it(command, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(image_judge, "judge", partial(image_judge.judge, steps=5))

@@ -49,6 +49,7 @@ def raised() -> Iterator[tuple[str, list[str], set[str] | None]]:
                 yield f"{path.relative_to(ROOT)}:{node.lineno}", codes(node), None if None in values else values
 
 
+@pytest.mark.slow
 def test_every_code_that_is_raised_has_a_sentence_with_the_same_placeholders_and_every_sentence_is_raised():
     made, wrong = list(raised()), []
     for place, found, values in made:

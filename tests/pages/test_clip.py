@@ -215,6 +215,7 @@ def test_prompts_that_cannot_be_read_are_said_and_unknown_words_are_named(chapte
     assert any("`blorp`" in caption.value for caption in app.caption) and not app.error
 
 
+@pytest.mark.slow
 def test_a_better_wording_does_the_third_task(chapter):
     bad = "face: foot\nperson: pizza\nanimal: clock\nfood: arrow\nplace: man\nactivity: red\nobject: dog\nsign: soup"
     assert done(chapter("zero_shot", wording1=bad, wording2=WORDINGS[1]))[2]
@@ -266,6 +267,7 @@ def test_a_word_that_moves_nothing_is_named(chapter):
 # The map
 
 
+@pytest.mark.slow
 def test_the_map_shows_pictures_captions_or_both(chapter):
     def traces(app):
         return app.get("plotly_chart")[0].proto.spec.count('"scattergl"')
@@ -281,6 +283,7 @@ def test_the_map_shows_pictures_captions_or_both(chapter):
 # Links
 
 
+@pytest.mark.slow
 def test_values_that_a_control_cannot_have_are_ignored_with_a_notice(chapter):
     wrong = {"batch": "7", "which": "none", "lr": "-1", "by": "ear", "model": "dall-e", "pair": "13", "of": "no emoji"}
     for names in (["batch", "which", "lr", "by"], ["model", "pair", "of"]):

@@ -68,6 +68,7 @@ def test_a_moved_control_changes_the_picture_and_the_address(chapter):
     assert header(app) != before and app.query_params["interval"] == "0.02,0.5"
 
 
+@pytest.mark.slow
 def test_a_class_is_not_offered_as_a_negative_of_itself(chapter):
     app = chapter("negative_prompt")
     assert len(group(app, "negative").options) == 2 and group(app, "negative").value == "dog"
@@ -75,6 +76,7 @@ def test_a_class_is_not_offered_as_a_negative_of_itself(chapter):
     assert group(app, "negative").value == "person" and len(panels(app)) == 3
 
 
+@pytest.mark.slow
 def test_the_place_in_the_address_decides_the_numbers(chapter):
     here, there = (list(panels(chapter("one_place", probe=place)).values())[0] for place in ("0,0.5", "0.6,0"))
     assert here["caption"] != there["caption"] and here["probe"]
@@ -112,6 +114,7 @@ def test_the_curves_are_drawn_and_said_in_numbers(chapter):
     assert len(rows[2:]) == 5 and all(len(row) == 9 for row in rows)
 
 
+@pytest.mark.slow
 def test_where_there_is_nothing_to_remove_a_button_leads_to_a_model_that_has_it(chapter):
     app = press(chapter("negative_prompt"), "_weak")
     assert app.selectbox(key="model").value == WEAK and app.query_params["model"] == WEAK

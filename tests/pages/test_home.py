@@ -88,6 +88,7 @@ def test_each_link_leads_to_a_page_that_is_there_and_knows_the_address():
     assert [link.query_string for link in links[:2]] == ["data=drawing", "show=dissolve"]
 
 
+@pytest.mark.slow
 def test_the_runs_of_the_server_are_counted_and_nothing_else_is_told(monkeypatch):
     monkeypatch.delitem(sys.modules, "pages.ui.runs.training_run", raising=False)
     assert t("home.census.none") in texts(home())
@@ -98,6 +99,7 @@ def test_the_runs_of_the_server_are_counted_and_nothing_else_is_told(monkeypatch
     assert t("home.census.models", counts=counts) in texts(home())
 
 
+@pytest.mark.slow
 def test_a_presentation_leaves_the_small_print_out():
     assert t("home.lecture.present") in texts(home())
     app = home(present="true")

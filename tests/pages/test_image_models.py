@@ -66,6 +66,7 @@ def test_the_first_view_of_a_shipped_model_is_there_at_once(chapter):
     assert header(app)["T"] == 21 and not app.get("progress") and not any(tasks(app).values())
 
 
+@pytest.mark.slow
 def test_other_films_form_in_the_background_and_are_then_there_for_all(chapter):
     app = chapter(**SHOWN, seed="901")
     assert header(app)["T"] == 1
@@ -155,6 +156,7 @@ def test_numbers_stand_under_finished_films_and_beside_real_images(chapter):
     assert any(t("image_models.nearest_training_image.whose.training") in each.value for each in app.caption)
 
 
+@pytest.mark.slow
 def test_another_model_forgets_a_class_that_it_does_not_have(chapter):
     app = formed(chapter(**SHOWN | {"label": "7"}, negative="1"))
     app.selectbox(key="model").set_value("fashion").run()

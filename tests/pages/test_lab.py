@@ -32,6 +32,7 @@ def test_before_the_prediction_both_sides_have_one_model(lab):
     assert all(label("models", "spiral-classes-strong") in panel["title"] for panel in header(app)["panels"][:2])
 
 
+@pytest.mark.slow
 def test_every_control_of_either_side_changes_the_page_and_its_address(lab):
     app = lab(**EQUAL)
     chosen = {"kind": "eta_interpolated", "n": 8, "want": "cat", "w": 3.0, "in": (0.1, 2.0), "eta": 0.25,

@@ -122,6 +122,7 @@ def test_a_value_that_is_none_is_ignored_with_a_notice(chapter, name, value):
 # One step
 
 
+@pytest.mark.slow
 def test_the_buttons_and_the_slider_choose_a_step_and_its_equation_has_its_numbers(chapter):
     app = chapter(**SHOWN, show="one_step", step="2", particle="3")
     app.button(key="_forward").click().run()
@@ -137,6 +138,7 @@ def test_the_buttons_and_the_slider_choose_a_step_and_its_equation_has_its_numbe
     assert app.latex[0].value.count(r"\underbrace") == 7 and len(app.latex) == 2
 
 
+@pytest.mark.slow
 def test_where_there_are_fewer_steps_the_last_one_is_shown_and_the_address_keeps_the_one_chosen(chapter):
     app = chapter(**SHOWN, show="one_step", step="40", na="10")
     assert app.slider(key="_step").value == 10 and address(app)["step"] == "40" and not app.toast

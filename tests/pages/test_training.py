@@ -101,6 +101,7 @@ def test_nothing_can_be_trained_before_the_prediction(open_page):
     assert app.query_params["guess"] == "slowly_sharper"
 
 
+@pytest.mark.slow
 def test_a_shipped_model_is_seen_where_there_is_one_and_an_untrained_network_where_not(chapter):
     steps = training_run.initial_checkpoint(lesson.request_of(lesson.Config())).state.step
     assert says(chapter(), "standing.shipped", steps=steps) and steps > 1000
@@ -281,6 +282,7 @@ def test_a_bad_checkpoint_is_refused_once_and_changes_nothing(chapter, content):
 GOOD = b"".join(b"%d,%d\n" % (i, i * i % 7) for i in range(40))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [b"x,y\n1,2\nred,3\n", b"1,2\nnan,3\n4,5\n", b"1,2\n1,2\n1,2\n", b""],
@@ -316,6 +318,7 @@ def test_a_file_that_holds_markdown_is_quoted_and_not_drawn(chapter):
     assert "](" not in app.error[0].value and "e.co" in app.error[0].value
 
 
+@pytest.mark.slow
 def test_training_on_data_of_one_s_own_is_a_task(chapter):
     app = press(upload(chapter(data="csv", net="plain"), "_upload_csv", GOOD), STEP)
     assert tasks(app)["own_data"] and not app.error

@@ -128,6 +128,7 @@ def test_a_word_that_no_caption_had_is_said_and_the_rest_is_drawn(chapter):
     assert header(app)["T"] == 6 and done(app)[TASKS["unknown_word"]]
 
 
+@pytest.mark.slow
 def test_a_caption_without_a_known_word_is_answered_with_a_sentence_and_drawn_not_at_all(chapter):
     app = chapter(caption="xyzzy plugh")
     assert "`xyzzy`, `plugh`" in app.error[0].value and not app.exception
@@ -185,6 +186,7 @@ def test_a_link_restores_caption_scene_and_controls(chapter):
     assert app.slider(key="wp").value == 2.5 and app.number_input(key="seed").value == 3
 
 
+@pytest.mark.slow
 def test_values_that_a_control_cannot_have_are_ignored_with_a_notice(chapter):
     wrong = {"w": "11", "wp": "-1", "n": "3", "steps": "41", "seed": "x", "show": "1 words"}
     for names in (["w", "wp", "n"], ["steps", "seed", "show"]):
@@ -210,6 +212,7 @@ def test_a_prior_that_ends_nearest_to_a_held_out_picture_does_a_task(chapter, mo
         assert done(formed(chapter(show="prior")))[TASKS["new_picture"]] == held_out
 
 
+@pytest.mark.slow
 def test_an_interpolation_between_two_groups_does_a_task(chapter, monkeypatch):
     for answer in (False, True):
         monkeypatch.setattr(unclip, "ends_in_two_groups", lambda film, answer=answer: answer)

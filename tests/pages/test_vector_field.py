@@ -35,6 +35,7 @@ def test_nothing_gives_the_answer_away_before_the_prediction(chapter):
     assert app.query_params["guess"] == "large_sigma"
 
 
+@pytest.mark.slow
 def test_after_the_prediction_the_next_step_is_named_until_it_is_done(chapter):
     def hint(app):
         return t("vector_field.next") in [caption.value for caption in app.caption]

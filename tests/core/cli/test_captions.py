@@ -52,6 +52,7 @@ def test_a_caption_becomes_pictures_and_unknown_words_are_named(runs, tmp_path, 
     assert np.load(tmp_path / "a.npz")["images"].shape == (3, 3, 8, 8) and (tmp_path / "a.png").exists()
 
 
+@pytest.mark.slow
 def test_one_table_compares_towers_with_the_baseline_and_pictures_with_real_ones(runs, folder, capsys, monkeypatch):
     monkeypatch.setattr(cli_captions, "AMONG", 4)
     main(["evaluate", "unclip", *of(runs, "encoders", "prior", "decoder", "judge"), "--steps", "2", *data(folder)])
@@ -104,6 +105,7 @@ def test_a_resumed_run_has_its_own_data_and_settings_but_for_what_flags_say(runs
     assert group["weight_decay"] == after["train"]["weight_decay"] == (0.7 if part == "clip" else 0.0)
 
 
+@pytest.mark.slow
 def test_shipped_parts_are_found_from_any_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     main(["sample", "unclip", "--caption", "cat", "--n", "1", "--steps", "1", "--out", "cat"])

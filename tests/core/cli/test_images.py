@@ -108,6 +108,7 @@ def test_evaluate_prints_a_table_to_place_samples_by(run, capsys, monkeypatch):
     assert {len(row) for row in rows} == {6} and rows[4] != rows[5]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

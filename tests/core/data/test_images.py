@@ -57,6 +57,7 @@ def test_what_has_no_mirror_image_among_its_like_is_not_mirrored_unless_asked():
     assert not torch.equal(plain, mirrored)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["digits", "fashion", "emoji"])
 def test_the_rms_is_that_of_the_images_as_drawn(source: str):
     found = load(source)

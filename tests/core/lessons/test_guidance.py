@@ -99,6 +99,7 @@ def test_guidance_that_cannot_be_computed_is_refused(given, code):
     assert caught.value.code == code and "%" not in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in MODELS if name.split("-")[-1].isdigit()])
 def test_an_early_model_is_the_run_of_the_strong_one_stopped_early(name):
     steps = int(name.split("-")[-1])

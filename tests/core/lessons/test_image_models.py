@@ -59,6 +59,7 @@ def test_a_class_that_a_model_does_not_know_is_refused(model, wrong):
     assert problem.value.code == "unknown_label" and problem.value.values == {"known": 10}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [0.0, 1.0, 2.0])
 def test_a_request_knows_its_network_calls(model, scale):
     calls = []

@@ -155,6 +155,7 @@ def test_the_points_reached_without_the_noise_are_near_the_mean():
     assert away[found].max() < 0.25 * away.max()
 
 
+@pytest.mark.slow
 @every_model
 def test_with_noise_added_nearly_all_points_are_reached_and_most_samples_end_on_the_outer_third(model):
     points = model.points.points
@@ -207,6 +208,7 @@ def test_too_few_steps_are_seen_in_the_marginals():
     assert (times_the_floor(SamplerConfig(DDPM, 8), SamplerConfig(DDIM, 64), 2)[4:] > 8).all()
 
 
+@pytest.mark.slow
 def test_a_sampler_without_its_noise_is_seen_in_the_marginals():
     assert (times_the_floor(SamplerConfig(DDPM), SamplerConfig(DDPM_NO_NOISE), 1)[1:] > 50).all()
 

@@ -154,6 +154,7 @@ def test_a_picture_of_the_collection_lies_at_itself(space):
     assert place.caption == pytest.approx((space.pictures[:5] * space.captions[:5]).sum(1).mean().item(), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_captions_lie_on_one_side_of_the_gap_and_pictures_and_what_the_prior_makes_on_the_other(models, space):
     held = pairs().indices(held_out=True)
     captions, pictures = (

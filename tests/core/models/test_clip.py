@@ -108,6 +108,7 @@ def test_no_pair_is_twice_in_a_batch():
     assert len(x.flatten(1).unique(dim=0)) == 8 and len(tokens.unique(dim=0)) == 8
 
 
+@pytest.mark.slow
 def test_overfitted_pairs_rank_first_both_ways():
     checkpoint = new_checkpoint(CONFIG, pairs())
     *_, state = run(CONFIG, pairs(), checkpoint.state)

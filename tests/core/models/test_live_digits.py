@@ -86,6 +86,7 @@ def test_real_digits_are_classified_right_and_noise_is_not():
     assert (live_digits.classify(noise) == torch.arange(200) % 10).float().mean() < 0.3
 
 
+@pytest.mark.slow
 def test_the_exact_denoiser_beats_every_network_and_is_not_perfect():
     assert 0.01 < live_digits.bayes_loss(live_digits.CONFIG) < 0.1
     other = replace(live_digits.CONFIG, seed=3, lr=1.0)

@@ -67,6 +67,7 @@ def last(steps):
 LATENTS, CLIPS = noise(16, 4, 4, 4), noise(16, 4, 3, 16, 16)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "config"),
     [

@@ -97,6 +97,7 @@ def test_half_as_many_points_have_twice_the_noise_floor():
     torch.testing.assert_close(half, 2 * whole)
 
 
+@pytest.mark.slow
 def test_samples_of_a_model_of_endless_data_are_compared_with_2000_even_points():
     endless = shipped("spiral")
     quality = trajectory(endless, SamplerConfig("heun", 32)).quality

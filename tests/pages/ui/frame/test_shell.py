@@ -222,6 +222,7 @@ def test_the_clock_of_a_link_stays_and_nonsense_in_it_is_named_and_leaves(page):
     assert "clock=noon" in app.toast[0].value and "clock" not in app.query_params
 
 
+@pytest.mark.slow
 def test_a_task_once_done_stays_done_for_the_visit_and_not_for_the_next_visitor(page):
     app = page(data="moons")
     app.selectbox(key="data").set_value("spiral").run()
@@ -236,6 +237,7 @@ def test_a_lecturer_switches_predictions_off_by_link(page):
     assert app.info[0].value == "There. It is so."
 
 
+@pytest.mark.slow
 def test_presentation_mode_is_a_link(page):
     assert "controls" not in shown(page()).split("</style>")[1]
     assert ".stAppHeader" in shown(page(present="true"))

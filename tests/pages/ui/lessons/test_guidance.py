@@ -97,6 +97,7 @@ def test_guidance_in_an_interval_without_a_noise_level_is_plain_conditional():
     assert within is plain
 
 
+@pytest.mark.slow
 def test_samples_outside_of_the_picture_are_counted_where_they_are_many():
     runs = scenes.sweep_of(shipped(STRONG), CAT, 0)
     near, far = guidance_panels.off(runs[2]), guidance_panels.off(runs[-1])
@@ -141,6 +142,7 @@ def test_the_shares_of_dogs_that_a_note_quotes_are_those_of_the_picture(measured
     assert dogs("1.25") == [measured["dogs_1_25"], measured["dogs_1_25_negative"]]
 
 
+@pytest.mark.slow
 def test_the_plain_networks_cats_that_a_note_and_a_hint_quote_are_those_of_the_picture(measured):
     runs = {run.config.scale: run.quality for run in scenes.sweep_of(shipped(WEAK), CAT, 0)}
     assert [percent(runs[w].hit) for w in (1, 2)] == [measured["plain_cat_1"], measured["plain_cat_2"]]

@@ -148,6 +148,7 @@ def test_a_bad_file_is_refused_and_changes_nothing(scene, content):
     assert len(app.error) == 1 and t("runs.standing.step", step=1) in shown(app) and not app.exception
 
 
+@pytest.mark.slow
 def test_of_many_models_from_files_the_newest_few_are_kept(scene):
     made = image_model.new_checkpoint(live_digits.CONFIGS["fourier"], live_digits.images())
     app, most = scene(), own_models.MAX_MODELS
