@@ -1,4 +1,4 @@
-"""Runs in the background: a few at once, the rest in a queue, shared by their viewers, ended when nobody looks.
+"""Runs in the background: a few at once, the others in a queue, shared by their viewers, and ended when nobody looks.
 
     join ──> queued ──a slot is free──> running ──no more steps──> finished
               ^ ^                       │ │ │
@@ -6,14 +6,15 @@
               │                           v
               └──resume, a look── paused / lapsed <──pause, step / nobody looked for `pause_after`
 
-A run held by its viewer (paused) or its lease (lapsed, shown as paused) gives up its slot. A run is forgotten once
-nobody has looked for `end_after` or its last viewer has left.
+A run that its viewer has paused, or that has lapsed because nobody looked (a viewer sees it as paused), gives its slot
+to the next run. A run is deleted when nobody has looked at it for `end_after`, or when its last viewer has left.
 
-Three rules keep the threads apart. One lock guards statuses, queue and viewers, and is held for microseconds. Whoever
-touches a run's state (a worker for each step, a command, a copy) first takes a *turn*, in order of arrival, and so
-finds it between two steps. A worker steps a run only as long as it is that run's `driver`. A command is carried out by
-the calling thread in its turn: once it returns, it is done and drawn, and a single step needs no slot. Workers need
-not yield: PyTorch lets go of the interpreter in each of its operations.
+Three rules coordinate the threads. One lock protects statuses, queue and viewers; it is held for microseconds. A thread
+that reads or changes the state of a run (a worker in each step, a command, a copy) first takes a *turn*; turns are
+given in order of arrival and lie between two steps. A worker makes steps of a run only while it is the run's
+`driver`. A command is executed by the calling thread during its turn: when it returns, it is done and its picture is
+drawn, and a single step needs no slot. Workers do not have to yield, because PyTorch releases the interpreter in each
+operation.
 """
 
 import atexit
@@ -37,11 +38,14 @@ State = Any
 
 @dataclass(frozen=True)
 class Work:
-    """What is to be run. Equal keys promise the same deterministic run, which viewers then share.
+    """What is to be run.
 
-    start(state, settings) continues from ``state`` (None: from scratch) and yields the state after each step. It may
-    work in place, as long as an error leaves a state that is good to go on from. picture(state) is what a page shows of
-    it: a new object each time.
+    Attributes:
+        key: equal keys promise the same deterministic run, which several viewers share.
+        start: ``start(state, settings)`` continues from ``state`` (None: from scratch) and yields the state after each
+            step. It may work in place if an error leaves a state from which the run can continue.
+        picture: ``picture(state)`` is what a page shows of a state: a new object each time.
+        settings: the settings to start with.
     """
 
     key: Hashable
@@ -52,7 +56,8 @@ class Work:
 
 @dataclass(frozen=True)
 class View:
-    """What a viewer sees of a run. ``version`` grows with each picture; at rest the picture is of the newest state."""
+    """What a viewer sees of a run. ``version`` grows with each picture; the picture of a run at rest shows its newest
+    state."""
 
     id: str
     key: Hashable  # of its work
@@ -112,9 +117,11 @@ class Jobs:
     # What viewers ask.
 
     def join(self, work: Work, viewer: str, held: bool = False) -> str:
-        """The id of the shared run of ``work.key``, begun if there is none. Raises Problem when the queue is full.
+        """The id of the shared run of ``work.key``, which is started if there is none. Raises Problem if the queue is
+        full.
 
-        With ``held`` it is the viewer's own, and waits. Who goes from one work to another should leave the first.
+        With ``held`` the run belongs to the viewer alone and starts paused. A viewer who changes to another work should
+        leave the first run.
         """
         with self._lock:
             run = next((run for run in self._runs.values() if run.shared and run.work.key == work.key), None)
@@ -125,7 +132,8 @@ class Jobs:
             return self._find(run.id, viewer).id
 
     def look(self, run_id: str, viewer: str) -> View | None:
-        """The run as it is now; None when there is no such run. Renews the lease, so look at a run at rest, too."""
+        """The run as it is now; None if there is no such run. Renews the viewer's lease, which a run at rest also
+        needs."""
         with self._lock:
             if run_id not in self._runs:
                 return None
@@ -145,7 +153,7 @@ class Jobs:
             )
 
     def key_of(self, run_id: str) -> Hashable | None:
-        """The key of the work of a run, None when there is no such run. Renews nobody's lease."""
+        """The key of the work of a run; None if there is no such run. Does not renew a lease."""
         with self._lock:
             return self._runs[run_id].work.key if run_id in self._runs else None
 
@@ -167,11 +175,11 @@ class Jobs:
             if run is not None and run.viewers.pop(viewer, None) is not None and not run.viewers:
                 self._set(run, "ended")
 
-    # What viewers command. Returns the id of the run acted on: a private fork if others hold a lease on this one, which
-    # goes on at its first look. Raises Problem when there is no such run, or it has to wait and the queue is full.
+    # What viewers command. Each command returns the id of the run that it changed: a private copy if others hold a lease
+    # on this one. Raises Problem if there is no such run, or if the run has to wait and the queue is full.
 
     def pause(self, run_id: str, viewer: str) -> str:
-        """Hold the run and give its slot to the next. No effect on a finished or failed run."""
+        """Pause the run and give its slot to the next one. A finished or failed run does not change."""
         with self._commanded(run_id, viewer) as run:
             if run.status not in ("finished", "failed"):
                 self._set(run, "paused")
@@ -179,7 +187,7 @@ class Jobs:
         return run.id
 
     def step(self, run_id: str, viewer: str, steps: int = 1) -> str:
-        """Hold the run and make a few steps of it at once, slot or not. No effect on a finished run."""
+        """Pause the run and make ``steps`` steps of it at once, without a slot. A finished run does not change."""
         with self._commanded(run_id, viewer) as run:
             if run.status != "finished":
                 self._set(run, "paused")
@@ -190,7 +198,7 @@ class Jobs:
             return run.id
 
     def resume(self, run_id: str, viewer: str) -> str:
-        """Let a paused run go on, or a failed one from its last good state; through the queue. Else no effect."""
+        """Queue a paused run, or a failed one, which continues from its last good state. Other runs do not change."""
         with self._commanded(run_id, viewer) as run:
             if run.status != "finished":
                 self._enqueue(run)
@@ -207,7 +215,7 @@ class Jobs:
     # Leases.
 
     def sweep(self) -> None:
-        """Hold the runs that nobody looked at for ``pause_after``, forget the leases that are over. Done regularly."""
+        """Pause the runs that nobody looked at for ``pause_after`` and delete expired leases. Called regularly."""
         with self._lock:
             now = self.clock()
             for run in list(self._runs.values()):
@@ -220,7 +228,7 @@ class Jobs:
                     self._set(run, "lapsed")
 
     def close(self) -> None:
-        """Forget all runs and wait for the threads to end."""
+        """Delete all runs and wait for the threads to end."""
         atexit.unregister(self.close)
         self._closed.set()
         with self._lock:
@@ -247,7 +255,7 @@ class Jobs:
                 self._janitor.start()
 
     def _find(self, run_id: str, viewer: str) -> _Run:
-        """The run, its lease renewed. If it had lapsed, it goes on as soon as the queue has room."""
+        """The run, with the viewer's lease renewed. A lapsed run is queued again if the queue has room."""
         with self._lock:
             if run_id not in self._runs:
                 raise Problem("run_ended")
@@ -259,7 +267,7 @@ class Jobs:
 
     @contextmanager
     def _commanded(self, run_id: str, viewer: str) -> Iterator[_Run]:
-        """The run that the viewer may command, in a turn of its own. A fork whose command is refused is taken back."""
+        """A turn of the run that the viewer may command. If the command is refused, a copy made for it is deleted."""
         run = self._own(run_id, viewer)
         try:
             with self._turn(run):
@@ -271,7 +279,7 @@ class Jobs:
             raise
 
     def _own(self, run_id: str, viewer: str) -> _Run:
-        """The run that the viewer may command: this one, no longer shared, or a fork if others hold a lease on it."""
+        """The run that the viewer may command: this one, no longer shared, or a copy if others hold a lease on it."""
         with self._lock:
             run = self._find(run_id, viewer)
             if len(run.viewers) == 1:
@@ -295,7 +303,7 @@ class Jobs:
         return fork
 
     def _set(self, run: _Run, status: str, error: Exception | None = None) -> None:
-        """The one place where a status changes. A run that has ended stays so."""
+        """Change a status; nothing else does. A run that has ended keeps its status."""
         with self._lock:
             if run.status == "ended":
                 return
@@ -335,7 +343,7 @@ class Jobs:
                 run.turned.notify_all()
 
     def _work(self) -> None:
-        """A worker: drives one run after another and ends with the queue."""
+        """What a worker does: drive one run after another until the queue is empty."""
         me = threading.current_thread()
         while True:
             with self._lock:
@@ -348,7 +356,8 @@ class Jobs:
             self._drive(run, me)
 
     def _drive(self, run: _Run, me: threading.Thread) -> None:
-        """Step the run as long as it is this worker's; draw it now and then if somebody looks, and at the end."""
+        """Make steps of the run while this worker is its driver; draw it regularly if somebody looks, and at the
+        end."""
         began = self.clock()
         while run.driver is me:
             with self._turn(run):
@@ -362,7 +371,7 @@ class Jobs:
                     self._draw(run)
 
     def _advance(self, run: _Run) -> None:
-        """One step; finished if there is none left, failed if it raises."""
+        """Make one step. The run is finished if there is none left, and failed if the step raises an error."""
         began = self.clock()
         try:
             if run.steps_left is None:
@@ -379,7 +388,7 @@ class Jobs:
             self._set(run, "failed", _for_readers(error))
 
     def _draw(self, run: _Run) -> None:
-        """A picture of the newest state, unless there is one. An error in it is shown, and the run goes on."""
+        """Draw the newest state if its picture does not exist yet. An error in it is shown, and the run continues."""
         if run.state is None or not run.stale or run.status == "ended":
             return
         try:
@@ -393,7 +402,7 @@ class Jobs:
 
 
 def _for_readers(error: Exception) -> Exception:
-    """The error if its sentence was written for readers, else one that names its type."""
+    """The error itself if its sentence was written for readers, otherwise one that names its type."""
     if isinstance(error, ValueError | ArithmeticError) and str(error):
         return copy.copy(error)  # without the traceback, whose frames would keep the tensors of the step
     logging.getLogger(__name__).error("unexpected error in a run", exc_info=error)
