@@ -107,7 +107,8 @@ def sample(
 
     Args:
         checkpoint: a checkpoint's folder, a run's folder that holds one, or the name of a shipped model, such as
-        fashion. out: the two files' name without its ending.
+            fashion.
+        out: the two files' name without its ending.
         n: how many images.
         classes: the classes to draw, in turn, by name or number (info names them); none given: all of them.
         scale: guidance scale w: 0 ignores the class, 1 asks for it plainly, more leads away from what is none of it.
@@ -144,7 +145,8 @@ def evaluate(
 
     Args:
         checkpoint: a checkpoint's folder, a run's folder that holds one, or the name of a shipped model, such as
-        fashion. data: what it was trained on, as for train; by default what the checkpoint says.
+            fashion.
+        data: what it was trained on, as for train; by default what the checkpoint says.
         n: how many samples, all classes in turn.
         scale: guidance scale w, as for sample.
         sampler: one sampler or several to compare, such as ddim ddpm_no_noise; a row for each.

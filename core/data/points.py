@@ -257,3 +257,5 @@ BUILT_IN: dict[str, Callable[[], Shape]] = {
     "checkerboard": partial(Shape, _checkerboard),
     "pinwheel": partial(Shape, _pinwheel),
 }
+"""The built-in sets by identifier. Their labels are in ``labels.toml`` of the pages' catalogue ([data] and
+[models])."""

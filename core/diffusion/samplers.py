@@ -194,7 +194,7 @@ class SamplerSpec:
         reads: the settings of a `SamplerConfig` that it takes as arguments of the same name.
         calls: network calls of a number of steps.
         random: whether it draws noise, and so takes a seed.
-        role: the colour that stands for it (see ``core.figures.palette``).
+        role: the colour that stands for it (see ``core.figures.palette``); the default is DDPM's.
     """
 
     run: Sampler

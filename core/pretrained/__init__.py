@@ -71,6 +71,11 @@ def pretrained(name: str) -> Checkpoint:
     return load_folder(FOLDER / name)
 
 
+def is_shipped(name: str) -> bool:
+    """Whether the checkpoint of that name has been trained and is part of the project."""
+    return (FOLDER / name).is_dir()
+
+
 def find(data: str, n: int, config: PointConfig) -> str | None:
     """The name of the shipped checkpoint of this configuration on this data set of n points, None if there is none."""
     if not config.endless and n != N:

@@ -175,8 +175,8 @@ class Jobs:
             if run is not None and run.viewers.pop(viewer, None) is not None and not run.viewers:
                 self._set(run, "ended")
 
-    # What viewers command. Each command returns the id of the run that it changed: a private copy if others hold a lease
-    # on this one. Raises Problem if there is no such run, or if the run has to wait and the queue is full.
+    # What viewers command. Each command returns the id of the run that it changed: a private copy if others hold a
+    # lease on this one. Raises Problem if there is no such run, or if the run has to wait and the queue is full.
 
     def pause(self, run_id: str, viewer: str) -> str:
         """Pause the run and give its slot to the next one. A finished or failed run does not change."""

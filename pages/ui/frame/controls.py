@@ -15,7 +15,12 @@ from pages.ui.frame import links, text
 from pages.ui.frame.links import Choice, Control, Interval, Number, Several, Text, Toggle
 
 C = TypeVar("C")
-COMMON = {"predictions": Toggle(True), "present": Toggle(False)}  # a lecturer's choices hold on every page
+COMMON = {
+    "predictions": Toggle(True),
+    "present": Toggle(False),
+    "lang": Choice(text.DEFAULT, text.languages, style="select"),
+}
+"""The choices that hold on every page: the lecturer's switches and the language."""
 
 
 @dataclass
@@ -59,6 +64,13 @@ def arrive(page: str, config: type) -> None:
             del st.query_params[name]
     for name in known:
         _to_address(name)
+
+
+def language() -> str:
+    """The visitor's language, also before the page has read its address."""
+    kept = st.session_state.get("lang") or _values("lang").get("lang")
+    chosen = kept or st.query_params.get("lang", text.DEFAULT)
+    return chosen if chosen in text.languages() else text.DEFAULT
 
 
 def draw(name: str, options: Sequence[Any] | None = None, **given: Any) -> Any:

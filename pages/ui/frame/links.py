@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 C = TypeVar("C")
-EVERYWHERE = ("present", "predictions")  # a lecturer's choices hold on every page
+EVERYWHERE = ("present", "predictions", "lang")  # these choices hold on every page
 
 
 @dataclass(frozen=True)

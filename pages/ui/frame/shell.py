@@ -84,7 +84,8 @@ def title_of(name: str) -> str:
 
 
 def chapters() -> list[Page]:
-    """The pages that there are, for Streamlit's navigation."""
+    """The pages that there are, for Streamlit's navigation, in the visitor's language."""
+    text.language.set(controls.language())
     return [
         st.Page(ROOT / "pages" / f"{name}.py", title=title_of(name), url_path=name, default=name == "home")
         for name in present()
@@ -101,6 +102,7 @@ def show(page: Page) -> None:
 def frame(page: str) -> Iterator[None]:
     """Inside it a page knows that it is framed."""
     token = _page.set(page or "home")
+    text.language.set(controls.language())
     try:
         _html(_style())
         yield
@@ -125,7 +127,11 @@ def require_shell() -> None:
 
 @contextmanager
 def guard() -> Iterator[None]:
-    """Turn an unexpected exception into one sentence with a remedy; the traceback goes to the server's log."""
+    """Turn an unexpected exception into one sentence with a remedy; the traceback goes to the server's log.
+
+    A fragment, which runs without the frame, begins with it, so the language is set here as well.
+    """
+    text.language.set(controls.language())
     try:
         yield
     except Exception:
@@ -168,6 +174,8 @@ def chapter(name: str, config: type) -> None:
             words = {part: t(f"frame.copy_link.{part}") for part in ("label", "copied", "failed")}
             # A list: in a dictionary Streamlit would look for data frames, and import pandas for it.
             _copy_link(key="copy_link", data=[list(UNSHARED), words], width="content")
+            if len(text.languages()) > 1:
+                controls.draw("lang", label_visibility="collapsed")
             with st.popover(t("frame.lecture"), icon=":material/co_present:", width="content"):
                 controls.draw("predictions")
                 presenting = controls.draw("present")

@@ -1,8 +1,9 @@
 """The catalogue: every label and sentence that a learner can read, by key and language.
 
-``pages/text/<language>/<file>.toml`` holds the entry of key ``<file>.<name>...``. The languages are the folders. Two
-more files hold what does not depend on a language: ``formulas.toml``, and ``measured.toml`` with the measured numbers
-that sentences quote. See ``core.problems.fill`` for the placeholders.
+``pages/text/<language>/<file>.toml`` holds the entry of key ``<file>.<name>...``. The languages are the folders: a
+new one needs no code, and what it lacks is shown in English. Two more files hold what does not depend on a language:
+``formulas.toml``, and ``measured.toml`` with the measured numbers that sentences quote. See ``core.problems.fill``
+for the placeholders.
 """
 
 import logging

@@ -1,5 +1,7 @@
 """Chapter 3: a model's vector field beside the exact one at every noise level, their difference, and one place.
 
+To add a scene, write its function, add its name to `SCENES` and to ``Config.show``, and its texts to the catalogue.
+
 Each scene is a pure function of a `Config`; ``model`` is for one that no address can name, such as a learner's run.
 """
 
@@ -23,7 +25,7 @@ from core.figures.scene import Arrows, Clock, Heat, Layer, Line, Panel, Points, 
 from core.lessons import vector_field as lesson
 from core.lessons.vector_field import Film, Reading
 from core.models.trajectories import PointModel
-from core.pretrained import shipped
+from core.pretrained import is_shipped, shipped
 from core.runs.caching import shared_cache
 from pages.ui.frame import shell, text
 from pages.ui.frame.links import choice, place, toggle
@@ -39,7 +41,7 @@ START, FINE = LEVELS.index("0.0866"), LEVELS.index("0.0487")  # where a fresh cl
 SIDE, HEAT = 21, 56  # arrows and heat cells along a side
 EPS_SCALE, SCORE_SCALE = 0.2, 0.2  # a unit of eps_hat, and a decade of the score, in units of the picture
 REFERENCE, FOURIER, OWN = "spiral-100-reference", "spiral-100-fourier", "own_run"
-MODELS = (REFERENCE, FOURIER, *BUILT_IN, OWN)
+MODELS = (REFERENCE, FOURIER, *filter(is_shipped, BUILT_IN), OWN)
 
 
 WINDOWS = {"ve": Window("ve", 1.2), "vp": Window("vp", 1.6)}

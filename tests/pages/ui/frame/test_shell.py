@@ -299,3 +299,19 @@ def test_a_page_that_a_fresh_server_runs_alone_lets_its_workers_use_one_thread_e
     shell.require_shell()
     assert torch.get_num_threads() == 1
     torch.set_num_threads(before)
+
+
+def test_a_second_language_can_be_chosen_and_holds_for_the_visit(page):
+    (text.FOLDER / "zh").mkdir()
+    (text.FOLDER / "zh" / "example.toml").write_text('title = "一个标题"', "utf-8")
+    text.languages.cache_clear(), text.catalogue.cache_clear()
+    text.strict = False
+    try:
+        app = page()
+        assert app.title[0].value == "A title"
+        app.selectbox(key="lang").set_value("zh").run()
+        assert app.title[0].value == "一个标题" and app.query_params["lang"] == "zh"
+        assert page(lang="zh").title[0].value == "一个标题" and page(lang="xx").title[0].value == "A title"
+    finally:
+        text.strict = True
+        text.languages.cache_clear()
