@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.browser import FLAGS, chromium
 from tests.e2e.learner import LONG
@@ -30,19 +30,30 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A fresh page of 1280x800. ``page.problems`` lists console errors, script errors and calls to other machines.
+@pytest.fixture(scope="session")
+def window(browser: Browser) -> Iterator[BrowserContext]:
+    """One context for all pages, so that the browser keeps Streamlit's scripts from one test to the next."""
+    context = browser.new_context()
+    yield context
+    context.close()
 
-    The test fails at its end if there are any; one that provokes an error on purpose clears the list.
+
+@pytest.fixture
+def page(window: BrowserContext) -> Iterator[Page]:
+    """A fresh page of 1280x800 of a visitor without cookies or permissions.
+
+    ``page.problems`` lists console errors, script errors and calls to other machines. The test fails at its end if
+    there are any; one that provokes an error on purpose clears the list.
     """
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    opened = context.new_page()
+    window.clear_cookies()
+    window.clear_permissions()
+    opened = window.new_page()
+    opened.set_viewport_size({"width": 1280, "height": 800})
     opened.problems = []
     watch(opened, opened.problems)
     yield opened
     found = list(opened.problems)
-    context.close()
+    opened.close()
     assert not found, f"the page had problems: {found}"
 
 

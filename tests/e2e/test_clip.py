@@ -46,14 +46,6 @@ def test_the_pointer_reads_a_cell_of_the_matrix(chapter):
     expect(readout).to_contain_text("picture: person surfing")
 
 
-def test_a_link_restores_a_search_for_another_visitor(page, serve):
-    address = f"{serve('app.py')}/clip"
-    opened(page, address, "show=retrieval&text=red+heart&among=held_out")
-    expect(page.get_by_role("textbox", name=t("clip.controls.text.label"))).to_have_value("red heart")
-    expect(page.get_by_role("radio", name=t("clip.controls.among.options.held_out"))).to_be_checked()
-    expect(page.get_by_role("img", name="red heart", exact=True)).to_be_visible()
-
-
 def test_a_drawing_is_compared_and_travels_in_the_address(page, serve):
     opened(page, f"{serve('app.py')}/clip", "show=retrieval&by=drawing&colour=yellow")
     expect(page.get_by_role("rowheader").filter(has_text="heart").first).to_be_visible()

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from pages.ui.frame.text import label, t
-from pages.ui.lessons.guidance_config import OWN, WEAK
+from pages.ui.lessons.guidance_config import OWN
 from tests.e2e.learner import Learner, box, press
 
 SHOWN, MODEL = "predictions=false&show=", t("guidance.controls.model.label")
@@ -51,20 +51,6 @@ def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
     expect(chapter.page).to_have_url(re.compile("scale=2.25"))
     press(chapter.canvas, "Home")
     chapter.until("now.k === 0")
-
-
-def test_a_link_restores_model_class_scale_interval_and_clock_for_another_visitor(page, serve):
-    chapter = Learner(page, f"{serve('app.py')}/guidance", "samples")
-    chapter.open(f"{SHOWN}beyond&model={WEAK}&wanted=dog&scale=4&interval=0.05,0.5&seed=3&clock=0.5")
-    chapter.until("now.plots.length === 4")
-    expect(page.get_by_role("radio", name=label("classes", "dog"))).to_be_checked()
-    expect(page.get_by_role("slider", name=t("guidance.controls.scale.label"))).to_have_value("4")
-    expect(page.get_by_role("combobox", name=MODEL)).to_have_value(label("models", WEAK))
-    expect(page.get_by_role("spinbutton", name=t("guidance.controls.seed.label"))).to_have_value("3")
-    low, high = page.get_by_role("slider", name=t("guidance.controls.interval.label")).all()
-    expect(low).to_have_attribute("aria-valuetext", "0.05")
-    expect(high).to_have_attribute("aria-valuetext", "0.5")
-    assert chapter.now("k") == 10
 
 
 def test_training_without_label_dropout_shows_its_samples_live_and_then_under_eight_scales(chapter):

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from pages.ui.frame.text import label, t
+from pages.ui.frame.text import t
 from tests.e2e.learner import Learner, press
 
 BOTH = "predictions=false&awant=cat&bwant=cat&amodel=spiral-classes-weak&bw=3"
@@ -13,14 +13,6 @@ SCALE_B = t("lab.controls.bw.label")
 @pytest.fixture
 def lab(page: Page, serve) -> Learner:
     return Learner(page, f"{serve('app.py')}/lab", "lab")
-
-
-def test_a_link_restores_both_sides_for_another_visitor(page, serve):
-    lab = Learner(page, f"{serve('app.py')}/lab", "lab").open(f"{BOTH}&clock=0.5")
-    model = page.get_by_role("combobox", name=t("lab.controls.amodel.label"))
-    expect(model).to_have_value(label("models", "spiral-classes-weak"))
-    expect(page.get_by_role("spinbutton", name=SCALE_B)).to_have_value("3")
-    assert lab.now("k") == 24
 
 
 def test_scrubbing_makes_no_server_run_and_a_changed_control_keeps_the_clock(lab):

@@ -78,15 +78,6 @@ def test_a_presentation_asks_beside_the_picture_asks_again_and_keeps_its_scenes_
     expect(chapter.page.get_by_test_id("stAlertContentSuccess")).to_be_visible()
 
 
-def test_a_link_restores_samplers_steps_model_view_and_clock_for_another_visitor(page, serve):
-    chapter = Learner(page, f"{serve('app.py')}/sampling", "sampling")
-    chapter.open(f"{SHOWN}&a=heun&na=12&nb=5&c=sde&model=exact&view=ve&seed=7&clock=0.5")
-    expect(page.get_by_role("combobox", name=t("sampling.controls.a.label"))).to_have_value(label("samplers", "heun"))
-    expect(page.get_by_role("spinbutton", name=t("sampling.controls.nb.label"))).to_have_value("5")
-    expect(page.get_by_role("radio", name=label("views", "ve"))).to_be_checked()
-    assert chapter.now("k") == 24 and len(chapter.now("plots")) == 3
-
-
 def test_the_quality_table_comes_in_the_background_and_is_whole_at_last(chapter):
     chapter.page.goto(f"{chapter.address}?{SHOWN}&show=quality&model=exact")
     expect(chapter.page.locator("[data-task]").first).to_be_visible()

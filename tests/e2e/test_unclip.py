@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from pages.ui.frame.text import t
-from tests.e2e.learner import LONG, Learner, box, press
+from tests.e2e.learner import Learner, box, press
 
 QUICK = "predictions=false&steps=4&n=2&w=1"
 
@@ -50,18 +50,6 @@ def test_every_scene_with_its_clock_is_above_the_fold(chapter):
         formed(chapter.open(f"{QUICK}&show={scene}"), 11 if last else 5)
         clock = box(chapter.page.get_by_role("slider", name="t" if last else "σ", exact=True))
         assert clock["y"] + clock["height"] < 800, scene
-
-
-def test_a_link_restores_captions_scene_and_clock_for_another_visitor(page, serve):
-    chapter = Learner(page, f"{serve('app.py')}/unclip", "unclip")
-    page.set_default_timeout(3 * LONG)  # a server that begins and films that form
-    formed(chapter.open(f"{QUICK}&show=interpolation&caption=green+apple&to=pizza&seed=5&clock=0.5"), 11)
-    expect(page.get_by_role("textbox", name=t("unclip.controls.caption.label"), exact=True)).to_have_value(
-        "green apple"
-    )
-    expect(page.get_by_role("textbox", name=t("unclip.controls.to.label"))).to_have_value("pizza")
-    expect(page.get_by_role("radio", name=t("unclip.controls.show.options.interpolation"))).to_be_checked()
-    assert chapter.now("k") == 5
 
 
 def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
