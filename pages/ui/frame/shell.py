@@ -54,7 +54,7 @@ UNNUMBERED = ("home", "lab")
 UNSHARED = ("run",)  # somebody's own training run: a copied link leaves it out
 SHAPES = {"dot": "●", "ring": "○", "cross": "✕", "square": "■", "triangle": "▲"}
 
-_page: ContextVar[str | None] = ContextVar("the page in the frame", default=None)
+_page: ContextVar[str | None] = ContextVar("page", default=None)
 _copy_link = st.components.v2.component(
     "copy_link",
     html='<button type="button"></button><span role="status"></span>',

@@ -10,6 +10,7 @@ import numpy as np
 
 from core.figures.palette import ROLES
 from core.figures.scene import Arrows, Clock, Heat, Images, Layer, Line, Matrix, Panel, Path, Points
+from core.problems import Problem
 from pages.ui.stage.wire import Wire, quantise, quantise_steps, quantise_values
 
 SHAPES = ("dot", "ring", "cross", "triangle", "square")
@@ -19,24 +20,19 @@ BESIDE, ABOVE = 5.0, 1.3  # cells that captions and pictures take along the edge
 def pack(panels: Sequence[Panel], clock: Clock | None = None, **options: Any) -> bytes:
     """The bytes of a stage: header length, JSON header, arrays. Raises ValueError with a sentence for bad input."""
     if not panels:
-        raise ValueError("A stage needs at least one panel.")
+        raise Problem("scene_no_panel")
     frames = _count_frames(panels, clock)
     wire = Wire()
     header = {"T": frames, "panels": [_panel(panel, wire, frames) for panel in panels]}
     if clock is not None:
         if not isinstance(clock.label, str) and len(clock.label) != frames:
-            raise ValueError(f"The clock has {len(clock.label)} labels for {frames} frames.")
+            raise Problem("clock_labels", labels=len(clock.label), frames=frames)
         header |= {"label": clock.label, "digits": clock.digits, "start": int(clock.start) % frames}
         header["arrays"] = {"clock": wire.add(_array(clock.values).reshape(-1))}
     header |= {name: value for name, value in options.items() if value is not None}
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 4)
     return struct.pack("<I", len(text)) + text + b"".join(wire.parts)
-
-
-def error(panel: Panel, sentence: str) -> ValueError:
-    """What is wrong, and on which panel."""
-    return ValueError(f"Panel {panel.title!r}: {sentence}")
 
 
 def place(panel: Panel, xy: np.ndarray) -> np.ndarray:
@@ -58,7 +54,7 @@ def _limits(panel: Panel, limits: tuple[float, float] | None, log: bool, axis: s
     low, high = _axis(np.asarray(limits, dtype=np.float64), log)
     if not (np.isfinite([low, high]).all() and low < high):
         kind = "positive" if log else "finite"
-        raise error(panel, f"{axis}lim {tuple(limits)} must be two {kind} numbers in ascending order.")
+        raise Problem(f"panel_limits_{kind}", panel=panel.title, axis=axis, limits=tuple(limits))
     return float(low), float(high)
 
 
@@ -74,7 +70,7 @@ def _panel(panel: Panel, wire: Wire, frames: int) -> dict:
     if panel.marker is not None:
         marker = _array(panel.marker).reshape(-1)
         if len(marker) != frames:
-            raise error(panel, f"marker has {len(marker)} positions for {frames} frames.")
+            raise Problem("panel_marker", panel=panel.title, positions=len(marker), frames=frames)
         packed["arrays"] = {"marker": wire.add(_axis(marker, panel.xlog))}
     flags = {name: getattr(panel, name) for name in ("equal", "xlabel", "ylabel", "xlog", "ylog", "probe")}
     return packed | {name: value for name, value in flags.items() if value}
@@ -82,18 +78,18 @@ def _panel(panel: Panel, wire: Wire, frames: int) -> dict:
 
 @singledispatch
 def _packed(layer: Layer, wire: Wire, panel: Panel, frames: int) -> dict:
-    raise TypeError(f"a panel cannot draw a {type(layer).__name__}")
+    raise Problem("panel_layer", panel=panel.title, kind=type(layer).__name__)
 
 
 @_packed.register
 def _(layer: Points, wire: Wire, panel: Panel, frames: int) -> dict:
     xy = place(panel, _frames(_array(layer.xy), 3, frames, panel, "Points.xy"))
     if xy.shape[-1] != 2:
-        raise error(panel, f"Points.xy must end in 2 coordinates, and has shape {xy.shape}.")
+        raise Problem("points_shape", panel=panel.title, shape=xy.shape)
     colours = (layer.colour,) if isinstance(layer.colour, str) else tuple(layer.colour)
     labels = (layer.label,) if isinstance(layer.label, str) else tuple(layer.label)
     if len(labels) > len(colours):
-        raise error(panel, f"Points.label has {len(labels)} texts for {len(colours)} colours.")
+        raise Problem("points_labels", panel=panel.title, labels=len(labels), colours=len(colours))
     order, ends = _grouped(layer.group, xy.shape[1], len(colours), panel)
     packed = {
         "kind": "points",
@@ -112,7 +108,7 @@ def _(layer: Points, wire: Wire, panel: Panel, frames: int) -> dict:
     if layer.value is not None:
         value = _frames(_array(layer.value), 2, frames, panel, "Points.value")
         if value.shape[1] != xy.shape[1]:
-            raise error(panel, f"Points.value has {value.shape[1]} values for {xy.shape[1]} points.")
+            raise Problem("points_values", panel=panel.title, values=value.shape[1], points=xy.shape[1])
         arrays["value"], packed["limits"] = quantise_values(value if order is None else value[:, order])
     arrays["xy"], packed["box"] = quantise(xy, *corners(panel))
     return packed | {"arrays": {name: wire.add(array) for name, array in arrays.items()}}
@@ -123,9 +119,7 @@ def _(layer: Arrows, wire: Wire, panel: Panel, frames: int) -> dict:
     at = _frames(_array(layer.at), 3, frames, panel, "Arrows.at")
     by = _frames(_array(layer.by), 3, frames, panel, "Arrows.by")
     if at.shape[1:] != by.shape[1:] or at.shape[-1] != 2:
-        raise error(
-            panel, f"Arrows.at and Arrows.by must both be [.., arrows, 2]; their shapes are {at.shape} and {by.shape}."
-        )
+        raise Problem("arrows_shapes", panel=panel.title, at=at.shape, by=by.shape)
     if panel.xlog or panel.ylog:
         by = place(panel, at + by) - place(panel, at)
     positions, box = quantise(place(panel, at), *corners(panel))
@@ -179,11 +173,9 @@ def _(layer: Heat, wire: Wire, panel: Panel, frames: int) -> dict:
 def _(layer: Images, wire: Wire, panel: Panel, frames: int) -> dict:
     pixels = _array(layer.pixels, None)
     if pixels.dtype != np.uint8:
-        raise error(panel, f"Images.pixels must be uint8 (0 to 255), not {pixels.dtype}.")
+        raise Problem("pixels_type", panel=panel.title, dtype=str(pixels.dtype))
     if pixels.ndim not in (4, 5) or pixels.shape[4:] not in ((), (3,)):
-        raise error(
-            panel, f"Images.pixels must be [T or 1, k, h, w] or [T or 1, k, h, w, 3]; its shape is {pixels.shape}."
-        )
+        raise Problem("pixels_shape", panel=panel.title, shape=pixels.shape)
     pixels = _frames(pixels, pixels.ndim, frames, panel, "Images.pixels")
     count, height, width = pixels.shape[1:4]
     roles = [_role(colour) for colour in ([layer.colour] if isinstance(layer.colour, str) else layer.colour)]
@@ -208,7 +200,7 @@ def _(layer: Line, wire: Wire, panel: Panel, frames: int) -> dict:
     x = np.atleast_2d(_array(layer.x))
     y = _frames(_array(layer.y), 2, frames, panel, "Line.y")
     if x.shape[1] != y.shape[1]:
-        raise error(panel, f"Line has {x.shape[1]} values of x and {y.shape[1]} of y.")
+        raise Problem("line_lengths", panel=panel.title, x=x.shape[1], y=y.shape[1])
     x = _frames(x, 2, frames, panel, "Line.x")
     return {
         "kind": "line",
@@ -226,7 +218,7 @@ def _(layer: Matrix, wire: Wire, panel: Panel, frames: int) -> dict:
     values, pictures = np.asarray(layer.values, np.float32), np.asarray(layer.pictures)
     n = len(layer.names)
     if values.shape not in ((1, n, n), (frames, n, n)) or pictures.shape[:1] + pictures.shape[3:] != (n, 3):
-        raise error(panel, f"Matrix has {n} names, values {values.shape} and pictures {pictures.shape}.")
+        raise Problem("matrix_shapes", panel=panel.title, n=n, values=values.shape, pictures=pictures.shape)
     low, high = layer.limits
     levels = np.rint(np.clip((values - low) / (high - low), 0, 1) * 254 + 1).astype("u1")
     return {
@@ -256,9 +248,11 @@ def _frames(array: np.ndarray, dimensions: int, frames: int, panel: Panel, name:
     if array.ndim == dimensions - 1:
         array = array[None]
     if array.ndim != dimensions:
-        raise error(panel, f"{name} has {array.ndim} axes; it needs {dimensions - 1} or {dimensions}.")
+        raise Problem(
+            "layer_axes", panel=panel.title, name=name, axes=array.ndim, fewest=dimensions - 1, most=dimensions
+        )
     if array.shape[0] not in (1, frames):
-        raise error(panel, f"{name} has {array.shape[0]} frames and the clock has {frames}; give it 1 or {frames}.")
+        raise Problem("layer_frames", panel=panel.title, name=name, own=array.shape[0], frames=frames)
     return array
 
 
@@ -266,7 +260,7 @@ def _count_frames(panels: Sequence[Panel], clock: Clock | None) -> int:
     if clock is not None:
         count = _array(clock.values).size
         if not count:
-            raise ValueError("The clock has no values; give it one per frame.")
+            raise Problem("clock_empty")
         return count
     counts = [1]
     for layer in (layer for panel in panels for layer in panel.layers):
@@ -282,7 +276,7 @@ def _grouped(group: Any, count: int, colours: int, panel: Panel) -> tuple[np.nda
         return None, [count] * colours
     group = _array(group, np.int64)
     if group.shape != (count,) or (count and not 0 <= group.min() <= group.max() < colours):
-        raise error(panel, f"group must name one of {colours} colours (0 to {colours - 1}) for each of {count}.")
+        raise Problem("layer_group", panel=panel.title, colours=colours, last=colours - 1, count=count)
     return np.argsort(group, kind="stable"), np.cumsum(np.bincount(group, minlength=colours)).tolist()
 
 
@@ -306,13 +300,13 @@ def _fit(curves: Sequence[np.ndarray]) -> tuple[float, float]:
 
 def _captions(captions: Sequence[str], frames: int, panel: Panel) -> list[str]:
     if len(captions) != frames:
-        raise error(panel, f"{len(captions)} captions for {frames} frames; give one text or {frames}.")
+        raise Problem("panel_captions", panel=panel.title, captions=len(captions), frames=frames)
     return [str(caption) for caption in captions]
 
 
 def _role(role: str) -> str:
     if role not in ROLES:
-        raise ValueError(f"There is no colour role {role!r}; there are {', '.join(ROLES)}.")
+        raise Problem("unknown_role", name=role, known=", ".join(ROLES))
     return role
 
 
@@ -320,7 +314,7 @@ def _each(given: str | Sequence[str] | None, default: list[str]) -> list[str]:
     """One shape per group: those given, else ``default``."""
     shapes = default if given is None else [given] * len(default) if isinstance(given, str) else list(given)
     if len(shapes) != len(default) or not set(shapes) <= set(SHAPES):
-        raise ValueError(f"Points.shape must be one of {', '.join(SHAPES)}, or one per colour.")
+        raise Problem("points_marks", known=", ".join(SHAPES))
     return shapes
 
 
