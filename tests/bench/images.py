@@ -4,6 +4,7 @@ Every trial is a process of its own, so that the memory it takes is its own. The
 is the ratio of two trials of one turn.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -76,7 +77,8 @@ def figures(task: Task, name: str, ours: Sequence[Trial], theirs: Sequence[Trial
         mine, its = [of(trial) for trial in ours], [of(trial) for trial in theirs]
         if None not in mine + its:
             note = f"{median(mine):.3g} and {median(its):.3g}{unit}; {weights[0]:,} and {weights[1]:,} weights"
-            ratios = [m / i for m, i in zip(mine, its)]
+            # A trial in a process that has grown before takes no new memory: 0 beside 0 is as much.
+            ratios = [m / i if i else 1.0 if not m else math.inf for m, i in zip(mine, its)]
             yield Figure(f"{task.name}: {what}, ours / {name}", ratios, "×", target, note, least)
 
 
