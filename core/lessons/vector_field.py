@@ -30,16 +30,16 @@ def to_nearest(x: Tensor, points: Tensor) -> Tensor:
 class Film:
     """A model's field beside the exact one on a clock of T noise levels, as a view draws them.
 
-    learned, exact [T, g, 2] are drawn to one scale from ``places`` [g, 2] (see ``fit``); heat [T, h, w] is the exact
-    log-density; learned_to, exact_to [2, T] say how far the arrows agree with the way to the mean and to the nearest
-    point of the data (see ``agreement``).
+    learned, exact [T, g, 2] are drawn to one scale from ``places`` [g, 2] (see ``vector_field.limit_lengths``);
+    density [T, h, w] is the exact log-density; learned_to, exact_to [2, T] say how far the arrows agree with the way to
+    the mean and to the nearest point of the data (see ``agreement``).
     """
 
     sigmas: Tensor
     places: Tensor
     learned: Tensor
     exact: Tensor
-    heat: Tensor
+    density: Tensor
     learned_to: Tensor
     exact_to: Tensor
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 SIGMAS = vector_field.levels(49)
 LEVELS = tuple(f"{sigma:.3g}" for sigma in SIGMAS.tolist())
 START, FINE = LEVELS.index("0.0866"), LEVELS.index("0.0487")  # where a fresh clock stands; where the tasks look
-SIDE, HEAT = 21, 56  # arrows and heat cells along a side
+SIDE, CELLS = 21, 56  # arrows, and cells of the density, along a side
 EPS_SCALE, SCORE_SCALE = 0.2, 0.2  # a unit of eps_hat, and a decade of the score, in units of the picture
 REFERENCE, FOURIER, OWN = "spiral-100-reference", "spiral-100-fourier", "own_run"
 MODELS = (REFERENCE, FOURIER, *filter(is_shipped, BUILT_IN), OWN)
@@ -83,7 +83,7 @@ def model_of(config: Config) -> PointModel:
 @shared_cache(24)
 def film_of(model: PointModel, window: Window) -> Film:
     """Both fields over the noise levels."""
-    return lesson.film(model.denoise, model.ideal, SIGMAS, window.view, SIDE, window.reach, HEAT)
+    return lesson.film(model.denoise, model.ideal, SIGMAS, window.view, SIDE, window.reach, CELLS)
 
 
 @shared_cache(24)
@@ -158,7 +158,7 @@ def ground(config: Config, film: Film, model: PointModel) -> list[Layer]:
     """What lies under the arrows: the log-density if wanted, and the data where the view draws them."""
     points, window, reach = model.points.points, config.window, config.window.reach
     drawn = points if window.view == "ve" else points * scale(film.sigmas, window.view)[:, None, None]
-    density = Heat(film.heat, (-reach, reach, -reach, reach), t("vector_field.layers.density"))
+    density = Heat(film.density, (-reach, reach, -reach, reach), t("vector_field.layers.density"))
     data = Points(drawn, "data", size=1.8, alpha=0.75, label=t("vector_field.layers.data"))
     return [density, data] if config.density else [data]
 
@@ -267,8 +267,8 @@ def slide(config: Config, theme: str, model: PointModel | None = None) -> tuple[
         for name, (role, by) in triple(film).items()
     ]
     data = model.points.points * scale(film.sigmas[frame], config.view)
-    heat = film.heat[frame].numpy() if config.density else None
-    figure = lecture.fields(heading, panels, film.places.numpy(), data.numpy(), config.window.reach, heat, theme)
+    density = film.density[frame].numpy() if config.density else None
+    figure = lecture.fields(heading, panels, film.places.numpy(), data.numpy(), config.window.reach, density, theme)
     return figure, heading
 
 

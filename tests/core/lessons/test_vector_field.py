@@ -27,7 +27,7 @@ def test_a_reading_is_one_guess_in_three_scalings_and_the_score_is_the_gradient_
 
 def test_a_film_shows_both_fields_the_density_and_where_the_arrows_point():
     film = lesson.film(lambda x, s: 0 * x, EXACT, vector_field.levels(5), "ve", side=6, reach=1.2, h=8)
-    assert film.learned.shape == film.exact.shape == (5, 36, 2) and film.heat.shape == (5, 8, 8)
+    assert film.learned.shape == film.exact.shape == (5, 36, 2) and film.density.shape == (5, 8, 8)
     assert film.exact.norm(dim=-1).max() <= 0.4 + 1e-6
     assert torch.allclose(film.learned_to[0], torch.ones(5), atol=1e-4)  # the data are centred: x0_hat = 0 is the mean
     assert film.exact_to[0, 0] > 0.99 and film.exact_to[1, -1] > 0.99
