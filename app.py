@@ -10,5 +10,5 @@ from pages.ui.frame.warmup import warm_up
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when a page imports torch, which may be before the warm-up does
 
 st.set_page_config(page_title=text.t("frame.title"), page_icon="🌀", layout="wide")
-shell.show(st.navigation(shell.chapters(), position="top"))
+shell.show(st.navigation(shell.navigation(), position="top"))
 warm_up()

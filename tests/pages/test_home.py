@@ -17,7 +17,7 @@ APP = """
 import streamlit as st
 from pages.ui.frame import shell
 
-page = st.navigation(shell.chapters())
+page = st.navigation(shell.navigation())
 with shell.frame("home"):
     page.run()
 """

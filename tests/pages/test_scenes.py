@@ -5,8 +5,8 @@ from importlib import import_module
 
 import pytest
 
-from core.figures.scene import Scene
-from pages.ui.frame import links, shell
+from core.figures.scene import Arrows, Line, Path, Scene
+from pages.ui.frame import links, shell, text
 from pages.ui.stage.packing import pack
 
 PAGES = [name for name in shell.present() if (shell.ROOT / "pages" / "ui" / "lessons" / f"{name}.py").exists()]
@@ -29,3 +29,15 @@ def test_a_scene_follows_from_an_address_alone(page, scene):
     made = lesson.SCENES[scene](config)
     assert isinstance(made, Scene) and made.alt
     assert pack(made.panels, made.clock) == pack(lesson.SCENES[scene](config).panels, made.clock)
+    marks = {note["mark"] for note in text.catalogue("en")[page].get(scene, {}).get("notes", ()) if "mark" in note}
+    assert not {mark for mark in marks if "%{" not in mark} - marks_of(made)
+
+
+def marks_of(scene: Scene) -> set[str]:
+    """What a note can point to in a scene: the roles of its layers, with "arrow" or "line" for what is drawn so."""
+    found = set()
+    for layer in (layer for panel in scene.panels for layer in panel.layers):
+        colours = getattr(layer, "colour", ())
+        kind = " arrow" if isinstance(layer, Arrows) else " line" if isinstance(layer, Line | Path) else ""
+        found |= {f"{colour}{kind}" for colour in ((colours,) if isinstance(colours, str) else colours)}
+    return found | ({"probe"} if any(panel.probe for panel in scene.panels) else set())

@@ -1,7 +1,9 @@
 // Streamlit's client calls history.pushState for every change of the page's parameters, so that the browser's back
 // button would undo one control after the other. Here a page is one entry of the history: an address of the same path
 // replaces the one before. The clock is the stage's own parameter, which only the address of the browser knows.
-export default function () {
+// `data` is the language of the page, which the browser's fonts and screen readers ask for.
+export default function ({data}) {
+  document.documentElement.lang = data[0]
   const push = history.pushState
   if (push.keepsPage) return
 

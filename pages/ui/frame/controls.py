@@ -69,8 +69,16 @@ def arrive(page: str, config: type) -> None:
 def language() -> str:
     """The visitor's language, also before the page has read its address."""
     kept = st.session_state.get("lang") or _values("lang").get("lang")
-    chosen = kept or st.query_params.get("lang", text.DEFAULT)
-    return chosen if chosen in text.languages() else text.DEFAULT
+    chosen = kept or st.query_params.get("lang")
+    return chosen if chosen in text.languages() else _default("lang")
+
+
+def _default(name: str) -> Any:
+    """The value of a control that nobody has set; for the language the one that the browser asks for."""
+    if name == "lang":
+        wanted = (st.context.locale or "").split("-")[0]
+        return wanted if wanted in text.languages() else text.DEFAULT
+    return _control(name).default
 
 
 def draw(name: str, options: Sequence[Any] | None = None, **given: Any) -> Any:
@@ -87,14 +95,24 @@ def draw(name: str, options: Sequence[Any] | None = None, **given: Any) -> Any:
     found = _widget(name, control, choices)(_text(name, "label"), key=name, **given)
     found = tuple(found) if isinstance(control, Several) else found
     if found is None:
-        found = control.default
+        found = _default(name)
     _keep(name, found)
     return found
 
 
 def value(name: str) -> Any:
     """The value of a control that is not drawn as a widget, or not yet: a probe, a run, an answer."""
-    return _values(name).get(name, _control(name).default)
+    return _values(name).get(name, _default(name))
+
+
+def now(name: str) -> Any:
+    """The value of a control before it is drawn in this run: what its widget, if it has one, was just set to."""
+    return st.session_state.get(name, value(name))
+
+
+def scenes() -> tuple[str, ...]:
+    """The scenes that the page offers in this run; none where it has but one, or a question comes first."""
+    return tuple(_memory().options.get("show", ())) if "show" in _memory().drawn else ()
 
 
 def read(name: str) -> Any:
@@ -105,10 +123,9 @@ def read(name: str) -> Any:
 
 def put(name: str, new: Any) -> None:
     """Set a control; None or its default takes it out of the address. For a widget only before it is drawn."""
-    control = _control(name)
     if name in _memory().options:
-        st.session_state[name] = control.default if new is None else new
-    _keep(name, control.default if new is None else new)
+        st.session_state[name] = _default(name) if new is None else new
+    _keep(name, _default(name) if new is None else new)
 
 
 def config(**more: Any) -> Any:
@@ -205,10 +222,10 @@ def _keep(name: str, new: Any) -> None:
 
 def _to_address(name: str) -> None:
     """Write a value into the address, or take its default out of it; only a change is sent to the browser."""
-    control, now = _control(name), value(name)
-    if now == control.default:
+    chosen = value(name)
+    if chosen == _default(name):
         st.query_params.pop(name, None)
-    elif st.query_params.get(name) != (written := control.write(now)):
+    elif st.query_params.get(name) != (written := _control(name).write(chosen)):
         st.query_params[name] = written
 
 

@@ -1,4 +1,4 @@
-"""The frame of every chapter: sentence, prediction, picture with its controls, notes, equation, code, tasks.
+"""The frame of every chapter: sentence, prediction, picture with its controls, notes, equation, code, tasks, next.
 
 A page reads from top to bottom like this; all its words stand in ``pages/text/<language>/<page>.toml``::
 
@@ -6,13 +6,13 @@ A page reads from top to bottom like this; all its words stand in ``pages/text/<
     shell.chapter("vector_field", Config)
     left, right = shell.columns()
     with left:
-        if shell.predict("guess", answer="to_the_mean"):
+        if shell.predict("guess", decides={"show": "fields"}):
             controls.draw("sigma")
-            shell.explain("guess", shown=controls.value("sigma") > 9)
     with right:
         player.show(scene(controls.config()), key="field")
-    shell.notes("side_by_side")
-    shell.equation("denoiser", legend="side_by_side")
+    shell.explain("guess", "to_the_mean", shown=controls.value("sigma") > 9)
+    shell.notes("fields")
+    shell.equation("fields", legend="fields")
     shell.code(samplers.euler)
     shell.tasks({"find_the_mean": done})
     shell.finish()
@@ -33,28 +33,23 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.navigation.page import Page
 
 from core.figures import palette
-from pages.ui.frame import controls, links, text
+from pages.ui.frame import controls, glossary, links, text
 from pages.ui.frame.text import t
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
-PAGES = (
-    "home",
-    "forward_noise",
-    "training",
-    "vector_field",
-    "sampling",
-    "guidance",
-    "clip",
-    "unclip",
-    "image_models",
-    "lab",
-)
-UNNUMBERED = ("home", "lab")
+SECTIONS = {
+    "points": ("forward_noise", "training", "vector_field", "sampling", "guidance"),
+    "images": ("clip", "unclip", "image_models"),
+}
+UNNUMBERED = ("home", "lab", "glossary")
+PAGES = ("home", *(name for section in SECTIONS.values() for name in section), "lab", "glossary")
+"""All pages in the order in which each leads to the next."""
 UNSHARED = ("run",)  # somebody's own training run: a copied link leaves it out
 SHAPES = {"dot": "●", "ring": "○", "cross": "✕", "square": "■", "triangle": "▲"}
 
 _page: ContextVar[str | None] = ContextVar("page", default=None)
+_verdicts: ContextVar[dict[str, DeltaGenerator] | None] = ContextVar("verdicts", default=None)  # by question
 _copy_link = st.components.v2.component(
     "copy_link",
     html='<button type="button"></button><span role="status"></span>',
@@ -83,13 +78,16 @@ def title_of(name: str) -> str:
     return f"{number_of(name) or ''} {t(f'{name}.navigation')}".strip()
 
 
-def chapters() -> list[Page]:
-    """The pages that there are, for Streamlit's navigation, in the visitor's language."""
+def navigation() -> dict[str, list[Page]]:
+    """The pages that there are by section, for Streamlit's navigation, in the visitor's language."""
     text.language.set(controls.language())
-    return [
-        st.Page(ROOT / "pages" / f"{name}.py", title=title_of(name), url_path=name, default=name == "home")
-        for name in present()
-    ]
+    sections = {t(f"frame.sections.{name}"): members for name, members in SECTIONS.items()}
+    return {name: [page_of(each) for each in members] for name, members in {"": UNNUMBERED, **sections}.items()}
+
+
+def page_of(name: str) -> Page:
+    """A page as Streamlit's navigation knows it."""
+    return st.Page(ROOT / "pages" / f"{name}.py", title=title_of(name), url_path=name, default=name == "home")
 
 
 def show(page: Page) -> None:
@@ -121,7 +119,7 @@ def require_shell() -> None:
     if not _page.get():
         if torch := sys.modules.get("torch"):  # imported before app.py could say how many threads it may use
             torch.set_num_threads(1)
-        st.navigation(chapters(), position="top")
+        st.navigation(navigation(), position="top")
         st.rerun()
 
 
@@ -159,28 +157,48 @@ def sorry(error: Exception | str) -> None:
 
 
 def chapter(name: str, config: type) -> None:
-    """The header of page ``name``: number and title, the one sentence that says what the picture shows, the lecturer's
-    switches. Reads the address into the controls of ``config`` (see ``frame.links``)."""
+    """The header of page ``name``: number and title, what the picture shows and why it matters, the chapters before
+    and after, the lecturer's switches. Reads the address into the controls of ``config`` (see ``frame.links``)."""
     _page.set(name)
+    _verdicts.set({})
+    glossary.begin()
     controls.arrive(name, config)
     ordinal = number_of(name)
-    with st.container(horizontal=True, key="heading", vertical_alignment="center"):
-        with st.container(gap=None):
+    with st.container(key="heading", gap=None):
+        with st.container(horizontal=True, vertical_alignment="center"):
             _html(f'<a class="skip" href="#picture" target="_self">{t("frame.skip")}</a>')
             st.title(f":primary[{ordinal}] {t(f'{name}.title')}" if ordinal else t(f"{name}.title"), anchor=False)
-            st.markdown(t(f"{name}.sentence"))
-            _address(key="address")
-        with st.container(horizontal=True, key="switches", width="content"):
-            words = {part: t(f"frame.copy_link.{part}") for part in ("label", "copied", "failed")}
-            # A list: in a dictionary Streamlit would look for data frames, and import pandas for it.
-            _copy_link(key="copy_link", data=[list(UNSHARED), words], width="content")
-            if len(text.languages()) > 1:
-                controls.draw("lang", label_visibility="collapsed")
-            with st.popover(t("frame.lecture"), icon=":material/co_present:", width="content"):
-                controls.draw("predictions")
-                presenting = controls.draw("present")
+            presenting = _switches(name)
+        _html("\n\n".join(glossary.mark_terms(t(f"{name}.{part}")) for part in ("sentence", "why")))
+        _address(key="address", data=[text.language.get()])
         if presenting:
             _html(f"<style>{(HERE / 'present.css').read_text('utf-8')}</style>")
+
+
+def _switches(page: str) -> bool:
+    """The links to the chapters before and after, the copied link, the language and what a lecturer sets; whether the
+    page is presented."""
+    with st.container(horizontal=True, key="switches", width="content", vertical_alignment="center"):
+        for neighbour, direction in _neighbours(page):
+            icon = f":material/arrow_{direction}:"
+            st.page_link(page_of(neighbour), label=title_of(neighbour), icon=icon, width="content")
+        words = {part: t(f"frame.copy_link.{part}") for part in ("label", "copied", "failed")}
+        # A list: in a dictionary Streamlit would look for data frames, and import pandas for it.
+        _copy_link(key="copy_link", data=[list(UNSHARED), words], width="content")
+        if len(text.languages()) > 1:
+            controls.draw("lang", label_visibility="collapsed", width=130)
+        with st.popover(t("frame.lecture"), icon=":material/co_present:", width="content"):
+            controls.draw("predictions")
+            return controls.draw("present")
+
+
+def _neighbours(name: str) -> Iterator[tuple[str, str]]:
+    """The chapters before and after a page, each with the direction of its arrow."""
+    order = PAGES[:-1]  # the glossary is looked up, not read in order
+    if name in order:
+        place = order.index(name)
+        yield from ((each, "back") for each in order[max(place - 1, 0) : place])
+        yield from ((each, "forward") for each in order[place + 1 : place + 2])
 
 
 def columns(narrow: int = 5) -> tuple[DeltaGenerator, DeltaGenerator]:
@@ -196,70 +214,100 @@ def asking(left: DeltaGenerator, right: DeltaGenerator) -> DeltaGenerator:
     return right if controls.value("present") else left
 
 
-def predict(name: str, hidden: bool = False) -> bool:
+def predict(name: str, hidden: bool = False, decides: Mapping[str, Any] | None = None) -> bool:
     """Ask before the control that answers is shown; True when it may be shown.
 
     ``name`` is a control of the page, whose options are the answers; the catalogue holds its ``question``, the answers
-    (``options``) and ``why``. `explain` compares the learner's answer with the right one. ``hidden`` leaves the card
-    out, where the picture is of something else.
+    (``options``) and ``why``. `explain` puts the verdict into the same card. ``hidden`` leaves the card out, where the
+    picture is of something else. ``decides``: the values of the controls at which the run that decides is seen; a
+    button sets them.
     """
     guess, questions = controls.read(name), controls.value("predictions")
     if not questions or hidden:
         return not questions or guess is not None
-    row = {"horizontal": True, "wrap": guess is None, "vertical_alignment": "center", "gap": "small"}
-    with st.container(border=True, key=f"predict_{name}", **row):
+    with st.container(border=True, key=f"predict_{name}", gap="small"):
+        question = _own(f"predict.{name}.question")
         if guess is None:
-            st.markdown(t("frame.predict.question", question=_own(f"predict.{name}.question")), width="stretch")
-            # Not a radio: there an arrow key on the way to an answer is an answer.
-            for option in controls.options(name):
-                st.button(_answer(name, option), key=f"_{name}_{option}", on_click=controls.put, args=(name, option))
+            _html(glossary.mark_terms(t("frame.predict.question", question=question)))
+            with st.container(horizontal=True, gap="small"):
+                # Not a radio: there an arrow key on the way to an answer is an answer.
+                for option in controls.options(name):
+                    key = f"_{name}_{option}"
+                    st.button(_answer(name, option), key=key, on_click=controls.put, args=(name, option))
         else:
-            st.markdown(t("frame.predict.given", answer=_answer(name, guess)), width="stretch")
-            again = {"help": t("frame.predict.again_help"), "type": "tertiary", "key": f"_{name}_again"}
-            st.button(t("frame.predict.again"), on_click=controls.put, args=(name, None), **again)
+            st.markdown(t("frame.predict.asked", question=question))
+            with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
+                st.markdown(t("frame.predict.given", answer=_answer(name, guess)), width="stretch")
+                again = {"help": t("frame.predict.again_help"), "type": "tertiary", "key": f"_{name}_again"}
+                st.button(t("frame.predict.again"), on_click=controls.put, args=(name, None), **again)
+            verdict = st.empty()
+            _verdicts.set({**(_verdicts.get() or {}), name: verdict})
+            if decides and any(controls.now(control) != value for control, value in decides.items()):
+                given = {"icon": ":material/arrow_forward:", "key": f"_{name}_decide", "args": (dict(decides),)}
+                verdict.button(t("frame.predict.decide"), on_click=_put_all, **given)
     return guess is not None
+
+
+def _put_all(values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        controls.put(name, value)
 
 
 def _answer(name: str, option: str) -> str:
     return _own(f"predict.{name}.options.{option}")
 
 
-def explain(name: str, right: str, shown: bool) -> None:
-    """Once the learner has ``seen`` the run: the prediction beside what happened, and why."""
+def explain(name: str, right: str, shown: bool, **values: Any) -> None:
+    """Once the learner has seen the run that decides (``shown``): the verdict, in the card of the question, and why.
+
+    Without a card (no questions are asked, or another scene is shown) it stands where this is called.
+    """
     if not shown:
         return
     guess = controls.value(name) if controls.value("predictions") else None
-    answer, why = _answer(name, right).rstrip("."), _own(f"predict.{name}.why")
-    if guess is None:
-        st.info(f"{answer[:1].upper()}{answer[1:]}. {why}", icon=":material/lightbulb:")
-    elif guess == right:
-        st.success(t("frame.predict.right", answer=answer, why=why), icon=":material/check_circle:")
+    place = (_verdicts.get() or {}).get(name, st)
+    answer, why = _answer(name, right).rstrip(".。"), _own(f"predict.{name}.why", **values)
+    if guess == right:
+        place.success(t("frame.predict.right", answer=answer, why=why), icon=":material/check_circle:")
+    elif guess is not None:
+        place.info(t("frame.predict.wrong", answer=answer, why=why), icon=":material/lightbulb:")
     else:
-        wrong = _answer(name, guess).rstrip(".")
-        st.info(t("frame.predict.wrong", guess=wrong, answer=answer, why=why), icon=":material/lightbulb:")
+        place.info(t("frame.predict.shown", answer=answer, why=why), icon=":material/lightbulb:")
 
 
 def mark(role: str) -> str:
     """The shape of ``role`` in its colour, as HTML for Markdown text: the legend of the picture inside a sentence.
 
-    "denoise arrow" is an arrow in the colour of the role "denoise": for what the picture draws as arrows.
+    "denoise arrow" is an arrow and "exact line" a line in the colour of the role: for what the picture draws so.
     """
-    role, _, arrow = role.partition(" ")
-    shape = "→" if arrow else SHAPES[palette.ROLES[role].shape]
+    role, _, kind = role.partition(" ")
+    shape = {"arrow": "→", "line": "━"}.get(kind) or SHAPES[palette.ROLES[role].shape]
     return f'<span class="mark" style="color:{palette.colour(role, theme())}" aria-hidden="true">{shape}</span>'
 
 
 def notes(*names: str, **values: Any) -> None:
-    """What you see: the notes at ``NAME.notes`` of the page's catalogue, one list after the other, numbered.
+    """What you see: why it is shown (``NAME.why``), how it works (``NAME.how``), and where to look (``NAME.notes``).
 
-    Each is a table of ``mark``, the role that it begins with, and ``text``, with its placeholders filled.
+    The entries of all ``names`` of the page's catalogue follow one another; the notes are numbered. A note is a table
+    of ``mark``, the role of what it is about (absent: it has none in the picture), and ``text``. Placeholders are
+    filled with ``values``.
     """
-    key = f"{_page.get()}"
-    found = [note for name in names for note in text.entry(f"{key}.{name}.notes")]
-    rows = [(text.fill(key, note["mark"], **values), text.fill(key, note["text"], **values)) for note in found]
+    page = f"{_page.get()}"
+
+    def filled(part: str) -> list[str]:
+        keys = [key for key in (f"{page}.{name}.{part}" for name in names) if text.has(key)]
+        return [glossary.mark_terms(t(key, **values)) for key in keys]
+
+    found = [note for name in names for note in text.entry(f"{page}.{name}.notes")]
     with st.container(key="notes", gap="small"):
         st.header(t("frame.headings.notes"), anchor=False)
-        _html("\n".join(f"{ordinal}. {mark(role)} {note}" for ordinal, (role, note) in enumerate(rows, 1)))
+        _html("\n\n".join([*filled("why"), *filled("how")]))
+        rows = [
+            f"{mark(text.fill(page, note['mark'], **values)) if 'mark' in note else ''} "
+            f"{glossary.mark_terms(text.fill(page, note['text'], **values))}"
+            for note in found
+        ]
+        _html("\n".join(f"{ordinal}. {row.strip()}" for ordinal, row in enumerate(rows, 1)))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -281,23 +329,40 @@ def formula(name: str, **values: Any) -> list[tuple[str, str]]:
 
 
 def equation(name: str, legend: str | Sequence[str] = (), **values: Any) -> None:
-    """Formula ``name`` of the page on one line, each term in the colour of what it stands for; under it the catalogue's
-    entries ``LEGEND.legend`` (tables of ``mark`` and ``text``) of one legend or of several."""
-    with st.container(key="equation", gap="small"):
-        st.header(t("frame.headings.equation"), anchor=False)
+    """In symbols, folded: formula ``name`` of the page on one line, each term in the colour of what it stands for;
+    under it the catalogue's entries ``LEGEND.legend`` (tables of ``mark`` and ``text``) of one legend or of several,
+    which name every symbol."""
+    with st.expander(t("frame.headings.equation"), icon=":material/function:", key="equation"):
         st.latex("".join(tint(role, tex) for tex, role in formula(name, **values)))
         if legend:
             key, names = f"{_page.get()}", (legend,) if isinstance(legend, str) else legend
             entries = [one for name in names for one in text.entry(f"{key}.{name}.legend")]
             rows = ((one["mark"], text.fill(key, one["text"], **values)) for one in entries)
-            _html(" &emsp; ".join(f"{mark(role)} {meaning}" for role, meaning in rows))
+            _html("\n".join(f"- {mark(role) if role else ''} {meaning}" for role, meaning in rows))
 
 
 def lead_to(name: str, label: str, address: dict[str, str] | None = None) -> None:
-    """A link to another chapter, if that is there; ``label`` is a key of the page's catalogue."""
-    for page in chapters():
-        if page.url_path == name or (name == "home" and not page.url_path):
-            st.page_link(page, label=_own(label), icon=":material/arrow_forward:", query_params=address)
+    """A link to another chapter; ``label`` is a key of the page's catalogue."""
+    st.page_link(page_of(name), label=_own(label), icon=":material/arrow_forward:", query_params=address)
+
+
+def _next() -> None:
+    """The way on: to the next scene of the page (``SCENE.next`` says what it answers), after the last to the next page
+    (``next``)."""
+    page = str(_page.get())
+    scenes = controls.scenes()
+    show = controls.value("show") if scenes else None
+    with st.container(key="next", gap="small"):
+        st.header(t("frame.headings.next"), anchor=False)
+        if show in scenes[:-1]:
+            following = scenes[scenes.index(show) + 1]
+            _html(_own(f"{show}.next"))
+            given = {"icon": ":material/arrow_forward:", "key": "_next", "args": ("show", following)}
+            st.button(controls.option("show", following), on_click=controls.put, **given)
+        elif page in PAGES:
+            following = PAGES[(PAGES.index(page) + 1) % len(PAGES)]
+            _html(_own("next"))
+            st.page_link(page_of(following), label=title_of(following), icon=":material/arrow_forward:")
 
 
 def code(*functions: Callable) -> None:
@@ -337,7 +402,8 @@ def _own(key: str, **values: Any) -> str:
 
 
 def finish() -> None:
-    """Last line of a page: the notice for what was ignored in its link; and runs begun here are kept meanwhile."""
+    """Last line of a page: the way on, and the notice for what was ignored in its link; runs begun here are kept."""
+    _next()
     controls.settle()
     if "_latest" in st.session_state:
         _keep_runs()

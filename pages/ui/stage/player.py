@@ -26,7 +26,7 @@ WORDS = (
     "player", "role", "figure", "play", "pause", "back", "forward", "loop", "speed", "whole", "save", "frame", "clock",
     "keys", "keys_probe", "probe", "point", "arrow", "vector", "particle", "value", "curve", "image", "pixel", "cell",
 )  # fmt: skip
-"""What the player shows or tells a screen reader: names of entries of the catalogue, and the order in the header."""
+"""What the player shows or tells a screen reader: names of entries of the catalogue."""
 
 
 def show(
@@ -53,7 +53,7 @@ def show(
     data = pack(
         scene.panels, scene.clock, key=key, alt=scene.alt, height=height, probe=place, fps=scene.fps,
         loop=loop or None, autoplay=autoplay or None, permalink=permalink or None,
-        restart=None if restart is None else str(restart), words=words(),
+        restart=None if restart is None else str(restart), language=text.language.get(),
     )  # fmt: skip
     with st.container(gap=None):
         _player(key=key, data=_in_turn(key, data), on_probe_change=component.nothing)
@@ -61,9 +61,15 @@ def show(
     return None if place is None else (float(place[0]), float(place[1]))
 
 
-def words() -> list[str]:
-    """The texts of ``WORDS`` in the visitor's language; their placeholders are filled in the browser."""
-    return [text.entry(f"frame.stage.{name}") for name in WORDS]
+def words() -> dict[str, dict[str, str]]:
+    """The texts of ``WORDS`` in each language; their placeholders are filled in the browser. They travel with the
+    player's code, and a scene names its language only."""
+    found = {}
+    for name in text.languages():
+        token = text.language.set(name)
+        found[name] = {word: text.entry(f"frame.stage.{word}") for word in WORDS}
+        text.language.reset(token)
+    return found
 
 
 def newest_probe(key: str, default: tuple[float, float] | None = None) -> tuple[float, float] | None:
@@ -94,7 +100,7 @@ def _source() -> str:
     """The player's JavaScript: palette, style and code in one module, without indentation and comment lines."""
     here = pathlib.Path(__file__).parent
     roles = {name: [role.light, role.dark, role.shape, role.dash] for name, role in ROLES.items()}
-    constants = {"ROLES": roles, "RAMPS": SEQUENTIAL, "WORDS": WORDS, "CSS": (here / "stage.css").read_text("utf-8")}
+    constants = {"ROLES": roles, "RAMPS": SEQUENTIAL, "WORDS": words(), "CSS": (here / "stage.css").read_text("utf-8")}
     given = [f"const {name} = {json.dumps(value)};" for name, value in constants.items()]
     code = "\n".join(
         [

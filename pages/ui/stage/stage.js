@@ -33,7 +33,7 @@ function decode(data) {
     for (const [name, [type, offset, length]] of Object.entries(part.arrays ?? {})) part[name] = new TYPES[type](bytes, offset, length);
   };
   unpack(scene);
-  scene.words = Object.fromEntries(WORDS.map((name, i) => [name, scene.words[i]]));
+  scene.words = WORDS[scene.language];
   scene.whole = scene.clock?.every(Number.isInteger);
   scene.panels.forEach((p, index) => {
     unpack(p);

@@ -13,6 +13,8 @@ WORDS = {
         "navigation": "First",
         "title": "First",
         "sentence": "It has a prediction.",
+        "why": "It asks first.",
+        "next": "Another seed.",
         "controls": {"seed": {"label": "Seed"}, "steps": {"label": "Steps"}},
         "predict": {
             "guess": {
@@ -21,13 +23,14 @@ WORDS = {
                 "why": "It is so.",
             }
         },
-        "all": {"notes": [{"mark": "data", "text": "the data"}]},
+        "all": {"why": "To see.", "how": "By drawing.", "notes": [{"mark": "data", "text": "the data"}]},
         "tasks": {"seven": {"what": "Take the seed 7.", "hint": "The first slider."}},
     },
     "second": {
         "navigation": "Second",
         "title": "Second",
         "sentence": "It has another seed.",
+        "why": "It asks nothing.",
         "controls": {"seed": {"label": "Seed"}, "broken": {"label": "Break the page"}},
     },
 }

@@ -51,6 +51,8 @@ WORDS = """
 navigation = "Example"
 title = "A title"
 sentence = "A sentence."
+why = "A reason."
+next = "What comes next."
 [controls]
 steps.label = "Steps"
 rate.label = "Rate"
@@ -196,12 +198,12 @@ def test_the_explanation_comes_after_the_run(page):
     app = page(guess="there")
     assert not app.success
     app.slider(key="steps").set_value(20).run()
-    assert app.success[0].value == "**As you predicted:** there. It is so."
+    assert app.success[0].value == text.t("frame.predict.right", answer="there", why="It is so.")
 
 
 def test_another_prediction_is_compared_without_scolding(page):
     app = page(guess="here", steps="20")
-    assert app.info[0].value == "**You predicted:** here. **It is:** there. It is so."
+    assert app.info[0].value == text.t("frame.predict.wrong", answer="there", why="It is so.")
 
 
 def test_a_prediction_can_be_asked_again(page):
@@ -234,7 +236,7 @@ def test_a_lecturer_switches_predictions_off_by_link(page):
     app = page(predictions="false", steps="20")
     assert not app.button
     assert [slider.label for slider in app.slider] == ["Steps", "Gated"]
-    assert app.info[0].value == "There. It is so."
+    assert app.info[0].value == text.t("frame.predict.shown", answer="there", why="It is so.")
 
 
 @pytest.mark.slow

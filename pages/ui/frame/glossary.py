@@ -1,0 +1,105 @@
+"""The glossary: each term of the field is explained where a page uses it first.
+
+``pages/text/<language>/glossary.toml`` has one table for each term: its ``name``, other ``forms`` that stand for it in
+a text, and ``text``, one or two sentences. ``pages/text/glossary.toml`` names for each term the address of the scene
+that shows it.
+"""
+
+import html
+import re
+from contextvars import ContextVar
+from functools import cache
+
+from pages.ui.frame import text
+from pages.ui.frame.text import t
+
+_marked: ContextVar[set[str] | None] = ContextVar("marked", default=None)  # terms that this run of the page has used
+KEPT = re.compile(
+    r"(\$[^$]*\$|`[^`]*`|<[^<>]*>|\[[^\]]*\]\([^)]*\))"
+)  # formulas, code, HTML and links stay as they are
+
+
+def begin() -> None:
+    """Begin a page: no term has been used yet."""
+    _marked.set(set())
+
+
+def terms() -> dict[str, dict]:
+    """The terms by identifier, in the visitor's language: ``name``, ``forms``, ``text``."""
+    return text.entry("glossary.terms")
+
+
+def mark_terms(markdown: str) -> str:
+    """``markdown`` with a button at the first use of each term on this page, which opens the term's explanation.
+
+    In another language than English the English name follows the first use in brackets.
+    """
+    marked = _marked.get()
+    if marked is None:
+        return markdown
+
+    def first_use(found: re.Match) -> str:
+        term = _forms(text.language.get())[_folded(found[0])]
+        if term in marked:
+            return found[0]
+        marked.add(term)
+        return _button(term, found[0])
+
+    pattern = _pattern(text.language.get())
+    parts = KEPT.split(markdown)
+    return "".join(part if KEPT.fullmatch(part) else pattern.sub(first_use, part) for part in parts)
+
+
+def _button(term: str, used: str) -> str:
+    """The use of a term in a text, as a button, and the popover that it opens."""
+    entry, place = terms()[term], f"term-{term}"
+    english = text.catalogue(text.DEFAULT)["glossary"]["terms"][term]["name"]
+    translated = text.language.get() != text.DEFAULT and english.isascii() and english.lower() not in used.lower()
+    more = f'<a href="{scene_of(term)}" target="_blank">{t("glossary.see")}</a>' if scene_of(term) else ""
+    button = f'type="button" class="term" popovertarget="{place}" style="anchor-name:--{place}"'
+    span = f'class="entry" popover="auto" id="{place}" role="note" style="position-anchor:--{place}"'
+    name = f"<strong>{html.escape(entry['name'])}</strong><br>"
+    return (
+        f"<button {button}>{used}</button><span {span}>{name}{entry['text']} {more}</span>"
+        f"{f'（{english}）' if translated else ''}"
+    )
+
+
+def scene_of(term: str) -> str:
+    """The address of the scene that shows a term; empty where there is none."""
+    return text.catalogue("")["glossary"].get(term, "")
+
+
+def search(query: str) -> list[str]:
+    """The terms whose name, forms or explanation contain ``query``, in the order of the glossary."""
+    wanted = query.strip().casefold()
+    return [
+        term
+        for term, entry in terms().items()
+        if wanted in " ".join([entry["name"], *entry.get("forms", ()), entry["text"]]).casefold()
+    ]
+
+
+@cache
+def _forms(language: str) -> dict[str, str]:
+    """Each form of each term, folded, and the term."""
+    found = text.catalogue(language).get("glossary", text.catalogue(text.DEFAULT)["glossary"])["terms"]
+    return {_folded(form): term for term, entry in found.items() for form in (entry["name"], *entry.get("forms", ()))}
+
+
+def _folded(form: str) -> str:
+    """A form as it is compared: a capital that begins a sentence does not count, one of an abbreviation does."""
+    return form[:1].lower() + form[1:] if form[1:2].islower() else form
+
+
+@cache
+def _pattern(language: str) -> re.Pattern:
+    """A regular expression for every form, the longest first, as a whole word where the language has spaces."""
+    forms = sorted(_forms(language), key=len, reverse=True)
+    either = "|".join(
+        f"[{re.escape(form[0])}{re.escape(form[0].upper())}]{re.escape(form[1:])}"
+        if form[0].islower()
+        else re.escape(form)
+        for form in forms
+    )
+    return re.compile(rf"(?<![A-Za-z0-9_/-])(?:{either})(?![A-Za-z0-9_-])", re.ASCII)

@@ -1,0 +1,39 @@
+"""The glossary as a page: a search, and the terms that it finds, each with a link to the scene that shows it."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from pages.ui.frame import controls, glossary, shell
+from pages.ui.frame.links import text
+from pages.ui.frame.text import t
+
+
+@dataclass(frozen=True)
+class Config:
+    """The control of the page."""
+
+    search: str = text("", most=60)
+
+
+def draw() -> None:
+    """Draw the search and the terms that it finds."""
+    query = controls.draw("search", icon=":material/search:", width=420)
+    found = glossary.search(query)
+    if not found:
+        st.info(t("glossary.none", query=query), icon=":material/search_off:")
+    with st.container(key="terms", gap="small"):
+        for term in found:
+            _draw_term(term)
+
+
+def _draw_term(term: str) -> None:
+    entry = glossary.terms()[term]
+    with st.container(gap=None):
+        st.subheader(entry["name"], anchor=False)
+        st.markdown(entry["text"])
+        if place := glossary.scene_of(term):
+            page, _, query = place.partition("?")
+            parameters = dict(part.split("=", 1) for part in query.split("&") if part)
+            label = t("glossary.link", page=shell.title_of(page))
+            st.page_link(shell.page_of(page), label=label, icon=":material/arrow_forward:", query_params=parameters)

@@ -1,0 +1,188 @@
+"""The texts of the pages: short sentences of plain words, and the same in every language."""
+
+import re
+from functools import cache
+from importlib import import_module
+
+import pytest
+
+from core import problems
+from pages.ui.frame import glossary, links, shell, text
+from tests.pages import reading_ease as reading
+
+LANGUAGES = text.languages()
+OTHERS = [name for name in LANGUAGES if name != text.DEFAULT]
+PAGES = [name for name in shell.present() if name != "glossary"]
+ONE_SCENE = {"home": "figure", "lab": "two_sides"}
+NO_PROSE = {"labels", "problems"}
+SAID_AS_THEY_ARE = ("labels.captions",)  # the captions of a data set are data
+NAMES = re.compile(
+    r"DPM-Solver\+\+\(2M\)|Fashion-MNIST|Hugging Face|Creative Commons|Okabe-Ito|Twemoji|Noto \w+|Streamlit|PyTorch"
+)
+# Words of the field that a reader outside it does not know: the glossary explains each that a page uses.
+FIELD = (
+    "sigma", "noise level", "schedule", "log-SNR", "denoiser", "score", "vector field", "marginal distribution",
+    "Gaussian", "SDE", "ODE", "loss", "DDPM", "DDIM", "Euler", "Heun", "DPM-Solver++", "step", "network call",
+    "guidance scale", "conditional", "unconditional", "negative prompt", "encoder", "embedding", "cosine", "softmax",
+    "prior", "decoder", "latent", "energy distance", "noise floor", "coverage", "spread", "hit rate", "learning rate",
+    "variance preserving", "variance exploding", "prediction target", "retrieval", "zero-shot", "temperature", "CLIP",
+    "unCLIP", "autoguidance", "guidance interval", "label dropout", "held-out", "log-density", "checkpoint", "seed",
+    "trajectory", "interpolation", "classifier", "U-Net", "transformer", "token", "EMA", "preconditioning", "eta",
+)  # fmt: skip
+KNOWN = {"RGB", "PNG", "JPEG", "SVG", "PDF", "CSV", "URL", "GPU", "CPU", "JSON", "ZIP", "NPZ", "NPY", "OK", "MB", "GB"}
+
+
+@cache
+def entries(language: str) -> dict[str, str]:
+    """Every text of a language by its key."""
+    found = dict(reading.entries(text.catalogue(language)))
+    return {key: entry for key, entry in found.items() if not key.startswith(SAID_AS_THEY_ARE)}
+
+
+def scenes(page: str) -> tuple[str, ...]:
+    """The scenes of a page."""
+    if page in ONE_SCENE:
+        return (ONE_SCENE[page],)
+    return links.controls(import_module(f"pages.ui.lessons.{page}").Config)["show"].choices
+
+
+def scene_texts(page: str, scene: str, language: str = text.DEFAULT) -> list[str]:
+    """What stands under a scene: why it is shown, how it works, and the notes."""
+    found = text.catalogue(language)[page].get(scene, {})
+    return [found[part] for part in ("why", "how") if part in found] + [n["text"] for n in found.get("notes", ())]
+
+
+def prose(page: str) -> list[str]:
+    """The sentences of an English page."""
+    return [said for key, said in entries("en").items() if key.split(".")[0] == page and re.search(r"[.!?]$", said)]
+
+
+def forms() -> set[str]:
+    """Every form of every term of the English glossary."""
+    found = text.catalogue("en")["glossary"]["terms"].values()
+    return {form for term in found for form in (term["name"], *term.get("forms", ()))}
+
+
+ALL_SCENES = [(page, scene) for page in PAGES for scene in scenes(page)]
+
+
+# How a page reads
+
+
+@pytest.mark.parametrize("page, scene", ALL_SCENES)
+def test_a_scene_says_why_and_how_and_where_to_look(page: str, scene: str):
+    found = text.catalogue("en")[page].get(scene, {})
+    assert {"why", "how", "notes"} <= found.keys()
+    assert 1 <= len(found["notes"]) <= 3
+    assert 60 <= sum(len(reading.words(reading.plain(said))) for said in scene_texts(page, scene)) <= 150
+
+
+def test_every_page_and_scene_leads_on():
+    missing = [f"{page}.next" for page in shell.present() if not text.has(f"{page}.next")]
+    for page in PAGES:
+        missing += [f"{page}.{scene}.next" for scene in scenes(page)[:-1] if not text.has(f"{page}.{scene}.next")]
+    assert not missing
+
+
+# English
+
+
+def test_no_english_sentence_has_more_than_25_words():
+    said = entries("en") | {f"problems.{code}": sentence for code, sentence in problems.sentences().items()}
+    found = [(key, len(reading.words(part))) for key, entry in said.items() for part in reading.sentences(entry)]
+    assert not [f"{key}: {count} words" for key, count in found if count > 25]
+
+
+@pytest.mark.parametrize("page", shell.present())
+def test_the_sentences_of_a_page_are_short_and_its_words_plain(page: str):
+    counts = [len(reading.words(sentence)) for said in prose(page) for sentence in reading.sentences(said)]
+    assert sum(counts) / len(counts) <= 16
+    assert reading.reading_ease(prose(page), forms()) >= 50
+
+
+# The glossary
+
+
+def test_every_term_of_the_field_that_a_page_uses_is_in_the_glossary():
+    known = {form.lower() for form in forms()}
+    used = " ".join(entry for key, entry in entries("en").items() if key.split(".")[0] in PAGES)
+    pattern = "|".join(re.escape(term) for term in FIELD)
+    found = {match.lower() for match in re.findall(rf"(?<![\w-])(?:{pattern})(?![\w+])", used, re.IGNORECASE)}
+    assert not sorted(found - known)
+
+
+def test_every_abbreviation_that_a_page_uses_is_in_the_glossary():
+    used = {key: reading.plain(entry) for key, entry in entries("en").items() if key.split(".")[0] in PAGES}
+    known = {part for form in forms() for part in re.findall(r"\b[A-Z]{2,}\b", form)}
+    found = {(key, word) for key, said in used.items() for word in re.findall(r"\b[A-Z]{2,}\b", said)}
+    assert not sorted(f"{key} {word}" for key, word in found if word not in known | KNOWN)
+
+
+def test_every_scene_that_the_glossary_links_to_exists():
+    places = text.catalogue("")["glossary"]
+    assert places.keys() <= text.catalogue("en")["glossary"]["terms"].keys()
+    for place in filter(None, places.values()):
+        page, _, query = place.partition("?")
+        given = dict(part.split("=", 1) for part in query.split("&") if part)
+        assert page in PAGES and not links.parse(import_module(f"pages.ui.lessons.{page}").Config, given)[1]
+
+
+def test_a_term_is_marked_at_its_first_use_only_and_never_in_a_formula():
+    glossary.begin()
+    marked = glossary.mark_terms("Noise level $\\text{sigma}$, `sigma`, sigma and sigma; noise levels")
+    assert marked.count('popovertarget="term-sigma"') == marked.count('popovertarget="term-noise_level"') == 1
+    assert marked.startswith("<button") and "$\\text{sigma}$, `sigma`, <button" in marked
+
+
+# The languages
+
+
+def _kept(entry: str) -> tuple[list, ...]:
+    """What a translation keeps: placeholders, formulas, code."""
+    parts = (r"%\{(\w+)[^}]*\}", r"\$[^$]*\$", r"`[^`]*`")
+    return tuple(sorted(set(re.findall(part, entry))) for part in parts)
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_a_language_has_the_keys_of_english(language: str):
+    def keys(name: str) -> set[str]:
+        found = {key for key in entries(name) if not re.search(r"\.(forms\.\d+|one)$", key)}
+        return {key for key in found if not key.startswith("problems.")}
+
+    assert keys(language) ^ keys("en") == set()
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_a_language_keeps_placeholders_formulas_code_and_marks(language: str):
+    other, english = entries(language), entries("en")
+    assert not [key for key in other.keys() & english.keys() if _kept(other[key]) != _kept(english[key])]
+    assert not [key for key in other if key.endswith(".mark") and other[key] != english.get(key)]
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_a_language_has_a_sentence_for_every_error(language: str):
+    own, english = text.catalogue(language)["problems"], problems.sentences()
+    assert own.keys() == english.keys()
+    assert not [code for code in own if problems.placeholders(own[code]) != problems.placeholders(english[code])]
+
+
+@pytest.mark.skipif("zh" not in LANGUAGES, reason="there is no Chinese catalogue")
+class TestChinese:
+    def test_a_stretch_between_punctuation_marks_has_at_most_45_characters(self):
+        found = [(key, len(part)) for key, entry in entries("zh").items() for part in reading.chinese_parts(entry)]
+        assert not [f"{key}: {count}" for key, count in found if count > 45]
+
+    def test_no_three_english_words_stand_in_a_row(self):
+        said = {key: NAMES.sub("", reading.plain(entry)) for key, entry in entries("zh").items()}
+        pattern = re.compile(r"[A-Za-z]{2,}(?:[ ,]+[A-Za-z]{2,}){2,}")
+        assert not [key for key, entry in said.items() if pattern.search(entry) and not _is_name(key)]
+
+    def test_punctuation_is_full_width_and_no_space_stands_between_characters(self):
+        found = {key: reading.plain(entry) for key, entry in entries("zh").items()}
+        pattern = re.compile(r"[\u4e00-\u9fff]( +[\u4e00-\u9fff]|[,;:?!])")
+        assert not [key for key, entry in found.items() if pattern.search(entry)]
+
+
+def _is_name(key: str) -> bool:
+    """Whether an entry is an English term that stands in brackets after the Chinese one."""
+    return key.startswith("glossary.terms.") and (".name" in key or ".forms." in key)
