@@ -42,10 +42,12 @@ def curves(
     height: int = 420,
     ylog: bool = False,
     xticks: Sequence[float] | None = None,
+    xreversed: bool = False,
 ) -> Figure:
     """Lines over one x axis, their values as float32; ``ylim`` is the part of the y axis to begin with.
 
-    A logarithmic x axis has its ticks at ``xticks``, else one for each decade.
+    A logarithmic x axis has its ticks at ``xticks``, else one for each decade. With ``xreversed`` the x axis has its
+    largest value on the left.
     """
     from plotly.graph_objects import Figure, Scatter
 
@@ -65,10 +67,10 @@ def curves(
                 marker={"symbol": SYMBOLS[palette.ROLES[line.role].shape], "size": 9},
                 legendgroup=line.beside or line.label,
                 showlegend=not line.beside,
-                hovertemplate=f"%{{y:.3g}} at {xlabel.split(' ')[0]} = %{{x:.3g}}",
+                hovertemplate=f"%{{y:.3g}} ({xlabel.split(' ')[0]} = %{{x:.3g}})",
             )
         )
-    figure.update_xaxes(_axis(xlabel, xlog, theme), tickvals=xticks)
+    figure.update_xaxes(_axis(xlabel, xlog, theme), tickvals=xticks, autorange="reversed" if xreversed else None)
     figure.update_yaxes(_axis(ylabel, ylog, theme), range=np.log10(ylim) if ylim and ylog else ylim)
     return figure
 

@@ -116,8 +116,8 @@ Layer = Points | Arrows | Path | Heat | Images | Line | Matrix
 class Panel:
     """One set of axes with its layers, drawn in their order.
 
-    ``xlim``/``ylim`` None fits them to the curves (`Line`) of the panel. ``marker`` [T] is where the clock stands on
-    this panel's x axis. ``caption`` is one text or one per frame. With ``probe`` a click or drag places the probe here.
+    ``xlim``/``ylim`` None fits them to the curves (`Line`) of the panel. With ``xreversed`` the x axis has its largest
+    value on the left. ``marker`` [T] is where the clock stands on this panel's x axis. ``caption`` is one text or one per frame. With ``probe`` a click or drag places the probe here.
     """
 
     title: str
@@ -129,6 +129,7 @@ class Panel:
     ylabel: str = ""
     xlog: bool = False
     ylog: bool = False
+    xreversed: bool = False
     marker: Any = None
     caption: str | Sequence[str] = ""
     probe: bool = False

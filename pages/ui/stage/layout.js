@@ -20,7 +20,8 @@ const fill = (sentence, values) => sentence.replace(/%\{(\w+)\}/g, (_, name) => 
 
 const superscript = n => [...String(n)].map(c => '⁰¹²³⁴⁵⁶⁷⁸⁹'[c] ?? '⁻').join('');
 
-function ticks(lo, hi, room, log) {
+function ticks(from, to, room, log) {
+  const lo = Math.min(from, to), hi = Math.max(from, to);
   return log && hi - lo > 1.6 ? decades(lo, hi, room) : log ? parts(lo, hi) : steps(lo, hi, room);
 }
 

@@ -62,7 +62,7 @@ def _panel(panel: Panel, wire: Wire, frames: int) -> dict:
     low, high = corners(panel)
     packed = {
         "title": panel.title,
-        "x": [float(low[0]), float(high[0])],
+        "x": [float(high[0]), float(low[0])] if panel.xreversed else [float(low[0]), float(high[0])],
         "y": [float(low[1]), float(high[1])],
         "layers": [_packed(layer, wire, panel, frames) for layer in panel.layers],
         "caption": panel.caption if isinstance(panel.caption, str) else _captions(panel.caption, frames, panel),

@@ -27,6 +27,10 @@ def test_a_logarithmic_axis_has_one_tick_for_each_decade():
     assert (axis.type, axis.dtick) == ("log", 1)
 
 
+def test_a_reversed_axis_has_its_largest_value_on_the_left():
+    assert curves([LINE], "light", "σ", "error", xlog=True, xreversed=True).layout.xaxis.autorange == "reversed"
+
+
 def test_a_marked_curve_has_the_shape_of_its_role_and_an_accompanying_one_no_entry_of_its_own():
     x, y = LINE.x, LINE.y
     shown = [Curve(x, y, "sample", "DDPM", marked=True), Curve(x, y, "sample", "DDPM, exact", beside="DDPM")]

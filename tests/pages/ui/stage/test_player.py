@@ -108,6 +108,11 @@ def test_logarithmic_axes_are_applied_before_packing_and_leave_gaps_below_zero()
     assert packed["y"][0] == pytest.approx(-1) and np.isnan(packed["y"][1:]).all()
 
 
+def test_a_reversed_axis_begins_with_its_largest_value():
+    packed = pack([Panel("p", [Line([1, 100], [0, 1])], (1, 100), None, xlog=True, equal=False, xreversed=True)])
+    assert json.loads(packed[4 : 4 + struct.unpack("<I", packed[:4])[0]])["panels"][0]["x"] == [2, 0]
+
+
 def test_a_tensor_with_a_gradient_is_as_good_as_an_array():
     assert only(Points(torch.zeros(3, 2, requires_grad=True)))["n"] == 3
 
