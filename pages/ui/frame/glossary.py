@@ -14,9 +14,8 @@ from pages.ui.frame import text
 from pages.ui.frame.text import t
 
 _marked: ContextVar[set[str] | None] = ContextVar("marked", default=None)  # terms that this run of the page has used
-KEPT = re.compile(
-    r"(\$[^$]*\$|`[^`]*`|<[^<>]*>|\[[^\]]*\]\([^)]*\))"
-)  # formulas, code, HTML and links stay as they are
+KEPT = re.compile(r"(\$[^$]*\$|`[^`]*`|<[^<>]*>|\[[^\]]*\]\([^)]*\))")  # formulas, code, HTML, links: as they are
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
 def begin() -> None:
@@ -47,22 +46,39 @@ def mark_terms(markdown: str) -> str:
 
     pattern = _pattern(text.language.get())
     parts = KEPT.split(markdown)
-    return "".join(part if KEPT.fullmatch(part) else pattern.sub(first_use, part) for part in parts)
+    return text.emphasis("".join(part if KEPT.fullmatch(part) else pattern.sub(first_use, part) for part in parts))
 
 
 def _button(term: str, used: str) -> str:
     """The use of a term in a text, as a button, and the popover that it opens."""
     entry, place = terms()[term], f"term-{term}"
-    english = text.catalogue(text.DEFAULT)["glossary"]["terms"][term]["name"]
-    translated = text.language.get() != text.DEFAULT and english.isascii() and english.lower() not in used.lower()
-    more = f'<a href="{scene_of(term)}" target="_blank">{t("glossary.see")}</a>' if scene_of(term) else ""
+    see = f'<a href="{_link_to(term)}" target="_blank">{t("glossary.see")}</a>' if scene_of(term) else ""
     button = f'type="button" class="term" popovertarget="{place}" style="anchor-name:--{place}"'
     span = f'class="entry" popover="auto" id="{place}" role="note" style="position-anchor:--{place}"'
-    name = f"<strong>{html.escape(entry['name'])}</strong><br>"
+    name = with_english(term, html.escape(entry["name"]))
     return (
-        f"<button {button}>{used}</button><span {span}>{name}{entry['text']} {more}</span>"
-        f"{f'（{english}）' if translated else ''}"
+        f"<button {button}>{used}</button><span {span}><strong>{name}</strong><br>{entry['text']} {see}</span>"
+        f"{with_english(term, used).removeprefix(used)}"
     )
+
+
+def with_english(term: str, used: str) -> str:
+    """A term in the visitor's language with its English name in brackets, where it is another than the one used.
+
+    An abbreviation follows its long form: "stochastic differential equation (SDE)" becomes "（…，SDE）".
+    """
+    if text.language.get() == text.DEFAULT or not CHINESE.search(used) or re.search(r"[A-Za-z]", used):
+        return used
+    english = text.catalogue(text.DEFAULT)["glossary"]["terms"][term]["name"]
+    english = re.sub(r" \((\w+)\)$", r", \1", english)
+    english = re.sub(r"[^\x00-\x7f].*", "", english).strip()  # "clean estimate x̂₀": a symbol is no English
+    return f'{used}（<span lang="en">{html.escape(english)}</span>）' if english else used
+
+
+def _link_to(term: str) -> str:
+    """The address of the scene that shows a term, in the visitor's language."""
+    place = scene_of(term)
+    return html.escape(f"{place}{'&' if '?' in place else '?'}lang={text.language.get()}")
 
 
 def scene_of(term: str) -> str:
@@ -89,7 +105,11 @@ def _forms(language: str) -> dict[str, str]:
 
 def _folded(form: str) -> str:
     """A form as it is compared: a capital that begins a sentence does not count, one of an abbreviation does."""
-    return form[:1].lower() + form[1:] if form[1:2].islower() else form
+    return form[:1].lower() + form[1:] if _may_begin_a_sentence(form) else form
+
+
+def _may_begin_a_sentence(form: str) -> bool:
+    return form[:1].isascii() and form[1:2].islower()
 
 
 @cache
@@ -98,7 +118,7 @@ def _pattern(language: str) -> re.Pattern:
     forms = sorted(_forms(language), key=len, reverse=True)
     either = "|".join(
         f"[{re.escape(form[0])}{re.escape(form[0].upper())}]{re.escape(form[1:])}"
-        if form[0].islower()
+        if _may_begin_a_sentence(form)
         else re.escape(form)
         for form in forms
     )

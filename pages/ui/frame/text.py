@@ -7,6 +7,7 @@ for the placeholders.
 """
 
 import logging
+import re
 import tomllib
 from collections.abc import Sequence
 from contextvars import ContextVar
@@ -19,6 +20,8 @@ from core.problems import Problem
 
 FOLDER = Path(__file__).parents[2] / "text"
 DEFAULT = "en"
+BOLD = re.compile(r"(?<!\u200a)\*\*[^*]+\*\*(?!\u200a)")
+HAIR_SPACE = "\u200a"
 
 language: ContextVar[str] = ContextVar("language", default=DEFAULT)
 strict = False  # tests set it: there a missing entry is an error, on a page English or the key stands in
@@ -76,7 +79,15 @@ def t(key: str, **values: Any) -> str:
 
 def fill(key: str, sentence: str, **values: Any) -> str:
     """A sentence that stands at or below ``key``, its placeholders filled as ``t`` does."""
-    return problems.fill(sentence, {**catalogue("").get("measured", {}).get(key.split(".")[0], {}), **values})
+    return emphasis(problems.fill(sentence, {**catalogue("").get("measured", {}).get(key.split(".")[0], {}), **values}))
+
+
+def emphasis(markdown: str) -> str:
+    """``markdown`` with a hair space outside each bold part, where Markdown would not know its end beside a Chinese
+    character: after a full stop or bracket it looks for a space."""
+    if language.get() == DEFAULT or "**" not in markdown:
+        return markdown
+    return BOLD.sub(lambda found: f"{HAIR_SPACE}{found[0]}{HAIR_SPACE}", markdown).strip(HAIR_SPACE)
 
 
 def label(kind: str, name: Any) -> str:
