@@ -53,26 +53,29 @@ def _button(term: str, used: str) -> str:
     """The use of a term in a text, as a button, and the popover that it opens."""
     entry, place = terms()[term], f"term-{term}"
     see = f'<a href="{_link_to(term)}" target="_blank">{t("glossary.see")}</a>' if scene_of(term) else ""
-    button = f'type="button" class="term" popovertarget="{place}" style="anchor-name:--{place}"'
-    span = f'class="entry" popover="auto" id="{place}" role="note" style="position-anchor:--{place}"'
-    name = with_english(term, html.escape(entry["name"]))
+    name, more = with_english(term, used)
+    title = "".join(with_english(term, entry["name"]))
     return (
-        f"<button {button}>{used}</button><span {span}><strong>{name}</strong><br>{entry['text']} {see}</span>"
-        f"{with_english(term, used).removeprefix(used)}"
+        f'<button type="button" class="term" popovertarget="{place}" style="anchor-name:--{place}">{name}</button>'
+        f'<span class="entry" popover="auto" id="{place}" role="note" style="position-anchor:--{place}">'
+        f"<strong>{title}</strong><br>{entry['text']} {see}</span>{more}"
     )
 
 
-def with_english(term: str, used: str) -> str:
-    """A term in the visitor's language with its English name in brackets, where it is another than the one used.
+def with_english(term: str, used: str) -> tuple[str, str]:
+    """A term as used in the visitor's language, and its English name in brackets where that is another.
 
-    An abbreviation follows its long form: "stochastic differential equation (SDE)" becomes "（…，SDE）".
+    An abbreviation follows its long form: of "stochastic differential equation (SDE)" it is "（…，SDE）".
     """
-    if text.language.get() == text.DEFAULT or not CHINESE.search(used) or re.search(r"[A-Za-z]", used):
-        return used
+    if text.language.get() == text.DEFAULT or not CHINESE.search(used):
+        return used, ""
     english = text.catalogue(text.DEFAULT)["glossary"]["terms"][term]["name"]
-    english = re.sub(r" \((\w+)\)$", r", \1", english)
-    english = re.sub(r"[^\x00-\x7f].*", "", english).strip()  # "clean estimate x̂₀": a symbol is no English
-    return f'{used}（<span lang="en">{html.escape(english)}</span>）' if english else used
+    english, abbreviation = re.fullmatch(r"(.*?)(?: \((\w+)\))?", english).groups()
+    used, short = used.removesuffix(f"（{abbreviation}）"), f"，{abbreviation}" if abbreviation else ""
+    english = re.sub(r" ?[^\x00-\x7f].*", "", english)  # "clean estimate x̂₀": a symbol is no English
+    if not english or re.search(r"[A-Za-z]", used):
+        return used, ""
+    return used, f'（<span lang="en">{html.escape(english)}</span>{short}）'
 
 
 def _link_to(term: str) -> str:
