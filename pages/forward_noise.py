@@ -14,7 +14,7 @@ with right:
     show = controls.draw("show", label_visibility="collapsed")
 player.take_probe("forward", "start")
 with left:
-    answered = shell.predict("guess", hidden=show != "walk_and_jump")
+    answered = shell.predict("guess", hidden=show != "walk_and_jump", decides={"jumps": True, "stride": 1.0})
     for row in CONTROLS[show]:
         for column, name in zip(st.columns(len(row)) if len(row) > 1 else [st.container()], row, strict=True):
             if name and (name != "jumps" or answered):
@@ -28,7 +28,7 @@ with right:
 
 formula, values = lesson.formula_of(config), lesson.values_of(config)
 shell.notes(*lesson.notes_of(config), **values)
-shell.equation(formula, legend=None if formula == "walk" else "noised", **values)
+shell.equation(formula, legend=formula, **values)
 shell.code(*CODE[formula])
 shell.tasks(
     {

@@ -10,7 +10,7 @@ sigma = sqrt((1 - alpha_bar) / alpha_bar); rectified flow's time through sigma =
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
 import torch
@@ -68,6 +68,19 @@ class Schedule:
     def scale(self, sigma: Tensor) -> Tensor:
         """The factor of this schedule's own view of the state (see ``scale``)."""
         return scale(sigma, self.view)
+
+    def shifted(self, factor: float) -> "Schedule":
+        """The schedule whose noise levels are ``factor`` times as large at every t.
+
+        On rectified flow's time this is t' = factor t / (1 + (factor - 1) t) (Esser et al. 2024, eq. 23).
+        """
+        return replace(
+            self,
+            sigma_min=factor * self.sigma_min,
+            sigma_max=factor * self.sigma_max,
+            transform=lambda sigma: self.transform(sigma / factor),
+            inverse=lambda place: factor * self.inverse(place),
+        )
 
     def sigmas(self, steps: int, sigma_max: float | None = None, sigma_min: float | None = None) -> Tensor:
         """The grid of a sampler, [steps + 1] float64: descending from sigma_max to sigma_min on the transform, then 0.

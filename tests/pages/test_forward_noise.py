@@ -9,7 +9,7 @@ from tests.reading import group, header, tasks
 
 JUMPING = {"show": "walk_and_jump", "guess": "same", "jumps": "true"}
 OTHERS = {"jumps": True, "source": "data", "steps": 5, "stride": 1.4, "schedule": "cosine", "view": "ve", "seed": 1,
-          "data": "rings", "image": "boot", "density": False}  # fmt: skip
+          "data": "rings", "image": "boot", "density": False, "shift": 3}  # fmt: skip
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def chapter(open_page):
 
 def drawn(app: AppTest) -> dict[str, object]:
     """The widgets of the scene by the names of their controls."""
-    frame = ("show", "predictions", "present")
+    frame = ("show", "predictions", "present", "lang")
     kinds = ("selectbox", "select_slider", "number_input", "toggle", "button_group")
     return {part.key: part for kind in kinds for part in app.get(kind) if part.key not in frame}
 

@@ -177,6 +177,10 @@ class TestChinese:
         pattern = re.compile(r"[A-Za-z]{2,}(?:[ ,]+[A-Za-z]{2,}){2,}")
         assert not [key for key, entry in said.items() if pattern.search(entry) and not _is_name(key)]
 
+    def test_bold_ends_before_punctuation(self):
+        """Where punctuation stands inside and a character follows, Markdown shows the asterisks."""
+        assert not [key for key, entry in entries("zh").items() if re.search(r"[，。：；！？”）]\*\*\w", entry)]
+
     def test_punctuation_is_full_width_and_no_space_stands_between_characters(self):
         found = {key: reading.plain(entry) for key, entry in entries("zh").items()}
         pattern = re.compile(r"[\u4e00-\u9fff]( +[\u4e00-\u9fff]|[,;:?!])")

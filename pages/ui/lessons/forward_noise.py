@@ -33,8 +33,11 @@ COLOURS = {
 REACH = {"vp": 2.9, "ve": 5.8, "flow": 2.9}  # half the width of a view
 ALPHA = {"vp": r"1/\sqrt{1+\sigma_t^2}", "ve": "1", "flow": r"1/(1+\sigma_t)"}
 SQUARE = [-1, 1, 1, -1, -1], [-1, -1, 1, 1, -1]
-N, CLOUD, COMPARED, DENSE = 200, 300, 250, 1500  # walks; points that dissolve, of each schedule, of a density
+N, COUNTED = 200, 2000  # walks that are drawn, and that are counted
+CLOUD, COMPARED, DENSE = 300, 250, 1500  # points that dissolve, of each schedule, of a density
 CELLS = 64  # of a density along a side
+BINS = 16  # of a histogram
+SIGMA_CLOCK = "log-linear"  # the schedule of a clock that shows σ
 SECONDS = 6  # in which the clock goes from 0 to 1
 
 
@@ -43,7 +46,7 @@ class Config:
     """The controls of the page."""
 
     guess: str | None = choice(None, ("nearer", "farther", "same"), style="none")
-    show: str = choice("two_pixels", ("two_pixels", "walk_and_jump", "dissolve", "schedules"))
+    show: str = choice("two_pixels", ("two_pixels", "walk_and_jump", "dissolve", "schedules", "two_views"))
     jumps: bool = toggle(False)
     source: str = choice("one_point", ("one_point", "data"))
     steps: int = choice(100, (1, 2, 5, 10, 20, 50, 100, 200), style="slider")
@@ -52,6 +55,7 @@ class Config:
     density: bool = toggle(True)
     schedule: str = choice("ddpm-linear", tuple(COLOURS), "schedules", "select")
     view: str = choice("vp", ("vp", "ve", "flow"), "views", "select")
+    shift: float = choice(1.0, (1.0, 2.0, 3.0, 5.0), style="slider")
     seed: int = number(0, 0, 9999)
     data: str = choice("spiral", tuple(BUILT_IN), "data", "select")
     start: tuple[float, float] = place((0.6, -0.4), 5.8)
@@ -63,10 +67,11 @@ class Config:
 
 
 CONTROLS: dict[str, tuple[tuple[str, ...], ...]] = {
-    "two_pixels": (("schedule",), ("view",), ("seed", "")),
-    "walk_and_jump": (("jumps",), ("source",), ("steps", "stride"), ("schedule",), ("view",), ("seed", "data")),
+    "two_pixels": (("view",), ("seed", "")),
+    "walk_and_jump": (("jumps",), ("source",), ("steps", "stride"), ("seed", "data"), ("view",)),
     "dissolve": (("image",), ("density",), ("schedule",), ("view",), ("seed", "data")),
-    "schedules": (("schedule",), ("view",), ("seed", "data")),
+    "schedules": (("schedule",), ("shift",), ("view",), ("seed", "data")),
+    "two_views": (("seed", "data"),),
 }
 """The controls of each scene, row by row; "" is an empty place."""
 
@@ -79,11 +84,12 @@ class Process:
     steps: int
     view: str
     seed: int
+    shift: float = 1.0
 
     @cached_property
     def made(self) -> Schedule:
         """The schedule itself."""
-        return make_schedule(self.schedule)
+        return make_schedule(self.schedule).shifted(self.shift)
 
     @cached_property
     def t(self) -> Tensor:
@@ -135,7 +141,7 @@ def two_pixels(config: Config) -> Scene:
     walk = process.drawn(process.walk(x0))
     layers = [
         Line(*SQUARE, "grid", t("forward_noise.layers.square"), dash=(5, 4)),
-        Path(walk, "sample", "xₜ"),
+        Path(walk, "sample", t("forward_noise.layers.walk")),
         Points(x0[None], "data", size=7, label="x₀"),
     ]
     squares = images.pixels(torch.stack([x0.expand_as(walk), walk], 1))[:, :, None]
@@ -170,7 +176,7 @@ def walk_and_jump(config: Config) -> Scene:
         layers.append(Arrows(start, jumps[:, :1] - start, "noise", 3, dash=()))
     panels = [process.plane(t(f"forward_noise.panels.from_{config.source}", n=N), layers, probe=one)]
     if config.jumps:
-        panels.append(difference(config, process, x0, walks))
+        panels.append(bell_curve(config, process) if one else difference(config, process, x0, walks))
     values = {"number": steps_in_words(config), "source": t(f"forward_noise.controls.source.options.{config.source}")}
     alt = t(f"forward_noise.walk_and_jump.{'alt_jumps' if config.jumps else 'alt'}", n=N, **values)
     first = int((process.sigma < 2).sum()) - 1 if config.view == "ve" else -1  # in "ve" the end is outside the picture
@@ -201,7 +207,7 @@ def compare_schedules(config: Config) -> Scene:
     x0, chosen = make_points(config.data, COMPARED).points.double(), process_of(config)
     panels, curves, dots = [], [Line([0, 1], [0, 0], "grid")], []
     for name, colour in COLOURS.items():
-        process = Process(name, config.steps, config.view, config.seed)
+        process = Process(name, config.steps, config.view, config.seed, config.shift)
         snr = schedules.log_snr(process.made.sigma(process.t))
         title = text.label("schedules", name)
         if name == config.schedule:
@@ -211,9 +217,26 @@ def compare_schedules(config: Config) -> Scene:
         dots.append(torch.stack([process.t, snr], 1))
     curves.append(Points(torch.stack(dots, 1), list(COLOURS.values()), range(len(dots)), size=5, alpha=1))
     title = t("forward_noise.panels.log_snr")
-    panels.append(Panel(title, curves, (0, 1), (-14, 14), equal=False, marker=chosen.t))
+    panels.append(Panel(title, curves, (0, 1), (-17, 14), equal=False, marker=chosen.t))
     alt = t("forward_noise.schedules.alt", data=text.label("data", config.data))
     return chosen.scene(panels, alt, start=config.steps // 4)
+
+
+def two_views(config: Config) -> Scene:
+    """The same noisy cloud at its own scale and at the scale that preserves the variance, with σ as the clock."""
+    x0, panels = make_points(config.data, COMPARED).points.double(), []
+    for view in ("ve", "vp"):
+        process = Process(SIGMA_CLOCK, config.steps, view, config.seed)
+        sigma, alpha = process.sigma, schedules.scale(process.sigma, view)
+        layers = [Points(process.drawn(process.jump(x0)), "sample", size=2, label="x")]
+        if view == "ve":
+            reach = REACH["vp"] / schedules.scale(sigma, "vp")
+            frame = reach[:, None] * torch.tensor(SQUARE)[:, None]  # [2, T, 5]
+            layers.append(Line(*frame, "grid", t("forward_noise.layers.frame"), dash=(5, 4)))
+        formula = [f"x = {a:.2f} x₀ + {a * s:.2f} ε" for a, s in zip(alpha, sigma, strict=True)]
+        panels.append(process.plane(text.label("views", view), layers, caption=formula))
+    alt = t("forward_noise.two_views.alt", data=text.label("data", config.data))
+    return Scene(panels, Clock(sigma, "σ", 2, int((sigma < 1).sum())), alt, fps=max(2, config.steps / SECONDS))
 
 
 SCENES: dict[str, Callable[[Config], Scene]] = {
@@ -221,6 +244,7 @@ SCENES: dict[str, Callable[[Config], Scene]] = {
     "walk_and_jump": walk_and_jump,
     "dissolve": dissolve,
     "schedules": compare_schedules,
+    "two_views": two_views,
 }
 
 
@@ -232,6 +256,28 @@ def starts(config: Config) -> Tensor:
     if config.source == "one_point":
         return config.x0.expand(N, 2)
     return lesson.draws(config.data, N, config.seed)
+
+
+def bell_curve(config: Config, process: Process) -> Panel:
+    """How the left pixel of many walks from one point is distributed, beside the bell curve of the jumps.
+
+    Both relative to the peak of the bell curve, whose width is the noise level.
+    """
+    z, fine = (torch.linspace(-4, 4, n, dtype=torch.float64) for n in (BINS + 1, 81))
+    walks = process.walk(config.x0.expand(COUNTED, 2), config.stride)[..., 0] - config.x0[0]
+    share = torch.full((process.steps + 1, BINS), torch.nan, dtype=torch.float64)  # none where there is no noise yet
+    for row, x, sigma in zip(share[1:], walks[1:], process.sigma[1:], strict=True):
+        row[:] = torch.histogram(x, sigma * z).hist * (2 * torch.pi) ** 0.5 / (z[1] - z[0]) / COUNTED
+    alpha, sigma = schedules.scale(process.sigma, process.view)[:, None], process.sigma[:, None]
+    corners = torch.stack([z[:-1], z[1:]], 1).flatten()
+    bell = torch.exp(-fine.square() / 2).expand(len(sigma), -1)
+    label = t("forward_noise.layers.counted", n=COUNTED)
+    lines = [
+        Line(alpha * (config.x0[0] + sigma * corners), share.repeat_interleave(2, 1), "sample", label),
+        Line(alpha * (config.x0[0] + sigma * fine), bell, "noise", t("forward_noise.layers.bell"), width=3),
+    ]
+    xlabel, ylabel = t("forward_noise.axes.left"), t("forward_noise.axes.frequency")
+    return Panel(t("forward_noise.panels.bell"), lines, process.limits, (0, 1.6), False, xlabel, ylabel)
 
 
 def difference(config: Config, process: Process, x0: Tensor, walks: Tensor) -> Panel:
@@ -287,13 +333,11 @@ def steps_in_words(config: Config) -> str:
 
 
 def notes_of(config: Config) -> tuple[str, ...]:
-    """The notes of a scene, by their names in the catalogue."""
-    if config.show != "walk_and_jump":
+    """The notes of a scene and of what is special about it now, by their names in the catalogue."""
+    if config.show != "walk_and_jump" or not config.jumps:
         return (config.show,)
-    walks = "walks" if config.view == "ve" else "walks_shrinking"
-    if not config.jumps:
-        return walks, "jumps_to_come"
-    return walks, "jumps_alike" if config.stride == 1 else "jumps_unlike"
+    panel = "bell" if config.source == "one_point" else "distance"
+    return config.show, "jumps_alike" if config.stride == 1 else "jumps_unlike", panel
 
 
 def formula_of(config: Config) -> str:
@@ -308,11 +352,13 @@ def values_of(config: Config) -> dict[str, object]:
         "image": image_label(config.image),
         "numbers": images.picture(config.image).numel(),
         "dense": DENSE,
+        "counted": COUNTED,
         "number": steps_in_words(config),
         "stride": config.stride,
         "width": t(f"forward_noise.walk_and_jump.{'too_wide' if config.stride > 1 else 'too_narrow'}"),
         "colour": COLOURS[config.schedule],
         "alpha": ALPHA[config.view],
+        "shift": config.shift,
     }
 
 
@@ -326,6 +372,7 @@ CODE = {
     "walk": (forward.random_walk,),
     "walk_and_jump": (forward.random_walk, forward.jump),
     "dissolve": (forward.random_walk, forward.density),
-    "schedules": (schedules.log_snr, forward.jump),
+    "schedules": (schedules.log_snr, Schedule.shifted),
+    "two_views": (forward.jump, schedules.scale),
 }
 """The lines of core that make each scene."""

@@ -154,3 +154,16 @@ def test_noise_levels_of_training_are_in_no_order():
 
 def test_log_snr_falls_as_sigma_grows():
     assert log_snr(torch.tensor([1.0, math.e])).tolist() == pytest.approx([0, -2])
+
+
+@every_schedule
+def test_a_shift_multiplies_every_noise_level(schedule):
+    shifted = schedule.shifted(3.0)
+    torch.testing.assert_close(shifted.sigma(TIMES), 3 * schedule.sigma(TIMES))
+    torch.testing.assert_close(shifted.t(shifted.sigma(TIMES)), TIMES, rtol=0, atol=1e-9)
+
+
+def test_a_shift_changes_the_time_of_rectified_flow_as_esser_et_al_have_it():
+    sigma, shifted = rectified_flow().sigma(TIMES), rectified_flow().shifted(3.0).sigma(TIMES)
+    t, after = sigma / (1 + sigma), shifted / (1 + shifted)
+    torch.testing.assert_close(after, 3 * t / (1 + 2 * t))

@@ -39,7 +39,7 @@ def test_only_a_common_start_can_be_moved():
 
 def test_the_distance_stays_below_chance_unless_the_steps_are_too_long():
     def above(**given: str) -> float:
-        chance, walks = scene("walk_and_jump", jumps="true", **given).panels[1].layers
+        chance, walks = scene("walk_and_jump", jumps="true", source="data", **given).panels[1].layers
         return (walks.y - torch.from_numpy(np.interp(walks.x, chance.x, chance.y))).max().item()
 
     assert above() <= 0 < above(stride="2")
@@ -66,8 +66,40 @@ def test_a_cloud_lies_over_its_density_if_that_is_wanted():
     assert kinds == [["Heat", "Points"], ["Points"]]
 
 
-def test_the_notes_follow_the_jumps_the_view_and_the_step_length():
+def test_the_notes_follow_the_jumps_their_start_and_the_step_length():
     walk = {"show": "walk_and_jump"}
-    assert scenes.notes_of(Config(**walk, view="ve")) == ("walks", "jumps_to_come")
-    assert scenes.notes_of(Config(**walk, jumps=True)) == ("walks_shrinking", "jumps_alike")
-    assert scenes.notes_of(Config(**walk, jumps=True, stride=2.0)) == ("walks_shrinking", "jumps_unlike")
+    assert scenes.notes_of(Config(**walk)) == ("walk_and_jump",)
+    assert scenes.notes_of(Config(**walk, jumps=True)) == ("walk_and_jump", "jumps_alike", "bell")
+    given = Config(**walk, jumps=True, source="data", stride=2.0)
+    assert scenes.notes_of(given) == ("walk_and_jump", "jumps_unlike", "distance")
+
+
+@pytest.mark.parametrize("view", ["vp", "ve"])
+def test_the_walks_follow_the_bell_curve_unless_the_steps_are_too_long(view):
+    def apart(**given: str) -> float:
+        counted, bell = scene("walk_and_jump", jumps="true", view=view, **given).panels[1].layers
+        peaks = [
+            np.interp(np.asarray(x), np.asarray(bx), np.asarray(by)) - np.asarray(y)
+            for x, y, bx, by in zip(_middles(counted.x), _middles(counted.y), bell.x, bell.y, strict=True)
+        ]
+        return np.nanmax(np.abs(peaks))
+
+    assert apart() < 0.15 < apart(stride="2.0")
+
+
+def _middles(corners):
+    """What is in the middle between both corners of each step of a histogram."""
+    return corners.unflatten(1, (-1, 2)).mean(2)
+
+
+def test_one_view_is_the_other_one_made_smaller():
+    exploding, preserving = scene("two_views").panels
+    frame, sigma = exploding.layers[1], scene("two_views").clock.values
+    torch.testing.assert_close(exploding.layers[0].xy * (1 + sigma**2).rsqrt()[:, None, None], preserving.layers[0].xy)
+    torch.testing.assert_close(frame.x.amax(1), preserving.xlim[1] * (1 + sigma**2).sqrt())
+
+
+def test_a_shift_moves_all_curves_down_by_the_same_amount():
+    usual, shifted = (scene("schedules", shift=shift).panels[-1].layers[1:-1] for shift in ("1.0", "3.0"))
+    for before, after in zip(usual, shifted, strict=True):
+        torch.testing.assert_close(after.y, before.y - 2 * np.log(3))
