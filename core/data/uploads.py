@@ -7,8 +7,9 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from importlib.util import find_spec
-from itertools import chain
+from itertools import chain, groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,7 +18,11 @@ from torch import Tensor
 from core import seeds
 from core.data import image_files
 from core.data.points import Draw, PointSet, Shape, from_raw, from_shape, join_strokes, uniform_along
+from core.figures.fonts import CHINESE
 from core.problems import Problem
+
+if TYPE_CHECKING:
+    from PIL.ImageFont import FreeTypeFont
 
 MAX_LETTERS = 12
 MAX_MEGAPIXELS = 20
@@ -31,7 +36,8 @@ _IMAGE_SIDE = 160
 
 
 def from_word(text: str, n: int = 1000, seed: int = 0) -> PointSet:
-    """``n`` points spread evenly over the ink of a typed word of at most 12 letters, in DejaVu Sans Bold.
+    """``n`` points spread evenly over the ink of a typed word of at most 12 letters: DejaVu Sans Bold, for Chinese ones
+    Noto Sans SC.
 
     Raises Problem for an empty or too long word and for letters that the font lacks.
     """
@@ -133,21 +139,39 @@ def _over_ink(ink: np.ndarray) -> Draw:
 
 def _letters(word: str) -> np.ndarray:
     """The ink of a word, [h, w] in 0..1."""
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
-    # Matplotlib ships the font and needs Pillow: both are there without importing the former.
-    fonts = Path(find_spec("matplotlib").origin).parent / "mpl-data" / "fonts" / "ttf"
-    font = ImageFont.truetype(fonts / "DejaVuSans-Bold.ttf", 64)
-    absent = bytes(font.getmask("\U0010ffff"))
-    missing = [letter for letter in word if bytes(font.getmask(letter)) == absent]
-    if missing:
-        raise Problem("word_letter", letter=missing[0])
-    left, top, right, bottom = font.getbbox(word)
+    runs = _runs(word)
+    ends = np.cumsum([0.0, *(font.getlength(letters) for font, letters in runs)])
+    boxes = [font.getbbox(letters, anchor="ls") for font, letters in runs]
+    left, right = (fold(x + box[i] for x, box in zip(ends, boxes, strict=False)) for fold, i in ((min, 0), (max, 2)))
+    top, bottom = min(box[1] for box in boxes), max(box[3] for box in boxes)
     if right <= left or bottom <= top:
         raise Problem("word_invisible")
     image = Image.new("L", (math.ceil(right - left), math.ceil(bottom - top)))
-    ImageDraw.Draw(image).text((-left, -top), word, fill=255, font=font)
+    draw = ImageDraw.Draw(image)
+    for x, (font, letters) in zip(ends, runs, strict=False):
+        draw.text((x - left, -top), letters, fill=255, font=font, anchor="ls")
     return np.asarray(image) / 255
+
+
+def _runs(word: str) -> list[tuple["FreeTypeFont", str]]:
+    """The parts of a word, each with the font that has its letters."""
+    from PIL import ImageFont
+
+    # Matplotlib ships the first font and needs Pillow: both are there without importing the former.
+    latin = Path(find_spec("matplotlib").origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans-Bold.ttf"
+    fonts = [ImageFont.truetype(file, 64) for file in (latin, CHINESE)]
+    known = [(font, bytes(font.getmask("\U0010ffff"))) for font in fonts]
+
+    def font_of(letter: str) -> int:
+        found = (i for i, (font, absent) in enumerate(known) if bytes(font.getmask(letter)) != absent)
+        number = next(found, None)
+        if number is None:
+            raise Problem("word_letter", letter=letter)
+        return number
+
+    return [(fonts[number], "".join(letters)) for number, letters in groupby(word, font_of)]
 
 
 def _table(data: bytes) -> Tensor:

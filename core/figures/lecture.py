@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.figures import palette
+from core.figures import fonts, palette
 from core.problems import Problem
 
 if TYPE_CHECKING:
@@ -50,10 +50,10 @@ def fields(
     ink = palette.INK[theme]
     figure = Figure((WIDTH, WIDTH / len(panels) + 0.75), layout="constrained", facecolor=palette.BACKGROUND[theme])
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
-    figure.suptitle(heading, fontsize=20, color=ink)
+    figure.suptitle(heading, fontsize=20, color=ink, family=fonts.families())
     for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", facecolor=palette.BACKGROUND[theme])
-        axes.set_title(panel.title, fontsize=18, color=ink)
+        axes.set_title(panel.title, fontsize=18, color=ink, family=fonts.families())
         axes.tick_params(labelsize=12, colors=ink)
         axes.spines[:].set_color(palette.colour("grid", theme))
         if density is not None:

@@ -83,9 +83,15 @@ def test_letters_stand_upright_and_read_from_left_to_right():
     assert low.double().mean() > 0.6 and left.double().mean() > 0.6
 
 
-@pytest.mark.parametrize("word", ["été", "Ñandú", "λόγος", "Шар", "e\u0301", "42 ♥"])
+@pytest.mark.parametrize("word", ["été", "Ñandú", "λόγος", "Шар", "e\u0301", "42 ♥", "扩散", "噪声 σ"])
 def test_words_of_many_scripts_become_points(word: str):
     assert len(from_word(word, 50).points) == 50
+
+
+def test_letters_of_two_scripts_stand_on_one_line_side_by_side():
+    alone, pair = raw(from_word("L", 2000)), raw(from_word("L一", 2000))
+    assert pair[:, 1].max() - pair[:, 1].min() <= alone[:, 1].max() - alone[:, 1].min() + 2
+    assert pair[:, 0].max() - pair[:, 0].min() > 2 * (alone[:, 0].max() - alone[:, 0].min())
 
 
 @pytest.mark.parametrize(
@@ -95,7 +101,7 @@ def test_words_of_many_scripts_become_points(word: str):
         ("  \t\n ", "word_empty", {}),
         ("\u200b", "word_invisible", {}),
         ("a" * 200, "word_too_long", {"letters": 200, "most": 12}),
-        ("螺旋", "word_letter", {"letter": "螺"}),
+        ("扩散龘", "word_letter", {"letter": "龘"}),
         ("hi 🦆", "word_letter", {"letter": "🦆"}),
     ],
     ids=["empty", "spaces", "invisible", "long", "chinese", "emoji"],
