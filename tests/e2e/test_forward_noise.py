@@ -75,9 +75,18 @@ def test_a_deep_link_is_restored_by_a_fresh_server(page: Page, serve):
     )
 
 
-@pytest.mark.parametrize("scene", ["two_pixels", "walk_and_jump&guess=same&jumps=true", "dissolve", "schedules"])
-def test_picture_and_controls_of_a_scene_are_above_the_fold(chapter, scene: str):
+@pytest.mark.parametrize(
+    "scene, parts",
+    [
+        ("two_pixels", ("picture", "controls")),
+        ("walk_and_jump&guess=same&jumps=true", ("picture", "predict_guess", "jumps")),
+        ("dissolve", ("picture", "controls")),
+        ("schedules", ("picture", "controls")),
+        ("two_views", ("picture", "controls")),
+    ],
+)
+def test_what_decides_in_a_scene_is_above_the_fold(chapter, scene: str, parts: tuple[str, ...]):
     chapter.open(f"show={scene}")
-    for part in ("picture", "controls"):
+    for part in parts:
         place = box(chapter.page.locator(f".st-key-{part}"))
         assert place["y"] + place["height"] <= 800

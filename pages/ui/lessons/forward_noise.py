@@ -334,8 +334,10 @@ def steps_in_words(config: Config) -> str:
 
 def notes_of(config: Config) -> tuple[str, ...]:
     """The notes of a scene and of what is special about it now, by their names in the catalogue."""
-    if config.show != "walk_and_jump" or not config.jumps:
+    if config.show != "walk_and_jump":
         return (config.show,)
+    if not config.jumps:
+        return config.show, "start"
     panel = "bell" if config.source == "one_point" else "distance"
     return config.show, "jumps_alike" if config.stride == 1 else "jumps_unlike", panel
 

@@ -242,7 +242,7 @@ function measure(s) {
   s.context.font = `${LEGEND * look.unit}px ${look.font}`;
   s.box.style.setProperty('--unit', look.unit);
   const rem = parseFloat(getComputedStyle(document.documentElement).fontSize); // what stands around it grows with text
-  const around = s.scene.panels.length > 5 ? 290 : 340; // many small panels take what is left; below fewer, notes begin
+  const around = s.scene.panels.length > 5 ? 294 : 340; // many small panels take what is left; below fewer, notes begin
   const room = Math.max(0.54 * innerHeight, innerHeight - around * rem / 16);
   s.height = Math.round(layout(s.scene, s.width, room, look.unit, look.least, s.scene.height, text => s.context.measureText(text).width));
   const w = Math.round(s.width * look.ratio), h = Math.round(s.height * look.ratio);

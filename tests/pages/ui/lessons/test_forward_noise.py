@@ -68,7 +68,7 @@ def test_a_cloud_lies_over_its_density_if_that_is_wanted():
 
 def test_the_notes_follow_the_jumps_their_start_and_the_step_length():
     walk = {"show": "walk_and_jump"}
-    assert scenes.notes_of(Config(**walk)) == ("walk_and_jump",)
+    assert scenes.notes_of(Config(**walk)) == ("walk_and_jump", "start")
     assert scenes.notes_of(Config(**walk, jumps=True)) == ("walk_and_jump", "jumps_alike", "bell")
     given = Config(**walk, jumps=True, source="data", stride=2.0)
     assert scenes.notes_of(given) == ("walk_and_jump", "jumps_unlike", "distance")
