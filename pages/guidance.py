@@ -11,26 +11,35 @@ from pages.ui.lessons.guidance_config import CLASSES, CONTROLS, MODELS, OWN, STR
 from pages.ui.runs import point_runs, training_run
 from pages.ui.stage import player
 
+SCALES = ("scale", "negative_scale", "beyond_scale")
+HINTS = {
+    "two_fields": "guidance.two_fields.hint",
+    "one_place": "guidance.one_place.hint",
+    "negative_prompt": "guidance.negative_prompt.hint",
+    "beyond": "guidance.beyond.hint",
+    "train_live": "guidance.train_live.hint",
+}
+
 shell.require_shell()
 shell.chapter("guidance", Config)
 left, right = shell.columns()
 with shell.asking(left, right):
-    answered = shell.predict("guess")
+    answered = shell.predict("guess", decides={"show": "weak_and_converged", "wanted": "cat"})
 with right:
     show = controls.draw("show", label_visibility="collapsed") if answered else "two_fields"
-    if answered and show == "two_fields" and controls.value("predictions"):
-        st.caption(t("guidance.next"))
 trained = training_run.latest(point_runs.LABELLED)
-offered = {"model": [name for name in MODELS if trained or name != OWN]}
+models = [name for name in MODELS if trained or name != OWN]
+offered = {"model": models, "negative_model": models}
 with left:
     for name in CONTROLS[show]:
         controls.draw(name, offered.get(name) or (controls.config().negatives if name == "negative" else None))
-        if name == "scale":
-            st.caption(t("guidance.other_scale", s=f"{controls.value('scale') - 1:g}".replace("-", "−")))
+        if name in SCALES:
+            st.caption(t("guidance.other_scale", s=f"{controls.value(name) - 1:g}".replace("-", "−")))
 if show == "one_place":
     player.take_probe("arrows", "probe")
 config = controls.config()
-model = (point_runs.own_model(point_runs.LABELLED) if config.model == OWN else None) or lesson.model_of(config)
+chosen = config.negative_model if show == "negative_prompt" else config.model
+model = (point_runs.own_model(point_runs.LABELLED) if chosen == OWN else None) or lesson.model_of(chosen)
 view = None
 with right:
     if show == "train_live":
@@ -38,25 +47,24 @@ with right:
     else:
         key = "arrows" if show in ("two_fields", "one_place") else "samples"
         player.show(SCENES[show](config, model), key=key, permalink=True)
-    if show == "two_fields":
-        st.caption(t("guidance.two_fields.hint"))
-    elif show == "one_place":
-        st.caption(t("guidance.one_place.hint", rms=lesson.POINTS.rms))
-        st.markdown(lesson.terms_table(lesson.terms_of(config, model)))
-    elif show == "eight_scales":
+    if show in ("weak_and_converged", "eight_scales"):
         marks = " ".join(f"{shell.mark(name)} {label('classes', name)}" for name in CLASSES)
-        st.caption(f"{marks} &emsp; {t('guidance.eight_scales.hint')}", unsafe_allow_html=True)
-        shell.explain("guess", "nearly_all", shown=config.model == STRONG and config.wanted == "cat")
+        st.caption(f"{marks} &emsp; {t('guidance.metrics')}", unsafe_allow_html=True)
+    elif show in HINTS:
+        st.caption(t(HINTS[show], rms=lesson.POINTS.rms))
+    if show == "one_place":
+        st.markdown(lesson.terms_table(lesson.terms_of(config, model)))
+    seen = show == "weak_and_converged" or (show == "eight_scales" and config.model == STRONG)
+    shell.explain("guess", "nearly_all", shown=answered and seen and config.wanted == "cat")
 if lesson.nothing_to_remove(config, model):
     with left:
         st.caption(t("guidance.negative_prompt.nothing", label=label("classes", CLASSES[config.negative_label])))
-        st.button(t("guidance.negative_prompt.try"), on_click=controls.put, args=("model", WEAK), key="_weak")
+        st.button(t("guidance.negative_prompt.try"), on_click=controls.put, args=("negative_model", WEAK), key="_weak")
 if show == "eight_scales":
     guidance_curves.draw(config, model)
 
-shell.notes(show)  # their marks are arrows: the shapes of points are the classes here
-formula = "cfg_negative" if show == "negative_prompt" else "cfg"
-shell.equation(formula, legend=formula)
+shell.notes(show)
+shell.equation(show, legend=show)
 shell.code(*CODE)
 shell.tasks(
     {

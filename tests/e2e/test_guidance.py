@@ -48,7 +48,7 @@ def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
     chapter.stage = "samples"
     chapter.until("now.plots.length === 3")
     press(chapter.page.get_by_role("slider", name=t("guidance.controls.scale.label")), "ArrowRight")
-    expect(chapter.page).to_have_url(re.compile("scale=2.25"))
+    expect(chapter.page).to_have_url(re.compile("negative_scale=1.5"))
     press(chapter.canvas, "Home")
     chapter.until("now.k === 0")
 

@@ -7,13 +7,14 @@ from streamlit.testing.v1 import AppTest
 
 from pages.ui.frame.text import t
 from pages.ui.lessons.guidance import SCENES
-from pages.ui.lessons.guidance_config import CONTROLS, OWN, STRONG, WEAK
+from pages.ui.lessons.guidance_config import CONTROLS, MODELS, OWN, STRONG, WEAK
 from pages.ui.runs import training_run
 from tests.reading import group, header, panels, tasks
 
 SHOWN = {"predictions": "false"}
-OTHERS = {"model": WEAK, "wanted": "dog", "negative": "person", "scale": "5.5", "seed": "1", "dropout": "0.3",
-          "interval": "0.02,0.5", "weak": "spiral-classes-50"}  # fmt: skip
+OTHERS = {"model": WEAK, "wanted": "person", "negative": "dog", "scale": "5.5", "seed": "1", "dropout": "0.3",
+          "interval": "0.02,0.5", "weak": "spiral-classes-50", "negative_model": STRONG, "negative_scale": "5.5",
+          "beyond_scale": "5.5"}  # fmt: skip
 
 
 @pytest.fixture
@@ -39,15 +40,16 @@ def press(app: AppTest, key: str) -> AppTest:
 def drawn(app: AppTest) -> list[str]:
     """The controls of the scene that the page draws."""
     kinds = ("selectbox", "button_group", "slider", "select_slider", "number_input")
-    return [part.key for kind in kinds for part in app.get(kind) if part.key != "show"]
+    return [part.key for kind in kinds for part in app.get(kind) if part.key not in ("show", "lang")]
 
 
 def test_samples_and_scales_wait_for_the_prediction(open_page):
     app = open_page("guidance")
     assert len(panels(app)) == 2 and sorted(drawn(app)) == ["model", "wanted"]
     press(app, "_guess_nearly_all")
-    assert t("guidance.next") in [caption.value for caption in app.caption]
-    assert "show" in [part.key for part in app.get("button_group")]
+    assert "show" in [part.key for part in app.get("button_group")] and not app.success
+    press(app, "_guess_decide")
+    assert app.success and app.query_params["show"] == "weak_and_converged"
 
 
 @pytest.mark.slow
@@ -71,9 +73,9 @@ def test_a_moved_control_changes_the_picture_and_the_address(chapter):
 @pytest.mark.slow
 def test_a_class_is_not_offered_as_a_negative_of_itself(chapter):
     app = chapter("negative_prompt")
-    assert len(group(app, "negative").options) == 2 and group(app, "negative").value == "dog"
-    group(app, "wanted").set_value("dog").run()
-    assert group(app, "negative").value == "person" and len(panels(app)) == 3
+    assert len(group(app, "negative").options) == 2 and group(app, "negative").value == "person"
+    group(app, "wanted").set_value("person").run()
+    assert group(app, "negative").value == "dog" and len(panels(app)) == 3
 
 
 @pytest.mark.slow
@@ -85,7 +87,7 @@ def test_the_place_in_the_address_decides_the_numbers(chapter):
 @pytest.mark.slow
 def test_what_an_address_cannot_mean_is_ignored_with_a_notice(chapter):
     absurd = {
-        "scale": "1e9",
+        "beyond_scale": "1e9",
         "model": "../../etc",
         "seed": "-3",
         "wanted": "cow",
@@ -93,15 +95,16 @@ def test_what_an_address_cannot_mean_is_ignored_with_a_notice(chapter):
         "interval": "1,0.1",
     }
     app = chapter("beyond", **absurd)
-    assert panels(app) and app.slider(key="scale").value == 2 and app.selectbox(key="model").value == STRONG
-    assert "scale=1e9" in app.toast[0].value and set(app.query_params) == {"predictions", "show"}
+    assert panels(app) and app.slider(key="beyond_scale").value == 4 and app.selectbox(key="model").value == STRONG
+    assert "beyond_scale=1e9" in app.toast[0].value and set(app.query_params) == {"predictions", "show"}
     for place in ("here", "nan,0", "99,9"):
         assert "probe" in chapter("one_place", probe=place).toast[0].value
 
 
 @pytest.mark.slow
 def test_the_prediction_is_compared_only_beside_the_model_and_class_that_it_was_about(chapter):
-    assert chapter("eight_scales").info and chapter("eight_scales", predictions="true", guess="nearly_all").success
+    for scene in ("weak_and_converged", "eight_scales"):
+        assert chapter(scene).info and chapter(scene, predictions="true", guess="nearly_all").success
     assert not any(chapter("eight_scales", **other).info for other in ({"wanted": "dog"}, {"model": WEAK}))
 
 
@@ -116,9 +119,19 @@ def test_the_curves_are_drawn_and_said_in_numbers(chapter):
 
 @pytest.mark.slow
 def test_where_there_is_nothing_to_remove_a_button_leads_to_a_model_that_has_it(chapter):
-    app = press(chapter("negative_prompt"), "_weak")
-    assert app.selectbox(key="model").value == WEAK and app.query_params["model"] == WEAK
+    app = press(chapter("negative_prompt", negative_model=STRONG), "_weak")
+    assert app.selectbox(key="negative_model").value == WEAK and "negative_model" not in app.query_params
     assert not any(button.key == "_weak" for button in app.button)
+
+
+@pytest.mark.slow
+def test_the_settings_of_the_negative_prompt_are_its_own(chapter):
+    app = chapter("eight_scales", model="spiral-classes-50", seed="3")
+    group(app, "show").set_value("negative_prompt").run()
+    assert app.selectbox(key="negative_model").value == WEAK and app.slider(key="negative_scale").value == 1.25
+    app.slider(key="negative_scale").set_value(5.0).run()
+    group(app, "show").set_value("one_place").run()
+    assert app.selectbox(key="model").value == "spiral-classes-50" and app.slider(key="scale").value == 2
 
 
 # Training here
@@ -136,7 +149,7 @@ def test_training_begins_from_nothing_and_its_model_can_be_looked_at(chapter, fr
 
 
 def test_without_a_run_here_its_model_is_not_offered(chapter, fresh_registry):
-    assert len(chapter("two_fields").selectbox(key="model").options) == len(CONTROLS) + 2
+    assert len(chapter("two_fields").selectbox(key="model").options) == len(MODELS) - 1
 
 
 @pytest.mark.slow

@@ -33,17 +33,19 @@ from pages.ui.lessons.guidance_panels import ALPHA, POINTS, REACH
 
 SIDE, FEW = 11, 8  # arrows along a side
 N = 300  # samples of a cloud
+COMPARED = ("spiral-classes-100", WEAK, STRONG)  # the models that are shown side by side
 WIDEST, LATE = 10, 15  # the frames at sigma 0.19, where the angle is widest, and at 0.04, where samples are nearly made
+LEVELS = (3, 6, WIDEST, 13, 19)  # the frames of the table
 
 
 # Models, and what is computed of them once
 
 
-def model_of(config: Config) -> PointModel:
-    """The model of a configuration; the strong one in the place of a learner's own."""
-    if config.model == EXACT:
+def model_of(name: str) -> PointModel:
+    """The model of that name; the strong one in the place of a learner's own."""
+    if name == EXACT:
         return exact_model(POINTS)
-    return shipped(STRONG if config.model == OWN else config.model)
+    return shipped(STRONG if name == OWN else name)
 
 
 @shared_cache(32)
@@ -77,7 +79,7 @@ def sweep_of(model: PointModel, label: int, seed: int) -> list[GuidedSamples]:
 
 def two_fields(config: Config, model: PointModel | None = None) -> Scene:
     """Unconditional, conditional and difference at the same places, and the angle over sigma."""
-    model = model or model_of(config)
+    model = model or model_of(config.model)
     label, name = config.label, panels.class_label(config.label)
     drawn, (every, wanted) = fields_of(model, GuidanceConfig(label)), angles_of(model, label)
     values = {
@@ -92,7 +94,7 @@ def two_fields(config: Config, model: PointModel | None = None) -> Scene:
 
 def one_place(config: Config, model: PointModel | None = None) -> Scene:
     """The terms of guidance at the probe as arrows and in numbers, and their lengths over sigma."""
-    model, guided = model or model_of(config), GuidanceConfig(config.label, scale=config.scale)
+    model, guided = model or model_of(config.model), GuidanceConfig(config.label, scale=config.scale)
     parts = terms_of(config, model)
     longest = torch.stack([ALPHA[:, None] * parts.x, ALPHA[:, None] * parts.guided]).abs().max().item()
     # Too long an arrow is seen whole; in coarse steps, or the axes would move under the hand that drags the probe.
@@ -109,9 +111,23 @@ def terms_of(config: Config, model: PointModel) -> Terms:
     return lesson.terms(GuidanceConfig(config.label, scale=config.scale), model.denoise, POINTS.rms, config.probe)
 
 
+def weak_and_converged(config: Config, model: PointModel | None = None) -> Scene:
+    """Samples of weak and of strong models from the same starting points, without guidance and with it."""
+    titles, runs = [], []
+    for scale in (1.0, config.scale):
+        for name in COMPARED:
+            titles.append(t("guidance.panels.of_model", model=text.label("models", name), scale=scale))
+            runs.append(samples_of(model_of(name), GuidanceConfig(config.label, scale=scale), config.seed))
+    drawn = [panels.cloud(title, run, size=1.7, legend=False) for title, run in zip(titles, runs, strict=True)]
+    captions = panels.joined(titles, list(map(panels.in_words, runs)))
+    name = panels.class_label(config.label)
+    alt = t("guidance.weak_and_converged.alt", samples=N, label=name, captions=captions)
+    return Scene(drawn, Clock(SIGMAS, start=-1), alt)
+
+
 def eight_scales(config: Config, model: PointModel | None = None) -> Scene:
     """The same starting points under eight scales."""
-    runs = sweep_of(model or model_of(config), config.label, config.seed)
+    runs = sweep_of(model or model_of(config.model), config.label, config.seed)
     named = {0: t("guidance.panels.scale_0"), 1: t("guidance.panels.scale_1")}
     titles = [named.get(run.config.scale, f"w = {run.config.scale:g}") for run in runs]
     drawn = [panels.cloud(title, run, size=1.7, legend=False) for title, run in zip(titles, runs, strict=True)]
@@ -122,7 +138,7 @@ def eight_scales(config: Config, model: PointModel | None = None) -> Scene:
 
 def negative_prompt(config: Config, model: PointModel | None = None) -> Scene:
     """Fields with a class in the place of the unconditional answer, and samples without and with a negative prompt."""
-    model, (label, negative) = model or model_of(config), (config.label, config.negative_label)
+    model, (label, negative) = model or model_of(config.negative_model), (config.label, config.negative_label)
     runs, name = negative_samples(config, model), panels.class_label(negative)
     titles = [t("guidance.panels.no_negative"), t("guidance.panels.negative", label=name)]
     captions = [panels.two_shares(run, label, negative) for run in runs]
@@ -131,21 +147,21 @@ def negative_prompt(config: Config, model: PointModel | None = None) -> Scene:
     follow = Arrows(drawn.places, drawn.guided, "guided", 1.6, (), t("guidance.layers.guided"))
     fields = panels.overlay(drawn, "negative", t("guidance.layers.negative", label=name), label)
     wanted, text_of_panels = panels.class_label(label), panels.joined(titles, captions)
-    alt = t("guidance.negative_prompt.alt", label=wanted, scale=config.scale, captions=text_of_panels)
+    alt = t("guidance.negative_prompt.alt", label=wanted, scale=config.negative_scale, captions=text_of_panels)
     shown = [fields, first, replace(second, layers=[follow, *second.layers])]
     return Scene(shown, Clock(SIGMAS, start=LATE), alt)
 
 
 def negative_samples(config: Config, model: PointModel) -> list[GuidedSamples]:
     """Samples without and with the negative prompt from the same starting points."""
-    label, negative, scale = config.label, config.negative_label, config.scale
+    label, negative, scale = config.label, config.negative_label, config.negative_scale
     both = GuidanceConfig(label, None, scale), GuidanceConfig(label, negative, scale)
     return [samples_of(model, guided, config.seed) for guided in both]
 
 
 def beyond(config: Config, model: PointModel | None = None) -> Scene:
     """Plain, guided, guided in an interval only, and autoguidance, from the same starting points."""
-    runs = beyond_samples(config, model or model_of(config))
+    runs = beyond_samples(config, model or model_of(config.model))
     titles = [panels.title_of(run.config) for run in runs]
     captions = [t("guidance.captions.spread", hit=run.quality.hit, spread=run.quality.spread) for run in runs]
     drawn = list(map(panels.cloud, titles, runs, captions))
@@ -154,7 +170,7 @@ def beyond(config: Config, model: PointModel | None = None) -> Scene:
 
 def beyond_samples(config: Config, model: PointModel) -> list[GuidedSamples]:
     """Samples of the four kinds of guidance."""
-    guided = GuidanceConfig(config.label, scale=config.scale)
+    guided = GuidanceConfig(config.label, scale=config.beyond_scale)
     conditional, auto = replace(guided, scale=1.0), replace(guided, weak_model=config.weak)
     low, high = config.interval
     within = replace(guided, interval=(low, high)) if low < high else conditional  # an interval without a noise level
@@ -164,6 +180,7 @@ def beyond_samples(config: Config, model: PointModel) -> list[GuidedSamples]:
 SCENES: dict[str, Callable[[Config], Scene]] = {
     "two_fields": two_fields,
     "one_place": one_place,
+    "weak_and_converged": weak_and_converged,
     "eight_scales": eight_scales,
     "negative_prompt": negative_prompt,
     "beyond": beyond,
@@ -174,7 +191,7 @@ SCENES: dict[str, Callable[[Config], Scene]] = {
 # Numbers beside the pictures
 
 
-def terms_table(parts: Terms, frames: Sequence[int] = (3, 6, WIDEST, 13, 19)) -> str:
+def terms_table(parts: Terms, frames: Sequence[int] = LEVELS) -> str:
     """The terms of guidance as drawn at some of the noise levels, as a Markdown table."""
     names = ["σ", "α", "u", "c", "c − u", "w (c − u)", "u + w (c − u)"]
     factor = ALPHA[:, None]
@@ -188,13 +205,13 @@ def terms_table(parts: Terms, frames: Sequence[int] = (3, 6, WIDEST, 13, 19)) ->
 
 def sharp_without_negative(config: Config, model: PointModel) -> bool:
     """Whether 98 % of the plain network's samples are cats without a negative prompt."""
-    applies = config.show == "negative_prompt" and config.model == WEAK and config.wanted == "cat"
+    applies = config.show == "negative_prompt" and config.negative_model == WEAK and config.wanted == "cat"
     return applies and negative_samples(config, model)[0].quality.hit >= 0.98
 
 
 def spread_kept(config: Config, model: PointModel) -> bool:
     """Whether an interval or autoguidance keeps hits above 98 % and a spread of 0.9 at a scale of at least 4."""
-    if config.show != "beyond" or config.scale < 4:
+    if config.show != "beyond" or config.beyond_scale < 4:
         return False
     qualities = [run.quality for run in beyond_samples(config, model)[2:]]
     return any(quality.hit > 0.98 and quality.spread >= 0.9 for quality in qualities)

@@ -21,13 +21,17 @@ class Config:
 
     guess: str | None = choice(None, ("third", "two_thirds", "nearly_all"), style="none")
     show: str = choice(
-        "two_fields", ("two_fields", "one_place", "eight_scales", "negative_prompt", "beyond", "train_live")
+        "two_fields",
+        ("two_fields", "one_place", "weak_and_converged", "eight_scales", "negative_prompt", "beyond", "train_live"),
     )
     model: str = choice(STRONG, MODELS, "models", "select")
     wanted: str = choice("cat", CLASSES, "classes")
-    negative: str = choice("dog", CLASSES, "classes")
+    negative: str = choice("person", CLASSES, "classes")
     dropout: float = choice(0.1, (0.0, 0.1, 0.3))
     scale: float = number(2.0, 0.0, 12.0, 0.25, "slider")
+    negative_model: str = choice(WEAK, MODELS, "models", "select")  # the negative prompt has settings of its own:
+    negative_scale: float = number(1.25, 0.0, 12.0, 0.25, "slider")  # those of other scenes hide what it does
+    beyond_scale: float = number(4.0, 0.0, 12.0, 0.25, "slider")
     interval: tuple[float, float] = interval((0.1, 1.0), EDGES)
     weak: str = choice("spiral-classes-500", WEAK_MODELS, "models", "select")
     seed: int = number(0, 0, 9999)
@@ -53,9 +57,10 @@ class Config:
 CONTROLS: dict[str, tuple[str, ...]] = {
     "two_fields": ("model", "wanted"),
     "one_place": ("model", "wanted", "scale"),
+    "weak_and_converged": ("wanted", "scale", "seed"),
     "eight_scales": ("model", "wanted", "seed"),
-    "negative_prompt": ("model", "wanted", "negative", "scale", "seed"),
-    "beyond": ("model", "wanted", "scale", "interval", "weak", "seed"),
+    "negative_prompt": ("negative_model", "wanted", "negative", "negative_scale", "seed"),
+    "beyond": ("model", "wanted", "beyond_scale", "interval", "weak", "seed"),
     "train_live": ("wanted", "dropout", "scale"),
 }
 """The controls of each scene, in the order in which the page draws them."""

@@ -64,7 +64,7 @@ def angle(every: Tensor, wanted: Tensor, label: int) -> Panel:
         t("guidance.captions.angle", every=a, wanted=b, label=name)
         for a, b in zip(every.tolist(), wanted.tolist(), strict=True)
     ]
-    axes = {"equal": False, "xlabel": "σ", "xlog": True, "marker": FIELD_SIGMAS}
+    axes = {"equal": False, "xlabel": "σ", "xlog": True, "xreversed": True, "marker": FIELD_SIGMAS}
     return Panel(t("guidance.panels.angle"), lines, SIGMA_RANGE, (0, 180), caption=caption, **axes)
 
 
@@ -86,7 +86,7 @@ def one_place(parts: Terms, config: GuidanceConfig, reach: float) -> list[Panel]
     ]
     lengths = [Line(FIELD_SIGMAS, by.norm(dim=1), role, name, dash) for role, _, by, name, _, dash in arrows]
     ours, other = formulas(parts, config.scale)
-    axes = {"equal": False, "xlabel": "σ", "xlog": True, "marker": FIELD_SIGMAS}
+    axes = {"equal": False, "xlabel": "σ", "xlog": True, "xreversed": True, "marker": FIELD_SIGMAS}
     limits = {"xlim": (-reach, reach), "ylim": (-reach, reach)}
     plane = [wanted_data(config.label), *layers]
     return [

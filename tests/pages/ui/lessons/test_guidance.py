@@ -11,7 +11,7 @@ from pages.ui.frame import links, text
 from pages.ui.lessons import guidance as scenes
 from pages.ui.lessons import guidance_curves, guidance_live, guidance_panels
 from pages.ui.lessons.guidance import SCENES, WIDEST
-from pages.ui.lessons.guidance_config import MODELS, STRONG, WEAK, Config
+from pages.ui.lessons.guidance_config import EXACT, MODELS, STRONG, WEAK, Config
 
 CAT = CLASSES.index("cat")
 
@@ -73,7 +73,7 @@ def test_the_guided_arrow_ends_where_the_formula_says_and_inside_of_the_picture(
 
 
 def test_a_negative_prompt_draws_the_red_field_and_the_guided_one_under_its_samples():
-    fields, plain, negative = SCENES["negative_prompt"](config(model=WEAK)).panels
+    fields, plain, negative = SCENES["negative_prompt"](config(show="negative_prompt")).panels
     assert roles(fields)[1:] == ["difference", "negative", "conditional"]
     assert roles(plain) == ["grid", CLASSES] and roles(negative) == ["guided", "grid", CLASSES]
 
@@ -86,14 +86,14 @@ def test_a_class_is_no_negative_of_itself(wanted):
 
 
 def test_an_interval_and_autoguidance_keep_more_of_the_spread_than_plain_guidance():
-    asked = config(show="beyond", scale="4")
+    asked = config(show="beyond")
     plain, guided, interval, auto = (run.quality.spread for run in scenes.beyond_samples(asked, shipped(STRONG)))
     assert guided < interval < plain and guided < auto
     assert len(SCENES["beyond"](asked).panels) == 4
 
 
 def test_guidance_in_an_interval_without_a_noise_level_is_plain_conditional():
-    plain, _, within, _ = scenes.beyond_samples(config(show="beyond", scale="4", interval="0.1,0.1"), shipped(STRONG))
+    plain, _, within, _ = scenes.beyond_samples(config(show="beyond", interval="0.1,0.1"), shipped(STRONG))
     assert within is plain
 
 
@@ -116,12 +116,37 @@ def test_at_rest_the_live_scene_shows_the_shipped_model_of_its_dropout_or_an_unt
 
 def test_the_tasks_are_done_by_what_they_name():
     weak, strong = shipped(WEAK), shipped(STRONG)
-    there = {"show": "negative_prompt", "model": WEAK}
+    there = {"show": "negative_prompt"}
     assert not scenes.sharp_without_negative(config(**there), weak)
-    assert scenes.sharp_without_negative(config(**there, scale="3"), weak)
-    assert not scenes.sharp_without_negative(config(show="negative_prompt", scale="3"), strong)
-    assert scenes.spread_kept(config(show="beyond", scale="4", wanted="person"), strong)
-    assert not scenes.spread_kept(config(show="beyond", scale="3", wanted="person"), strong)
+    assert scenes.sharp_without_negative(config(**there, negative_scale="3"), weak)
+    assert not scenes.sharp_without_negative(config(**there, negative_scale="3", negative_model=STRONG), strong)
+    assert not scenes.spread_kept(config(show="beyond"), strong)
+    assert scenes.spread_kept(config(show="beyond", wanted="person"), strong)
+    assert not scenes.spread_kept(config(show="beyond", beyond_scale="3", wanted="person"), strong)
+
+
+def test_the_negative_prompt_opens_with_a_model_that_has_something_to_remove():
+    asked = config(show="negative_prompt")
+    assert (asked.negative_model, asked.negative_scale) == (WEAK, 1.25)
+    plain, negative = scenes.negative_samples(asked, shipped(WEAK))
+    wanted, unwanted = asked.label, asked.negative_label
+    assert negative.quality.shares[unwanted] < 0.6 * plain.quality.shares[unwanted]
+    assert negative.quality.shares[wanted] > plain.quality.shares[wanted] + 0.04
+    assert scenes.nothing_to_remove(config(show="negative_prompt", negative_model=STRONG), shipped(STRONG))
+
+
+def test_weak_and_converged_models_are_seen_without_guidance_and_with_it():
+    panels = SCENES["weak_and_converged"](Config()).panels
+    assert len(panels) == 2 * len(scenes.COMPARED)
+    hits = [[scenes.samples_of(scenes.model_of(name), scenes.GuidanceConfig(CAT, scale=w), 0).quality.hit
+             for name in scenes.COMPARED] for w in (1.0, 2.0)]  # fmt: skip
+    assert max(hits[0][:2]) < 0.9 and hits[0][2] > 0.99 and min(hits[1]) > 0.94
+
+
+def test_the_clock_moves_to_the_right_in_every_chart_of_the_noise_level():
+    for name in ("two_fields", "one_place"):
+        chart = SCENES[name](Config()).panels[1]
+        assert chart.xreversed and (chart.marker.diff() <= 0).all()
 
 
 # What the sentences say
@@ -131,15 +156,26 @@ def percent(share: float, digits: int = 0) -> float:
     return round(100 * share, digits)
 
 
-def test_the_shares_of_dogs_that_a_note_quotes_are_those_of_the_picture(measured):
-    dog, weak = CLASSES.index("dog"), shipped(WEAK)
+def test_the_shares_of_people_that_a_note_quotes_are_those_of_the_picture(measured):
+    asked = config(show="negative_prompt")
+    runs = scenes.negative_samples(asked, shipped(WEAK))
+    shares = [percent(run.quality.shares[asked.negative_label], 1) for run in runs]
+    assert shares == [measured["people"], measured["people_negative"]]
 
-    def dogs(scale: str) -> list[float]:
-        runs = scenes.negative_samples(config(show="negative_prompt", scale=scale), weak)
-        return [percent(run.quality.shares[dog], 1) for run in runs]
 
-    assert dogs("2") == [measured["dogs_2"], 0]
-    assert dogs("1.25") == [measured["dogs_1_25"], measured["dogs_1_25_negative"]]
+def test_how_much_too_small_the_change_is_where_cats_end_on_wrong_arms_is_what_a_note_quotes(measured):
+    weak, exact = (scenes.model_of(name).denoise for name in (WEAK, EXACT))
+    cats = scenes.GuidanceConfig(CAT)
+    run = scenes.samples_of(shipped(WEAK), cats, 0)
+    along, length = 0.0, 0.0
+    for k in range(7, WIDEST + 1):  # from sigma 0.5 to 0.19
+        x = (run.states[k] / guidance_panels.ALPHA[k])[run.classes != CAT]
+        level = scenes.FIELD_SIGMAS[k].expand(len(x))
+        with torch.no_grad():
+            u, c = (answer(cats, weak)(x, level) for answer in (scenes.lesson.base, scenes.lesson.target))
+            best = scenes.lesson.target(cats, exact)(x, level)
+        along, length = along + ((best - u) * (c - u)).sum(), length + ((c - u) ** 2).sum()
+    assert round((along / length).item()) == measured["missing_change"]
 
 
 @pytest.mark.slow
