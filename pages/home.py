@@ -1,11 +1,11 @@
-"""Home: data, noise, field, samples and guided samples in one picture, and what a lecturer needs to know."""
+"""Home: data, noise, field, samples and guided samples in one picture, the chapters, what a lecturer needs to know."""
 
 import streamlit as st
 
 from pages.ui.frame import controls, shell
-from pages.ui.frame.text import label, t
+from pages.ui.frame.text import label
 from pages.ui.lessons import home_lecture
-from pages.ui.lessons.home import CODE, SCENES, Config
+from pages.ui.lessons.home import CLOSE, CODE, SCENES, Config
 from pages.ui.stage import player
 
 LINKS = {
@@ -19,12 +19,13 @@ LINKS = {
 
 shell.require_shell()
 shell.chapter("home", Config)
-# In a column, because the presentation hides the column of the controls.
-row = st.columns(1)[0].container(key="controls", horizontal=True, gap="medium")
+# The question stands beside the controls, so that its verdict is above the fold. A presentation hides their column.
+left, right = st.columns([12, 11], gap="medium")
+row = left.container(key="controls", horizontal=True, gap="medium")
 picture = st.container(key="picture", gap="small")
-links, question = st.columns(len(LINKS), gap="small"), st.container(gap="small")
-with question:
-    answered = shell.predict("guess")
+links = st.columns(len(LINKS), gap="small")
+with right:
+    answered = shell.predict("guess", decides={"seed": 1, "model": Config.model})
 with row:
     for name in ("wanted", "w", "model"):
         controls.draw(name)
@@ -37,15 +38,11 @@ with picture:
 for column, (name, address) in zip(links, LINKS.items(), strict=True):
     with column:
         shell.lead_to(name, f"links.{name}", address)
-with question:
-    moved = config.seed != Config.seed and config.model == Config.model
-    if answered and not moved and controls.value("predictions") and not controls.value("present"):
-        st.caption(t("home.next"))
-    shell.explain("guess", "other_points", shown=moved)
+with right:
+    shell.explain("guess", "other_points", shown=config.seed != Config.seed and config.model == Config.model)
 
-wanted = label("classes", config.wanted)
-shell.notes("figure")
-shell.equation("figure", legend="figure", label=wanted)
+shell.notes("figure", close=CLOSE, cat=label("classes", "cat"))
+shell.equation("figure", legend="figure", label=label("classes", config.wanted))
 shell.code(*CODE)
 if not controls.value("present"):
     home_lecture.draw()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 FILE = Path(__file__).parents[1] / "pretrained" / "home.npz"
-MODELS = ("spiral-classes-strong", "spiral-classes-weak")
+MODELS = ("spiral-classes-strong", "spiral-classes-100")  # one run, at its end and after 100 steps
 N, OUT, BACK, SIGMA_MAX = 300, 16, 28, 5.0  # points of a cloud; steps out and back; the largest noise level
 SIDE, REACH = 13, 1.25  # arrows along a side; half the width of a picture
 CLOSE = 0.05

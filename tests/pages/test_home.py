@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages.ui.frame import shell
 from pages.ui.frame.text import t
 from tests.reading import group, header
 
@@ -59,16 +60,16 @@ print(sorted({{"torch", "pandas"}} & set(sys.modules)))
 def test_every_control_changes_the_picture_and_the_address():
     app = home(**SHOWN)
     seen = [sent(app)]
-    for key, value in (("wanted", "person"), ("model", "spiral-classes-weak"), ("w", 8)):
+    for key, value in (("wanted", "person"), ("model", "spiral-classes-100"), ("w", 8)):
         seen.append(sent(group(app, key).set_value(value).run()))
     seen.append(sent(app.number_input(key="seed").set_value(3).run()))
     assert len(set(seen)) == 5
-    there = {"wanted": "person", "model": "spiral-classes-weak", "w": "8", "seed": "3"}
+    there = {"wanted": "person", "model": "spiral-classes-100", "w": "8", "seed": "3"}
     assert dict(app.query_params) == SHOWN | there
     assert sent(home(**SHOWN, **there)) == seen[-1]
     assert (
         app.get("code")[-1].value.split("?")[-1]
-        == "predictions=false&wanted=person&model=spiral-classes-weak&w=8&seed=3"
+        == "predictions=false&wanted=person&model=spiral-classes-100&w=8&seed=3"
     )
 
 
@@ -77,15 +78,24 @@ def test_other_noise_is_kept_back_until_the_prediction_is_made():
     app = home()
     assert not app.number_input and len(header(app)["panels"]) == 5
     app.button(key="_guess_same_points").click().run()
-    assert t("home.next") in [caption.value for caption in app.caption] and not app.info
-    app.number_input(key="seed").set_value(1).run()
-    assert app.info and t("home.next") not in [caption.value for caption in app.caption]
+    assert not app.info
+    app.button(key="_guess_decide").click().run()
+    assert app.number_input(key="seed").value == 1 and len(app.info) == 1
+    app.number_input(key="seed").set_value(0).run()
+    assert not app.info
 
 
 def test_each_link_leads_to_a_page_that_is_there_and_knows_the_address():
-    links = [link.proto for link in home().get("page_link")]
-    assert [link.page for link in links] == ["training", "forward_noise", "vector_field", "sampling", "guidance"]
-    assert [link.query_string for link in links[:2]] == ["data=drawing", "show=dissolve"]
+    links = [(link.proto.page, link.proto.query_string) for link in home().get("page_link")]
+    panels = [("training", "data=drawing"), ("forward_noise", "show=dissolve"), ("vector_field", ""), ("sampling", "")]
+    chapters = [(name, "") for section in shell.SECTIONS.values() for name in section]
+    following = [("forward_noise", "")]  # in the header and at the foot
+    assert links == [*following, *panels, ("guidance", ""), *chapters, *following]
+
+
+def test_each_chapter_is_listed_with_its_sentence():
+    said = texts(home())
+    assert all(t(f"{name}.sentence") in said for section in shell.SECTIONS.values() for name in section)
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ import numpy as np
 from core.data import CLASSES
 from core.figures.scene import Arrows, Clock, Panel, Path, Points, Scene
 from core.lessons import home as lesson
-from core.lessons.home import BACK, FIELD_SIGMA_MIN, MODELS, OUT, REACH, Request, Result
+from core.lessons.home import BACK, CLOSE, FIELD_SIGMA_MIN, MODELS, OUT, REACH, Request, Result
 from core.runs.caching import shared_cache
 from pages.ui.frame import text
 from pages.ui.frame.links import choice, number
@@ -62,7 +62,7 @@ def figure(config: Config) -> Scene:
     labels = [t("home.clock.out")] * OUT + [t("home.clock.back")] * (BACK + 1)
     shares = {"samples": result.close[SAMPLES, -1].item(), "guided": result.close[GUIDED, -1].item()}
     alt = t("home.alt", label=name, **shares)
-    return Scene(panels, Clock(result.sigma, labels, 2, start=-1), alt, title=t("home.title"), fps=9)
+    return Scene(panels, Clock(result.sigma, labels, 2), alt, title=t("home.title"), fps=9)
 
 
 SCENES: dict[str, Callable[[Config], Scene]] = {"figure": figure}
@@ -82,17 +82,13 @@ def _faint(xy: np.ndarray, colour: str = "data") -> Points:
 
 def _captions(result: Result, name: str) -> tuple[list[str], list[str], list[str]]:
     """What share of the walks, of the samples and of the guided samples is close to its target, frame by frame."""
-    targets = t("home.captions.spiral"), t("home.captions.spiral"), t("home.captions.arm", label=name)
+    targets = t("home.captions.spiral"), t("home.captions.spiral"), t("home.captions.part", label=name)
     shares = [
         [t("home.captions.close", share=share, target=target) for share in row]
         for target, row in zip(targets, result.close.tolist(), strict=True)
     ]
-    out = [t("home.captions.out", close=close) for close in shares[WALKS][:OUT]]
-    noise = out + [t("home.captions.stays")] * (BACK + 1)
-    waiting = [t("home.captions.waiting")] * OUT
-    samples, guided = (
-        waiting + [t("home.captions.back", close=close) for close in row[OUT:]] for row in shares[SAMPLES:]
-    )
+    noise = shares[WALKS][:OUT] + [t("home.captions.stays")] * (BACK + 1)
+    samples, guided = ([t("home.captions.waiting")] * OUT + row[OUT:] for row in shares[SAMPLES:])
     return noise, samples, guided
 
 

@@ -1,4 +1,4 @@
-"""The home page below its picture: what trains on this server, how to cite the figure, how to present it."""
+"""The home page below its picture: the chapters, what trains on this server, how to cite and to present it."""
 
 import subprocess
 import sys
@@ -40,15 +40,29 @@ def version() -> str:
         return ""
 
 
+def chapters() -> None:
+    """A link to each chapter that there is, and the sentence that stands at its head."""
+    st.header(t("home.chapters.heading"), anchor=False)
+    for section, names in shell.SECTIONS.items():
+        st.markdown(f"**{t(f'frame.sections.{section}')}**")
+        for name in names:
+            link, sentence = st.columns([1, 4], gap="small", vertical_alignment="center")
+            link.page_link(shell.page_of(name), label=shell.title_of(name))
+            sentence.markdown(t(f"{name}.sentence"))
+
+
 def draw() -> None:
-    """What trains on this server, how to cite the figure, how to present it."""
+    """The chapters, what trains on this server, how to cite the figure, how to present it."""
     address = f"{(st.context.url or '').split('?')[0]}?{urlencode(st.query_params.to_dict())}".rstrip("?")
     changed = t("home.lecture.changed") if version().endswith("-dirty") else ""
     name = version().removesuffix("-dirty") + changed
-    source = t("home.lecture.version", version=name) if name else t("home.lecture.no_version")
+    source = t("home.lecture.version", app=t("frame.title"), version=name) if name else t("frame.title")
+    with st.container(key="chapters", gap="small", width=1000):
+        chapters()
     with st.container(key="lecture", gap="small", width=1000):
-        st.header(t("home.lecture.heading"), anchor=False)
+        st.header(t("home.census.heading"), anchor=False)
         on_this_server()
+        st.header(t("home.lecture.heading"), anchor=False)
         st.markdown(t("home.lecture.cite"))
         st.code(t("home.lecture.citation", source=source, address=address), language=None, wrap_lines=True)
         st.markdown(t("home.lecture.present"))

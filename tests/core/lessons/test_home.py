@@ -51,9 +51,9 @@ def test_the_converged_model_makes_the_spiral_and_the_kind_it_is_asked_for(wante
 
 
 @pytest.mark.slow
-def test_the_weak_model_needs_guidance_and_too_much_of_it_harms():
+def test_early_in_training_guidance_helps_and_too_much_of_it_harms():
     conditional, guided, too_far = (
-        compute(Request("spiral-classes-weak", "dog", w)).close[GUIDED, -1] for w in (1, 2, 8)
+        compute(Request("spiral-classes-100", "cat", w)).close[GUIDED, -1] for w in (1, 2, 8)
     )
     assert guided > conditional + 0.03 and too_far < conditional - 0.1
 
