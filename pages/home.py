@@ -2,10 +2,11 @@
 
 import streamlit as st
 
+from core.lessons.home import CLOSE
 from pages.ui.frame import controls, shell
 from pages.ui.frame.text import label
 from pages.ui.lessons import home_lecture
-from pages.ui.lessons.home import CLOSE, CODE, SCENES, Config
+from pages.ui.lessons.home import CODE, SCENES, Config
 from pages.ui.stage import player
 
 LINKS = {
@@ -21,10 +22,10 @@ shell.require_shell()
 shell.chapter("home", Config)
 # The question stands beside the controls, so that its verdict is above the fold. A presentation hides their column.
 left, right = st.columns([12, 11], gap="medium")
-row = left.container(key="controls", horizontal=True, gap="medium")
+row, question = left.container(key="controls", horizontal=True, gap="medium"), right.container(key="question")
 picture = st.container(key="picture", gap="small")
 links = st.columns(len(LINKS), gap="small")
-with right:
+with question:
     answered = shell.predict("guess", decides={"seed": 1, "model": Config.model})
 with row:
     for name in ("wanted", "w", "model"):
@@ -38,7 +39,7 @@ with picture:
 for column, (name, address) in zip(links, LINKS.items(), strict=True):
     with column:
         shell.lead_to(name, f"links.{name}", address)
-with right:
+with question:
     shell.explain("guess", "other_points", shown=config.seed != Config.seed and config.model == Config.model)
 
 shell.notes("figure", close=CLOSE, cat=label("classes", "cat"))

@@ -11,7 +11,7 @@ import numpy as np
 from core.data import CLASSES
 from core.figures.scene import Arrows, Clock, Panel, Path, Points, Scene
 from core.lessons import home as lesson
-from core.lessons.home import BACK, CLOSE, FIELD_SIGMA_MIN, MODELS, OUT, REACH, Request, Result
+from core.lessons.home import BACK, FIELD_SIGMA_MIN, MODELS, OUT, REACH, Request, Result
 from core.runs.caching import shared_cache
 from pages.ui.frame import text
 from pages.ui.frame.links import choice, number
