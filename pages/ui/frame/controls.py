@@ -170,13 +170,14 @@ def label_of(page: str, name: str, control: Control, chosen: Any) -> str:
 def _widget(name: str, control: Control, choices: tuple) -> Callable[..., Any]:
     labels = {one: option(name, one) for one in choices}
     shown = {"options": choices, "format_func": lambda one: labels.get(one, str(one))}
+    hint = {"placeholder": text.t("frame.streamlit.choose")}
     if isinstance(control, Interval):
         return partial(st.select_slider, **shown)
     if isinstance(control, Several):
-        return partial(st.multiselect, **shown)
+        return partial(st.multiselect, **shown, **hint)
     if isinstance(control, Choice):
         styles = {
-            "select": st.selectbox,
+            "select": partial(st.selectbox, **hint),
             "radio": st.radio,
             "slider": st.select_slider,
             "segmented": partial(st.segmented_control, required=True),

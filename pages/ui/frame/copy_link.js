@@ -1,14 +1,16 @@
-// Copies the page's address, without the parameters that belong to one visitor only (data: these, and the words).
+// Copies the page's address, without the parameters that belong to one visitor only and with the language of
+// the page (data: these parameters, the words, and the language).
 export default function ({ parentElement, data }) {
   const button = parentElement.querySelector("button")
   const status = parentElement.querySelector("span")
-  const [unshared, words] = data
+  const [unshared, words, language] = data
 
   button.textContent = words.label
 
   button.onclick = async () => {
     const link = new URL(location.href)
     for (const name of unshared) link.searchParams.delete(name)
+    if (language) link.searchParams.set("lang", language)
     status.textContent = (await copied(link.href)) ? words.copied : words.failed
     setTimeout(() => (status.textContent = ""), 3000)
   }

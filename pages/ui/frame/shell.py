@@ -46,6 +46,7 @@ UNNUMBERED = ("home", "lab", "glossary")
 PAGES = ("home", *(name for section in SECTIONS.values() for name in section), "lab", "glossary")
 """All pages in the order in which each leads to the next."""
 UNSHARED = ("run",)  # somebody's own training run: a copied link leaves it out
+STREAMLIT = ("upload", "file_limit", "enter", "ctrl_enter", "stop", "connecting")  # what its widgets say by themselves
 SHAPES = {"dot": "●", "ring": "○", "cross": "✕", "square": "■", "triangle": "▲"}
 
 _page: ContextVar[str | None] = ContextVar("page", default=None)
@@ -110,8 +111,13 @@ def frame(page: str) -> Iterator[None]:
 
 def _style() -> str:
     colours = {"--accent": st.get_option(f"theme.{theme()}.primaryColor"), "--paper": palette.BACKGROUND[theme()]}
+    sheets = ["shell.css"]
+    if text.language.get() != text.DEFAULT:
+        sheets.append("translated.css")
+        words = {word: t(f"frame.streamlit.{word}", most=st.get_option("server.maxUploadSize")) for word in STREAMLIT}
+        colours |= {f"--say-{word}": f'"{entry}"' for word, entry in words.items()}
     variables = "".join(f"{name}:{value};" for name, value in colours.items())
-    return f"<style>:root{{{variables}}}{(HERE / 'shell.css').read_text('utf-8')}</style>"
+    return f"<style>:root{{{variables}}}{''.join((HERE / sheet).read_text('utf-8') for sheet in sheets)}</style>"
 
 
 def require_shell() -> None:
@@ -183,8 +189,9 @@ def _switches(page: str) -> bool:
             icon = f":material/arrow_{direction}:"
             st.page_link(page_of(neighbour), label=title_of(neighbour), icon=icon, width="content")
         words = {part: t(f"frame.copy_link.{part}") for part in ("label", "copied", "failed")}
+        said_in = "" if text.language.get() == text.DEFAULT else text.language.get()
         # A list: in a dictionary Streamlit would look for data frames, and import pandas for it.
-        _copy_link(key="copy_link", data=[list(UNSHARED), words], width="content")
+        _copy_link(key="copy_link", data=[list(UNSHARED), words, said_in], width="content")
         if len(text.languages()) > 1:
             controls.draw("lang", label_visibility="collapsed", width=130)
         with st.popover(t("frame.lecture"), icon=":material/co_present:", width="content"):

@@ -30,7 +30,7 @@ def draw() -> None:
 def _draw_term(term: str) -> None:
     entry = glossary.terms()[term]
     with st.container(gap=None):
-        st.subheader(entry["name"], anchor=False)
+        st.markdown(f"<h2>{''.join(glossary.with_english(term, entry['name']))}</h2>", unsafe_allow_html=True)
         st.markdown(entry["text"])
         if place := glossary.scene_of(term):
             page, _, query = place.partition("?")

@@ -1,0 +1,163 @@
+"""The pages in Chinese in a real browser: how one comes to them, what a switch keeps, and that no English is left."""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from core.data import captions
+from pages.ui.frame import shell, text
+from pages.ui.frame.text import t
+from tests.e2e.conftest import watch
+from tests.e2e.learner import LONG, Learner, rest
+from tests.pages.test_words import NAMES, scenes
+
+OTHER = "zh"
+PAGES = [name for name in shell.present() if (text.FOLDER / OTHER / f"{name}.toml").exists()]
+ENGLISH = re.compile(r"[A-Za-z]{2,}(?:[ ,]+[A-Za-z]{2,}){2,}")
+# What Streamlit says to a screen reader only, or only when one searches a list or the server is gone.
+REMAINS = re.compile(
+    r"Open|Increment|Decrement|Help for .*|file upload|Clear all|Close|Delete .*"
+    r"|Download plot as a PNG|Zoom( in| out)?|Pan|Autoscale|Reset axes|Box Select|Lasso Select"  # Plotly's buttons
+)
+# Every text of the page and every label and tip, without what is code, a formula, English data, or said by an icon.
+TEXTS = """() => {
+    const without = 'style, script, code, pre, .katex, [lang=en], [data-testid=stIconMaterial], '
+        + '[data-testid=stSkipToContent]';
+    const walker = document.createTreeWalker(document.querySelector('.stApp'), NodeFilter.SHOW_TEXT), texts = [];
+    while (walker.nextNode()) {
+        const parent = walker.currentNode.parentElement;
+        if (!parent.closest(without) && getComputedStyle(parent).fontSize !== '0px')
+            texts.push(walker.currentNode.data.trim());
+    }
+    return texts.filter(Boolean);
+}"""
+LABELS = """() => [...document.querySelectorAll('.stApp :is([aria-label], [title], [placeholder])')].flatMap(
+    e => e.closest('[lang=en]') ? [] : ['aria-label', 'title', 'placeholder'].map(name => e.getAttribute(name)).filter(Boolean))
+"""
+
+
+def said(key: str, **values: object) -> str:
+    """A sentence of the other language."""
+    token = text.language.set(OTHER)
+    try:
+        return t(key, **values)
+    finally:
+        text.language.reset(token)
+
+
+def choose(page: Page, now: str, then: str) -> None:
+    """Choose a language in the header: the page says ``frame.controls.lang.label`` in the one and then in the other."""
+    page.get_by_role("combobox", name=now).click()
+    page.get_by_role("option", name=then).click()
+
+
+@pytest.fixture
+def abroad(browser: Browser) -> Iterator[Page]:
+    """A page in a browser whose language is Chinese."""
+    context = browser.new_context(locale="zh-CN", viewport={"width": 1280, "height": 800})
+    page, problems = context.new_page(), []
+    watch(page, problems)
+    yield page
+    context.close()
+    assert not problems
+
+
+def test_a_chinese_browser_gets_chinese_pages_without_a_parameter(abroad, serve):
+    abroad.goto(f"{serve('app.py')}/glossary")
+    expect(abroad.get_by_role("heading", level=1)).to_have_text(said("glossary.title"))
+    expect(abroad.locator("html")).to_have_attribute("lang", OTHER)
+    rest(abroad)
+    choose(abroad, said("frame.controls.lang.label"), t("frame.controls.lang.options.en"))
+    expect(abroad.get_by_role("heading", level=1)).to_have_text(t("glossary.title"))
+    expect(abroad).to_have_url(re.compile("lang=en"))
+    expect(abroad.locator("html")).to_have_attribute("lang", text.DEFAULT)
+
+
+def test_a_switch_of_the_language_keeps_scene_clock_and_probe_and_goes_along_to_the_next_page(page, serve):
+    chapter = Learner(page, f"{serve('app.py')}/vector_field", "field")
+    chapter.open("predictions=false&show=one_place&view=vp&probe=0.5,0.25")
+    chapter.clock.fill("40")
+    expect(page).to_have_url(re.compile("clock=0.833"))
+    choose(page, t("frame.controls.lang.label"), t(f"frame.controls.lang.options.{OTHER}"))
+    expect(page.get_by_role("button", name=said("frame.copy_link.label"))).to_be_visible()
+    chapter.rests()
+    expect(page).to_have_url(
+        re.compile(r"\?(?=.*lang=zh)(?=.*show=one_place)(?=.*view=vp)(?=.*clock=0.833)(?=.*probe)")
+    )
+    assert chapter.now("k") == 40 and chapter.now("probe") == [0.5, 0.25]
+    page.locator(".st-key-switches").get_by_role("link").last.click()
+    expect(page).to_have_url(re.compile(r"/sampling\?.*lang=zh"))
+    expect(page.locator("html")).to_have_attribute("lang", OTHER)
+
+
+def test_a_switch_of_the_language_keeps_a_training_run(page, serve):
+    chapter = Learner(page, f"{serve('app.py')}/training", "training").open("predictions=false")
+    page.locator(".st-key-_main button").click()
+    expect(page).to_have_url(re.compile(r"run=\w+"))
+    run = re.search(r"run=(\w+)", page.url)[1]
+    page.locator(".st-key-_main button").click()
+    expect(page.get_by_text(t("runs.status.paused").strip("*"), exact=True)).to_be_visible()
+    chapter.rests()
+    frames = chapter.now("T")
+    choose(page, t("frame.controls.lang.label"), t(f"frame.controls.lang.options.{OTHER}"))
+    expect(page.get_by_text(said("runs.status.paused").strip("*"), exact=True)).to_be_visible()
+    chapter.rests()
+    expect(page).to_have_url(re.compile(rf"\?(?=.*lang=zh)(?=.*run={run})"))
+    assert chapter.now("T") == frames
+
+
+def test_a_term_opens_by_click_and_by_enter_and_closes_by_escape_on_the_same_page(page, serve):
+    page.goto(f"{serve('app.py')}/forward_noise?lang={OTHER}")
+    term = page.locator("button.term").first
+    expect(term).to_be_visible()
+    rest(page)
+    before, entry = page.url, page.locator(".entry").first
+    for opened in (term.click, lambda: page.keyboard.press("Enter")):
+        opened()
+        expect(entry).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(entry).to_be_hidden()
+        expect(term).to_be_focused()
+    assert page.url == before
+    term.click()
+    with page.context.expect_page() as other:
+        entry.get_by_role("link").click()
+    assert other.value.url != before and page.url == before
+    other.value.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_english_is_left_on_a_chinese_page(page, serve, name: str):
+    page.set_default_timeout(LONG)
+    address = f"{serve('app.py')}/{'' if name == 'home' else name}?lang={OTHER}"
+    page.goto(address)  # as one comes to it, with its question
+    english = english_on(page)
+    page.goto(f"{address}&predictions=false")
+    english |= english_on(page)
+    for scene in scenes(name)[1:] if name != "glossary" else ():
+        label = label_of(name, scene)
+        page.locator(".st-key-show").get_by_role("radio", name=label, exact=True).click()
+        expect(page).to_have_url(re.compile(f"show={scene}"))
+        english |= {f"{scene}: {each}" for each in english_on(page)}
+    assert not english
+
+
+def label_of(page: str, scene: str) -> str:
+    return said(f"{page}.controls.show.options.{scene}")
+
+
+def english_on(page: Page) -> set[str]:
+    """What is said in English on a page, once it is at rest."""
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    rest(page, live=True)
+    found = page.evaluate(TEXTS) + [each for each in page.evaluate(LABELS) if not REMAINS.fullmatch(each)]
+    return {each for each in found if ENGLISH.search(captions_of_data().sub("", NAMES.sub("", each)))}
+
+
+@cache
+def captions_of_data() -> re.Pattern:
+    """The captions of the emoji, which are English data."""
+    return re.compile("|".join(map(re.escape, sorted(set(captions.emoji().captions), key=len, reverse=True))))
