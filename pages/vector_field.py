@@ -8,7 +8,7 @@ import streamlit as st
 from pages.ui.frame import controls, shell
 from pages.ui.frame.text import t
 from pages.ui.lessons import vector_field as lesson
-from pages.ui.lessons.vector_field import FINE, OWN, REFERENCE, SCENES, Config
+from pages.ui.lessons.vector_field import FINE, OWN, SCENES, Config
 from pages.ui.runs import point_runs, training_run
 from pages.ui.stage import player
 
@@ -17,10 +17,8 @@ shell.chapter("vector_field", Config)
 trained = training_run.latest(point_runs.POINTS)
 left, right = shell.columns()
 with left:
-    answered = shell.predict("guess")
+    answered = shell.predict("guess", decides={"show": "error"})
     show = controls.draw("show") if answered else "fields"
-    if answered and show == "fields" and controls.value("predictions"):
-        st.caption(t("vector_field.next"))
     controls.draw("model", [name for name in lesson.MODELS if trained or name != OWN])
     controls.draw("view")
     controls.draw("density")
@@ -40,32 +38,36 @@ with right:
     st.caption(hint + (" " + t("vector_field.endless", n=len(model.ideal.points)) if model.endless else ""))
     if show == "one_place":
         st.markdown(lesson.numbers_table(*readings))
-    shell.explain("guess", "small_sigma", shown=show == "error")
+    shell.explain("guess", "small_sigma", shown=show == "error" and config.model != OWN)
 
-unscaled = config.model == REFERENCE
-shell.notes("exact", "unscaled" if unscaled else "learned", *(["difference"] if answered else []))
-shell.equation("field", legend="field")
-if answered:
+shell.notes(show, *lesson.more_notes(config, show, answered))
+shell.equation(show, legend=show)
+if show == "error":
     st.header(t("vector_field.curve.heading"), anchor=False)
-    st.markdown(t("vector_field.curve.text") + (" " + t("vector_field.curve.unscaled") if unscaled else ""))
+    st.markdown(t("vector_field.curve.text"))
     chart = lesson.error_chart(config, error, rival, shell.theme())
     st.plotly_chart(chart, theme=None, key="error_curve")
 
-with st.container(horizontal=True, vertical_alignment="bottom"):
-    level, kind = controls.draw("slide"), controls.draw("file")
-    config = controls.config()
-    link = f"{st.context.url}?{urlencode(st.query_params.to_dict())}"
-    file = partial(lesson.slide_file, config, shell.theme(), link, model)  # drawn only when somebody asks for it
-    st.download_button(
-        t("vector_field.download"), file, f"field-{level}.{kind}", lesson.FORMATS[kind], on_click="ignore"
-    )
+if answered:  # the figure shows the difference
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        level, kind = controls.draw("slide"), controls.draw("file")
+        config = controls.config()
+        link = f"{st.context.url}?{urlencode(st.query_params.to_dict())}"
+        file = partial(lesson.slide_file, config, shell.theme(), link, model)  # drawn only when somebody asks for it
+        st.download_button(
+            t("vector_field.download"), file, f"field-{level}.{kind}", lesson.FORMATS[kind], on_click="ignore"
+        )
 
 shell.code(*lesson.CODE)
 shell.tasks(
-    {
-        "small_error": error[FINE].item() < 0.25,
-        "far_apart": show == "one_place" and lesson.apart(*readings) > 0.2,
-        "unit_gaussian": config.view == "vp",
-    }
+    {"unit_gaussian": config.view == "vp"}
+    | (
+        {
+            "small_error": error[FINE].item() < 0.25,
+            "far_apart": show == "one_place" and lesson.apart(*readings) > 0.2,
+        }
+        if answered
+        else {}
+    )
 )
 shell.finish()

@@ -11,7 +11,7 @@ from pages.ui.frame.text import t
 from pages.ui.lessons import vector_field as lesson
 from pages.ui.runs import training_run
 from pages.ui.runs.point_runs import PointTraining
-from tests.reading import done, group, header, layers, panels
+from tests.reading import group, header, layers, panels, tasks
 
 SHOWN = {"predictions": "false"}
 COSINES = re.compile(r"(-?[\d.]+)\D+(-?[\d.]+)")
@@ -26,23 +26,22 @@ def chapter(open_page):
 def test_nothing_gives_the_answer_away_before_the_prediction(chapter):
     def told(app):
         error = t("vector_field.alt_error", coarse=0, fine=0, at="", fine_at="").split("0")[0]
-        return list(panels(app)), error in header(app)["alt"], bool(app.get("plotly_chart"))
+        cosines = bool(panels(app)[LEARNED].get("caption"))
+        return list(panels(app)), error in header(app)["alt"], cosines, len(tasks(app)), bool(app.select_slider)
 
     app = chapter()
-    assert told(app) == ([LEARNED, EXACT], False, False)
+    assert told(app) == ([LEARNED, EXACT], False, False, 1, False)
     app.button(key="_guess_large_sigma").click().run()
-    assert told(app) == ([LEARNED, EXACT, DIFFERENCE], True, True)
+    assert told(app) == ([LEARNED, EXACT, DIFFERENCE], True, True, 3, True)
     assert app.query_params["guess"] == "large_sigma"
 
 
 @pytest.mark.slow
-def test_after_the_prediction_the_next_step_is_named_until_it_is_done(chapter):
-    def hint(app):
-        return t("vector_field.next") in [caption.value for caption in app.caption]
-
-    assert hint(chapter(guess="small_sigma"))
-    app = chapter(guess="small_sigma", show="error")
-    assert not hint(app) and app.success
+def test_after_the_prediction_a_button_leads_to_the_scene_that_decides(chapter):
+    app = chapter(guess="small_sigma")
+    assert not app.success and not app.get("plotly_chart")
+    app.button(key="_guess_decide").click().run()
+    assert app.success and app.get("plotly_chart") and group(app, "show").value == "error"
 
 
 @pytest.mark.slow
@@ -76,6 +75,7 @@ def test_the_captions_say_that_arrows_point_to_the_mean_first_and_to_the_nearest
 def test_the_error_is_a_curve_with_the_clock_on_it_and_a_rival_beside_it(chapter):
     panel = panels(chapter(**SHOWN, show="error"))[ERROR]
     assert "marker" in panel["arrays"] and layers(panel) == ["line", "line"]
+    assert panel["x"][0] > panel["x"][1]  # as on the clock, the largest sigma is on the left
 
 
 @pytest.mark.slow
@@ -99,9 +99,12 @@ def test_a_place_beyond_the_window_is_moved_to_its_edge(chapter):
 
 @pytest.mark.slow
 def test_the_tasks_check_themselves(chapter):
-    assert done(chapter(**SHOWN)) == [False, False, False]
-    assert done(chapter(**SHOWN, model="spiral-100-fourier", view="vp")) == [True, False, True]
-    assert done(chapter(**SHOWN, show="one_place", probe="1.1,1.1")) == [False, True, False]
+    for address, expected in (
+        ({}, set()),
+        ({"model": "spiral-100-fourier", "view": "vp"}, {"small_error", "unit_gaussian"}),
+        ({"show": "one_place", "probe": "1.1,1.1"}, {"far_apart"}),
+    ):
+        assert {name for name, each in tasks(chapter(**SHOWN, **address)).items() if each} == expected
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ Each scene is a pure function of a `Config`; ``model`` is for one that no addres
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -140,8 +140,19 @@ SCENES: dict[str, Callable[[Config], Scene]] = {"fields": fields, "error": error
 
 
 def before_answer(scene: Scene) -> Scene:
-    """The scene without what answers the question: the difference, and its error in the text alternative."""
-    return Scene(scene.panels[:2], scene.clock, scene.caption, probe=scene.probe)
+    """The scene without what answers the question: the difference, how well the learned arrows agree, and the error in
+    the text alternative."""
+    learned, exact = scene.panels[:2]
+    return Scene([replace(learned, caption=""), exact], scene.clock, scene.caption, probe=scene.probe)
+
+
+def more_notes(config: Config, show: str, answered: bool) -> list[str]:
+    """The notes beside those of a scene, by their names in the catalogue."""
+    if show == "fields":
+        return ["difference"] if answered else []
+    if show == "error" and config.model in (REFERENCE, FOURIER):
+        return ["unscaled" if config.model == REFERENCE else "scaled"]
+    return []
 
 
 def _scene(config: Config, panels: Sequence[Panel], error: Tensor) -> Scene:
@@ -200,7 +211,7 @@ def error_over_sigma(error: Tensor, rival: tuple[str, Tensor] | None) -> Panel:
     lines.append(Line(SIGMAS, error, "difference", t("vector_field.layers.this_model")))
     ends = (SIGMAS.min().item(), SIGMAS.max().item())
     title = t("vector_field.panels.error")
-    return Panel(title, lines, ends, (0, top(error)), equal=False, xlabel="σ", xlog=True, marker=SIGMAS)
+    return Panel(title, lines, ends, (0, top(error)), False, "σ", xlog=True, xreversed=True, marker=SIGMAS)
 
 
 def error_curves(config: Config, error: Tensor, rival: tuple[str, Tensor] | None) -> list[Curve]:
@@ -214,7 +225,7 @@ def error_curves(config: Config, error: Tensor, rival: tuple[str, Tensor] | None
 def error_chart(config: Config, error: Tensor, rival: tuple[str, Tensor] | None, theme: str) -> Chart:
     """The relative error over the noise levels as a chart that stands still."""
     lines, ylabel = error_curves(config, error, rival), t("vector_field.curve.ylabel")
-    return curves(lines, theme, "σ", ylabel, xlog=True, ylim=(0, top(error)))
+    return curves(lines, theme, "σ", ylabel, xlog=True, ylim=(0, top(error)), xreversed=True)
 
 
 def top(error: Tensor) -> float:
@@ -231,11 +242,18 @@ def lens(title: str, role: str, reading: Reading, under: list[Layer], window: Wi
     beside = at + 0.06 * along.flip(1) * along.new_tensor([-1, 1])
     score = SCORE_SCALE * (1 + length).log10() * along
     arrows = [
-        Arrows(at[:, None], EPS_SCALE * reading.eps[:, None], "noise", 2.5, (), f"ε̂ × {EPS_SCALE}"),
+        Arrows(
+            at[:, None],
+            EPS_SCALE * reading.eps[:, None],
+            "noise",
+            2.5,
+            (),
+            t("vector_field.layers.eps", scale=EPS_SCALE),
+        ),
         Arrows(beside[:, None], score[:, None], "probe", 2, (3, 2), t("vector_field.layers.score")),
-        Arrows(at[:, None], way[:, None], role, 2.5, (), "x̂₀ − x"),
+        Arrows(at[:, None], way[:, None], role, 2.5, (), t("vector_field.layers.arrow")),
     ]
-    guess = Points((at + way)[:, None], role, size=5, alpha=1, shape="ring", label="x̂₀")
+    guess = Points((at + way)[:, None], role, size=5, alpha=1, shape="ring", label=t("vector_field.layers.estimate"))
     return Panel(title, [*under, *arrows, guess], caption=_numbers(reading), probe=True, **window.limits)
 
 

@@ -1,5 +1,6 @@
 """Panels of vector fields: arrows that end where they should, and numbers that read well."""
 
+import pytest
 import torch
 
 from core.data.points import make_points
@@ -7,6 +8,7 @@ from core.diffusion.exact import EmpiricalDenoiser
 from core.figures.scene import Window
 from core.lessons.vector_field import film, read
 from core.models.trajectories import exact_model
+from pages.ui.frame import text
 from pages.ui.frame.text import pair
 from pages.ui.lessons import vector_field as lesson
 from pages.ui.lessons.vector_field import Config
@@ -47,3 +49,20 @@ def test_the_table_has_a_row_for_each_level_and_no_negative_zero():
 def test_an_axis_of_errors_ends_at_one_unless_a_model_is_worse_than_none():
     assert lesson.top(torch.tensor([0.2, 0.9])) == 1.0
     assert lesson.top(torch.tensor([0.2, 2.0])) > 2.0
+
+
+def test_the_errors_that_the_notes_quote_are_those_of_the_curves():
+    quoted = text.catalogue("")["measured"]["vector_field"]
+    for model, part, levels in (
+        (lesson.REFERENCE, "error", ("0.487", "0.205", "0.0487", "0.0205")),
+        (lesson.FOURIER, "fourier", ("0.0487",)),
+    ):
+        error = lesson.error_of(lesson.model_of(Config(model=model)))
+        for level in levels:
+            name = level.replace(".", "")
+            assert error[lesson.LEVELS.index(level)].item() == pytest.approx(quoted[f"{part}_{name}"], abs=0.005), level
+
+
+def test_the_error_of_every_shipped_model_is_largest_at_small_sigma():
+    for model in lesson.MODELS[:-1]:
+        assert float(lesson.LEVELS[lesson.error_of(lesson.model_of(Config(model=model))).argmax()]) < 0.1
