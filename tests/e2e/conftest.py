@@ -18,6 +18,8 @@ from tests.e2e.learner import LONG
 
 ROOT = Path(__file__).parents[2]
 expect.set_options(timeout=LONG)
+SHARED = "--process-per-site"  # the pages of a window share a process
+SIZE = {"width": 1280, "height": 800}
 LOCAL = {"127.0.0.1", "localhost", ""}  # the host of data: and blob: addresses is empty
 
 
@@ -25,30 +27,43 @@ LOCAL = {"127.0.0.1", "localhost", ""}  # the host of data: and blob: addresses 
 def browser() -> Iterator[Browser]:
     """A headless Chromium, installed if there is none. Where that fails, so does every test that needs it."""
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium(playwright), args=list(FLAGS))
+        running = playwright.chromium.launch(executable_path=chromium(playwright), args=[*FLAGS, SHARED])
         yield running
         running.close()
 
 
 @pytest.fixture(scope="session")
-def window(browser: Browser) -> Iterator[BrowserContext]:
-    """One context for all pages, so that the browser keeps Streamlit's scripts from one test to the next."""
-    context = browser.new_context()
-    yield context
-    context.close()
+def window(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
+    """``window(1)`` is the second visitor's browser, with no cookies and no permissions.
+
+    The visitors of all tests share these few: an empty page stays open in each, so that its process lives on and has
+    compiled Streamlit's scripts when the next test opens a page. That is half of the work of opening one.
+    """
+    known: list[BrowserContext] = []
+
+    def open_window(visitor: int = 0) -> BrowserContext:
+        while len(known) <= visitor:
+            known.append(browser.new_context(viewport=SIZE))
+            stays = known[-1].new_page()
+            stays.route("**/*", lambda route: route.fulfill(body="", content_type="text/html"))
+            stays.goto("http://127.0.0.1/")
+        known[visitor].clear_cookies()
+        known[visitor].clear_permissions()
+        return known[visitor]
+
+    yield open_window
+    for context in known:
+        context.close()
 
 
 @pytest.fixture
-def page(window: BrowserContext) -> Iterator[Page]:
+def page(window: Callable[..., BrowserContext]) -> Iterator[Page]:
     """A fresh page of 1280x800 of a visitor without cookies or permissions.
 
     ``page.problems`` lists console errors, script errors and calls to other machines. The test fails at its end if
     there are any; one that provokes an error on purpose clears the list.
     """
-    window.clear_cookies()
-    window.clear_permissions()
-    opened = window.new_page()
-    opened.set_viewport_size({"width": 1280, "height": 800})
+    opened = window().new_page()
     opened.problems = []
     watch(opened, opened.problems)
     yield opened

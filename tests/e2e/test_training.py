@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from pages.ui.frame import shell, text
 from pages.ui.frame.text import t
@@ -91,13 +91,13 @@ class Trainer(Learner):
 
 
 @pytest.fixture
-def meet(browser: Browser, serve) -> Iterator[Callable[..., Trainer]]:
-    """``meet(query)`` is another learner at the chapter, in a browser with no past. Their runs end with the test."""
+def meet(window, serve) -> Iterator[Callable[..., Trainer]]:
+    """``meet(query)`` is another learner at the chapter, in a browser of their own. Their runs end with the test."""
     learners: list[Trainer] = []
     problems: list[str] = []
 
     def new(query: str, address: str | None = None) -> Trainer:
-        page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
+        page = window(len(learners)).new_page()
         watch(page, problems)
         learners.append(Trainer(page, address or serve("app.py")))
         return learners[-1].open(query)
@@ -107,7 +107,7 @@ def meet(browser: Browser, serve) -> Iterator[Callable[..., Trainer]]:
         if learner.reset.count() and learner.reset.is_enabled():
             learner.reset.click()
             expect(learner.main).to_have_text(re.compile(t("runs.buttons.train")))
-        learner.page.context.close()
+        learner.page.close()
     assert not problems, f"the pages had problems: {problems}"
 
 
