@@ -14,7 +14,7 @@ shell.require_shell()
 shell.chapter("image_models", Config)
 left, right = shell.columns()
 with shell.asking(left, right):
-    answered = shell.predict("guess")
+    answered = shell.predict("guess", decides={"show": "four_samplers", "model": SHIPPED[0]})
 row = right.container(horizontal=True, vertical_alignment="center")
 show = "four_samplers"
 if answered:
@@ -50,10 +50,12 @@ else:
                 lesson.film_scene(config, model, films, frame), key="gallery", permalink=True
             ),
         )
-        if films and show == "four_samplers":
-            shell.explain("guess", "ghosts", shown=answered)
-            st.markdown(lesson.table(films, model))
+        if show == "four_samplers":
             st.caption(t("image_models.four_samplers.hint"))
+            if films and answered:
+                st.markdown(lesson.table(films, model))
+                st.caption(t("image_models.four_samplers.distance"))
+                shell.explain("guess", "ghosts", shown=config.model == SHIPPED[0])
         elif films and show == "nearest_training_image":
             st.caption(lesson.verdict(films[0], model))
     done |= lesson.tasks_done(config, model, films)
@@ -61,7 +63,7 @@ else:
         notes = lesson.notes(config, model)
 
 shell.notes(*notes)
-shell.equation("step", legend="equation")
+shell.equation(show, legend=show)
 shell.code(*lesson.code_of(show))
 shell.tasks(done)
 shell.finish()

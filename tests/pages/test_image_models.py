@@ -50,12 +50,19 @@ def titles(*samplers: str) -> list[str]:
 
 
 def test_what_happens_without_the_noise_is_kept_back_until_the_prediction_is_made(chapter):
-    app = formed(chapter(model="digits", steps="3"))
+    app = formed(chapter())
     assert list(panels(app)) == titles(DDPM, DDIM, MULTISTEP)
     assert not any(part.key == "show" for part in app.get("button_group")) and not app.info
+    assert not any(t("image_models.table.blurred") in each.value for each in app.markdown)
     app = formed(app.button(key="_guess_ghosts").click().run())
     assert list(panels(app)) == titles(DDPM, DDPM_NO_NOISE, DDIM, MULTISTEP)
     assert app.success and app.query_params["guess"] == "ghosts"
+
+
+def test_what_decides_is_the_picture_of_clothes(chapter):
+    app = formed(chapter(model="digits", steps="3", guess="ghosts"))
+    assert not app.success
+    assert formed(app.button(key="_guess_decide").click().run()).success
 
 
 # Films

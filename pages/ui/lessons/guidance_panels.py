@@ -137,7 +137,7 @@ def two_shares(run: GuidedSamples, label: int, negative: int) -> str:
         t("guidance.captions.share", label=class_label(each), share=run.quality.shares[each])
         for each in (label, negative)
     ]
-    return f"{', '.join(shares)} · {off(run)}"
+    return " · ".join([*shares, off(run)])
 
 
 def all_shares(run: GuidedSamples) -> str:

@@ -85,7 +85,7 @@ def film_scene(config: Config, model: ImageModel, films: Sequence[Film], frame: 
     values = {
         "what": t(f"image_models.{config.show}.what"),
         "classes": ", ".join(class_label(model, label) for label in labels),
-        "panels": ". ".join(f"{panel.title}: {panel.caption}" for panel in panels),
+        "panels": "; ".join(f"{panel.title}: {panel.caption}" for panel in panels),
     }
     still = len(levels) == 1
     first = {"sigma" if still else "first": levels[0].item()}
@@ -259,7 +259,7 @@ def notes(config: Config, model: ImageModel) -> tuple[str, ...]:
     """The notes of the scene that is shown."""
     more = {
         "four_samplers": ("no_noise",),
-        "nearest_training_image": ("real_training" if model.held_out is None else "real_held_out", "blurred"),
+        "nearest_training_image": ("real_training" if model.held_out is None else "real_held_out",),
     }
     return (config.show, *more.get(config.show, ()))
 

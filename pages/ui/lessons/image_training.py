@@ -89,13 +89,6 @@ def sizes(network: str, data: str) -> list[str]:
     return [size for size, factor in parts.items() if SIDES[data] % factor == 0]
 
 
-def duration(seconds: float) -> str:
-    """Hours or minutes, in words."""
-    if seconds > 5400:
-        return t("image_models.bigger.hours", hours=seconds / 3600)
-    return t("image_models.bigger.minutes", minutes=max(1, seconds / 60))
-
-
 # What the page draws
 
 
@@ -150,10 +143,8 @@ def _bigger(left: DeltaGenerator, right: DeltaGenerator) -> bool:
             st.markdown(t(f"image_models.bigger.{name}"))
             st.code(command, language="bash")
         images = config.bigsteps * config.batch
-        measured = text.catalogue("")["measured"]["image_models"]
-        least, most = (duration(images / measured[f"images_per_second_{core}"]) for core in ("quiet", "busy"))
         follow = controls.option("train", "follow")
-        st.markdown(t("image_models.bigger.text", follow=follow, images=images, least=least, most=most))
+        st.markdown(t("image_models.bigger.text", follow=follow, images=images))
     return False
 
 

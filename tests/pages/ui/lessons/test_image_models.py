@@ -69,6 +69,25 @@ def test_images_have_a_caption_only_where_their_classes_differ(model, config):
     assert names == (tuple("012345") if config is QUICK else ())
 
 
+@pytest.fixture(scope="module")
+def measured() -> dict[str, float]:
+    return text.catalogue("")["measured"]["image_models"]
+
+
+def test_the_detail_that_a_note_quotes_is_that_of_the_first_view(measured):
+    fashion = image_lesson.shipped("fashion")
+    ddpm, no_noise, *_ = (100 * lesson.share_of_detail(film, fashion) for film in films_of(Config(), fashion))
+    assert (round(ddpm), round(no_noise)) == (measured["detail_ddpm"], measured["detail_no_noise"])
+
+
+@pytest.mark.slow
+def test_more_steps_do_not_help_ddpm_without_noise_as_a_note_says(measured):
+    fashion = image_lesson.shipped("fashion")
+    request = replace(lesson.request_of(Config(steps=100), fashion), sampler=DDPM_NO_NOISE)
+    (film,) = background_films.films(lesson.film_maker(fashion), [request])
+    assert 100 * lesson.share_of_detail(film, fashion) == pytest.approx(measured["detail_no_noise_100"], abs=1)
+
+
 # Nearest training image
 
 

@@ -204,11 +204,6 @@ def test_only_sizes_that_divide_the_images_are_offered():
     assert image_training.sizes("dit", "digits") == [*SIZES["dit"]]
 
 
-def test_durations_are_minutes_or_hours():
-    assert image_training.duration(10) == t("image_models.bigger.minutes", minutes=1)
-    assert image_training.duration(7200) == t("image_models.bigger.hours", hours=2)
-
-
 # A run followed
 
 
