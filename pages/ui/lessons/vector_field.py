@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 SIGMAS = vector_field.levels(49)
 LEVELS = tuple(f"{sigma:.3g}" for sigma in SIGMAS.tolist())
-START, FINE = LEVELS.index("0.0866"), LEVELS.index("0.0487")  # where a fresh clock stands; where the tasks look
+START, FINE = LEVELS.index("0.0866"), LEVELS.index("0.0487")  # where a clock stands where errors are; of the tasks
 SIDE, CELLS = 21, 56  # arrows, and cells of the density, along a side
 EPS_SCALE, SCORE_SCALE = 0.2, 0.2  # a unit of eps_hat, and a decade of the score, in units of the picture
 REFERENCE, FOURIER, OWN = "spiral-100-reference", "spiral-100-fourier", "own_run"
@@ -114,7 +114,7 @@ def fields(config: Config, model: PointModel | None = None) -> Scene:
     model = model or model_of(config)
     film, error = film_of(model, config.window), error_of(model)
     panels = side_by_side(film, ground(config, film, model), error, config.window)
-    return _scene(config, panels, error)
+    return _scene(config, panels, error, start=0)
 
 
 def error(config: Config, model: PointModel | None = None) -> Scene:
@@ -149,17 +149,17 @@ def before_answer(scene: Scene) -> Scene:
 def more_notes(config: Config, show: str, answered: bool) -> list[str]:
     """The notes beside those of a scene, by their names in the catalogue."""
     if show == "fields":
-        return ["difference"] if answered else []
+        return ["difference" if answered else "learned"]
     if show == "error" and config.model in (REFERENCE, FOURIER):
         return ["unscaled" if config.model == REFERENCE else "scaled"]
     return []
 
 
-def _scene(config: Config, panels: Sequence[Panel], error: Tensor) -> Scene:
+def _scene(config: Config, panels: Sequence[Panel], error: Tensor, start: int = START) -> Scene:
     plain = t("vector_field.alt", model=text.label("models", config.model))
     levels = {"coarse": error[START].item(), "fine": error[FINE].item(), "at": LEVELS[START], "fine_at": LEVELS[FINE]}
     alt = f"{plain} {t('vector_field.alt_error', **levels)}"
-    return Scene(panels, Clock(SIGMAS, start=START), alt, caption=plain, probe=config.inside)
+    return Scene(panels, Clock(SIGMAS, start=start), alt, caption=plain, probe=config.inside)
 
 
 # Their panels
