@@ -165,7 +165,7 @@ class Linear:
 
     def images(self, x: Tensor) -> Tensor:
         """Images [N, C, H, W] in [-1, 1] to unit vectors [N, size]."""
-        return F.normalize((x.flatten(1).double() - self.means[0]) @ self.maps[0], dim=1)
+        return F.normalize((x.flatten(1) - self.means[0]) @ self.maps[0], dim=1)
 
     def texts(self, texts: Sequence[str]) -> Tensor:
         """Texts to unit vectors [len(texts), size]."""
@@ -173,16 +173,16 @@ class Linear:
 
 
 def bags_of_words(tokenizer: Tokenizer, texts: Sequence[str]) -> Tensor:
-    """1 for each word that a text contains, else 0, [len(texts), words] float64."""
+    """1 for each word that a text contains, else 0, [len(texts), words]."""
     tokens = tokenizer.encode(texts, 64)
-    return F.one_hot(tokens, len(tokenizer.vocabulary) + 1).amax(1)[:, 1:].double()
+    return torch.zeros(len(texts), len(tokenizer.vocabulary) + 1).scatter_(1, tokens, 1)[:, 1:]
 
 
 def linear(pairs: Pairs, texts: Sequence[str], size: int = 128) -> Linear:
     """The linear baseline for the training part of ``pairs`` with a text for each pair; ridge-regularised."""
     trained_on, known = pairs.indices(held_out=False), tokenizer(pairs)
     sides = (
-        unit(pairs.images[trained_on]).flatten(1).double(),
+        unit(pairs.images[trained_on]).flatten(1),
         bags_of_words(known, [texts[i] for i in trained_on.tolist()]),
     )
     means = tuple(side.mean(0) for side in sides)
