@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
 SIGMAS = vector_field.levels(49)
 LEVELS = tuple(f"{sigma:.3g}" for sigma in SIGMAS.tolist())
-START, FINE = LEVELS.index("0.0866"), LEVELS.index("0.0487")  # where a clock stands where errors are; of the tasks
+COARSE, START = LEVELS.index("1"), LEVELS.index("0.0866")  # where a clock stands to begin with: the fields, the others
+FINE = LEVELS.index("0.0487")  # where the tasks look
 SIDE, CELLS = 21, 56  # arrows, and cells of the density, along a side
 EPS_SCALE, SCORE_SCALE = 0.2, 0.2  # a unit of eps_hat, and a decade of the score, in units of the picture
 REFERENCE, FOURIER, OWN = "spiral-100-reference", "spiral-100-fourier", "own_run"
@@ -114,7 +115,7 @@ def fields(config: Config, model: PointModel | None = None) -> Scene:
     model = model or model_of(config)
     film, error = film_of(model, config.window), error_of(model)
     panels = side_by_side(film, ground(config, film, model), error, config.window)
-    return _scene(config, panels, error, start=0)
+    return _scene(config, panels, error, COARSE)
 
 
 def error(config: Config, model: PointModel | None = None) -> Scene:
