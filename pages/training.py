@@ -1,11 +1,11 @@
-"""Chapter 2: training. A network learns the average way back while the page shows it, beside the exact answer."""
+"""Chapter 2: training. A network learns to remove noise while the page shows it, beside the exact denoiser."""
 
 import streamlit as st
 
 from pages.ui.frame import controls, shell
-from pages.ui.frame.text import t
+from pages.ui.frame.text import label, t
 from pages.ui.lessons import training as lesson
-from pages.ui.lessons.training import MARKS, RECIPE, SEEN, Config
+from pages.ui.lessons.training import MARKS, RECIPE, SEEN, STEPS, Config
 from pages.ui.runs import training_run
 from pages.ui.stage import player
 from pages.ui.widgets import dataset_picker
@@ -18,13 +18,26 @@ def draw_live(snapshot: lesson.Snapshot, standing: str) -> None:
     player.show(scene, key="training", permalink=True)
 
 
+def choose_target() -> None:
+    """What the network predicts, in one row with the buttons."""
+    with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"):
+        st.markdown(t("training.controls.prediction.label"), width="content")
+        controls.draw("prediction", label_visibility="collapsed", width=230)
+
+
 shell.require_shell()
 shell.chapter("training", Config)
 left, right = shell.columns()
+with right:
+    commands, target = st.columns([5, 8], vertical_alignment="center")
+with target:
+    choose_target()
 with left:
     show = controls.draw("show")
     live = show == "train_live"
-    ready = shell.predict("guess", hidden=not live)
+    ready = shell.predict("guess", decides={"show": "train_live"})
+    if not live:
+        controls.draw("arrow")
     points = dataset_picker.choose()
     controls.draw("lr")
     with st.expander(t("training.recipe")):
@@ -41,20 +54,31 @@ with left:
         with st.expander(t("training.save_and_load")):
             training_run.save(request)
             training_run.load(lesson.adopt)
-with right:
+with commands:
     training_run.buttons(request, view, ready)
+with right:
     if view is not None and view.error:
         shell.sorry(view.error)
     if live:
         training_run.watch(request, view, draw_live, MARKS)
-        shell.explain("guess", "extent_first", shown=view is not None and view.step >= SEEN)
     else:
         scene = lesson.why_average(config, training_run.checkpoint(request).denoiser, points)
         player.show(scene, key="why", permalink=True)
+decided = live and view is not None and view.step >= SEEN
+with left:
+    shell.explain("guess", "extent_first", shown=decided)
 
-first = "middle_learned" if config.prediction == "eps" else "middle_built_in"
-shell.notes(*(["samples", first, "exact_loss"] if live else [show]), prediction=config.prediction)
-shell.equation("loss", legend="loss")
+if live:
+    first = "middle_learned" if config.prediction == "eps" else "middle_built_in"
+    more = [first] if decided or not controls.value("predictions") else []  # it would give the answer away
+    shell.notes("train_live", *more, prediction=label("predictions", config.prediction))
+    with st.container(gap="small", width=1000):
+        st.markdown(t("training.targets.intro"))
+        st.markdown("\n".join(f"- {t(f'training.targets.{name}')}" for name in controls.options("prediction")))
+else:
+    shell.notes("why_average", config.arrow, steps=STEPS, chance=1 - 1 / STEPS)
+formula = "loss" if live else "mean"
+shell.equation(formula, legend=formula)
 shell.code(*lesson.CODE)
 snapshot = view and view.picture
 if view and (view.error or (snapshot and snapshot.dead)):

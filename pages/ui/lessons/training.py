@@ -60,10 +60,11 @@ class Config:
     noise: str = choice("log-normal", tuple(SCHEDULES), "schedules", "select")
     seed: int = number(0, 0, 9999)
     probe: tuple[float, float] = place(PROBE, WINDOW.reach)
+    arrow: str = choice("untrained_eps", ("untrained_eps", "untrained_edm", "live"), style="select")
     run: str | None = code(training_run.check_run)
 
 
-RECIPE = ("net", "prediction", "noise", "seed")  # controls that begin another run
+RECIPE = ("net", "noise", "seed")  # controls that begin another run, as the target does
 
 
 def request_of(config: Config, points: PointSet | None = None) -> PointTraining:
@@ -114,13 +115,17 @@ def train_live(
 
 
 def why_average(config: Config, denoise: Denoise | None = None, points: PointSet | None = None) -> Scene:
-    """The walks that end at the probe, where they began, the exact mean arrow and the network's.
+    """The walks that end at the probe, where they began, the exact mean arrow and a network's.
 
-    ``denoise``: the network; without it the shipped or untrained one. ``points`` as in `train_live`.
+    ``denoise``: the network of `train_live`; without it the shipped or untrained one. ``points`` as there.
     """
     request = request_of(config, points)
     ideal = point_model.exact(request.data, request.config.endless)
-    network = denoise or training_run.initial_checkpoint(request).denoiser
+    if config.arrow == "live":
+        network = denoise or training_run.initial_checkpoint(request).denoiser
+    else:
+        untrained = PointConfig(prediction=config.arrow.removeprefix("untrained_"))
+        network = point_model.new_checkpoint(untrained, request.data).denoiser
     walks = lesson.sample_through(torch.tensor(config.probe), SIGMAS, ideal, network, WALKS, STEPS)
     panels = [walks_to_probe(walks, request.data.points), mean_arrows(walks, request.data.points)]
     return Scene(panels, Clock(SIGMAS, start=START), t("training.why_average.alt"), probe=config.probe)

@@ -82,3 +82,13 @@ def test_at_one_place_the_learned_arrow_stands_beside_the_exact_one():
     walks = lesson.sample_through(X, SIGMAS, ideal, lambda x, sigma: torch.zeros_like(x), n=2000, steps=5)
     assert torch.allclose(walks.learned, -X.expand(2, 2))
     assert torch.allclose(walks.exact, walks.mean_start, atol=0.01)
+
+
+def test_before_training_a_network_that_predicts_noise_has_no_arrow_and_an_edm_network_nearly_the_exact_one_far_out():
+    points, sigmas, place = make_points("spiral", 100), torch.tensor([2.0, 0.1]), torch.tensor([0.5, 0.6])
+    ideal, error = point_model.exact(points, True), {}
+    for prediction in ("eps", "edm"):
+        network = point_model.new_checkpoint(PointConfig(prediction=prediction), points).denoiser
+        walks = lesson.sample_through(place, sigmas, ideal, network, n=10, steps=2)
+        error[prediction] = ((walks.learned - walks.exact).norm(dim=1) / walks.exact.norm(dim=1)).tolist()
+    assert error["eps"] == [1, 1] and error["edm"][0] < 0.02 and error["edm"][1] > 1
