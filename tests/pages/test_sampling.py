@@ -212,9 +212,10 @@ def test_two_clouds_are_said_to_differ_where_they_do(other, verdict, least, most
 def test_sde_and_ode_are_ddpm_and_ddim_unless_others_are_chosen_there(chapter):
     app = chapter(**SHOWN, b=DDPM_NO_NOISE, na="4")
     app = group(app, "show").set_value("sde_and_ode").run()
-    assert [panel["caption"] for panel in header(app)["panels"]] == captions(Config(show="sde_and_ode"))
+    titles = list(panels(app))
+    assert titles == [panel.title for panel in sampling.SCENES["sde_and_ode"](Config(show="sde_and_ode")).panels]
     app = app.selectbox(key="second").set_value("heun").run()
-    assert [panel["caption"] for panel in header(app)["panels"]] == captions(Config(show="sde_and_ode", second="heun"))
+    assert [title == now for title, now in zip(titles, panels(app), strict=True)] == [True, False, True]
 
 
 # The quality of the samplers, computed in the background

@@ -247,14 +247,14 @@ def paths(config: Config) -> Scene:
 
 def whose_step(config: Config) -> Scene:
     """DDPM's step and DDIM's, each with noise and without."""
-    return _scene(config, _clouds(config, [config.sampler(name) for name in FOUR], calls=False))
+    return _scene(config, _clouds(config, [config.sampler(name) for name in FOUR], "samples"))
 
 
 def sde_and_ode(config: Config) -> Scene:
     """Two clouds, and the distance between them at each noise level; a fresh clock stands halfway."""
     marker = trajectories.levels(COARSE, config.top)
     panel = sampling_panels.distance(*distances(config), marker)
-    return _scene(config, [*_clouds(config, config.pair), panel], start=COARSE // 2)
+    return _scene(config, [*_clouds(config, config.pair, None), panel], start=COARSE // 2)
 
 
 def quality(config: Config) -> Scene:
@@ -276,14 +276,16 @@ SCENES: dict[str, Callable[[Config], Scene]] = {
 }
 
 
-def _clouds(config: Config, configs: Sequence[SamplerConfig], calls: bool = True) -> list[Panel]:
+def _clouds(config: Config, configs: Sequence[SamplerConfig], caption: str | None = "cloud") -> list[Panel]:
     model, sigmas = model_of(config), trajectories.levels(COARSE, config.top)
-    return sampling_panels.clouds(run_all(model, configs, N), model.points.points, sigmas, config.window, calls)
+    return sampling_panels.clouds(run_all(model, configs, N), model.points.points, sigmas, config.window, caption)
 
 
 def _scene(config: Config, panels: Sequence[Panel], frames: int = COARSE, start: int = -1) -> Scene:
     """Panels on one clock; unless ``start`` is given, a fresh one stands at its end, where the samples are."""
-    found = " ".join(t("sampling.alt_panel", title=panel.title, caption=panel.caption) for panel in panels)
+    found = " ".join(
+        t("sampling.alt_panel", title=panel.title, caption=panel.caption) for panel in panels if panel.caption
+    )
     alt = t("sampling.alt", sigma=config.top, model=text.label("models", config.model), found=found)
     return Scene(panels, Clock(trajectories.levels(frames, config.top), start=start), alt, fps=frames / SECONDS)
 

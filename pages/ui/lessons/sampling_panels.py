@@ -18,16 +18,18 @@ from pages.ui.frame.text import t
 
 
 def clouds(
-    made: Sequence[Trajectory], points: Tensor, sigmas: Tensor, window: Window, calls: bool = True
+    made: Sequence[Trajectory], points: Tensor, sigmas: Tensor, window: Window, caption: str | None = "cloud"
 ) -> list[Panel]:
-    """The clouds side by side over the data [N, 2], each with its quality and, unless it is left out, its calls."""
+    """The clouds side by side over the data [N, 2]; ``caption`` names what is said of the quality of the samples."""
     data = Points(_data(points, sigmas, window), "data", size=1.3, alpha=1, label=t("sampling.layers.data"))
     panels = []
     for each in made:
         states = in_view(each.at(sigmas), sigmas, window.view)
         cloud = Points(states, "sample", size=2.4, alpha=0.6, label=t("sampling.layers.samples"))
         title = title_of(each.config, steps=len(made) < 3)
-        panels.append(Panel(title, [cloud, data], caption=caption_of(each, calls), **window.limits))
+        panels.append(
+            Panel(title, [cloud, data], caption=caption_of(each, caption) if caption else "", **window.limits)
+        )
     return panels
 
 
@@ -38,13 +40,11 @@ def title_of(config: SamplerConfig, steps: bool = True) -> str:
     return t("sampling.panels.cloud", count=config.steps, sampler=name) if steps else name
 
 
-def caption_of(made: Trajectory, calls: bool = True) -> str:
-    """The network calls of a trajectory and the quality of its samples, in words."""
+def caption_of(made: Trajectory, name: str) -> str:
+    """The quality of the samples of a trajectory, in words, with its network calls ("cloud") or without ("samples")."""
     quality = made.quality
     values = {"covered": quality.covered, "of": quality.of, "distance": quality.distance}
-    if calls:
-        return t("sampling.captions.cloud", count=made.config.nfe, **values)
-    return t("sampling.captions.samples", **values)
+    return t(f"sampling.captions.{name}", count=made.config.nfe, **values)
 
 
 def paths(
