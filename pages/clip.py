@@ -1,11 +1,8 @@
 """Chapter 6: CLIP. Two encoders bring pictures and captions to one space, where cosines answer questions."""
 
-import streamlit as st
-
 from pages.ui.frame import controls, shell
-from pages.ui.frame.text import t
 from pages.ui.lessons import clip_live, clip_view
-from pages.ui.lessons.clip import CODE, CONTROLS, MORE_CONTROLS, TASKS, Config
+from pages.ui.lessons.clip import CODE, CONTROLS, MORE_CONTROLS, TASKS, Config, formula_of
 from pages.ui.runs import training_run
 
 shell.require_shell()
@@ -13,7 +10,7 @@ shell.chapter("clip", Config)
 trained = training_run.latest(clip_live.KIND)
 left, right = shell.columns()
 with shell.asking(left, right):
-    answered = shell.predict("guess")
+    answered = shell.predict("guess", decides={"show": "train_live"})
 with right:
     show = controls.draw("show", label_visibility="collapsed") if answered else "train_live"
 with left:
@@ -45,10 +42,12 @@ with right:
         done = clip_view.arithmetic(config, space)
     else:
         done = clip_view.vector_map(config, space)
+    shell.explain("guess", "diagonal", shown=answered and show == "train_live")
 
-shell.notes(*(["diagonal", "train_live"][: 1 + answered] if show == "train_live" else [show]))
-shell.equation("loss", legend="loss")
-shell.code(*CODE[show])
+scene = show if answered else "matrix"  # before the answer the notes, the formula and the code are of the matrix alone
+shell.notes(scene)
+formula = formula_of(scene, config)
+shell.equation(formula, legend=formula)
+shell.code(*CODE[scene])
 shell.tasks({task: show == scene and done for scene, task in TASKS.items()})
-st.markdown(t("clip.next", unclip=shell.number_of("unclip")))
 shell.finish()

@@ -88,8 +88,20 @@ def held_out(names: list[str]) -> list[bool]:
 def test_training_and_scenes_are_kept_back_until_the_prediction_is_made(open_page):
     app = open_page("clip")
     assert app.button(key="_main").disabled and not any(part.key == "show" for part in app.get("button_group"))
-    app.button(key="_guess_log_n").click().run()
+    assert len(panels(app)) == 1  # the trained matrix would give the answer away
+    app.button(key="_guess_diagonal").click().run()
     assert not app.button(key="_main").disabled and group(app, "show").value == "train_live"
+    assert len(panels(app)) == 2 and len(app.success) == 1
+    app = group(app, "show").set_value("retrieval").run()
+    assert not app.success
+    app.button(key="_guess_decide").click().run()
+    assert group(app, "show").value == "train_live" and len(app.success) == 1
+
+
+def test_the_words_of_the_collection_are_marked_as_english_on_a_chinese_page(chapter):
+    for language, count in (("en", 0), ("zh", clip_retrieval.PICTURES)):
+        found = re.findall(r'<figcaption>[^/]*<br><span lang="en">', html(chapter("retrieval", lang=language)))
+        assert len(found) == count
 
 
 # Live training
@@ -112,7 +124,6 @@ def test_training_shows_the_matrix_over_its_steps_and_the_loss_from_log_n(chapte
     matrix, loss = panels(app).values()
     assert len(matrix["caption"]) == header(app)["T"]
     assert any("2.77" in label for layer in loss["layers"] for label in layer["label"])  # log 16
-    assert "1/128" in app.info[0].value  # the prediction explained
     app.button(key="_reset").click().run()
     assert header(app)["T"] == 1
 

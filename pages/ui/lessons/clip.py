@@ -45,7 +45,7 @@ def _picture(default: str) -> Any:
 class Config:
     """The controls of the page."""
 
-    guess: str | None = choice(None, ("zero", "log_n", "unbounded"), style="none")
+    guess: str | None = choice(None, ("diagonal", "all_cells", "largest"), style="none")
     show: str = choice("train_live", ("train_live", "retrieval", "zero_shot", "arithmetic", "map"))
     # train_live
     which: str = choice("trained_on", ("trained_on", "held_out"))
@@ -63,13 +63,13 @@ class Config:
     filled: bool = toggle(True)
     draw: str = code(drawings.decode, HEART)
     # zero_shot
-    classify: str = choice("held_out", PARTS)
+    classify: str = choice("all", PARTS)
     wording1: str = text_field(lesson.WORDINGS[0], 800, lines=True)
     wording2: str = text_field(lesson.WORDINGS[1], 800, lines=True)
-    example: int = number(0, 0, 999)
+    example: int = number(26, 0, 999)
     # arithmetic
     kind: str = choice("held_out_pairs", ("held_out_pairs", "pictures", "words"))
-    attribute: str = choice(ATTRIBUTES[0], ATTRIBUTES, style="select")
+    attribute: str = choice("turban", ATTRIBUTES, style="select")
     pair: int = number(1, 1, 12)
     minuend: str = _picture("mermaid")
     subtrahend: str = _picture("woman")
@@ -155,10 +155,11 @@ def analogies(config: Config, space: Space) -> Nearest:
 # The scenes
 
 
-def train_live(config: Config, snapshot: Snapshot | None = None) -> Scene:
-    """The matrix and the loss of a run; of an untrained CLIP beside the shipped one where there is no run."""
+def train_live(config: Config, snapshot: Snapshot | None = None, compare: bool = True) -> Scene:
+    """The matrix and the loss of a run; of an untrained CLIP where there is no run, to ``compare`` with the shipped
+    one."""
     snapshot = snapshot or clip_live.untrained(config.training)
-    return clip_live.scene(snapshot, config.batch, config.which == "held_out")
+    return clip_live.scene(snapshot, config.batch, config.which == "held_out", compare)
 
 
 def retrieval(config: Config, space: Space | None = None, pixels: Tensor | None = None) -> Scene:
@@ -202,7 +203,15 @@ SCENES: dict[str, Callable[[Config], Scene]] = {
 }
 
 
+def formula_of(scene: str, config: Config) -> str:
+    """The name of the formula of a scene."""
+    if scene == "arithmetic":
+        return "analogy" if config.kind == "words" else "difference"
+    return {"train_live": "loss", "zero_shot": "probability", "map": "projection"}.get(scene, "cosine")
+
+
 CODE = {
+    "matrix": (lesson.matrix, clip_queries.text_vectors),
     "train_live": (clip_model.contrastive_loss, clip_model.clip_loss, clip_model.run),
     "retrieval": (lesson.nearest, clip_queries.text_vectors),
     "zero_shot": (lesson.classify,),

@@ -15,6 +15,7 @@ from core.runs.caching import shared_cache
 from core.runs.checkpoints import Checkpoint
 from pages.ui.frame.links import name_of
 from pages.ui.frame.text import fixed, t
+from pages.ui.widgets.html_cards import Data
 
 Nearest = Sequence[tuple[int, float]]  # numbers of pairs, each with a cosine
 
@@ -46,6 +47,11 @@ def space_of(encoders: Encoders) -> Space:
 def captions() -> tuple[str, ...]:
     """The captions of the collection, which name its pictures."""
     return lesson.pairs().captions
+
+
+def name(number: int) -> Data:
+    """The caption of a picture, as HTML cards show it."""
+    return Data(captions()[number])
 
 
 def number_of(caption: str) -> int:

@@ -70,11 +70,14 @@ def shipped() -> Tensor:
     return lesson.matrix(checkpoint.denoiser, clip_model.tokenizer_of(checkpoint.config))[None]
 
 
-def scene(snapshot: Snapshot, batch: int, held_out: bool) -> Scene:
-    """The matrix over the steps so far; beside it the loss, or before any training the matrix of the shipped CLIP."""
-    now = matrix("now" if snapshot.step else "untrained", snapshot.cosines[:, int(held_out)], held_out)
-    beside = loss(snapshot, batch) if snapshot.step else matrix("shipped", shipped()[:, int(held_out)], held_out)
-    panels = [now, beside]
+def scene(snapshot: Snapshot, batch: int, held_out: bool, compare: bool = True) -> Scene:
+    """The matrix over the steps so far; beside it the loss, or before any training the matrix of the shipped CLIP, if
+    the two are to be compared."""
+    panels = [matrix("now" if snapshot.step else "untrained", snapshot.cosines[:, int(held_out)], held_out)]
+    if snapshot.step:
+        panels.append(loss(snapshot, batch))
+    elif compare:
+        panels.append(matrix("shipped", shipped()[:, int(held_out)], held_out))
     alt = t("clip.train_live.alt", n=lesson.N, step=snapshot.step)
     ends = (panel.caption if isinstance(panel.caption, str) else panel.caption[-1] for panel in panels)
     alt += " " + ". ".join(f"{panel.title}: {end}" for panel, end in zip(panels, ends)) + "."

@@ -30,18 +30,22 @@ from pages.ui.runs import training_run
 from pages.ui.runs.training_run import TrainingRequest
 from pages.ui.stage import player
 from pages.ui.widgets import brush, html_cards
-from pages.ui.widgets.html_cards import Bar
+from pages.ui.widgets.html_cards import Bar, Data
+
+
+def image(number: int) -> str:
+    """A picture of the collection as HTML, named by its caption."""
+    return _image(number, text.language.get())
 
 
 @cache
-def image(number: int) -> str:
-    """A picture of the collection as HTML, named by its caption."""
-    return html_cards.image(lesson.pairs().images[number], collection.captions()[number])
+def _image(number: int, language: str) -> str:
+    return html_cards.image(lesson.pairs().images[number], collection.name(number))
 
 
 def figure(number: int) -> str:
     """A picture of the collection over its caption, as HTML."""
-    return html_cards.figure(image(number), collection.captions()[number])
+    return html_cards.figure(image(number), collection.name(number))
 
 
 def warn_of_unknown_words(space: Space, *texts: str) -> None:
@@ -66,11 +70,12 @@ def choose_space(trained: TrainingRequest | None) -> Space:
 
 
 def train_live(config: Config, ready: bool) -> bool:
-    """The learner's run on the stage, with its buttons. True where all captions find their own picture by now."""
+    """The learner's run on the stage, with its buttons; until it is ``ready``, the untrained matrix alone. True where
+    all captions find their own picture by now."""
 
     def draw(snapshot: Snapshot, standing: str) -> None:
         st.markdown(standing)
-        player.show(scenes.train_live(config, snapshot), key="matrix", permalink=True)
+        player.show(scenes.train_live(config, snapshot, compare=ready), key="matrix", permalink=True)
 
     request = ClipTraining(config=config.training)
     view = training_run.current(request)
@@ -80,9 +85,10 @@ def train_live(config: Config, ready: bool) -> bool:
         shell.sorry(view.error)
     training_run.watch(request, view, draw, clip_live.STEPS)
     snapshot = view and view.picture
-    has_trained = bool(snapshot and snapshot.step)
-    shell.explain("guess", "log_n", has_trained)
-    return has_trained and lesson.count_matches(snapshot.cosines[-1, int(config.which == "held_out")]) == lesson.N
+    return (
+        bool(snapshot and snapshot.step)
+        and lesson.count_matches(snapshot.cosines[-1, int(config.which == "held_out")]) == lesson.N
+    )
 
 
 # Retrieval
@@ -111,16 +117,20 @@ def retrieval(config: Config, space: Space, pixels: Tensor | None = None) -> boo
 
 def pictures(found: Nearest, label: str) -> None:
     """Pictures of the collection with their cosines and captions; those held out from training have a mark."""
-    held_out, names = lesson.pairs().held_out, collection.captions()
+    held_out = lesson.pairs().held_out
     html_cards.shelf(
-        (html_cards.figure(image(i), fixed(cosine) + " ◇" * bool(held_out[i]), names[i]) for i, cosine in found), label
+        (
+            html_cards.figure(image(i), fixed(cosine) + " ◇" * bool(held_out[i]), collection.name(i))
+            for i, cosine in found
+        ),
+        label,
     )
     st.caption(t("clip.retrieval.legend"))
 
 
 def captions(space: Space, query: str, found: Nearest, picture_number: int | None = None) -> None:
     """An HTML image beside the captions nearest to it, its ``own`` marked."""
-    rows = [(collection.captions()[i], [Bar(cosine, fixed(cosine))]) for i, cosine in found]
+    rows = [(collection.name(i), [Bar(cosine, fixed(cosine))]) for i, cosine in found]
     marked = [k for k, (i, _) in enumerate(found) if i == picture_number]
     table = html_cards.bars(rows, t("clip.retrieval.captions"), marked)
     html_cards.row(html_cards.figure(query), "→", table, label=t("clip.retrieval.row"))
@@ -169,16 +179,16 @@ def choose_wordings(space: Space) -> None:
 
 def zero_shot(config: Config, space: Space) -> bool:
     """Some of the pictures with the probability of each class under each wording; then the accuracies. True where these
-    are 5 points apart."""
+    are 10 points apart."""
     found = scenes.classified(config, space)
     html_cards.shelf((example(found, at) for at in found.examples), t("clip.zero_shot.shelf"), wide=True)
     marks = " · ".join(f"{shell.mark(role)} {t('clip.zero_shot.wording', k=k)}" for k, role in enumerate(ROLES, 1))
     st.caption(t("clip.zero_shot.legend", marks=marks), unsafe_allow_html=True)
     known = [accuracy for accuracy in found.accuracies if accuracy]
     if known:
-        st.markdown(accuracy_table(found.accuracies))
+        st.markdown(accuracy_table(found.accuracies), unsafe_allow_html=True)
         st.caption(t("clip.zero_shot.accuracy", n=known[0].n))
-    return clip_zero_shot.better_by(found) >= 0.05
+    return clip_zero_shot.better_by(found) >= 0.1
 
 
 def example(found: Classified, at: int) -> str:
@@ -192,7 +202,7 @@ def example(found: Classified, at: int) -> str:
             next((p.item() for prompt, p in zip(prompts, probabilities[at]) if prompt.name == name), 0.0)
             for prompts, probabilities in zip(found.prompts, found.probabilities)
         ]
-        rows.append((name, [Bar(v, f"{v:.0%}" if v >= 0.1 else "", role) for v, role in zip(values, ROLES)]))
+        rows.append((Data(name), [Bar(v, f"{v:.0%}" if v >= 0.1 else "", role) for v, role in zip(values, ROLES)]))
     marked = [names.index(group)] if group in names else []
     return f"<div>{figure(number)}{html_cards.bars(rows, '', marked, '◆')}</div>"
 
@@ -205,7 +215,9 @@ def accuracy_table(accuracies: Sequence[Accuracy | None]) -> str:
          *(f"{accuracy.by_group[name]:.0%}" if name in accuracy.by_group else "–" for name in names)]
         for k, accuracy in enumerate(accuracies, 1) if accuracy
     ]  # fmt: skip
-    return shell.table([*(t(f"clip.zero_shot.head.{part}") for part in ("right", "all", "mean")), *names], rows)
+    return shell.table(
+        [*(t(f"clip.zero_shot.head.{part}") for part in ("right", "all", "mean")), *map(_data, names)], rows
+    )
 
 
 # Arithmetic with vectors
@@ -252,9 +264,9 @@ def words(space: Space, difference: Difference) -> None:
                    label=clip_arithmetic.title(difference))  # fmt: skip
 
 
-def _with_synonyms(space: Space, word: str) -> str:
+def _with_synonyms(space: Space, word: str) -> Data:
     same = space.synonyms[word]
-    return f"{word} ({', '.join(same[:3])}{' …' if len(same) > 3 else ''})" if same else word
+    return Data(f"{word} ({', '.join(same[:3])}{' …' if len(same) > 3 else ''})" if same else word)
 
 
 def answers(found: Sequence[Answer], attribute: str) -> None:
@@ -263,7 +275,8 @@ def answers(found: Sequence[Answer], attribute: str) -> None:
     @st.fragment(run_every=None if _baseline_is_known() else 2.0)
     def tick() -> None:
         waited = not _baseline_is_known()
-        answer_table(found, baseline())
+        with shell.guard():
+            answer_table(found, baseline())
         if waited and _baseline_is_known():
             st.rerun()
 
@@ -282,9 +295,14 @@ def answer_table(found: Sequence[Answer], baseline: Sequence[bool]) -> None:
         if correct:
             parts = [[hit for hit, a in zip(correct, found) if a.difference.attribute == each] for each in ARITHMETIC]
             rows.append([t(f"clip.arithmetic.rows.{name}"), f"**{_of(correct)}**", *map(_of, parts)])
-    st.markdown(shell.table([t("clip.arithmetic.head.right"), t("clip.arithmetic.head.all"), *ARITHMETIC], rows))
+    head = [t("clip.arithmetic.head.right"), t("clip.arithmetic.head.all"), *map(_data, ARITHMETIC)]
+    st.markdown(shell.table(head, rows), unsafe_allow_html=True)
     if not baseline:
         st.caption(t("clip.arithmetic.computing"))
+
+
+def _data(name: str) -> str:
+    return html_cards.as_html(Data(name))
 
 
 def _of(hits: Sequence[bool]) -> str:

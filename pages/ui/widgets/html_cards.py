@@ -10,7 +10,21 @@ import streamlit as st
 from torch import Tensor
 
 from core.figures import palette
-from pages.ui.frame import shell
+from pages.ui.frame import shell, text
+
+
+class Data(str):
+    """Text that belongs to a data set: English on a page of any language, and marked so."""
+
+
+def as_html(line: str) -> str:
+    """A text as HTML."""
+    shown = html.escape(line)
+    return f'<span lang="en">{shown}</span>' if isinstance(line, Data) and _translated() else shown
+
+
+def _translated() -> bool:
+    return text.language.get() != text.DEFAULT
 
 
 def image(pixels: Tensor, name: str) -> str:
@@ -20,12 +34,13 @@ def image(pixels: Tensor, name: str) -> str:
     file = BytesIO()
     Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(file, "PNG")
     content = base64.b64encode(file.getvalue()).decode()
-    return f'<img src="data:image/png;base64,{content}" alt="{html.escape(name)}">'
+    language = ' lang="en"' if isinstance(name, Data) and _translated() else ""
+    return f'<img src="data:image/png;base64,{content}" alt="{html.escape(name)}"{language}>'
 
 
 def figure(image: str, *lines: str) -> str:
     """An image over lines of text."""
-    return f"<figure>{image}<figcaption>{'<br>'.join(map(html.escape, lines))}</figcaption></figure>"
+    return f"<figure>{image}<figcaption>{'<br>'.join(map(as_html, lines))}</figcaption></figure>"
 
 
 def shelf(figures: Iterable[str], label: str, wide: bool = False) -> None:
@@ -51,7 +66,7 @@ class Bar(NamedTuple):
 def bars(rows: Sequence[tuple[str, Sequence[Bar]]], head: str, marked: Iterable[int] = (), sign: str = "✓") -> str:
     """A table of names, each with one or several bars; a ``sign`` stands before those of the rows ``marked``."""
     chosen = set(marked)
-    lines = "".join(_line(f"{sign} {name}" if i in chosen else name, each) for i, (name, each) in enumerate(rows))
+    lines = "".join(_line(f"{sign} " * (i in chosen) + as_html(name), each) for i, (name, each) in enumerate(rows))
     return f'<table class="bars"><caption>{html.escape(head)}</caption>{lines}</table>'
 
 
@@ -61,7 +76,7 @@ def _line(name: str, bars: Sequence[Bar]) -> str:
         f'background:{palette.colour(bar.role, shell.theme())}"></i><span>{bar.number}</span></div>'
         for bar in bars
     )
-    return f'<tr><th scope="row">{html.escape(name)}</th><td>{drawn}</td></tr>'
+    return f'<tr><th scope="row">{name}</th><td>{drawn}</td></tr>'
 
 
 def _show(body: str) -> None:

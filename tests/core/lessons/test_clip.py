@@ -14,9 +14,12 @@ from core.models import clip_queries
 from core.pretrained import pretrained
 from core.problems import Problem
 from core.runs.progress import Progress
+from pages.ui.frame.text import catalogue
 
 pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
 
+MEASURED = catalogue("")["measured"]["clip"]
+DIFFERENCES = ("differences", "differences_right", "linear_right")
 SMALL = replace(CONFIG, width=8, size=16, batch=16, steps=40, warmup=5)
 
 
@@ -101,6 +104,29 @@ def test_a_clip_for_other_pictures_is_refused():
     with pytest.raises(Problem) as caught:
         clip_lesson.embed(other)
     assert caught.value.code == "clip_other_pictures"
+
+
+def test_the_numbers_that_the_page_quotes(space):
+    held_out = clip_lesson.matrix(space.clip, space.tokenizer)[1]
+    rates = []
+    for wording in clip_lesson.WORDINGS:
+        prompts, among = parse_prompts(wording), torch.arange(len(pairs().captions))
+        rates.append(clip_lesson.accuracy(prompts, clip_lesson.classify(space, prompts, among), among).overall)
+    hat = clip_lesson.hat()
+    percent = [round(100 * share) for share in (*clip_lesson.retrieval_accuracy(space), *rates)]
+    assert {
+        "vector_size": space.pictures.shape[1],
+        "held_out_right": clip_lesson.count_matches(held_out),
+        **dict(zip(("retrieval_first", "retrieval_ten", "wording_1", "wording_2"), percent, strict=True)),
+        "hat_rank": clip_lesson.word_rank(space, "hat", space.directions([hat])[0])[0],
+    } == {name: value for name, value in MEASURED.items() if name not in DIFFERENCES}
+
+
+@pytest.mark.slow
+def test_the_numbers_of_differences_that_the_page_quotes(space):
+    answers = clip_lesson.answers(space)
+    found = len(answers), sum(answer.correct for answer in answers), sum(clip_lesson.linear_baseline())
+    assert found == tuple(MEASURED[name] for name in DIFFERENCES)
 
 
 # Zero-shot
