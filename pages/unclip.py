@@ -4,15 +4,12 @@ from functools import partial
 
 import streamlit as st
 
-from pages.ui.frame import controls, shell
+from pages.ui.frame import controls, shell, text
 from pages.ui.frame.text import t
 from pages.ui.lessons import unclip as lesson
 from pages.ui.lessons import unclip_view as view
 from pages.ui.lessons.unclip import Config
 from pages.ui.runs import background_films
-
-EQUATIONS = ("all_stages", "text_vector", "prior", "negative_caption", "interpolation")  # the others have the decoder's
-COSINES = ("prior_skipped", "negative_caption", "guidance", "variations")
 
 shell.require_shell()
 shell.chapter("unclip", Config)
@@ -20,17 +17,13 @@ with st.spinner(t("unclip.reading")):
     models = lesson.models()
 left, right = shell.columns()
 head = left.container(gap="small")
-with shell.asking(left, right):
-    answered = shell.predict("guess")
+with shell.asking(head, right):
+    answered = shell.predict("guess", decides={"show": "prior_skipped"})
 with right:
     show = controls.draw("show", label_visibility="collapsed") if answered else "all_stages"
-with head:
-    usable = view.ask(show)
 with left:
-    controls.draw("w", disabled=show in ("text_vector", "guidance"))
-    with st.expander(t("unclip.more")):
-        for name in ("wp", "n", "steps", "seed"):
-            controls.draw(name)
+    usable = view.ask(show)
+    view.settings(show)
 
 config, films = controls.config(), ()
 with right:
@@ -43,14 +36,15 @@ with right:
         if show == "all_stages":
             view.chips(config.caption)
         films = background_films.watch(lesson.film_maker(), lesson.requests_of(config), partial(view.draw, config))
-        if show in COSINES:
-            st.caption(t("unclip.condition"))
+    if text.has(f"unclip.{show}.metric"):
+        st.caption(t(f"unclip.{show}.metric"))
     if films and show == "prior_skipped":
         st.markdown(view.positions(films))
-        shell.explain("guess", "other_caption", shown=True)
+    shell.explain("guess", "nearly_alike", shown=bool(films) and show == "prior_skipped")
 
 shell.notes(show, guidance=shell.number_of("guidance"), image_models=shell.number_of("image_models"))
-shell.equation(*[show if show in EQUATIONS else "decoder"] * 2)
+formula = lesson.formula_of(show)
+shell.equation(formula, legend=formula)
 shell.code(*lesson.code_of(show))
 held_out, film = lesson.held_out(), films[0] if films else None
 unknown = show in ("all_stages", "text_vector") and bool(models.known.unknown(config.caption))

@@ -4,6 +4,7 @@
 ``python -m core.lessons.unclip`` writes the film that the page opens with.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -240,7 +241,31 @@ def held_out_position(space: Space) -> Position:
 def condition_cosines(models: Unclip, film: Film) -> Tensor:
     """The cosine [n] of the vector of each finished picture with the vector that the decoder was conditioned on; NaN
     where that was none."""
-    return F.cosine_similarity(unclip_model.image_vectors(models, unit(film.images)), film.vectors, dim=1)
+    return F.cosine_similarity(image_vectors(models, film), film.vectors, dim=1)
+
+
+def mutual_cosine(models: Unclip, film: Film) -> float:
+    """The mean cosine of the vectors of the finished pictures with each other; NaN for a single picture."""
+    vectors = F.normalize(image_vectors(models, film), dim=1)
+    n = len(vectors)
+    return ((vectors @ vectors.T).sum().item() - n) / (n * (n - 1)) if n > 1 else math.nan
+
+
+def cosine_with(models: Unclip, film: Film, vector: Tensor) -> float:
+    """The mean cosine of the vectors of the finished pictures with a vector [size]."""
+    return F.cosine_similarity(image_vectors(models, film), vector[None], dim=1).mean().item()
+
+
+def image_vectors(models: Unclip, film: Film) -> Tensor:
+    """The scaled vectors [n, size] of the finished pictures."""
+    return unclip_model.image_vectors(models, unit(film.images))
+
+
+def share_of_blue(pixels: Tensor) -> float:
+    """The share of the pixels of images uint8 [n, 3, h, w] that are blue: blue is the largest channel, and more than
+    red by over 20."""
+    red, green, blue = pixels.float().unbind(1)
+    return ((blue > red + 20) & (blue >= green)).float().mean().item()
 
 
 # The film that the page opens with

@@ -45,9 +45,10 @@ def title(name: str, **values) -> str:
 def test_the_stages_are_kept_back_until_the_prediction_is_made(chapter):
     app = formed(chapter(predictions="true"))
     assert len(panels(app)) == 3 and not any(part.key == "show" for part in app.get("button_group"))
-    app = formed(app.button(key="_guess_other_caption").click().run())
-    app = formed(group(app, "show").set_value("prior_skipped").run())
-    assert len(app.success) == 1
+    app = formed(app.button(key="_guess_nearly_alike").click().run())
+    assert not app.success
+    app = formed(app.button(key="_guess_decide").click().run())
+    assert group(app, "show").value == "prior_skipped" and len(app.success) == 1
 
 
 # Stages and scenes
@@ -69,7 +70,8 @@ def test_the_stages_are_kept_back_until_the_prediction_is_made(chapter):
 )
 def test_each_scene_has_its_panels_on_one_clock_and_says_them(chapter, scene, titles, frames):
     app = formed(chapter(show=scene))
-    values = {"negative": "red", "caption": "woman firefighter", "to": "woman farmer"}
+    caption = "circle" if scene == "negative_caption" else "woman firefighter"
+    values = {"negative": "blue", "caption": caption, "to": "woman farmer"}
     expected = [title(name, **values) for name in titles]
     assert list(panels(app)) == expected and header(app)["T"] == frames
     assert all(name in header(app)["alt"] for name in expected)
@@ -78,7 +80,15 @@ def test_each_scene_has_its_panels_on_one_clock_and_says_them(chapter, scene, ti
 @pytest.mark.slow
 def test_the_panels_of_guidance_differ_in_their_scale_which_is_then_no_control(chapter):
     app = formed(chapter(show="guidance"))
-    assert list(panels(app)) == ["w = 0", "w = 1", "w = 2", "w = 4", "w = 8"] and app.slider(key="w").disabled
+    assert list(panels(app)) == ["w = 0", "w = 1", "w = 2", "w = 4", "w = 8"]
+    assert [slider.key for slider in app.slider] == ["wp"]
+
+
+def test_a_caption_of_one_scene_does_not_reach_a_scene_with_its_own(chapter):
+    app = formed(chapter(caption="pizza", show="negative_caption"))
+    assert app.text_input(key="positive").value == "circle" and "pizza" not in header(app)["alt"]
+    assert t("unclip.negative_caption.no_effect.at_one") in [part.value for part in app.caption]
+    assert formed(chapter(w="2", show="prior_skipped")).text_input(key="skipped").value == "woman"
 
 
 @pytest.mark.slow
@@ -143,8 +153,11 @@ def test_no_caption_asks_for_any_picture_and_says_so(chapter):
     app = formed(chapter())
     app = formed(app.text_input(key="caption").set_value("").run())
     assert t("unclip.chips.none") in markdown(app) and header(app)["T"] == 6
-    for scene in ("text_vector", "prior", "prior_skipped", "interpolation"):
+    for scene in ("text_vector", "prior", "interpolation"):
         assert header(formed(group(app, "show").set_value(scene).run()))["panels"]
+    for scene, caption in (("prior_skipped", "skipped"), ("negative_caption", "negative")):
+        app = formed(group(app, "show").set_value(scene).run())
+        assert header(formed(app.text_input(key=caption).set_value("").run()))["panels"]
 
 
 @pytest.mark.slow
@@ -200,7 +213,7 @@ def test_values_that_a_control_cannot_have_are_ignored_with_a_notice(chapter):
 @pytest.mark.slow
 def test_varying_a_held_out_picture_does_a_task(chapter):
     app = formed(chapter(show="variations"))
-    assert not done(app)[TASKS["unseen_picture"]] and app.text_input(key="caption").disabled
+    assert not done(app)[TASKS["unseen_picture"]] and not app.text_input
     assert done(formed(app.selectbox(key="of").set_value("red heart").run()))[TASKS["unseen_picture"]]
 
 

@@ -25,7 +25,17 @@ from core.networks.clip import TextEncoder
 from pages.ui.frame.links import choice, number, text
 from pages.ui.frame.text import fixed, t
 from pages.ui.lessons import clip_collection as collection
-from pages.ui.lessons.unclip_vectors import condition_cosine, cosine, gap, models, space, text_vector, vectors
+from pages.ui.lessons.unclip_vectors import (
+    condition_cosine,
+    cosine,
+    cosine_with,
+    gap,
+    models,
+    mutual_cosine,
+    space,
+    text_vector,
+    vectors,
+)  # fmt: skip
 from pages.ui.runs import background_films
 from pages.ui.runs.background_films import FilmMaker
 
@@ -42,10 +52,12 @@ LONGEST = 120  # characters of a caption
 class Config:
     """The controls of the page."""
 
-    guess: str | None = choice(None, ("its_picture", "other_picture", "other_caption"), style="none")
+    guess: str | None = choice(None, ("the_same", "nearly_alike", "noise"), style="none")
     show: str = choice("all_stages", SHOW)
     caption: str = text(lesson.FIRST.caption, LONGEST)
-    negative: str = text("red", LONGEST)
+    skipped: str = text("woman", LONGEST)  # the caption of "prior_skipped"
+    positive: str = text("circle", LONGEST)  # the caption of "negative_caption"
+    negative: str = text("blue", LONGEST)
     to: str = text("woman farmer", LONGEST)
     of: str = choice("man cook", collection.captions, "captions", "select")
     w: float = number(4.0, 0.0, 8.0, 0.5, style="slider")
@@ -55,10 +67,27 @@ class Config:
     seed: int = number(0, 0, 9999)
 
     @property
+    def wanted(self) -> str:
+        """The caption of the scene."""
+        by_scene = {"prior_skipped": self.skipped, "negative_caption": self.positive}
+        return by_scene.get(self.show, self.caption).strip()
+
+    @property
     def request(self) -> Request:
         """The pictures of the caption."""
-        return Request(self.caption.strip(), scale=self.w, prior_scale=self.wp, n=self.n, steps=self.steps,
+        return Request(self.wanted, scale=self.w, prior_scale=self.wp, n=self.n, steps=self.steps,
                        seed=self.seed)  # fmt: skip
+
+
+CAPTIONS = {"prior_skipped": ("skipped",), "negative_caption": ("positive", "negative"),
+            "interpolation": ("caption", "to"), "variations": ()}  # fmt: skip
+"""The captions that a scene is of; the others are of ``caption``."""
+
+SETTINGS = {"text_vector": (), "prior": ("wp", "n", "steps", "seed"), "guidance": ("wp", "steps", "seed"),
+            "variations": ("w", "n", "steps", "seed"), "interpolation": ("w", "wp", "steps", "seed")}  # fmt: skip
+"""The settings that a scene depends on; the others depend on ``ALL_SETTINGS``."""
+
+ALL_SETTINGS = ("w", "wp", "n", "steps", "seed")
 
 
 def requests_of(config: Config) -> list[Request]:
@@ -90,7 +119,7 @@ def scene(config: Config, films: Films | None = None, k: int | None = None, them
     panels, clock = PANELS[config.show](config, films, k, theme)
     ends = (panel.caption if isinstance(panel.caption, str) else panel.caption[-1] for panel in panels)
     described = ". ".join(f"{panel.title}: {end}" if end else panel.title for panel, end in zip(panels, ends))
-    values = {"caption": config.caption, "negative": config.negative, "to": config.to, "picture": config.of}
+    values = {"caption": config.wanted, "negative": config.negative, "to": config.to, "picture": config.of}
     alt = t(f"unclip.{config.show}.alt", **values)
     return Scene(panels, clock, f"{alt}. {described}.", fps=len(clock.values) / 5 if clock else 20)
 
@@ -136,7 +165,7 @@ def _with_text(value: float) -> str:
 
 def text_panels(config: Config, films: Films, k: int | None, theme: str) -> tuple[list[Panel], None]:
     """The vector of each word, and the vector of them all."""
-    text = config.caption.strip()
+    text = config.wanted
     tokens, known = models().known.encode([text]), models().known.known(text)[:LENGTH]
     meaning = unclip_model.prior_condition(models().clip, tokens)["tokens"][0]
     caption = "" if known else t("unclip.captions.no_vector")
@@ -152,7 +181,9 @@ def prior(config: Config, films: Films, k: int | None, theme: str) -> tuple[list
     (film,) = films
     ends, grid = (image_model.SIGMA_MIN, image_model.SIGMA_MAX), image_model.grid(film.request.steps)
     if not film.guesses:
-        return [Panel(t("unclip.panels.cosines"), [], ends, (0, 1), False, "σ", xlog=True)], _levels(film, 0)
+        return [Panel(t("unclip.panels.cosines"), [], ends, (0, 1), False, "σ", xlog=True, xreversed=True)], _levels(
+            film, 0
+        )
     path, now = lesson.prior_path(models(), film, space()), slice(None) if k is None else slice(-1, None)
     sigma, guesses = grid.clamp_min(ends[0])[: len(film.guesses)], torch.stack(film.guesses)[now, : film.request.n]
     lines = [
@@ -166,7 +197,17 @@ def prior(config: Config, films: Films, k: int | None, theme: str) -> tuple[list
     first = zip(path.pictures[now, 0].tolist(), path.cosines[now, 0].tolist())
     captions = [f"{collection.captions()[i]}, {fixed(value)}" for i, value in first]
     panels = [
-        Panel(t("unclip.panels.cosines"), lines, ends, (low, 1.02), False, "σ", xlog=True, marker=sigma[now]),
+        Panel(
+            t("unclip.panels.cosines"),
+            lines,
+            ends,
+            (low, 1.02),
+            False,
+            "σ",
+            xlog=True,
+            xreversed=True,
+            marker=sigma[now],
+        ),
         gap(film.request.caption, {"guess": (guesses, "denoise")}),
         Panel(t("unclip.panels.nearest"), [Images(near, 2, colour="data")], caption=captions),
     ]
@@ -188,14 +229,16 @@ def prior_skipped(config: Config, films: Films, k: int | None, theme: str) -> tu
     conditions = {name: (film.vectors[None], role) for film, (name, role) in zip(films, roles.items())
             if film.vectors is not None}  # fmt: skip
     titles = {t(f"unclip.panels.{name}"): role for name, role in roles.items()}
-    panels, clock = beside(films, k, titles)
-    return [gap(config.caption.strip(), conditions), *panels], clock
+    panels, clock = beside(films, k, titles, mutual_cosine)
+    return [gap(config.wanted, conditions), *panels], clock
 
 
 def negative_caption(config: Config, films: Films, k: int | None, theme: str) -> tuple[list[Panel], Clock]:
     """Pictures without a negative caption and with one, from the same noise."""
-    negative = t("unclip.panels.negative", negative=config.negative.strip())
-    return beside(films, k, {t("unclip.panels.no_negative"): "unconditional", negative: "guided"})
+    negative = t("unclip.panels.negative", caption=config.wanted, negative=config.negative.strip())
+    vector = films[-1].guesses[-1][-1] if config.negative.strip() and films[-1].guesses else None
+    titles = {t("unclip.panels.no_negative", caption=config.wanted): "unconditional", negative: "guided"}
+    return beside(films, k, titles, lambda film: cosine_with(film, vector))
 
 
 def guidance(config: Config, films: Films, k: int | None, theme: str) -> tuple[list[Panel], Clock]:
@@ -240,12 +283,14 @@ PANELS = {
 }  # fmt: skip
 
 
-def beside(films: Films, k: int | None, titles: dict[str, str]) -> tuple[list[Panel], Clock]:
-    """Films from the same noise side by side, each with a title and a role; once finished, each with how well its
-    pictures show the decoder's condition."""
+def beside(
+    films: Films, k: int | None, titles: dict[str, str], measure: Callable[[Film], str] = condition_cosine
+) -> tuple[list[Panel], Clock]:
+    """Films from the same noise side by side, each with a title and a role; once finished, each with a measure of its
+    pictures: by default how well they show the decoder's condition."""
     columns = 1 if len(films) > 2 else None
     panels = [
-        _pictures(title, film, condition_cosine(film) if k is None else "", role, columns=columns)
+        _pictures(title, film, measure(film) if k is None else "", role, columns=columns)
         for film, (title, role) in zip(films, titles.items(), strict=True)
     ]
     return panels, _levels(films[0], k)
@@ -293,6 +338,14 @@ CODE = {
 def code_of(show: str) -> tuple[Callable, ...]:
     """The lines of core that make a scene."""
     return CODE.get(show, (unclip_model.sample_decoder, cfg))
+
+
+FORMULAS = ("all_stages", "text_vector", "prior", "negative_caption", "variations", "interpolation")
+
+
+def formula_of(show: str) -> str:
+    """The name of the formula of a scene: of the decoder, where it has none of its own."""
+    return "skipped" if show == "prior_skipped" else show if show in FORMULAS else "decoder"
 
 
 def held_out() -> torch.Tensor:

@@ -79,6 +79,18 @@ def gap(text: str, shown: dict[str, tuple[Tensor, str]]) -> Panel:
     return Panel(t("unclip.panels.gap"), [*clouds, *rows], (-1.1, 2.1), (-0.6, 1.08), False, **axes)
 
 
+def mutual_cosine(film: lesson.Film) -> str:
+    """The mean cosine of the finished pictures' vectors with each other, in words; "" for a single picture."""
+    value = lesson.mutual_cosine(models(), film)
+    return "" if value != value else t("unclip.captions.mutual", cosine=fixed(value))
+
+
+def cosine_with(film: lesson.Film, vector: Tensor | None) -> str:
+    """The mean cosine of the finished pictures' vectors with that of a negative caption, in words; "" without one."""
+    return "" if vector is None else t("unclip.captions.with_negative",
+                                       cosine=fixed(lesson.cosine_with(models(), film, vector)))  # fmt: skip
+
+
 def condition_cosine(film: lesson.Film) -> str:
     """The mean cosine of the finished pictures' vectors with the decoder's condition, in words; "" without one."""
     value = lesson.condition_cosines(models(), film).mean().item()

@@ -1,6 +1,5 @@
 """What the page of chapter 7 draws beside the stage: messages about words, cards of neighbours, a table."""
 
-import html
 import math
 
 import streamlit as st
@@ -14,7 +13,7 @@ from core.models import clip_queries
 from pages.ui.frame import controls, shell
 from pages.ui.frame.text import fixed, t
 from pages.ui.lessons import clip_collection as collection
-from pages.ui.lessons.unclip import Config, Films, scene
+from pages.ui.lessons.unclip import ALL_SETTINGS, CAPTIONS, SETTINGS, Config, Films, scene
 from pages.ui.lessons.unclip_vectors import models, space, text_vector
 from pages.ui.stage import player
 from pages.ui.widgets import html_cards
@@ -24,18 +23,31 @@ from pages.ui.widgets.html_cards import Bar
 def ask(show: str) -> bool:
     """Draw the controls that say what a scene is of: captions, or a picture. Whether it can be drawn."""
     if show == "variations":
-        ask_caption("caption", disabled=True)
         controls.draw("of")
-        return True
-    second = {"negative_caption": "negative", "interpolation": "to"}.get(show)
-    usable = [ask_caption(name) for name in ("caption", second) if name]
+    usable = [ask_caption(name) for name in CAPTIONS.get(show, ("caption",))]
     return all(usable)
 
 
-def ask_caption(name: str, disabled: bool = False) -> bool:
+def settings(show: str) -> None:
+    """Draw the settings that a scene depends on, the guidance of the decoder first."""
+    names = SETTINGS.get(show, ALL_SETTINGS)
+    if "w" in names:
+        w = controls.draw("w")
+        if show == "negative_caption" and w <= 1:
+            st.caption(t(f"unclip.negative_caption.no_effect.{'at_one' if w == 1 else 'below'}"))
+    elif show == "prior":
+        controls.read("w")  # so that its film is that of the other stages
+    if names:
+        with st.expander(t("unclip.more")):
+            for name in names:
+                if name != "w":
+                    controls.draw(name)
+
+
+def ask_caption(name: str) -> bool:
     """Draw the control of a caption and say what becomes of its words. Whether any of them is known, or there are
     none."""
-    caption = controls.draw(name, disabled=disabled)
+    caption = controls.draw(name)
     known, unknown = models().known.known(caption), models().known.unknown(caption)
     if len(known) > LENGTH:
         st.caption(t("unclip.unknown.long", most=LENGTH, n=len(known)))
@@ -69,7 +81,8 @@ def chips(text: str) -> None:
 def _chip(word: str, known: bool) -> str:
     colour, dash = palette.colour("conditional" if known else "negative", shell.theme()), "solid" if known else "dashed"
     style = f"border:2px {dash} {colour};border-radius:1em;padding:0 .6em"
-    inside = html.escape(word) if known else f"<s>{html.escape(word)}</s> {t('unclip.chips.unknown')}"
+    shown = html_cards.as_html(html_cards.Data(word))
+    inside = shown if known else f"<s>{shown}</s> {t('unclip.chips.unknown')}"
     return f'<span style="{style}">{inside}</span>'
 
 
@@ -81,22 +94,22 @@ def neighbours(text: str) -> None:
     tables = []
     for name, among, role in (("captions", space().captions, "sample"), ("pictures", space().pictures, "data")):
         found = clip_lesson.nearest(among, vector, collection.numbers("all"), 6)
-        rows = [(collection.captions()[i], [Bar(value, fixed(value), role)]) for i, value in found]
+        rows = [(collection.name(i), [Bar(value, fixed(value), role)]) for i, value in found]
         tables.append(html_cards.bars(rows, t(f"unclip.neighbours.{name}")))
     html_cards.row(*tables, label=t("unclip.neighbours.label"))
 
 
 def positions(films: Films) -> str:
-    """Where the decoder's conditions lie, with the prior and without, beside those of real pictures; and how well CLIP
-    finds them in the finished pictures. As a Markdown table."""
+    """Where the decoder's conditions lie, with the prior and without, beside those of real pictures; and how alike the
+    finished pictures are. As a Markdown table."""
     rows = [[t(f"unclip.positions.{name}"), *_position(film)] for name, film in zip(("prior", "caption"), films)]
     real = lesson.held_out_position(space())
     rows.append([t("unclip.positions.held_out"), *map(fixed, (real.gap, real.caption, real.picture, math.nan))])
-    head = [t(f"unclip.positions.head.{part}") for part in ("of", "gap", "caption", "picture", "condition")]
+    head = [t(f"unclip.positions.head.{part}") for part in ("of", "gap", "caption", "picture", "mutual")]
     return shell.table(head, rows)
 
 
 def _position(film: Film) -> list[str]:
     position = lesson.position(film.vectors, text_vector(film.request.caption), space())
-    mean_cosine = lesson.condition_cosines(models(), film).mean().item()
-    return [fixed(value) for value in (position.gap, position.caption, position.picture, mean_cosine)]
+    mutual = lesson.mutual_cosine(models(), film)
+    return [fixed(value) for value in (position.gap, position.caption, position.picture, mutual)]
