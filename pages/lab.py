@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.lessons.guidance import COVERAGE_RADIUS
 from pages.ui.frame import controls, shell
 from pages.ui.frame.text import t
 from pages.ui.lessons import lab as lesson
@@ -14,7 +15,7 @@ shell.require_shell()
 shell.chapter("lab", Config)
 left, right = shell.columns(7)
 with shell.asking(left, right):
-    answered = shell.predict("guess")
+    answered = shell.predict("guess", decides=lesson.DECIDES)
 trained = point_runs.own_model(point_runs.LABELLED)
 with left:
     lab_widgets.draw_controls(answered, [*lesson.MODELS, *([OWN] if trained else [])])
@@ -27,6 +28,10 @@ with right:
     shell.explain("guess", "near_its_end_in_a", shown=lesson.only_models_differ(first.config, second.config))
 
 shell.notes("two_sides")
+with st.container(gap="small", width=1000):
+    st.markdown(t("lab.measures.intro"))
+    listed = [name for name in lesson.METRICS if name != "calls"]
+    st.markdown("\n".join(f"- {t(f'lab.measures.{name}', close=COVERAGE_RADIUS)}" for name in listed))
 shell.equation("step", legend="step")
 shell.code(*lesson.CODE)
 shell.tasks(

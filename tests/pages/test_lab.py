@@ -96,3 +96,10 @@ def test_the_tasks_check_themselves(lab, address, finished):
 )  # fmt: skip
 def test_the_prediction_is_explained_only_where_it_was_tried(lab, address, seen):
     assert bool(lab(guess="near_its_end_in_a", **address).success) == seen
+
+
+@pytest.mark.slow
+def test_a_button_leads_to_the_run_that_decides(lab):
+    app = lab(guess="near_its_end_in_a", bn="32", bkind="heun")
+    app.button(key="_guess_decide").click().run()
+    assert app.success and dict(app.query_params) == {"guess": "near_its_end_in_a"}

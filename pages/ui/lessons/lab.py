@@ -82,6 +82,10 @@ class Config:
         return lesson.Config(model, sampler, guidance_of(given["want"], given["from"], given["w"], given["in"]))
 
 
+DECIDES = {f"{side}{name}": getattr(Config, f"{side}{name}") for side in "ab" for name in (*ROWS, *MORE_ROWS)}
+"""The run that decides the prediction: two models, all else alike."""
+
+
 def guidance_of(wanted: str, base: str, scale: float, within: tuple[float, float]) -> GuidanceConfig:
     """The guidance that controls mean: ``base`` is what it leads away from. In an empty interval there is none."""
     label, negative = (CLASSES.index(name) if name in CLASSES else None for name in (wanted, base))
