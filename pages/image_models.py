@@ -50,12 +50,12 @@ else:
                 lesson.film_scene(config, model, films, frame), key="gallery", permalink=True
             ),
         )
-        if show == "four_samplers":
-            st.caption(t("image_models.four_samplers.hint"))
-            if films and answered:
-                st.markdown(lesson.table(films, model))
-                st.caption(t("image_models.four_samplers.distance"))
-                shell.explain("guess", "ghosts", shown=config.model == SHIPPED[0])
+        if show != "nearest_training_image":
+            st.caption(t("image_models.metrics"))
+        if films and answered and show == "four_samplers":
+            st.markdown(lesson.table(films, model))
+            st.caption(t("image_models.four_samplers.distance"))
+            shell.explain("guess", "ghosts", shown=config.model == SHIPPED[0])
         elif films and show == "nearest_training_image":
             st.caption(lesson.verdict(films[0], model))
     done |= lesson.tasks_done(config, model, films)

@@ -117,7 +117,8 @@ class Panel:
     """One set of axes with its layers, drawn in their order.
 
     ``xlim``/``ylim`` None fits them to the curves (`Line`) of the panel. With ``xreversed`` the x axis has its largest
-    value on the left. ``marker`` [T] is where the clock stands on this panel's x axis. ``caption`` is one text or one per frame. With ``probe`` a click or drag places the probe here.
+    value on the left. ``marker`` [T] is where the clock stands on this panel's x axis. ``caption`` is one text or one
+    per frame. With ``probe`` a click or drag places the probe here.
     """
 
     title: str

@@ -9,7 +9,8 @@ from pages.ui.frame.text import label, t
 from tests.e2e.learner import Learner, press
 
 SHOWN = "predictions=false"
-LEAVE_OUT, ANSWER = t("sampling.leave_noise_out"), t("sampling.predict.guess.options.near_middle")
+LEAVE_OUT, DECIDE = t("sampling.leave_noise_out"), t("frame.predict.decide")
+ANSWER = t("sampling.predict.guess.options.near_middle")
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_the_probe_goes_to_the_particle_followed_after_each_click_near_it(chapte
 def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
     chapter.open()
     press(chapter.page.get_by_role("button", name=ANSWER), "Space")
-    press(chapter.page.get_by_role("button", name=LEAVE_OUT), "Enter")
+    press(chapter.page.get_by_role("button", name=DECIDE), "Enter")
     expect(chapter.page.get_by_test_id("stAlertContentSuccess")).to_be_visible()
     press(chapter.canvas, "Home", "ArrowRight")
     chapter.until("now.k === 1")
@@ -74,7 +75,7 @@ def test_a_presentation_asks_beside_the_picture_asks_again_and_keeps_its_scenes_
     chapter.page.get_by_role("button", name=ANSWER).click()
     expect(chapter.page.get_by_role("radio", name=t("sampling.controls.show.options.whose_step"))).to_be_visible()
     expect(chapter.page.get_by_role("button", name=t("frame.predict.again"))).to_be_visible()
-    chapter.page.get_by_role("button", name=LEAVE_OUT).click()
+    chapter.page.get_by_role("button", name=DECIDE).click()
     expect(chapter.page.get_by_test_id("stAlertContentSuccess")).to_be_visible()
 
 

@@ -157,7 +157,7 @@ def test_in_the_guidance_scene_the_scale_is_no_control_and_a_task_can_be_done(ch
 
 def test_numbers_stand_under_finished_films_and_beside_real_images(chapter):
     app = formed(chapter(**SHOWN))
-    assert t("image_models.four_samplers.hint") in [each.value for each in app.caption]
+    assert t("image_models.metrics") in [each.value for each in app.caption]
     group(app, "show").set_value("nearest_training_image").run()
     formed(app)
     assert any(t("image_models.nearest_training_image.whose.training") in each.value for each in app.caption)

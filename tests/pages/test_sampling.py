@@ -8,14 +8,13 @@ from streamlit.testing.v1 import AppTest
 from core.diffusion.samplers import DDIM_WITH_NOISE, DDPM_NO_NOISE, ETA_INTERPOLATED
 from core.lessons import sampler_quality as quality_lesson
 from core.models import trajectories
-from pages.ui.frame.text import catalogue, t
+from pages.ui.frame.text import entry, label, t
 from pages.ui.lessons import sampler_quality, sampling
 from pages.ui.lessons.sampling import Config
 from pages.ui.runs import training_run
 from tests.reading import done, group, header, panels
 
 SHOWN = {"predictions": "false"}
-MEASURED = catalogue("")["measured"]["sampling"]
 
 
 @pytest.fixture
@@ -37,9 +36,42 @@ def test_what_happens_without_the_noise_is_kept_back_until_the_prediction_is_mad
     assert len(app.selectbox(key="a").options) == len(sampling.names()) - len(sampling.KEPT_BACK)
     assert not any(part.key == "show" for part in app.get("button_group"))
     assert t("sampling.leave_noise_out") not in [button.label for button in app.button]
+    assert not app.success and "sampling.without_noise" not in words(app)
     app = app.button(key="_guess_to_the_spiral").click().run()
     assert len(app.selectbox(key="a").options) == len(sampling.names()) and group(app, "show").value == "clouds"
-    assert not app.info and not app.success
+
+
+def test_a_sampler_of_a_link_that_is_kept_back_is_named_and_shown_after_the_answer(chapter):
+    app = chapter(b=DDPM_NO_NOISE)
+    (notice,) = app.info
+    assert label("samplers", DDPM_NO_NOISE) in notice.value and app.selectbox(key="b").value == "ddim"
+    app = app.selectbox(key="a").set_value("euler").run()
+    assert len(app.info) == 1
+    app = app.button(key="_guess_near_middle").click().run()
+    assert address(app)["b"] == DDPM_NO_NOISE and app.success and not app.info
+
+
+def test_without_questions_a_link_shows_what_it_asks_for(chapter):
+    app = chapter(**SHOWN, b=DDPM_NO_NOISE)
+    assert app.selectbox(key="b").value == DDPM_NO_NOISE and len(app.info) == 1  # what the picture shows
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("show", sampling.SCENES)
+def test_before_the_run_that_decides_was_seen_no_note_tells_where_the_points_end(chapter, show):
+    if show == "whose_step":
+        return  # shows the run itself
+    app = chapter(guess="stay_noise", show=show, seed="905")
+    assert not app.success and not app.info
+    assert t("sampling.without_noise.why") not in words(app)
+    if show == "quality":
+        training_run.jobs().leave(app.session_state["_background"], app.session_state["_viewer"])
+        assert entry("sampling.measured_collapse.notes")[0]["text"] not in words(app)
+
+
+def words(app: AppTest) -> str:
+    """All that stands on the page as text."""
+    return "\n".join(each.value for each in app.markdown)
 
 
 def captions(config: Config) -> list[str]:
@@ -49,8 +81,14 @@ def captions(config: Config) -> list[str]:
 
 @pytest.mark.slow
 def test_one_button_leaves_the_noise_out_and_brings_the_explanation(chapter):
-    app = chapter(guess="near_middle").button(key="_leave_out").click().run()
-    assert address(app)["b"] == DDPM_NO_NOISE and app.success
+    app = chapter(guess="near_middle", show="paths").button(key="_guess_decide").click().run()
+    assert address(app)["b"] == DDPM_NO_NOISE and app.success and t("sampling.without_noise.why") in words(app)
+    assert not [button for button in app.button if button.key == "_guess_decide"]
+
+
+def test_where_no_question_is_asked_a_button_beside_the_picture_leaves_the_noise_out(chapter):
+    app = chapter(**SHOWN).button(key="_leave_out").click().run()
+    assert address(app)["b"] == DDPM_NO_NOISE and app.info
     assert not [button for button in app.button if button.key == "_leave_out"]
 
 
@@ -58,7 +96,7 @@ def test_one_button_leaves_the_noise_out_and_brings_the_explanation(chapter):
 @pytest.mark.parametrize(
     "shown",
     [{"b": DDPM_NO_NOISE, "top": "0.5"}, {"b": DDPM_NO_NOISE, "nb": "1", "model": "spiral-100-reference"},
-     {"c": DDPM_NO_NOISE, "show": "sde_and_ode"}, {"b": DDPM_NO_NOISE, "show": "one_step"}],
+     {"b": DDPM_NO_NOISE, "show": "sde_and_ode"}, {"b": DDPM_NO_NOISE, "show": "one_step"}],
 )  # fmt: skip
 def test_nothing_is_explained_where_no_collapse_from_sigma_10_is_shown(chapter, shown):
     app = chapter(guess="near_middle", **shown)
@@ -101,7 +139,7 @@ def test_every_control_changes_the_page_and_its_address(chapter):
 @pytest.mark.slow
 @pytest.mark.parametrize("show", ["one_step", "paths", "sde_and_ode", "quality"])
 def test_every_scene_can_be_chosen(chapter, show):
-    app = chapter(**SHOWN, na="1", nb="2")
+    app = chapter(**SHOWN, nfirst="1", nsecond="2")
     group(app, "show").set_value(show).run()
     assert address(app)["show"] == show and not app.exception and not app.error
     if show == "quality":
@@ -159,17 +197,25 @@ def test_a_step_of_second_order_shows_how_its_guess_was_made(chapter):
     ("other", "verdict", "least", "most"),
     [
         ({}, "same_density", 0, 2),
-        ({"b": DDPM_NO_NOISE}, "differ", MEASURED["floors_without_noise"], 1e4),
-        ({"na": "8"}, "differ", 8, 1e4),
-        ({"a": DDIM_WITH_NOISE}, "differ", 20, 1e4),
-        ({"a": "euler"}, "same_ends", 0, 0.1),
+        ({"second": DDPM_NO_NOISE}, "differ", 100, 1e4),
+        ({"nfirst": 8}, "differ", 8, 1e4),
+        ({"first": DDIM_WITH_NOISE}, "differ", 20, 1e4),
+        ({"first": "euler"}, "same_ends", 0, 0.1),
     ],
 )
 def test_two_clouds_are_said_to_differ_where_they_do(other, verdict, least, most):
-    config = Config(
-        show="sde_and_ode", **{name: int(value) if name == "na" else value for name, value in other.items()}
-    )
+    config = Config(show="sde_and_ode", **other)
     assert sampling.verdict(config)[0] == verdict and least <= sampling.times_floor(config) <= most
+
+
+@pytest.mark.slow
+def test_sde_and_ode_are_ddpm_and_ddim_unless_others_are_chosen_there(chapter):
+    app = chapter(**SHOWN, b=DDPM_NO_NOISE, na="4")
+    app = group(app, "show").set_value("sde_and_ode").run()
+    titles = list(panels(app))
+    assert titles == [panel.title for panel in sampling.SCENES["sde_and_ode"](Config(show="sde_and_ode")).panels]
+    app = app.selectbox(key="second").set_value("heun").run()
+    assert [title == now for title, now in zip(titles, panels(app), strict=True)] == [True, False, True]
 
 
 # The quality of the samplers, computed in the background
@@ -204,7 +250,7 @@ def test_a_table_is_computed_in_the_background_and_is_then_there_for_all(chapter
     assert not app.exception and len(app.get("plotly_chart")) == 1
     again = chapter(**SHOWN, show="quality", seed="901")
     assert not again.get("progress") and len(again.get("plotly_chart")) == 1
-    for measure in ("distance", "energy"):
+    for measure in ("distance", "coverage"):
         group(again, "measure").set_value(measure).run()
         assert not again.exception and address(again)["measure"] == measure
 

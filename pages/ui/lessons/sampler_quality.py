@@ -21,12 +21,12 @@ LEAST = 1e-4  # a logarithmic axis has no 0, which is how far perfect samples ar
 TABLE_AT = 32  # network calls
 
 Rows = tuple[QualityRow, ...]
-MEASURES: dict[str, tuple[Callable[[QualityRow], float], bool]] = {
-    "coverage": (lambda row: 100 * row.quality.coverage, False),
-    "distance": (lambda row: max(row.quality.distance, LEAST), True),
-    "energy": (lambda row: row.energy, True),
+MEASURES: dict[str, tuple[Callable[[QualityRow, QualityRow], float], bool]] = {
+    "energy": (lambda row, perfect: row.energy / perfect.energy, True),
+    "coverage": (lambda row, _: 100 * row.quality.coverage, False),
+    "distance": (lambda row, _: max(row.quality.distance, LEAST), True),
 }
-"""What is drawn of a row, and whether on a logarithmic axis."""
+"""What is drawn of a row, given that of perfect samples, and whether on a logarithmic axis."""
 
 
 def key_of(models: Sequence[PointModel], config: SamplerConfig) -> tuple:
@@ -57,8 +57,11 @@ def work(models: Sequence[PointModel], config: SamplerConfig) -> Work:
 
 def lines(rows: Rows, model: PointModel, measure: str) -> list[Curve]:
     """A curve for each sampler, those of the chosen model with marks, and the noise floor where it is on the axis."""
-    value, _ = MEASURES[measure]
     perfect, *rest = rows
+
+    def value(row: QualityRow) -> float:
+        return MEASURES[measure][0](row, perfect)
+
     alike: dict[tuple[str, str], list[QualityRow]] = {}
     for row in rest:
         alike.setdefault((row.sampler, row.model), []).append(row)
@@ -90,10 +93,10 @@ def table(rows: Rows, model: PointModel) -> str:
     """All three measures after about ``TABLE_AT`` calls, as a Markdown table; the first row is that of exact draws."""
     shown = [rows[0], *(row for row in rows[1:] if row.model == model.key and TABLE_AT - 1 <= row.nfe <= TABLE_AT)]
     head = [t(f"sampling.quality.table.{name}") for name in ("sampler", "calls", "covered", "distance", "energy")]
-    return shell.table(head, map(_cells, shown))
+    return shell.table(head, (_cells(row, rows[0]) for row in shown))
 
 
-def _cells(row: QualityRow) -> list[str]:
+def _cells(row: QualityRow, perfect: QualityRow) -> list[str]:
     name = t("sampling.quality.perfect") if row.sampler == PERFECT else text.label("samplers", row.sampler)
     covered = t("sampling.quality.covered", covered=row.quality.covered, of=row.quality.of)
-    return [name, str(row.nfe or "–"), covered, f"{row.quality.distance:.4f}", f"{row.energy:.4f}"]
+    return [name, str(row.nfe or "–"), covered, f"{row.quality.distance:.4f}", f"{row.energy / perfect.energy:.1f}"]

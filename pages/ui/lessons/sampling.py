@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from core import metrics
 from core.diffusion import samplers
 from core.diffusion.forward import in_view
 from core.diffusion.samplers import (
@@ -50,6 +51,7 @@ COARSE, FINE = 49, 121  # frames of the clock for clouds, and for single paths
 SECONDS = 5  # that the clock runs
 HALVES = 2  # clouds are compared in halves, which takes half as long
 CHANCE = 2.5  # times the noise floor; of 30 pairs of exact clouds one was so far apart at some level
+COLLAPSE = {"show": "clouds", "b": DDPM_NO_NOISE, "nb": 64, "top": 10.0}  # where it is seen what the noise is for
 
 
 def names() -> tuple[str, ...]:
@@ -64,7 +66,8 @@ def names_or_none() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Config:
-    """The controls of the page: two to four samplers with their numbers of steps, and what they have in common."""
+    """The controls of the page: two to four samplers with their numbers of steps, the two whose distributions are
+    compared, and what all have in common."""
 
     guess: str | None = choice(None, ("to_the_spiral", "near_middle", "stay_noise"), style="none")
     show: str = choice("clouds", ("clouds", "one_step", "paths", "whose_step", "sde_and_ode", "quality"))
@@ -77,6 +80,10 @@ class Config:
     nc: int = number(64, 1, 256)
     d: str = choice(NONE, names_or_none, "samplers", "select")
     nd: int = number(64, 1, 256)
+    first: str = choice(DDPM, names, "samplers", "select")
+    nfirst: int = number(64, 1, 256)
+    second: str = choice(DDIM, names, "samplers", "select")
+    nsecond: int = number(64, 1, 256)
     eta: float = number(0.5, 0.0, 1.0, 0.05, "slider")
     top: float = choice(10.0, TOPS, style="slider")
     grid: str = choice(GRIDS[0], GRIDS, "schedules", "select")
@@ -84,13 +91,18 @@ class Config:
     view: str = choice("vp", tuple(WINDOWS), "views", "radio")
     step: int = number(21, 1, MAX_STEPS)
     particle: int = number(7, 0, FEW - 1)
-    measure: str = choice("coverage", tuple(MEASURES))
+    measure: str = choice("energy", tuple(MEASURES))
 
     @property
     def samplers(self) -> tuple[SamplerConfig, ...]:
         """The chosen samplers."""
         slots = (self.a, self.na), (self.b, self.nb), (self.c, self.nc), (self.d, self.nd)
         return tuple(self.sampler(name, steps) for name, steps in slots if name != NONE)
+
+    @property
+    def pair(self) -> tuple[SamplerConfig, SamplerConfig]:
+        """The two samplers whose distributions are compared; they do not depend on those of the other scenes."""
+        return self.sampler(self.first, self.nfirst), self.sampler(self.second, self.nsecond)
 
     @property
     def window(self) -> Window:
@@ -136,7 +148,7 @@ def seen_clouds(config: Config) -> Sequence[SamplerConfig]:
     """The samplers whose clouds the scene shows."""
     if config.show == "whose_step":
         return [config.sampler(name) for name in FOUR]
-    return {"clouds": config.samplers, "sde_and_ode": config.samplers[:2]}.get(config.show, ())
+    return {"clouds": config.samplers, "sde_and_ode": config.pair}.get(config.show, ())
 
 
 def every_sampler(config: Config) -> list[SamplerConfig]:
@@ -162,8 +174,8 @@ def places(config: Config) -> Tensor:
 
 
 def distances(config: Config) -> tuple[Tensor, Tensor, Tensor]:
-    """Noise levels, the distance of the first two clouds at each, and the noise floor of that distance, each [T]."""
-    first, second = config.samplers[:2]
+    """Noise levels, the distance of the two clouds at each, and the noise floor of that distance, each [T]."""
+    first, second = config.pair
     model, sigmas = model_of(config), trajectories.levels(9, config.top)
     given = tuple(sigmas.tolist())
     apart = lesson.cloud_distance_over_levels(model, first, second, given, N, HALVES)
@@ -171,19 +183,19 @@ def distances(config: Config) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def times_floor(config: Config) -> float:
-    """How many noise floors the first two clouds are apart at most."""
+    """How many noise floors the two clouds are apart at most."""
     _, apart, noise_floor = distances(config)
     return (apart / noise_floor).max().item()
 
 
 def verdict(config: Config) -> tuple[str, dict[str, float]]:
-    """Whether the first two clouds differ ("differ"), are alike with each point at the same place ("same_ends"), or are
+    """Whether the two clouds differ ("differ"), are alike with each point at the same place ("same_ends"), or are
     alike though the points are not ("same_density"); with the values that the sentence quotes."""
     if (times := times_floor(config)) > CHANCE:
-        return "differ", {"times": times}
-    first, second = run_all(model_of(config), config.samplers[:2], N)
+        return "differ", {"times": times, "chance": CHANCE}
+    first, second = run_all(model_of(config), config.pair, N)
     apart = (first.states[-1] - second.states[-1]).norm(dim=1).mean().item()
-    return ("same_ends", {"apart": apart}) if apart < 0.1 else ("same_density", {})
+    return ("same_ends", {"apart": apart}) if apart < 0.1 else ("same_density", {"times": times})
 
 
 def step_sizes(config: Config) -> list[Curve]:
@@ -235,14 +247,14 @@ def paths(config: Config) -> Scene:
 
 def whose_step(config: Config) -> Scene:
     """DDPM's step and DDIM's, each with noise and without."""
-    return _scene(config, _clouds(config, [config.sampler(name) for name in FOUR]))
+    return _scene(config, _clouds(config, [config.sampler(name) for name in FOUR], "samples"))
 
 
 def sde_and_ode(config: Config) -> Scene:
-    """The first two clouds, and the distance between them at each noise level."""
+    """Two clouds, and the distance between them at each noise level; a fresh clock stands halfway."""
     marker = trajectories.levels(COARSE, config.top)
     panel = sampling_panels.distance(*distances(config), marker)
-    return _scene(config, [*_clouds(config, config.samplers[:2]), panel])
+    return _scene(config, [*_clouds(config, config.pair, None), panel], start=COARSE // 2)
 
 
 def quality(config: Config) -> Scene:
@@ -264,20 +276,29 @@ SCENES: dict[str, Callable[[Config], Scene]] = {
 }
 
 
-def _clouds(config: Config, configs: Sequence[SamplerConfig]) -> list[Panel]:
+def _clouds(config: Config, configs: Sequence[SamplerConfig], caption: str | None = "cloud") -> list[Panel]:
     model, sigmas = model_of(config), trajectories.levels(COARSE, config.top)
-    return sampling_panels.clouds(run_all(model, configs, N), model.points.points, sigmas, config.window)
+    return sampling_panels.clouds(run_all(model, configs, N), model.points.points, sigmas, config.window, caption)
 
 
-def _scene(config: Config, panels: Sequence[Panel], frames: int = COARSE) -> Scene:
-    """Panels on one clock; a fresh one stands at its end, where the samples are."""
-    found = ". ".join(f"{panel.title}: {panel.caption}" for panel in panels)
+def _scene(config: Config, panels: Sequence[Panel], frames: int = COARSE, start: int = -1) -> Scene:
+    """Panels on one clock; unless ``start`` is given, a fresh one stands at its end, where the samples are."""
+    found = " ".join(
+        t("sampling.alt_panel", title=panel.title, caption=panel.caption) for panel in panels if panel.caption
+    )
     alt = t("sampling.alt", sigma=config.top, model=text.label("models", config.model), found=found)
-    return Scene(panels, Clock(trajectories.levels(frames, config.top), start=-1), alt, fps=frames / SECONDS)
+    return Scene(panels, Clock(trajectories.levels(frames, config.top), start=start), alt, fps=frames / SECONDS)
 
 
-CODE = samplers.ancestral, samplers.ancestral_step, trajectories.at_levels
-"""The lines of core that make the scenes."""
+CODE = {
+    "clouds": (samplers.ancestral, samplers.ancestral_step),
+    "one_step": (samplers.ancestral, samplers.ancestral_step, lesson.anatomy),
+    "paths": (samplers.ancestral, samplers.euler, samplers.heun, samplers.dpmpp_2m),
+    "whose_step": (samplers.ancestral, samplers.ancestral_step),
+    "sde_and_ode": (samplers.ancestral, samplers.sde, metrics.energy_distance),
+    "quality": (metrics.coverage, metrics.distance_to, metrics.energy_distance),
+}
+"""The lines of core that make each scene."""
 
 
 def tasks(config: Config) -> dict[str, bool]:

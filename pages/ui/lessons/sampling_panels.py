@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from core.diffusion.forward import in_view
@@ -16,15 +17,19 @@ from pages.ui.frame import text
 from pages.ui.frame.text import t
 
 
-def clouds(made: Sequence[Trajectory], points: Tensor, sigmas: Tensor, window: Window) -> list[Panel]:
-    """The clouds side by side over the data [N, 2], each with its network calls and its quality."""
+def clouds(
+    made: Sequence[Trajectory], points: Tensor, sigmas: Tensor, window: Window, caption: str | None = "cloud"
+) -> list[Panel]:
+    """The clouds side by side over the data [N, 2]; ``caption`` names what is said of the quality of the samples."""
     data = Points(_data(points, sigmas, window), "data", size=1.3, alpha=1, label=t("sampling.layers.data"))
     panels = []
     for each in made:
         states = in_view(each.at(sigmas), sigmas, window.view)
         cloud = Points(states, "sample", size=2.4, alpha=0.6, label=t("sampling.layers.samples"))
         title = title_of(each.config, steps=len(made) < 3)
-        panels.append(Panel(title, [cloud, data], caption=caption_of(each), **window.limits))
+        panels.append(
+            Panel(title, [cloud, data], caption=caption_of(each, caption) if caption else "", **window.limits)
+        )
     return panels
 
 
@@ -35,11 +40,11 @@ def title_of(config: SamplerConfig, steps: bool = True) -> str:
     return t("sampling.panels.cloud", count=config.steps, sampler=name) if steps else name
 
 
-def caption_of(made: Trajectory) -> str:
-    """The network calls of a trajectory and the quality of its samples, in words."""
+def caption_of(made: Trajectory, name: str) -> str:
+    """The quality of the samples of a trajectory, in words, with its network calls ("cloud") or without ("samples")."""
     quality = made.quality
-    values = {"covered": quality.covered, "of": quality.of, "std": quality.std}
-    return t("sampling.captions.cloud", count=made.config.nfe, **values)
+    values = {"covered": quality.covered, "of": quality.of, "distance": quality.distance}
+    return t(f"sampling.captions.{name}", count=made.config.nfe, **values)
 
 
 def paths(
@@ -63,17 +68,15 @@ def _data(points: Tensor, sigmas: Tensor, window: Window) -> Tensor:
 
 
 def distance(sigmas: Tensor, apart: Tensor, noise_floor: Tensor, marker: Tensor) -> Panel:
-    """The distance of two clouds over the noise levels beside that of two exact ones, each [T].
-
-    Drawn at the scale of the variance preserving view, so that clouds at any noise level are of one size.
-    """
-    shrunk, x = scale(sigmas, "vp"), sigmas.clamp_min(SIGMA_MIN)
+    """The distance of two clouds over the noise levels, in units of that of two exact ones, each [T]; the noise level
+    falls to the right, as on the clock."""
+    times, x = apart / noise_floor, sigmas.clamp_min(SIGMA_MIN)
     lines = [
-        Line(x, noise_floor * shrunk, "exact", t("sampling.layers.floor")),
-        Line(x, apart * shrunk, "sample", t("sampling.layers.these_two"), dash=(), width=3),
+        Line(x, torch.ones_like(times), "exact", t("sampling.layers.floor")),
+        Line(x, times, "sample", t("sampling.layers.these_two"), dash=(), width=3),
     ]
-    top = max(4 * (noise_floor * shrunk).max().item(), 1.05 * (apart * shrunk).max().item())
-    caption = t("sampling.captions.distance", times=(apart / noise_floor).max().item())
-    title, ends = t("sampling.panels.distance"), (x[-1].item(), x[0].item())
+    ends, top = (x[-1].item(), x[0].item()), max(4, 1.05 * times.max().item())
+    words = {"caption": t("sampling.captions.distance", times=times.max().item()), "xlabel": "σ"}
     marker = marker.clamp_min(ends[0])
-    return Panel(title, lines, ends, (0, top), False, "σ", xlog=True, marker=marker, caption=caption)
+    title = t("sampling.panels.distance")
+    return Panel(title, lines, ends, (0, top), False, xlog=True, xreversed=True, marker=marker, **words)

@@ -17,23 +17,50 @@ from pages.ui.frame import component, controls, shell, text
 from pages.ui.frame.text import t
 from pages.ui.lessons import sampler_quality, sampling, sampling_step
 from pages.ui.lessons.sampler_quality import MEASURES
-from pages.ui.lessons.sampling import DDPM_NO_NOISE, KEPT_BACK, NONE, SCENES
+from pages.ui.lessons.sampling import COLLAPSE, KEPT_BACK, NONE, SCENES
 from pages.ui.runs import background
 from pages.ui.stage import player
 
 HAIR = 1e-4  # too small a distance to be seen
+SLOTS = {"clouds": ("a", "b"), "one_step": ("a",), "sde_and_ode": ("first", "second")}  # samplers that a scene asks for
+WITHOUT_ETA = ("whose_step", "quality")
 
 
-def choose_samplers(answered: bool) -> None:
-    """Two to four samplers, each with its number of steps, and what they have in common."""
+def choose_samplers(show: str, answered: bool) -> None:
+    """The samplers of a scene, each with its number of steps, and what they have in common."""
+    _keep_back(answered)
     names = [name for name in sampling.names() if answered or name not in KEPT_BACK]
-    _slot("a", names)
-    _slot("b", names, "collapsed")
+    for name in SLOTS.get(show, ()):
+        _slot(name, names, "visible" if name == SLOTS[show][0] else "collapsed")
+    if show in ("paths", "whose_step"):
+        controls.draw("na")
     with st.expander(t("sampling.more")):
-        for name in "cd":
-            _slot(name, [NONE, *names], "collapsed")
+        if show == "clouds":
+            for name in "cd":
+                _slot(name, [NONE, *names], "collapsed")
         for name in ("eta", "top", "grid", "seed"):
-            controls.draw(name)
+            if name != "eta" or show not in WITHOUT_ETA:
+                controls.draw(name)
+
+
+def _keep_back(answered: bool) -> None:
+    """A sampler that the question keeps back but that is asked for, such as by a link, is named until the question is
+    answered, and is chosen then."""
+    kept = st.session_state.setdefault("_kept_back", {})
+    if answered:
+        for name in list(kept):
+            controls.put(name, kept.pop(name))
+    else:
+        kept |= {name: controls.now(name) for name in "abcd" if controls.now(name) in KEPT_BACK}
+        for sampler in dict.fromkeys(kept.values()):
+            st.info(t("sampling.kept_back", sampler=text.label("samplers", sampler)), icon=":material/lock:")
+
+
+def has_seen(collapse: bool) -> bool:
+    """Whether the learner has seen, now or before in this visit, what happens without the noise."""
+    seen = collapse or st.session_state.get("_collapse_seen", False) or not controls.value("predictions")
+    st.session_state["_collapse_seen"] = seen
+    return seen
 
 
 def _slot(name: str, options: list[str], label: str = "visible") -> None:
@@ -46,8 +73,8 @@ def _slot(name: str, options: list[str], label: str = "visible") -> None:
 
 
 def leave_noise_out() -> None:
-    """A button that makes the second sampler DDPM without its noise."""
-    options = {"icon": ":material/blur_off:", "on_click": controls.put, "args": ("b", DDPM_NO_NOISE)}
+    """A button that makes the second sampler DDPM without its noise, where no question has one."""
+    options = {"icon": ":material/blur_off:", "on_click": controls.put, "args": ("b", COLLAPSE["b"])}
     st.button(t("sampling.leave_noise_out"), key="_leave_out", **options)
 
 
@@ -74,6 +101,7 @@ def show_step() -> None:
         player.show(replace(scene, probe=_probe(*scene.probe)), key="one_step")
         if step.higher_order:
             st.latex(sampling_step.sharper_guess(step, config.a))
+            st.caption(t(f"sampling.one_step.{'heun' if config.a == 'heun' else 'sharper'}"))
 
 
 def _choose_step() -> None:
@@ -148,6 +176,7 @@ def _draw(rows: sampler_quality.Rows, model: PointModel, measure: str) -> None:
     options = {"xlog": True, "ylog": MEASURES[measure][1], "xticks": CALLS, "height": 400}
     chart = curves(sampler_quality.lines(rows, model, measure), shell.theme(), xlabel, ylabel, **options)
     st.plotly_chart(chart, theme=None, key="quality_curves")
+    st.caption(f"{t(f'sampling.quality.meaning.{measure}')} {t('sampling.quality.hint')}")
     st.markdown(sampler_quality.table(rows, model))
 
 
@@ -155,7 +184,9 @@ def show_step_sizes(config: sampling.Config) -> None:
     """How far the steps of DDPM and DDIM go down, as curves and halfway as numbers."""
     sizes = sampling.step_sizes(config)
     top = 1.2 * max(size.y.max() for size in sizes)
-    chart = curves(sizes, shell.theme(), "σ", t("sampling.step_sizes.ylabel"), xlog=True, ylim=(0, top), height=240)
+    chart = curves(
+        sizes, shell.theme(), "σ", t("sampling.step_sizes.ylabel"), xlog=True, ylim=(0, top), height=240, xreversed=True
+    )
     st.plotly_chart(chart, theme=None, key="step_sizes")
     longer, shorter = (float(size.y[len(size.y) // 2]) for size in sizes)
     st.caption(t("sampling.step_sizes.caption", ddpm=longer, ddim=shorter))

@@ -23,11 +23,11 @@ def test_the_first_frame_is_the_starting_noise_at_its_true_size_and_the_last_the
     assert torch.equal(states[-1], made.states[-1])
 
 
-def test_captions_hold_calls_points_reached_and_std():
+def test_captions_hold_calls_points_reached_and_distance():
     config = Config(na=32, b="heun", nb=16, c=DDPM_NO_NOISE, model="exact")
     for panel, each in zip(SCENES["clouds"](config).panels, config.samplers, strict=True):
         quality = sampling.quality_of(config, each)
-        for number in (each.nfe, quality.covered, quality.of, f"{quality.std:.2f}"):
+        for number in (each.nfe, quality.covered, quality.of, f"{quality.distance:.3f}"):
             assert str(number) in panel.caption
     assert quality.collapsed
 
@@ -95,6 +95,15 @@ def test_a_click_follows_the_nearest_particle_and_an_arrow_key_the_next_in_that_
     assert sampling_step.nearest(seen, 0, torch.tensor(clicked)) == chosen
 
 
+# Two distributions
+
+
+def test_their_distance_is_in_noise_floors_and_runs_with_the_clock():
+    panel = SCENES["sde_and_ode"](Config(show="sde_and_ode", model="exact")).panels[2]
+    noise_floor, these_two = panel.layers
+    assert panel.xreversed and set(noise_floor.y.tolist()) == {1.0} and these_two.y[0] == pytest.approx(0, abs=1e-6)
+
+
 # Quality over network calls
 
 
@@ -115,6 +124,7 @@ def test_a_sampler_without_a_label_is_drawn_in_its_colour_and_shows_its_identifi
     assert drawn["new"].colour == "probe" and list(drawn["new"].y) == [4, 32] and list(drawn["new"].x) == [4, 32]
     assert len(drawn) == 5 and drawn["new"].width > max(line.width for name, line in drawn.items() if "exact" in name)
     assert [line.label for line in sampler_quality.lines(table, model, "energy")].count(label("samplers", "ddim")) == 1
+    assert [list(line.y) for line in sampler_quality.lines(table, model, "energy") if line.role == "exact"] == [[1, 1]]
     assert sampler_quality.table(table, model).count("\n") == 4  # a head, a ruler, exact draws and two samplers
 
 
