@@ -34,9 +34,10 @@ TEXTS = """() => {
     }
     return texts.filter(Boolean);
 }"""
-LABELS = """() => [...document.querySelectorAll('.stApp :is([aria-label], [title], [placeholder])')].flatMap(
-    e => e.closest('[lang=en]') ? [] : ['aria-label', 'title', 'placeholder'].map(name => e.getAttribute(name)).filter(Boolean))
-"""
+LABELS = """() => {
+    const names = ['aria-label', 'title', 'placeholder'], found = document.querySelectorAll('.stApp *');
+    return [...found].filter(e => !e.closest('[lang=en]')).flatMap(e => names.map(name => e.getAttribute(name) ?? ''));
+}"""
 
 
 def said(key: str, **values: object) -> str:

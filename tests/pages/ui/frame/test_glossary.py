@@ -1,0 +1,109 @@
+"""The glossary: terms marked in a text, in both languages, and searched."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages.ui.frame import glossary, text
+
+
+@pytest.fixture(autouse=True)
+def page() -> Iterator[None]:
+    """A page on which no term was used yet."""
+    glossary.begin()
+    yield
+    glossary._marked.set(None)
+
+
+@pytest.fixture
+def chinese() -> Iterator[None]:
+    """The visitor reads Chinese."""
+    token = text.language.set("zh")
+    yield
+    text.language.reset(token)
+
+
+def shown(markdown: str) -> str:
+    """A text with its terms marked, each in square brackets, without what they open."""
+    found = re.sub(r'<span class="entry".*?</a></span>', "", glossary.mark_terms(markdown))
+    return re.sub(r"</?span[^>]*>", "", re.sub(r"<button[^>]*>(.*?)</button>", r"[\1]", found))
+
+
+def marked(markdown: str) -> list[str]:
+    """The terms marked in a text, by identifier."""
+    return re.findall(r'popovertarget="term-(\w+)"', glossary.mark_terms(markdown))
+
+
+def test_only_the_first_use_on_a_page_is_marked_in_any_form():
+    assert marked("Denoisers and one denoiser") == ["denoiser"]
+    assert marked("the denoiser again") == []
+    glossary.begin()
+    assert marked("a denoiser on the next page") == ["denoiser"]
+
+
+def test_the_longest_term_wins_and_parts_of_words_are_none():
+    assert marked("A training step and a network call. One-step; stepwise; unscored.") == [
+        "training_step",
+        "network_call",
+    ]
+
+
+def test_formulas_code_html_and_links_stay_as_they_are():
+    kept = "$\\text{score}$ `score` <b title='score'>x</b> [the score](there)"
+    assert glossary.mark_terms(kept) == kept
+
+
+@pytest.mark.parametrize(
+    "form", ["σ", "x̂₀", "ε̂", "DPM-Solver++(2M)", "DPM-Solver++", "U-Net", "log-SNR", "eta", "DALL-E 2"]
+)
+def test_symbols_and_names_with_signs_are_found(form: str):
+    assert len(marked(f"{form}, so it is called")) == 1
+
+
+def test_a_capital_counts_only_in_an_abbreviation():
+    assert marked("Score") == ["score"]
+    assert marked("X̂₀ and Σ and ddpm") == []
+
+
+def test_outside_a_page_nothing_is_marked():
+    glossary._marked.set(None)
+    assert glossary.mark_terms("a score") == "a score"
+
+
+def test_the_popover_holds_name_explanation_and_a_link_in_a_window_of_its_own():
+    found = glossary.mark_terms("the score")
+    assert 'popover="auto" id="term-score"' in found and 'href="vector_field?' in found and 'target="_blank"' in found
+    assert text.entry("glossary.terms.score.text") in found
+
+
+def test_a_chinese_term_is_followed_by_its_english_name_at_first_use(chinese):
+    assert shown("去噪器与无条件的箭头，去噪器") == "[去噪器]（denoiser）与[无条件]（unconditional）的箭头，去噪器"
+
+
+def test_an_abbreviation_is_written_out_and_names_in_latin_letters_stay_alone(chinese):
+    assert shown("随机微分方程（SDE）、DDPM 和霍伊恩法（Heun）") == (
+        "[随机微分方程]（stochastic differential equation，SDE）、[DDPM] 和[霍伊恩法（Heun）]"
+    )
+    assert shown("去噪估计 x̂₀") == "[去噪估计 x̂₀]"
+
+
+def test_a_bold_chinese_part_ends_where_it_ends(chinese):
+    # After a full stop or a bracket Markdown takes ** for the end of a bold part only if a space follows.
+    assert text.emphasis("**看。**这里") == f"**看。**{text.HAIR_SPACE}这里"
+    assert "**" + text.HAIR_SPACE in glossary.mark_terms("**损失**是")
+
+
+def test_a_search_looks_at_names_forms_and_explanations():
+    assert "guidance" in glossary.search("CFG") and "ddim" in glossary.search(" ddim ")
+    assert glossary.search("") == list(glossary.terms())
+    assert glossary.search("no such term") == []
+
+
+def test_the_page_shows_what_is_found_with_the_english_name_beside_the_chinese(open_page):
+    app: AppTest = open_page("glossary", search="向量场", lang="zh")
+    names = [each.value for each in app.markdown if each.value.startswith("<h2>")]
+    assert '<h2>向量场（<span lang="en">vector field</span>）</h2>' in names
+    assert len(names) < 10 and not app.exception
+    assert not [each for each in open_page("glossary", search="zzz").markdown if each.value.startswith("<h2>")]
