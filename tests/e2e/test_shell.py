@@ -5,11 +5,13 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from pages.ui.frame import shell
 from pages.ui.frame.text import label, t
 from tests.e2e.learner import Learner, box, rest
 from tests.e2e.learner import press as press_keys
 
 APP = "tests/e2e/apps/shell.py"
+RIGHT = t("frame.predict.right", answer="", why="").split("**")[1]
 
 
 def visit(page: Page, address: str) -> None:
@@ -26,9 +28,17 @@ def press(page: Page, label: str, key: str, times: int = 1) -> None:
     press_keys(slider(page, label), *times * [key])
 
 
-def go_to(page: Page, title: str, link: str = "") -> None:
-    page.get_by_role("navigation").get_by_role("link", name=link or title).click()
+def go_to(page: Page, title: str) -> None:
+    page.get_by_role("navigation").get_by_role("link", name=title).click()
     expect(page.get_by_role("heading", level=1)).to_contain_text(title)
+
+
+def go_to_chapter(page: Page, name: str) -> None:
+    """By the navigation, where a section of the lesson opens under its name."""
+    section = next(section for section, names in shell.SECTIONS.items() if name in names)
+    page.get_by_role("navigation").get_by_role("button", name=t(f"frame.sections.{section}")).click()
+    page.get_by_test_id("stTopNavDropdownLink").filter(has_text=shell.title_of(name)).click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(t(f"{name}.title"))
 
 
 def test_a_deep_link_is_restored_as_the_first_request_of_a_fresh_server(page, serve):
@@ -49,7 +59,7 @@ def test_controls_write_their_link_and_a_link_restores_them_on_a_fresh_server(pa
     visit(page, f"{serve(APP, fresh=True)}/?{link}")
     expect(slider(page, "Steps")).to_have_value("21")
     expect(slider(page, "Seed")).to_have_value("9")
-    expect(page.get_by_text("As you predicted: there.")).to_be_visible()
+    expect(page.get_by_text(RIGHT)).to_be_visible()
 
 
 def test_pages_keep_their_controls_apart_and_give_them_back(page, serve):
@@ -78,7 +88,7 @@ def test_a_lecturers_choices_go_along_from_a_link_to_every_page(page, serve):
 
 def test_moved_controls_add_nothing_to_the_browsers_history(page, serve):
     visit(page, serve("app.py") + "/forward_noise?predictions=false")
-    go_to(page, t("vector_field.title"), t("vector_field.navigation"))
+    go_to_chapter(page, "vector_field")
     chapter = Learner(page, page.url, "field").arrived()
     entries = page.evaluate("history.length")
     chapter.clock.fill("40")
@@ -133,7 +143,7 @@ def test_a_picture_of_560_pixels_and_its_controls_are_above_the_fold(page, serve
     visit(page, serve(APP) + "/?guess=there&steps=20")
     picture, controls = (page.locator(f".st-key-{name}") for name in ("picture", "controls"))
     expect(picture.get_by_text("first 3")).to_be_visible()
-    expect(page.get_by_text("As you predicted")).to_be_visible()
+    expect(page.get_by_text(RIGHT)).to_be_visible()
     for part in (picture, controls):
         place = box(part)
         assert place["y"] + place["height"] <= height
