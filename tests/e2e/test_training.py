@@ -162,7 +162,7 @@ def test_a_reload_in_the_middle_of_training_finds_the_run_going_on(meet):
 def test_another_chapter_and_back_finds_the_run_going_on(meet):
     learner = meet(f"{GUESS}&seed=104").train()
     before, run = learner.trains_beyond(50), learner.parameters()["run"]
-    chapters = learner.page.get_by_role("navigation")
+    chapters = learner.page.locator(".st-key-switches")
     chapters.get_by_role("link", name=shell.title_of("forward_noise")).click()
     expect(learner.page.get_by_role("heading", level=1)).to_contain_text(re.compile("^1"))
     assert "run" not in learner.parameters()
