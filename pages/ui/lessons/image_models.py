@@ -258,7 +258,7 @@ def tasks_done(config: Config, model: ImageModel, films: Sequence[Film]) -> dict
 def notes(config: Config, model: ImageModel) -> tuple[str, ...]:
     """The notes of the scene that is shown."""
     more = {
-        "four_samplers": ("no_noise",),
+        "four_samplers": ("four_samplers.after",),  # would answer the question
         "nearest_training_image": ("real_training" if model.held_out is None else "real_held_out",),
     }
     return (config.show, *more.get(config.show, ()))
