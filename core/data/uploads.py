@@ -18,13 +18,13 @@ from torch import Tensor
 from core import seeds
 from core.data import image_files
 from core.data.points import Draw, PointSet, Shape, from_raw, from_shape, join_strokes, uniform_along
-from core.figures.fonts import CHINESE
 from core.problems import Problem
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
 MAX_LETTERS = 12
+CHINESE = Path(__file__).parents[1] / "figures" / "fonts" / "NotoSansSC-subset.ttf"
 MAX_MEGAPIXELS = 20
 MAX_IMAGE_MB = 30
 MAX_CSV_MB = 30

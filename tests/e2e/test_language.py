@@ -22,9 +22,10 @@ REMAINS = re.compile(
     r"Open|Increment|Decrement|Help for .*|file upload|Clear all|Close|Delete .*"
     r"|Download plot as a PNG|Zoom( in| out)?|Pan|Autoscale|Reset axes|Box Select|Lasso Select"  # Plotly's buttons
 )
-# Every text of the page and every label and tip, without what is code, a formula, English data, or said by an icon.
+# Every text of the page and every label and tip, without what is code, a formula, typed or English data, or
+# said by an icon.
 TEXTS = """() => {
-    const without = 'style, script, code, pre, .katex, [lang=en], [data-testid=stIconMaterial], '
+    const without = 'style, script, code, pre, textarea, .katex, [lang=en], [data-testid=stIconMaterial], '
         + '[data-testid=stSkipToContent]';
     const walker = document.createTreeWalker(document.querySelector('.stApp'), NodeFilter.SHOW_TEXT), texts = [];
     while (walker.nextNode()) {

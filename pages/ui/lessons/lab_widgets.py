@@ -36,7 +36,7 @@ def draw_row(name: str, options: list[str] | None = None, sides: str = "ab") -> 
                 controls.draw(f"{side}{name}", options, **given)
             else:
                 st.selectbox(t(f"lab.controls.{side}{name}.label"), [t("lab.as_a")], disabled=True, key="_later",
-                             label_visibility="collapsed")  # fmt: skip
+                             label_visibility="collapsed", placeholder=t("frame.streamlit.choose"))  # fmt: skip
 
 
 def class_label(name: str) -> str:
