@@ -114,23 +114,17 @@ def meet(window, serve) -> Iterator[Callable[..., Trainer]]:
 def test_training_shows_new_samples_and_losses_and_leaves_clock_and_zoom_to_the_learner(meet):
     learner = meet(f"{GUESS}&seed=101")
     press(learner.canvas, "+")
-    learner.train()
     learner.clock.fill("7")
-    learner.until("now.k === 7")
+    learner.train()
     ticks, zoom, samples, losses = learner.now("ticks"), learner.now("zoom"), learner.seen(0), learner.seen(1)
     learner.until(f"now.ticks > {ticks + 2}")
     learner.changes(0, samples)
     learner.changes(1, losses)
     assert learner.now("k") == 7 and learner.now("zoom") == zoom and zoom["0"]["scale"] > 1
-    learner.is_in_the_address("clock=0.7")
-
-
-def test_train_keeps_the_clock_and_the_zoom_that_the_learner_has_set(meet):
-    learner = meet(f"{GUESS}&seed=113")
-    press(learner.canvas, "+")
-    learner.clock.fill("7")
-    learner.train().trains_beyond(1)
-    assert learner.now("k") == 7 and learner.now("zoom")["0"]["scale"] > 1
+    learner.clock.fill("5")
+    learner.trains_beyond(learner.step())
+    assert learner.now("k") == 5
+    learner.is_in_the_address("clock=0.5")
 
 
 def test_scrubbing_a_paused_run_says_nothing_to_the_server(meet):
@@ -149,27 +143,21 @@ def test_scrubbing_a_paused_run_says_nothing_to_the_server(meet):
     assert not sent and learner.now("ticks") == ticks
 
 
-def test_a_reload_in_the_middle_of_training_finds_the_run_going_on(meet):
-    learner = meet(f"{GUESS}&seed=103").train()
-    before = learner.trains_beyond(50)
-    learner.is_in_the_address("run=")
-    learner.page.reload()
-    learner.arrived(live=True).says("status.running")
-    learner.trains_beyond(before)
-    expect(learner.standing).not_to_contain_text(t("runs.standing.viewers", viewers=2))  # who reloads is no second one
-
-
-def test_another_chapter_and_back_finds_the_run_going_on(meet):
+def test_another_chapter_and_back_and_a_reload_find_the_run_going_on(meet):
     learner = meet(f"{GUESS}&seed=104").train()
-    before, run = learner.trains_beyond(50), learner.parameters()["run"]
+    before, run = learner.trains_beyond(1), learner.parameters()["run"]
     chapters = learner.page.locator(".st-key-switches")
     chapters.get_by_role("link", name=shell.title_of("forward_noise")).click()
     expect(learner.page.get_by_role("heading", level=1)).to_contain_text(re.compile("^1"))
     assert "run" not in learner.parameters()
     chapters.get_by_role("link", name=shell.title_of("training")).click()
     learner.says("status.running")
+    before = learner.trains_beyond(before)
+    learner.page.reload()
+    learner.arrived(live=True).says("status.running")
     learner.trains_beyond(before)
     assert learner.parameters()["run"] == run
+    expect(learner.standing).not_to_contain_text(t("runs.standing.viewers", viewers=2))  # who reloads is no second one
 
 
 def test_a_link_restores_the_controls_and_is_copied_without_the_run(meet, serve):
@@ -248,7 +236,7 @@ def test_one_of_two_learners_who_share_a_run_pauses_and_the_other_goes_on(meet):
 
 def test_a_saved_model_is_taken_up_in_another_browser_with_its_steps(meet, tmp_path: Path):
     learner = meet(f"{GUESS}&seed=109&net=plain").train()
-    learner.trains_beyond(50)
+    learner.trains_beyond(1)
     at = learner.pause()
     learner.page.get_by_text(t("training.save_and_load")).click()
     with learner.page.expect_download() as download:
@@ -265,9 +253,13 @@ def test_a_saved_model_is_taken_up_in_another_browser_with_its_steps(meet, tmp_p
     other.train().trains_beyond(at)
 
 
-def test_a_learner_without_a_mouse_predicts_trains_and_scrubs(meet):
+def test_a_learner_without_a_mouse_cannot_train_before_the_prediction_then_predicts_trains_and_scrubs(meet):
     learner = meet("seed=110")
     keyboard = learner.page.keyboard
+    expect(learner.main).to_be_disabled()
+    expect(learner.page.get_by_text(t("runs.buttons.not_ready"))).to_be_visible()
+    word, paper = learner.main.evaluate(COLOURS)
+    assert word != paper
     learner.tab_to(learner.button("_guess_extent_first"))
     keyboard.press("Space")
     expect(learner.main).to_be_enabled()
@@ -289,17 +281,9 @@ def test_a_lecturer_trains_live_in_a_presentation(meet):
     learner.pause()
 
 
-def test_a_press_on_train_waits_for_the_prediction(meet):
-    learner = meet("seed=115")
-    expect(learner.main).to_be_disabled()
-    expect(learner.page.get_by_text(t("runs.buttons.not_ready"))).to_be_visible()
-    word, paper = learner.main.evaluate(COLOURS)
-    assert word != paper
-
-
 def test_the_whole_picture_and_its_controls_stay_above_the_fold_while_it_trains(meet):
     learner = meet(f"{GUESS}&seed=111").train()
-    learner.trains_beyond(50)
+    learner.trains_beyond(1)
     for width, height in [(1280, 800), (1920, 1080)]:
         learner.page.set_viewport_size({"width": width, "height": height})
         learner.until(f"now.plots[0].h > {height} / 3")
