@@ -176,7 +176,8 @@ def _draw(rows: sampler_quality.Rows, model: PointModel, measure: str) -> None:
     options = {"xlog": True, "ylog": MEASURES[measure][1], "xticks": CALLS, "height": 400}
     chart = curves(sampler_quality.lines(rows, model, measure), shell.theme(), xlabel, ylabel, **options)
     st.plotly_chart(chart, theme=None, key="quality_curves")
-    st.caption(f"{t(f'sampling.quality.meaning.{measure}')} {t('sampling.quality.hint')}")
+    st.caption(t(f"sampling.quality.meaning.{measure}"))
+    st.caption(t("sampling.quality.hint"))
     st.markdown(sampler_quality.table(rows, model))
 
 
