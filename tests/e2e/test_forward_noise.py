@@ -63,7 +63,7 @@ def test_a_student_without_a_mouse_predicts_jumps_and_moves_the_start(chapter):
     expect(page).to_have_url(re.compile("start="))
 
 
-def test_a_deep_link_is_restored_by_a_fresh_server(page: Page, serve):
+def test_a_deep_link_is_restored(page: Page, serve):
     link = "show=dissolve&image=boot&data=moons&schedule=cosine&view=ve&seed=7&density=false&clock=0.4"
     chapter = Chapter(page, serve("app.py")).open(link)
     assert chapter.now("k") == 40

@@ -1,4 +1,4 @@
-"""Chapter 5 in a real browser: the clock, the probe, the keyboard, a link on a fresh server, and training live."""
+"""Chapter 5 in a real browser: the clock, the probe, the keyboard, and training live."""
 
 import re
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from pages.ui.frame.text import t
-from tests.e2e.learner import LONG, Learner, press
+from tests.e2e.learner import Learner, press
 
 FEW = "predictions=false&model=digits&steps=8&w=1"
 
@@ -52,9 +52,8 @@ def test_new_films_form_on_the_same_stage_and_then_stand_at_its_end(chapter):
     expect(chapter.page.get_by_role("progressbar")).to_be_hidden()
 
 
-def test_a_link_restores_controls_and_clock_on_a_fresh_server_where_its_films_must_form_first(page, serve):
-    chapter = Learner(page, f"{serve('app.py', fresh=True)}/image_models", "gallery")
-    page.set_default_timeout(3 * LONG)  # a server that begins and films that form
+def test_a_link_restores_controls_and_clock_where_its_films_must_form_first(chapter):
+    page = chapter.page
     formed(chapter.open(f"{FEW}&label=7&n=4&second=heun&seed=5&show=guidance&clock=0.5"))
     expect(control(page, "label", "combobox")).to_have_value("7")
     expect(control(page, "steps", "spinbutton")).to_have_value("8")

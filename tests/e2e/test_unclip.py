@@ -45,10 +45,13 @@ def test_a_typed_caption_forms_on_the_same_stage_and_then_stands_at_its_end(chap
 
 
 def test_every_scene_with_its_clock_is_above_the_fold(chapter):
+    page = chapter.open(f"{QUICK}&show=prior").page
     for scene in ("prior", "decoder", "prior_skipped", "guidance", "interpolation"):
         last = scene == "interpolation"
-        formed(chapter.open(f"{QUICK}&show={scene}"), 11 if last else 5)
-        clock = box(chapter.page.get_by_role("slider", name="t" if last else "σ", exact=True))
+        page.get_by_role("radio", name=t(f"unclip.controls.show.options.{scene}"), exact=True).click()
+        expect(page).to_have_url(re.compile(f"show={scene}(&|$)"))
+        formed(chapter, 11 if last else 5)
+        clock = box(page.get_by_role("slider", name="t" if last else "σ", exact=True))
         assert clock["y"] + clock["height"] < 800, scene
 
 
