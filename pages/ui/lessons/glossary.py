@@ -30,8 +30,8 @@ def draw() -> None:
 def _draw_term(term: str) -> None:
     entry = glossary.terms()[term]
     with st.container(gap=None):
-        st.markdown(f"<h2>{''.join(glossary.with_english(term, entry['name']))}</h2>", unsafe_allow_html=True)
-        st.markdown(entry["text"])
+        name = "".join(glossary.with_english(term, entry["name"]))
+        st.markdown(f"<h2>{name}</h2>\n\n{entry['text']}", unsafe_allow_html=True)
         if place := glossary.scene_of(term):
             page, _, query = place.partition("?")
             parameters = dict(part.split("=", 1) for part in query.split("&") if part)
