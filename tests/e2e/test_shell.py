@@ -49,14 +49,15 @@ def test_a_deep_link_is_restored_as_the_first_request_of_a_fresh_server(page, se
     expect(page).to_have_url(re.compile(r"/vector_field\?(?=.*predictions=false)(?=.*present=true)(?!.*unheard)"))
 
 
-def test_controls_write_their_link_and_a_link_restores_them_on_a_fresh_server(page, serve):
+def test_controls_write_their_link_and_a_link_restores_them_for_another_visitor(page, serve):
     visit(page, serve(APP))
     page.locator(".st-key-_guess_there button").click()
     press(page, "Steps", "ArrowRight", 5)
     press(page, "Seed", "End")
     expect(page).to_have_url(re.compile(r"\?(?=.*guess=there)(?=.*steps=21)(?=.*seed=9)"))
     link = page.url.split("?")[1]
-    visit(page, f"{serve(APP, fresh=True)}/?{link}")
+    page.context.clear_cookies()
+    visit(page, f"{serve(APP)}/?{link}")
     expect(slider(page, "Steps")).to_have_value("21")
     expect(slider(page, "Seed")).to_have_value("9")
     expect(page.get_by_text(RIGHT)).to_be_visible()
