@@ -55,7 +55,7 @@ class Config:
     guess: str | None = choice(None, ("the_same", "nearly_alike", "noise"), style="none")
     show: str = choice("all_stages", SHOW)
     caption: str = text(lesson.FIRST.caption, LONGEST)
-    skipped: str = text("woman", LONGEST)  # the caption of "prior_skipped"
+    skipped: str = text("princess", LONGEST)  # the caption of "prior_skipped"
     positive: str = text("circle", LONGEST)  # the caption of "negative_caption"
     negative: str = text("blue", LONGEST)
     to: str = text("woman farmer", LONGEST)
