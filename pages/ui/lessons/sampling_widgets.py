@@ -56,11 +56,12 @@ def _keep_back(answered: bool) -> None:
             st.info(t("sampling.kept_back", sampler=text.label("samplers", sampler)), icon=":material/lock:")
 
 
-def has_seen(collapse: bool) -> bool:
-    """Whether the learner has seen, now or before in this visit, what happens without the noise."""
-    seen = collapse or st.session_state.get("_collapse_seen", False) or not controls.value("predictions")
-    st.session_state["_collapse_seen"] = seen
-    return seen
+def has_seen_collapse(now: bool) -> bool:
+    """Whether the learner has seen, now or before in this visit, what happens without the noise; nothing is kept back
+    where no questions are asked."""
+    decided = now or st.session_state.get("_collapse_seen", False)
+    st.session_state["_collapse_seen"] = decided
+    return decided or not controls.value("predictions")
 
 
 def _slot(name: str, options: list[str], label: str = "visible") -> None:
