@@ -1,12 +1,35 @@
 """Fixtures of the tests of the command line."""
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from core.problems import Problem
 from tests.fake_card import card as card
+
+
+@pytest.fixture
+def ends() -> Callable[..., AbstractContextManager]:
+    """``with ends("code", name=value):`` holds if the command ends with the sentence of the Problem of that code, which
+    quotes at least those values; ``ends(OSError)``, or with several such, if it ends with what the system says."""
+
+    @contextmanager
+    def context(code: str | type[OSError] | tuple[type[OSError], ...], **values: Any) -> Iterator[None]:
+        with pytest.raises(SystemExit) as caught:
+            yield
+        said, cause = str(caught.value), caught.value.__context__
+        if isinstance(code, str):
+            assert isinstance(cause, Problem) and cause.code == code, said
+            assert cause.values | values == cause.values and said == str(cause)
+        else:
+            assert isinstance(cause, code) and not isinstance(cause, Problem) and cause.strerror in said
+
+    return context
 
 
 @pytest.fixture(scope="module")

@@ -110,37 +110,37 @@ def test_evaluate_prints_a_table_to_place_samples_by(run, capsys, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "code", "values"),
     [
-        (["info", "--checkpoint", "nowhere"], "no checkpoint at nowhere"),
-        (["info", "--checkpoint", "OUT/odd"], "no checkpoint at"),
-        (["train", "--out", "OUT", "--data", "nothing-of-the-kind"], "nothing-of-the-kind"),
-        (["train", "--out", "RUN", "--steps", "1"], "--resume"),
-        (["train", "--out", "OUT", "--resume"], "no checkpoint at"),
-        (["train", "--out", "OUT", "--batch", "7", "--accumulate", "2"], "multiple of 2"),
-        (["train", "--out", "OUT", "--steps", "0"], "steps = 0"),
-        (["train", "--out", "OUT", "--every", "0"], "--every is a whole number from 1 on"),
-        (["train", "--out", "OUT", "--data", "ODD"], "resize the images to 12"),
-        (["train", "--out", "OUT", "--data", "BROKEN"], "1 of 9 images cannot be read: cat/8.png.*or skip"),
-        (["train", "--out", "FILE", "--steps", "2", *TINY], "Not a directory|File exists"),
-        (["train", "--out", "OUT", "--config", "nowhere.json"], "nowhere.json: No such file"),
-        (["sample", "--checkpoint", "RUN", "--out", "OUT", "--classes", "cat"], "no class 'cat'; there are 0, 1, 2"),
-        (["sample", "--checkpoint", "RUN", "--out", "OUT", "--negative", "10"], "no class '10'"),
-        (["sample", "--checkpoint", "RUN", "--out", "OUT", "--n", "0"], "--n is a whole number from 1 on, not 0"),
-        (["sample", "--checkpoint", "RUN", "--out", "OUT", "--columns", "0"], "--columns is"),
-        (["sample", "--checkpoint", "RUN", "--out", "OUT", "--steps", "0"], "--steps is"),
-        (["sample", "--checkpoint", "RUN", "--out", "OUT", "--scale", "nan"], "--scale is a number"),
-        (["sample", "--checkpoint", "core/pretrained/spiral", "--out", "OUT"], "no checkpoint of an image model"),
-        (["evaluate", "--checkpoint", "core/pretrained/spiral"], "no checkpoint of an image model"),
-        (["evaluate", "--checkpoint", "RUN", "--data", "emoji"], "not trained on emoji"),
+        (["info", "--checkpoint", "nowhere"], "no_checkpoint", {"folder": "nowhere/checkpoint"}),
+        (["info", "--checkpoint", "OUT/odd"], "no_checkpoint", {}),
+        (["train", "--out", "OUT", "--data", "nothing-of-the-kind"], "unknown_images", {"name": "nothing-of-the-kind"}),
+        (["train", "--out", "RUN", "--steps", "1"], "run_exists", {}),
+        (["train", "--out", "OUT", "--resume"], "no_checkpoint", {}),
+        (["train", "--out", "OUT", "--batch", "7", "--accumulate", "2"], "batch_shares", {"multiple": 2}),
+        (["train", "--out", "OUT", "--steps", "0"], "train_setting", {"name": "steps", "value": "0"}),
+        (["train", "--out", "OUT", "--every", "0"], "flag_positive", {"flag": "every"}),
+        (["train", "--out", "OUT", "--data", "ODD"], "network_side", {"padded": 12}),
+        (["train", "--out", "OUT", "--data", "BROKEN"], "unreadable_images", {"lost": 1, "total": 9}),
+        (["train", "--out", "FILE", "--steps", "2", *TINY], (FileExistsError, NotADirectoryError), {}),
+        (["train", "--out", "OUT", "--config", "nowhere.json"], FileNotFoundError, {}),
+        (["sample", "--checkpoint", "RUN", "--out", "OUT", "--classes", "cat"], "model_unknown_class", {"name": "cat"}),
+        (["sample", "--checkpoint", "RUN", "--out", "OUT", "--negative", "10"], "model_unknown_class", {"name": "10"}),
+        (["sample", "--checkpoint", "RUN", "--out", "OUT", "--n", "0"], "flag_positive", {"flag": "n", "value": 0}),
+        (["sample", "--checkpoint", "RUN", "--out", "OUT", "--columns", "0"], "flag_positive", {"flag": "columns"}),
+        (["sample", "--checkpoint", "RUN", "--out", "OUT", "--steps", "0"], "flag_positive", {"flag": "steps"}),
+        (["sample", "--checkpoint", "RUN", "--out", "OUT", "--scale", "nan"], "flag_number", {"flag": "scale"}),
+        (["sample", "--checkpoint", "core/pretrained/spiral", "--out", "OUT"], "checkpoint_no_image_model", {}),
+        (["evaluate", "--checkpoint", "core/pretrained/spiral"], "checkpoint_no_image_model", {}),
+        (["evaluate", "--checkpoint", "RUN", "--data", "emoji"], "evaluate_other_data", {"name": "emoji"}),
     ],
 )
-def test_what_cannot_be_done_ends_as_a_sentence(run, tmp_path, monkeypatch, arguments, said):
+def test_what_cannot_be_done_ends_as_a_sentence(run, tmp_path, monkeypatch, arguments, code, values, ends):
     monkeypatch.chdir(ROOT)
     fill(tmp_path / "odd", (10, 10)), fill(tmp_path / "broken", broken=True)
     (tmp_path / "file").write_text("")
     places = {"RUN": run, **{name.upper(): tmp_path / name for name in ("out", "odd", "broken", "file")}}
-    with pytest.raises(SystemExit, match=said):
+    with ends(code, **values):
         main([str(places.get(word, word)) for word in arguments])
     assert not (tmp_path / "out").exists()
 
@@ -215,14 +215,14 @@ def test_a_run_that_is_asked_to_end_ends_its_step_saves_and_goes_on_as_if_it_had
     assert signal.getsignal(how) == before
 
 
-def test_a_run_that_diverges_keeps_good_weights_and_says_how_to_go_on(tmp_path):
-    with pytest.raises(SystemExit, match="Here: --resume --lr 3.3e[+]08"):
+def test_a_run_that_diverges_keeps_good_weights_and_says_how_to_go_on(tmp_path, ends):
+    with ends("run_diverged", lr=1e9 / 3):
         train(tmp_path, 40, "--lr", "1e9")
     main(["train", "--out", str(tmp_path), "--resume", "--lr", "1e-4"])
     assert config(tmp_path)["plan"]["lr"] == 1e-4 and config(tmp_path)["step"] == 40
 
 
-def test_a_run_goes_on_with_its_own_data_and_plan_but_for_what_flags_say(run, tmp_path, capsys):
+def test_a_run_goes_on_with_its_own_data_and_plan_but_for_what_flags_say(run, tmp_path, capsys, ends):
     fill(tmp_path / "zoo", broken=True)
     more = ["--data", str(tmp_path / "zoo"), "--side", "4", "--damaged", "skip", "--size", "small"]
     train(tmp_path / "run", 2, *more)
@@ -231,7 +231,7 @@ def test_a_run_goes_on_with_its_own_data_and_plan_but_for_what_flags_say(run, tm
     assert "zoo: 8 images" in capsys.readouterr().out
     assert config(tmp_path / "run")["step"] == 4 and config(tmp_path / "run")["plan"]["ema"] == 0.5
     assert config(tmp_path / "run")["plan"]["batch"] == 16
-    with pytest.raises(SystemExit, match="another network"):
+    with ends("resume_other_network"):
         main(["train", "--out", str(tmp_path / "run"), "--resume", "--data", "emoji"])
 
 
@@ -245,24 +245,26 @@ def test_flags_may_come_from_a_file_and_those_given_beside_it_win(tmp_path, caps
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "code", "values"),
     [
-        ('{"stepz": 3, "lr": 0.1}', "no flag stepz"),
-        ('{"steps": "3"}', "steps has to be a whole number, not '3'"),
-        ('{"damaged": "mend"}', "damaged has to be 'refuse' or 'skip', not 'mend'"),
-        ('{"resume": true}', "no flag resume"),
-        ('{"steps": 3', "plan.json is no JSON"),
-        ("[3]", "plan.json holds no flags"),
+        ('{"stepz": 3, "lr": 0.1}', "unknown_flags", {"flags": "stepz"}),
+        ('{"steps": "3"}', "setting_type", {"name": "steps", "value": "'3'"}),
+        ('{"damaged": "mend"}', "setting_type", {"name": "damaged", "value": "'mend'"}),
+        ('{"resume": true}', "unknown_flags", {"flags": "resume"}),
+        ('{"steps": 3', "flags_no_json", {}),
+        ("[3]", "flags_no_object", {}),
     ],
 )
-def test_a_file_of_flags_that_train_cannot_take_is_refused_with_a_sentence(tmp_path, content, said):
+def test_a_file_of_flags_that_train_cannot_take_is_refused_with_a_sentence(tmp_path, content, code, values, ends):
     (tmp_path / "plan.json").write_text(content)
-    with pytest.raises(SystemExit, match=said):
+    with ends(code, **values):
         main(["train", "--out", str(tmp_path / "run"), "--config", str(tmp_path / "plan.json")])
     assert not (tmp_path / "run").exists()
 
 
-def test_without_tensorboard_its_flag_ends_in_a_sentence_and_with_it_the_metrics_are_written(tmp_path, monkeypatch):
+def test_without_tensorboard_its_flag_ends_in_a_sentence_and_with_it_the_metrics_are_written(
+    tmp_path, monkeypatch, ends
+):
     written = []
 
     class Writer:
@@ -276,7 +278,7 @@ def test_without_tensorboard_its_flag_ends_in_a_sentence_and_with_it_the_metrics
             pass
 
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(SystemExit, match="needs the package tensorboard"):
+    with ends("no_tensorboard"):
         train(tmp_path / "without", 2, "--tensorboard")
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=Writer))
     train(tmp_path / "with", 2, "--tensorboard")
