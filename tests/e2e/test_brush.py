@@ -56,7 +56,7 @@ def test_a_drawing_can_be_made_from_the_keyboard_alone(canvas):
     expect(canvas.page.get_by_text("strokes 0")).to_be_visible()
 
 
-def test_a_drawing_travels_in_the_address(canvas, serve):
+def test_a_drawing_is_in_the_address(canvas, serve):
     drag(canvas, (0.1, 0.9), (0.9, 0.1))
     expect(canvas.page.get_by_text("strokes 1")).to_be_visible()
     text = canvas.page.locator("code").inner_text()

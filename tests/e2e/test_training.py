@@ -204,7 +204,7 @@ def draw(learner: Trainer, *corners: tuple[float, float]) -> None:
 DRAWING = f"{GUESS}&data=drawing"
 
 
-def test_a_drawing_becomes_the_data_trains_and_travels_in_the_link_and_to_nobody_else(meet):
+def test_a_drawing_becomes_the_data_and_is_in_the_link_and_no_other_visitor_gets_it(meet):
     artist = meet(f"{DRAWING}&seed=106")
     spiral = artist.seen(0)
     ticks = artist.now("ticks")

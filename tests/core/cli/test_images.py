@@ -178,7 +178,7 @@ main(arguments)
 
 
 @pytest.mark.slow
-def test_a_run_killed_while_it_writes_a_checkpoint_and_again_in_a_step_goes_on_as_if_nothing_had_been(run, tmp_path):
+def test_a_run_killed_while_it_writes_a_checkpoint_and_again_in_a_step_ends_with_the_same_weights(run, tmp_path):
     def killed(*arguments: str) -> str:
         command = [sys.executable, "-c", FATAL, *arguments, "--out", str(tmp_path)]
         died = subprocess.run(command, cwd=ROOT, env=ALONE, capture_output=True, text=True, timeout=240)

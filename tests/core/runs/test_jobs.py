@@ -261,7 +261,7 @@ def test_a_run_that_had_its_slot_for_long_lets_the_others_go_first(registry, clo
 # Leases
 
 
-def test_a_run_that_nobody_looks_at_pauses_and_goes_on_at_the_next_look(registry, clock):
+def test_a_run_without_viewers_pauses_and_goes_on_at_the_next_look(registry, clock):
     jobs, course = registry(slots=1), Course()
     left, other = jobs.join(course.work("a"), "ann"), jobs.join(course.work("b"), "bob")
     until(lambda: jobs.look(left, "ann").step > 0)
@@ -339,7 +339,7 @@ def test_the_first_picture_comes_at_once_and_later_ones_are_spaced(registry, clo
     course.open()
 
 
-def test_no_picture_is_drawn_while_nobody_looks(registry, clock):
+def test_no_picture_is_drawn_without_viewers(registry, clock):
     jobs, course = registry(slots=1), Course(gated=True)
     run = jobs.join(course.work(), "ann")
     until(lambda: course.begun == 1)

@@ -117,7 +117,7 @@ def test_a_tensor_with_a_gradient_is_as_good_as_an_array():
     assert only(Points(torch.zeros(3, 2, requires_grad=True)))["n"] == 3
 
 
-def test_what_stands_still_travels_once():
+def test_data_that_do_not_change_are_sent_once():
     packed = only(Points(np.zeros((7, 2))), frames=100)
     assert packed["xy"].size == 14
 
