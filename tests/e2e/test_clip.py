@@ -31,10 +31,10 @@ def test_towers_train_on_the_same_stage_and_their_steps_can_be_scrubbed_without_
     page.get_by_role("button", name=t("runs.buttons.pause"), exact=True).first.click()
     expect(page.get_by_text("Paused", exact=True)).to_be_visible()
     ticks = chapter.rests().now("ticks")
-    steps = page.get_by_role("slider", name="step", exact=True)
+    steps = page.get_by_role("slider", name=t("clip.train_live.step"), exact=True)
     steps.fill("0")
     chapter.until("now.k === 0")
-    expect(steps).to_have_attribute("aria-valuetext", re.compile("^step = 0,"))
+    expect(steps).to_have_attribute("aria-valuetext", re.compile(f"^{t('clip.train_live.step')} = 0,"))
     assert chapter.now("mounted") == mounted and chapter.now("ticks") == ticks
 
 

@@ -25,7 +25,7 @@ def formed(chapter: Learner, frames: int) -> Learner:
 def test_one_clock_goes_through_all_stages_without_a_server_run(chapter):
     formed(chapter.open(QUICK), 10)
     ticks = chapter.now("ticks")
-    chapter.page.get_by_role("slider", name="step", exact=True).fill("3")
+    chapter.page.get_by_role("slider", name=t("unclip.clock.step"), exact=True).fill("3")
     chapter.until("now.k === 3")
     expect(chapter.page).to_have_url(re.compile(r"clock=0\.333"))
     assert chapter.now("ticks") == ticks and len(chapter.now("plots")) == 3
