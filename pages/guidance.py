@@ -54,8 +54,8 @@ with right:
         st.caption(t(HINTS[show], rms=lesson.POINTS.rms))
     if show == "one_place":
         st.markdown(lesson.terms_table(lesson.terms_of(config, model)))
-    seen = show == "weak_and_converged" or (show == "eight_scales" and config.model == STRONG)
-    shell.explain("guess", "nearly_all", shown=answered and seen and config.wanted == "cat")
+    decided = show == "weak_and_converged" or (show == "eight_scales" and config.model == STRONG)
+    shell.explain("guess", "nearly_all", shown=answered and decided and config.wanted == "cat")
 if lesson.nothing_to_remove(config, model):
     with left:
         st.caption(t("guidance.negative_prompt.nothing", label=label("classes", CLASSES[config.negative_label])))

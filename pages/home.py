@@ -2,11 +2,10 @@
 
 import streamlit as st
 
-from core.lessons.home import CLOSE
 from pages.ui.frame import controls, shell
 from pages.ui.frame.text import label
 from pages.ui.lessons import home_lecture
-from pages.ui.lessons.home import CODE, SCENES, Config
+from pages.ui.lessons.home import CODE, SCENES, Config, note_values
 from pages.ui.stage import player
 
 LINKS = {
@@ -42,7 +41,7 @@ for column, (name, address) in zip(links, LINKS.items(), strict=True):
 with question:
     shell.explain("guess", "other_points", shown=config.seed != Config.seed and config.model == Config.model)
 
-shell.notes("figure", close=CLOSE, cat=label("classes", "cat"))
+shell.notes("figure", **note_values())
 shell.equation("figure", legend="figure", label=label("classes", config.wanted))
 shell.code(*CODE)
 if not controls.value("present"):

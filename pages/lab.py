@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from core.lessons.guidance import COVERAGE_RADIUS
 from pages.ui.frame import controls, shell
 from pages.ui.frame.text import t
 from pages.ui.lessons import lab as lesson
@@ -28,10 +27,7 @@ with right:
     shell.explain("guess", "near_its_end_in_a", shown=lesson.only_models_differ(first.config, second.config))
 
 shell.notes("two_sides")
-with st.container(gap="small", width=1000):
-    st.markdown(t("lab.measures.intro"))
-    listed = [name for name in lesson.METRICS if name != "calls"]
-    st.markdown("\n".join(f"- {t(f'lab.measures.{name}', close=COVERAGE_RADIUS)}" for name in listed))
+lab_widgets.explain_measures()
 shell.equation("step", legend="step")
 shell.code(*lesson.CODE)
 shell.tasks(

@@ -5,6 +5,7 @@ import streamlit as st
 from pages.ui.frame import controls, shell
 from pages.ui.frame.text import label, t
 from pages.ui.lessons import training as lesson
+from pages.ui.lessons import training_view as around
 from pages.ui.lessons.training import MARKS, RECIPE, SEEN, STEPS, Config
 from pages.ui.runs import training_run
 from pages.ui.stage import player
@@ -18,20 +19,13 @@ def draw_live(snapshot: lesson.Snapshot, standing: str) -> None:
     player.show(scene, key="training", permalink=True)
 
 
-def choose_target() -> None:
-    """What the network predicts, in one row with the buttons."""
-    with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"):
-        st.markdown(t("training.controls.prediction.label"), width="content")
-        controls.draw("prediction", label_visibility="collapsed", width=230)
-
-
 shell.require_shell()
 shell.chapter("training", Config)
 left, right = shell.columns()
 with right:
     commands, target = st.columns([5, 8], vertical_alignment="center")
 with target:
-    choose_target()
+    around.choose_target()
 with left:
     show = controls.draw("show")
     live = show == "train_live"
@@ -72,23 +66,11 @@ if live:
     first = "middle_learned" if config.prediction == "eps" else "middle_built_in"
     more = [first] if decided or not controls.value("predictions") else []  # it would give the answer away
     shell.notes("train_live", *more, prediction=label("predictions", config.prediction))
-    with st.container(gap="small", width=1000):
-        st.markdown(t("training.targets.intro"))
-        st.markdown("\n".join(f"- {t(f'training.targets.{name}')}" for name in controls.options("prediction")))
+    around.list_targets()
 else:
     shell.notes("why_average", config.arrow, steps=STEPS, chance=1 - 1 / STEPS)
 formula = "loss" if live else "mean"
 shell.equation(formula, legend=formula)
 shell.code(*lesson.CODE)
-snapshot = view and view.picture
-if view and (view.error or (snapshot and snapshot.dead)):
-    st.session_state["_broke"] = True
-reached = bool(snapshot and not view.error and lesson.near(snapshot))
-shell.tasks(
-    {
-        "on_the_data": reached,
-        "own_data": points.name not in lesson.BUILT_IN and view is not None and view.step > 0,
-        "broken_and_mended": reached and st.session_state.get("_broke", False),
-    }
-)
+shell.tasks(around.tasks_done(view, points))
 shell.finish()

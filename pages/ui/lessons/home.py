@@ -11,7 +11,7 @@ import numpy as np
 from core.data import CLASSES
 from core.figures.scene import Arrows, Clock, Panel, Path, Points, Scene
 from core.lessons import home as lesson
-from core.lessons.home import BACK, FIELD_SIGMA_MIN, MODELS, OUT, REACH, Request, Result
+from core.lessons.home import BACK, CLOSE, FIELD_SIGMA_MIN, MODELS, OUT, REACH, Request, Result
 from core.runs.caching import shared_cache
 from pages.ui.frame import text
 from pages.ui.frame.links import choice, number
@@ -94,3 +94,8 @@ def _captions(result: Result, name: str) -> tuple[list[str], list[str], list[str
 
 CODE = (lesson.compute,)
 """The lines of core that make the scene."""
+
+
+def note_values() -> dict[str, float | str]:
+    """The values that the notes quote."""
+    return {"close": CLOSE, "cat": text.label("classes", "cat")}

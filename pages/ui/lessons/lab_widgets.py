@@ -3,9 +3,10 @@
 import streamlit as st
 
 from core.diffusion.samplers import ETA_INTERPOLATED
-from core.lessons.guidance import WEAK_MODELS
+from core.lessons.guidance import COVERAGE_RADIUS, WEAK_MODELS
 from pages.ui.frame import controls, text
 from pages.ui.frame.text import t
+from pages.ui.lessons import lab
 from pages.ui.lessons.lab import ANY, MORE_ROWS, NO_CLASS, ROWS
 
 WIDTHS = (4, 7, 7)  # of a row's label and of its two controls
@@ -56,3 +57,11 @@ def make_equal() -> None:
     """Give B all that A has."""
     for name in (*ROWS, *MORE_ROWS):
         controls.put(f"b{name}", controls.value(f"a{name}"))
+
+
+def explain_measures() -> None:
+    """One sentence on each measure of the table."""
+    listed = [name for name in lab.METRICS if name != "calls"]
+    with st.container(gap="small", width=1000):
+        st.markdown(t("lab.measures.intro"))
+        st.markdown("\n".join(f"- {t(f'lab.measures.{name}', close=COVERAGE_RADIUS)}" for name in listed))

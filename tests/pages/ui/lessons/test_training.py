@@ -68,7 +68,7 @@ def test_a_configuration_is_one_to_train_by():
 
 
 def test_through_one_place_both_arrows_begin_and_their_captions_say_where_they_lead():
-    config = Config(probe=(0.3, -0.2))
+    config = Config(probe=(0.3, -0.2), arrow="live")
     left, right = lesson.why_average(config, denoise=lambda x, sigma: torch.zeros_like(x)).panels
     exact, network = (layer for layer in right.layers if isinstance(layer, Arrows))
     assert torch.allclose(exact.at, torch.tensor([0.3, -0.2])) and torch.allclose(network.at, exact.at)

@@ -34,7 +34,8 @@ def test_the_requests_of_a_scene_differ_in_what_the_scene_compares():
 
     one = QUICK.request
     assert asked("all_stages") == asked("prior") == [one] and asked("text_vector") == []
-    assert asked("prior_skipped") == [one, replace(one, skip_prior=True)]
+    both = replace(one, caption=QUICK.skipped)
+    assert asked("prior_skipped") == [both, replace(both, skip_prior=True)]
     assert [request.scale for request in asked("guidance")] == [0, 1, 2, 4, 8]
     assert pairs().captions[asked("variations")[0].picture] == QUICK.of
 

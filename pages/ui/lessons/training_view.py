@@ -1,0 +1,36 @@
+"""What chapter 2 draws around its picture: the choice of the prediction target, the list of targets, and its tasks."""
+
+import streamlit as st
+
+from core.data.points import PointSet
+from pages.ui.frame import controls
+from pages.ui.frame.text import t
+from pages.ui.lessons import training as lesson
+from pages.ui.runs.training_run import View
+
+
+def choose_target() -> None:
+    """What the network predicts, in one row with the buttons."""
+    with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"):
+        st.markdown(t("training.controls.prediction.label"), width="content")
+        controls.draw("prediction", label_visibility="collapsed", width=230)
+
+
+def list_targets() -> None:
+    """One sentence on each prediction target."""
+    with st.container(gap="small", width=1000):
+        st.markdown(t("training.targets.intro"))
+        st.markdown("\n".join(f"- {t(f'training.targets.{name}')}" for name in controls.options("prediction")))
+
+
+def tasks_done(view: View | None, points: PointSet) -> dict[str, bool]:
+    """Which tasks of the page are done."""
+    snapshot = view and view.picture
+    if view and (view.error or (snapshot and snapshot.dead)):
+        st.session_state["_broke"] = True
+    reached = bool(snapshot and not view.error and lesson.near(snapshot))
+    return {
+        "on_the_data": reached,
+        "own_data": points.name not in lesson.BUILT_IN and view is not None and view.step > 0,
+        "broken_and_mended": reached and st.session_state.get("_broke", False),
+    }
