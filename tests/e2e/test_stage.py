@@ -12,7 +12,6 @@ from playwright.sync_api import Page, expect
 from core.figures.scene import Panel, Points
 from pages.ui.frame.text import entry, t
 from pages.ui.stage.packing import pack
-from pages.ui.stage.player import words
 from tests.e2e.learner import Learner, box, press, wait_frames
 
 APP = "tests/e2e/apps/stage.py"
@@ -321,5 +320,5 @@ def test_of_two_updates_in_the_wrong_order_the_newer_one_stands_and_later_ones_f
 
 def sent(frames: int, turn: int) -> bytes:
     """The bytes of a stage of that many frames, the ``turn``-th that Python sent."""
-    data = pack([Panel("one", [Points(np.zeros((frames, 3, 2)))])], key="late", alt="three points", words=words())
+    data = pack([Panel("one", [Points(np.zeros((frames, 3, 2)))])], key="late", alt="three points", language="en")
     return data + turn.to_bytes(8, "little")

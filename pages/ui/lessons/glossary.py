@@ -31,7 +31,9 @@ def _draw_term(term: str) -> None:
     entry = glossary.terms()[term]
     with st.container(gap=None):
         name = "".join(glossary.with_english(term, entry["name"]))
-        st.markdown(f"<h2>{name}</h2>\n\n{entry['text']}", unsafe_allow_html=True)
+        # Not a heading of Streamlit's: that cannot say that a part is English, or has a link that is named in English.
+        heading = f'<div role="heading" aria-level="2">{name}</div>'
+        st.markdown(f"{heading}\n\n{entry['text']}", unsafe_allow_html=True)
         if place := glossary.scene_of(term):
             page, _, query = place.partition("?")
             parameters = dict(part.split("=", 1) for part in query.split("&") if part)
