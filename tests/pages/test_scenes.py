@@ -5,7 +5,8 @@ from importlib import import_module
 
 import pytest
 
-from core.figures.scene import Arrows, Line, Path, Scene
+from core.figures.palette import ROLES
+from core.figures.scene import Arrows, Images, Layer, Line, Matrix, Path, Scene
 from pages.ui.frame import links, shell, text
 from pages.ui.stage.packing import pack
 
@@ -34,10 +35,21 @@ def test_a_scene_follows_from_an_address_alone(page, scene):
 
 
 def marks_of(scene: Scene) -> set[str]:
-    """What a note can point to in a scene: the roles of its layers, with "arrow" or "line" for what is drawn so."""
+    """What a note can point to in a scene: the roles of its layers, with the kinds of marks for what is drawn so."""
     found = set()
     for layer in (layer for panel in scene.panels for layer in panel.layers):
         colours = getattr(layer, "colour", ())
-        kind = " arrow" if isinstance(layer, Arrows) else " line" if isinstance(layer, Line | Path) else ""
-        found |= {f"{colour}{kind}" for colour in ((colours,) if isinstance(colours, str) else colours)}
+        for colour in filter(None, (colours,) if isinstance(colours, str) else colours):
+            found |= {f"{colour}{kind}" for kind in kinds(layer, colour)}
     return found | ({"probe"} if any(panel.probe for panel in scene.panels) else set())
+
+
+def kinds(layer: Layer, colour: str) -> list[str]:
+    if isinstance(layer, Arrows):
+        return [" arrow"]
+    if isinstance(layer, Line):
+        dash = ROLES[colour].dash if layer.dash is None else layer.dash
+        return [" line", " dashes"] if dash else [" line"]
+    if isinstance(layer, Path):
+        return [" line"]
+    return ["", " frame"] if isinstance(layer, Images | Matrix) else [""]

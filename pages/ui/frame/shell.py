@@ -48,6 +48,7 @@ PAGES = ("home", *(name for section in SECTIONS.values() for name in section), "
 UNSHARED = ("run",)  # somebody's own training run: a copied link leaves it out
 STREAMLIT = ("upload", "file_limit", "enter", "ctrl_enter", "stop", "connecting")  # what its widgets say by themselves
 SHAPES = {"dot": "●", "ring": "○", "cross": "✕", "square": "■", "triangle": "▲"}
+KINDS = {"arrow": "→", "line": "━", "dashes": "┄", "frame": "▢"}  # of what is drawn otherwise than by points
 
 _page: ContextVar[str | None] = ContextVar("page", default=None)
 _verdicts: ContextVar[dict[str, DeltaGenerator] | None] = ContextVar("verdicts", default=None)  # by question
@@ -285,10 +286,11 @@ def explain(name: str, right: str, shown: bool, **values: Any) -> None:
 def mark(role: str) -> str:
     """The shape of ``role`` in its colour, as HTML for Markdown text: the legend of the picture inside a sentence.
 
-    "denoise arrow" is an arrow and "exact line" a line in the colour of the role: for what the picture draws so.
+    A word after the role names another mark in its colour, for what the picture draws so: "denoise arrow", "data line"
+    (solid), "exact dashes" (a dashed line), "sample frame" (framed images, the diagonal of a matrix).
     """
     role, _, kind = role.partition(" ")
-    shape = {"arrow": "→", "line": "━"}.get(kind) or SHAPES[palette.ROLES[role].shape]
+    shape = KINDS[kind] if kind else SHAPES[palette.ROLES[role].shape]
     return f'<span class="mark" style="color:{palette.colour(role, theme())}" aria-hidden="true">{shape}</span>'
 
 

@@ -249,6 +249,8 @@ def test_notes_are_numbered_and_marked_by_shape_and_colour(page):
     found = shown(page())
     assert f"1. {shell.mark('data')} the data" in found and "●" in shell.mark("data")
     assert f"2. {shell.mark('sample')} a dot" in found and "○" in shell.mark("sample")
+    kinds = {"sample arrow": "→", "sample line": "━", "sample dashes": "┄", "sample frame": "▢"}
+    assert all(sign in shell.mark(kind) for kind, sign in kinds.items())
 
 
 def test_terms_of_the_equation_have_the_colours_of_what_they_stand_for(page):
