@@ -42,7 +42,7 @@ with right:
         done = clip_view.arithmetic(config, space)
     else:
         done = clip_view.vector_map(config, space)
-    shell.explain("guess", "diagonal", shown=answered and show == "train_live")
+    shell.explain("guess", "near_zero", shown=answered and show == "train_live")
 
 scene = show if answered else "matrix"  # before the answer the notes, the formula and the code are of the matrix alone
 shell.notes(scene)

@@ -52,6 +52,6 @@ def scatter(clouds: Sequence[Cloud], theme: str, xlabel: str, ylabel: str, heigh
                       hovertemplate="%{text}")
         )  # fmt: skip
     axis = {"gridcolor": grey + "33", "linecolor": grey, "zeroline": False, "automargin": True}
-    figure.update_xaxes(axis, title=xlabel)
-    figure.update_yaxes(axis, title=ylabel)
+    for update, label in ((figure.update_xaxes, xlabel), (figure.update_yaxes, ylabel)):
+        update(axis, title={"text": label, "font": {"size": 14}})
     return figure

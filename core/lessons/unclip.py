@@ -1,7 +1,7 @@
 """Chapter 7: unCLIP with every step on the way, and where its vectors lie among those of captions and pictures.
 
 ``core.models.unclip.generate`` makes the same pictures and returns the last step only.
-``python -m core.lessons.unclip`` writes the film that the page opens with.
+``python -m core.lessons.unclip`` writes the films that the page opens with.
 """
 
 import math
@@ -268,9 +268,13 @@ def share_of_blue(pixels: Tensor) -> float:
     return ((blue > red + 20) & (blue >= green)).float().mean().item()
 
 
-# The film that the page opens with
+# The films that the page opens with
 
 FIRST = Request("woman firefighter")
+PRINCESS = Request("princess"), Request("princess", skip_prior=True)
+"""With the prior and without it: what decides the question of the page."""
+
+SHIPPED = (FIRST, *PRINCESS)
 
 
 def shipped() -> Unclip:
@@ -279,18 +283,34 @@ def shipped() -> Unclip:
 
 
 def write_first(models: Unclip, file: Path = FILE) -> None:
-    """Make the film that the page opens with, and write it to a file."""
-    *_, (film,) = films(models, [FIRST])
-    frames = {"x": film.x, "x0": film.x0, "guesses": film.guesses}
-    arrays = {name: torch.stack(parts).numpy() for name, parts in frames.items()}
+    """Make the films that the page opens with, and write them to a file."""
+    arrays = {}
+    for request in SHIPPED:
+        *_, (film,) = films(models, [request])
+        parts = {"x": film.x, "x0": film.x0, "guesses": film.guesses, "vectors": film.vectors}
+        arrays |= {
+            f"{_name(request)}/{name}": torch.stack([*part]).numpy() for name, part in parts.items() if len(part)
+        }
     lesson_films.write(file, {_key(models): arrays})
 
 
 @lru_cache(maxsize=2)
 def shipped_films(models: Unclip, file: Path = FILE) -> dict[Request, Film]:
-    """The film that the page opens with; none where the file is not of these models, or is not there."""
-    found = {name: tuple(torch.from_numpy(array)) for name, array in lesson_films.read(file, _key(models)).items()}
-    return {FIRST: Film(FIRST, **found, vectors=found["guesses"][-1])} if found else {}
+    """The films that the page opens with; none where the file is not of these models, or is not there."""
+    found = lesson_films.read(file, _key(models))
+    made = {}
+    for request in SHIPPED if found else ():
+        name = f"{_name(request)}/"
+        parts = {
+            key.removeprefix(name): torch.from_numpy(array) for key, array in found.items() if key.startswith(name)
+        }
+        vectors = parts.pop("vectors")
+        made[request] = Film(request, **{part: tuple(frames) for part, frames in parts.items()}, vectors=vectors)
+    return made
+
+
+def _name(request: Request) -> str:
+    return f"{request.caption}, {'no prior' if request.skip_prior else 'prior'}"
 
 
 def _key(models: Unclip) -> str:

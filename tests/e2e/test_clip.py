@@ -64,8 +64,8 @@ def test_a_drawing_is_compared_and_travels_in_the_address(page, serve):
 
 def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
     page = chapter.open("").page
-    press(page.get_by_role("button", name=t("clip.predict.guess.options.diagonal")), "Space")
-    expect(page).to_have_url(re.compile("guess=diagonal"))
+    press(page.get_by_role("button", name=t("clip.predict.guess.options.near_zero")), "Space")
+    expect(page).to_have_url(re.compile("guess=near_zero"))
     press(page.get_by_role("radio", name=t("clip.controls.show.options.train_live")), "ArrowRight", "Space")
     text = page.get_by_role("textbox", name=t("clip.controls.text.label"))
     press(text, "ControlOrMeta+A")

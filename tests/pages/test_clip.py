@@ -89,7 +89,7 @@ def test_training_and_scenes_are_kept_back_until_the_prediction_is_made(open_pag
     app = open_page("clip")
     assert app.button(key="_main").disabled and not any(part.key == "show" for part in app.get("button_group"))
     assert len(panels(app)) == 1  # the trained matrix would give the answer away
-    app.button(key="_guess_diagonal").click().run()
+    app.button(key="_guess_near_zero").click().run()
     assert not app.button(key="_main").disabled and group(app, "show").value == "train_live"
     assert len(panels(app)) == 2 and len(app.success) == 1
     app = group(app, "show").set_value("retrieval").run()

@@ -45,7 +45,7 @@ def _picture(default: str) -> Any:
 class Config:
     """The controls of the page."""
 
-    guess: str | None = choice(None, ("diagonal", "all_cells", "largest"), style="none")
+    guess: str | None = choice(None, ("near_zero", "rise", "fall"), style="none")
     show: str = choice("train_live", ("train_live", "retrieval", "zero_shot", "arithmetic", "map"))
     # train_live
     which: str = choice("trained_on", ("trained_on", "held_out"))

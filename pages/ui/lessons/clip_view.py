@@ -74,7 +74,8 @@ def train_live(config: Config, ready: bool) -> bool:
     all captions find their own picture by now."""
 
     def draw(snapshot: Snapshot, standing: str) -> None:
-        st.markdown(standing)
+        if snapshot.step:
+            st.markdown(standing)
         player.show(scenes.train_live(config, snapshot, compare=ready), key="matrix", permalink=True)
 
     request = ClipTraining(config=config.training)
@@ -182,7 +183,9 @@ def zero_shot(config: Config, space: Space) -> bool:
     are 10 points apart."""
     found = scenes.classified(config, space)
     html_cards.shelf((example(found, at) for at in found.examples), t("clip.zero_shot.shelf"), wide=True)
-    marks = " · ".join(f"{shell.mark(role)} {t('clip.zero_shot.wording', k=k)}" for k, role in enumerate(ROLES, 1))
+    marks = " · ".join(
+        f"{shell.mark(f'{role} line')} {t('clip.zero_shot.wording', k=k)}" for k, role in enumerate(ROLES, 1)
+    )
     st.caption(t("clip.zero_shot.legend", marks=marks), unsafe_allow_html=True)
     known = [accuracy for accuracy in found.accuracies if accuracy]
     if known:

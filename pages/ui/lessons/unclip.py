@@ -6,6 +6,7 @@ they form, ``k`` being the number of the newest frame, by the same panels.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -192,7 +193,7 @@ def prior(config: Config, films: Films, k: int | None, theme: str) -> tuple[list
     ]
     if film.request.caption:
         lines.insert(0, Line(sigma, path.caption, "conditional", t("unclip.layers.caption"), dash=(8, 3)))
-    low = min(0.0, *(float(line.y.min()) for line in lines))
+    low = math.floor(10 * min(float(line.y.min()) for line in lines)) / 10
     near = clip_lesson.pairs().images[path.pictures[now]].movedim(-3, -1)
     first = zip(path.pictures[now, 0].tolist(), path.cosines[now, 0].tolist())
     captions = [f"{collection.captions()[i]}, {fixed(value)}" for i, value in first]
@@ -215,12 +216,12 @@ def prior(config: Config, films: Films, k: int | None, theme: str) -> tuple[list
 
 
 def decoder(config: Config, films: Films, k: int | None, theme: str) -> tuple[list[Panel], Clock]:
-    """The state of the pictures, and what the network guesses."""
+    """The state of the pictures, and what the network guesses; the clock stands where the two differ."""
     (film,) = films
     return [
         _pictures(t("unclip.panels.state"), film, t("unclip.captions.state")),
         _pictures(t("unclip.panels.guess"), film, t("unclip.captions.guess"), "denoise", guess=True),
-    ], _levels(film, k)
+    ], replace(_levels(film, k), start=film.request.steps // 2 if k is None else 0)
 
 
 def prior_skipped(config: Config, films: Films, k: int | None, theme: str) -> tuple[list[Panel], Clock]:

@@ -106,18 +106,36 @@ def test_a_clip_for_other_pictures_is_refused():
     assert caught.value.code == "clip_other_pictures"
 
 
+def test_training_raises_the_cosines_of_the_pairs_and_leaves_the_others_near_zero_on_average(space):
+    for cosines in clip_lesson.matrix(space.clip, space.tokenizer):
+        others = cosines[~torch.eye(len(cosines), dtype=torch.bool)]
+        assert cosines.diag().mean() > 0.4 and others.mean().abs() < 0.05 and others.min() > -0.5
+
+
+def test_people_and_signs_lie_apart_on_the_map(space):
+    found = clip_lesson.project(space, "between_groups")
+    groups = [clip_lesson.groups()[i] for i in clip_lesson.without_skin_tone()]
+    person, sign = (torch.tensor([group == name for group in groups]) for name in ("person", "sign"))
+    others = ~(person | sign)
+    assert (found.pictures[person, 0] > found.pictures[others, 0].quantile(0.9)).double().mean() > 0.7
+    assert (found.pictures[sign, 1] > found.pictures[others, 1].quantile(0.9)).double().mean() > 0.5
+
+
 def test_the_numbers_that_the_page_quotes(space):
     held_out = clip_lesson.matrix(space.clip, space.tokenizer)[1]
-    rates = []
+    rates, means = [], []
     for wording in clip_lesson.WORDINGS:
         prompts, among = parse_prompts(wording), torch.arange(len(pairs().captions))
-        rates.append(clip_lesson.accuracy(prompts, clip_lesson.classify(space, prompts, among), among).overall)
+        accuracy = clip_lesson.accuracy(prompts, clip_lesson.classify(space, prompts, among), among)
+        rates.append(accuracy.overall)
+        means.append(accuracy.mean)
     hat = clip_lesson.hat()
-    percent = [round(100 * share) for share in (*clip_lesson.retrieval_accuracy(space), *rates)]
+    percent = [round(100 * share) for share in (*clip_lesson.retrieval_accuracy(space), *rates, *means)]
+    names = "retrieval_first", "retrieval_ten", "wording_1", "wording_2", "wording_mean_1", "wording_mean_2"
     assert {
         "vector_size": space.pictures.shape[1],
         "held_out_right": clip_lesson.count_matches(held_out),
-        **dict(zip(("retrieval_first", "retrieval_ten", "wording_1", "wording_2"), percent, strict=True)),
+        **dict(zip(names, percent, strict=True)),
         "hat_rank": clip_lesson.word_rank(space, "hat", space.directions([hat])[0])[0],
     } == {name: value for name, value in MEASURED.items() if name not in DIFFERENCES}
 
