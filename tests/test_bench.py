@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from functools import partial
+from importlib import import_module
 from statistics import median
 
 import pytest
@@ -16,6 +17,7 @@ from core.data.points import make_points
 from core.diffusion.training import diffusion_loss
 from core.models import points as point_model
 from core.models.points import PointConfig
+from pages.ui.frame import links
 from tests.bench import __main__ as bench
 from tests.bench import app, crowd, images, peers, race, roofline, sampling
 from tests.bench.browsing import ROOT, serving
@@ -102,8 +104,10 @@ def test_a_backward_pass_by_hand_finds_the_gradient_of_autograd():
 
 
 def test_every_page_has_a_control_that_is_timed():
-    pages = {page.stem for page in (ROOT / "pages").glob("*.py")}
+    pages = {page.stem for page in (ROOT / "pages").glob("*.py")} - {"glossary"}  # it has no picture
     assert {change.page for change in app.CHANGES.values()} == pages
+    named = [change for change in app.CHANGES.values() if not change.control.startswith("_")]
+    assert not [c for c in named if c.control not in links.controls(import_module(f"pages.ui.lessons.{c.page}").Config)]
 
 
 def test_a_backward_pass_by_hand_and_all_else_that_was_tried_is_timed():

@@ -25,7 +25,7 @@ class Change(NamedTuple):
 
 
 CHANGES = {
-    "forward_noise": Change("forward_noise", "scene", "dissolve"),
+    "forward_noise": Change("forward_noise", "show", "dissolve"),
     "training": Change("training", "fresh", False),
     "vector_field": Change("vector_field", "view", "vp"),
     "sampling (one new trajectory)": Change("sampling", "_leave_out"),
