@@ -27,13 +27,13 @@ with right:
         shell.explain("guess", "same", shown=config.jumps and config.stride == 1)
 
 formula, values = lesson.formula_of(config), lesson.values_of(config)
-shell.notes(*lesson.notes_of(config), **values)
+shell.notes(*lesson.notes_of(config, answered), **values)
 shell.equation(formula, legend=formula, **values)
 shell.code(*CODE[formula])
 shell.tasks(
     {
         "black_and_white": config.start[0] < -0.8 and config.start[1] > 0.8,
-        "fewest_steps": config.jumps and config.steps == 1 and config.stride == 1,
+        "five_steps": config.jumps and config.source == "data" and config.steps == 5 and config.stride == 1,
         "easiest_schedule": config.schedule == lesson.easiest_schedule(),
     }
 )

@@ -42,7 +42,10 @@ with right:
         verdict, values = lesson.verdict(config)
         st.caption(t(f"sampling.sde_and_ode.{verdict}", **values))
     elif show == "one_step":
-        st.caption(t("sampling.one_step.hint"))
+        parts = ("hint", "scaled") if config.view == "vp" else ("hint",)
+        st.caption(" ".join(t(f"sampling.one_step.{part}") for part in parts))
+    elif show == "paths":
+        st.caption(t("sampling.paths.hint"))
     elif show in ("clouds", "whose_step"):
         st.caption(t("sampling.metrics"))
     if show == "whose_step" and config.na > 2:  # the last step goes all the way for both

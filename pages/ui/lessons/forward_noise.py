@@ -4,7 +4,7 @@ Each scene is a pure function of a `Config`.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -67,7 +67,7 @@ class Config:
 
 
 CONTROLS: dict[str, tuple[tuple[str, ...], ...]] = {
-    "two_pixels": (("view",), ("seed", "")),
+    "two_pixels": (("seed", ""),),
     "walk_and_jump": (("jumps",), ("source",), ("steps", "stride"), ("seed", "data"), ("view",)),
     "dissolve": (("image",), ("density",), ("schedule",), ("view",), ("seed", "data")),
     "schedules": (("schedule",), ("shift",), ("view",), ("seed", "data")),
@@ -137,8 +137,8 @@ def process_of(config: Config) -> Process:
 
 def two_pixels(config: Config) -> Scene:
     """An image of two pixels as a point of the plane, and as two grey squares without and with noise."""
-    process, x0 = process_of(config), config.x0
-    walk = process.drawn(process.walk(x0))
+    process, x0 = process_of(replace(config, view="vp")), config.x0  # for its clock and the size of its panel
+    walk = forward.random_walk(x0, process.t.sqrt(), config.seed)  # all steps of one size
     layers = [
         Line(*SQUARE, "grid", t("forward_noise.layers.square"), dash=(5, 4)),
         Path(walk, "sample", t("forward_noise.layers.walk")),
@@ -332,12 +332,13 @@ def steps_in_words(config: Config) -> str:
 # The text beside the picture
 
 
-def notes_of(config: Config) -> tuple[str, ...]:
-    """The notes of a scene and of what is special about it now, by their names in the catalogue."""
+def notes_of(config: Config, answered: bool) -> tuple[str, ...]:
+    """The notes of a scene and of what is special about it now, by their names in the catalogue; what the jumps show is
+    said once the question is answered."""
     if config.show != "walk_and_jump":
         return (config.show,)
     if not config.jumps:
-        return config.show, "start"
+        return (config.show, "start", "jumps_hidden") if answered else (config.show, "start")
     panel = "bell" if config.source == "one_point" else "distance"
     return config.show, "jumps_alike" if config.stride == 1 else "jumps_unlike", panel
 

@@ -90,7 +90,7 @@ class Config:
     seed: int = number(0, 0, 9999)
     view: str = choice("vp", tuple(WINDOWS), "views", "radio")
     step: int = number(21, 1, MAX_STEPS)
-    particle: int = number(7, 0, FEW - 1)
+    particle: int = number(4, 0, FEW - 1)  # whose path turns
     measure: str = choice("energy", tuple(MEASURES))
 
     @property

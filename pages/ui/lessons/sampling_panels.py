@@ -55,7 +55,7 @@ def paths(
     panels = []
     for each, ideal in zip(made, exact, strict=True):
         path, other = (in_view(one.at(sigmas)[:, k], sigmas, window.view) for one in (each, ideal))
-        layers = [data, Path(path, "sample"), Line(other[:, 0], other[:, 1], "exact", dash=(2, 8), width=1.5)]
+        layers = [data, Path(path, "sample"), Line(*other.T, "exact", dash=(2, 6), width=1.5)]
         apart = (each.states[-1, k] - ideal.states[-1, k]).norm().item()
         caption = t("sampling.captions.path", count=each.config.nfe, apart=apart)
         panels.append(Panel(title_of(each.config, steps=False), layers, caption=caption, **window.limits))

@@ -31,13 +31,13 @@ def choose_samplers(show: str, answered: bool) -> None:
     _keep_back(answered)
     names = [name for name in sampling.names() if answered or name not in KEPT_BACK]
     for name in SLOTS.get(show, ()):
-        _slot(name, names, "visible" if name == SLOTS[show][0] else "collapsed")
+        _slot(name, names)
     if show in ("paths", "whose_step"):
         controls.draw("na")
     with st.expander(t("sampling.more")):
         if show == "clouds":
             for name in "cd":
-                _slot(name, [NONE, *names], "collapsed")
+                _slot(name, [NONE, *names])
         for name in ("eta", "top", "grid", "seed"):
             if name != "eta" or show not in WITHOUT_ETA:
                 controls.draw(name)
@@ -64,13 +64,13 @@ def has_seen_collapse(now: bool) -> bool:
     return decided or not controls.value("predictions")
 
 
-def _slot(name: str, options: list[str], label: str = "visible") -> None:
+def _slot(name: str, options: list[str]) -> None:
     """A sampler and its number of steps, side by side."""
     left, right = st.columns([5, 3], gap="small")
     with left:
-        controls.draw(name, options, label_visibility=label)
+        controls.draw(name, options)
     with right:
-        controls.draw(f"n{name}", label_visibility=label)
+        controls.draw(f"n{name}")
 
 
 def leave_noise_out() -> None:
@@ -187,7 +187,7 @@ def show_step_sizes(config: sampling.Config) -> None:
     sizes = sampling.step_sizes(config)
     top = 1.2 * max(size.y.max() for size in sizes)
     chart = curves(
-        sizes, shell.theme(), "σ", t("sampling.step_sizes.ylabel"), xlog=True, ylim=(0, top), height=240, xreversed=True
+        sizes, shell.theme(), "σ", t("sampling.step_sizes.ylabel"), xlog=True, ylim=(0, top), height=300, xreversed=True
     )
     st.plotly_chart(chart, theme=None, key="step_sizes")
     longer, shorter = (float(size.y[len(size.y) // 2]) for size in sizes)
