@@ -145,8 +145,10 @@ def cloud(snapshot: Snapshot, points: Tensor) -> Panel:
         Arrows(snapshot.places, snapshot.arrows, "denoise", 1.2, label=arrows),
         Points(snapshot.samples, "sample", size=2.4, label=t("training.layers.samples")),
     ]
-    levels = snapshot.sigmas.clamp_min(ARROWS_FROM).tolist()
-    captions = [t("training.captions.arrows", sigma=sigma) for sigma in levels]
+    captions = [
+        t(f"training.captions.{'arrows' if sigma >= ARROWS_FROM else 'arrows_kept'}", sigma=max(sigma, ARROWS_FROM))
+        for sigma in snapshot.sigmas.tolist()
+    ]
     return Panel(t("training.panels.cloud"), layers, caption=captions, **WINDOW.limits)
 
 

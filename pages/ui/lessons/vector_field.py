@@ -40,7 +40,7 @@ LEVELS = tuple(f"{sigma:.3g}" for sigma in SIGMAS.tolist())
 COARSE, START = LEVELS.index("1"), LEVELS.index("0.0866")  # where a clock stands to begin with: the fields, the others
 FINE = LEVELS.index("0.0487")  # where the tasks look
 SIDE, CELLS = 21, 56  # arrows, and cells of the density, along a side
-EPS_SCALE, SCORE_SCALE = 0.2, 0.2  # a unit of eps_hat, and a decade of the score, in units of the picture
+EPS_SCALE, SCORE_SCALE = 0.1, 0.2  # a unit of eps_hat, and a decade of the score, in units of the picture
 REFERENCE, FOURIER, OWN = "spiral-100-reference", "spiral-100-fourier", "own_run"
 MODELS = (REFERENCE, FOURIER, *filter(is_shipped, BUILT_IN), OWN)
 
@@ -264,7 +264,7 @@ def _numbers(reading: Reading) -> list[str]:
     return ["  ".join(frame) for frame in zip(*texts, strict=True)]
 
 
-def numbers_table(learned: Reading, exact: Reading, frames: tuple[int, ...] = (0, 16, START, 48)) -> str:
+def numbers_table(learned: Reading, exact: Reading, frames: tuple[int, ...] = (8, 16, START, 48)) -> str:
     """What both say at one place at some of the noise levels, as a Markdown table."""
     parts = {"x̂₀": "x0", "ε̂": "eps", t("vector_field.score"): "score"}
     head = [
