@@ -3,7 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.ui.frame.text import t
+from pages.ui.frame.text import entry, t
 from pages.ui.lessons.forward_noise import CONTROLS, SCENES
 from tests.reading import group, header, tasks
 
@@ -51,6 +51,15 @@ def test_jumps_and_their_explanation_wait_for_the_prediction(chapter):
     app.toggle(key="jumps").set_value(True).run()
     assert app.success and len(header(app)["panels"]) == 2
     assert not chapter(**JUMPING, stride="1.4").success  # there the clouds are not the same
+
+
+def test_that_both_clouds_are_the_same_is_said_after_the_answer_even_while_the_jumps_are_hidden(chapter):
+    result = entry("forward_noise.jumps_hidden.notes")[0]["text"].split(", for")[0]
+
+    def said(**address: str) -> bool:
+        return any(result in part.value for part in chapter(show="walk_and_jump", **address).markdown)
+
+    assert said(guess="nearer") and not said() and not said(guess="nearer", stride="1.4")
 
 
 def test_an_answer_stays_in_the_address_while_another_scene_is_on(chapter):

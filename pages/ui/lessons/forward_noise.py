@@ -338,7 +338,8 @@ def notes_of(config: Config, answered: bool) -> tuple[str, ...]:
     if config.show != "walk_and_jump":
         return (config.show,)
     if not config.jumps:
-        return (config.show, "start", "jumps_hidden") if answered else (config.show, "start")
+        alike = answered and config.stride == 1
+        return config.show, "start", *(["jumps_hidden"] if alike else [])
     panel = "bell" if config.source == "one_point" else "distance"
     return config.show, "jumps_alike" if config.stride == 1 else "jumps_unlike", panel
 
