@@ -2,12 +2,13 @@
 
 import streamlit as st
 
+from core.lessons.guidance import COVERAGE_RADIUS
 from pages.ui.frame import controls, shell
 from pages.ui.frame.text import label, t
 from pages.ui.lessons import guidance as lesson
 from pages.ui.lessons import guidance_curves, guidance_live
 from pages.ui.lessons.guidance import CODE, SCENES
-from pages.ui.lessons.guidance_config import CLASSES, CONTROLS, MODELS, OWN, STRONG, WEAK, Config
+from pages.ui.lessons.guidance_config import CLASSES, CONTROLS, MODELS, OWN, WEAK, Config
 from pages.ui.runs import point_runs, training_run
 from pages.ui.stage import player
 
@@ -29,7 +30,7 @@ with right:
     show = controls.draw("show", label_visibility="collapsed") if answered else "two_fields"
 trained = training_run.latest(point_runs.LABELLED)
 models = [name for name in MODELS if trained or name != OWN]
-offered = {"model": models, "negative_model": models}
+offered = dict.fromkeys(("model", "negative_model", "beyond_model"), models)
 with left:
     for name in CONTROLS[show]:
         controls.draw(name, offered.get(name) or (controls.config().negatives if name == "negative" else None))
@@ -38,8 +39,8 @@ with left:
 if show == "one_place":
     player.take_probe("arrows", "probe")
 config = controls.config()
-chosen = config.negative_model if show == "negative_prompt" else config.model
-model = (point_runs.own_model(point_runs.LABELLED) if chosen == OWN else None) or lesson.model_of(chosen)
+own = point_runs.own_model(point_runs.LABELLED) if config.chosen == OWN else None
+model = own or lesson.model_of(config.chosen)
 view = None
 with right:
     if show == "train_live":
@@ -49,13 +50,13 @@ with right:
         player.show(SCENES[show](config, model), key=key, permalink=True)
     if show in ("weak_and_converged", "eight_scales"):
         marks = " ".join(f"{shell.mark(name)} {label('classes', name)}" for name in CLASSES)
-        st.caption(f"{marks} &emsp; {t('guidance.metrics')}", unsafe_allow_html=True)
+        st.caption(f"{marks} &emsp; {t('guidance.metrics', close=COVERAGE_RADIUS)}", unsafe_allow_html=True)
     elif show in HINTS:
-        st.caption(t(HINTS[show], rms=lesson.POINTS.rms))
+        st.caption(t(HINTS[show], rms=lesson.POINTS.rms, close=COVERAGE_RADIUS))
     if show == "one_place":
         st.markdown(lesson.terms_table(lesson.terms_of(config, model)))
-    decided = show == "weak_and_converged" or (show == "eight_scales" and config.model == STRONG)
-    shell.explain("guess", "nearly_all", shown=answered and decided and config.wanted == "cat")
+    decided = show == "weak_and_converged" and config.wanted == "cat"
+    shell.explain("guess", "nearly_all", shown=answered and decided)
 if lesson.nothing_to_remove(config, model):
     with left:
         st.caption(t("guidance.negative_prompt.nothing", label=label("classes", CLASSES[config.negative_label])))

@@ -18,13 +18,16 @@ with shell.asking(left, right):
 trained = point_runs.own_model(point_runs.LABELLED)
 with left:
     lab_widgets.draw_controls(answered, [*lesson.MODELS, *([OWN] if trained else [])])
+    if not answered:
+        st.caption(t("lab.waiting"))
     st.button(t("lab.make_equal"), icon=":material/equal:", on_click=lab_widgets.make_equal, key="_same")
 config = controls.config(**({} if answered else {"bmodel": controls.value("amodel")}))
 first, second = lesson.results(config, trained)
 with right:
     player.show(lesson.two_sides(config, trained), key="lab", permalink=True)
     st.markdown(lesson.metrics_table(first, second))
-    shell.explain("guess", "near_its_end_in_a", shown=lesson.only_models_differ(first.config, second.config))
+    shown, (same, other) = lesson.only_models_differ(first.config, second.config), lesson.distances(first, second)
+    shell.explain("guess", "near_its_end_in_a", shown, same=same, other=other)
 
 shell.notes("two_sides")
 lab_widgets.explain_measures()

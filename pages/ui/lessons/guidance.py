@@ -116,7 +116,7 @@ def weak_and_converged(config: Config, model: PointModel | None = None) -> Scene
     titles, runs = [], []
     for scale in (1.0, config.scale):
         for name in COMPARED:
-            titles.append(t("guidance.panels.of_model", model=text.label("models", name), scale=scale))
+            titles.append(t(f"guidance.compared.{name}", scale=scale))
             runs.append(samples_of(model_of(name), GuidanceConfig(config.label, scale=scale), config.seed))
     drawn = [panels.cloud(title, run, size=1.7, legend=False) for title, run in zip(titles, runs, strict=True)]
     captions = panels.joined(titles, list(map(panels.in_words, runs)))
@@ -148,7 +148,7 @@ def negative_prompt(config: Config, model: PointModel | None = None) -> Scene:
     fields = panels.overlay(drawn, "negative", t("guidance.layers.negative", label=name), label)
     wanted, text_of_panels = panels.class_label(label), panels.joined(titles, captions)
     alt = t("guidance.negative_prompt.alt", label=wanted, scale=config.negative_scale, captions=text_of_panels)
-    shown = [fields, first, replace(second, layers=[follow, *second.layers])]
+    shown = [fields, first, replace(second, layers=[*second.layers, follow])]
     return Scene(shown, Clock(SIGMAS, start=LATE), alt)
 
 
@@ -161,7 +161,7 @@ def negative_samples(config: Config, model: PointModel) -> list[GuidedSamples]:
 
 def beyond(config: Config, model: PointModel | None = None) -> Scene:
     """Plain, guided, guided in an interval only, and autoguidance, from the same starting points."""
-    runs = beyond_samples(config, model or model_of(config.model))
+    runs = beyond_samples(config, model or model_of(config.beyond_model))
     titles = [panels.title_of(run.config) for run in runs]
     captions = [t("guidance.captions.spread", hit=run.quality.hit, spread=run.quality.spread) for run in runs]
     drawn = list(map(panels.cloud, titles, runs, captions))
@@ -193,7 +193,7 @@ SCENES: dict[str, Callable[[Config], Scene]] = {
 
 def terms_table(parts: Terms, frames: Sequence[int] = LEVELS) -> str:
     """The terms of guidance as drawn at some of the noise levels, as a Markdown table."""
-    names = ["σ", "α", "u", "c", "c − u", "w (c − u)", "u + w (c − u)"]
+    names = ["σ", "k", "u", "c", "c − u", "w (c − u)", "u + w (c − u)"]
     factor = ALPHA[:, None]
     drawn = [factor * term for term in (parts.base, parts.target, parts.difference, parts.scaled, parts.guided)]
     levels = ((k, f"{FIELD_SIGMAS[k]:.2g}", f"{ALPHA[k].item():.2f}") for k in frames)

@@ -9,7 +9,8 @@ from pages.ui.frame.links import choice, code, interval, number, place
 from pages.ui.lessons.guidance_panels import REACH
 from pages.ui.runs import training_run
 
-STRONG, WEAK, EXACT, OWN = "spiral-classes-strong", "spiral-classes-weak", "exact", "own_class_run"
+STRONG, EARLY, WEAK = "spiral-classes-strong", "spiral-classes-200", "spiral-classes-weak"
+EXACT, OWN = "exact", "own_class_run"
 MODELS = (*lesson.MODELS, EXACT, OWN)
 EDGES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # where a guidance interval can end
 PROBE, FAR = (0.8, -0.75), 16 * REACH  # FAR: where a probe can be, as the picture grows with long arrows
@@ -31,12 +32,18 @@ class Config:
     scale: float = number(2.0, 0.0, 12.0, 0.25, "slider")
     negative_model: str = choice(WEAK, MODELS, "models", "select")  # the negative prompt has settings of its own:
     negative_scale: float = number(1.25, 0.0, 12.0, 0.25, "slider")  # those of other scenes hide what it does
+    beyond_model: str = choice(EARLY, MODELS, "models", "select")  # one that guidance can still improve
     beyond_scale: float = number(4.0, 0.0, 12.0, 0.25, "slider")
     interval: tuple[float, float] = interval((0.1, 1.0), EDGES)
-    weak: str = choice("spiral-classes-500", WEAK_MODELS, "models", "select")
+    weak: str = choice("spiral-classes-100", WEAK_MODELS, "models", "select")
     seed: int = number(0, 0, 9999)
     probe: tuple[float, float] = place(PROBE, FAR)
     run: str | None = code(training_run.check_run)
+
+    @property
+    def chosen(self) -> str:
+        """The model of the scene that is shown."""
+        return {"negative_prompt": self.negative_model, "beyond": self.beyond_model}.get(self.show, self.model)
 
     @property
     def label(self) -> int:
@@ -60,7 +67,7 @@ CONTROLS: dict[str, tuple[str, ...]] = {
     "weak_and_converged": ("wanted", "scale", "seed"),
     "eight_scales": ("model", "wanted", "seed"),
     "negative_prompt": ("negative_model", "wanted", "negative", "negative_scale", "seed"),
-    "beyond": ("model", "wanted", "beyond_scale", "interval", "weak", "seed"),
+    "beyond": ("beyond_model", "wanted", "beyond_scale", "interval", "weak", "seed"),
     "train_live": ("wanted", "dropout", "scale"),
 }
 """The controls of each scene, in the order in which the page draws them."""

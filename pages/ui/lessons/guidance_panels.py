@@ -42,13 +42,13 @@ def wanted_data(label: int) -> Layer:
 
 def overlay(drawn: Fields, role: str, base: str, label: int) -> Panel:
     """Three arrows at each place: u in the colour of ``role``, which ``base`` names, c, and c - u from tip to tip."""
-    # The wide ones below: where two arrows coincide, both are seen.
+    # The wide ones below: where arrows coincide, all are seen.
     target = t("guidance.layers.target", label=class_label(label))
     layers = [
         wanted_data(label),
         Arrows(drawn.places + drawn.base, drawn.difference, "difference", 3.6, (), t("guidance.layers.difference")),
-        Arrows(drawn.places, drawn.base, role, 2.4, (), base),
-        Arrows(drawn.places, drawn.target, "conditional", 1.3, (), target),
+        Arrows(drawn.places, drawn.target, "conditional", 2.6, (), target),
+        Arrows(drawn.places, drawn.base, role, 1.2, (), base),
     ]
     return Panel(t("guidance.panels.fields"), layers, **LIMITS)
 

@@ -16,7 +16,7 @@ from core.diffusion.schedules import scale
 from core.figures.scene import Arrows, Clock, Panel, Path, Points, Scene, Window
 from core.lessons import lab as lesson
 from core.lessons.guidance import WEAK_MODELS, GuidanceConfig, guided_denoiser
-from core.lessons.lab import MODELS, Metrics, Result
+from core.lessons.lab import MODELS, Metrics, Result, distances
 from core.models import trajectories
 from core.models.trajectories import PointModel
 from pages.ui.frame import shell, text
@@ -26,6 +26,7 @@ from pages.ui.lessons.guidance_config import OWN
 from pages.ui.lessons.sampling import GRIDS, TOPS, WINDOWS, names, sampler_config
 
 N = 1000  # particles
+OTHER = "spiral-100-fourier"  # the model of B: as good as that of A, and trained on its own
 FRAMES, FOLLOWED, ARROWS = 49, 3, 200  # of the clock; particles whose paths are drawn; particles whose ends are joined
 ANY, NO_CLASS = "any", "no_class"
 WANTED, BASES = (ANY, *CLASSES), (NO_CLASS, *CLASSES, *WEAK_MODELS)
@@ -59,7 +60,7 @@ class Config:
     aeta: float = number(0.5, 0.0, 1.0, 0.05, "slider")
     agrid: str = choice(GRIDS[0], GRIDS, "schedules", "select")
     atop: float = choice(10.0, TOPS, style="slider")
-    bmodel: str = choice(MODELS[1], (*MODELS, OWN), "models", "select")
+    bmodel: str = choice(OTHER, (*MODELS, OWN), "models", "select")
     bkind: str = choice(DDIM, names, "samplers", "select")
     bn: int = number(64, 1, 256)
     bwant: str = choice(ANY, WANTED, style="select")
@@ -144,7 +145,7 @@ def between(first: Result, second: Result) -> Panel:
         Points(lesson.spiral().points, "grid", size=1.4, alpha=0.7),
         Arrows(a, b - a, "difference", 1.4, (), t("lab.layers.same_particle")),
     ]
-    same, other = lesson.distances(first, second)
+    same, other = distances(first, second)
     return Panel(t("lab.panels.ends"), layers, caption=t("lab.captions.ends", same=same, other=other))
 
 
@@ -175,7 +176,7 @@ def same_ends(first: Result, second: Result) -> bool:
     """Whether two samplers of one model end within 0.001 of each other."""
     a, b = first.config, second.config
     different = a.model == b.model and a.sampler.sampler != b.sampler.sampler
-    return different and lesson.distances(first, second)[0] < 0.001
+    return different and distances(first, second)[0] < 0.001
 
 
 def better(first: Result, second: Result, than: Callable[[Metrics, Metrics], bool]) -> bool:

@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from core.data import CLASSES
+from core.lessons.guidance import WEAK_MODELS
 from core.pretrained import shipped
 from pages.ui.frame import links, text
 from pages.ui.lessons import guidance as scenes
 from pages.ui.lessons import guidance_curves, guidance_live, guidance_panels
 from pages.ui.lessons.guidance import SCENES, WIDEST
-from pages.ui.lessons.guidance_config import EXACT, MODELS, STRONG, WEAK, Config
+from pages.ui.lessons.guidance_config import EARLY, EXACT, MODELS, STRONG, WEAK, Config
 
 CAT = CLASSES.index("cat")
 
@@ -87,9 +88,22 @@ def test_a_class_is_no_negative_of_itself(wanted):
 
 def test_an_interval_and_autoguidance_keep_more_of_the_spread_than_plain_guidance():
     asked = config(show="beyond")
-    plain, guided, interval, auto = (run.quality.spread for run in scenes.beyond_samples(asked, shipped(STRONG)))
-    assert guided < interval < plain and guided < auto
+    plain, *runs = (run.quality for run in scenes.beyond_samples(asked, shipped(EARLY)))
+    assert all(run.hit > plain.hit for run in runs)
+    guided, interval, auto = (run.spread for run in runs)
+    assert guided < interval < plain.spread and guided < auto
     assert len(SCENES["beyond"](asked).panels) == 4
+
+
+def test_for_people_guidance_lowers_the_spread_much_more_and_autoguidance_does_not():
+    asked = config(show="beyond", wanted="person")
+    plain, guided, interval, auto = (run.quality.spread for run in scenes.beyond_samples(asked, shipped(EARLY)))
+    assert max(guided, interval) < 0.7 and auto >= plain
+
+
+def test_the_two_variants_open_with_a_model_that_guidance_improves():
+    asked = config(show="beyond")
+    assert asked.chosen == EARLY and asked.weak in WEAK_MODELS
 
 
 def test_guidance_in_an_interval_without_a_noise_level_is_plain_conditional():
@@ -115,14 +129,14 @@ def test_at_rest_the_live_scene_shows_the_shipped_model_of_its_dropout_or_an_unt
 
 
 def test_the_tasks_are_done_by_what_they_name():
-    weak, strong = shipped(WEAK), shipped(STRONG)
+    weak, strong, early = map(shipped, (WEAK, STRONG, EARLY))
     there = {"show": "negative_prompt"}
     assert not scenes.sharp_without_negative(config(**there), weak)
     assert scenes.sharp_without_negative(config(**there, negative_scale="3"), weak)
     assert not scenes.sharp_without_negative(config(**there, negative_scale="3", negative_model=STRONG), strong)
-    assert not scenes.spread_kept(config(show="beyond"), strong)
-    assert scenes.spread_kept(config(show="beyond", wanted="person"), strong)
-    assert not scenes.spread_kept(config(show="beyond", beyond_scale="3", wanted="person"), strong)
+    assert not scenes.spread_kept(config(show="beyond"), early)
+    assert scenes.spread_kept(config(show="beyond", wanted="person"), early)
+    assert not scenes.spread_kept(config(show="beyond", beyond_scale="3", wanted="person"), early)
 
 
 def test_the_negative_prompt_opens_with_a_model_that_has_something_to_remove():
