@@ -28,6 +28,10 @@ with shell.asking(left, right):
     answered = shell.predict("guess", decides={"show": "weak_and_converged", "wanted": "cat"})
 with right:
     show = controls.draw("show", label_visibility="collapsed") if answered else "two_fields"
+small = show in ("weak_and_converged", "eight_scales")  # panels without room for a legend of their own
+if small:
+    marks = " &emsp; ".join(f"{shell.mark(name)} {label('classes', name)}" for name in CLASSES)
+    shell.asking(left, right).caption(marks, unsafe_allow_html=True)
 trained = training_run.latest(point_runs.LABELLED)
 models = [name for name in MODELS if trained or name != OWN]
 offered = dict.fromkeys(("model", "negative_model", "beyond_model"), models)
@@ -38,7 +42,7 @@ with left:
             st.caption(t("guidance.other_scale", s=f"{controls.value(name) - 1:g}".replace("-", "−")))
 if show == "one_place":
     player.take_probe("arrows", "probe")
-config = controls.config()
+config = controls.config(show=show)
 own = point_runs.own_model(point_runs.LABELLED) if config.chosen == OWN else None
 model = own or lesson.model_of(config.chosen)
 view = None
@@ -48,9 +52,8 @@ with right:
     else:
         key = "arrows" if show in ("two_fields", "one_place") else "samples"
         player.show(SCENES[show](config, model), key=key, permalink=True)
-    if show in ("weak_and_converged", "eight_scales"):
-        marks = " ".join(f"{shell.mark(name)} {label('classes', name)}" for name in CLASSES)
-        st.caption(f"{marks} &emsp; {t('guidance.metrics', close=COVERAGE_RADIUS)}", unsafe_allow_html=True)
+    if small:
+        st.caption(t("guidance.metrics", close=COVERAGE_RADIUS))
     elif show in HINTS:
         st.caption(t(HINTS[show], rms=lesson.POINTS.rms, close=COVERAGE_RADIUS))
     if show == "one_place":

@@ -24,7 +24,7 @@ done = {"few_calls": False, "away": False, "readable": False}
 notes = (show,)
 
 if show == "train":
-    done["readable"] = image_training.draw(left, right)
+    done["readable"] = image_training.draw(left, right, row)
 else:
     with left:
         model = own_models.choose(SHIPPED)

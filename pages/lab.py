@@ -12,7 +12,7 @@ from pages.ui.stage import player
 
 shell.require_shell()
 shell.chapter("lab", Config)
-left, right = shell.columns(7)
+left, right = shell.columns(8)
 with shell.asking(left, right):
     answered = shell.predict("guess", decides=lesson.DECIDES)
 trained = point_runs.own_model(point_runs.LABELLED)

@@ -92,14 +92,17 @@ def sizes(network: str, data: str) -> list[str]:
 # What the page draws
 
 
-def draw(left: DeltaGenerator, right: DeltaGenerator) -> bool:
-    """Draw the chosen part into the columns (controls, picture); whether the digits can be read."""
+def draw(left: DeltaGenerator, right: DeltaGenerator, row: DeltaGenerator) -> bool:
+    """Draw the chosen part into the columns (controls, picture), its buttons into the row above the picture, which else
+    would be cut off on a small screen; whether the digits can be read."""
     with left:
         part = controls.draw("train")
-    return {"live": _live, "bigger": _bigger, "follow": _follow}[part](left, right)
+    if part == "live":
+        return _live(left, right, row)
+    return {"bigger": _bigger, "follow": _follow}[part](left, right)
 
 
-def _live(left: DeltaGenerator, right: DeltaGenerator) -> bool:
+def _live(left: DeltaGenerator, right: DeltaGenerator, row: DeltaGenerator) -> bool:
     with left:
         for name in ("net", "lr", "seed"):
             controls.draw(name)
@@ -117,8 +120,9 @@ def _live(left: DeltaGenerator, right: DeltaGenerator) -> bool:
         st.markdown(standing)
         player.show(digits_scene(shot, broke), key="digits", permalink=True)
 
-    with right:
+    with row:
         training_run.buttons(request, view)
+    with right:
         if broke:
             shell.sorry(view.error)
         training_run.watch(request, view, show, MARKS)

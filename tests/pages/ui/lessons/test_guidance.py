@@ -40,7 +40,7 @@ def test_every_model_has_a_picture_that_names_it(name):
 def test_the_two_fields_and_their_difference_are_three_arrows_at_each_place():
     fields, angle = SCENES["two_fields"](Config()).panels
     _, *arrows = fields.layers
-    assert [arrow.colour for arrow in arrows] == ["difference", "unconditional", "conditional"]
+    assert [arrow.colour for arrow in arrows] == ["difference", "conditional", "unconditional"]
     assert {arrow.by.shape[1] for arrow in arrows} == {scenes.SIDE**2}
     assert angle.marker is not None
 
@@ -73,10 +73,10 @@ def test_the_guided_arrow_ends_where_the_formula_says_and_inside_of_the_picture(
     assert tips.abs().max() <= plane.xlim[1] and plane.xlim[1] > guidance_panels.REACH
 
 
-def test_a_negative_prompt_draws_the_red_field_and_the_guided_one_under_its_samples():
+def test_a_negative_prompt_draws_the_red_field_and_the_guided_one_over_its_samples():
     fields, plain, negative = SCENES["negative_prompt"](config(show="negative_prompt")).panels
-    assert roles(fields)[1:] == ["difference", "negative", "conditional"]
-    assert roles(plain) == ["grid", CLASSES] and roles(negative) == ["guided", "grid", CLASSES]
+    assert roles(fields)[1:] == ["difference", "conditional", "negative"]
+    assert roles(plain) == ["grid", CLASSES] and roles(negative) == ["grid", CLASSES, "guided"]
 
 
 @pytest.mark.parametrize("wanted", CLASSES)
