@@ -15,11 +15,11 @@ shell.chapter("lab", Config)
 left, right = shell.columns(8)
 with shell.asking(left, right):
     answered = shell.predict("guess", decides=lesson.DECIDES)
+    if not answered:
+        st.caption(t("lab.waiting"))
 trained = point_runs.own_model(point_runs.LABELLED)
 with left:
     lab_widgets.draw_controls(answered, [*lesson.MODELS, *([OWN] if trained else [])])
-    if not answered:
-        st.caption(t("lab.waiting"))
     st.button(t("lab.make_equal"), icon=":material/equal:", on_click=lab_widgets.make_equal, key="_same")
 config = controls.config(**({} if answered else {"bmodel": controls.value("amodel")}))
 first, second = lesson.results(config, trained)
