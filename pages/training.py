@@ -58,7 +58,7 @@ with right:
     else:
         scene = lesson.why_average(config, training_run.checkpoint(request).denoiser, points)
         player.show(scene, key="why", permalink=True)
-decided = live and view is not None and view.step >= SEEN
+decided = live and view is not None and view.step >= SEEN and not around.broke_down(view)
 with left:
     shell.explain("guess", "extent_first", shown=decided)
 

@@ -8,7 +8,7 @@ import streamlit as st
 from pages.ui.frame import controls, shell
 from pages.ui.frame.text import t
 from pages.ui.lessons import vector_field as lesson
-from pages.ui.lessons.vector_field import FINE, OWN, SCENES, Config
+from pages.ui.lessons.vector_field import FINE, OWN, REFERENCE, SCENES, Config
 from pages.ui.runs import point_runs, training_run
 from pages.ui.stage import player
 
@@ -17,7 +17,7 @@ shell.chapter("vector_field", Config)
 trained = training_run.latest(point_runs.POINTS)
 left, right = shell.columns()
 with left:
-    answered = shell.predict("guess", decides={"show": "error"})
+    answered = shell.predict("guess", decides={"show": "error", "model": REFERENCE})
     show = controls.draw("show") if answered else "fields"
     controls.draw("model", [name for name in lesson.MODELS if trained or name != OWN])
     controls.draw("view")

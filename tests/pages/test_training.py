@@ -197,6 +197,21 @@ def test_a_run_that_broke_down_is_explained_and_mended_by_a_lower_learning_rate(
 
 
 @pytest.mark.slow
+def test_a_run_that_broke_down_decides_nothing(chapter):
+    app = after(press(chapter(seed="33", lr="0.1"), STEP), lesson.SEEN)
+    assert view(app).picture.dead and not explained(app)
+    app = after(press(chapter(seed="35"), STEP), lesson.SEEN)
+    assert explained(app)
+    app.number_input(key="lr").set_value(1e6).run()
+    app = until(press(app, MAIN), "failed")
+    assert view(app).step >= lesson.SEEN and not explained(app)
+
+
+def explained(app: AppTest) -> bool:
+    return any(t("training.predict.guess.why") in part.value for part in (*app.success, *app.info))
+
+
+@pytest.mark.slow
 def test_a_network_that_has_died_is_called_dead_and_reset_begins_anew(chapter):
     app = after(press(chapter(seed="33", lr="0.1"), STEP), 150)
     assert t("training.dead") in standing(app) and not tasks(app)["on_the_data"]

@@ -51,6 +51,14 @@ def test_the_stages_are_kept_back_until_the_prediction_is_made(chapter):
     assert group(app, "show").value == "prior_skipped" and len(app.success) == 1
 
 
+@pytest.mark.parametrize("shown", [{"skipped": "pizza"}, {"n": "1"}, {"skipped": "pizza", "n": "1"}])
+def test_the_verdict_speaks_only_of_the_caption_and_the_pictures_that_show_it(chapter, shown):
+    app = formed(chapter(predictions="true", guess="noise", show="prior_skipped", **shown))
+    assert t("unclip.predict.guess.why") not in "".join(part.value for part in app.info)
+    app = formed(app.button(key="_guess_decide").click().run())
+    assert t("unclip.predict.guess.why") in "".join(part.value for part in app.info)
+
+
 # Stages and scenes
 
 

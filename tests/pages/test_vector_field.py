@@ -118,6 +118,13 @@ def test_the_learners_own_run_of_chapter_2_can_be_looked_at(open_page):
     app.session_state["_viewer"], app.session_state["_runs"] = "me", {request.key: run_id}
     app.session_state["_latest"] = {request.kind: request}
     app.run().selectbox(key="model").set_value(lesson.OWN).run()
+    # Only the reference network's error decides the question, so the card offers it.
+    group(app, "show").set_value("error").run()
+    assert not app.success and app.button(key="_guess_decide")
+    app.button(key="_guess_decide").click().run()
+    assert app.success and app.selectbox(key="model").value == lesson.REFERENCE
+    group(app, "show").set_value("fields").run()
+    app.selectbox(key="model").set_value(lesson.OWN).run()
     assert not app.exception and not app.error and own in header(app)["alt"]
     training_run.jobs().leave(run_id, "me")
     assert app.run().selectbox(key="model").value == lesson.REFERENCE

@@ -23,10 +23,15 @@ def list_targets() -> None:
         st.markdown("\n".join(f"- {t(f'training.targets.{name}')}" for name in controls.options("prediction")))
 
 
+def broke_down(view: View) -> bool:
+    """Whether a run has ended in an error or in a network without a gradient: it shows nothing of how one learns."""
+    return bool(view.error or (view.picture and view.picture.dead))
+
+
 def tasks_done(view: View | None, points: PointSet) -> dict[str, bool]:
     """Which tasks of the page are done."""
     snapshot = view and view.picture
-    if view and (view.error or (snapshot and snapshot.dead)):
+    if view and broke_down(view):
         st.session_state["_broke"] = True
     reached = bool(snapshot and not view.error and lesson.near(snapshot))
     return {
