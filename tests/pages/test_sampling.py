@@ -51,6 +51,13 @@ def test_a_sampler_of_a_link_that_is_kept_back_is_named_and_shown_after_the_answ
     assert address(app)["b"] == DDPM_NO_NOISE and app.success and not app.info
 
 
+def test_a_sampler_that_is_kept_back_gives_way_to_one_chosen_in_its_place(chapter):
+    app = chapter(b=DDPM_NO_NOISE).selectbox(key="b").set_value("heun").run()
+    assert not app.info
+    app = app.button(key="_guess_near_middle").click().run()
+    assert address(app)["b"] == "heun" and not app.success
+
+
 def test_without_questions_a_link_shows_what_it_asks_for(chapter):
     app = chapter(**SHOWN, b=DDPM_NO_NOISE)
     assert app.selectbox(key="b").value == DDPM_NO_NOISE and len(app.info) == 1  # what the picture shows

@@ -45,8 +45,8 @@ def choose_samplers(show: str, answered: bool) -> None:
 
 def _keep_back(answered: bool) -> None:
     """A sampler that the question keeps back but that is asked for, such as by a link, is named until the question is
-    answered, and is chosen then."""
-    kept = st.session_state.setdefault("_kept_back", {})
+    answered, and is chosen then; not where the learner has chosen another in its place."""
+    kept = _kept()
     if answered:
         for name in list(kept):
             controls.put(name, kept.pop(name))
@@ -54,6 +54,11 @@ def _keep_back(answered: bool) -> None:
         kept |= {name: controls.now(name) for name in "abcd" if controls.now(name) in KEPT_BACK}
         for sampler in dict.fromkeys(kept.values()):
             st.info(t("sampling.kept_back", sampler=text.label("samplers", sampler)), icon=":material/lock:")
+
+
+def _kept() -> dict[str, str]:
+    """The samplers that are kept back, by the control that asked for each."""
+    return st.session_state.setdefault("_kept_back", {})
 
 
 def has_seen_collapse(now: bool) -> bool:
@@ -68,7 +73,7 @@ def _slot(name: str, options: list[str]) -> None:
     """A sampler and its number of steps, side by side."""
     left, right = st.columns([5, 3], gap="small")
     with left:
-        controls.draw(name, options)
+        controls.draw(name, options, on_change=_kept().pop, args=(name, None))
     with right:
         controls.draw(f"n{name}")
 
