@@ -4,11 +4,12 @@ import os
 
 import streamlit as st
 
-from pages.ui.frame import shell, text
+from pages.ui.frame import controls, shell, text
 from pages.ui.frame.warmup import warm_up
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when a page imports torch, which may be before the warm-up does
 
+text.language.set(controls.language())
 st.set_page_config(page_title=text.t("frame.title"), page_icon="🌀", layout="wide")
 shell.show(st.navigation(shell.navigation(), position="top"))
 warm_up()

@@ -1,11 +1,10 @@
 """Chapter 3: a model's field beside the exact one at every noise level, where they part, and one place under a lens."""
 
 from functools import partial
-from urllib.parse import urlencode
 
 import streamlit as st
 
-from pages.ui.frame import controls, shell
+from pages.ui.frame import controls, shell, text
 from pages.ui.frame.text import t
 from pages.ui.lessons import vector_field as lesson
 from pages.ui.lessons.vector_field import FINE, OWN, REFERENCE, SCENES, Config
@@ -52,8 +51,8 @@ if answered:  # the figure shows the difference
     with st.container(horizontal=True, vertical_alignment="bottom"):
         level, kind = controls.draw("slide"), controls.draw("file")
         config = controls.config()
-        link = f"{st.context.url}?{urlencode(st.query_params.to_dict())}"
-        file = partial(lesson.slide_file, config, shell.theme(), link, model)  # drawn only when somebody asks for it
+        make = text.in_this_language(lesson.slide_file)  # in a thread of its own, only when somebody asks for it
+        file = partial(make, config, shell.theme(), shell.address_to_share(), model)
         st.download_button(
             t("vector_field.download"), file, f"field-{level}.{kind}", lesson.FORMATS[kind], on_click="ignore"
         )

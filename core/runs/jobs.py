@@ -403,7 +403,7 @@ class Jobs:
 
 def _for_readers(error: Exception) -> Exception:
     """The error itself if its sentence was written for readers, otherwise one that names its type."""
-    if isinstance(error, ValueError | ArithmeticError) and str(error):
+    if isinstance(error, Problem):
         return copy.copy(error)  # without the traceback, whose frames would keep the tensors of the step
     logging.getLogger(__name__).error("unexpected error in a run", exc_info=error)
     return Problem("run_failed", kind=type(error).__name__)

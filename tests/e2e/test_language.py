@@ -111,6 +111,22 @@ def test_a_switch_of_the_language_keeps_a_training_run(page, serve):
     assert chapter.now("T") == frames
 
 
+def test_what_the_server_says_later_is_chinese_too(page, serve):
+    """The name of the tab, a line that a fragment renews, and a file that another thread makes."""
+    with page.expect_websocket() as channel:
+        page.goto(f"{serve('app.py')}/?lang={OTHER}")
+    expect(page).to_have_title(said("frame.title"))
+    assert not english_on(page)
+    channel.value.wait_for_event("framereceived")  # the fragment's: the page itself is at rest
+    assert not english_on(page)
+    page.goto(f"{serve('app.py')}/vector_field?lang={OTHER}&predictions=false")
+    rest(page)
+    with page.expect_download() as download:
+        page.get_by_test_id("stDownloadButton").get_by_role("button").click()
+    title = re.search("<dc:title>(.*?)</dc:title>", download.value.path().read_text("utf-8"))[1]
+    assert re.search("[\u4e00-\u9fff]", title)
+
+
 def test_a_term_opens_by_click_and_by_enter_and_closes_by_escape_on_the_same_page(page, serve):
     page.goto(f"{serve('app.py')}/forward_noise?lang={OTHER}")
     term = page.locator("button.term").first

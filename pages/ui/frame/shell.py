@@ -27,6 +27,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -90,6 +91,14 @@ def navigation() -> dict[str, list[Page]]:
 def page_of(name: str) -> Page:
     """A page as Streamlit's navigation knows it."""
     return st.Page(ROOT / "pages" / f"{name}.py", title=title_of(name), url_path=name, default=name == "home")
+
+
+def address_to_share() -> str:
+    """The address of the page as it stands, in the visitor's language, without what belongs to one visitor only."""
+    given = {name: value for name, value in st.query_params.to_dict().items() if name not in UNSHARED}
+    if text.language.get() != text.DEFAULT:
+        given["lang"] = text.language.get()
+    return f"{(st.context.url or '').split('?')[0]}?{urlencode(given)}".rstrip("?")
 
 
 def show(page: Page) -> None:

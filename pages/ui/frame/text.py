@@ -9,9 +9,9 @@ for the placeholders.
 import logging
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,21 @@ def emphasis(markdown: str) -> str:
     if language.get() == DEFAULT or "**" not in markdown:
         return markdown
     return BOLD.sub(lambda found: f"{HAIR_SPACE}{found[0]}{HAIR_SPACE}", markdown).strip(HAIR_SPACE)
+
+
+def in_this_language(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function`` for another thread, where the visitor's language is not known: it speaks that of now."""
+    chosen = language.get()
+
+    @wraps(function)
+    def speak(*args: Any, **given: Any) -> Any:
+        token = language.set(chosen)
+        try:
+            return function(*args, **given)
+        finally:
+            language.reset(token)
+
+    return speak
 
 
 def label(kind: str, name: Any) -> str:

@@ -4,7 +4,6 @@ import subprocess
 import sys
 from collections import Counter
 from functools import cache
-from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -53,7 +52,6 @@ def chapters() -> None:
 
 def draw() -> None:
     """The chapters, what trains on this server, how to cite the figure, how to present it."""
-    address = f"{(st.context.url or '').split('?')[0]}?{urlencode(st.query_params.to_dict())}".rstrip("?")
     changed = t("home.lecture.changed") if version().endswith("-dirty") else ""
     name = version().removesuffix("-dirty") + changed
     source = t("home.lecture.version", app=t("frame.title"), version=name) if name else t("frame.title")
@@ -64,5 +62,7 @@ def draw() -> None:
         on_this_server()
         st.header(t("home.lecture.heading"), anchor=False)
         st.markdown(t("home.lecture.cite"))
-        st.code(t("home.lecture.citation", source=source, address=address), language=None, wrap_lines=True)
+        st.code(
+            t("home.lecture.citation", source=source, address=shell.address_to_share()), language=None, wrap_lines=True
+        )
         st.markdown(t("home.lecture.present"))

@@ -131,7 +131,7 @@ def adopt(checkpoint: Checkpoint) -> ImageConfig | None:
     try:
         network, config = live_digits.config_of(found)
     except ValueError as error:
-        training_run.report(t("image_models.live.not_here", problem=text.problem(error)))
+        training_run.report(error, "image_models.live.not_here")
         return None
     for name, value in {"net": network, "lr": config.lr, "seed": config.seed}.items():
         controls.put(name, value)

@@ -54,9 +54,10 @@ def wait(folder: Path) -> None:
 
     @st.fragment(run_every=TICK)
     def tick() -> None:
-        if known(folder):
-            st.rerun()
-        st.info(t("runs.followed.empty", folder=folder.name))
+        with shell.guard():
+            if known(folder):
+                st.rerun()
+            st.info(t("runs.followed.empty", folder=folder.name))
 
     tick()
 

@@ -19,7 +19,7 @@ from core.runs.caching import shared_cache
 from core.runs.checkpoints import Checkpoint
 from core.runs.jobs import Jobs, View, Work
 from core.runs.progress import Progress, resume
-from pages.ui.frame import controls, shell
+from pages.ui.frame import controls, shell, text
 from pages.ui.frame.text import t
 from pages.ui.frame.visitor import viewer
 
@@ -225,9 +225,12 @@ def reset(request: TrainingRequest) -> None:
     follow(request, None)
 
 
-def report(error: Exception | str) -> None:
-    """Show an error once, beside the buttons."""
-    st.session_state["_live_error"] = error
+def report(error: Exception, key: str = "") -> None:
+    """Show an error once, beside the buttons; as the ``problem`` in the sentence at ``key``, if one is given.
+
+    The sentence is made where it is shown: what answers to a widget runs before the visitor's language is known.
+    """
+    st.session_state["_live_error"] = error, key
 
 
 def _attempt(action: Callable, *args: Any, **settings: Any) -> None:
@@ -263,8 +266,9 @@ def buttons(request: TrainingRequest, view: View | None, ready: bool = True) -> 
         st.button(**again, on_click=_order, args=(reset,), disabled=blank, key="_reset")
         if not ready:
             st.caption(t("runs.buttons.not_ready"))
-    if error := st.session_state.pop("_live_error", None):
-        shell.sorry(error)
+    if reported := st.session_state.pop("_live_error", None):
+        error, key = reported
+        shell.sorry(t(key, problem=text.problem(error)) if key else error)
 
 
 def heed_learning_rate(request: TrainingRequest, view: View | None) -> None:

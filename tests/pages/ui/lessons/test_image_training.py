@@ -15,6 +15,7 @@ from core.models import live_digits
 from core.models.images import ImageConfig
 from core.networks import SIZES
 from core.runs import checkpoints
+from pages.ui.frame import text
 from pages.ui.frame.text import t
 from pages.ui.lessons import image_training, own_models
 from pages.ui.lessons.image_models_config import Config
@@ -31,7 +32,7 @@ from pages.ui.lessons import own_models
 
 shell.require_shell()
 shell.chapter("image_models", Config)
-st.session_state["_readable"] = image_training.draw(*shell.columns())
+st.session_state["_readable"] = image_training.draw(*shell.columns(), st.container())
 st.session_state["_models"] = {name: load().state.step for name, load in own_models.models().items()}
 shell.finish()
 """
@@ -138,6 +139,15 @@ def test_a_model_that_cannot_be_trained_here_is_still_one_to_sample_from(scene):
     app.file_uploader(key="_load").set_value(("m.zip", checkpoints.to_bytes(other), "application/zip"))
     app.run()
     assert len(app.error) == 1 and t("runs.standing.untrained") in shown(app) and "file:digits" in models(app)
+
+
+def test_what_a_file_is_refused_for_is_said_in_the_language_of_the_page(scene):
+    other = image_model.new_checkpoint(ImageConfig(network="plain"), real_digits())
+    app = scene(lang="zh")
+    app.file_uploader(key="_load").set_value(("m.zip", checkpoints.to_bytes(other), "application/zip"))
+    app.run()
+    chinese = text.catalogue("zh")["image_models"]["live"]["not_here"]
+    assert app.error[0].value.endswith(chinese.removeprefix("%{problem} "))
 
 
 @pytest.mark.parametrize("content", [b"hello", b"\x80\x02."], ids=["no zip", "a pickle"])
