@@ -51,7 +51,8 @@ with right:
     if show == "whose_step" and config.na > 2:  # the last step goes all the way for both
         widgets.show_step_sizes(config)
     collapsed = any(lesson.quality_of(config, each).collapsed for each in without_noise if each.sigma_max == 10)
-    decided = widgets.has_seen_collapse(collapsed)
+    if collapsed:
+        widgets.note_collapse()
     shell.explain("guess", "near_middle", shown=collapsed)
     if show == "clouds" and collapsed:
         shell.lead_to("image_models", "leave_noise_out_for_images")
@@ -59,7 +60,7 @@ with right:
 if show == "clouds" and collapsed:
     shell.notes("without_noise")
 else:
-    shell.notes(show, *(["measured_collapse"] if show == "quality" and decided else []))
+    shell.notes(show, *(["measured_collapse"] if show == "quality" and widgets.has_seen_collapse() else []))
 shell.equation(show, legend=show)
 shell.code(*CODE[show])
 shell.tasks(lesson.tasks(config))

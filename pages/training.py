@@ -5,7 +5,7 @@ import streamlit as st
 from pages.ui.frame import controls, shell
 from pages.ui.frame.text import label, t
 from pages.ui.lessons import training as lesson
-from pages.ui.lessons import training_view as around
+from pages.ui.lessons import training_view
 from pages.ui.lessons.training import MARKS, RECIPE, SEEN, STEPS, Config
 from pages.ui.runs import training_run
 from pages.ui.stage import player
@@ -25,7 +25,7 @@ left, right = shell.columns()
 with right:
     commands, target = st.columns([5, 8], vertical_alignment="center")
 with target:
-    around.choose_target()
+    training_view.choose_target()
 with left:
     show = controls.draw("show")
     live = show == "train_live"
@@ -58,7 +58,7 @@ with right:
     else:
         scene = lesson.why_average(config, training_run.checkpoint(request).denoiser, points)
         player.show(scene, key="why", permalink=True)
-decided = live and view is not None and view.step >= SEEN and not around.broke_down(view)
+decided = live and view is not None and view.step >= SEEN and not training_view.broke_down(view)
 with left:
     shell.explain("guess", "extent_first", shown=decided)
 
@@ -66,11 +66,11 @@ if live:
     first = "middle_learned" if config.prediction == "eps" else "middle_built_in"
     more = [first] if decided or not controls.value("predictions") else []  # it would give the answer away
     shell.notes("train_live", *more, prediction=label("predictions", config.prediction))
-    around.list_targets()
+    training_view.list_targets()
 else:
     shell.notes("why_average", config.arrow, steps=STEPS, chance=1 - 1 / STEPS)
 formula = "loss" if live else "mean"
 shell.equation(formula, legend=formula)
 shell.code(*lesson.CODE)
-shell.tasks(around.tasks_done(view, points))
+shell.tasks(training_view.tasks_done(view, points))
 shell.finish()

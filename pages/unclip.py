@@ -18,7 +18,8 @@ with st.spinner(t("unclip.reading")):
 left, right = shell.columns()
 head = left.container(gap="small")
 with shell.asking(head, right):
-    decides = {"show": "prior_skipped", "skipped": Config.skipped} | ({"n": Config.n} if controls.now("n") == 1 else {})
+    decides = {"show": "prior_skipped", "prior_caption": Config.prior_caption}
+    decides |= {"n": Config.n} if controls.now("n") == 1 else {}
     answered = shell.predict("guess", decides=decides)
 with right:
     show = controls.draw("show", label_visibility="collapsed") if answered else "all_stages"
@@ -41,7 +42,7 @@ with right:
         st.caption(t(f"unclip.{show}.metric"))
     if films and show == "prior_skipped":
         st.markdown(view.positions(films))
-    decided = bool(films) and show == "prior_skipped" and config.skipped == Config.skipped and config.n > 1
+    decided = bool(films) and show == "prior_skipped" and config.prior_caption == Config.prior_caption and config.n > 1
     shell.explain("guess", "nearly_alike", shown=decided)
 
 shell.notes(show, guidance=shell.number_of("guidance"), image_models=shell.number_of("image_models"))

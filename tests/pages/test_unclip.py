@@ -51,7 +51,7 @@ def test_the_stages_are_kept_back_until_the_prediction_is_made(chapter):
     assert group(app, "show").value == "prior_skipped" and len(app.success) == 1
 
 
-@pytest.mark.parametrize("shown", [{"skipped": "pizza"}, {"n": "1"}, {"skipped": "pizza", "n": "1"}])
+@pytest.mark.parametrize("shown", [{"prior_caption": "pizza"}, {"n": "1"}, {"prior_caption": "pizza", "n": "1"}])
 def test_the_verdict_speaks_only_of_the_caption_and_the_pictures_that_show_it(chapter, shown):
     app = formed(chapter(predictions="true", guess="noise", show="prior_skipped", **shown))
     assert t("unclip.predict.guess.why") not in "".join(part.value for part in app.info)
@@ -94,9 +94,9 @@ def test_the_panels_of_guidance_differ_in_their_scale_which_is_then_no_control(c
 
 def test_a_caption_of_one_scene_does_not_reach_a_scene_with_its_own(chapter):
     app = formed(chapter(caption="pizza", show="negative_caption"))
-    assert app.text_input(key="positive").value == "circle" and "pizza" not in header(app)["alt"]
+    assert app.text_input(key="positive_caption").value == "circle" and "pizza" not in header(app)["alt"]
     assert t("unclip.negative_caption.no_effect.at_one") in [part.value for part in app.caption]
-    assert formed(chapter(w="2", show="prior_skipped")).text_input(key="skipped").value == "princess"
+    assert formed(chapter(w="2", show="prior_skipped")).text_input(key="prior_caption").value == "princess"
 
 
 @pytest.mark.slow
@@ -163,7 +163,7 @@ def test_no_caption_asks_for_any_picture_and_says_so(chapter):
     assert t("unclip.chips.none") in markdown(app) and header(app)["T"] == 6
     for scene in ("text_vector", "prior", "interpolation"):
         assert header(formed(group(app, "show").set_value(scene).run()))["panels"]
-    for scene, caption in (("prior_skipped", "skipped"), ("negative_caption", "negative")):
+    for scene, caption in (("prior_skipped", "prior_caption"), ("negative_caption", "negative")):
         app = formed(group(app, "show").set_value(scene).run())
         assert header(formed(app.text_input(key=caption).set_value("").run()))["panels"]
 

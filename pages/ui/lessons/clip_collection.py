@@ -15,7 +15,7 @@ from core.runs.caching import shared_cache
 from core.runs.checkpoints import Checkpoint
 from pages.ui.frame.links import name_of
 from pages.ui.frame.text import fixed, t
-from pages.ui.widgets.html_cards import Data
+from pages.ui.widgets.html_cards import EnglishText
 
 Nearest = Sequence[tuple[int, float]]  # numbers of pairs, each with a cosine
 
@@ -49,9 +49,9 @@ def captions() -> tuple[str, ...]:
     return lesson.pairs().captions
 
 
-def name(number: int) -> Data:
+def name(number: int) -> EnglishText:
     """The caption of a picture, as HTML cards show it."""
-    return Data(captions()[number])
+    return EnglishText(captions()[number])
 
 
 def number_of(caption: str) -> int:

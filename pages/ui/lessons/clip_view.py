@@ -30,7 +30,7 @@ from pages.ui.runs import training_run
 from pages.ui.runs.training_run import TrainingRequest
 from pages.ui.stage import player
 from pages.ui.widgets import brush, html_cards
-from pages.ui.widgets.html_cards import Bar, Data
+from pages.ui.widgets.html_cards import Bar, EnglishText
 
 
 def image(number: int) -> str:
@@ -205,7 +205,9 @@ def example(found: Classified, at: int) -> str:
             next((p.item() for prompt, p in zip(prompts, probabilities[at]) if prompt.name == name), 0.0)
             for prompts, probabilities in zip(found.prompts, found.probabilities)
         ]
-        rows.append((Data(name), [Bar(v, f"{v:.0%}" if v >= 0.1 else "", role) for v, role in zip(values, ROLES)]))
+        rows.append(
+            (EnglishText(name), [Bar(v, f"{v:.0%}" if v >= 0.1 else "", role) for v, role in zip(values, ROLES)])
+        )
     marked = [names.index(group)] if group in names else []
     return f"<div>{figure(number)}{html_cards.bars(rows, '', marked, '◆')}</div>"
 
@@ -219,7 +221,7 @@ def accuracy_table(accuracies: Sequence[Accuracy | None]) -> str:
         for k, accuracy in enumerate(accuracies, 1) if accuracy
     ]  # fmt: skip
     return shell.table(
-        [*(t(f"clip.zero_shot.head.{part}") for part in ("right", "all", "mean")), *map(_data, names)], rows
+        [*(t(f"clip.zero_shot.head.{part}") for part in ("right", "all", "mean")), *map(_english, names)], rows
     )
 
 
@@ -267,9 +269,9 @@ def words(space: Space, difference: Difference) -> None:
                    label=clip_arithmetic.title(difference))  # fmt: skip
 
 
-def _with_synonyms(space: Space, word: str) -> Data:
+def _with_synonyms(space: Space, word: str) -> EnglishText:
     same = space.synonyms[word]
-    return Data(f"{word} ({', '.join(same[:3])}{' …' if len(same) > 3 else ''})" if same else word)
+    return EnglishText(f"{word} ({', '.join(same[:3])}{' …' if len(same) > 3 else ''})" if same else word)
 
 
 def answers(found: Sequence[Answer], attribute: str) -> None:
@@ -298,14 +300,14 @@ def answer_table(found: Sequence[Answer], baseline: Sequence[bool]) -> None:
         if correct:
             parts = [[hit for hit, a in zip(correct, found) if a.difference.attribute == each] for each in ARITHMETIC]
             rows.append([t(f"clip.arithmetic.rows.{name}"), f"**{_of(correct)}**", *map(_of, parts)])
-    head = [t("clip.arithmetic.head.right"), t("clip.arithmetic.head.all"), *map(_data, ARITHMETIC)]
+    head = [t("clip.arithmetic.head.right"), t("clip.arithmetic.head.all"), *map(_english, ARITHMETIC)]
     st.markdown(shell.table(head, rows), unsafe_allow_html=True)
     if not baseline:
         st.caption(t("clip.arithmetic.computing"))
 
 
-def _data(name: str) -> str:
-    return html_cards.as_html(Data(name))
+def _english(name: str) -> str:
+    return html_cards.as_html(EnglishText(name))
 
 
 def _of(hits: Sequence[bool]) -> str:

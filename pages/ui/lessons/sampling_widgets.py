@@ -61,12 +61,14 @@ def _kept() -> dict[str, str]:
     return st.session_state.setdefault("_kept_back", {})
 
 
-def has_seen_collapse(now: bool) -> bool:
-    """Whether the learner has seen, now or before in this visit, what happens without the noise; nothing is kept back
-    where no questions are asked."""
-    decided = now or st.session_state.get("_collapse_seen", False)
-    st.session_state["_collapse_seen"] = decided
-    return decided or not controls.value("predictions")
+def note_collapse() -> None:
+    """Note that the learner now sees what happens without the noise."""
+    st.session_state["_collapse_seen"] = True
+
+
+def has_seen_collapse() -> bool:
+    """Whether the learner has seen in this visit what happens without the noise, or is asked no questions."""
+    return st.session_state.get("_collapse_seen", False) or not controls.value("predictions")
 
 
 def _slot(name: str, options: list[str]) -> None:

@@ -56,8 +56,8 @@ class Config:
     guess: str | None = choice(None, ("the_same", "nearly_alike", "noise"), style="none")
     show: str = choice("all_stages", SHOW)
     caption: str = text(lesson.FIRST.caption, LONGEST)
-    skipped: str = text("princess", LONGEST)  # the caption of "prior_skipped"
-    positive: str = text("circle", LONGEST)  # the caption of "negative_caption"
+    prior_caption: str = text("princess", LONGEST)  # of "prior_skipped"
+    positive_caption: str = text("circle", LONGEST)  # of "negative_caption"
     negative: str = text("blue", LONGEST)
     to: str = text("woman farmer", LONGEST)
     of: str = choice("man cook", collection.captions, "captions", "select")
@@ -70,7 +70,7 @@ class Config:
     @property
     def wanted(self) -> str:
         """The caption of the scene."""
-        by_scene = {"prior_skipped": self.skipped, "negative_caption": self.positive}
+        by_scene = {"prior_skipped": self.prior_caption, "negative_caption": self.positive_caption}
         return by_scene.get(self.show, self.caption).strip()
 
     @property
@@ -80,7 +80,7 @@ class Config:
                        seed=self.seed)  # fmt: skip
 
 
-CAPTIONS = {"prior_skipped": ("skipped",), "negative_caption": ("positive", "negative"),
+CAPTIONS = {"prior_skipped": ("prior_caption",), "negative_caption": ("positive_caption", "negative"),
             "interpolation": ("caption", "to"), "variations": ()}  # fmt: skip
 """The captions that a scene is of; the others are of ``caption``."""
 
@@ -341,12 +341,14 @@ def code_of(show: str) -> tuple[Callable, ...]:
     return CODE.get(show, (unclip_model.sample_decoder, cfg))
 
 
-FORMULAS = ("all_stages", "text_vector", "prior", "negative_caption", "variations", "interpolation")
+FORMULAS = (
+    "all_stages", "text_vector", "prior", "prior_skipped", "negative_caption", "variations", "interpolation"
+)  # fmt: skip
 
 
 def formula_of(show: str) -> str:
     """The name of the formula of a scene: of the decoder, where it has none of its own."""
-    return "skipped" if show == "prior_skipped" else show if show in FORMULAS else "decoder"
+    return show if show in FORMULAS else "decoder"
 
 
 def held_out() -> torch.Tensor:

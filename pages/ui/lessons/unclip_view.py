@@ -81,7 +81,7 @@ def chips(text: str) -> None:
 def _chip(word: str, known: bool) -> str:
     colour, dash = palette.colour("conditional" if known else "negative", shell.theme()), "solid" if known else "dashed"
     style = f"border:2px {dash} {colour};border-radius:1em;padding:0 .6em"
-    shown = html_cards.as_html(html_cards.Data(word))
+    shown = html_cards.as_html(html_cards.EnglishText(word))
     inside = shown if known else f"<s>{shown}</s> {t('unclip.chips.unknown')}"
     return f'<span style="{style}">{inside}</span>'
 

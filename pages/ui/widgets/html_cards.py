@@ -13,14 +13,14 @@ from core.figures import palette
 from pages.ui.frame import shell, text
 
 
-class Data(str):
+class EnglishText(str):
     """Text that belongs to a data set: English on a page of any language, and marked so."""
 
 
 def as_html(line: str) -> str:
     """A text as HTML."""
     shown = html.escape(line)
-    return f'<span lang="en">{shown}</span>' if isinstance(line, Data) and _translated() else shown
+    return f'<span lang="en">{shown}</span>' if isinstance(line, EnglishText) and _translated() else shown
 
 
 def _translated() -> bool:
@@ -34,7 +34,7 @@ def image(pixels: Tensor, name: str) -> str:
     file = BytesIO()
     Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(file, "PNG")
     content = base64.b64encode(file.getvalue()).decode()
-    language = ' lang="en"' if isinstance(name, Data) and _translated() else ""
+    language = ' lang="en"' if isinstance(name, EnglishText) and _translated() else ""
     return f'<img src="data:image/png;base64,{content}" alt="{html.escape(name)}"{language}>'
 
 

@@ -24,7 +24,7 @@ def test_a_film_before_its_first_step_is_drawn_as_noise():
 
 def test_a_scene_makes_its_films_where_none_are_given():
     made = unclip.SCENES["decoder"](QUICK)
-    assert len(made.clock.values) == 3 and made.clock.start == -1
+    assert len(made.clock.values) == 3 and made.clock.start == QUICK.steps // 2  # halfway
     assert made.panels[0].layers[0].pixels.shape == (3, 2, 32, 32, 3)
 
 
@@ -34,7 +34,7 @@ def test_the_requests_of_a_scene_differ_in_what_the_scene_compares():
 
     one = QUICK.request
     assert asked("all_stages") == asked("prior") == [one] and asked("text_vector") == []
-    both = replace(one, caption=QUICK.skipped)
+    both = replace(one, caption=QUICK.prior_caption)
     assert asked("prior_skipped") == [both, replace(both, skip_prior=True)]
     assert [request.scale for request in asked("guidance")] == [0, 1, 2, 4, 8]
     assert pairs().captions[asked("variations")[0].picture] == QUICK.of
