@@ -2,24 +2,16 @@
 
 import streamlit as st
 
-from core.lessons.guidance import COVERAGE_RADIUS
-from pages.ui.frame import controls, shell
+from pages.ui.frame import controls, shell, text
 from pages.ui.frame.text import label, t
 from pages.ui.lessons import guidance as lesson
 from pages.ui.lessons import guidance_curves, guidance_live
-from pages.ui.lessons.guidance import CODE, SCENES
+from pages.ui.lessons.guidance import CODE, NEAR, SCENES
 from pages.ui.lessons.guidance_config import CLASSES, CONTROLS, MODELS, OWN, WEAK, Config
 from pages.ui.runs import point_runs, training_run
 from pages.ui.stage import player
 
 SCALES = ("scale", "negative_scale", "beyond_scale")
-HINTS = {
-    "two_fields": "guidance.two_fields.hint",
-    "one_place": "guidance.one_place.hint",
-    "negative_prompt": "guidance.negative_prompt.hint",
-    "beyond": "guidance.beyond.hint",
-    "train_live": "guidance.train_live.hint",
-}
 
 shell.require_shell()
 shell.chapter("guidance", Config)
@@ -43,8 +35,8 @@ with left:
 if show == "one_place":
     player.take_probe("arrows", "probe")
 config = controls.config(show=show)
-own = point_runs.own_model(point_runs.LABELLED) if config.chosen == OWN else None
-model = own or lesson.model_of(config.chosen)
+model = point_runs.own_model(point_runs.LABELLED) if config.chosen == OWN else None
+model = model or lesson.model_of(config.chosen)
 view = None
 with right:
     if show == "train_live":
@@ -53,9 +45,9 @@ with right:
         key = "arrows" if show in ("two_fields", "one_place") else "samples"
         player.show(SCENES[show](config, model), key=key, permalink=True)
     if small:
-        st.caption(t("guidance.metrics", close=COVERAGE_RADIUS))
-    elif show in HINTS:
-        st.caption(t(HINTS[show], rms=lesson.POINTS.rms, close=COVERAGE_RADIUS))
+        st.caption(t("guidance.metrics", close=NEAR))
+    elif text.has(f"guidance.{show}.hint"):
+        st.caption(t(f"guidance.{show}.hint", rms=lesson.POINTS.rms, close=NEAR))
     if show == "one_place":
         st.markdown(lesson.terms_table(lesson.terms_of(config, model)))
     decided = show == "weak_and_converged" and config.wanted == "cat"

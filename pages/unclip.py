@@ -19,7 +19,7 @@ left, right = shell.columns()
 head = left.container(gap="small")
 with shell.asking(head, right):
     decides = {"show": "prior_skipped", "prior_caption": Config.prior_caption}
-    decides |= {"n": Config.n} if controls.now("n") == 1 else {}
+    decides |= {"n": Config.n} if controls.upcoming("n") == 1 else {}
     answered = shell.predict("guess", decides=decides)
 with right:
     show = controls.draw("show", label_visibility="collapsed") if answered else "all_stages"

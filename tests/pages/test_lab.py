@@ -80,8 +80,8 @@ def test_nonsense_in_the_address_is_ignored_with_a_notice(lab):
 @pytest.mark.parametrize(
     ("address", "finished"),
     [(EQUAL, [False, False, False]), ({**EQUAL, "bkind": "euler"}, [True, False, False]),
-     ({**SHOWN, "amodel": "spiral-classes-weak", "bmodel": "spiral-classes-weak", "awant": "cat", "bwant": "cat", "bw": "2", "bn": "32"},
-      [False, True, False]),
+     ({**SHOWN, "amodel": "spiral-classes-weak", "bmodel": "spiral-classes-weak", "awant": "cat", "bwant": "cat",
+       "bw": "2", "bn": "32"}, [False, True, False]),
      ({**EQUAL, "awant": "cat", "bwant": "cat", "bkind": "dpmpp_2m", "bn": "10"}, [False, False, True])],
 )  # fmt: skip
 def test_the_tasks_check_themselves(lab, address, finished):

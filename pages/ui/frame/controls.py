@@ -101,12 +101,14 @@ def draw(name: str, options: Sequence[Any] | None = None, **given: Any) -> Any:
 
 
 def value(name: str) -> Any:
-    """The value of a control that is not drawn as a widget, or not yet: a probe, a run, an answer."""
+    """The value that a control has: what it was last drawn with, used with or set to, else its default. A widget that
+    the learner has just changed counts once it is drawn; `upcoming` looks ahead. Changes nothing."""
     return _values(name).get(name, _default(name))
 
 
-def now(name: str) -> Any:
-    """The value of a control before it is drawn in this run: what its widget, if it has one, was just set to."""
+def upcoming(name: str) -> Any:
+    """The value that a control will be drawn with further down in this run: what its widget, if it has one, was just
+    changed to. Changes nothing."""
     return st.session_state.get(name, value(name))
 
 
@@ -115,8 +117,9 @@ def scenes() -> tuple[str, ...]:
     return tuple(_memory().options.get("show", ())) if "show" in _memory().drawn else ()
 
 
-def read(name: str) -> Any:
-    """The value of a control that the page draws itself; from here on the address holds it."""
+def use(name: str) -> Any:
+    """The value of a control without a widget of `draw`, such as a probe or an answer. As a drawn one it now belongs to
+    this run: the address and `config` have it."""
     _keep(name, value(name))
     return value(name)
 
@@ -129,7 +132,7 @@ def put(name: str, new: Any) -> None:
 
 
 def config(**more: Any) -> Any:
-    """The configuration of the page as it stands: what was drawn or read in this run, all else by default."""
+    """The configuration of the page as it stands: what was drawn or used in this run, all else by default."""
     memory = _memory()
     drawn = {name: value(name) for name in links.controls(memory.config) if name in memory.drawn}
     return memory.config(**drawn | more)

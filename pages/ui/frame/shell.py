@@ -239,7 +239,7 @@ def predict(name: str, hidden: bool = False, decides: Mapping[str, Any] | None =
     picture is of something else. ``decides``: the values of the controls at which the run that decides is seen; a
     button sets them.
     """
-    guess, questions = controls.read(name), controls.value("predictions")
+    guess, questions = controls.use(name), controls.value("predictions")
     if not questions or hidden:
         return not questions or guess is not None
     with st.container(border=True, key=f"predict_{name}", gap="small"):
@@ -259,7 +259,7 @@ def predict(name: str, hidden: bool = False, decides: Mapping[str, Any] | None =
                 st.button(t("frame.predict.again"), on_click=controls.put, args=(name, None), **again)
             verdict = st.empty()
             _verdicts.set({**(_verdicts.get() or {}), name: verdict})
-            if decides and any(controls.now(control) != value for control, value in decides.items()):
+            if decides and any(controls.upcoming(control) != value for control, value in decides.items()):
                 given = {"icon": ":material/arrow_forward:", "key": f"_{name}_decide", "args": (dict(decides),)}
                 verdict.button(t("frame.predict.decide"), on_click=_put_all, **given)
     return guess is not None

@@ -144,7 +144,7 @@ def bring_picture(by: str) -> Tensor | None:
     if by == "file":
         return uploaded()
     if by == "drawing":
-        strokes = drawings.decode(controls.read("draw"))
+        strokes = drawings.decode(controls.use("draw"))
         strokes = brush.brush("canvas", strokes, height=200, label=t("clip.drawing.label"))
         controls.put("draw", drawings.encode(strokes))
     return None

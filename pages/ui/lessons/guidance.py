@@ -33,6 +33,7 @@ from pages.ui.lessons.guidance_panels import ALPHA, POINTS, REACH
 
 SIDE, FEW = 11, 8  # arrows along a side
 N = 300  # samples of a cloud
+NEAR = lesson.COVERAGE_RADIUS  # how near to a data point a sample has to be, to cover it
 COMPARED = ("spiral-classes-100", WEAK, STRONG)  # the models that are shown side by side
 WIDEST, LATE = 10, 15  # the frames at sigma 0.19, where the angle is widest, and at 0.04, where samples are nearly made
 LEVELS = (3, 6, WIDEST, 13, 19)  # the frames of the table

@@ -69,7 +69,7 @@ def models() -> dict[str, Callable[[], Checkpoint]]:
     """The visitor's image models by identifier: ``own_digits``, ``file:NAME`` and ``run:NAME``. Each returns its
     weights as they are now, or raises ValueError once it is gone. The names are labels, never paths."""
     taken = {name: partial(_taken().get, name) for name in _taken()}
-    controls.read("run")  # so that it stays in the address, in whatever scene
+    controls.use("run")  # so that it stays in the address, in whatever scene
     request = training_run.latest(KIND) or _request_of_address()
     return {OWN: partial(training_run.checkpoint, request), **taken} if request else taken
 

@@ -51,7 +51,7 @@ def _keep_back(answered: bool) -> None:
         for name in list(kept):
             controls.put(name, kept.pop(name))
     else:
-        kept |= {name: controls.now(name) for name in "abcd" if controls.now(name) in KEPT_BACK}
+        kept |= {name: controls.upcoming(name) for name in "abcd" if controls.upcoming(name) in KEPT_BACK}
         for sampler in dict.fromkeys(kept.values()):
             st.info(t("sampling.kept_back", sampler=text.label("samplers", sampler)), icon=":material/lock:")
 
@@ -121,7 +121,7 @@ def _choose_step() -> None:
     def choose(step: int | None = None) -> None:
         controls.put("step", st.session_state["_step"] if step is None else step)
 
-    controls.read("step")
+    controls.use("step")
     config = controls.config()
     step = st.session_state["_step"] = config.step_number
     label = t("sampling.controls.step.label", sampler=text.label("samplers", config.a))

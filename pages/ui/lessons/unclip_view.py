@@ -36,7 +36,7 @@ def settings(show: str) -> None:
         if show == "negative_caption" and w <= 1:
             st.caption(t(f"unclip.negative_caption.no_effect.{'at_one' if w == 1 else 'below'}"))
     elif show == "prior":
-        controls.read("w")  # so that its film is that of the other stages
+        controls.use("w")  # so that its film is that of the other stages
     if names:
         with st.expander(t("unclip.more")):
             for name in names:

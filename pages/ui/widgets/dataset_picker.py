@@ -91,7 +91,7 @@ def choose() -> PointSet:
     """Draw the picker in the current container and return the data; the last good ones if the new ones are bad."""
     kind = controls.draw("data")
     if kind != "drawing":
-        controls.read("draw")  # it stays in the address while other data are on
+        controls.use("draw")  # it stays in the address while other data are on
     if kind in BUILT_IN:
         if not controls.draw("fresh"):
             controls.draw("n")

@@ -64,7 +64,7 @@ def first() -> None:
         if shell.predict("guess"):
             steps = controls.draw("steps")
             shell.explain("guess", "there", shown=steps > 16)
-    controls.read("run")
+    controls.use("run")
     right.html(f'<div style="height:560px">first {seed}</div>')
     shell.notes("all")
     shell.equation("data")

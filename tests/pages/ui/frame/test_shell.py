@@ -39,7 +39,7 @@ with left:
     if shell.predict("guess"):
         controls.draw("gated")
         shell.explain("guess", "there", shown=steps > 16)
-controls.read("probe")
+controls.use("probe")
 shell.notes("first", "second", word="dot")
 shell.equation("denoiser", legend="denoiser")
 shell.code(palette.colour)
