@@ -2,7 +2,7 @@
 
 from pages.ui.frame import controls, shell
 from pages.ui.lessons import clip_live, clip_view
-from pages.ui.lessons.clip import CODE, CONTROLS, MORE_CONTROLS, TASKS, Config, formula_of
+from pages.ui.lessons.clip import CODE, CONTROLS, MORE_CONTROLS, NOTES, TASKS, Config, formula_of
 from pages.ui.runs import training_run
 
 shell.require_shell()
@@ -45,7 +45,7 @@ with right:
     shell.explain("guess", "near_zero", shown=answered and show == "train_live")
 
 scene = show if answered else "matrix"  # before the answer the notes, the formula and the code are of the matrix alone
-shell.notes(scene)
+shell.notes(*(NOTES[show]["after" if answered else "before"] if show in NOTES else (show,)))
 formula = formula_of(scene, config)
 shell.equation(formula, legend=formula)
 shell.code(*CODE[scene])

@@ -27,7 +27,7 @@ with right:
         shell.explain("guess", "same", shown=config.jumps and config.stride == 1)
 
 formula, values = lesson.formula_of(config), lesson.values_of(config)
-shell.notes(*lesson.notes_of(config, answered), **values)
+shell.notes(*lesson.notes_of(config, revealed=not controls.value("predictions")), **values)
 shell.equation(formula, legend=formula, **values)
 shell.code(*CODE[formula])
 shell.tasks(

@@ -21,7 +21,7 @@ if answered:
     with row:
         show = controls.draw("show", label_visibility="collapsed")
 done = {"few_calls": False, "away": False, "readable": False}
-notes = (show,)
+model = None
 
 if show == "train":
     done["readable"] = image_training.draw(left, right, row)
@@ -59,10 +59,8 @@ else:
         elif films and show == "nearest_training_image":
             st.caption(lesson.verdict(films[0], model))
     done |= lesson.tasks_done(config, model, films)
-    if answered:
-        notes = lesson.notes(config, model)
 
-shell.notes(*notes)
+shell.notes(*lesson.notes_of(show, answered, model))
 shell.equation(show, legend=show)
 shell.code(*lesson.code_of(show))
 shell.tasks(done)

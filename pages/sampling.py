@@ -6,7 +6,7 @@ from pages.ui.frame import controls, shell
 from pages.ui.frame.text import t
 from pages.ui.lessons import sampling as lesson
 from pages.ui.lessons import sampling_widgets as widgets
-from pages.ui.lessons.sampling import CODE, COLLAPSE, DDPM_NO_NOISE, SCENES, Config
+from pages.ui.lessons.sampling import CODE, COLLAPSE, DDPM_NO_NOISE, NOTES, SCENES, Config
 from pages.ui.stage import player
 
 shell.require_shell()
@@ -57,10 +57,8 @@ with right:
     if show == "clouds" and collapsed:
         shell.lead_to("image_models", "leave_noise_out_for_images")
 
-if show == "clouds" and collapsed:
-    shell.notes("without_noise")
-else:
-    shell.notes(show, *(["measured_collapse"] if show == "quality" and widgets.has_seen_collapse() else []))
+state = "after" if (collapsed if show == "clouds" else widgets.has_seen_collapse()) else "before"
+shell.notes(*(NOTES[show][state] if show in NOTES else (show,)))
 shell.equation(show, legend=show)
 shell.code(*CODE[show])
 shell.tasks(lesson.tasks(config))

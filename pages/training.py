@@ -58,17 +58,16 @@ with right:
     else:
         scene = lesson.why_average(config, training_run.checkpoint(request).denoiser, points)
         player.show(scene, key="why", permalink=True)
-decided = live and view is not None and view.step >= SEEN and not training_view.broke_down(view)
+trained = view is not None and view.step >= SEEN and not training_view.broke_down(view)
+decided = live and trained
+revealed = trained or not controls.value("predictions")
 with left:
     shell.explain("guess", "extent_first", shown=decided)
 
+quoted = {"prediction": label("predictions", config.prediction), "steps": STEPS, "chance": 1 - 1 / STEPS}
+shell.notes(*lesson.notes_of(config, revealed), **quoted)
 if live:
-    first = "middle_learned" if config.prediction == "eps" else "middle_built_in"
-    more = [first] if decided or not controls.value("predictions") else []  # it would give the answer away
-    shell.notes("train_live", *more, prediction=label("predictions", config.prediction))
-    training_view.list_targets()
-else:
-    shell.notes("why_average", config.arrow, steps=STEPS, chance=1 - 1 / STEPS)
+    training_view.list_targets(revealed)
 formula = "loss" if live else "mean"
 shell.equation(formula, legend=formula)
 shell.code(*lesson.CODE)

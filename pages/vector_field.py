@@ -39,7 +39,7 @@ with right:
         st.markdown(lesson.numbers_table(*readings))
     shell.explain("guess", "small_sigma", shown=show == "error" and config.model != OWN)
 
-shell.notes(show, *lesson.more_notes(config, show, answered))
+shell.notes(*lesson.notes_of(config, show, answered))
 shell.equation(show, legend=show)
 if show == "error":
     st.header(t("vector_field.curve.heading"), anchor=False)

@@ -1,5 +1,6 @@
 """The texts of the pages: short sentences of plain words, and the same in every language."""
 
+import ast
 import re
 from functools import cache
 from importlib import import_module
@@ -8,12 +9,12 @@ import pytest
 
 from core import problems
 from pages.ui.frame import glossary, links, shell, text
+from tests.pages import noted
 from tests.pages import reading_ease as reading
 
 LANGUAGES = text.languages()
 OTHERS = [name for name in LANGUAGES if name != text.DEFAULT]
 PAGES = [name for name in shell.present() if name != "glossary"]
-ONE_SCENE = {"home": "figure", "lab": "two_sides"}
 NO_PROSE = {"labels", "problems"}
 SAID_AS_THEY_ARE = ("labels.captions",)  # the captions of a data set are data
 NAMES = re.compile(
@@ -39,17 +40,11 @@ def entries(language: str) -> dict[str, str]:
     return {key: entry for key, entry in found.items() if not key.startswith(SAID_AS_THEY_ARE)}
 
 
-def scenes(page: str) -> tuple[str, ...]:
-    """The scenes of a page."""
-    if page in ONE_SCENE:
-        return (ONE_SCENE[page],)
-    return links.controls(import_module(f"pages.ui.lessons.{page}").Config)["show"].choices
-
-
-def scene_texts(page: str, scene: str, language: str = text.DEFAULT) -> list[str]:
+def scene_texts(page: str, names: tuple[str, ...]) -> list[str]:
     """What stands under a scene: why it is shown, how it works, and the notes."""
-    found = text.catalogue(language)[page].get(scene, {})
-    return [found[part] for part in ("why", "how") if part in found] + [n["text"] for n in found.get("notes", ())]
+    found = [noted.table(page, name) for name in names]
+    said = [each[part] for part in ("why", "how") for each in found if part in each]
+    return said + [note["text"] for note in noted.notes(page, names)]
 
 
 def prose(page: str) -> list[str]:
@@ -63,24 +58,55 @@ def forms() -> set[str]:
     return {form for term in found for form in (term["name"], *term.get("forms", ()))}
 
 
-ALL_SCENES = [(page, scene) for page in PAGES for scene in scenes(page)]
+SHOWN = [
+    pytest.param(page, names, id=f"{page}-{'+'.join(names)}")
+    for page in PAGES
+    for scene in noted.scenes(page)
+    for names in noted.combinations(page, scene).values()
+]
 
 
 # How a page reads
 
 
-@pytest.mark.parametrize("page, scene", ALL_SCENES)
-def test_a_scene_says_why_and_how_and_where_to_look(page: str, scene: str):
-    found = text.catalogue("en")[page].get(scene, {})
-    assert {"why", "how", "notes"} <= found.keys()
-    assert 1 <= len(found["notes"]) <= 3
-    assert 60 <= sum(len(reading.words(reading.plain(said))) for said in scene_texts(page, scene)) <= 150
+@pytest.mark.parametrize("page, names", SHOWN)
+def test_a_scene_says_why_and_how_and_where_to_look(page: str, names: tuple[str, ...]):
+    first, *more = [noted.table(page, name) for name in names]
+    assert {"why", "how", "notes"} <= first.keys() and not any({"why", "how"} & other.keys() for other in more)
+    assert 1 <= len(noted.notes(page, names)) <= 3
+    assert 60 <= sum(len(reading.words(reading.plain(said))) for said in scene_texts(page, names)) <= 150
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_shows_notes_together_only_as_its_lesson_says(page: str):
+    calls = [node for node in ast.walk(ast.parse((shell.ROOT / "pages" / f"{page}.py").read_text("utf-8")))
+             if isinstance(node, ast.Call) and ast.unparse(node.func) == "shell.notes"]  # fmt: skip
+    (names,) = [call.args for call in calls]
+    assert len(names) == 1
+    assert isinstance(names[0], ast.Starred) == hasattr(import_module(f"pages.ui.lessons.{page}"), "NOTES")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_note_of_a_page_stands_under_a_scene(page: str):
+    shown = {
+        name for scene in noted.scenes(page) for names in noted.combinations(page, scene).values() for name in names
+    }
+    keys = {key.removeprefix(f"{page}.") for key in entries("en") if key.startswith(f"{page}.")}
+    assert {re.sub(r"\.notes\.\d+\.\w+$", "", key) for key in keys if ".notes." in key} <= shown
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_how_a_scene_works_is_said_in_at_most_three_sentences(language: str):
+    how = {key: entry for key, entry in entries(language).items() if re.fullmatch(r"\w+\.\w+\.how", key)}
+    ends = re.compile(r"[。！？]") if language == "zh" else None
+    counts = {key: len(ends.findall(said)) if ends else len(reading.sentences(said)) for key, said in how.items()}
+    assert how and not [f"{key}: {count}" for key, count in counts.items() if count > 3]
 
 
 def test_every_page_and_scene_leads_on():
     missing = [f"{page}.next" for page in shell.present() if not text.has(f"{page}.next")]
     for page in PAGES:
-        missing += [f"{page}.{scene}.next" for scene in scenes(page)[:-1] if not text.has(f"{page}.{scene}.next")]
+        missing += [f"{page}.{scene}.next" for scene in noted.scenes(page)[:-1] if not text.has(f"{page}.{scene}.next")]
     assert not missing
 
 

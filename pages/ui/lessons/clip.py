@@ -201,6 +201,8 @@ SCENES: dict[str, Callable[[Config], Scene]] = {
     "arithmetic": arithmetic,
     "map": vector_map,
 }
+NOTES = {"train_live": {"before": ("matrix",), "after": ("train_live",)}}
+"""The notes that a scene can show together, by their names in the catalogue; other scenes show those of their name."""
 
 
 def formula_of(scene: str, config: Config) -> str:

@@ -332,16 +332,29 @@ def steps_in_words(config: Config) -> str:
 # The text beside the picture
 
 
-def notes_of(config: Config, answered: bool) -> tuple[str, ...]:
-    """The notes of a scene and of what is special about it now, by their names in the catalogue; what the jumps show is
-    said once the question is answered."""
-    if config.show != "walk_and_jump":
+NOTES = {
+    "walk_and_jump": {
+        "walks": ("walk_and_jump", "start"),
+        "revealed": ("walk_and_jump", "start", "jumps_hidden"),
+        "alike_one_point": ("walk_and_jump", "jumps_alike", "bell"),
+        "alike_data": ("walk_and_jump", "jumps_alike", "distance"),
+        "unlike_one_point": ("walk_and_jump", "jumps_unlike", "bell"),
+        "unlike_data": ("walk_and_jump", "jumps_unlike", "distance"),
+    }
+}
+"""The notes that a scene can show together, by their names in the catalogue; other scenes show those of their name."""
+
+
+def notes_of(config: Config, revealed: bool = False) -> tuple[str, ...]:
+    """The notes of a scene and of what is special about it now. What hidden jumps would show is said only where
+    answers are revealed."""
+    if config.show not in NOTES:
         return (config.show,)
-    if not config.jumps:
-        alike = answered and config.stride == 1
-        return config.show, "start", *(["jumps_hidden"] if alike else [])
-    panel = "bell" if config.source == "one_point" else "distance"
-    return config.show, "jumps_alike" if config.stride == 1 else "jumps_unlike", panel
+    if config.jumps:
+        state = f"{'alike' if config.stride == 1 else 'unlike'}_{config.source}"
+    else:
+        state = "revealed" if revealed and config.stride == 1 else "walks"
+    return NOTES[config.show][state]
 
 
 def formula_of(config: Config) -> str:

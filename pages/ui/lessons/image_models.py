@@ -255,13 +255,23 @@ def tasks_done(config: Config, model: ImageModel, films: Sequence[Film]) -> dict
     }
 
 
-def notes(config: Config, model: ImageModel) -> tuple[str, ...]:
-    """The notes of the scene that is shown."""
-    more = {
-        "four_samplers": ("four_samplers.after",),  # would answer the question
-        "nearest_training_image": ("real_training" if model.held_out is None else "real_held_out",),
-    }
-    return (config.show, *more.get(config.show, ()))
+NOTES = {
+    "four_samplers": {"before": ("four_samplers",), "after": ("four_samplers", "four_samplers.after")},
+    "nearest_training_image": {
+        "held_out": ("nearest_training_image", "real_held_out"),
+        "training": ("nearest_training_image", "real_training"),
+    },
+}
+"""The notes that a scene can show together, by their names in the catalogue; other scenes show those of their name."""
+
+
+def notes_of(show: str, answered: bool, model: ImageModel | None = None) -> tuple[str, ...]:
+    """The notes of a scene and of what is special about it now."""
+    if show == "four_samplers":
+        return NOTES[show]["after" if answered else "before"]
+    if show == "nearest_training_image" and model:
+        return NOTES[show]["training" if model.held_out is None else "held_out"]
+    return (show,)
 
 
 def code_of(show: str) -> tuple[Callable, ...]:

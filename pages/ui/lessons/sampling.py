@@ -274,6 +274,12 @@ SCENES: dict[str, Callable[[Config], Scene]] = {
     "sde_and_ode": sde_and_ode,
     "quality": quality,
 }
+NOTES = {
+    "clouds": {"before": ("clouds",), "after": ("without_noise",)},
+    "quality": {"before": ("quality",), "after": ("quality", "measured_collapse")},
+}
+"""The notes that a scene can show together, by their names in the catalogue; other scenes show those of their name.
+What DDPM without noise does is said after it was seen."""
 
 
 def _clouds(config: Config, configs: Sequence[SamplerConfig], caption: str | None = "cloud") -> list[Panel]:

@@ -133,6 +133,31 @@ def why_average(config: Config, denoise: Denoise | None = None, points: PointSet
 
 SCENES: dict[str, Callable[[Config], Scene]] = {"train_live": train_live, "why_average": why_average}
 
+NOTES = {
+    "train_live": {
+        "before": ("train_live",),
+        "middle_built_in": ("train_live", "middle_built_in"),
+        "middle_learned": ("train_live", "middle_learned"),
+    },
+    "why_average": {
+        "before": ("why_average",),
+        "untrained_eps": ("why_average", "untrained_eps"),
+        "untrained_edm": ("why_average", "untrained_edm"),
+        "live": ("why_average", "live"),
+    },
+}
+"""The notes that a scene can show together, by their names in the catalogue."""
+
+
+def notes_of(config: Config, revealed: bool) -> tuple[str, ...]:
+    """The notes of a scene and of what is special about it now; what answers the question once that is revealed."""
+    if config.show == "train_live":
+        state = "middle_learned" if config.prediction == "eps" else "middle_built_in"
+    else:
+        state = config.arrow
+    gives_away = config.show == "train_live" or state == "untrained_edm"
+    return NOTES[config.show]["before" if gives_away and not revealed else state]
+
 
 # Their panels
 

@@ -16,11 +16,14 @@ def choose_target() -> None:
         controls.draw("prediction", label_visibility="collapsed", width=230)
 
 
-def list_targets() -> None:
-    """One sentence on each prediction target."""
+def list_targets(revealed: bool) -> None:
+    """One sentence on each prediction target; what answers the question is said once the answer is revealed."""
     with st.container(gap="small", width=1000):
         st.markdown(t("training.targets.intro"))
-        st.markdown("\n".join(f"- {t(f'training.targets.{name}')}" for name in controls.options("prediction")))
+        rows = {name: f"- {t(f'training.targets.{name}')}" for name in controls.options("prediction")}
+        if revealed:
+            rows["edm"] += f" {t('training.targets.built_in')}"
+        st.markdown("\n".join(rows.values()))
 
 
 def broke_down(view: View) -> bool:

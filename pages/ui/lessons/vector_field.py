@@ -147,13 +147,18 @@ def before_answer(scene: Scene) -> Scene:
     return Scene([replace(learned, caption=""), exact], scene.clock, scene.caption, probe=scene.probe)
 
 
-def more_notes(config: Config, show: str, answered: bool) -> list[str]:
-    """The notes beside those of a scene, by their names in the catalogue."""
+NOTES = {
+    "fields": {"before": ("fields", "learned"), "after": ("fields", "difference")},
+    "error": {REFERENCE: ("error", "unscaled"), FOURIER: ("error", "scaled"), "other": ("error",)},
+}
+"""The notes that a scene can show together, by their names in the catalogue; other scenes show those of their name."""
+
+
+def notes_of(config: Config, show: str, answered: bool) -> tuple[str, ...]:
+    """The notes of a scene and of what is special about it now."""
     if show == "fields":
-        return ["difference" if answered else "learned"]
-    if show == "error" and config.model in (REFERENCE, FOURIER):
-        return ["unscaled" if config.model == REFERENCE else "scaled"]
-    return []
+        return NOTES[show]["after" if answered else "before"]
+    return NOTES[show].get(config.model, NOTES[show]["other"]) if show in NOTES else (show,)
 
 
 def _scene(config: Config, panels: Sequence[Panel], error: Tensor, start: int = START) -> Scene:

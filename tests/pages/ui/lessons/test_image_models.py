@@ -105,10 +105,9 @@ def test_every_sample_stands_over_its_nearest_training_image_beside_real_ones(mo
 
 
 def test_real_images_are_called_held_out_only_where_the_model_has_not_seen_them(model):
-    config = replace(QUICK, show="nearest_training_image")
-    assert "real_training" in lesson.notes(config, model)
+    assert "real_training" in lesson.notes_of("nearest_training_image", True, model)
     fashion = image_lesson.shipped("fashion")
-    assert "real_held_out" in lesson.notes(config, fashion)
+    assert "real_held_out" in lesson.notes_of("nearest_training_image", True, fashion)
 
 
 # Guidance
