@@ -282,7 +282,7 @@ def test_a_table_that_failed_says_so_and_can_be_tried_again(chapter, short, monk
         broken.setattr(quality_lesson, "table", failing)
         app = chapter(**SHOWN, show="quality", seed="904")
         until(app, lambda: app.error)
-        assert app.error[0].value == "There is no room." and not app.get("progress")
+        assert "ValueError" in app.error[0].value and not app.get("progress")
     app.button(key="_try_again").click().run()
     assert not app.error
     until(app, lambda: sampler_quality.stored(key(seed=904)))
