@@ -45,7 +45,7 @@ with right:
         key = "arrows" if show in ("two_fields", "one_place") else "samples"
         player.show(SCENES[show](config, model), key=key, permalink=True)
     if small:
-        st.caption(t("guidance.metrics", close=NEAR))
+        shell.caption(t("guidance.metrics", close=NEAR))
     elif text.has(f"guidance.{show}.hint"):
         st.caption(t(f"guidance.{show}.hint", rms=lesson.POINTS.rms, close=NEAR))
     if show == "one_place":

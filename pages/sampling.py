@@ -47,7 +47,7 @@ with right:
     elif show == "paths":
         st.caption(t("sampling.paths.hint"))
     elif show in ("clouds", "whose_step"):
-        st.caption(t("sampling.metrics"))
+        shell.caption(t("sampling.metrics"))
     if show == "whose_step" and config.na > 2:  # the last step goes all the way for both
         widgets.show_step_sizes(config)
     collapsed = any(lesson.quality_of(config, each).collapsed for each in without_noise if each.sigma_max == 10)

@@ -147,9 +147,8 @@ def test_every_abbreviation_that_a_page_uses_is_in_the_glossary():
 def test_every_scene_that_the_glossary_links_to_exists():
     places = text.catalogue("")["glossary"]
     assert places.keys() <= text.catalogue("en")["glossary"]["terms"].keys()
-    for place in filter(None, places.values()):
-        page, _, query = place.partition("?")
-        given = dict(part.split("=", 1) for part in query.split("&") if part)
+    for term in places:
+        page, given = glossary.place_of(term)
         assert page in PAGES and not links.parse(import_module(f"pages.ui.lessons.{page}").Config, given)[1]
 
 

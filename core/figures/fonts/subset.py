@@ -43,9 +43,9 @@ def of_catalogues() -> set[str]:
 
 
 def subset(source: TTFont, wanted: list[str]) -> TTFont:
-    """A font with the glyphs of the characters that ``source`` has, with TrueType outlines and the names of its makers.
+    """A font with those of the characters ``wanted`` that ``source`` has, as TrueType outlines, and its makers' names.
 
-    It is used for drawing only, so it has none of the tables for typesetting.
+    It is for drawing only, so the tables that typesetting needs are left out.
     """
     glyphs, cmap = source.getGlyphSet(), source.getBestCmap()
     names = {f"u{ord(c):04X}": cmap[ord(c)] for c in wanted if ord(c) in cmap}

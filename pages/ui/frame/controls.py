@@ -117,6 +117,12 @@ def scenes() -> tuple[str, ...]:
     return tuple(_memory().options.get("show", ())) if "show" in _memory().drawn else ()
 
 
+def waits(name: str) -> bool:
+    """Whether the page has a control that it does not offer yet: a question comes first."""
+    memory = _memory()
+    return name in links.controls(memory.config) and name not in memory.drawn
+
+
 def use(name: str) -> Any:
     """The value of a control without a widget of `draw`, such as a probe or an answer. As a drawn one it now belongs to
     this run: the address and `config` have it."""

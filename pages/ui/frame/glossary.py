@@ -9,6 +9,7 @@ import html
 import re
 from contextvars import ContextVar
 from functools import cache
+from urllib.parse import parse_qsl, urlencode
 
 from pages.ui.frame import text
 from pages.ui.frame.text import t
@@ -46,13 +47,13 @@ def mark_terms(markdown: str) -> str:
 
     pattern = _pattern(text.language.get())
     parts = KEPT.split(markdown)
-    return text.emphasis("".join(part if KEPT.fullmatch(part) else pattern.sub(first_use, part) for part in parts))
+    return "".join(part if KEPT.fullmatch(part) else pattern.sub(first_use, part) for part in parts)
 
 
 def _button(term: str, used: str) -> str:
     """The use of a term in a text, as a button, and the popover that it opens."""
     entry, place = terms()[term], f"term-{term}"
-    see = f'<a href="{_link_to(term)}" target="_blank">{t("glossary.see")}</a>' if scene_of(term) else ""
+    see = link_to(term, t("glossary.see"))
     name, more = with_english(term, used)
     title = "".join(with_english(term, entry["name"]))
     return (
@@ -78,15 +79,26 @@ def with_english(term: str, used: str) -> tuple[str, str]:
     return used, f'（<span lang="en">{html.escape(english)}</span>{short}）'
 
 
-def _link_to(term: str) -> str:
-    """The address of the scene that shows a term, in the visitor's language."""
-    place = scene_of(term)
-    return html.escape(f"{place}{'&' if '?' in place else '?'}lang={text.language.get()}")
+def place_of(term: str) -> tuple[str, dict[str, str]]:
+    """The page that shows a term and the parameters of the scene there; "" and none where no scene does."""
+    page, _, query = text.catalogue("")["glossary"].get(term, "").partition("?")
+    return page, dict(parse_qsl(query))
 
 
-def scene_of(term: str) -> str:
-    """The address of the scene that shows a term; empty where there is none."""
-    return text.catalogue("")["glossary"].get(term, "")
+def address_of(term: str) -> str:
+    """The address of the scene that shows a term, in the visitor's language; empty where there is none.
+
+    It opens in a window of its own, which is a new visit: there a question would hide the scene.
+    """
+    page, parameters = place_of(term)
+    parameters |= {"predictions": "false", "lang": text.language.get()}
+    return f"{page}?{urlencode(parameters)}" if page else ""
+
+
+def link_to(term: str, label: str) -> str:
+    """A link to the scene that shows a term, as HTML; empty where there is none."""
+    place = html.escape(address_of(term))
+    return f'<a href="{place}" target="_blank">{label}</a>' if place else ""
 
 
 def search(query: str) -> list[str]:

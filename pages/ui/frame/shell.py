@@ -62,7 +62,7 @@ _copy_link = st.components.v2.component(
 _address = st.components.v2.component("address", js=(HERE / "address.js").read_text("utf-8"))
 
 
-# The way to a page
+# The pages, their order, their frame
 
 
 def present() -> list[str]:
@@ -120,14 +120,14 @@ def frame(page: str) -> Iterator[None]:
 
 
 def _style() -> str:
-    colours = {"--accent": st.get_option(f"theme.{theme()}.primaryColor"), "--paper": palette.BACKGROUND[theme()]}
+    variables = {"--accent": st.get_option(f"theme.{theme()}.primaryColor"), "--paper": palette.BACKGROUND[theme()]}
     sheets = ["shell.css"]
     if text.language.get() != text.DEFAULT:
         sheets.append("translated.css")
         words = {word: t(f"frame.streamlit.{word}", most=st.get_option("server.maxUploadSize")) for word in STREAMLIT}
-        colours |= {f"--say-{word}": f'"{entry}"' for word, entry in words.items()}
-    variables = "".join(f"{name}:{value};" for name, value in colours.items())
-    return f"<style>:root{{{variables}}}{''.join((HERE / sheet).read_text('utf-8') for sheet in sheets)}</style>"
+        variables |= {f"--say-{word}": f'"{entry}"' for word, entry in words.items()}
+    given = "".join(f"{name}:{value};" for name, value in variables.items())
+    return f"<style>:root{{{given}}}{''.join((HERE / sheet).read_text('utf-8') for sheet in sheets)}</style>"
 
 
 def require_shell() -> None:
@@ -164,7 +164,7 @@ def theme() -> str:
 
 
 def sorry(error: Exception | str) -> None:
-    """Show an error as one sentence, whatever it quotes."""
+    """Show an error as one sentence. What it quotes, such as the name of a file, is shown as it is, not as Markdown."""
     sentence = error if isinstance(error, str) else text.problem(error)
     st.error(links.plain(sentence), icon=":material/error:")
 
@@ -219,7 +219,7 @@ def _neighbours(name: str) -> Iterator[tuple[str, str]]:
 
 
 def columns(narrow: int = 5) -> tuple[DeltaGenerator, DeltaGenerator]:
-    """Two columns, (controls, picture): the controls narrow on the left, so many nineteenths, the picture wide."""
+    """Two columns, (controls, picture): the controls on the left take ``narrow`` of 19 parts of the width."""
     left, right = st.columns([narrow, 19 - narrow], gap="medium")
     with right:
         _html('<span id="picture" tabindex="-1"></span>')
@@ -328,6 +328,16 @@ def notes(*names: str, **values: Any) -> None:
         _html("\n".join(f"{ordinal}. {row.strip()}" for ordinal, row in enumerate(rows, 1)))
 
 
+def prose(markdown: str) -> None:
+    """A text whose terms of the glossary are explained at their first use, as in the notes."""
+    _html(glossary.mark_terms(markdown))
+
+
+def caption(markdown: str) -> None:
+    """Small print whose terms of the glossary are explained at their first use, as in the notes."""
+    st.caption(glossary.mark_terms(markdown), unsafe_allow_html=True)
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table: the first column holds names and stands on the left, the others hold numbers."""
     ruler = [":--", *["--:"] * (len(head) - 1)]
@@ -356,7 +366,7 @@ def equation(name: str, legend: str | Sequence[str] = (), **values: Any) -> None
             key, names = f"{_page.get()}", (legend,) if isinstance(legend, str) else legend
             entries = [one for name in names for one in text.entry(f"{key}.{name}.legend")]
             rows = ((one["mark"], text.fill(key, one["text"], **values)) for one in entries)
-            _html("\n".join(f"- {mark(role) if role else ''} {meaning}" for role, meaning in rows))
+            _html("\n".join(f"- {mark(role) if role else ''} {glossary.mark_terms(meaning)}" for role, meaning in rows))
 
 
 def lead_to(name: str, label: str, address: dict[str, str] | None = None) -> None:
@@ -366,7 +376,7 @@ def lead_to(name: str, label: str, address: dict[str, str] | None = None) -> Non
 
 def _next() -> None:
     """The way on: to the next scene of the page (``SCENE.next`` says what it answers), after the last to the next page
-    (``next``)."""
+    (``next``). Where scenes wait for an answer, that comes first."""
     page = str(_page.get())
     scenes = controls.scenes()
     show = controls.value("show") if scenes else None
@@ -378,6 +388,8 @@ def _next() -> None:
             given = {"icon": ":material/arrow_forward:", "key": "_next", "args": ("show", following)}
             st.button(controls.option("show", following), on_click=controls.put, **given)
         elif page in PAGES:
+            if controls.waits("show"):
+                _html(t("frame.predict.opens"))
             following = PAGES[(PAGES.index(page) + 1) % len(PAGES)]
             _html(_own("next"))
             st.page_link(page_of(following), label=title_of(following), icon=":material/arrow_forward:")

@@ -33,9 +33,6 @@ def _draw_term(term: str) -> None:
         name = "".join(glossary.with_english(term, entry["name"]))
         # Not a heading of Streamlit's: that cannot say that a part is English, or has a link that is named in English.
         heading = f'<div role="heading" aria-level="2">{name}</div>'
-        st.markdown(f"{heading}\n\n{entry['text']}", unsafe_allow_html=True)
-        if place := glossary.scene_of(term):
-            page, _, query = place.partition("?")
-            parameters = dict(part.split("=", 1) for part in query.split("&") if part)
-            label = t("glossary.link", page=shell.title_of(page))
-            st.page_link(shell.page_of(page), label=label, icon=":material/arrow_forward:", query_params=parameters)
+        page, _ = glossary.place_of(term)
+        link = glossary.link_to(term, t("glossary.link", page=shell.title_of(page))) if page else ""
+        st.markdown(f"{heading}\n\n{entry['text']} {link}".rstrip(), unsafe_allow_html=True)

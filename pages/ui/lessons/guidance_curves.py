@@ -55,7 +55,7 @@ def draw(config: Config, model: PointModel) -> None:
     """The curves and their table below the picture."""
     with st.container(gap="small"):
         st.header(t("guidance.curves.heading"), anchor=False)
-        st.markdown(t("guidance.curves.text", samples=scenes.N))
+        shell.prose(t("guidance.curves.text", samples=scenes.N))
         found = lines(config, model)
         chart = figures.curves(found, shell.theme(), "w", t("guidance.curves.ylabel"), ylim=(0, 1.25))
         st.plotly_chart(chart, theme=None, key="price")

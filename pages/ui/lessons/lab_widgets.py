@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.diffusion.samplers import ETA_INTERPOLATED
 from core.lessons.guidance import COVERAGE_RADIUS, WEAK_MODELS
-from pages.ui.frame import controls, text
+from pages.ui.frame import controls, shell, text
 from pages.ui.frame.text import t
 from pages.ui.lessons import lab
 from pages.ui.lessons.lab import ANY, MORE_ROWS, NO_CLASS, ROWS
@@ -63,5 +63,5 @@ def explain_measures() -> None:
     """One sentence on each measure of the table."""
     listed = [name for name in lab.METRICS if name != "calls"]
     with st.container(gap="small", width=1000):
-        st.markdown(t("lab.measures.intro"))
-        st.markdown("\n".join(f"- {t(f'lab.measures.{name}', close=COVERAGE_RADIUS)}" for name in listed))
+        shell.prose(t("lab.measures.intro"))
+        shell.prose("\n".join(f"- {t(f'lab.measures.{name}', close=COVERAGE_RADIUS)}" for name in listed))

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.data.points import PointSet
-from pages.ui.frame import controls
+from pages.ui.frame import controls, shell
 from pages.ui.frame.text import t
 from pages.ui.lessons import training as lesson
 from pages.ui.runs.training_run import View
@@ -19,11 +19,11 @@ def choose_target() -> None:
 def list_targets(revealed: bool) -> None:
     """One sentence on each prediction target; what answers the question is said once the answer is revealed."""
     with st.container(gap="small", width=1000):
-        st.markdown(t("training.targets.intro"))
+        shell.prose(t("training.targets.intro"))
         rows = {name: f"- {t(f'training.targets.{name}')}" for name in controls.options("prediction")}
         if revealed:
             rows["edm"] += f" {t('training.targets.built_in')}"
-        st.markdown("\n".join(rows.values()))
+        shell.prose("\n".join(rows.values()))
 
 
 def broke_down(view: View) -> bool:

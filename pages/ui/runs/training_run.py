@@ -272,7 +272,7 @@ def buttons(request: TrainingRequest, view: View | None, ready: bool = True) -> 
 
 
 def heed_learning_rate(request: TrainingRequest, view: View | None) -> None:
-    """Carry a changed learning rate into the run, which keeps its model."""
+    """Where the control of the learning rate was moved, go on with the run's model at the new rate."""
     if view is not None and view.settings["lr"] != request.config.lr:
         _attempt(command, request, jobs().change, lr=request.config.lr)
 

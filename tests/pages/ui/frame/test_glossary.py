@@ -1,13 +1,17 @@
 """The glossary: terms marked in a text, in both languages, and searched."""
 
+import json
 import re
 from collections.abc import Iterator
+from urllib.parse import parse_qsl
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.frame import glossary, text
+from tests.reading import header
 
+ENTRY = re.compile(r'<span class="entry".*?</span>', re.DOTALL)
 HEADING = '<div role="heading"'
 
 
@@ -94,7 +98,56 @@ def test_an_abbreviation_is_written_out_and_names_in_latin_letters_stay_alone(ch
 def test_a_bold_chinese_part_ends_where_it_ends(chinese):
     # After a full stop or a bracket Markdown takes ** for the end of a bold part only if a space follows.
     assert text.emphasis("**看。**这里") == f"**看。**{text.HAIR_SPACE}这里"
-    assert "**" + text.HAIR_SPACE in glossary.mark_terms("**损失**是")
+    assert "**" + text.HAIR_SPACE in glossary.mark_terms(text.emphasis("**损失**是"))
+
+
+def test_a_bold_part_is_set_apart_once(chinese):
+    # A second pass would take what stands between two bold parts for one.
+    said = text.emphasis("**看。**这里**那里。**完")
+    assert glossary.mark_terms(said) == said
+
+
+LINKED = sorted({place for term in glossary.terms() if (place := glossary.address_of(term))})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("address", LINKED)
+def test_a_page_that_the_glossary_links_to_names_the_term_though_nothing_was_answered(open_page, address: str):
+    page, _, query = address.partition("?")
+    app: AppTest = open_page(page, **dict(parse_qsl(query)))
+    assert not app.exception and not app.toast
+    drawn = [json.dumps(header(app), ensure_ascii=False)] if has_stage(app) else []
+    words = "\n".join([re.sub(ENTRY, "", said) for said in texts(app)] + drawn)
+    for term in (term for term in glossary.terms() if glossary.address_of(term) == address):
+        entry = glossary.terms()[term]
+        forms = "|".join(map(re.escape, [entry["name"], *entry.get("forms", ())]))
+        assert re.search(rf"(?<![\w-])(?:{forms})(?![\w-])", words, re.IGNORECASE), term
+
+
+def has_stage(app: AppTest) -> bool:
+    return any(part.proto.component_name.startswith("stage_player") for part in app.get("bidi_component"))
+
+
+def texts(app: AppTest) -> list[str]:
+    """What a page says outside of its picture: texts, labels and options."""
+    said = [part.value for kind in ("title", "markdown", "caption", "info", "latex") for part in app.get(kind)]
+    for kind in ("selectbox", "radio", "slider", "select_slider", "button_group", "toggle", "number_input", "button"):
+        for part in app.get(kind):
+            said += [part.label, *map(str, getattr(part, "options", ()))]
+    return said
+
+
+def test_a_link_of_the_glossary_opens_a_window_of_its_own_where_no_question_hides_the_scene(open_page):
+    app: AppTest = open_page("glossary", search="vector field")
+    links = re.findall(r'<a href="([^"]*)" target="_blank"', "\n".join(each.value for each in app.markdown))
+    assert links and all("predictions=false" in link and "lang=en" in link for link in links)
+    assert "predictions=false" in glossary.mark_terms("the score")
+
+
+def test_the_address_of_a_term_keeps_its_scene_and_names_the_language(chinese):
+    page, _, query = glossary.address_of("karras").partition("?")
+    assert page == "forward_noise"
+    assert dict(parse_qsl(query)) == {"show": "schedules", "predictions": "false", "lang": "zh"}
 
 
 def test_a_search_looks_at_names_forms_and_explanations():

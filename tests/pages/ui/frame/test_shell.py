@@ -1,6 +1,7 @@
 """The frame of the chapters, without a browser."""
 
 import logging
+import re
 import shutil
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from core.figures import palette
-from pages.ui.frame import shell, text
+from pages.ui.frame import glossary, shell, text
 
 PAGE = """
 import streamlit as st
@@ -303,6 +304,52 @@ def test_a_page_that_a_fresh_server_runs_alone_lets_its_workers_use_one_thread_e
     shell.require_shell()
     assert torch.get_num_threads() == 1
     torch.set_num_threads(before)
+
+
+def test_before_the_answer_the_way_on_is_first_the_answer_then_the_next_chapter(open_page):
+    def way_on(**address):
+        app = open_page("vector_field", **address)
+        said = [part.value for part in app.markdown]
+        return text.t("frame.predict.opens") in said, [button.key for button in app.button if button.key == "_next"]
+
+    assert way_on() == (True, [])
+    assert way_on(guess="small_sigma") == (False, ["_next"])
+    assert way_on(predictions="false") == (False, ["_next"])
+
+
+@pytest.mark.parametrize(
+    "page, address, key",
+    [
+        ("sampling", {"show": "clouds"}, "sampling.metrics"),
+        ("guidance", {"show": "eight_scales"}, "guidance.metrics"),
+        ("guidance", {"show": "eight_scales"}, "guidance.curves.text"),
+        ("lab", {}, "lab.measures.hit"),
+        ("training", {"show": "train_live"}, "training.targets.intro"),
+    ],
+)
+def test_small_print_explains_its_terms_too(open_page, page, address, key):
+    app = open_page(page, predictions="false", **address)
+    said = [part.value for kind in ("markdown", "caption") for part in app.get(kind)]
+    beginning = text.entry(key)[:12]
+    assert any(beginning in plain(part) and 'class="term"' in part for part in said) or not marks(text.entry(key))
+
+
+def plain(markdown: str) -> str:
+    return re.sub(r'<span class="entry".*?</span>|<[^>]*>', "", markdown, flags=re.DOTALL)
+
+
+def marks(markdown: str) -> bool:
+    glossary.begin()
+    return glossary.mark_terms(markdown) != markdown
+
+
+def test_a_legend_explains_its_terms_too(open_page):
+    app = open_page("vector_field", predictions="false", show="one_place")
+    assert [
+        part
+        for part in app.markdown
+        if "log-density" in part.value and 'popovertarget="term-log_density"' in part.value
+    ]
 
 
 def test_a_second_language_can_be_chosen_and_holds_for_the_visit(page):
