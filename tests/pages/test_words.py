@@ -171,7 +171,7 @@ def _kept(entry: str) -> tuple[list, ...]:
 @pytest.mark.parametrize("language", OTHERS)
 def test_a_language_has_the_keys_of_english(language: str):
     def keys(name: str) -> set[str]:
-        found = {key for key in entries(name) if not re.search(r"\.(forms\.\d+|one)$", key)}
+        found = {key for key in entries(name) if not re.search(r"\.(forms\.\d+|english\..+|one)$", key)}
         return {key for key in found if not key.startswith("problems.")}
 
     assert keys(language) ^ keys("en") == set()
@@ -211,7 +211,19 @@ class TestChinese:
         pattern = re.compile(r"[\u4e00-\u9fff]( +[\u4e00-\u9fff]|[,;:?!])")
         assert not [key for key, entry in found.items() if pattern.search(entry)]
 
+    def test_a_space_stands_between_a_character_and_a_latin_letter_a_number_or_a_formula(self):
+        """Beside punctuation none; a placeholder counts as a number where it has a number's format."""
+        said = {key: reading.plain(re.sub(r"%\{\w+\}", "…", entry)) for key, entry in entries("zh").items()}
+        character, letter = r"[\u4e00-\u9fff]", r"[A-Za-z\d\u0370-\u03ff]"
+        joined = re.compile(rf"{character}−?{letter}|(?!T恤)(?:{letter}|[%°\u0302₀-₉²]){character}")
+        apart = re.compile(r" [，。：；！？、（）《》“”]|[，。：；！？、（）《》“”] |\d +%")
+        assert not [f"{key}: {entry}" for key, entry in said.items() if joined.search(entry) or apart.search(entry)]
+
+    @pytest.mark.parametrize("said", ["含噪声的点", "带噪声的点", "加噪点", "旋臂", "视图", "霍伊恩法"])
+    def test_a_thing_has_one_name(self, said: str):
+        assert not [key for key, entry in entries("zh").items() if said in entry]
+
 
 def _is_name(key: str) -> bool:
     """Whether an entry is an English term that stands in brackets after the Chinese one."""
-    return key.startswith("glossary.terms.") and (".name" in key or ".forms." in key)
+    return key.startswith("glossary.terms.") and re.search(r"\.(name$|forms\.|english\.)", key) is not None

@@ -1,8 +1,9 @@
 """The glossary: each term of the field is explained where a page uses it first.
 
 ``pages/text/<language>/glossary.toml`` has one table for each term: its ``name``, other ``forms`` that stand for it in
-a text, and ``text``, one or two sentences. ``pages/text/glossary.toml`` names for each term the address of the scene
-that shows it.
+a text, and ``text``, one or two sentences. In another language than English, ``english`` gives the English words for
+a form that the English name does not translate. ``pages/text/glossary.toml`` names for each term the address of the
+scene that shows it.
 """
 
 import html
@@ -70,11 +71,13 @@ def with_english(term: str, used: str) -> tuple[str, str]:
     """
     if text.language.get() == text.DEFAULT or not CHINESE.search(used):
         return used, ""
-    english = text.catalogue(text.DEFAULT)["glossary"]["terms"][term]["name"]
+    english = (
+        terms()[term].get("english", {}).get(used) or text.catalogue(text.DEFAULT)["glossary"]["terms"][term]["name"]
+    )
     english, abbreviation = re.fullmatch(r"(.*?)(?: \((\w+)\))?", english).groups()
     used, short = used.removesuffix(f"（{abbreviation}）"), f"，{abbreviation}" if abbreviation else ""
-    english = re.sub(r" ?[^\x00-\x7f].*", "", english)  # "clean estimate x̂₀": a symbol is no English
-    if not english or re.search(r"[A-Za-z]", used):
+    english = re.sub(r" ?\w*[^\x00-\x7f].*", "", english)  # "clean estimate x̂₀": a symbol is no English
+    if not english or re.search(r"[A-Za-z]{2}", used):  # "Heun 法" says it already; "去噪估计 x̂₀" has only a symbol
         return used, ""
     return used, f'（<span lang="en">{html.escape(english)}</span>{short}）'
 

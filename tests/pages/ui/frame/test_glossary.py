@@ -89,10 +89,21 @@ def test_a_chinese_term_is_followed_by_its_english_name_at_first_use(chinese):
 
 
 def test_an_abbreviation_is_written_out_and_names_in_latin_letters_stay_alone(chinese):
-    assert shown("随机微分方程（SDE）、DDPM 和霍伊恩法（Heun）") == (
-        "[随机微分方程]（stochastic differential equation，SDE）、[DDPM] 和[霍伊恩法（Heun）]"
+    assert shown("随机微分方程（SDE）、DDPM 和 Heun 法") == (
+        "[随机微分方程]（stochastic differential equation，SDE）、[DDPM] 和 [Heun 法]"
     )
-    assert shown("去噪估计 x̂₀") == "[去噪估计 x̂₀]"
+
+
+def test_a_symbol_is_no_english_name(chinese):
+    assert shown("去噪估计 x̂₀") == "[去噪估计 x̂₀]（clean estimate）"
+    assert shown("引导强度 w") == "[引导强度 w]（guidance scale）"
+    assert shown("去噪估计") == "去噪估计"
+
+
+def test_a_form_with_english_words_of_its_own_is_followed_by_them(chinese):
+    assert shown("对样本采样") == "对[样本]（sample）采样"
+    glossary.begin()
+    assert shown("用它采样") == "用它[采样]（sampling）"
 
 
 def test_a_bold_chinese_part_ends_where_it_ends(chinese):
