@@ -77,24 +77,29 @@ def entry(key: str, language: str) -> str:
 def shown(app) -> str:
     """What an app shows as Markdown, without markup and without the glossary's entries."""
     said = " ".join(part.value for part in app.markdown)
-    said = re.sub(r'<span class="entry".*?</span>', "", said, flags=re.DOTALL)
+    said = re.sub(r'<span class="entry"(<span.*?</span>|.)*?</span>', "", said, flags=re.DOTALL)  # may hold spans
     return re.sub(r"<[^<>]*>", "", said)
 
 
-@pytest.mark.parametrize("language", text.languages())
-def test_every_answer_is_there_in_every_language(language: str):
+def comparable(said: str, language: str) -> str:
+    """What of a text is the same in the catalogue and on the page: in Chinese the Chinese characters, since English
+    names follow the terms there."""
+    return re.sub(r"[^\u4e00-\u9fff]", "", said) if language == "zh" else said
+
+
+def test_there_are_twelve_questions():
     assert len(ANSWERS) == 12
-    assert all(entry(key, language) for scene in SCENES for key in keys(scene))
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("language", text.languages())
 @pytest.mark.parametrize("scene", SCENES)
-def test_a_scene_shows_its_answers(open_page, scene: str):
+def test_a_scene_shows_its_answers(open_page, scene: str, language: str):
     page, show = scene.split("/")
-    address = dict(part.split("=") for part in f"show={show}".split("&"))
+    address = dict(part.split("=") for part in f"show={show}&lang={language}".split("&"))
     app = open_page(page, predictions="false", **QUICK.get(page, {}) | address)
     assert not app.exception
-    said = shown(app)
+    said = comparable(shown(app), language)
     for key in keys(scene):
-        parts = re.split(r"%\{[^}]*\}", entry(key, "en"))
-        assert re.search(".*".join(map(re.escape, parts)), said, re.DOTALL), key
+        parts = [comparable(part, language) for part in re.split(r"%\{[^}]*\}", entry(key, language))]
+        assert any(parts) and re.search(".*".join(map(re.escape, parts)), said, re.DOTALL), key

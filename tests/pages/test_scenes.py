@@ -7,31 +7,69 @@ import pytest
 
 from core.figures.palette import ROLES
 from core.figures.scene import Arrows, Images, Layer, Line, Matrix, Path, Scene
-from pages.ui.frame import links, shell, text
+from pages.ui.frame import links, shell
 from pages.ui.stage.packing import pack
+from tests.pages import noted
 
 PAGES = [name for name in shell.present() if (shell.ROOT / "pages" / "ui" / "lessons" / f"{name}.py").exists()]
 QUICK = {"unclip": {"steps": "2", "n": "2"}}  # fewer steps where the scenes make films
 LONG = {"unclip", "image_models", "quality"}  # pages that make films, and a scene of two hundred runs
-CASES = [
-    pytest.param(page, scene, marks=[pytest.mark.slow] if {page, scene} & LONG else [])
-    for page in PAGES
-    for scene in getattr(import_module(f"pages.ui.lessons.{page}"), "SCENES", ())
-]
+SCENES = [(page, scene) for page in PAGES for scene in getattr(import_module(f"pages.ui.lessons.{page}"), "SCENES", ())]
+NOTED = {
+    "forward_noise": {
+        "alike_one_point": {"jumps": "true"},
+        "alike_data": {"jumps": "true", "source": "data"},
+        "unlike_one_point": {"jumps": "true", "stride": "2"},
+        "unlike_data": {"jumps": "true", "source": "data", "stride": "2"},
+    },
+    "training": {"middle_learned": {"prediction": "eps"}, "untrained_edm": {"arrow": "untrained_edm"},
+                 "live": {"arrow": "live"}},
+    "vector_field": {"spiral-100-fourier": {"model": "spiral-100-fourier"}, "other": {"model": "moons"}},
+    "sampling": {"after": {"b": "ddpm_no_noise"}},
+    "image_models": {"training": {"model": "digits"}},
+}  # fmt: skip
+"""What the address says besides the scene where notes stand together, by page and by their key in the lesson."""
 
 
-@pytest.mark.parametrize("page, scene", CASES)
+def cases(*of: tuple[str, ...]) -> list:
+    """Cases of pages and scenes as parameters, long ones marked as slow."""
+    return [pytest.param(*case, marks=[pytest.mark.slow] if set(case) & LONG else []) for case in of]
+
+
+def config_of(page: str, scene: str, **more: str) -> object:
+    """The configuration of a scene at an address."""
+    lesson = import_module(f"pages.ui.lessons.{page}")
+    shown = {"show": scene} if len(lesson.SCENES) > 1 else {}
+    config, ignored = links.parse(lesson.Config, QUICK.get(page, {}) | shown | more)
+    assert not ignored
+    return config
+
+
+@pytest.mark.parametrize("page, scene", cases(*SCENES))
 def test_a_scene_follows_from_an_address_alone(page, scene):
     lesson = import_module(f"pages.ui.lessons.{page}")
-    config, ignored = links.parse(
-        lesson.Config, QUICK.get(page, {}) | ({"show": scene} if len(lesson.SCENES) > 1 else {})
-    )
-    assert not ignored and config == replace(config)
+    config = config_of(page, scene)
+    assert config == replace(config)
     made = lesson.SCENES[scene](config)
     assert isinstance(made, Scene) and made.alt
     assert pack(made.panels, made.clock) == pack(lesson.SCENES[scene](config).panels, made.clock)
-    marks = {note["mark"] for note in text.catalogue("en")[page].get(scene, {}).get("notes", ()) if "mark" in note}
+
+
+@pytest.mark.parametrize(
+    "page, scene, state", cases(*((*case, state) for case in SCENES for state in noted.combinations(*case)))
+)
+def test_every_mark_of_the_notes_is_in_the_picture(page, scene, state):
+    made = import_module(f"pages.ui.lessons.{page}").SCENES[scene](
+        config_of(page, scene, **NOTED.get(page, {}).get(state, {}))
+    )
+    marks = {note["mark"] for note in noted.notes(page, noted.combinations(page, scene)[state]) if "mark" in note}
     assert not {mark for mark in marks if "%{" not in mark} - marks_of(made)
+
+
+def test_every_address_of_notes_is_that_of_notes_which_stand_together():
+    states = {page: {state for each, scene in SCENES if each == page for state in noted.combinations(page, scene)}
+              for page in NOTED}  # fmt: skip
+    assert not [(page, state) for page, given in NOTED.items() for state in given if state not in states[page]]
 
 
 def marks_of(scene: Scene) -> set[str]:

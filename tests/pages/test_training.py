@@ -227,6 +227,16 @@ def test_the_prediction_is_explained_once_the_run_has_shown_the_answer(chapter):
 
 
 @pytest.mark.slow
+def test_what_the_target_gives_before_training_is_said_only_once_it_answers_no_question(open_page):
+    def said(app: AppTest) -> bool:
+        return any(part in standing(app) for part in ("middle of the data", "nearly exact", "nearly right"))
+
+    for scene in ({}, {"show": "why_average", "arrow": "untrained_edm"}):
+        assert not said(open_page("training", **scene)) and not said(open_page("training", **scene, **GUESS))
+        assert said(open_page("training", **scene, predictions="false"))
+
+
+@pytest.mark.slow
 def test_two_learners_with_equal_settings_share_a_run_and_do_not_disturb_each_other(chapter):
     first, second = press(chapter(seed="6"), MAIN), press(chapter(seed="6"), MAIN)
     assert run_of(first) == run_of(second) and says(second, "standing.viewers", viewers=2)

@@ -8,7 +8,7 @@ from importlib import import_module
 import pytest
 
 from core import problems
-from pages.ui.frame import glossary, links, shell, text
+from pages.ui.frame import links, shell, text
 from tests.pages import noted
 from tests.pages import reading_ease as reading
 
@@ -152,13 +152,6 @@ def test_every_scene_that_the_glossary_links_to_exists():
         assert page in PAGES and not links.parse(import_module(f"pages.ui.lessons.{page}").Config, given)[1]
 
 
-def test_a_term_is_marked_at_its_first_use_only_and_never_in_a_formula():
-    glossary.begin()
-    marked = glossary.mark_terms("Noise level $\\text{sigma}$, `sigma`, sigma and sigma; noise levels")
-    assert marked.count('popovertarget="term-sigma"') == marked.count('popovertarget="term-noise_level"') == 1
-    assert marked.startswith("<button") and "$\\text{sigma}$, `sigma`, <button" in marked
-
-
 # The languages
 
 
@@ -201,10 +194,6 @@ class TestChinese:
         said = {key: NAMES.sub("", reading.plain(entry)) for key, entry in entries("zh").items()}
         pattern = re.compile(r"[A-Za-z]{2,}(?:[ ,]+[A-Za-z]{2,}){2,}")
         assert not [key for key, entry in said.items() if pattern.search(entry) and not _is_name(key)]
-
-    def test_bold_ends_before_punctuation(self):
-        """Where punctuation stands inside and a character follows, Markdown shows the asterisks."""
-        assert not [key for key, entry in entries("zh").items() if re.search(r"[，。：；！？”）]\*\*\w", entry)]
 
     def test_punctuation_is_full_width_and_no_space_stands_between_characters(self):
         found = {key: reading.plain(entry) for key, entry in entries("zh").items()}
