@@ -8,7 +8,7 @@ from importlib import import_module
 import pytest
 
 from core import problems
-from pages.ui.frame import links, shell, text
+from pages.ui.frame import glossary, links, shell, text
 from tests.pages import noted
 from tests.pages import reading_ease as reading
 
