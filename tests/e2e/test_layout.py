@@ -5,11 +5,11 @@ from playwright.sync_api import Page, expect
 
 from pages.ui.frame import shell
 from pages.ui.frame.text import t
-from tests.e2e.learner import LONG, rest
+from tests.e2e.learner import LONG, box, rest
 
 PHONE, LAPTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
 TALL = {"width": 1280, "height": 3000}  # everything of a page can be clicked without scrolling
-SLOW = {"training", "clip"}  # there the run that decides is trained first: their own tests do that
+SLOW = {"training"}  # there the run that decides is trained first: its own test does that
 # Where the parts of a page begin, in pixels of the window; -1 where there is none.
 TOPS = """names => names.map(name => document.querySelector(`.st-key-${name}`)?.getBoundingClientRect().top ?? -1)"""
 
@@ -60,8 +60,7 @@ def test_on_a_laptop_the_verdict_is_read_without_scrolling(page, serve):
         page.set_viewport_size(LAPTOP)
         rest(page, live=True)
         page.evaluate("document.querySelector('.stMain').scrollTo(0, 0)")
-        rest(page, live=True)
-        box = verdict.bounding_box()
-        if box["y"] + box["height"] > LAPTOP["height"]:
-            low.append((name, box))
+        place = box(verdict, live=True)
+        if place["y"] + place["height"] > LAPTOP["height"]:
+            low.append((name, place))
     assert not low
