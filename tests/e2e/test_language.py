@@ -12,7 +12,8 @@ from pages.ui.frame import shell, text
 from pages.ui.frame.text import t
 from tests.e2e.conftest import watch
 from tests.e2e.learner import LONG, Learner, rest
-from tests.pages.test_words import NAMES, scenes
+from tests.pages.noted import scenes
+from tests.pages.test_words import NAMES
 
 OTHER = "zh"
 PAGES = [name for name in shell.present() if (text.FOLDER / OTHER / f"{name}.toml").exists()]
