@@ -29,6 +29,8 @@ FIELD = (
     "variance preserving", "variance exploding", "prediction target", "retrieval", "zero-shot", "temperature", "CLIP",
     "unCLIP", "autoguidance", "guidance interval", "label dropout", "held-out", "log-density", "checkpoint", "seed",
     "trajectory", "interpolation", "classifier", "U-Net", "transformer", "token", "EMA", "preconditioning", "eta",
+    "variance", "standard deviation", "squared error", "batch", "log-density", "gradient", "flow velocity",
+    "unit vector", "linear baseline", "principal axis", "projection",
 )  # fmt: skip
 KNOWN = {"RGB", "PNG", "JPEG", "SVG", "PDF", "CSV", "URL", "GPU", "CPU", "JSON", "ZIP", "NPZ", "NPY", "OK", "MB", "GB"}
 
