@@ -74,8 +74,9 @@ def train_live(config: Config, ready: bool) -> bool:
     all captions find their own picture by now."""
 
     def draw(snapshot: Snapshot, standing: str) -> None:
+        line = st.empty()  # also without a line: a stage that moves to another place is mounted anew
         if snapshot.step:
-            st.markdown(standing)
+            line.markdown(standing)
         player.show(scenes.train_live(config, snapshot, compare=ready), key="matrix", permalink=True)
 
     request = ClipTraining(config=config.training)
