@@ -128,6 +128,22 @@ def test_what_the_server_says_later_is_chinese_too(page, serve):
     assert re.search("[\u4e00-\u9fff]", title)
 
 
+def test_a_lost_connection_is_said_in_chinese(page, serve):
+    channels = []
+    page.route_web_socket(re.compile("/_stcore/stream"), lambda one: (channels.append(one), one.connect_to_server()))
+    page.goto(f"{serve('app.py')}/glossary?lang={OTHER}")
+    rest(page)
+    page.route(re.compile("/_stcore/"), lambda request: request.abort())
+    channels[-1].close()
+    title = page.get_by_role("dialog").locator("h2")
+    expect(title).to_have_css("font-size", "0px")
+    shown = "e => [e, e.nextElementSibling].map(each => getComputedStyle(each, '::after').content.slice(1, -1))"
+    found = title.evaluate(shown)
+    page.goto("about:blank")
+    page.problems.clear()  # the requests that this test has aborted
+    assert found == [said("frame.streamlit.lost"), said("frame.streamlit.lost_help")]
+
+
 def test_a_term_opens_by_click_and_by_enter_and_closes_by_escape_on_the_same_page(page, serve):
     page.goto(f"{serve('app.py')}/forward_noise?lang={OTHER}")
     term = page.locator("button.term").first

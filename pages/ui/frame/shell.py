@@ -47,7 +47,10 @@ UNNUMBERED = ("home", "lab", "glossary")
 PAGES = ("home", *(name for section in SECTIONS.values() for name in section), "lab", "glossary")
 """All pages in the order in which each leads to the next."""
 UNSHARED = ("run",)  # somebody's own training run: a copied link leaves it out
-STREAMLIT = ("upload", "file_limit", "enter", "ctrl_enter", "stop", "connecting")  # what its widgets say by themselves
+# What Streamlit says by itself.
+STREAMLIT = (
+    "upload", "file_limit", "enter", "ctrl_enter", "stop", "connecting", "lost", "lost_help", "no_page", "no_page_help",
+)  # fmt: skip
 SHAPES = {"dot": "●", "ring": "○", "cross": "✕", "square": "■", "triangle": "▲"}
 KINDS = {"arrow": "→", "line": "━", "dashes": "┄", "frame": "▢"}  # of what is drawn otherwise than by points
 
