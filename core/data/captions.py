@@ -86,21 +86,11 @@ def from_folder(folder: str | Path, side: int = 32) -> Pairs:
     left out and counted in ``note``. Raises Problem for a folder without such a table or with fewer than two pairs.
     """
     table = Path(folder) / TABLE
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise Problem("captions_table", folder=str(folder), table=TABLE) from error
-    if rows and not {"file", "caption"} <= rows[0].keys():
-        raise Problem("captions_columns", table=str(table))
+    rows = _table_rows(table)
     pictures, captions, keywords, lost = [], [], [], []
     for row in rows:
         name, caption = row["file"] or "", (row["caption"] or "").strip()
-        outside = Path(name).is_absolute() or ".." in Path(name).parts
-        try:
-            picture = image_files.image(table.parent / name, side) if caption and not outside else None
-        except image_files.UnreadableImage:
-            picture = None
+        picture = _picture(table.parent, name, side) if caption else None
         if picture is None:
             lost.append(name or "-")
             continue
@@ -111,6 +101,28 @@ def from_folder(folder: str | Path, side: int = 32) -> Pairs:
         raise Problem("captions_too_few", table=str(table), found=len(pictures))
     note = Problem("captions_left_out", lost=len(lost), total=len(rows), example=lost[0]) if lost else None
     return _pairs(Path(folder).resolve().name, torch.stack(pictures), captions, keywords, note=note)
+
+
+def _table_rows(table: Path) -> list[dict[str, str | None]]:
+    """The rows of a table of captions. Raises Problem for a file that is none."""
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise Problem("captions_table", folder=str(table.parent), table=TABLE) from error
+    if rows and not {"file", "caption"} <= rows[0].keys():
+        raise Problem("captions_columns", table=str(table))
+    return rows
+
+
+def _picture(folder: Path, name: str, side: int) -> Tensor | None:
+    """The image of that name; None if it cannot be read or lies outside the folder."""
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        return None
+    try:
+        return image_files.image(folder / name, side)
+    except image_files.UnreadableImage:
+        return None
 
 
 # The split
@@ -170,23 +182,28 @@ def hold_out(
     kinds of at least two others that are not; ``decided`` fixes some kinds.
     """
     group = _groups(pictures, kinds)
-    members: dict[int, list[int]] = {}
-    for i, number in enumerate(group):
-        members.setdefault(number, []).append(i)
-    vocabulary = {number: {word for i in indices for word in kinds[i].split()} for number, indices in members.items()}
+    members, vocabulary = Counter(group), _vocabularies(group, kinds)
     left = Counter(word for some in vocabulary.values() for word in some)
     fixed = {group[i]: decided[name] for i, name in enumerate(kinds) if name in decided}
     held = {number for number, out in fixed.items() if out}
     for number in held:
         left.subtract(vocabulary[number])
-    count, order = sum(len(members[number]) for number in held), list(members)
+    count, order = sum(members[number] for number in held), list(members)
     for i in torch.randperm(len(order), generator=seeds.generator(seed, _PLACE)).tolist():
         number = order[i]
         if number not in fixed and count < share * len(kinds) and all(left[word] > 2 for word in vocabulary[number]):
             held.add(number)
             left.subtract(vocabulary[number])
-            count += len(members[number])
+            count += members[number]
     return [number in held for number in group]
+
+
+def _vocabularies(group: Sequence[int], kinds: Sequence[str]) -> dict[int, set[str]]:
+    """The words of the kinds of each group."""
+    words: dict[int, set[str]] = {}
+    for number, kind in zip(group, kinds, strict=True):
+        words.setdefault(number, set()).update(kind.split())
+    return words
 
 
 def _groups(pictures: Tensor, kinds: Sequence[str]) -> list[int]:

@@ -206,14 +206,7 @@ def from_npz(path: str | Path) -> ImageSet:
     path = Path(path)
     arrays = image_files.npz(path, ("images", "labels", "classes"))
     images, labels, classes = map(arrays.get, ("images", "labels", "classes"))
-    if images is None:
-        raise Problem("npz_no_images", file=path.name)
-    if images.dtype != np.uint8 or images.ndim < 3:
-        raise Problem("npz_images", file=path.name, shape=str(list(images.shape)), dtype=str(images.dtype))
-    if labels is not None and (labels.dtype.kind not in "iu" or not labels.size):
-        raise Problem("npz_labels", file=path.name, dtype=str(labels.dtype))
-    if classes is not None and (classes.dtype.kind != "U" or classes.ndim != 1):
-        raise Problem("npz_classes", file=path.name)
+    _check_arrays(path.name, images, labels, classes)
     pixels = torch.from_numpy(images)
     if pixels.ndim == 3:
         pixels = pixels[:, None]
@@ -223,6 +216,18 @@ def from_npz(path: str | Path) -> ImageSet:
         return ImageSet(path.stem, pixels, None, ())
     label = torch.from_numpy(labels.astype(np.int64))
     return ImageSet(path.stem, pixels, label, _numbered(label) if classes is None else tuple(classes.tolist()))
+
+
+def _check_arrays(file: str, images: np.ndarray | None, labels: np.ndarray | None, classes: np.ndarray | None) -> None:
+    """Raise Problem for arrays of an ``.npz`` that are no images, labels or names of classes."""
+    if images is None:
+        raise Problem("npz_no_images", file=file)
+    if images.dtype != np.uint8 or images.ndim < 3:
+        raise Problem("npz_images", file=file, shape=str(list(images.shape)), dtype=str(images.dtype))
+    if labels is not None and (labels.dtype.kind not in "iu" or not labels.size):
+        raise Problem("npz_labels", file=file, dtype=str(labels.dtype))
+    if classes is not None and (classes.dtype.kind != "U" or classes.ndim != 1):
+        raise Problem("npz_classes", file=file)
 
 
 def from_folder(path: str | Path, side: int | None = None, damaged: str = "refuse") -> ImageSet:
@@ -318,14 +323,17 @@ def _decoded(
             raise Problem("image_sizes", name=name, size=_size(image), first=first, first_size=_size(images[0]))
         images.append(image)
         kept.append(i)
-    note = None
-    if lost:
-        examples = ", ".join([*lost[:3], "..."] if len(lost) > 3 else lost)
-        note = Problem("unreadable_images", lost=len(lost), total=len(lost) + len(kept), examples=examples)
+    note = _unreadable(lost, len(lost) + len(kept)) if lost else None
     if note and (damaged == "refuse" or not kept):
         raise note
     channels = max((len(image) for image in images), default=1)
     return torch.stack([image.expand(channels, -1, -1) for image in images]), kept, note
+
+
+def _unreadable(lost: list[str], total: int) -> Problem:
+    """What says that some of so many images could not be read, with the first three of them."""
+    examples = ", ".join([*lost[:3], "..."] if len(lost) > 3 else lost)
+    return Problem("unreadable_images", lost=len(lost), total=total, examples=examples)
 
 
 def _size(image: Tensor) -> str:

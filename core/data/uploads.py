@@ -5,7 +5,7 @@ import io
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from itertools import chain, groupby
 from pathlib import Path
@@ -174,15 +174,20 @@ def _runs(word: str) -> list[tuple["FreeTypeFont", str]]:
     return [(fonts[number], "".join(letters)) for number, letters in groupby(word, font_of)]
 
 
-def _table(data: bytes) -> Tensor:
-    """A CSV file as numbers [N, 2 or 3], N at least 2, all finite."""
+def _lines(data: bytes) -> Iterator[str]:
+    """The lines of a CSV file that are neither empty nor comments. Raises Problem for a file that is no text."""
     if len(data) > MAX_CSV_MB * 1e6:
         raise Problem("csv_file_size", size=len(data) / 1e6, most=MAX_CSV_MB)
     utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     if b"\0" in data and not utf16:
         raise Problem("csv_not_text")
     text = io.TextIOWrapper(io.BytesIO(data), "utf-16" if utf16 else "utf-8-sig", errors="replace")
-    lines = (line for line in text if line.strip() and not line.startswith("#"))
+    return (line for line in text if line.strip() and not line.startswith("#"))
+
+
+def _table(data: bytes) -> Tensor:
+    """A CSV file as numbers [N, 2 or 3], N at least 2, all finite."""
+    lines = _lines(data)
     first = next(lines, "")
     separator = next((mark for mark in ";\t," if mark in first), None)
     if not any(_is_number(cell) for cell in first.split(separator, 4)):

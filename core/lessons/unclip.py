@@ -111,9 +111,7 @@ def films(models: Unclip, requests: Sequence[Request]) -> Iterator[tuple[Film, .
     Raises Problem for requests of unequal steps, which have no common clock, and for captions without a known word.
     """
     lesson_films.check_steps(requests)
-    for caption in {caption for request in requests for caption in request.captions}:
-        if caption.strip() and not models.known.known(caption):
-            raise Problem("unclip_unknown_words", caption=caption)
+    _check_captions(models, requests)
     made = {request: Film(request) for request in requests}
     for prior in dict.fromkeys(_prior_request(request) for request in requests if request.uses_prior):
         for guesses in prior_guesses(models, prior):
@@ -130,6 +128,13 @@ def films(models: Unclip, requests: Sequence[Request]) -> Iterator[tuple[Film, .
     for steps in zip(*decoders.values(), strict=True):
         made = {request: film.add_step(step) for (request, film), step in zip(made.items(), steps)}
         yield tuple(made[request] for request in requests)
+
+
+def _check_captions(models: Unclip, requests: Sequence[Request]) -> None:
+    """Raise Problem for a caption without a known word."""
+    for caption in {caption for request in requests for caption in request.captions}:
+        if caption.strip() and not models.known.known(caption):
+            raise Problem("unclip_unknown_words", caption=caption)
 
 
 def _prior_request(request: Request) -> Request:
