@@ -1,0 +1,270 @@
+"""Pixel people: pictures of 16x16 composed of parts, each person with exactly known attributes.
+
+A person is a row of attributes such as hair style, hat and colour of clothes (`ATTRIBUTES`). There are more than 10^12
+different people, so a data set of them has no end, and what a model makes of a request can be judged exactly. The parts
+are layers (``assets/people/parts.npz``, see the notice there): a layer of colour c laid over a picture p gives
+``colour * c + light + (1 - alpha) * p``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core import seeds
+from core.data.images import ASSETS
+from core.problems import Problem
+
+SIDE = 16
+BLOCK = 512  # people composed at once: the layers of one block fit into the cache
+COLOURS = {
+    "black": "28150a",
+    "brown": "5a3210",
+    "yellow": "ffc425",
+    "red": "c41a10",
+    "blue": "1f66c0",
+    "green": "3c9a3c",
+    "purple": "7b4fb5",
+    "pink": "f07cb0",
+    "grey": "989789",
+}
+"""The colours that hair, hats and clothes share, so that none of them names a part."""
+
+ATTRIBUTES: dict[str, tuple[str, ...]] = {
+    "skin": ("light", "tan", "dark"),
+    "hair": ("bald", "short", "curly", "bun", "bob", "braids", "long"),
+    "hair_colour": tuple(COLOURS),
+    "beard": ("none", "beard", "goatee"),
+    "glasses": ("none", "glasses", "sunglasses"),
+    "hat": ("none", "cap", "beanie", "top_hat"),
+    "hat_colour": tuple(COLOURS),
+    "mouth": ("smiling", "sad", "serious"),
+    "clothes_colour": tuple(COLOURS),
+    "pattern": ("plain", "striped", "checked"),
+    "earrings": ("none", "earrings"),
+    "background": ("blue", "green", "white"),
+}
+"""The attributes of a person and the values of each, in the order of the columns of `People.attributes`."""
+
+# The variants of a part that share a word. Others look like one of these, or are too small to be seen.
+VARIANTS: dict[str, dict[str, tuple[str, ...]]] = {
+    "hair": {
+        "short": ("short06", "short15", "short16", "short17", "short22"),
+        "curly": ("long15", "short11", "short13"),
+        "bun": ("long05",),
+        "bob": ("long04", "long16", "long21"),
+        "braids": ("long18", "long02"),
+        "long": ("long07", "long09", "long12", "long13"),
+    },
+    "beard": {"beard": ("variant01", "variant03", "variant05"), "goatee": ("variant02",)},
+    "glasses": {
+        "glasses": ("light02", "light05", "light06", "light07"),
+        "sunglasses": ("dark05", "dark06", "dark07"),
+    },
+    "hat": {
+        "cap": ("variant02", "variant07", "variant08"),
+        "beanie": ("variant01", "variant03", "variant09"),
+        "top_hat": ("variant05", "variant06"),
+    },
+    "mouth": {"smiling": ("happy06", "happy09"), "sad": ("sad01",), "serious": ("sad06", "sad04")},
+    "pattern": {
+        "plain": ("variant12", "variant03", "variant05"),
+        "striped": ("variant13",),
+        "checked": ("variant06",),
+    },
+    "earrings": {"earrings": ("variant01", "variant03")},
+}
+KINDS = {"pattern": "clothing", "earrings": "accessories"}  # the file's names of parts, where they differ from ours
+EYES = ("variant01", "variant06", "variant09")
+SKIN = {"light": ("ffdbac", "f5cfa0"), "tan": ("cb9e6e",), "dark": ("8d5524",)}
+BACKGROUND = {"blue": "b6e3f4", "green": "d3efc6", "white": "ffffff"}
+LAYERS = ("skin", "earrings", "pattern", "eyes", "glasses", "beard", "mouth", "hair", "hat")  # from below
+
+_RARE = {"hair": (1, 2, 1, 1, 1, 1, 2), "beard": (5, 3, 2), "glasses": (4, 3, 3), "hat": (4, 2, 2, 2)}
+_RARE |= {"pattern": (4, 3, 3), "earrings": (2, 1), "skin": (2, 1, 1)}
+"""How often each value is drawn, where not all are equally frequent."""
+MOUTH = ("de0f0d", "5f0610")  # the second on a red beard, where the first could not be seen
+EARRING = "daa520"
+EYE = "4b5f78"
+FRAME = {"glasses": "191919", "sunglasses": "191919"}
+SEEN = 0.5  # the share of a part's pixels that must be visible before a caption may name it
+CLEAR = 8  # as many visible pixels of hair show its colour
+
+
+@dataclass(frozen=True, eq=False)
+class People:
+    """n people: pictures uint8 [n, 3, side, side], attributes int64 [n, 12] (the index of each value, in the order of
+    `ATTRIBUTES`), and ``visible`` bool [n, 12]: what can be seen of them, and may be said."""
+
+    images: Tensor
+    attributes: Tensor
+    visible: Tensor
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def named(self, k: int) -> dict[str, str]:
+        """The visible attributes of person k."""
+        rows = zip(ATTRIBUTES.items(), self.attributes[k].tolist(), self.visible[k].tolist(), strict=True)
+        return {name: values[chosen] for (name, values), chosen, seen in rows if seen}
+
+
+@dataclass(frozen=True, eq=False)
+class _Layer:
+    """The variants of a part as tensors: what takes the colour [V, 1, 16, 16], what has its own [V, 3, 16, 16] and what
+    covers [V, 1, 16, 16]. Variant 0 is empty. ``first`` and ``count`` [values]: the variants of each value."""
+
+    colour: Tensor
+    light: Tensor
+    alpha: Tensor
+    first: Tensor
+    count: Tensor
+
+
+@cache
+def _parts() -> dict[str, _Layer]:
+    with np.load(ASSETS / "people" / "parts.npz") as file:
+        kinds, names = file["kind"].tolist(), file["name"].tolist()
+        arrays = {part: torch.from_numpy(file[part]).float() / 255 for part in ("colour", "light", "alpha")}
+    place = {(kind, name): row for row, (kind, name) in enumerate(zip(kinds, names, strict=True))}
+    groups = {
+        "skin": [[("skin", "head")]] * len(SKIN),
+        "eyes": [[("eyes", name) for name in EYES]],
+        **{
+            part: [[(KINDS.get(part, part), name) for name in variants.get(value, ())] for value in ATTRIBUTES[part]]
+            for part, variants in VARIANTS.items()
+        },
+    }
+    return {part: _layer(arrays, [[place[one] for one in group] for group in groups[part]]) for part in LAYERS}
+
+
+def _layer(arrays: dict[str, Tensor], groups: list[list[int]]) -> _Layer:
+    rows = [row for group in groups for row in group]
+    empty = torch.zeros(1, 16, 16)
+    counts = torch.tensor([max(len(group), 1) for group in groups])
+    first, free = [], 1
+    for group in groups:
+        first.append(free if group else 0)
+        free += len(group)
+    colour, alpha = (torch.cat([empty, arrays[part][rows]])[:, None] for part in ("colour", "alpha"))
+    light = torch.cat([torch.zeros(1, 16, 16, 3), arrays["light"][rows]]).permute(0, 3, 1, 2)
+    return _Layer(colour, light, alpha, torch.tensor(first), counts)
+
+
+# People from a seed
+
+
+def draw(n: int, seed: int = 0, first: int = 0, side: int = SIDE) -> People:
+    """People ``first`` to ``first + n`` of a seed; person k does not depend on ``n`` or ``first``.
+
+    Raises Problem for a side that is no multiple of 16 or an n below 1.
+    """
+    if n < 1:
+        raise Problem("people_count", n=n)
+    if side < SIDE or side % SIDE:
+        raise Problem("people_side", side=side)
+    blocks = range(first // BLOCK, -(-(first + n) // BLOCK))
+    parts = [_block(seed, block) for block in blocks]
+    start = first - blocks[0] * BLOCK
+    images, attributes, visible = (torch.cat(part)[start : start + n] for part in zip(*parts, strict=True))
+    return People(enlarge(images, side), attributes, visible)
+
+
+def enlarge(images: Tensor, side: int) -> Tensor:
+    """Pictures of 16x16 pixels with each pixel repeated, to ``side`` pixels."""
+    times = side // SIDE
+    return images if times == 1 else images.repeat_interleave(times, -1).repeat_interleave(times, -2)
+
+
+def _block(seed: int, block: int) -> tuple[Tensor, Tensor, Tensor]:
+    chances = torch.rand(BLOCK, 2 * len(ATTRIBUTES) + 2, generator=seeds.generator(seed, _PLACE, block))
+    attributes = torch.stack([_value(name, chances[:, k]) for k, name in enumerate(ATTRIBUTES)], 1)
+    return compose(attributes, chances[:, len(ATTRIBUTES) :])
+
+
+_PLACE = 0x9E09  # keeps the draws of people apart from all others
+
+
+def _value(name: str, chance: Tensor) -> Tensor:
+    values = ATTRIBUTES[name]
+    weights = torch.tensor(_RARE.get(name, (1,) * len(values)), dtype=torch.float32)
+    return torch.bucketize(chance, weights.cumsum(0)[:-1] / weights.sum(), right=True)
+
+
+def compose(attributes: Tensor, chances: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """People of given attributes [n, 12]: pictures uint8 [n, 3, 16, 16], the attributes, and what is visible [n, 12].
+
+    ``chances`` [n, 14] in [0, 1) choose among the variants that share a word.
+    """
+    of = dict(zip(ATTRIBUTES, attributes.unbind(1), strict=True))
+    colours, covers = _colours(of, chances[:, -2:]), []
+    picture = colours["background"].clone()
+    for k, part in enumerate(LAYERS):
+        layer, value = _parts()[part], of.get(part, torch.zeros_like(of["skin"]))
+        variant = layer.first[value] + (chances[:, k] * layer.count[value]).long()
+        alpha = layer.alpha[variant]
+        picture = layer.colour[variant] * colours[part] + layer.light[variant] + (1 - alpha) * picture
+        covers.append(alpha[:, 0])
+    images = (picture * 255).round_().clamp_(0, 255).byte()
+    return images, attributes, _visible(of, dict(zip(LAYERS, covers, strict=True)))
+
+
+@cache
+def _palette(words: Sequence[str]) -> Tensor:
+    """Colours [n, 3, 1, 1] in [0, 1] of hexadecimal numbers."""
+    return torch.tensor([[int(word[i : i + 2], 16) / 255 for i in (0, 2, 4)] for word in words])[:, :, None, None]
+
+
+def _colours(of: dict[str, Tensor], chances: Tensor) -> dict[str, Tensor]:
+    """The colour [n, 3, 1, 1] of each layer of each person."""
+    shared = _palette(tuple(COLOURS.values()))
+    skin = _palette(tuple(tone for tones in SKIN.values() for tone in tones))
+    light = (of["skin"] == 0) & (chances[:, 0] < 0.5)
+    hair = shared[of["hair_colour"]]
+    red_beard = (of["beard"] > 0) & (of["hair_colour"] == list(COLOURS).index("red"))
+    n = len(hair)
+    return {
+        "background": _palette(tuple(BACKGROUND.values()))[of["background"]].expand(n, 3, SIDE, SIDE),
+        "skin": skin[of["skin"] + ~light],
+        "earrings": _palette((EARRING,)).expand(n, 3, 1, 1),
+        "pattern": shared[of["clothes_colour"]],
+        "eyes": _palette((EYE,)).expand(n, 3, 1, 1),
+        "glasses": _palette(("191919",)).expand(n, 3, 1, 1),
+        "beard": hair,
+        "mouth": _palette(MOUTH)[red_beard.long()],
+        "hair": hair,
+        "hat": shared[of["hat_colour"]],
+    }
+
+
+def _visible(of: dict[str, Tensor], covers: dict[str, Tensor]) -> Tensor:
+    """Which attributes can be seen, bool [n, 12]: enough of the part's pixels are not covered by a later layer."""
+    free = torch.ones_like(covers["skin"])
+    share, pixels = {}, {}
+    for part in reversed(LAYERS):
+        whole, seen = covers[part].sum((1, 2)), (covers[part] * free).sum((1, 2))
+        share[part], pixels[part] = seen / whole.clamp(min=1), seen
+        free = free * (1 - covers[part])
+    hair = (share["hair"] >= SEEN) & (pixels["hair"] >= CLEAR)
+    bald = (of["hair"] == 0) & (of["hat"] == 0)
+    beard = (of["beard"] == 0) | (share["beard"] >= SEEN)
+    always = torch.ones_like(hair)
+    seen = {
+        "hair": hair | bald,
+        "hair_colour": (pixels["hair"] >= CLEAR) | ((of["beard"] > 0) & (pixels["beard"] >= CLEAR)),
+        "beard": beard,
+        "hat_colour": of["hat"] > 0,
+        "mouth": share["mouth"] >= 0.75,
+        "earrings": (of["earrings"] > 0) & (share["earrings"] >= SEEN) | (of["earrings"] == 0) & ~_ears_hidden(covers),
+    }
+    return torch.stack([seen.get(name, always) for name in ATTRIBUTES], 1)
+
+
+def _ears_hidden(covers: dict[str, Tensor]) -> Tensor:
+    """Whether hair or hat covers the places beside the head where earrings would be."""
+    places = _parts()["earrings"].alpha[1:].amax(0)[0] > 0
+    free = (1 - covers["hair"]) * (1 - covers["hat"]) * places
+    return free.sum((1, 2)) < SEEN * places.sum()
