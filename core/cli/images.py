@@ -16,12 +16,13 @@ from tqdm import tqdm
 
 from core.cli import terminal
 from core.cli.flags import Training, stored_flags
-from core.data.images import ImageSet, load, pixels
+from core.data.images import ImageSet, pixels
 from core.diffusion.samplers import SAMPLERS
 from core.models import image_judge
 from core.models import images as image_model
 from core.models.images import ImageConfig
 from core.models.model import open_checkpoint
+from core.models.sources import load
 from core.problems import Problem
 from core.runs import distributed
 from core.runs.checkpoints import Checkpoint, load_folder
@@ -38,6 +39,7 @@ def train(
     out: Path,
     config: Annotated[ImageConfig, FLAT] = CONFIG,
     data: str = "digits",
+    n: int | None = None,
     side: int | None = None,
     damaged: Damaged = "refuse",
     config_file: Annotated[Path | None, tyro.conf.arg(name="config")] = None,
@@ -51,8 +53,9 @@ def train(
     Args:
         out: the run's folder, for its checkpoint, metrics.jsonl and samples-STEP.png; several machines share it.
         config: how to train.
-        data: digits, fashion, emoji, a folder of images (a class for each subfolder), one of IDX files or one saved by
+        data: digits, fashion, emoji, people, a folder of images (a class for each subfolder), one of IDX files or one saved by
             Hugging Face's datasets, an .npz, or hf:NAME from Hugging Face.
+        n: only for people: the number of different people; none given: without end.
         side: bring all images to this many pixels a side; the middle square of each is resized.
         damaged: refuse a folder with images that cannot be read, or skip them; they are counted and named.
         config_file: a JSON file of these flags, such as {"data": "fashion", "steps": 20000}; flags given beside it win.
@@ -63,8 +66,8 @@ def train(
     """
     check_positive(every=every)
     folder = terminal.checkpoint_folder(out, resume)
-    images = load(data, side, damaged=damaged)
-    source = {"data": data, "side": side, "damaged": damaged, "bf16": bf16}
+    images = load(data, side, damaged=damaged, n=n)
+    source = {"data": data, "n": n, "side": side, "damaged": damaged, "bf16": bf16}
     checkpoint = (
         image_model.resume(load_folder(folder), config, images, source)
         if resume
@@ -74,7 +77,9 @@ def train(
     state = image_model.move(checkpoint.state, team.device)
     if not team.rank:
         parameters = sum(p.numel() for p in state.model.parameters())
-        print(f"{images.name}: {len(images):,} images; {config.network}: {parameters:,} parameters; {team.device}")
+        print(
+            f"{images.name}: {f'{len(images):,}' if len(images) else 'endless'} images; {config.network}: {parameters:,} parameters; {team.device}"
+        )
         if images.note:
             print(images.note)
         if bf16 and not team.bf16:

@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 
 from core import seeds
-from core.data.images import ASSETS
+from core.data.images import ASSETS, unit
 from core.problems import Problem
 
-SIDE = 16
+SIDE, MAX_SIDE = 16, 256
+MOST = 1_000_000  # people drawn at once: 0.8 GB
 BLOCK = 512  # people composed at once: the layers of one block fit into the cache
 COLOURS = {
     "black": "28150a",
@@ -89,7 +90,9 @@ _RARE |= {"pattern": (4, 3, 3), "earrings": (2, 1), "skin": (2, 1, 1)}
 MOUTH = ("de0f0d", "5f0610")  # the second on a red beard, where the first could not be seen
 EARRING = "daa520"
 EYE = "4b5f78"
-FRAME = {"glasses": "191919", "sunglasses": "191919"}
+FRAME = "191919"
+COMBINED = ("hat", "glasses", "clothes_colour")
+"""The attributes of which a third of all combinations is held out from training."""
 SEEN = 0.5  # the share of a part's pixels that must be visible before a caption may name it
 CLEAR = 8  # as many visible pixels of hair show its colour
 
@@ -157,20 +160,26 @@ def _layer(arrays: dict[str, Tensor], groups: list[list[int]]) -> _Layer:
 # People from a seed
 
 
-def draw(n: int, seed: int = 0, first: int = 0, side: int = SIDE) -> People:
+def draw(n: int, seed: int = 0, first: int = 0, side: int = SIDE, held_out: bool | None = False) -> People:
     """People ``first`` to ``first + n`` of a seed; person k does not depend on ``n`` or ``first``.
 
-    Raises Problem for a side that is no multiple of 16 or an n below 1.
+    held_out: whether all of them, or none, have a combination that is held out (see ``is_held_out``); None: as it
+    comes. Raises Problem for a side that is no multiple of 16 and an n that is below 1 or above ``MOST``.
     """
-    if n < 1:
-        raise Problem("people_count", n=n)
-    if side < SIDE or side % SIDE:
-        raise Problem("people_side", side=side)
+    if not 1 <= n <= MOST:
+        raise Problem("people_count", n=n, most=MOST)
+    check_side(side)
     blocks = range(first // BLOCK, -(-(first + n) // BLOCK))
-    parts = [_block(seed, block) for block in blocks]
-    start = first - blocks[0] * BLOCK
-    images, attributes, visible = (torch.cat(part)[start : start + n] for part in zip(*parts, strict=True))
+    rows = [slice(max(first - block * BLOCK, 0), min(first + n - block * BLOCK, BLOCK)) for block in blocks]
+    parts = [_block(seed, block, some, held_out) for block, some in zip(blocks, rows, strict=True)]
+    images, attributes, visible = map(torch.cat, zip(*parts, strict=True))
     return People(enlarge(images, side), attributes, visible)
+
+
+def check_side(side: int) -> None:
+    """Raise Problem unless people can be drawn with ``side`` pixels a side."""
+    if not (SIDE <= side <= MAX_SIDE and side % SIDE == 0):
+        raise Problem("people_side", side=side, most=MAX_SIDE)
 
 
 def enlarge(images: Tensor, side: int) -> Tensor:
@@ -179,10 +188,13 @@ def enlarge(images: Tensor, side: int) -> Tensor:
     return images if times == 1 else images.repeat_interleave(times, -1).repeat_interleave(times, -2)
 
 
-def _block(seed: int, block: int) -> tuple[Tensor, Tensor, Tensor]:
-    chances = torch.rand(BLOCK, 2 * len(ATTRIBUTES) + 2, generator=seeds.generator(seed, _PLACE, block))
-    attributes = torch.stack([_value(name, chances[:, k]) for k, name in enumerate(ATTRIBUTES)], 1)
-    return compose(attributes, chances[:, len(ATTRIBUTES) :])
+def _block(seed: int, block: int, rows: slice, held_out: bool | None) -> tuple[Tensor, Tensor, Tensor]:
+    chances = torch.rand(2 * len(ATTRIBUTES) + 2, BLOCK, generator=seeds.generator(seed, _PLACE, block))[:, rows]
+    of = {name: _value(name, chances[k]) for k, name in enumerate(ATTRIBUTES)}
+    if held_out is not None:
+        clothes = chances[list(ATTRIBUTES).index("clothes_colour")]
+        of["clothes_colour"] = _clothes_colour(of["hat"] + of["glasses"], clothes, held_out)
+    return compose(torch.stack(list(of.values()), 1), chances[len(ATTRIBUTES) :].T)
 
 
 _PLACE = 0x9E09  # keeps the draws of people apart from all others
@@ -191,7 +203,29 @@ _PLACE = 0x9E09  # keeps the draws of people apart from all others
 def _value(name: str, chance: Tensor) -> Tensor:
     values = ATTRIBUTES[name]
     weights = torch.tensor(_RARE.get(name, (1,) * len(values)), dtype=torch.float32)
-    return torch.bucketize(chance, weights.cumsum(0)[:-1] / weights.sum(), right=True)
+    return torch.bucketize(chance.contiguous(), weights.cumsum(0)[:-1] / weights.sum(), right=True)
+
+
+# Held-out combinations
+
+
+def is_held_out(attributes: Tensor) -> Tensor:
+    """Which rows of attributes [n, 12] have a combination of hat, glasses and colour of clothes that no training picture
+    has, bool [n]: a third of all combinations. Every pair of two of these values occurs in training."""
+    hat, glasses, clothes = (attributes[:, list(ATTRIBUTES).index(name)] for name in COMBINED)
+    return (hat + glasses + clothes) % 3 == 0
+
+
+def _clothes_colour(others: Tensor, chance: Tensor, held_out: bool) -> Tensor:
+    """Colours of clothes, all allowed ones equally frequent, where ``others`` is hat + glasses: see ``is_held_out``."""
+    thirds = len(COLOURS) // 3
+    if held_out:
+        return (3 * (chance * thirds).long() - others) % len(COLOURS)
+    chosen = (chance * 2 * thirds).long()
+    return (3 * (chosen // 2) + 1 + chosen % 2 - others) % len(COLOURS)
+
+
+# Composition
 
 
 def compose(attributes: Tensor, chances: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -232,7 +266,7 @@ def _colours(of: dict[str, Tensor], chances: Tensor) -> dict[str, Tensor]:
         "earrings": _palette((EARRING,)).expand(n, 3, 1, 1),
         "pattern": shared[of["clothes_colour"]],
         "eyes": _palette((EYE,)).expand(n, 3, 1, 1),
-        "glasses": _palette(("191919",)).expand(n, 3, 1, 1),
+        "glasses": _palette((FRAME,)).expand(n, 3, 1, 1),
         "beard": hair,
         "mouth": _palette(MOUTH)[red_beard.long()],
         "hair": hair,
@@ -268,3 +302,50 @@ def _ears_hidden(covers: dict[str, Tensor]) -> Tensor:
     places = _parts()["earrings"].alpha[1:].amax(0)[0] > 0
     free = (1 - covers["hair"]) * (1 - covers["hat"]) * places
     return free.sum((1, 2)) < SEEN * places.sum()
+
+
+# As data to train on
+
+
+class PeopleSet:
+    """People to train an image model on (``core.models.images.TrainingSet``), conditioned on their attributes.
+
+    Args:
+        n: the number of different people; None: without end, each drawn for the first time.
+        side: pixels a side, a multiple of 16.
+        seed: of the people.
+
+    Held-out combinations never occur in it. Raises Problem as `draw` does.
+    """
+
+    name, classes, note, attributes = "people", (), None, ATTRIBUTES
+
+    def __init__(self, n: int | None = None, side: int = SIDE, seed: int = 0):
+        check_side(side)
+        self.n, self.side, self.seed = n, side, seed
+        self.shape = (3, side, side)
+        self.people = None if n is None else draw(n, seed, side=side)
+        self.rms = unit((self.people or draw(4096, seed)).images).square().mean().sqrt().item()
+
+    def __len__(self) -> int:
+        """The number of people; 0 stands for no end."""
+        return self.n or 0
+
+    def sample(self, n: int, generator: torch.Generator, flip: bool | None = None) -> tuple[Tensor, dict[str, Tensor]]:
+        """``n`` people, float32 [n, 3, side, side] in [-1, 1], and the condition: "attributes" int64 [n, 12], -1 where
+        a value is not given. ``flip`` is ignored.
+
+        Of each person a random part of what can be seen is given, from nothing to all: the share is uniform.
+        """
+        u = torch.rand(n, 2 + len(ATTRIBUTES), generator=generator, dtype=torch.float64)
+        if self.people is None:
+            seed = torch.randint(2**62, (), generator=generator).item()
+            people = draw(n, seed, side=self.side)
+            images, attributes, visible = people.images, people.attributes, people.visible
+        else:
+            chosen = (u[:, 0] * len(self.people)).long()
+            images, attributes, visible = (
+                part[chosen] for part in (self.people.images, self.people.attributes, self.people.visible)
+            )
+        given = visible & (u[:, 2:] < u[:, 1:2])
+        return unit(images), {"attributes": attributes.where(given, -1)}

@@ -124,6 +124,9 @@ class TrainingSet(Protocol):
         shape: of one sample.
         rms: root mean square of all values.
         classes: the names of the classes, empty if there are none.
+
+    A set whose samples have attributes, such as ``core.data.people.PeopleSet``, names the values of each in
+    ``attributes``.
     """
 
     name: str
@@ -132,7 +135,7 @@ class TrainingSet(Protocol):
     classes: tuple[str, ...]
 
     def __len__(self) -> int:
-        """The number of samples."""
+        """The number of samples, 0 if it is unknown or there is no end."""
 
     def sample(self, n: int, generator: torch.Generator, flip: bool | None) -> tuple[Tensor, Tensor | Cond | None]:
         """n random samples [n, *shape], and their labels [n], another condition, or None. flip: see ``ImageConfig``."""
@@ -157,25 +160,32 @@ def new_checkpoint(
 def _describe(config: ImageConfig, data: TrainingSet, custom: bool = False) -> dict[str, Any]:
     """A checkpoint's config: network, preconditioning, configuration and data."""
     shape, classes = list(data.shape), list(data.classes)
+    attributes = {name: list(values) for name, values in getattr(data, "attributes", {}).items()}
+    described = {"name": data.name, "n": len(data), "shape": shape, "classes": classes}
+    if attributes:
+        described["attributes"] = attributes
     return {
-        "network": {"name": CUSTOM} if custom else _network(config, data.name, shape, len(classes)),
+        "network": {"name": CUSTOM} if custom else _network(config, described),
         "prediction": config.prediction,
         "sigma_data": data.rms,
         "plan": asdict(config),
-        "data": {"name": data.name, "n": len(data), "shape": shape, "classes": classes},
+        "data": described,
     }
 
 
-def _network(config: ImageConfig, name: str, shape: list[int], classes: int) -> dict[str, Any]:
-    """The arguments of ``make_network`` for samples of a shape."""
+def _network(config: ImageConfig, data: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of ``make_network`` for such data."""
+    shape = data["shape"]
     if config.network not in SIZES:
         sizes = {"dim": math.prod(shape)}
     elif len(shape) != 3:
-        raise Problem("network_shape", name=name, network=config.network, shape="x".join(map(str, shape)))
+        raise Problem("network_shape", name=data["name"], network=config.network, shape="x".join(map(str, shape)))
     else:
         channels, *sides = shape
         sizes = {"side": sides[0] if sides[0] == sides[1] else sides, "channels": channels}
-    return {"name": config.network, "classes": classes, "seed": config.seed, **sizes,
+        if "attributes" in data:
+            sizes["attributes"] = [len(values) for values in data["attributes"].values()]
+    return {"name": config.network, "classes": len(data["classes"]), "seed": config.seed, **sizes,
             **size_options(config.network, config.size)}  # fmt: skip
 
 
@@ -191,7 +201,7 @@ def resume(
     expected = _describe(config, data, custom)
     if stored["prediction"] != expected["prediction"] or not (custom or stored["network"] == expected["network"]):
         raise Problem("resume_other_network")
-    if any(expected["data"][name] != stored["data"][name] for name in ("n", "classes")):
+    if any(expected["data"].get(name) != stored["data"].get(name) for name in ("n", "classes", "attributes")):
         raise Problem("resume_other_data", name=data.name)
     kept = {**stored["data"], "source": {**stored["data"].get("source", {}), **source}}
     return replace(checkpoint, config={**stored, "plan": asdict(config), "train": as_dict(config.train), "data": kept})
@@ -298,19 +308,21 @@ def grid(steps: int) -> Tensor:
 def sample(
     denoiser: Denoiser,
     shape: tuple[int, ...],
-    labels: list[int | None],
+    labels: Sequence[int | None] | Cond,
     scale: float = 1.0,
-    negative: int | None = None,
+    negative: int | Cond | None = None,
     sampler: str = "dpmpp_2m",
     steps: int = 20,
     seed: int = 0,
     watch: Callable[[Iterator[Step]], Iterable[Step]] = iter,
 ) -> Tensor:
-    """Samples [len(labels), *shape], one for each label. Sample k of a seed is the same for any number of them.
+    """Samples [len(labels), *shape], one for each label, or for each row of a condition. Sample k of a seed is the same
+    for any number of them.
 
     sampler: one of ``SAMPLERS``. watch: wraps the steps, for instance in a progress bar.
     """
-    x, denoise = starting_noise(denoiser, (len(labels), *shape), seed), guided(denoiser, labels, scale, negative)
+    n = len(next(iter(labels.values()))) if isinstance(labels, Mapping) else len(labels)
+    x, denoise = starting_noise(denoiser, (n, *shape), seed), guided(denoiser, labels, scale, negative)
     return samplers.last(watch(sampler_steps(denoise, x, sampler, steps, seed)))
 
 
@@ -325,13 +337,20 @@ def starting_noise(denoiser: Denoiser, shape: tuple[int, ...], seed: int) -> Ten
     return samplers.start(shape, SIGMA_MAX, denoiser.sigma_data, seed).to(device_of(denoiser))
 
 
-def guided(denoiser: Denoiser, labels: Sequence[int | None], scale: float, negative: int | None) -> Denoise:
+def guided(
+    denoiser: Denoiser, labels: Sequence[int | None] | Cond, scale: float, negative: int | Cond | None
+) -> Denoise:
     """The denoiser with classifier-free guidance towards a class for each sample (None: no class), and away from the
-    class ``negative`` or, if None, from no class."""
-    device, chunked = device_of(denoiser), in_chunks(denoiser, CHUNK)
-    cond = {"label": torch.tensor([-1 if label is None else label for label in labels], device=device)}
-    away = None if negative is None else {"label": torch.full((len(labels),), negative, device=device)}
-    return cfg(chunked, cond, away, scale)
+    class ``negative`` or, if None, from no class. Both may be another condition, such as attributes [B, A]."""
+    device = device_of(denoiser)
+    cond = (
+        labels
+        if isinstance(labels, Mapping)
+        else {"label": torch.tensor([-1 if label is None else label for label in labels])}
+    )
+    away = negative if isinstance(negative, Mapping | None) else {"label": torch.full((len(labels),), negative)}
+    cond, away = (some and {name: rows.to(device) for name, rows in some.items()} for some in (cond, away))
+    return cfg(in_chunks(denoiser, CHUNK), cond, away, scale)
 
 
 def sampler_steps(denoise: Denoise, x: Tensor, sampler: str, steps: int, seed: int) -> Iterator[Step]:

@@ -9,16 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.data import images, points
+from core.data import points
 from core.data.points import PointSet
 from core.diffusion import samplers
 from core.diffusion.denoiser import Denoiser, in_chunks
 from core.diffusion.training import TrainConfig, TrainState, as_dict
 from core.models import images as image_model
 from core.models import points as point_model
+from core.models import sources
 from core.models.images import ImageConfig
 from core.models.points import PointConfig
-from core.models.sources import sample_set
 from core.problems import Problem
 from core.runs import distributed
 from core.runs.checkpoints import CUSTOM, Checkpoint, class_name, load_run, save_folder
@@ -72,7 +72,8 @@ class Model:
         if "recipe" in stored and name in points.BUILT_IN:
             return points.make_points(name, data["n"])
         if "plan" in stored and (source or name in BUNDLED):
-            return images.load(source.get("data", name), source.get("side"), damaged=source.get("damaged", "refuse"))
+            side, damaged, n = source.get("side"), source.get("damaged", "refuse"), source.get("n")
+            return sources.load(source.get("data", name), side, damaged=damaged, n=n)
         raise Problem("model_no_data")
 
     @torch.no_grad()
@@ -183,7 +184,7 @@ def _train_samples(
     team: distributed.Team,
 ) -> Iterator[Training]:
     is_set = all(hasattr(data, name) for name in ("sample", "shape", "rms"))
-    source = data if is_set and not isinstance(data, Tensor) else sample_set(data, classes)
+    source = data if is_set and not isinstance(data, Tensor) else sources.sample_set(data, classes)
     if model is None:
         checkpoint = image_model.new_checkpoint(config, source, network=network)
     else:

@@ -1,4 +1,4 @@
-"""PyTorch's tensors, Datasets and DataLoaders as sets to train on, of samples of any shape."""
+"""Sets to train on, of samples of any shape: by name, and from PyTorch's tensors, Datasets and DataLoaders."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,11 +9,30 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from core import seeds
-from core.data.images import unit
+from core.data import images
+from core.data.images import ImageSet, unit
+from core.data.people import SIDE, PeopleSet
 from core.problems import Problem
 
 MEASURED = 1024  # samples that the root mean square is measured on
 _PLACE = 0x5E7  # keeps the draw that measures apart from those that train
+
+
+def load(
+    source: str, side: int | None = None, split: str = "train", damaged: str = "refuse", n: int | None = None
+) -> ImageSet | PeopleSet:
+    """The set of a name: ``people``, or one of ``core.data.images.load``.
+
+    n: only for people, the number of different people; None: without end. Raises Problem as the sources do, and for an
+    n of other data.
+    """
+    if source == "people":
+        if split != "train":
+            raise Problem("no_splits", name=source, split=split)
+        return PeopleSet(n, SIDE if side is None else side)
+    if n is not None:
+        raise Problem("data_count", name=source)
+    return images.load(source, side, split, damaged)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from core.networks.layers import (
     Attention,
     allocate,
     check,
+    check_attributes,
     check_data,
     check_input,
     check_side,
@@ -44,8 +45,8 @@ class Block(nn.Module):
 class DiT(nn.Module):
     """F(x[B, channels, H, W], c_noise[B], cond) -> the same shape; zero before training.
 
-    cond holds "label" [B] (-1: none), "embed" [B, vector] (a row of NaN: none) and "tokens" [B, T, token] (a row of
-    NaN: absent), which every block attends to jointly with the patches. Positions are encoded by fixed sines, so H and
+    cond holds "label" [B] (-1: none), "attributes" [B, A] (-1: none), "embed" [B, vector] (a row of NaN: none) and
+    "tokens" [B, T, token] (a row of NaN: absent), which every block attends to jointly with the patches. Positions are encoded by fixed sines, so H and
     W may be any multiples of ``patch``, also other ones than in training. Initial weights follow from ``seed``. Raises
     Problem for more than ``layers.MAX_WEIGHTS`` weights, before anything is allocated.
     """
@@ -61,11 +62,12 @@ class DiT(nn.Module):
         heads: int,
         patch: int,
         seed: int = 0,
+        attributes: Sequence[int] = (),
     ):
         super().__init__()
         self.channels, self.patch = channels, patch
         with torch.device("meta"):
-            self.conditioning = Conditioning(width, classes, vector)
+            self.conditioning = Conditioning(width, classes, vector, attributes)
             self.tokens = TokenEmbedding(token, width) if token else None
             self.stem = nn.Conv2d(channels, width, patch, stride=patch)
             self.blocks = nn.ModuleList(Block(width, heads) for _ in range(blocks))
@@ -115,9 +117,11 @@ def dit(
     blocks: int = 6,
     heads: int = 4,
     patch: int = 2,
+    attributes: Sequence[int] = (),
 ) -> DiT:
     """A diffusion transformer for images of a ``side`` (or height and width) and so many ``channels``, for ``classes``
-    labels, condition vectors of size ``vector`` and tokens of size ``token`` (0: none).
+    labels, condition vectors of size ``vector`` and tokens of size ``token`` (0: none). attributes: the number of values of each attribute, if
+    there are any.
 
     Initial weights follow from ``seed``. Raises Problem for sizes that are not possible, before anything is allocated.
     """
@@ -129,4 +133,5 @@ def dit(
     check("heads", heads, 1, width)
     if width % 4 or width % heads:
         raise Problem("dit_width", width=width, heads=heads)
-    return DiT(channels, classes, vector, token, width, blocks, heads, patch, seed)
+    check_attributes(attributes)
+    return DiT(channels, classes, vector, token, width, blocks, heads, patch, seed, attributes)

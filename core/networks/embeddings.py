@@ -1,7 +1,8 @@
-"""Embeddings of what a network is conditioned on: noise level, label, vector and tokens. Each but the first has a
+"""Embeddings of what a network is conditioned on: noise level, label, attributes, vector and tokens. Each but the first has a
 learned null, which stands for "no condition"."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
 
 import torch
 import torch.nn.functional as F
@@ -46,6 +47,33 @@ class LabelEmbedding(nn.Module):
         if label is None:
             return self.table[-1].expand(batch, -1)
         return self.table[torch.where(label < 0, self.classes, label)]
+
+
+class AttributesEmbedding(nn.Module):
+    """Attributes [B, A] to the sum of a learned vector for each, [B, width].
+
+    sizes: how many values each attribute has. An attribute has a learned null of its own, for -1 and for no attributes.
+    """
+
+    def __init__(self, sizes: Sequence[int], width: int):
+        super().__init__()
+        starts = [0, *accumulate(size + 1 for size in sizes)]
+        # Not buffers: their values follow from ``sizes``, and networks are made without memory.
+        self.starts, self.nulls = starts[:-1], [end - 1 for end in starts[1:]]
+        self.table = nn.Parameter(torch.empty(starts[-1], width))
+        self.draw(seeds.generator(0))
+
+    @torch.no_grad()
+    def draw(self, generator: torch.Generator) -> None:
+        """Normal rows, whose sum over all attributes has unit variance."""
+        self.table.normal_(std=len(self.starts) ** -0.5, generator=generator)
+
+    def forward(self, attributes: Tensor | None, batch: int) -> Tensor:
+        nulls = torch.tensor(self.nulls, device=self.table.device)
+        if attributes is None:
+            return self.table[nulls].sum(0).expand(batch, -1)
+        rows = attributes + torch.tensor(self.starts, device=self.table.device)
+        return F.embedding(torch.where(attributes < 0, nulls, rows), self.table).sum(1)
 
 
 class VectorEmbedding(nn.Module):
@@ -96,12 +124,14 @@ class TokenEmbedding(nn.Module):
 
 
 class Conditioning(nn.Module):
-    """Noise level, label and vector as one vector [B, width]: an MLP's layer of the sum of their embeddings."""
+    """Noise level, label, attributes and vector as one vector [B, width]: an MLP's layer of the sum of their
+    embeddings."""
 
-    def __init__(self, width: int, classes: int = 0, vector: int = 0):
+    def __init__(self, width: int, classes: int = 0, vector: int = 0, attributes: Sequence[int] = ()):
         super().__init__()
         self.level = nn.Sequential(NoiseEmbedding(64), nn.Linear(64, width))
         self.label = LabelEmbedding(classes, width) if classes else None
+        self.attributes = AttributesEmbedding(attributes, width) if attributes else None
         self.vector = VectorEmbedding(vector, width) if vector else None
         self.mix = nn.Linear(width, width)
 
@@ -109,6 +139,8 @@ class Conditioning(nn.Module):
         cond, embedding = cond or {}, self.level(c_noise)
         if self.label is not None:
             embedding = embedding + self.label(cond.get("label"), len(embedding))
+        if self.attributes is not None:
+            embedding = embedding + self.attributes(cond.get("attributes"), len(embedding))
         if self.vector is not None:
             embedding = embedding + self.vector(cond.get("embed"), len(embedding))
         return F.silu(self.mix(F.silu(embedding)))

@@ -16,6 +16,7 @@ MAX_WEIGHTS = 100_000_000
 RECOMPUTE_FROM = 2**18  # numbers of an activation
 ONEDNN_ROWS, ONEDNN_WEIGHTS = 256, 4096  # smallest product that oneDNN is used for
 MAX_SIDE, MAX_CHANNELS, MAX_CLASSES, MAX_VECTOR, MAX_WIDTH, MAX_BLOCKS = 1024, 4096, 4096, 4096, 4096, 32
+MAX_ATTRIBUTES = 256
 
 
 def check(name: str, value: Any, low: int, high: int) -> None:
@@ -35,6 +36,15 @@ def check_data(side: Any, channels: Any, classes: Any, vector: Any, factor: int)
     check("channels", channels, 1, MAX_CHANNELS)
     check("classes", classes, 0, MAX_CLASSES)
     check("vector", vector, 0, MAX_VECTOR)
+
+
+def check_attributes(sizes: Any) -> None:
+    """Raise Problem unless a network can be conditioned on attributes with so many values each."""
+    if not isinstance(sizes, list | tuple):
+        raise Problem("network_attributes", value=f"{sizes!r:.40}")
+    check("attributes", len(sizes), 0, MAX_ATTRIBUTES)
+    for size in sizes:
+        check("attributes", size, 1, MAX_CLASSES)
 
 
 def check_input(x: Tensor, shape: Sequence[int | None]) -> None:

@@ -21,6 +21,7 @@ from core.networks.layers import (
     allocate,
     attention_heads,
     check,
+    check_attributes,
     check_data,
     check_input,
     check_side,
@@ -70,7 +71,8 @@ class UNet(nn.Module):
 
     One level for each of ``widths``, with half the side of the one above it and ``blocks`` blocks in the encoder and in
     the decoder; the lowest ``attention`` levels have self-attention; at the top one place stands for ``patch`` by
-    ``patch`` pixels. cond holds "label" [B] (-1: none) and "embed" [B, vector] (a row of NaN: none). H and W may be any
+    ``patch`` pixels. cond holds "label" [B] (-1: none), "attributes" [B, A] (-1: none) and "embed" [B, vector] (a row of
+    NaN: none). H and W may be any
     multiples of ``factor``, also other ones than in training. Initial weights follow from ``seed``. Raises Problem for
     more than ``layers.MAX_WEIGHTS`` weights, before anything is allocated.
     """
@@ -85,6 +87,7 @@ class UNet(nn.Module):
         attention: int,
         patch: int,
         seed: int = 0,
+        attributes: Sequence[int] = (),
     ):
         super().__init__()
         self.channels, self.patch, self.factor = channels, patch, patch * 2 ** (len(widths) - 1)
@@ -93,7 +96,7 @@ class UNet(nn.Module):
         levels = [[(above, width), *[(width, width)] * (blocks - 1)] for above, width in pairs]
         attends = [len(widths) - level <= attention for level in range(len(widths))]
         with torch.device("meta"):
-            self.conditioning = Conditioning(embedding, classes, vector)
+            self.conditioning = Conditioning(embedding, classes, vector, attributes)
             self.stem = nn.Conv2d(stacked, widths[0], 3, padding=1)
             self.down = nn.ModuleList(
                 nn.ModuleList(Block(inputs, outputs, embedding, attend) for inputs, outputs in level)
@@ -139,9 +142,10 @@ def unet(
     blocks: int = 1,
     attention: int = 1,
     patch: int = 1,
+    attributes: Sequence[int] = (),
 ) -> UNet:
     """A U-Net for images of a ``side`` (or height and width) and so many ``channels``, for ``classes`` labels and
-    condition vectors of size ``vector`` (0: none).
+    condition vectors of size ``vector`` (0: none). attributes: the number of values of each attribute, if there are any.
 
     One level for each of ``multipliers``, with that many times ``width`` channels. Initial weights follow from
     ``seed``. Raises Problem for sizes that are not possible, before anything is allocated.
@@ -155,4 +159,5 @@ def unet(
         check("multipliers", multiplier, 1, 16)
     check("blocks", blocks, 1, MAX_BLOCKS)
     check("attention", attention, 0, len(multipliers))
-    return UNet(channels, classes, vector, [width * m for m in multipliers], blocks, attention, patch, seed)
+    check_attributes(attributes)
+    return UNet(channels, classes, vector, [width * m for m in multipliers], blocks, attention, patch, seed, attributes)
