@@ -46,6 +46,9 @@ IMAGE_CONFIGS: dict[str, tuple[str, ImageConfig]] = {
 }
 """Checkpoint name to (data set, configuration)."""
 
+HALF = ("people",)
+"""The shipped models whose weights are stored in half precision."""
+
 CAPTION_CONFIGS: dict[str, ClipConfig | PriorConfig | DecoderConfig] = {
     "clip": ClipConfig(),
     "judge": ClipConfig(seed=1),

@@ -11,7 +11,7 @@ import torch
 from core.cli import captions as cli_captions
 from core.cli import images as command
 from core.models import points as point_model
-from core.pretrained import CAPTION_CONFIGS, FOLDER, IMAGE_CONFIGS, POINT_CONFIGS, points_of
+from core.pretrained import CAPTION_CONFIGS, FOLDER, HALF, IMAGE_CONFIGS, POINT_CONFIGS, points_of
 from core.runs.checkpoints import load_folder, save_folder
 
 TRAIN = {"clip": cli_captions.train_clip, "judge": cli_captions.train_clip, "prior": cli_captions.train_prior,
@@ -42,7 +42,7 @@ def ship(name: str, steps: int) -> None:
     made = load_folder(run / "checkpoint")
     if made.state.step < steps:
         raise SystemExit(f"{name} was stopped before its end; the same command goes on.")
-    save_folder(made, FOLDER / name, parts=("ema",))
+    save_folder(made, FOLDER / name, parts=("ema",), half=name in HALF)
     shutil.copy(run / "metrics.jsonl", FOLDER / name / "log.jsonl")
     for sheet in sorted(run.glob("samples-*.png"))[-1:]:
         shutil.copy(sheet, FOLDER / name / "samples.png")

@@ -2,7 +2,8 @@
 
 Never a pickle, because loading a file from a stranger must not run code. A folder is written under another name and
 renamed, so that a reader finds a whole checkpoint or none. A checkpoint to sample from may contain the moving average
-alone, which is a quarter of the size.
+alone, which is a quarter of the size, and that in half precision, which is an eighth. What is loaded is in single
+precision.
 """
 
 import io
@@ -83,17 +84,25 @@ def class_name(network: nn.Module) -> str:
     return f"{type(network).__module__}.{type(network).__qualname__}"
 
 
-def to_files(checkpoint: Checkpoint, parts: Sequence[str] = PARTS) -> dict[str, bytes]:
-    """File name to content: config.json and a safetensors file for each of ``parts``, all or "ema" alone."""
+def to_files(checkpoint: Checkpoint, parts: Sequence[str] = PARTS, half: bool = False) -> dict[str, bytes]:
+    """File name to content: config.json and a safetensors file for each of ``parts``, all or "ema" alone.
+
+    half: store the moving average in half precision (float16).
+    """
     state = checkpoint.state
     config = {**checkpoint.config, "format": FORMAT, "step": state.step, "loss": state.loss}
     tensors = {
         "model": lambda: state.model.state_dict(),
-        "ema": lambda: state.ema.state_dict(),
+        "ema": lambda: _halved(state.ema.state_dict()) if half else state.ema.state_dict(),
         "optimizer": lambda: _optimizer_tensors(state.optimizer),
     }
     files = {f"{part}.safetensors": save(_separate(tensors[part]())) for part in parts}
     return {**files, CONFIG: (json.dumps(config, indent=1) + "\n").encode()}
+
+
+def _halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors, those in single precision in half precision."""
+    return {name: tensor.half() if tensor.dtype == torch.float32 else tensor for name, tensor in tensors.items()}
 
 
 def _separate(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -132,6 +141,7 @@ def from_files(files: dict[str, bytes], network: nn.Module | None = None) -> Che
     tensors = {part: _read_tensors(file, files[f"{file}.safetensors"]) for part, file in parts.items()}
     # Memory is allocated only for a network that the files contain, not for any that a config describes.
     for part in PARTS[:2]:
+        tensors[part] = _restored(tensors[part], expected) if ema_only else tensors[part]
         _check("weights", expected, tensors[part])
     state = new_state(build(config, network), train)
     state.step, state.loss = step, loss
@@ -160,8 +170,9 @@ def _read_config(content: bytes) -> tuple[dict[str, Any], TrainConfig, int, floa
     return {name: value for name, value in config.items() if name not in ("format", "step", "loss")}, train, step, loss
 
 
-def save_folder(checkpoint: Checkpoint, folder: Path, parts: Sequence[str] = PARTS) -> None:
-    """Write the checkpoint's ``parts`` to ``folder``, replacing what is there only once the new one is complete.
+def save_folder(checkpoint: Checkpoint, folder: Path, parts: Sequence[str] = PARTS, half: bool = False) -> None:
+    """Write the checkpoint's ``parts`` to ``folder``, replacing what is there only once the new one is complete. half:
+    see ``to_files``.
 
     After a power failure at any moment the folder holds the old checkpoint or the new one, whole.
     """
@@ -169,7 +180,7 @@ def save_folder(checkpoint: Checkpoint, folder: Path, parts: Sequence[str] = PAR
     aside, old = folder.with_name(folder.name + ".new"), folder.with_name(folder.name + ".old")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    for name, content in to_files(checkpoint, parts).items():
+    for name, content in to_files(checkpoint, parts, half).items():
         (aside / name).write_bytes(content)
         _sync(aside / name)
     _sync(aside)
@@ -245,6 +256,14 @@ def _read_tensors(part: str, content: bytes) -> dict[str, Tensor]:
         return load(content)
     except Exception as error:  # safetensors raises a type of its own for each kind of damage
         raise Problem("checkpoint_part_damaged", part=part) from error
+
+
+def _restored(tensors: dict[str, Tensor], expected: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors, those that were stored in half precision in the precision that is expected of them."""
+    return {
+        name: tensor.to(expected[name].dtype) if name in expected and tensor.dtype == torch.float16 else tensor
+        for name, tensor in tensors.items()
+    }
 
 
 def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -65,6 +65,14 @@ def test_a_checkpoint_of_the_moving_average_alone_samples_as_the_whole_one_did(t
     assert slim.config == CHECKPOINT.config and slim.state.step == CHECKPOINT.state.step
 
 
+def test_in_half_precision_the_moving_average_takes_half_the_room_and_is_loaded_in_single_precision():
+    half = to_files(CHECKPOINT, ("ema",), half=True)
+    assert len(half["ema.safetensors"]) < 0.55 * len(FILES["ema.safetensors"])
+    loaded = from_files(half).denoiser.state_dict()
+    for name, weights in CHECKPOINT.denoiser.state_dict().items():
+        assert torch.equal(loaded[name], weights.half().float()) and loaded[name].dtype == weights.dtype
+
+
 def test_training_can_go_on_from_the_moving_average_alone():
     state = from_files(to_files(CHECKPOINT, ("ema",))).state
     batch = torch.ones(8, 2), torch.ones(8), torch.ones(8, 2), None
