@@ -1,0 +1,528 @@
+"""Captions of pixel people in English and Chinese: from attributes to a caption, and from a caption to attributes.
+
+`caption` says named attributes in one of many natural wordings; `parse` reads what a user types. The words of both are
+in ``assets/people/words.toml``.
+"""
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from random import Random
+from typing import Any
+
+from core import seeds
+from core.data.images import ASSETS
+from core.data.people import ATTRIBUTES
+from core.problems import Problem
+
+LANGUAGES = ("en", "zh")
+MOST = 1_000  # characters of a caption
+KINDS = {"hat": ATTRIBUTES["hat"][1:]}
+"""The value "hat" of the attribute hat is any of these: `values` expands it."""
+ABSENT = {"hair": "bald"} | {name: "none" for name, values in ATTRIBUTES.items() if "none" in values}
+COLOURS_OF = {"hair": "hair_colour", "beard": "hair_colour", "hat": "hat_colour", "clothes": "clothes_colour",
+              "background": "background"}  # fmt: skip
+ADJECTIVES_OF = {"hair": ("hair", "hair_colour"), "beard": ("hair_colour",), "clothes": ("pattern",), "skin": ("skin",)}
+SELDOM = {"skin": 0.6, "pattern": 0.6, "background": 0.5}
+ABSENCE = 0.2  # how often an absence is said, relative to what can be seen
+CLASS = 0.6  # how often a hat is called just that
+_CAPTION, _CHOICE = 0xCA9, 0xC01CE  # keep the draws of wordings and of attributes apart from all others
+
+
+@cache
+def _words(language: str) -> dict[str, Any]:
+    return _file()[language]
+
+
+@cache
+def _file() -> dict[str, Any]:
+    return tomllib.loads((ASSETS / "people" / "words.toml").read_text("utf-8"))
+
+
+def values(attribute: str, value: str) -> tuple[str, ...]:
+    """The values that a value stands for: itself, but ``values("hat", "hat")`` are all kinds of hats."""
+    return KINDS[attribute] if value == attribute and attribute in KINDS else (value,)
+
+
+# From attributes to a caption
+
+
+def choose(named: Mapping[str, str], seed: int = 0, fewest: int = 1, most: int = 8) -> dict[str, str]:
+    """Some of a person's visible attributes, ``fewest`` to ``most`` of them where there are so many, as a caption would
+    name them.
+
+    Absences ("no hat") are chosen seldom. A hat's kind is often replaced by "hat". The colour of a hat is only chosen
+    together with the hat, and that of a beard that alone shows it together with the beard.
+    """
+    random = Random(seeds.mix(seed, _CHOICE))
+    at = {name: random.random() ** (1 / _weight(name, value)) for name, value in named.items()}
+    order = sorted(named, key=lambda name: -at[name])
+    bearer = "beard" if named.get("hair", "bald") == "bald" and named.get("beard", "none") != "none" else "hair_colour"
+    for colour, thing in (("hat_colour", "hat"), ("hair_colour", bearer)):
+        if colour in order and thing in order and order.index(colour) < order.index(thing):
+            i, j = order.index(colour), order.index(thing)
+            order[i], order[j] = thing, colour
+    chosen = {name: named[name] for name in order[: random.randint(fewest, most)]}
+    if chosen.get("hat", "none") != "none" and random.random() < CLASS:
+        chosen["hat"] = "hat"
+    return {name: chosen[name] for name in ATTRIBUTES if name in chosen}
+
+
+def _weight(attribute: str, value: str) -> float:
+    return ABSENCE if value == "none" else SELDOM.get(attribute, 1.0)
+
+
+def caption(named: Mapping[str, str], language: str = "en", seed: int = 0) -> str:
+    """A caption that says all of the ``named`` attributes, in a wording and an order that follow from the seed.
+
+    The colour of a hat without its kind is said of "a hat". ``parse`` gives back what was named. Raises Problem for a
+    language that is not in ``LANGUAGES``.
+    """
+    if language not in LANGUAGES:
+        raise Problem("people_language", language=language)
+    say = _chinese if language == "zh" else _english
+    return say(named, _words(language), Random(seeds.mix(seed, _CAPTION)))
+
+
+def _pick(random: Random, wordings: Sequence[str]) -> str:
+    """The first wording in half of the cases, and otherwise any."""
+    return wordings[0] if random.random() < 0.5 else random.choice(wordings)
+
+
+def _things(named: Mapping[str, str], words: Mapping[str, Any], random: Random) -> dict[str, str]:
+    """The noun with its adjectives for each attribute that has one: "long red hair"; without an article."""
+    hair, beard = named.get("hair"), named.get("beard", "none")
+    wanted = {
+        name: named[name] for name in ("beard", "glasses", "hat", "earrings") if named.get(name, "none") != "none"
+    }
+    colours = {"hat": named.get("hat_colour"), "clothes": named.get("clothes_colour")}
+    if colours["hat"]:
+        wanted.setdefault("hat", "hat")
+    if {"clothes_colour", "pattern"} & named.keys():
+        wanted["clothes"] = "clothes"
+    bearers = [name for name, here in (("hair", hair != "bald" and (hair or beard == "none")), ("beard", beard != "none"))
+               if here] or ["hair"]  # fmt: skip
+    if "hair_colour" in named:
+        bearers = bearers if random.random() < 0.2 else bearers[:1] if random.random() < 0.8 else bearers[-1:]
+        colours |= dict.fromkeys(bearers, named["hair_colour"])
+    if hair not in (None, "bald") or "hair" in colours:
+        wanted["hair"] = "hair" if hair in (None, "bald") else hair
+    return {name: _thing(words, random, name, value, colours.get(name), named) for name, value in wanted.items()}
+
+
+def _thing(
+    words: Mapping[str, Any], random: Random, name: str, value: str, colour: str | None, named: Mapping[str, str]
+) -> str:
+    nouns, adjectives, chinese = words["nouns"][name], [], "short" in words["says"]
+    noun = _pick(random, nouns.get(value) or nouns[name])
+    if value not in nouns:
+        adjectives.append(_pick(random, words["adjectives"][name][value]))
+    pattern = named.get("pattern") if name == "clothes" else None
+    if colour:
+        adjectives.append(_colour(words, random, COLOURS_OF[name], colour, bool(pattern), noun))
+    if chinese and pattern == "plain" and colour:
+        adjectives = [words["says"]["plain"], words["colours"][colour][0]]
+    elif pattern:
+        adjectives.append(_pick(random, words["adjectives"]["pattern"][pattern]))
+    if pattern and (pattern == "plain" or random.random() < 0.5) and colour and not chinese:
+        adjectives.reverse()
+    return ("" if chinese else " ").join([*adjectives, noun])
+
+
+def _colour(words: Mapping[str, Any], random: Random, name: str, colour: str, pattern: bool, noun: str) -> str:
+    wordings = words["colours"][colour] + words["adjectives"].get(name, {}).get(colour, [])
+    if "short" not in words["says"]:
+        return _pick(random, wordings)
+    whole, short, *rest = wordings
+    if noun in words["says"]["short"] and not pattern and random.random() < 0.3:
+        return short
+    return _pick(random, [whole, *rest]) + ("的" if random.random() < 0.1 else "")
+
+
+def _absent(named: Mapping[str, str], words: Mapping[str, Any], random: Random) -> dict[str, str]:
+    """The nouns of what is said to be absent."""
+    return {name: _pick(random, words["nouns"][name].get(name) or words["nouns"][name][ATTRIBUTES[name][1]])
+            for name in ("hat", "glasses", "beard", "earrings") if named.get(name) == "none"}  # fmt: skip
+
+
+def _listed(parts: Sequence[str], between: str, last: str) -> str:
+    return last.join([between.join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def _english(named: Mapping[str, str], words: Mapping[str, Any], random: Random) -> str:
+    things, absent, says = _things(named, words, random), _absent(named, words, random), words["says"]
+    plain = [
+        (name, named[name]) for name in ("hair", "mouth", "skin") if named.get(name) in words["values"].get(name, {})
+    ]
+    adjectives = {name: _pick(random, words["values"][name][value]) for name, value in plain}
+    if random.random() < 0.2:  # a list of key words
+        ground = [f"{named['background']} background"] if "background" in named else []
+        parts = [*things.values(), *adjectives.values(), *ground, *(f"no {noun}" for noun in absent.values())]
+        return ", ".join(random.sample(parts, len(parts)))
+    with_, tail = [], []
+    if "mouth" in adjectives and random.random() < 0.5:
+        del adjectives["mouth"]
+        tail.append(_pick(random, says["mouth"][named["mouth"]]))
+    if "skin" in adjectives and random.random() < 0.7:
+        del adjectives["skin"]
+        with_.append(f"{_pick(random, words['adjectives']['skin'][named['skin']])} skin")
+    things = {name: thing if thing.split()[-1] in words["plural"] else f"a {thing}" for name, thing in things.items()}
+    with_ += [things.pop(name) for name in ("hair", "beard") if name in things]
+    worn = [things.pop(name) for name in ("hat", "glasses", "earrings") if name in things]
+    clauses = _english_clauses(with_, worn, list(things.values()), absent, words, random)
+    front = " ".join(random.sample(list(adjectives.values()), len(adjectives)))
+    head = _pick(random, words["people"][: -1 if front else None]).format(f"{front} " if front else "")
+    if front[:1] in tuple("aeiou"):
+        head = head.replace("a ", "an ", 1) if head.startswith("a " + front) else head.replace("of a ", "of an ")
+    ground = _pick(random, says["background"]).format(named["background"]) if "background" in named else ""
+    between = " " if random.random() < 0.6 else ", "
+    if clauses:
+        head = f"{head} {between.join(clauses)}"
+    return ", ".join([head, *tail, ground] if tail and ground else [f"{head} {ground}".strip(), *tail])
+
+
+def _english_clauses(
+    with_: list[str], worn: list[str], clothes: list[str], absent: Mapping[str, str], words: Mapping[str, Any],
+    random: Random,
+) -> list[str]:  # fmt: skip
+    """ "with ...", "wearing ...", "without ...", in any order."""
+    without = [noun if noun in words["plural"] else f"a {noun}" for noun in absent.values()]
+    if worn and random.random() < 0.4:
+        with_, worn = [*with_, *worn], []
+    if clothes and worn and random.random() < 0.5:
+        worn, clothes = [*worn, *clothes], []
+    with_, worn = (random.sample(parts, len(parts)) for parts in (with_, worn))
+    verb = "in" if worn else _pick(random, words["says"]["clothes"])
+    clauses = {"wearing": worn, verb: clothes} if worn else {verb: clothes}
+    if absent and with_ and random.random() < 0.5:
+        with_, without = [*with_, *(f"no {noun}" for noun in absent.values())], []
+    clauses = random.sample([("with", with_), *clauses.items()], 1 + len(clauses))
+    said = [f"{verb} {_listed(parts, ', ', ' and ')}" for verb, parts in clauses if parts]
+    return said + (["without " + _listed(without, ", ", " or ")] if without else [])
+
+
+def _chinese(named: Mapping[str, str], words: Mapping[str, Any], random: Random) -> str:
+    things, absent, says = _things(named, words, random), _absent(named, words, random), words["says"]
+    plain = [_pick(random, words["values"]["hair"]["bald"])] if named.get("hair") == "bald" else []
+    for name in ("mouth", "skin"):
+        if name in named:
+            plain.append(_pick(random, says[name][named[name]]))
+    colour = words["colours"].get(named.get("background"), [""])[0]
+    ground = [_pick(random, says["background"]).format(colour)] if colour else []
+    style = random.random()
+    if style < 0.2:  # a list of key words
+        parts = [*things.values(), *plain, *ground, *(f"没有{noun}" for noun in absent.values())]
+        return "，".join(random.sample(parts, len(parts)))
+    things = {name: _measured(thing, says["measures"], random) for name, thing in things.items()}
+    after = "着" if style < 0.4 or (style < 0.6 and random.random() < 0.5) else ""
+    clauses = [*plain, *_chinese_clauses(things, says, after, random)]
+    clauses = random.sample(clauses, len(clauses)) + _chinese_absences(absent, says, random)
+    if style >= 0.5 and clauses:
+        return "，".join([_pick(random, words["people"]).format("、".join(clauses)), *ground])
+    if style >= 0.4 and clauses and not plain:
+        return "这个人" + "，".join([*clauses, *ground])
+    return "，".join(["一个人", *clauses, *ground])
+
+
+def _measured(thing: str, measures: Mapping[str, str], random: Random) -> str:
+    """A noun with its measure word now and then: 一顶帽子."""
+    measure = next((word for part, word in measures.items() if part in thing), "")
+    return measure + thing if random.random() < 0.15 else thing
+
+
+def _chinese_clauses(things: Mapping[str, str], says: Mapping[str, Any], after: str, random: Random) -> list[str]:
+    """A verb with its objects for each verb: 戴 (worn on the head), 留 or 扎 (hair and beard), 穿 (clothes)."""
+
+    def clause(verb: str, *names: str) -> list[str]:
+        objects = [things[name] for name in names if name in things]
+        return [verb + after + _listed(random.sample(objects, len(objects)), "、", "和")] if objects else []
+
+    tied = any(thing in things.get("hair", "") for thing in says["ties"])
+    found = clause(says["wear"][0], "hat", "glasses", "earrings") + clause(says["clothes"][0], "clothes")
+    if tied:
+        found += clause(random.choice(says["tied"]), "hair") + clause(says["beard"][0], "beard")
+    else:
+        found += clause(says["hair"][0], "hair", "beard")
+    return found
+
+
+def _chinese_absences(absent: Mapping[str, str], says: Mapping[str, Any], random: Random) -> list[str]:
+    """不戴 with what is worn, and 没有胡子."""
+    found = []
+    off = [noun for name, noun in absent.items() if name != "beard"]
+    if off:
+        found.append(_pick(random, says["without"]["wear"]) + _listed(off, "、", "和"))
+    if "beard" in absent:
+        found.append(_pick(random, says["without"]["beard"]) + absent["beard"])
+    return found
+
+
+# From a caption to attributes
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What a caption asks for.
+
+    Attributes:
+        wanted: attribute -> value, in the order of ``ATTRIBUTES``. ``wanted["hat"]`` may be "hat", any hat (`values`).
+        unknown: the words, or phrases such as "no red hat", that name no attribute of these people, in order.
+        language: "zh" for a caption with a Chinese character, otherwise "en".
+    """
+
+    wanted: dict[str, str]
+    unknown: tuple[str, ...]
+    language: str
+
+
+@dataclass(frozen=True)
+class _Token:
+    """A phrase of the lexicon. ``kind``: noun, adjective, colour, value, a kind of the grammar, or unknown."""
+
+    kind: str
+    attribute: str = ""
+    value: str = ""
+    text: str = ""
+
+
+def parse(text: str) -> Parsed:
+    """The attributes that a caption names, in English or Chinese or in a mixture of both.
+
+    "No hat" asks for the value "none", and so do "no cap" and "no sunglasses" where no other hat or glasses are named.
+    Raises Problem for an empty caption, one of more than ``MOST`` characters, one in another script, and one that asks
+    for two values of an attribute.
+    """
+    text = unicodedata.normalize("NFKC", text).strip()
+    if not text:
+        raise Problem("people_caption_empty")
+    if len(text) > MOST:
+        raise Problem("people_caption_long", n=len(text), most=MOST)
+    scripts = {unicodedata.name(letter, "?").split()[0] for letter in text if letter.isalpha()}
+    if scripts - {"LATIN", "CJK", "MASCULINE", "FEMININE", "MICRO"}:
+        raise Problem("people_caption_language")
+    reading = _Reading()
+    tokens = list(_tokens(text))
+    for k, token in enumerate(tokens):
+        reading.read(token, tokens[k + 1 :])
+    return Parsed(*reading.end(), "zh" if "CJK" in scripts else "en")
+
+
+_UNIT = re.compile(r"[^\W\d_㐀-鿿]+(?:['’][^\W\d_㐀-鿿]+)*|\d+|[㐀-鿿]|[,.;:!?、。&]")
+_LONGEST = 5  # units of a phrase
+
+
+def _units(text: str) -> list[str]:
+    """Latin words in lower case, single Chinese characters, and punctuation."""
+    return [unit.replace("’", "'") for unit in _UNIT.findall(text.lower())]
+
+
+def _joined(units: Sequence[str]) -> str:
+    """Units as one text, with a space between Latin words."""
+    return re.sub(r"(?<=[㐀-鿿]) | (?=[㐀-鿿])", "", " ".join(units))
+
+
+@cache
+def _lexicon() -> dict[str, _Token]:
+    """The token of each phrase of either language."""
+    found = {",": _Token("comma"), ".": _Token("comma"), ";": _Token("comma"), "。": _Token("comma")}
+    found |= dict.fromkeys(("!", "?"), _Token("comma"))
+    for words in map(_words, LANGUAGES):
+        for kind, phrases in words["grammar"].items():
+            found |= {_joined(_units(phrase)): _Token(kind) for phrase in phrases}
+        for table in (words["also"], words):
+            for name, wordings in table.get("colours", {}).items():
+                found |= {_joined(_units(phrase)): _Token("colour", "", name) for phrase in wordings}
+            for kind in ("values", "adjectives", "nouns"):
+                for name, some in table.get(kind, {}).items():
+                    for value, wordings in some.items():
+                        found |= {_joined(_units(one)): _Token(kind[:-1], name, value) for one in wordings}
+    return found
+
+
+def _tokens(text: str) -> Iterator[_Token]:
+    """The longest phrases of the lexicon, from left to right; unknown Chinese characters in a row are one token."""
+    units, at, unknown = _units(text), 0, ""
+    while at < len(units):
+        ends = range(min(len(units), at + _LONGEST), at, -1)
+        end = next((end for end in ends if _joined(units[at:end]) in _lexicon()), None)
+        phrase = _joined(units[at : end or at + 1])
+        if end is None and "㐀" <= phrase <= "鿿":
+            unknown += phrase
+        else:
+            if unknown:
+                yield _Token("unknown", text=unknown)
+            unknown = ""
+            entry = _lexicon().get(phrase, _Token("unknown"))
+            if end or phrase.isalnum():
+                yield _Token(entry.kind, entry.attribute, entry.value, phrase)
+        at = end or at + 1
+    if unknown:
+        yield _Token("unknown", text=unknown)
+
+
+@dataclass
+class _Reading:
+    """What was read of a caption up to a token.
+
+    Attributes:
+        found: attribute -> the value named, and the phrase that named it.
+        absent: attribute, value and phrase of what is said not to be there.
+        unknown: phrases that were not understood.
+        pending: adjectives whose noun has not come yet.
+        noun: the noun that following adjectives may belong to ("hair is red").
+        copula: whether a verb such as "is" follows the noun.
+        clothing: whether what follows is worn on the body ("in blue").
+        negation: "no" or "without" while what follows is absent, otherwise "".
+        negator: its word in the caption.
+        negated: whether something was already negated by it.
+        last: the noun before, which a copula returns to ("her hair is long, and is red").
+    """
+
+    found: dict[str, tuple[str, str]] = field(default_factory=dict)
+    absent: list[tuple[str, str, str]] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    pending: list[_Token] = field(default_factory=list)
+    noun: _Token | None = None
+    copula: bool = False
+    clothing: bool = False
+    negation: str = ""
+    negator: str = ""
+    negated: bool = False
+    last: _Token | None = None
+
+    def read(self, token: _Token, rest: Sequence[_Token]) -> None:
+        """Read the next token; ``rest`` are those after it."""
+        if token.kind in ("colour", "adjective"):
+            self.pending.append(token)
+        elif token.kind in ("noun", "value", "unknown"):
+            getattr(self, f"_{token.kind}")(token)
+        elif token.kind != "ignored":
+            self._separator(token, rest)
+
+    def _separator(self, token: _Token, rest: Sequence[_Token]) -> None:
+        """A conjunction, a comma, a verb, a copula or a negation: adjectives so far find their noun."""
+        kind = token.kind
+        if kind in ("verb", "clothing") and self.negation and not self.negated:
+            return  # "not wearing"
+        self._attach()
+        if kind == "copula":
+            self.noun, self.copula = self.noun or self.last, True
+            return
+        if kind in ("verb", "clothing", "no", "without"):
+            self._drop()
+            self.clothing = kind == "clothing"
+        if not (kind == "and" and self.copula):
+            self.noun, self.copula = None, False
+        self._scope(token, rest)
+
+    def _scope(self, token: _Token, rest: Sequence[_Token]) -> None:
+        """How far a negation reaches: "without a hat, glasses or beard", but "no hat, glasses"."""
+        kind = token.kind
+        if kind in ("no", "without"):
+            self.negation, self.negator, self.negated = kind, token.text, False
+        elif kind in ("verb", "clothing") or (kind == "and" and self.negation == "no"):
+            self.negation = ""
+        elif kind == "comma" and self.negation:
+            ahead = [one.kind for one in rest]
+            stop = next((k for k, one in enumerate(ahead) if one in ("verb", "clothing", "no", "without")), len(ahead))
+            self.negation *= "or" in ahead[:stop]
+
+    def _noun(self, token: _Token) -> None:
+        pending, self.pending = self.pending, []
+        phrase = _joined([*(one.text for one in pending), token.text])
+        if self.negation and self._negate(token, phrase, bool(pending)):
+            return
+        fitting = [one for one in pending if self._fits(one, token)]
+        self.unknown += [one.text for one in pending if one not in fitting]
+        if token.attribute in ATTRIBUTES and token.attribute not in ("background", "skin"):
+            self._set(token.attribute, token.value, phrase)
+        for one in fitting:
+            self._set(self._attribute(one, token), one.value, phrase)
+        self.noun = self.last = token
+        self.copula = False
+
+    def _negate(self, token: _Token, phrase: str, described: bool) -> bool:
+        """Whether the noun is absent; a list of absent things ends before one that is described ("a red hat")."""
+        possible = token.attribute in ABSENT and not described and (token.attribute != "hair" or token.value == "hair")
+        if self.negated and not possible:
+            self.negation = ""
+            return False
+        if possible:
+            self.absent.append((token.attribute, token.value, _joined([self.negator, phrase])))
+        else:
+            self.unknown.append(_joined([self.negator, phrase]))
+        self.negated = True
+        return True
+
+    def _value(self, token: _Token) -> None:
+        if self.negation and not self.negated:
+            self.unknown.append(_joined([self.negator, token.text]))
+            self.negated = True
+        else:
+            self._set(token.attribute, token.value, token.text)
+
+    def _unknown(self, token: _Token) -> None:
+        self.unknown.append(token.text)
+        self.negated = True
+
+    def _attribute(self, adjective: _Token, noun: _Token) -> str:
+        return adjective.attribute or COLOURS_OF.get(noun.attribute, "")
+
+    def _fits(self, adjective: _Token, noun: _Token) -> bool:
+        """Whether these people can have it: "long hair", not "long hat"; a blue hat, not a white one."""
+        name = self._attribute(adjective, noun)
+        if adjective.kind == "adjective" and name not in ADJECTIVES_OF.get(noun.attribute, ()):
+            return False
+        if name == "hair" and noun.value != "hair":
+            return False
+        return adjective.value in ATTRIBUTES.get(name, ())
+
+    def _attach(self) -> None:
+        """Give pending adjectives to the noun before them ("the hat is red") unless it has such a one already."""
+        if self.noun is None:
+            return
+        left = []
+        for one in self.pending:
+            name = self._attribute(one, self.noun)
+            if self._fits(one, self.noun) and (self.copula or name not in self.found or self.found[name][0] == name):
+                self._set(name, one.value, f"{self.noun.text} {one.text}")
+            else:
+                left.append(one)
+        self.pending = left
+
+    def _drop(self) -> None:
+        """Adjectives without a noun: of the clothes ("in blue"), or not understood."""
+        for one in self.pending:
+            name = "clothes_colour" if one.kind == "colour" else one.attribute
+            if self.clothing and name in ("clothes_colour", "pattern") and one.value in ATTRIBUTES[name]:
+                self._set(name, one.value, one.text)
+            else:
+                self.unknown.append(one.text)
+        self.pending = []
+
+    def _set(self, name: str, value: str, phrase: str) -> None:
+        """Note a value. Raises Problem for another one of the same attribute."""
+        before, said = self.found.get(name, (value, phrase))
+        general = value == name in ("hat", "hair"), before == name in ("hat", "hair")  # "hat" fits with "cap"
+        if before != value and (not any(general) or ABSENT[name] in (before, value)):
+            raise Problem("people_caption_both", first=said, second=phrase)
+        self.found[name] = (before, said) if general[0] else (value, phrase)
+
+    def end(self) -> tuple[dict[str, str], tuple[str, ...]]:
+        """The attributes wanted, and what was not understood."""
+        self._attach()
+        self._drop()
+        for name, value, phrase in self.absent:
+            present = self.found.get(name)
+            if present and (value in (name, present[0])) and present[0] != ABSENT[name]:
+                raise Problem("people_caption_both", first=phrase, second=present[1])
+            self.found.setdefault(name, (ABSENT[name], phrase))
+        wanted = {name: self.found[name][0] for name in ATTRIBUTES if name in self.found}
+        if wanted.get("hair") == "hair":  # "red hair": any that is not bald
+            if "hair_colour" not in wanted:
+                self.unknown.append(self.found["hair"][1])
+            del wanted["hair"]
+        return wanted, tuple(dict.fromkeys(self.unknown))
