@@ -103,8 +103,7 @@ def _things(named: Mapping[str, str], words: Mapping[str, Any], random: Random) 
         wanted.setdefault("hat", "hat")
     if {"clothes_colour", "pattern"} & named.keys():
         wanted["clothes"] = "clothes"
-    bearers = [name for name, here in (("hair", hair != "bald" and (hair or beard == "none")), ("beard", beard != "none"))
-               if here] or ["hair"]  # fmt: skip
+    bearers = ["hair"] * (hair not in (None, "bald")) + ["beard"] * (beard != "none") or ["hair"]
     if "hair_colour" in named:
         bearers = bearers if random.random() < 0.2 else bearers[:1] if random.random() < 0.8 else bearers[-1:]
         colours |= dict.fromkeys(bearers, named["hair_colour"])
@@ -200,8 +199,8 @@ def _english_clauses(
     if absent and with_ and random.random() < 0.5:
         with_, without = [*with_, *(f"no {noun}" for noun in absent.values())], []
     clauses = random.sample([("with", with_), *clauses.items()], 1 + len(clauses))
-    said = [f"{verb} {_listed(parts, ', ', ' and ')}" for verb, parts in clauses if parts]
-    return said + (["without " + _listed(without, ", ", " or ")] if without else [])
+    phrases = [f"{verb} {_listed(parts, ', ', ' and ')}" for verb, parts in clauses if parts]
+    return phrases + (["without " + _listed(without, ", ", " or ")] if without else [])
 
 
 def _chinese(named: Mapping[str, str], words: Mapping[str, Any], random: Random) -> str:
@@ -505,11 +504,11 @@ class _Reading:
 
     def _set(self, name: str, value: str, phrase: str) -> None:
         """Note a value. Raises Problem for another one of the same attribute."""
-        before, said = self.found.get(name, (value, phrase))
+        before, earlier = self.found.get(name, (value, phrase))
         general = value == name in ("hat", "hair"), before == name in ("hat", "hair")  # "hat" fits with "cap"
         if before != value and (not any(general) or ABSENT[name] in (before, value)):
-            raise Problem("people_caption_both", first=said, second=phrase)
-        self.found[name] = (before, said) if general[0] else (value, phrase)
+            raise Problem("people_caption_both", first=earlier, second=phrase)
+        self.found[name] = (before, earlier) if general[0] else (value, phrase)
 
     def end(self) -> tuple[dict[str, str], tuple[str, ...]]:
         """The attributes wanted, and what was not understood."""

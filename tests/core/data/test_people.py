@@ -1,4 +1,4 @@
-"""Pixel people: each follows from its seed and number, what is held out, what can be seen, and how parts are composed."""
+"""Pixel people: each follows from its seed and number; what is held out, what can be seen, how parts are composed."""
 
 from collections import Counter
 from itertools import product
@@ -17,9 +17,9 @@ CHANCES = 2 + len(ATTRIBUTES)
 
 def person(**chosen: str) -> torch.Tensor:
     """Attributes [1, 12] of a plain person with the ``chosen`` values."""
-    plain = {"skin": "light", "hair": "short", "hair_colour": "brown", "beard": "none", "glasses": "none", "hat": "none",
-             "hat_colour": "red", "mouth": "smiling", "clothes_colour": "blue", "pattern": "plain", "earrings": "none",
-             "background": "white"}  # fmt: skip
+    plain = {"skin": "light", "hair": "short", "hair_colour": "brown", "beard": "none", "glasses": "none",
+             "hat": "none", "hat_colour": "red", "mouth": "smiling", "clothes_colour": "blue",
+             "pattern": "plain", "earrings": "none", "background": "white"}  # fmt: skip
     return torch.tensor([[ATTRIBUTES[name].index((plain | chosen)[name]) for name in ATTRIBUTES]])
 
 
@@ -102,14 +102,15 @@ def test_layers_are_composed_as_the_notice_says():
         hat="beanie", glasses="sunglasses", beard="goatee", earrings="earrings", pattern="striped", hair="long"
     )
     images, _, _ = compose(row, torch.full((1, CHANCES), 0.6))
+    blue, red = COLOURS["blue"], COLOURS["red"]
 
     def colour(code: str) -> torch.Tensor:
         return torch.tensor([int(code[i : i + 2], 16) for i in (0, 2, 4)], dtype=torch.float64)[:, None, None] / 255
 
     hair = colour(COLOURS["brown"])
-    colours = {"skin": colour(people.SKIN["light"][1]), "earrings": colour(people.EARRING), "pattern": colour(COLOURS["blue"]),
-               "eyes": colour(people.EYE), "glasses": colour(people.FRAME), "beard": hair, "mouth": colour(people.MOUTH[0]),
-               "hair": hair, "hat": colour(COLOURS["red"])}  # fmt: skip
+    colours = {"skin": colour(people.SKIN["light"][1]), "earrings": colour(people.EARRING), "pattern": colour(blue),
+               "eyes": colour(people.EYE), "glasses": colour(people.FRAME), "beard": hair,
+               "mouth": colour(people.MOUTH[0]), "hair": hair, "hat": colour(red)}  # fmt: skip
     picture = colour(people.BACKGROUND["white"]).expand(3, 16, 16)
     with torch.no_grad():
         for part in people.LAYERS:

@@ -74,7 +74,7 @@ READ = {
     "no hat and a blue sweater": {"hat": "none", "clothes_colour": "blue"},
     "bald with a red beard": {"hair": "bald", "hair_colour": "red", "beard": "beard"},
     "a hat, a red cap": {"hat": "cap", "hat_colour": "red"},
-    "the hair is long and red, the hat is blue": {"hair": "long", "hair_colour": "red", "hat": "hat", "hat_colour": "blue"},
+    "hair is long and red, the hat is blue": {"hair": "long", "hair_colour": "red", "hat": "hat", "hat_colour": "blue"},
     "dressed in blue": {"clothes_colour": "blue"},
     "blond, striped T-shirt": {"pattern": "striped"},
     "戴红帽子和眼镜、没有胡子的人": {"hat": "hat", "hat_colour": "red", "glasses": "glasses", "beard": "none"},
