@@ -3,6 +3,7 @@
 import inspect
 import math
 import shlex
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -17,8 +18,9 @@ from tqdm import tqdm
 from core.cli import terminal
 from core.cli.flags import Training, stored_flags
 from core.data.images import ImageSet, pixels
+from core.diffusion.denoiser import Cond
 from core.diffusion.samplers import SAMPLERS
-from core.models import image_judge
+from core.models import image_judge, requests
 from core.models import images as image_model
 from core.models.images import ImageConfig
 from core.models.model import open_checkpoint
@@ -101,6 +103,7 @@ def sample(
     out: Path,
     n: int = 64,
     classes: tuple[str, ...] = (),
+    caption: str | None = None,
     scale: float = 1.0,
     negative: str | None = None,
     sampler: Sampler = "dpmpp_2m",
@@ -116,8 +119,11 @@ def sample(
         out: the two files' name without its ending.
         n: how many images.
         classes: the classes to draw, in turn, by name or number (info names them); none given: all of them.
-        scale: guidance scale w: 0 ignores the class, 1 asks for it plainly, more leads away from what is none of it.
-        negative: a class to lead away from, in place of no class.
+        caption: what to draw, in words, for a model of people: "a smiling person with long green hair, no glasses", or
+            in Chinese.
+        scale: guidance scale w: 0 ignores the class or the caption, 1 asks for it plainly, more leads away from what
+            is none of it.
+        negative: a class to lead away from, in place of no class; for a model of people words, such as "a hat".
         sampler: how to go from noise to images; dpmpp_2m and heun are of second order.
         steps: steps of the sampler.
         seed: decides the noise; image k of a seed is the same however many are drawn.
@@ -126,8 +132,12 @@ def sample(
     check_positive(n=n, steps=steps, columns=columns)
     opened = open_checkpoint(checkpoint)
     labels = labels_in_turn(opened, n, [_label(name, opened) for name in classes])
-    away = None if negative is None else _label(negative, opened)
-    x = _samples(opened, labels, scale, away, sampler, steps, seed)
+    if caption is not None or requests.attributes_of(opened.config):
+        wanted = requests.condition(_values({} if caption is None else caption, opened), n)
+        away = None if negative is None else requests.negative(_values(negative, opened), n)
+    else:
+        wanted, away = labels, None if negative is None else _label(negative, opened)
+    x = _samples(opened, wanted, scale, away, sampler, steps, seed)
     out.parent.mkdir(parents=True, exist_ok=True)
     sheet, arrays = (out.with_name(out.name + ending) for ending in (".png", ".npz"))
     image_model.write_sheet(x, columns, sheet)
@@ -160,6 +170,8 @@ def evaluate(
     """
     check_positive(n=n, steps=steps)
     opened = open_checkpoint(checkpoint)
+    if requests.attributes_of(opened.config):
+        raise Problem("evaluate_attributes", name=opened.config["data"]["name"], checkpoint=str(checkpoint))
     images, test, kept_apart = _split(opened, data)
     print(f"Training a classifier on {len(images):,} images of {images.name}.")
     judge = image_judge.judge(images, test)
@@ -236,9 +248,17 @@ def _brief(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
+def _values(asked: str | Mapping[str, str], checkpoint: Checkpoint) -> requests.Values:
+    """The values of each attribute that words ask for. Prints the words that name no attribute."""
+    request = requests.read(asked, requests.attributes_of(checkpoint.config))
+    if request.unknown:
+        print(Problem("unknown_words", words=", ".join(request.unknown)))
+    return request.values
+
+
 def _samples(
-    checkpoint: Checkpoint, labels: list[int | None], scale: float, away: int | None, sampler: str, steps: int,
-    seed: int,
+    checkpoint: Checkpoint, labels: list[int | None] | Cond, scale: float,
+    away: int | list[Cond] | None, sampler: str, steps: int, seed: int,
 ) -> Tensor:  # fmt: skip
     """Samples of a checkpoint on the CPU, drawn behind a progress bar on this process's device."""
     if not math.isfinite(scale):

@@ -21,6 +21,7 @@ from core.problems import Problem
 SIDE, MAX_SIDE = 16, 256
 MOST = 1_000_000  # people drawn at once: 0.8 GB
 BLOCK = 512  # people composed at once: the layers of one block fit into the cache
+MOST_BLOCKS = 16  # in which ``fitting`` looks for people who are seldom drawn
 COLOURS = {
     "black": "28150a",
     "brown": "5a3210",
@@ -204,6 +205,29 @@ def _value(name: str, chance: Tensor) -> Tensor:
     values = ATTRIBUTES[name]
     weights = torch.tensor(_RARE.get(name, (1,) * len(values)), dtype=torch.float32)
     return torch.bucketize(chance.contiguous(), weights.cumsum(0)[:-1] / weights.sum(), right=True)
+
+
+def fitting(wanted: Sequence[Sequence[int]], n: int, seed: int = 0) -> People:
+    """n people who have for each attribute one of the values ``wanted`` (empty: any), also held-out combinations.
+
+    All that is wanted can be seen in them, unless it never can together, such as short hair under a top hat.
+    """
+    found, kept, anyone = [], 0, []
+    for block in range(MOST_BLOCKS):
+        chances = torch.rand(2 * len(ATTRIBUTES) + 2, BLOCK, generator=seeds.generator(seed, _PLACE, block, 1))
+        values = [
+            torch.tensor(some)[(chances[k] * len(some)).long()] if some else _value(name, chances[k])
+            for k, (name, some) in enumerate(zip(ATTRIBUTES, wanted, strict=True))
+        ]
+        parts = compose(torch.stack(values, 1), chances[len(ATTRIBUTES) :].T)
+        fits = parts[2][:, torch.tensor([bool(some) for some in wanted])].all(1)
+        anyone.append(parts)
+        found.append(tuple(part[fits] for part in parts))
+        kept += int(fits.sum())
+        if kept >= n:
+            break
+    parts = found if kept >= n else [*found, *anyone]
+    return People(*(torch.cat(some)[:n] for some in zip(*parts, strict=True)))
 
 
 # Held-out combinations

@@ -4,6 +4,8 @@ The scale w follows u + w (c - u): w = 0 is the unconditional (or negative) pred
 guided. Another convention is (1 + s) c - s u, with s = w - 1.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -20,6 +22,13 @@ def lerp(base: Denoise, target: Denoise, scale: float) -> Denoise:
     if scale in (0, 1):
         return target if scale else base
     return lambda x, sigma: torch.lerp(base(x, sigma), target(x, sigma), scale)
+
+
+def mean(denoisers: Sequence[Denoise]) -> Denoise:
+    """The mean of several estimates: that of one of several conditions, all equally likely."""
+    if len(denoisers) == 1:
+        return denoisers[0]
+    return lambda x, sigma: torch.stack([denoise(x, sigma) for denoise in denoisers]).mean(0)
 
 
 def cfg(denoiser: Denoiser, cond: Cond | None, negative: Cond | None = None, scale: float = 1.0) -> Denoise:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from core.data.images import pixels
 from core.diffusion import samplers
 from core.diffusion.denoiser import PREDICTIONS, Cond, Denoise, Denoiser, in_chunks
-from core.diffusion.guidance import cfg
+from core.diffusion.guidance import condition, lerp, mean
 from core.diffusion.samplers import SamplerConfig, Step
 from core.diffusion.schedules import karras, log_normal
 from core.diffusion.training import Batches, TrainConfig, TrainState, as_dict, diffusion_batches, diffusion_loss, train
@@ -310,7 +310,7 @@ def sample(
     shape: tuple[int, ...],
     labels: Sequence[int | None] | Cond,
     scale: float = 1.0,
-    negative: int | Cond | None = None,
+    negative: int | Cond | Sequence[Cond] | None = None,
     sampler: str = "dpmpp_2m",
     steps: int = 20,
     seed: int = 0,
@@ -338,19 +338,21 @@ def starting_noise(denoiser: Denoiser, shape: tuple[int, ...], seed: int) -> Ten
 
 
 def guided(
-    denoiser: Denoiser, labels: Sequence[int | None] | Cond, scale: float, negative: int | Cond | None
+    denoiser: Denoiser,
+    labels: Sequence[int | None] | Cond,
+    scale: float,
+    negative: int | Cond | Sequence[Cond] | None,
 ) -> Denoise:
     """The denoiser with classifier-free guidance towards a class for each sample (None: no class), and away from the
-    class ``negative`` or, if None, from no class. Both may be another condition, such as attributes [B, A]."""
-    device = device_of(denoiser)
-    cond = (
-        labels
-        if isinstance(labels, Mapping)
-        else {"label": torch.tensor([-1 if label is None else label for label in labels])}
-    )
-    away = negative if isinstance(negative, Mapping | None) else {"label": torch.full((len(labels),), negative)}
-    cond, away = (some and {name: rows.to(device) for name, rows in some.items()} for some in (cond, away))
-    return cfg(in_chunks(denoiser, CHUNK), cond, away, scale)
+    class ``negative`` or, if None, from no class. Both may be another condition, such as attributes [B, A]; several
+    negative conditions count as one of them, it is not known which."""
+    whole, device = in_chunks(denoiser, CHUNK), device_of(denoiser)
+    if not isinstance(labels, Mapping):
+        labels = {"label": torch.tensor([-1 if label is None else label for label in labels])}
+        negative = negative if negative is None else {"label": torch.full((len(labels["label"]),), negative)}
+    away = negative if isinstance(negative, Sequence) else [negative]
+    cond, *away = [some and {name: rows.to(device) for name, rows in some.items()} for some in (labels, *away)]
+    return lerp(mean([condition(whole, each) for each in away]), condition(whole, cond), scale)
 
 
 def sampler_steps(denoise: Denoise, x: Tensor, sampler: str, steps: int, seed: int) -> Iterator[Step]:

@@ -1,6 +1,7 @@
 """Trained models as a notebook uses them: ``train``, ``save``, ``load``, and ``Model`` with its samples."""
 
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,11 +13,11 @@ from torch import Tensor, nn
 from core.data import points
 from core.data.points import PointSet
 from core.diffusion import samplers
-from core.diffusion.denoiser import Denoiser, in_chunks
+from core.diffusion.denoiser import Denoise, Denoiser, in_chunks
 from core.diffusion.training import TrainConfig, TrainState, as_dict
 from core.models import images as image_model
 from core.models import points as point_model
-from core.models import sources
+from core.models import requests, sources
 from core.models.images import ImageConfig
 from core.models.points import PointConfig
 from core.problems import Problem
@@ -25,7 +26,7 @@ from core.runs.checkpoints import CUSTOM, Checkpoint, class_name, load_run, save
 from core.runs.progress import Progress, resume
 
 SHIPPED = Path(__file__).parents[1] / "pretrained"
-BUNDLED = ("digits", "fashion", "emoji")  # sets of images that come with the library
+BUNDLED = ("digits", "fashion", "emoji", "people")  # sets of images that come with the library
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +60,11 @@ class Model:
         return tuple(stored.get("data", {}).get("classes", ()))
 
     @property
+    def attributes(self) -> dict[str, tuple[str, ...]]:
+        """The attributes that samples can be asked to have, and the values of each; empty if there are none."""
+        return requests.attributes_of(self.checkpoint.config)
+
+    @property
     def data(self) -> Any:
         """The data that it was trained on: those of ``train``, a built-in set of points, or images loaded again.
 
@@ -85,27 +91,59 @@ class Model:
         seed: int = 0,
         label: int | str | Sequence[int | str] | None = None,
         scale: float = 1.0,
-        negative: int | str | None = None,
+        negative: int | str | Mapping[str, str] | None = None,
         shape: tuple[int, ...] | None = None,
+        attributes: str | Mapping[str, str] | None = None,
     ) -> Tensor:
         """n samples [n, *shape], on the CPU. Sample k of a seed is the same for any n.
 
-        sampler: one of ``SAMPLERS``. label: a class by number or name for all samples, or for each in turn; None: no
-        class. scale: guidance scale w. negative: a class to guide away from. shape: of one sample, for a model that
-        does not know it. Raises Problem for a class that the model does not have.
+        Args:
+            n: the number of samples.
+            sampler: one of ``SAMPLERS``.
+            steps: steps of the sampler.
+            seed: decides the noise.
+            label: a class by number or name for all samples, or for each in turn; None: no class.
+            scale: guidance scale w.
+            negative: a class to guide away from; for a model with attributes what the samples shall not have, as
+                ``attributes``.
+            shape: of one sample, for a model that does not know it.
+            attributes: what samples shall have, for a model with attributes: a sentence, such as "a person with a red
+                hat", or attribute names with values, such as {"hat": "cap"}. Warns of words that name no attribute.
+
+        Raises Problem for a class, an attribute or a value that the model does not have.
         """
         family = point_model if "recipe" in self.checkpoint.config else image_model
         config = family.sampler_config(sampler, steps, seed)
         start = samplers.start((n, *(shape or self.shape)), config.sigma_max, self.denoiser.sigma_data, seed)
-        if label is None and negative is None:
-            denoise = in_chunks(self.denoiser, image_model.CHUNK)
-        else:
-            several = label if isinstance(label, list | tuple) else [label]
-            numbers = [self._number(each) for each in several]
-            labels = [numbers[k % len(numbers)] for k in range(n)]
-            denoise = image_model.guided(self.denoiser, labels, scale, self._number(negative))
         x = start.to(image_model.device_of(self.denoiser))
-        return samplers.last(samplers.run(config, denoise, x)).cpu()
+        return samplers.last(samplers.run(config, self._guided(n, label, scale, negative, attributes), x)).cpu()
+
+    def _guided(
+        self,
+        n: int,
+        label: int | str | Sequence[int | str] | None,
+        scale: float,
+        negative: int | str | Mapping[str, str] | None,
+        attributes: str | Mapping[str, str] | None,
+    ) -> Denoise:
+        """The denoiser under the guidance that ``sample`` describes."""
+        if label is None and negative is None and attributes is None:
+            return in_chunks(self.denoiser, image_model.CHUNK)
+        if label is None and self.attributes or attributes is not None:
+            wanted = requests.condition(self._values({} if attributes is None else attributes), n)
+            away = None if negative is None else requests.negative(self._values(negative), n)
+            return image_model.guided(self.denoiser, wanted, scale, away)
+        several = label if isinstance(label, list | tuple) else [label]
+        numbers = [self._number(each) for each in several]
+        labels = [numbers[k % len(numbers)] for k in range(n)]
+        return image_model.guided(self.denoiser, labels, scale, self._number(negative))
+
+    def _values(self, asked: str | Mapping[str, str]) -> requests.Values:
+        """The values of each attribute that are asked for."""
+        request = requests.read(asked, self.attributes)
+        if request.unknown:
+            warnings.warn(str(Problem("unknown_words", words=", ".join(request.unknown))), stacklevel=4)
+        return request.values
 
     def _number(self, label: int | str | None) -> int | None:
         """The number of a class."""

@@ -20,6 +20,7 @@ from core.data.images import load
 from core.diffusion import training
 from core.models import image_judge
 from core.models.images import ImageConfig
+from core.problems import Problem
 
 ROOT = Path(__file__).parents[3]
 TINY = ["--network", "fourier", "--batch", "16", "--warmup", "2"]
@@ -90,6 +91,53 @@ def test_samples_are_a_sheet_and_a_file_that_can_be_trained_on(run, tmp_path):
     drawn = load(str(tmp_path / "some.npz"))
     assert drawn.images.shape == (6, 1, 8, 8) and drawn.labels.tolist() == [3, 8] * 3
     assert (tmp_path / "some.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory) -> Path:
+    """A run on people, of two steps."""
+    out = tmp_path_factory.mktemp("people")
+    main(["train", "--out", str(out), "--data", "people", "--steps", "2", "--size", "tiny", "--batch", "4"])
+    return out
+
+
+def test_people_are_asked_for_in_words_and_words_that_are_not_understood_are_named(people, tmp_path, capsys):
+    asked = ["--n", "3", "--steps", "2", "--scale", "2", "--caption", "a woman with long hair", "--negative", "a hat"]
+    main(["sample", "--checkpoint", str(people), "--out", str(tmp_path / "some"), *asked])
+    assert load(str(tmp_path / "some.npz")).images.shape == (3, 3, 16, 16)
+    assert str(Problem("unknown_words", words="woman")) in capsys.readouterr().out
+
+
+def test_info_gives_the_command_of_a_run_on_people(people, capsys):
+    main(["info", "--checkpoint", str(people)])
+    shown = capsys.readouterr().out
+    assert "hair bald, short" in shown and " --data people " in shown.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "values"),
+    [
+        (["evaluate"], "evaluate_attributes", {"name": "people"}),
+        (["sample", "--caption", ""], "people_caption_empty", {}),
+        (["sample", "--caption", "bald with long hair"], "people_caption_both", {}),
+        (["sample", "--classes", "cap"], "model_unknown_class", {"name": "cap"}),
+        (["train", "--data", "people", "--n", "0"], "people_count", {"n": 0}),
+        (["train", "--data", "people", "--n", "2000000000"], "people_count", {"n": 2_000_000_000}),
+        (["train", "--data", "digits", "--n", "5"], "data_count", {"name": "digits"}),
+    ],
+)
+def test_what_cannot_be_done_with_people_ends_as_a_sentence(people, tmp_path, arguments, code, values, ends):
+    command, *rest = arguments
+    where = [] if command == "train" else ["--checkpoint", str(people)]
+    out = [] if command == "evaluate" else ["--out", str(tmp_path / "out")]
+    with ends(code, **values):
+        main([command, *where, *out, *rest])
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_single_person_can_be_trained_on(tmp_path):
+    main(["train", "--out", str(tmp_path), "--data", "people", "--n", "1", "--steps", "2", *TINY])
+    assert config(tmp_path)["data"]["n"] == 1
 
 
 @pytest.mark.slow

@@ -9,10 +9,12 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 from core.data.images import ImageSet, digits
+from core.data.people import ATTRIBUTES, PeopleSet
 from core.data.points import make_points
 from core.diffusion.denoiser import Denoiser
+from core.models import images as image_model
 from core.models.images import ImageConfig
-from core.models.model import load, save, train
+from core.models.model import Model, load, save, train
 from core.models.points import PointConfig
 from core.models.sources import sample_set
 from core.runs.checkpoints import to_files
@@ -183,6 +185,40 @@ def test_an_image_set_is_trained_on_and_labels_are_drawn_in_turn():
     assert isinstance(model.data, ImageSet) and len(model.classes) == 10
     two = model.sample(4, label=[3, 8], scale=2.0, steps=2)
     torch.testing.assert_close(two[1:2], model.sample(2, label=8, scale=2.0, steps=2)[1:2], atol=1e-5, rtol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def people():
+    """A network whose answers depend on attributes, as the command line stores it."""
+    checkpoint = image_model.new_checkpoint(ImageConfig(size="tiny"), PeopleSet(), {"data": "people", "n": None})
+    generator = torch.Generator().manual_seed(0)
+    for weights in checkpoint.denoiser.parameters():
+        weights.data += 0.05 * torch.randn(weights.shape, generator=generator)
+    return Model(checkpoint)
+
+
+def test_people_are_asked_for_by_their_attributes_or_in_words(people):
+    assert people.attributes == ATTRIBUTES and people.data.name == "people" and people.shape == (3, 16, 16)
+    named = people.sample(2, steps=2, scale=2.0, attributes={"hair": "long", "hair_colour": "green"})
+    assert torch.equal(named, people.sample(2, steps=2, scale=2.0, attributes="long green hair"))
+    assert not torch.equal(named, people.sample(2, steps=2, scale=2.0))
+
+
+def test_a_negative_of_any_hat_is_the_mean_over_all_kinds(people):
+    kinds = [{"hat": kind} for kind in ATTRIBUTES["hat"][1:]]
+    one = [people.sample(2, steps=1, scale=0.0, negative=kind) for kind in kinds]  # w = 0: the negative estimate alone
+    torch.testing.assert_close(people.sample(2, steps=1, scale=0.0, negative="a hat"), torch.stack(one).mean(0))
+
+
+def test_words_that_name_no_attribute_are_warned_of_and_a_model_of_classes_has_none(people, refused):
+    with pytest.warns(UserWarning, match="dragon"):
+        people.sample(1, steps=1, attributes="a dragon with a beard")
+    with refused("unknown_attribute", name="wings"):
+        people.sample(1, attributes={"wings": "two"})
+    with refused("unknown_attribute", name="hat"):
+        load("digits").sample(1, attributes={"hat": "cap"})
+    with refused("model_unknown_class", name="cap"):
+        people.sample(1, label="cap")
 
 
 @pytest.mark.parametrize("name", ["spiral", "spiral-classes-strong", "digits"])
