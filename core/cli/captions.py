@@ -44,7 +44,8 @@ def train_clip(
     out: Path,
     config: Annotated[ClipConfig, FLAT] = CONFIGS[0],
     data: str = "emoji",
-    side: int = 32,
+    n: int | None = None,
+    side: int | None = None,
     config_file: Annotated[Path | None, tyro.conf.arg(name="config")] = None,
     resume: bool = False,
     every: int = 500,
@@ -54,15 +55,16 @@ def train_clip(
     Args:
         out: the run's folder, for its checkpoint and metrics.jsonl.
         config: how to train.
-        data: emoji, or a folder of pictures with captions.csv (columns file, caption and, if any, keywords).
-        side: pixels a side that the pictures of a folder are brought to.
+        data: emoji, people, or a folder of pictures with captions.csv (columns file, caption and, if any, keywords).
+        n: only for people: how many, those held out included.
+        side: pixels a side that the pictures of a folder are brought to, 32 where none is given; of people 16.
         config_file: a JSON file of these flags; flags given beside it win.
         resume: go on from OUT's checkpoint, with its data and settings; flags given beside it win.
         every: steps between two checkpoints. Ctrl-C leaves one, too.
     """
     check_positive(every=every)
-    folder, pairs = terminal.checkpoint_folder(out, resume), load(data, side)
-    source = {"data": data, "side": side}
+    folder, pairs = terminal.checkpoint_folder(out, resume), load(data, side, n)
+    source = {"data": data, "n": n, "side": side}
     new = clip_model.new_checkpoint(config, pairs, source)
     checkpoint = _resumed(folder, "clip", config, new) if resume else new
     team = distributed.join()
@@ -76,7 +78,8 @@ def train_prior(
     encoders: Path = CLIP,
     config: Annotated[PriorConfig, FLAT] = CONFIGS[1],
     data: str = "emoji",
-    side: int = 32,
+    n: int | None = None,
+    side: int | None = None,
     config_file: Annotated[Path | None, tyro.conf.arg(name="config")] = None,
     resume: bool = False,
     every: int = 1000,
@@ -87,15 +90,16 @@ def train_prior(
         out: the run's folder, for its checkpoint and metrics.jsonl.
         encoders: the checkpoint of the CLIP whose vectors these are.
         config: how to train.
-        data: emoji, or a folder of pictures with captions.csv.
-        side: pixels a side that the pictures of a folder are brought to.
+        data: emoji, people, or a folder of pictures with captions.csv.
+        n: only for people: how many, those held out included.
+        side: pixels a side that the pictures of a folder are brought to, 32 where none is given; of people 16.
         config_file: a JSON file of these flags; flags given beside it win.
         resume: go on from OUT's checkpoint, with its data and settings; flags given beside it win.
         every: steps between two checkpoints. Ctrl-C leaves one, too.
     """
     check_positive(every=every)
-    folder, clip, pairs = terminal.checkpoint_folder(out, resume), open_checkpoint(encoders), load(data, side)
-    source = {"data": data, "side": side, "encoders": _shipped_name(encoders)}
+    folder, clip, pairs = terminal.checkpoint_folder(out, resume), open_checkpoint(encoders), load(data, side, n)
+    source = {"data": data, "n": n, "side": side, "encoders": _shipped_name(encoders)}
     new = unclip_model.new_prior(config, clip, pairs, source)
     checkpoint, team = _resumed(folder, "prior", config, new) if resume else new, distributed.join()
     clip.state.ema.to(team.device)
@@ -108,7 +112,8 @@ def train_decoder(
     encoders: Path = CLIP,
     config: Annotated[DecoderConfig, FLAT] = CONFIGS[2],
     data: str = "emoji",
-    side: int = 32,
+    n: int | None = None,
+    side: int | None = None,
     start: Path | None = None,
     config_file: Annotated[Path | None, tyro.conf.arg(name="config")] = None,
     resume: bool = False,
@@ -121,8 +126,9 @@ def train_decoder(
         out: the run's folder, for its checkpoint, metrics.jsonl and samples-STEP.png.
         encoders: the checkpoint of the CLIP whose vectors these are.
         config: how to train.
-        data: emoji, or a folder of pictures with captions.csv.
-        side: pixels a side that the pictures of a folder are brought to.
+        data: emoji, people, or a folder of pictures with captions.csv.
+        n: only for people: how many, those held out included.
+        side: pixels a side that the pictures of a folder are brought to, 32 where none is given; of people 16.
         start: an image model, such as emoji, to begin with the weights of, as far as they fit.
         config_file: a JSON file of these flags; flags given beside it win.
         resume: go on from OUT's checkpoint, with its data and settings; flags given beside it win.
@@ -130,9 +136,10 @@ def train_decoder(
         bf16: compute in bfloat16, on a graphics card or a processor that can.
     """
     check_positive(every=every)
-    folder, clip, pairs = terminal.checkpoint_folder(out, resume), open_checkpoint(encoders), load(data, side)
+    folder, clip, pairs = terminal.checkpoint_folder(out, resume), open_checkpoint(encoders), load(data, side, n)
     source = {
         "data": data,
+        "n": n,
         "side": side,
         "encoders": _shipped_name(encoders),
         "start": start and str(start),
@@ -285,7 +292,8 @@ def evaluate(
     decoder: Path = DECODER,
     judge: Path = JUDGE,
     data: str = "emoji",
-    side: int = 32,
+    n: int | None = None,
+    side: int | None = None,
     scale: float = 4.0,
     prior_scale: float = 2.0,
     steps: int = 20,
@@ -300,14 +308,15 @@ def evaluate(
         decoder: the checkpoint of the decoder.
         judge: the checkpoint of encoders trained with another seed and never used to generate.
         data: what all of them were trained on.
-        side: pixels a side that the pictures of a folder are brought to.
+        n: only for people: how many, those held out included.
+        side: pixels a side that the pictures of a folder are brought to, 32 where none is given; of people 16.
         scale: guidance scale w of the decoder.
         prior_scale: guidance scale w of the prior.
         steps: steps of the prior's sampler, and of the decoder's.
         seed: decides the noise, and which captions are asked for.
     """
     check_positive(steps=steps)
-    parts, pairs = [open_checkpoint(folder) for folder in (encoders, prior, decoder, judge)], load(data, side)
+    parts, pairs = [open_checkpoint(folder) for folder in (encoders, prior, decoder, judge)], load(data, side, n)
     whole, other = unclip_model.assemble(*parts[:3], distributed.device()), parts[3]
     other.state.ema.to(whole.device)
     if unclip_model.fingerprint(whole.clip) == unclip_model.fingerprint(other.state.ema):

@@ -18,17 +18,20 @@ import torch
 from torch import Tensor
 
 from core import seeds
-from core.data import image_files, images
+from core.data import image_files, images, people_captions
 from core.data.images import ASSETS
+from core.data.people import SIDE, People, draw
 from core.problems import Problem
 
-LENGTH = 16  # tokens of a caption at most
-_MOST = 64  # of a picture's name and keywords
+LENGTH = 64  # tokens of a caption at most
+_PART = 16  # of a random part of a picture's words
+N_PEOPLE, HELD_OUT = 20_000, 0.2  # people with captions, and the share of them that is held out
 PADDING = 0
 TABLE = "captions.csv"
 
 _TONE = re.compile(r"[:,]? *(medium-light|medium-dark|light|medium|dark) skin tone,?")
-_WORD = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
+_HAN = "\u3400-\u4dbf\u4e00-\u9fff"
+_WORD = re.compile(rf"[{_HAN}]|[^\W_{_HAN}]+(?:[-'’][^\W_{_HAN}]+)*")
 _PLACE = 0xCA97  # keeps the draws of the split apart from all others
 
 
@@ -38,7 +41,7 @@ class Pairs:
 
     ``kinds`` are the names without an attribute in which near-copies differ (such as a skin tone); all images of a kind
     are on the same side of the split. ``note`` says which rows of a table were left out (a Problem to show, not to
-    raise).
+    raise). ``people``: those that the images show, with their attributes, if they are pixel people.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Pairs:
     kinds: tuple[str, ...]
     held_out: Tensor
     note: Problem | None = None
+    people: People | None = None
 
     def indices(self, held_out: bool) -> Tensor:
         """The indices of the pairs held out, or of those to train on, [n]."""
@@ -55,7 +59,8 @@ class Pairs:
 
 
 def words(text: str) -> list[str]:
-    """The words of a text in lower case; hyphens do not divide: "Man: medium-dark skin tone" has four."""
+    """The words of a text in lower case; hyphens do not divide: "Man: medium-dark skin tone" has four. Each Chinese
+    character is a word."""
     return [word.replace("’", "'") for word in _WORD.findall(text.lower())]
 
 
@@ -74,9 +79,40 @@ def emoji() -> Pairs:
     return _pairs("emoji", images.emoji().images, captions, keywords, _combination, COMBINATIONS | PLAIN)
 
 
-def load(source: str, side: int = 32) -> Pairs:
-    """The pairs of a name: ``emoji``, or a folder of images with a table of captions (`from_folder`)."""
-    return emoji() if source == "emoji" else from_folder(source, side)
+def of_people(n: int = N_PEOPLE, side: int = SIDE, seed: int = 0) -> Pairs:
+    """n pixel people with captions in English and, as keyword, in Chinese, each of 3 to 5 attributes; one in five has a
+    combination that is held out (``people.is_held_out``).
+
+    These captions are the names of the pairs; those to train on are drawn anew (`caption_sampler`). Raises Problem as
+    ``people.draw`` does, and for fewer than two people.
+    """
+    if n < 2:
+        raise Problem("captions_people", n=n)
+    held = max(1, round(HELD_OUT * n))
+    parts = draw(n - held, seed, side=side), draw(held, seed, side=side, held_out=True)
+    columns = (torch.cat([getattr(part, name) for part in parts]) for name in ("images", "attributes", "visible"))
+    people = People(*columns)
+    named = [people_captions.choose(people.named(k), seeds.mix(seed, k), fewest=3, most=5) for k in range(n)]
+    texts = [
+        [people_captions.caption(some, language, seeds.mix(seed, k)) for k, some in enumerate(named)]
+        for language in people_captions.LANGUAGES
+    ]
+    keywords = tuple((text,) for text in texts[1])
+    held_out = torch.arange(n) >= n - held
+    return Pairs("people", people.images, tuple(texts[0]), keywords, tuple(texts[0]), held_out, people=people)
+
+
+def load(source: str, side: int | None = None, n: int | None = None) -> Pairs:
+    """The pairs of a name: ``emoji``, ``people``, or a folder of images with a table of captions (`from_folder`).
+
+    side: pixels a side of the images of a folder (32 where none is given) or of people (16). n: only for people, how
+    many. Raises Problem as the sources do, and for an n of other data.
+    """
+    if source == "people":
+        return of_people(N_PEOPLE if n is None else n, side or SIDE)
+    if n is not None:
+        raise Problem("data_count", name=source)
+    return emoji() if source == "emoji" else from_folder(source, side or 32)
 
 
 def from_folder(folder: str | Path, side: int = 32) -> Pairs:
@@ -264,17 +300,20 @@ def tokenizer(pairs: Pairs) -> Tokenizer:
 
 
 def caption_sampler(pairs: Pairs, known: Tokenizer) -> Callable[[Tensor, torch.Generator], Tensor]:
-    """(indices of pairs [n], generator) -> tokens [n, LENGTH] of a caption drawn for each: with probability 1/2 its
-    name, with 1/4 one of its words (rare ones are likelier), and otherwise a random part of its words."""
+    """(indices of pairs [n], generator) -> tokens [n, LENGTH] of a caption drawn for each.
+
+    With probability 1/2 it is the image's name, with 1/4 one of its words (rare ones are likelier), and otherwise a
+    random part of its words. Of a person it is a caption of some attributes, in English or in Chinese.
+    """
+    if pairs.people:
+        return _people_sampler(pairs.people, known)
     names = _rows(known, pairs.captions)
-    all_words = _rows(
-        known, [" ".join([caption, *some]) for caption, some in zip(pairs.captions, pairs.keywords)], _MOST
-    )
+    all_words = _rows(known, [" ".join([caption, *some]) for caption, some in zip(pairs.captions, pairs.keywords)])
     all_words = [list(dict.fromkeys(row)) for row in all_words]
     count = Counter(token for i in pairs.indices(held_out=False).tolist() for token in all_words[i])
 
     def draw(chosen: Tensor, generator: torch.Generator) -> Tensor:
-        rows, u = [], torch.rand(len(chosen), 2 + _MOST, generator=generator)
+        rows, u = [], torch.rand(len(chosen), 2 + LENGTH, generator=generator)
         for i, (which, share, *at) in zip(chosen.tolist(), u.tolist()):
             if which < 0.5 or not all_words[i]:
                 row = names[i]
@@ -282,12 +321,27 @@ def caption_sampler(pairs: Pairs, known: Tokenizer) -> Callable[[Tensor, torch.G
                 row = [min(zip(all_words[i], at), key=lambda pair: -math.log1p(-pair[1]) * count[pair[0]] ** 0.5)[0]]
             else:
                 row = [token for token, one in zip(all_words[i], at) if one < share] or names[i]
-            rows.append(row[:LENGTH] + [PADDING] * (LENGTH - len(row)))
+            rows.append(row[:_PART] + [PADDING] * (LENGTH - len(row[:_PART])))
         return torch.tensor(rows)
 
     return draw
 
 
-def _rows(known: Tokenizer, texts: Sequence[str], length: int = LENGTH) -> list[list[int]]:
+def _rows(known: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
     """The tokens of each text, without padding."""
-    return [[token for token in row if token != PADDING] for row in known.encode(texts, length).tolist()]
+    return [[token for token in row if token != PADDING] for row in known.encode(texts).tolist()]
+
+
+def _people_sampler(people: People, known: Tokenizer) -> Callable[[Tensor, torch.Generator], Tensor]:
+    """The `caption_sampler` of people: each caption follows from a number of its own."""
+
+    def draw(chosen: Tensor, generator: torch.Generator) -> Tensor:
+        numbers = torch.randint(2**62, (len(chosen),), generator=generator).tolist()
+        named = (people_captions.choose(people.named(k), number) for k, number in zip(chosen.tolist(), numbers))
+        languages = people_captions.LANGUAGES
+        return known.encode([
+            people_captions.caption(some, languages[number % len(languages)], number)
+            for some, number in zip(named, numbers)
+        ])  # fmt: skip
+
+    return draw

@@ -39,6 +39,7 @@ class ClipConfig:
         weight_decay: of AdamW; a small set of pairs needs much.
         ema: decay of the moving average of the weights, which is what is used.
         shift: pixels that an image is moved by at most.
+        neighbours: words that the text encoder sees at once before attention, an odd number; 0: it knows no order.
         seed: decides the initial weights and everything that is drawn.
     """
 
@@ -51,6 +52,7 @@ class ClipConfig:
     weight_decay: float = 0.3
     ema: float = 0.99
     shift: int = 2
+    neighbours: int = 0
     seed: int = 0
 
     @property
@@ -75,6 +77,8 @@ def new_checkpoint(config: ClipConfig, pairs: Pairs, source: Mapping[str, Any] =
     channels, side = pairs.images.shape[1:3]
     network = {"name": "clip", "words": len(words), "channels": channels, "side": side, "width": config.width,
                "size": config.size, "seed": config.seed}  # fmt: skip
+    if config.neighbours:
+        network["neighbours"] = config.neighbours
     data = {"name": pairs.name, "n": n, "source": dict(source)}
     stored = {"network": network, "vocabulary": list(words), "data": data, "clip": asdict(config)}
     return checkpoints.new_checkpoint(stored, config.train)

@@ -11,7 +11,7 @@ from core.data.captions import PADDING
 from core.networks.layers import MAX_CHANNELS, MAX_WIDTH, Attention, allocate, check, group_norm
 from core.problems import Problem
 
-MAX_WORDS = 50_000
+MAX_WORDS, MAX_NEIGHBOURS = 50_000, 15
 MAX_SCALE = 100.0  # of the logits (section 2.5)
 LEVELS = 3
 
@@ -37,25 +37,40 @@ class ImageEncoder(nn.Module):
 class TextEncoder(nn.Module):
     """Tokens [B, T] to vectors [B, size], and the features of each token in its context, [B, T, width] (NaN: padding).
 
-    One transformer block; the vector is a linear map of the mean over the words.
+    One transformer block; the vector is a linear map of the mean over the words. Attention knows no order of the words;
+    a convolution over ``neighbours`` words before it (an odd number; 0: none) tells "red hair, blue hat" from "blue
+    hair, red hat".
     """
 
-    def __init__(self, words: int, width: int, size: int):
+    def __init__(self, words: int, width: int, size: int, neighbours: int = 0):
         super().__init__()
         self.word = Table(words + 1, width)
+        self.near = nn.Linear(neighbours * width, width) if neighbours else None
+        self.neighbours = neighbours
         self.norm1, self.attention = nn.LayerNorm(width), Attention(width, heads=4)
         self.norm2, self.wide, self.back = nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
         self.out = nn.Linear(width, size)
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         present = tokens != PADDING
+        length = max(1, int(present.sum(1).max()))  # padding at the end of all captions is not computed with
+        rest, tokens, present = tokens.shape[1] - length, tokens[:, :length], present[:, :length]
         h = self.word(tokens)
+        if self.near is not None:
+            h = h + F.silu(self.near(self._windows(h * present[..., None])))
         # A caption without a known word attends to its padding, so that softmax does not give NaN.
         mask = (present | ~present.any(1, keepdim=True))[:, None, None]
         h = h + self.attention(self.norm1(h), mask=mask)
         h = h + self.back(F.silu(self.wide(self.norm2(h))))
         mean = (h * present[..., None]).sum(1) / present.sum(1, keepdim=True).clamp(min=1)
-        return self.out(mean), h.masked_fill(~present[..., None], math.nan)
+        features = h.masked_fill(~present[..., None], math.nan)
+        return self.out(mean), F.pad(features, (0, 0, 0, rest), value=math.nan)
+
+    def _windows(self, h: Tensor) -> Tensor:
+        """Each token with its neighbours, [B, T, neighbours width]; zero beyond the ends."""
+        half = self.neighbours // 2
+        wide = F.pad(h, (0, 0, half, half))
+        return torch.cat([wide[:, k : k + h.shape[1]] for k in range(self.neighbours)], dim=2)
 
 
 class Table(nn.Module):
@@ -96,11 +111,12 @@ class Clip(nn.Module):
     """An image encoder, a text encoder and their temperature. Initial weights follow from ``seed``. Raises Problem for
     more than ``layers.MAX_WEIGHTS`` weights, before anything is allocated."""
 
-    def __init__(self, words: int, channels: int, side: int, width: int, size: int, seed: int = 0):
+    def __init__(self, words: int, channels: int, side: int, width: int, size: int, seed: int = 0, neighbours: int = 0):
         super().__init__()
         self.size, self.side = size, side
         with torch.device("meta"):
-            self.image, self.text = ImageEncoder(channels, side, width, size), TextEncoder(words, 2 * width, size)
+            self.image = ImageEncoder(channels, side, width, size)
+            self.text = TextEncoder(words, 2 * width, size, neighbours)
             self.temperature = Temperature()
         allocate(self, seed)
 
@@ -117,16 +133,19 @@ class Clip(nn.Module):
         return self.images(x), self.captions(tokens), self.temperature()
 
 
-def clip(words: int, channels: int = 3, side: int = 32, width: int = 32, size: int = 64, seed: int = 0) -> Clip:
+def clip(
+    words: int, channels: int = 3, side: int = 32, width: int = 32, size: int = 64, seed: int = 0, neighbours: int = 0
+) -> Clip:
     """An untrained pair of encoders for a vocabulary of so many words and images of ``side``, a multiple of 8.
 
-    Initial weights follow from ``seed``. Raises Problem for sizes that are not possible, before anything is allocated.
+    neighbours: words that the text encoder's convolution sees at once, an odd number; 0: it knows no order. Initial weights follow from ``seed``. Raises Problem for sizes that are not possible, before anything is allocated.
     """
     check("words", words, 1, MAX_WORDS)
     check("channels", channels, 1, MAX_CHANNELS)
     check("side", side, 8, 256)
     check("width", width, 2, MAX_WIDTH)
     check("size", size, 2, MAX_WIDTH)
-    if side % 2**LEVELS or width % 2:
-        raise Problem("clip_sizes", side=side, width=width, factor=2**LEVELS)
-    return Clip(words, channels, side, width, size, seed)
+    check("neighbours", neighbours, 0, MAX_NEIGHBOURS)
+    if side % 2**LEVELS or width % 2 or (neighbours and neighbours % 2 == 0):
+        raise Problem("clip_sizes", side=side, width=width, factor=2**LEVELS, neighbours=neighbours)
+    return Clip(words, channels, side, width, size, seed, neighbours)

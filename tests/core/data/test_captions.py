@@ -7,6 +7,8 @@ from PIL import Image
 
 from core.data import captions
 from core.data.captions import LENGTH, Tokenizer, caption_sampler, emoji, from_folder, kind, tokenizer, tone, words
+from core.data.people import is_held_out
+from core.data.people_captions import parse, values
 
 pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
 
@@ -25,6 +27,10 @@ def folder(path, rows: str, names=("a.png", "b.png", "c.png")):
 
 def test_words_are_lower_case_and_keep_their_hyphens():
     assert words("Man: medium-dark skin tone, O’Neil 2!") == ["man", "medium-dark", "skin", "tone", "o'neil", "2"]
+
+
+def test_each_chinese_character_is_a_word():
+    assert words("戴眼镜的T恤, red-hot！") == ["戴", "眼", "镜", "的", "t", "恤", "red-hot"]
 
 
 def test_a_kind_is_a_caption_without_its_skin_tones():
@@ -147,3 +153,50 @@ def test_look_alikes_go_together():
     pictures = torch.zeros(6, 1, 1, 1, dtype=torch.uint8)
     assert len(set(captions.hold_out(pictures, list("abcdef"), decided={"c": True}))) == 1
     assert np.all(captions.hold_out(pictures, list("abcdef"), decided={"c": True}))
+
+
+# People
+
+
+@pytest.fixture(scope="module")
+def people_pairs():
+    return captions.load("people", n=400)
+
+
+def test_a_fifth_of_people_is_held_out_by_combination(people_pairs):
+    assert people_pairs.images.shape == (400, 3, 16, 16) and people_pairs.held_out.sum() == 80
+    assert torch.equal(people_pairs.held_out, is_held_out(people_pairs.people.attributes))
+
+
+def test_the_captions_of_people_name_what_can_be_seen_of_them_in_both_languages(people_pairs):
+    for k in range(0, 400, 7):
+        named, texts = people_pairs.people.named(k), (people_pairs.captions[k], *people_pairs.keywords[k])
+        english, chinese = (parse(text).wanted for text in texts)
+        assert english == chinese and 3 <= len(english) <= 5
+        assert all(named[name] in values(name, value) for name, value in english.items())
+
+
+def test_person_k_and_its_caption_do_not_depend_on_how_many_are_loaded(people_pairs):
+    more = captions.load("people", n=500)
+    assert torch.equal(more.images[:320], people_pairs.images[:320])
+    assert more.captions[:320] == people_pairs.captions[:320]
+
+
+def test_drawn_captions_of_people_are_new_each_time_in_two_languages_and_of_known_words(people_pairs):
+    known = tokenizer(captions.load("people", n=4000))
+    draw = caption_sampler(people_pairs, known)
+    drawn = draw(torch.zeros(200, dtype=torch.long), torch.Generator().manual_seed(0))
+    assert drawn.shape == (200, LENGTH) and len(drawn.unique(dim=0)) > 150 and (drawn != 0).any(1).all()
+    chinese = torch.tensor([0, *(word >= "\u3400" for word in known.vocabulary)])[drawn].any(1)
+    assert 60 < chinese.sum() < 140
+
+
+@pytest.mark.parametrize(("n", "code"), [(1, "captions_people"), (10**9, "people_count")])
+def test_numbers_of_people_without_a_split_are_refused(n, code, refused):
+    with refused(code, n=n if n == 1 else 8 * n // 10):
+        captions.load("people", n=n)
+
+
+def test_only_people_come_in_any_number(refused):
+    with refused("data_count", name="emoji"):
+        captions.load("emoji", n=10)

@@ -21,11 +21,17 @@ from core.models.clip import (
 )
 from core.models.shifts import random_shifts
 from core.networks import make_network
+from core.pretrained import pretrained
 from core.runs.checkpoints import from_bytes, to_bytes, to_files
 
 pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "grey": (90, 90, 90)}
+RECORDED = [
+    [0.0382, -0.0071, 0.0523, -0.0075],
+    [-0.0429, -0.1423, -0.0173, -0.0413],
+    [-0.0163, -0.1558, -0.1554, -0.0671],
+]
 CONFIG = ClipConfig(width=8, size=16, batch=8, steps=60, warmup=5, shift=1)
 
 
@@ -89,7 +95,28 @@ def test_what_a_token_means_is_missing_where_there_is_none():
     assert meaning[0, 0].isfinite().all() and meaning[0, 1].isnan().all()
 
 
-@pytest.mark.parametrize("sizes", [{"side": 12}, {"width": 7}, {"channels": 0}, {"words": 0}, {"size": 10**6}])
+def test_the_order_of_words_counts_for_an_encoder_with_neighbours_only():
+    one, other = torch.tensor([[1, 2, 3, 4, 0], [3, 2, 1, 4, 0]])
+    for neighbours in (0, 3):
+        net = make_network("clip", words=9, side=8, width=8, neighbours=neighbours)
+        same = torch.allclose(net.captions(one[None]), net.captions(other[None]), atol=1e-6)
+        assert same == (neighbours == 0)
+        torch.testing.assert_close(net.captions(one[None, :4]), net.captions(one[None]))
+
+
+def test_the_shipped_encoder_gives_captions_the_vectors_that_it_gave_when_it_was_trained():
+    """Recorded with 16 tokens a caption; more padding changes nothing."""
+    checkpoint = pretrained("clip")
+    texts = ["red apple", "woman: medium-dark skin tone, curly hair", "cat"]
+    tokens = tokenizer_of(checkpoint.config).encode(texts)
+    with torch.no_grad():
+        vectors = checkpoint.state.ema.captions(tokens)
+    torch.testing.assert_close(vectors[:, :4], torch.tensor(RECORDED), atol=2e-3, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "sizes", [{"side": 12}, {"width": 7}, {"channels": 0}, {"words": 0}, {"size": 10**6}, {"neighbours": 2}]
+)
 def test_sizes_that_there_are_not_are_refused(sizes):
     with pytest.raises(ValueError):
         make_network("clip", **{"words": 5, "side": 8, "width": 8, **sizes})
