@@ -55,8 +55,8 @@ def train(
     Args:
         out: the run's folder, for its checkpoint, metrics.jsonl and samples-STEP.png; several machines share it.
         config: how to train.
-        data: digits, fashion, emoji, people, a folder of images (a class for each subfolder), one of IDX files or one saved by
-            Hugging Face's datasets, an .npz, or hf:NAME from Hugging Face.
+        data: digits, fashion, emoji, people, a folder of images (a class for each subfolder), one of IDX files or one
+            saved by Hugging Face's datasets, an .npz, or hf:NAME from Hugging Face.
         n: only for people: the number of different people; none given: without end.
         side: bring all images to this many pixels a side; the middle square of each is resized.
         damaged: refuse a folder with images that cannot be read, or skip them; they are counted and named.
@@ -79,9 +79,8 @@ def train(
     state = image_model.move(checkpoint.state, team.device)
     if not team.rank:
         parameters = sum(p.numel() for p in state.model.parameters())
-        print(
-            f"{images.name}: {f'{len(images):,}' if len(images) else 'endless'} images; {config.network}: {parameters:,} parameters; {team.device}"
-        )
+        count = f"{len(images):,}" if len(images) else "endless"
+        print(f"{images.name}: {count} images; {config.network}: {parameters:,} parameters; {team.device}")
         if images.note:
             print(images.note)
         if bf16 and not team.bf16:
@@ -248,9 +247,9 @@ def _brief(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _values(asked: str | Mapping[str, str], checkpoint: Checkpoint) -> requests.Values:
+def _values(query: str | Mapping[str, str], checkpoint: Checkpoint) -> requests.Values:
     """The values of each attribute that words ask for. Prints the words that name no attribute."""
-    request = requests.read(asked, requests.attributes_of(checkpoint.config))
+    request = requests.read(query, requests.attributes_of(checkpoint.config))
     if request.unknown:
         print(Problem("unknown_words", words=", ".join(request.unknown)))
     return request.values

@@ -113,7 +113,7 @@ class People:
     def named(self, k: int) -> dict[str, str]:
         """The visible attributes of person k."""
         rows = zip(ATTRIBUTES.items(), self.attributes[k].tolist(), self.visible[k].tolist(), strict=True)
-        return {name: values[chosen] for (name, values), chosen, seen in rows if seen}
+        return {name: values[chosen] for (name, values), chosen, shown in rows if shown}
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,8 +234,8 @@ def fitting(wanted: Sequence[Sequence[int]], n: int, seed: int = 0) -> People:
 
 
 def is_held_out(attributes: Tensor) -> Tensor:
-    """Which rows of attributes [n, 12] have a combination of hat, glasses and colour of clothes that no training picture
-    has, bool [n]: a third of all combinations. Every pair of two of these values occurs in training."""
+    """Which rows of attributes [n, 12] have a combination of hat, glasses and colour of clothes that no training
+    picture has, bool [n]: a third of all combinations. Every pair of two of these values occurs in training."""
     hat, glasses, clothes = (attributes[:, list(ATTRIBUTES).index(name)] for name in COMBINED)
     return (hat + glasses + clothes) % 3 == 0
 
@@ -303,14 +303,14 @@ def _visible(of: dict[str, Tensor], covers: dict[str, Tensor]) -> Tensor:
     free = torch.ones_like(covers["skin"])
     share, pixels = {}, {}
     for part in reversed(LAYERS):
-        whole, seen = covers[part].sum((1, 2)), (covers[part] * free).sum((1, 2))
-        share[part], pixels[part] = seen / whole.clamp(min=1), seen
+        whole, shown = covers[part].sum((1, 2)), (covers[part] * free).sum((1, 2))
+        share[part], pixels[part] = shown / whole.clamp(min=1), shown
         free = free * (1 - covers[part])
     hair = (share["hair"] >= SEEN) & (pixels["hair"] >= CLEAR)
     bald = (of["hair"] == 0) & (of["hat"] == 0)
     beard = (of["beard"] == 0) | (share["beard"] >= SEEN)
     always = torch.ones_like(hair)
-    seen = {
+    shown = {
         "hair": hair | bald,
         "hair_colour": (pixels["hair"] >= CLEAR) | ((of["beard"] > 0) & (pixels["beard"] >= CLEAR)),
         "beard": beard,
@@ -318,7 +318,7 @@ def _visible(of: dict[str, Tensor], covers: dict[str, Tensor]) -> Tensor:
         "mouth": share["mouth"] >= 0.75,
         "earrings": (of["earrings"] > 0) & (share["earrings"] >= SEEN) | (of["earrings"] == 0) & ~_ears_hidden(covers),
     }
-    return torch.stack([seen.get(name, always) for name in ATTRIBUTES], 1)
+    return torch.stack([shown.get(name, always) for name in ATTRIBUTES], 1)
 
 
 def _ears_hidden(covers: dict[str, Tensor]) -> Tensor:

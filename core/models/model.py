@@ -138,9 +138,9 @@ class Model:
         labels = [numbers[k % len(numbers)] for k in range(n)]
         return image_model.guided(self.denoiser, labels, scale, self._number(negative))
 
-    def _values(self, asked: str | Mapping[str, str]) -> requests.Values:
+    def _values(self, query: str | Mapping[str, str]) -> requests.Values:
         """The values of each attribute that are asked for."""
-        request = requests.read(asked, self.attributes)
+        request = requests.read(query, self.attributes)
         if request.unknown:
             warnings.warn(str(Problem("unknown_words", words=", ".join(request.unknown))), stacklevel=4)
         return request.values

@@ -31,7 +31,7 @@ def attributes_of(stored: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     return {name: tuple(values) for name, values in stored.get("data", {}).get("attributes", {}).items()}
 
 
-def read(asked: str | Mapping[str, str], attributes: Mapping[str, Sequence[str]]) -> AttributeRequest:
+def read(query: str | Mapping[str, str], attributes: Mapping[str, Sequence[str]]) -> AttributeRequest:
     """The request for ``attributes`` (names to their values) in a sentence, such as "a person with a red hat", or in
     names with values, such as {"hat": "cap"}. The value "hat" of a hat stands for all kinds of hats.
 
@@ -39,11 +39,11 @@ def read(asked: str | Mapping[str, str], attributes: Mapping[str, Sequence[str]]
     ``people_captions.parse``).
     """
     unknown = ()
-    if isinstance(asked, str):
-        parsed = people_captions.parse(asked)
-        asked, unknown = parsed.wanted, parsed.unknown
+    if isinstance(query, str):
+        parsed = people_captions.parse(query)
+        query, unknown = parsed.wanted, parsed.unknown
     found = dict.fromkeys(attributes, ())
-    for name, value in asked.items():
+    for name, value in query.items():
         if name not in attributes:
             raise Problem("unknown_attribute", name=name, known=", ".join(attributes) or "none in this model")
         some = people_captions.values(name, value)

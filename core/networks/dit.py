@@ -46,9 +46,10 @@ class DiT(nn.Module):
     """F(x[B, channels, H, W], c_noise[B], cond) -> the same shape; zero before training.
 
     cond holds "label" [B] (-1: none), "attributes" [B, A] (-1: none), "embed" [B, vector] (a row of NaN: none) and
-    "tokens" [B, T, token] (a row of NaN: absent), which every block attends to jointly with the patches. Positions are encoded by fixed sines, so H and
-    W may be any multiples of ``patch``, also other ones than in training. Initial weights follow from ``seed``. Raises
-    Problem for more than ``layers.MAX_WEIGHTS`` weights, before anything is allocated.
+    "tokens" [B, T, token] (a row of NaN: absent), which every block attends to jointly with the patches. Positions are
+    encoded by fixed sines, so H and W may be any multiples of ``patch``, also other ones than in training. Initial
+    weights follow from ``seed``. Raises Problem for more than ``layers.MAX_WEIGHTS`` weights, before anything is
+    allocated.
     """
 
     def __init__(
@@ -120,8 +121,8 @@ def dit(
     attributes: Sequence[int] = (),
 ) -> DiT:
     """A diffusion transformer for images of a ``side`` (or height and width) and so many ``channels``, for ``classes``
-    labels, condition vectors of size ``vector`` and tokens of size ``token`` (0: none). attributes: the number of values of each attribute, if
-    there are any.
+    labels, condition vectors of size ``vector`` and tokens of size ``token`` (0: none). attributes: the number of
+    values of each attribute, if there are any.
 
     Initial weights follow from ``seed``. Raises Problem for sizes that are not possible, before anything is allocated.
     """

@@ -1,5 +1,5 @@
-"""Embeddings of what a network is conditioned on: noise level, label, attributes, vector and tokens. Each but the first has a
-learned null, which stands for "no condition"."""
+"""Embeddings of what a network is conditioned on: noise level, label, attributes, vector and tokens. Each but the first
+has a learned null, which stands for "no condition"."""
 
 from collections.abc import Mapping, Sequence
 from itertools import accumulate

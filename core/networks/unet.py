@@ -71,10 +71,9 @@ class UNet(nn.Module):
 
     One level for each of ``widths``, with half the side of the one above it and ``blocks`` blocks in the encoder and in
     the decoder; the lowest ``attention`` levels have self-attention; at the top one place stands for ``patch`` by
-    ``patch`` pixels. cond holds "label" [B] (-1: none), "attributes" [B, A] (-1: none) and "embed" [B, vector] (a row of
-    NaN: none). H and W may be any
-    multiples of ``factor``, also other ones than in training. Initial weights follow from ``seed``. Raises Problem for
-    more than ``layers.MAX_WEIGHTS`` weights, before anything is allocated.
+    ``patch`` pixels. cond holds "label" [B] (-1: none), "attributes" [B, A] (-1: none) and "embed" [B, vector] (a row
+    of NaN: none). H and W may be any multiples of ``factor``, also other ones than in training. Initial weights follow
+    from ``seed``. Raises Problem for more than ``layers.MAX_WEIGHTS`` weights, before anything is allocated.
     """
 
     def __init__(
@@ -145,7 +144,8 @@ def unet(
     attributes: Sequence[int] = (),
 ) -> UNet:
     """A U-Net for images of a ``side`` (or height and width) and so many ``channels``, for ``classes`` labels and
-    condition vectors of size ``vector`` (0: none). attributes: the number of values of each attribute, if there are any.
+    condition vectors of size ``vector`` (0: none). attributes: the number of values of each attribute, if there are
+    any.
 
     One level for each of ``multipliers``, with that many times ``width`` channels. Initial weights follow from
     ``seed``. Raises Problem for sizes that are not possible, before anything is allocated.
