@@ -23,7 +23,8 @@ with right:
 small = show in ("weak_and_converged", "eight_scales")  # panels without room for a legend of their own
 if small:
     marks = " &emsp; ".join(f"{shell.mark(name)} {label('classes', name)}" for name in CLASSES)
-    shell.asking(left, right).caption(marks, unsafe_allow_html=True)
+    with shell.asking(left, right):
+        shell.caption(marks)
 trained = training_run.latest(point_runs.LABELLED)
 models = [name for name in MODELS if trained or name != OWN]
 offered = dict.fromkeys(("model", "negative_model", "beyond_model"), models)
@@ -31,7 +32,7 @@ with left:
     for name in CONTROLS[show]:
         controls.draw(name, offered.get(name) or (controls.config().negatives if name == "negative" else None))
         if name in SCALES:
-            st.caption(t("guidance.other_scale", s=f"{controls.value(name) - 1:g}".replace("-", "−")))
+            shell.caption(t("guidance.other_scale", s=f"{controls.value(name) - 1:g}".replace("-", "−")))
 if show == "one_place":
     player.take_probe("arrows", "probe")
 config = controls.config(show=show)
@@ -47,14 +48,14 @@ with right:
     if small:
         shell.caption(t("guidance.metrics", close=NEAR))
     elif text.has(f"guidance.{show}.hint"):
-        st.caption(t(f"guidance.{show}.hint", rms=lesson.POINTS.rms, close=NEAR))
+        shell.caption(t(f"guidance.{show}.hint", rms=lesson.POINTS.rms, close=NEAR))
     if show == "one_place":
         st.markdown(lesson.terms_table(lesson.terms_of(config, model)))
     decided = show == "weak_and_converged" and config.wanted == "cat"
     shell.explain("guess", "nearly_all", shown=answered and decided)
 if lesson.nothing_to_remove(config, model):
     with left:
-        st.caption(t("guidance.negative_prompt.nothing", label=label("classes", CLASSES[config.negative_label])))
+        shell.caption(t("guidance.negative_prompt.nothing", label=label("classes", CLASSES[config.negative_label])))
         st.button(t("guidance.negative_prompt.try"), on_click=controls.put, args=("negative_model", WEAK), key="_weak")
 if show == "eight_scales":
     guidance_curves.draw(config, model)

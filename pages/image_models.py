@@ -51,13 +51,13 @@ else:
             ),
         )
         if show != "nearest_training_image":
-            st.caption(t("image_models.metrics"))
+            shell.caption(t("image_models.metrics"))
         if films and answered and show == "four_samplers":
             st.markdown(lesson.table(films, model))
-            st.caption(t("image_models.four_samplers.distance"))
+            shell.caption(t("image_models.four_samplers.distance"))
             shell.explain("guess", "ghosts", shown=config.model == SHIPPED[0])
         elif films and show == "nearest_training_image":
-            st.caption(lesson.verdict(films[0], model))
+            shell.caption(lesson.verdict(films[0], model))
     done |= lesson.tasks_done(config, model, films)
 
 shell.notes(*lesson.notes_of(show, answered, model))

@@ -16,7 +16,7 @@ left, right = shell.columns(8)
 with shell.asking(left, right):
     answered = shell.predict("guess", decides=lesson.DECIDES)
     if not answered:
-        st.caption(t("lab.waiting"))
+        shell.caption(t("lab.waiting"))
 trained = point_runs.own_model(point_runs.LABELLED)
 with left:
     lab_widgets.draw_controls(answered, [*lesson.MODELS, *([OWN] if trained else [])])

@@ -1,7 +1,5 @@
 """Chapter 4: samplers side by side from the same starting points, what a step is made of, and what its noise is for."""
 
-import streamlit as st
-
 from pages.ui.frame import controls, shell
 from pages.ui.frame.text import t
 from pages.ui.lessons import sampling as lesson
@@ -40,12 +38,12 @@ with right:
         player.show(SCENES[show](config), key="sampling", permalink=True)
     if show == "sde_and_ode":
         verdict, values = lesson.verdict(config)
-        st.caption(t(f"sampling.sde_and_ode.{verdict}", **values))
+        shell.caption(t(f"sampling.sde_and_ode.{verdict}", **values))
     elif show == "one_step":
         parts = ("hint", "scaled") if config.view == "vp" else ("hint",)
-        st.caption(" ".join(t(f"sampling.one_step.{part}") for part in parts))
+        shell.caption(" ".join(t(f"sampling.one_step.{part}") for part in parts))
     elif show == "paths":
-        st.caption(t("sampling.paths.hint"))
+        shell.caption(t("sampling.paths.hint"))
     elif show in ("clouds", "whose_step"):
         shell.caption(t("sampling.metrics"))
     if show == "whose_step" and config.na > 2:  # the last step goes all the way for both

@@ -39,7 +39,7 @@ with right:
             view.chips(config.caption)
         films = background_films.watch(lesson.film_maker(), lesson.requests_of(config), partial(view.draw, config))
     if text.has(f"unclip.{show}.metric"):
-        st.caption(t(f"unclip.{show}.metric"))
+        shell.caption(t(f"unclip.{show}.metric"))
     if films and show == "prior_skipped":
         st.markdown(view.positions(films))
     decided = bool(films) and show == "prior_skipped" and config.prior_caption == Config.prior_caption and config.n > 1

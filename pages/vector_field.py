@@ -34,7 +34,7 @@ with right:
         view="x" if config.view == "ve" else "x / √(1 + σ²)",
         place=lesson.pair(config.inside),
     )
-    st.caption(hint + (" " + t("vector_field.endless", n=len(model.ideal.points)) if model.endless else ""))
+    shell.caption(hint + (" " + t("vector_field.endless", n=len(model.ideal.points)) if model.endless else ""))
     if show == "one_place":
         st.markdown(lesson.numbers_table(*readings))
     shell.explain("guess", "small_sigma", shown=show == "error" and config.model != OWN)

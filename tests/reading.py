@@ -30,6 +30,16 @@ def group(app: AppTest, key: str):
     return next(part for part in app.get("button_group") if part.key == key)
 
 
+def small_print(app: AppTest) -> list[str]:
+    """The small print of the page, as text: without the explanations of its terms, without tags."""
+    return [without_entries(part.value) for part in app.caption]
+
+
+def without_entries(said: str) -> str:
+    """What a text of the page says, without tags and without the explanations of its terms, which may hold spans."""
+    return re.sub(r'<span class="entry"(<span.*?</span>|.)*?</span>|<[^<>]*>', "", said, flags=re.DOTALL)
+
+
 def done(app: AppTest) -> list[bool]:
     """Which tasks are done."""
     text = "\n".join([element.value for element in app.markdown] + [element.proto.body for element in app.get("html")])

@@ -51,6 +51,25 @@ def test_a_click_goes_over_to_the_particle_there_and_the_page_remembers_it(chapt
     expect(particle).to_have_value(chosen)
 
 
+def test_a_term_in_the_small_print_of_a_step_stays_marked_at_the_next_step_and_opens_by_click_and_enter(chapter):
+    chapter.open(f"{SHOWN}&show=one_step&a=heun&step=44", "one_step")
+    page = chapter.page
+    term, entry = page.locator('[popovertarget="term-heun"]'), page.locator("#term-heun")
+    for step in (45, 46):
+        ticks = chapter.now("ticks")
+        page.get_by_role("button", name=t("sampling.forward")).click()
+        chapter.until(f"now.ticks > {ticks}")
+        expect(page).to_have_url(re.compile(f"step={step}"))
+        expect(page.get_by_test_id("stCaptionContainer").locator(term)).to_have_count(1)
+        expect(entry).to_have_count(1)
+    term.click()
+    expect(entry).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(entry).to_be_hidden()
+    press(term, "Enter")
+    expect(entry).to_be_visible()
+
+
 def test_the_probe_goes_to_the_particle_followed_after_each_click_near_it(chapter):
     chapter.open(f"{SHOWN}&show=one_step&step=30", "one_step")
     for right, up in ((0.3, 0.7), (0.31, 0.69)):

@@ -18,7 +18,7 @@ from pages.ui.frame import links, text
 from pages.ui.frame.text import t
 from pages.ui.lessons import own_models
 from pages.ui.runs import background_films, training_run
-from tests.reading import group, header, panels, tasks
+from tests.reading import group, header, panels, small_print, tasks
 
 SHOWN = {"predictions": "false", "model": "digits", "steps": "3", "w": "1"}
 
@@ -157,10 +157,10 @@ def test_in_the_guidance_scene_the_scale_is_no_control_and_a_task_can_be_done(ch
 
 def test_numbers_stand_under_finished_films_and_beside_real_images(chapter):
     app = formed(chapter(**SHOWN))
-    assert t("image_models.metrics") in [each.value for each in app.caption]
+    assert t("image_models.metrics") in small_print(app)
     group(app, "show").set_value("nearest_training_image").run()
     formed(app)
-    assert any(t("image_models.nearest_training_image.whose.training") in each.value for each in app.caption)
+    assert any(t("image_models.nearest_training_image.whose.training") in said for said in small_print(app))
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from pages.ui.frame import text
+from tests.reading import without_entries
 
 QUICK = {"unclip": {"steps": "2", "n": "1"}, "image_models": {"steps": "4", "n": "1"}}
 ANSWERS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -76,9 +77,7 @@ def entry(key: str, language: str) -> str:
 
 def shown(app) -> str:
     """What an app shows as Markdown, without markup and without the glossary's entries."""
-    said = " ".join(part.value for part in app.markdown)
-    said = re.sub(r'<span class="entry"(<span.*?</span>|.)*?</span>', "", said, flags=re.DOTALL)  # may hold spans
-    return re.sub(r"<[^<>]*>", "", said)
+    return without_entries(" ".join(part.value for part in app.markdown))
 
 
 def comparable(said: str, language: str) -> str:

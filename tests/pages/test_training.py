@@ -17,7 +17,7 @@ from pages.ui.frame import visitor
 from pages.ui.frame.text import t
 from pages.ui.lessons import training as lesson
 from pages.ui.runs import training_run
-from tests.reading import group, header, tasks
+from tests.reading import group, header, small_print, tasks
 
 GUESS = {"guess": "extent_first"}
 MAIN, STEP, RESET = BUTTONS = "_main", "_step", "_reset"
@@ -95,7 +95,7 @@ def upload(app: AppTest, key: str, content: bytes) -> AppTest:
 def test_nothing_can_be_trained_before_the_prediction(open_page):
     app = open_page("training")
     assert not app.exception and all(app.button(key=key).disabled for key in BUTTONS)
-    assert t("runs.buttons.not_ready") in [caption.value for caption in app.caption]
+    assert t("runs.buttons.not_ready") in small_print(app)
     press(app, "_guess_slowly_sharper")
     assert not any(app.button(key=key).disabled for key in BUTTONS)
     assert app.query_params["guess"] == "slowly_sharper"
@@ -140,7 +140,7 @@ def test_data_that_a_learner_is_still_to_bring_begin_with_the_spiral(chapter):
     app = chapter(net="plain")
     for name, hint in {"drawing": "nothing_drawn", "image": "no_file", "csv": "no_file"}.items():
         app.selectbox(key="data").set_value(name).run()
-        assert header(app)["panels"] and t(f"widgets.picker.{hint}") in [caption.value for caption in app.caption]
+        assert header(app)["panels"] and t(f"widgets.picker.{hint}") in small_print(app)
 
 
 @pytest.mark.slow

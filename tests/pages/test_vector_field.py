@@ -11,7 +11,7 @@ from pages.ui.frame.text import t
 from pages.ui.lessons import vector_field as lesson
 from pages.ui.runs import training_run
 from pages.ui.runs.point_runs import PointTraining
-from tests.reading import group, header, layers, panels, tasks
+from tests.reading import group, header, layers, panels, small_print, tasks
 
 SHOWN = {"predictions": "false"}
 COSINES = re.compile(r"(-?[\d.]+)\D+(-?[\d.]+)")
@@ -82,19 +82,19 @@ def test_the_error_is_a_curve_with_the_clock_on_it_and_a_rival_beside_it(chapter
 def test_an_endless_data_set_is_compared_with_its_own_exact_field_and_no_rival(chapter):
     app = chapter(**SHOWN, show="error", model="moons")
     assert layers(panels(app)[ERROR]) == ["line"]
-    assert t("vector_field.endless", n=2000) in app.caption[0].value
+    assert t("vector_field.endless", n=2000) in small_print(app)[0]
 
 
 def test_the_place_in_the_address_decides_the_numbers_and_the_arrows(chapter):
     app = chapter(**SHOWN, show="one_place", probe="-0.8,-0.9")
-    assert "(−0.80, −0.90)" in app.caption[0].value
+    assert "(−0.80, −0.90)" in small_print(app)[0]
     panel = panels(app)[EXACT]
     assert panel["caption"][-1].startswith("x̂₀ (−0.")
     assert layers(panel) == ["heat", "points", "arrows", "arrows", "arrows", "points"]
 
 
 def test_a_place_beyond_the_window_is_moved_to_its_edge(chapter):
-    assert "(1.20, −1.20)" in chapter(**SHOWN, show="one_place", probe="2,-2").caption[0].value
+    assert "(1.20, −1.20)" in small_print(chapter(**SHOWN, show="one_place", probe="2,-2"))[0]
 
 
 @pytest.mark.slow

@@ -20,18 +20,20 @@ SAID_AS_THEY_ARE = ("labels.captions",)  # the captions of a data set are data
 NAMES = re.compile(
     r"DPM-Solver\+\+\(2M\)|Fashion-MNIST|Hugging Face|Creative Commons|Okabe-Ito|Twemoji|Noto \w+|Streamlit|PyTorch"
 )
-# Words of the field that a reader outside it does not know: the glossary explains each that a page uses.
+# Words of the field that a reader outside it does not know: the glossary explains each that a page uses. Abbreviations
+# and the names of methods that controls offer are not listed: they are found.
 FIELD = (
     "sigma", "noise level", "schedule", "log-SNR", "denoiser", "score", "vector field", "marginal distribution",
-    "Gaussian", "SDE", "ODE", "loss", "DDPM", "DDIM", "Euler", "Heun", "DPM-Solver++", "step", "network call",
-    "guidance scale", "conditional", "unconditional", "negative prompt", "encoder", "embedding", "cosine", "softmax",
-    "prior", "decoder", "latent", "energy distance", "noise floor", "coverage", "spread", "hit rate", "learning rate",
-    "variance preserving", "variance exploding", "prediction target", "retrieval", "zero-shot", "temperature", "CLIP",
+    "Gaussian", "loss", "step", "network call", "guidance scale", "conditional", "unconditional", "negative prompt",
+    "encoder", "embedding", "cosine", "softmax", "prior", "decoder", "latent", "energy distance", "noise floor",
+    "coverage", "spread", "hit rate", "learning rate", "prediction target", "retrieval", "zero-shot", "temperature",
     "unCLIP", "autoguidance", "guidance interval", "label dropout", "held-out", "log-density", "checkpoint", "seed",
-    "trajectory", "interpolation", "classifier", "U-Net", "transformer", "token", "EMA", "preconditioning", "eta",
-    "variance", "standard deviation", "squared error", "batch", "log-density", "gradient", "flow velocity",
-    "unit vector", "linear baseline", "principal axis", "projection",
+    "trajectory", "interpolation", "classifier", "U-Net", "transformer", "token", "preconditioning",
+    "variance", "standard deviation", "squared error", "batch", "gradient", "unit vector", "linear baseline",
+    "principal axis", "projection",
 )  # fmt: skip
+METHODS = ("samplers", "schedules", "networks", "predictions", "views")  # the labels that name methods of the field
+PLAIN = {"none", "straight line", "clean point x₀"}  # labels of plain words
 KNOWN = {"RGB", "PNG", "JPEG", "SVG", "PDF", "CSV", "URL", "GPU", "CPU", "JSON", "ZIP", "NPZ", "NPY", "OK", "MB", "GB"}
 
 
@@ -137,6 +139,13 @@ def test_every_term_of_the_field_that_a_page_uses_is_in_the_glossary():
     pattern = "|".join(re.escape(term) for term in FIELD)
     found = {match.lower() for match in re.findall(rf"(?<![\w-])(?:{pattern})(?![\w+])", used, re.IGNORECASE)}
     assert not sorted(found - known)
+
+
+def test_every_method_that_a_control_offers_is_in_the_glossary():
+    """By its whole name, or by the term in it: of "DDPM linear" it is DDPM."""
+    offered = [name for kind in METHODS for name in text.entry(f"labels.{kind}").values() if name not in PLAIN]
+    known = [re.compile(rf"(?<![\w-]){re.escape(form)}(?![\w+-])") for form in forms()]
+    assert offered and not [name for name in offered if not any(form.search(name) for form in known)]
 
 
 def test_every_abbreviation_that_a_page_uses_is_in_the_glossary():

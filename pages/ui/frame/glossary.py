@@ -8,6 +8,8 @@ scene that shows it.
 
 import html
 import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import cache
 from urllib.parse import parse_qsl, urlencode
@@ -15,14 +17,35 @@ from urllib.parse import parse_qsl, urlencode
 from pages.ui.frame import text
 from pages.ui.frame.text import t
 
-_marked: ContextVar[set[str] | None] = ContextVar("marked", default=None)  # terms that this run of the page has used
+# The terms that this run of the page has used, and the part of the page that marks each.
+_marked: ContextVar[dict[str, object] | None] = ContextVar("marked", default=None)
+_part: ContextVar[object] = ContextVar("part", default=None)
 KEPT = re.compile(r"(\$[^$]*\$|`[^`]*`|<[^<>]*>|\[[^\]]*\]\([^)]*\))")  # formulas, code, HTML, links: as they are
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
 def begin() -> None:
     """Begin a page: no term has been used yet."""
-    _marked.set(set())
+    _marked.set({})
+
+
+def part() -> Callable[[], AbstractContextManager[None]]:
+    """A context for a part of the page that also runs by itself: each of its runs marks the first use of the terms that
+    no other part of the page marks."""
+    marked, this = _marked.get(), object()
+
+    @contextmanager
+    def running() -> Iterator[None]:
+        for term in [term for term, where in (marked or {}).items() if where is this]:
+            del marked[term]
+        tokens = _marked.set(marked), _part.set(this)
+        try:
+            yield
+        finally:
+            _marked.reset(tokens[0])
+            _part.reset(tokens[1])
+
+    return running
 
 
 def terms() -> dict[str, dict]:
@@ -43,7 +66,7 @@ def mark_terms(markdown: str) -> str:
         term = _forms(text.language.get())[_folded(found[0])]
         if term in marked:
             return found[0]
-        marked.add(term)
+        marked[term] = _part.get()
         return _button(term, found[0])
 
     pattern = _pattern(text.language.get())

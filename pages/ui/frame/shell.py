@@ -25,6 +25,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import wraps
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -144,16 +145,37 @@ def require_shell() -> None:
 
 @contextmanager
 def guard() -> Iterator[None]:
-    """Turn an unexpected exception into one sentence with a remedy; the traceback goes to the server's log.
-
-    A fragment, which runs without the frame, begins with it, so the language is set here as well.
-    """
-    text.language.set(controls.language())
+    """Turn an unexpected exception into one sentence with a remedy; the traceback goes to the server's log."""
     try:
         yield
     except Exception:
         logging.getLogger(__name__).exception("a page failed")
         st.error(t("frame.failed"), icon=":material/error:")
+
+
+def fragment(run_every: float | None = None) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A decorator: the function draws a part of the page that also runs by itself, every ``run_every`` seconds if given;
+    then, without the frame, it still speaks the visitor's language, ends an unexpected error as a sentence, and marks
+    the first uses of terms that were its own.
+    """
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        @wraps(function)
+        def draw(*args: Any, **given: Any) -> None:
+            terms = glossary.part()
+
+            @st.fragment(run_every=run_every)
+            @wraps(function)
+            def again() -> None:
+                text.language.set(controls.language())
+                with guard(), terms():
+                    function(*args, **given)
+
+            again()
+
+        return draw
+
+    return decorate
 
 
 def _html(body: str) -> None:

@@ -127,7 +127,7 @@ def pictures(found: Nearest, label: str) -> None:
         ),
         label,
     )
-    st.caption(t("clip.retrieval.legend"))
+    shell.caption(t("clip.retrieval.legend"))
 
 
 def captions(space: Space, query: str, found: Nearest, picture_number: int | None = None) -> None:
@@ -137,7 +137,7 @@ def captions(space: Space, query: str, found: Nearest, picture_number: int | Non
     table = html_cards.bars(rows, t("clip.retrieval.captions"), marked)
     html_cards.row(html_cards.figure(query), "→", table, label=t("clip.retrieval.row"))
     first, ten = clip_retrieval.accuracy_of(space)
-    st.caption(t("clip.retrieval.accuracy", first=first, ten=ten))
+    shell.caption(t("clip.retrieval.accuracy", first=first, ten=ten))
 
 
 def bring_picture(by: str) -> Tensor | None:
@@ -155,7 +155,7 @@ def uploaded() -> Tensor | None:
     """A picture that the learner brings, uint8 [3, 32, 32] on white; None until there is a readable one."""
     file = st.file_uploader(t("clip.file.label"), ["png", "jpg", "jpeg", "webp", "gif", "bmp"], key="_picture")
     if file is None:
-        st.caption(t("clip.file.about"))
+        shell.caption(t("clip.file.about"))
         return None
     try:
         return image_files.image(BytesIO(file.getvalue()), SIDE).expand(3, -1, -1)
@@ -176,7 +176,7 @@ def choose_wordings(space: Space) -> None:
             if problem:
                 shell.sorry(problem)
             if unknown := space.tokenizer.unknown(" ".join(one for prompt in prompts for one in prompt.texts)):
-                st.caption(t("clip.zero_shot.unknown", words=collection.listed(unknown)))
+                shell.caption(t("clip.zero_shot.unknown", words=collection.listed(unknown)))
 
 
 def zero_shot(config: Config, space: Space) -> bool:
@@ -187,11 +187,11 @@ def zero_shot(config: Config, space: Space) -> bool:
     marks = " · ".join(
         f"{shell.mark(f'{role} line')} {t('clip.zero_shot.wording', k=k)}" for k, role in enumerate(ROLES, 1)
     )
-    st.caption(t("clip.zero_shot.legend", marks=marks), unsafe_allow_html=True)
+    shell.caption(t("clip.zero_shot.legend", marks=marks))
     known = [accuracy for accuracy in found.accuracies if accuracy]
     if known:
         st.markdown(accuracy_table(found.accuracies), unsafe_allow_html=True)
-        st.caption(t("clip.zero_shot.accuracy", n=known[0].n))
+        shell.caption(t("clip.zero_shot.accuracy", n=known[0].n))
     return clip_zero_shot.better_by(found) >= 0.1
 
 
@@ -278,11 +278,10 @@ def _with_synonyms(space: Space, word: str) -> EnglishText:
 def answers(found: Sequence[Answer], attribute: str) -> None:
     """For how many differences the right word is first, here and by the linear baseline; then those of an attribute."""
 
-    @st.fragment(run_every=None if _baseline_is_known() else 2.0)
+    @shell.fragment(run_every=None if _baseline_is_known() else 2.0)
     def tick() -> None:
         waited = not _baseline_is_known()
-        with shell.guard():
-            answer_table(found, baseline())
+        answer_table(found, baseline())
         if waited and _baseline_is_known():
             st.rerun()
 
@@ -304,7 +303,7 @@ def answer_table(found: Sequence[Answer], baseline: Sequence[bool]) -> None:
     head = [t("clip.arithmetic.head.right"), t("clip.arithmetic.head.all"), *map(_english, ARITHMETIC)]
     st.markdown(shell.table(head, rows), unsafe_allow_html=True)
     if not baseline:
-        st.caption(t("clip.arithmetic.computing"))
+        shell.caption(t("clip.arithmetic.computing"))
 
 
 def _english(name: str) -> str:
@@ -343,7 +342,7 @@ def vector_map(config: Config, space: Space) -> bool:
     found, shown = clip_map.projection(space, config.axes), config.projected
     chart = scatter(clouds(found, shown), shell.theme(), *clip_map.titles(found, config.axes))
     st.plotly_chart(chart, theme=None, key="map", config={"scrollZoom": True, "displaylogo": False})
-    st.caption(f"{clip_map.about(found, shown)} {t('clip.map.hint')}")
+    shell.caption(f"{clip_map.about(found, shown)} {t('clip.map.hint')}")
     return False
 
 

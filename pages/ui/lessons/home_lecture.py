@@ -18,14 +18,13 @@ def census() -> Counter[str]:
     return training_run.jobs().census() if training_run else Counter()
 
 
-@st.fragment(run_every=5)
+@shell.fragment(run_every=5)
 def on_this_server() -> None:
     """What trains here now, in one line that is renewed."""
-    with shell.guard():
-        count = census()
-        statuses = ("running", "queued", "paused", "finished")
-        counts = ", ".join(t(f"home.census.{status}", runs=count[status]) for status in statuses if count[status])
-        st.markdown(t("home.census.models", counts=counts) if counts else t("home.census.none"))
+    count = census()
+    statuses = ("running", "queued", "paused", "finished")
+    counts = ", ".join(t(f"home.census.{status}", runs=count[status]) for status in statuses if count[status])
+    st.markdown(t("home.census.models", counts=counts) if counts else t("home.census.none"))
 
 
 @cache

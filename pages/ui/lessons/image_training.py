@@ -113,7 +113,7 @@ def _live(left: DeltaGenerator, right: DeltaGenerator, row: DeltaGenerator) -> b
         with st.expander(t("image_models.live.files")):
             training_run.save(request)
             training_run.load(own_models.adopt)
-            st.caption(t("image_models.live.files_hint", model=text.label("models", own_models.OWN)))
+            shell.caption(t("image_models.live.files_hint", model=text.label("models", own_models.OWN)))
     broke = view is not None and bool(view.error)
 
     def show(shot: Snapshot, standing: str) -> None:
@@ -160,7 +160,7 @@ def _follow(left: DeltaGenerator, right: DeltaGenerator) -> bool:
         return False
     with left:
         name, curve = controls.draw("follow", names), controls.draw("curve")
-        st.caption(t("image_models.follow.folder", folder=own_models.FOLDER.name))
+        shell.caption(t("image_models.follow.folder", folder=own_models.FOLDER.name))
     taken, take = partial(own_models.taken_step, name), partial(own_models.take, name)
 
     def show(log: Log) -> None:

@@ -95,10 +95,10 @@ def choose_particle() -> None:
 # One step
 
 
-@st.fragment
+@shell.fragment()
 def show_step() -> None:
     """Steps of one particle, forward and back: as numbers under the terms, in the picture and enlarged."""
-    with shell.guard(), st.container(gap="xxsmall"):
+    with st.container(gap="xxsmall"):
         with st.container(horizontal=True, vertical_alignment="center"):
             _choose_step()
             _follow_click(sampling.places(controls.config()))
@@ -109,7 +109,7 @@ def show_step() -> None:
         player.show(replace(scene, probe=_probe(*scene.probe)), key="one_step")
         if step.higher_order:
             st.latex(sampling_step.sharper_guess(step, config.a))
-            st.caption(t(f"sampling.one_step.{'heun' if config.a == 'heun' else 'sharper'}"))
+            shell.caption(t(f"sampling.one_step.{'heun' if config.a == 'heun' else 'sharper'}"))
 
 
 def _choose_step() -> None:
@@ -157,11 +157,10 @@ def show_quality(config: sampling.Config) -> None:
     work = sampler_quality.work(models, config.samplers[0])
     known = tuple(sampler_quality.stored(work.key))
 
-    @st.fragment(run_every=None if known else 1.0)
+    @shell.fragment(run_every=None if known else 1.0)
     def tick() -> None:
-        with shell.guard():
-            if rows := known or _newest(work, quality_lesson.length(models)):
-                _draw(rows, models[0], measure)
+        if rows := known or _newest(work, quality_lesson.length(models)):
+            _draw(rows, models[0], measure)
 
     tick()
 
@@ -184,8 +183,8 @@ def _draw(rows: sampler_quality.Rows, model: PointModel, measure: str) -> None:
     options = {"xlog": True, "ylog": MEASURES[measure][1], "xticks": CALLS, "height": 400}
     chart = curves(sampler_quality.lines(rows, model, measure), shell.theme(), xlabel, ylabel, **options)
     st.plotly_chart(chart, theme=None, key="quality_curves")
-    st.caption(t(f"sampling.quality.meaning.{measure}"))
-    st.caption(t("sampling.quality.hint"))
+    shell.caption(t(f"sampling.quality.meaning.{measure}"))
+    shell.caption(t("sampling.quality.hint"))
     st.markdown(sampler_quality.table(rows, model))
 
 
@@ -198,4 +197,4 @@ def show_step_sizes(config: sampling.Config) -> None:
     )
     st.plotly_chart(chart, theme=None, key="step_sizes")
     longer, shorter = (float(size.y[len(size.y) // 2]) for size in sizes)
-    st.caption(t("sampling.step_sizes.caption", ddpm=longer, ddim=shorter))
+    shell.caption(t("sampling.step_sizes.caption", ddpm=longer, ddim=shorter))

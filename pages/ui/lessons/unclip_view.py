@@ -34,7 +34,7 @@ def settings(show: str) -> None:
     if "w" in names:
         w = controls.draw("w")
         if show == "negative_caption" and w <= 1:
-            st.caption(t(f"unclip.negative_caption.no_effect.{'at_one' if w == 1 else 'below'}"))
+            shell.caption(t(f"unclip.negative_caption.no_effect.{'at_one' if w == 1 else 'below'}"))
     elif show == "prior":
         controls.use("w")  # so that its film is that of the other stages
     if names:
@@ -50,7 +50,7 @@ def ask_caption(name: str) -> bool:
     caption = controls.draw(name)
     known, unknown = models().known.known(caption), models().known.unknown(caption)
     if len(known) > LENGTH:
-        st.caption(t("unclip.unknown.long", most=LENGTH, n=len(known)))
+        shell.caption(t("unclip.unknown.long", most=LENGTH, n=len(known)))
     if unknown and known:
         words = t("unclip.unknown.words", count=len(unknown), words=collection.listed(unknown))
         st.warning(words, icon=":material/help:")

@@ -82,13 +82,12 @@ def watch(maker: FilmMaker, requests: Requests, draw: Callable[[Films, int | Non
     if whole:
         background.leave()
 
-    @st.fragment(run_every=None if whole else TICK)
+    @shell.fragment(run_every=None if whole else TICK)
     def tick() -> None:
-        with shell.guard():
-            if whole:
-                draw(whole, None)
-            else:
-                _forming(maker, requests, draw)
+        if whole:
+            draw(whole, None)
+        else:
+            _forming(maker, requests, draw)
 
     tick()
     return whole

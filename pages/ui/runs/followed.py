@@ -52,12 +52,11 @@ def under_way(log: Log) -> bool:
 def wait(folder: Path) -> None:
     """What there is to see without any run; the page runs again when one begins."""
 
-    @st.fragment(run_every=TICK)
+    @shell.fragment(run_every=TICK)
     def tick() -> None:
-        with shell.guard():
-            if known(folder):
-                st.rerun()
-            st.info(t("runs.followed.empty", folder=folder.name))
+        if known(folder):
+            st.rerun()
+        st.info(t("runs.followed.empty", folder=folder.name))
 
     tick()
 
@@ -70,21 +69,20 @@ def watch(
     st.session_state["_followed"] = [name]
     names, going_on = known(folder), under_way(newest(folder / name)[0])
 
-    @st.fragment(run_every=TICK if going_on else REST)
+    @shell.fragment(run_every=TICK if going_on else REST)
     def tick() -> None:
-        with shell.guard():
-            log, error = newest(folder / name)
-            if known(folder) != names or under_way(log) != going_on:
-                st.rerun()
-            if error:
-                shell.sorry(t("runs.followed.unreadable", error=text.problem(error)))
-            with st.container(horizontal=True, vertical_alignment="center", key="standing"):
-                st.markdown(standing(log))
-                _offer(folder / name, taken(), take)
-            if refused := st.session_state.pop("_refused", None):
-                shell.sorry(refused)
-            if log.entries:
-                draw(log)
+        log, error = newest(folder / name)
+        if known(folder) != names or under_way(log) != going_on:
+            st.rerun()
+        if error:
+            shell.sorry(t("runs.followed.unreadable", error=text.problem(error)))
+        with st.container(horizontal=True, vertical_alignment="center", key="standing"):
+            st.markdown(standing(log))
+            _offer(folder / name, taken(), take)
+        if refused := st.session_state.pop("_refused", None):
+            shell.sorry(refused)
+        if log.entries:
+            draw(log)
 
     tick()
 
@@ -110,9 +108,9 @@ def _offer(run: Path, taken: int | None, take: Callable[[], None]) -> None:
     """The button that takes the newest model to the other scenes."""
     step = run_folder.saved_step(run)
     if step is None:
-        st.caption(t("runs.followed.no_checkpoint"))
+        shell.caption(t("runs.followed.no_checkpoint"))
     elif step == taken:
-        st.caption(t("runs.followed.taken", step=step))
+        shell.caption(t("runs.followed.taken", step=step))
     else:
         label = t("runs.followed.take" if taken is None else "runs.followed.take_newer", step=step)
         st.button(label, icon=":material/download:", on_click=_attempt, args=(take,), key="_take")

@@ -265,7 +265,7 @@ def buttons(request: TrainingRequest, view: View | None, ready: bool = True) -> 
         again = {"label": t("runs.buttons.reset"), "icon": ":material/restart_alt:"}
         st.button(**again, on_click=_order, args=(reset,), disabled=blank, key="_reset")
         if not ready:
-            st.caption(t("runs.buttons.not_ready"))
+            shell.caption(t("runs.buttons.not_ready"))
     if reported := st.session_state.pop("_live_error", None):
         error, key = reported
         shell.sorry(t(key, problem=text.problem(error)) if key else error)
@@ -290,10 +290,9 @@ def watch(
     # At rest, too, it is drawn in the fragment: a stage that moves to another place on the page is mounted anew.
     every = None if view is None else TICK if view.status in UNDER_WAY else REST
 
-    @st.fragment(run_every=every)
+    @shell.fragment(run_every=every)
     def tick() -> None:
-        with shell.guard():
-            look() if view else draw(*at_rest(request))
+        look() if view else draw(*at_rest(request))
 
     def look() -> None:
         now = jobs().look(_runs().get(request.key, ""), viewer())

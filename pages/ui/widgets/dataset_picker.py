@@ -101,7 +101,7 @@ def choose() -> PointSet:
         _draw()
     points = (_uploaded(kind) if kind in UPLOADS else _chosen(kind)) or built_in("spiral", N)
     if points.note:
-        st.caption(text.problem(points.note))
+        shell.caption(text.problem(points.note))
     return points
 
 
@@ -111,7 +111,7 @@ def _draw() -> None:
     # What the address can hold is the drawing: otherwise it would change a little, and be other data, at the next run.
     controls.put("draw", drawings.encode(drawn) or None)
     if not controls.value("draw"):
-        st.caption(t("widgets.picker.nothing_drawn"))
+        shell.caption(t("widgets.picker.nothing_drawn"))
 
 
 def _chosen(kind: str) -> PointSet | None:
@@ -131,7 +131,7 @@ def _uploaded(kind: str) -> PointSet | None:
     file = st.file_uploader(t(f"widgets.picker.{kind}"), types, key=f"_upload_{kind}")
     good, last = f"_good_{kind}", f"_last_{kind}"
     if file is None and good not in st.session_state:
-        st.caption(t("widgets.picker.no_file"))
+        shell.caption(t("widgets.picker.no_file"))
     if file is not None:
         read_before, error = st.session_state.get(last, (None, None))
         if file.file_id != read_before:

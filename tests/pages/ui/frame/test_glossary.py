@@ -78,6 +78,22 @@ def test_outside_a_page_nothing_is_marked():
     assert glossary.mark_terms("a score") == "a score"
 
 
+def test_a_part_that_runs_again_keeps_its_marks_and_takes_none_from_the_rest_of_the_page():
+    assert marked("the score") == ["score"]
+    part = glossary.part()
+    with part():
+        assert marked("the score of a denoiser") == ["denoiser"]
+    assert marked("a denoiser, a step and the noise") == ["step", "noise"]
+    for _ in range(2):
+        glossary._marked.set(None)  # a fragment's own run may be in another thread
+        with part():
+            assert marked("the score, a denoiser and its loss") == ["denoiser", "loss"]
+            assert marked("a denoiser and noise") == []
+        assert marked("the score") == []
+    with part():
+        assert marked("its loss") == ["loss"]
+
+
 def test_the_popover_holds_name_explanation_and_a_link_in_a_window_of_its_own():
     found = glossary.mark_terms("the score")
     assert 'popover="auto" id="term-score"' in found and 'href="vector_field?' in found and 'target="_blank"' in found

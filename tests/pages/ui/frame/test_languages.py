@@ -1,40 +1,11 @@
 """What is said outside of a run of the whole page, by a fragment, a thread or a callback, is in the visitor's
 language too."""
 
-import ast
 import re
 import threading
 
 from pages.ui.frame import shell, text
 from pages.ui.frame.text import t
-from tests.test_architecture import files, tree
-
-SILENT = {"_keep_runs"}  # fragments that say nothing
-
-
-def fragments() -> list[tuple[str, ast.FunctionDef]]:
-    """Every function that is a fragment, and where it stands."""
-    return [
-        (f"{path}:{node.lineno}", node)
-        for path in files("pages")
-        for node in ast.walk(tree(path))
-        if isinstance(node, ast.FunctionDef) and any("st.fragment" in ast.unparse(d) for d in node.decorator_list)
-    ]
-
-
-def guarded(fragment: ast.FunctionDef) -> bool:
-    """Whether nothing but assignments and the docstring comes before the frame's guard."""
-    for statement in fragment.body:
-        if isinstance(statement, ast.With):
-            return ast.unparse(statement.items[0]) == "shell.guard()"
-        if not isinstance(statement, ast.Assign) and not ast.get_docstring(fragment):
-            return False
-    return False
-
-
-def test_every_fragment_begins_with_the_guard_which_sets_the_language():
-    found = fragments()
-    assert found and not [place for place, each in found if each.name not in SILENT and not guarded(each)]
 
 
 def test_a_function_for_another_thread_speaks_the_language_in_which_the_page_was_drawn():

@@ -20,7 +20,7 @@ from pages.ui.frame.text import t
 from pages.ui.lessons import image_training, own_models
 from pages.ui.lessons.image_models_config import Config
 from pages.ui.runs import followed, training_run
-from tests.reading import group, header, panels
+from tests.reading import group, header, panels, small_print
 from tests.runs import CONFIG, note, save, write_run
 
 SCENE = """
@@ -248,7 +248,7 @@ def test_new_lines_and_new_sheets_are_seen_at_the_next_look(scene, own_runs):
 def test_a_model_is_taken_and_again_when_there_is_a_newer_one(scene, own_runs):
     made = write_run(own_runs / "one", steps=3)
     first, second = (press(scene(train="follow"), "_take") for _ in range(2))
-    assert models(first) == {"run:one": 3} and t("runs.followed.taken", step=3) in shown(first)
+    assert models(first) == {"run:one": 3} and t("runs.followed.taken", step=3) in small_print(first)
     same = [app.session_state["_image_models"]["run:one"] for app in (first, second)]
     assert same[0] is same[1], "two who take the same model share it"
     made.state.step = 9
