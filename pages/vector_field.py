@@ -43,7 +43,7 @@ shell.notes(*lesson.notes_of(config, show, answered))
 shell.equation(show, legend=show)
 if show == "error":
     st.header(t("vector_field.curve.heading"), anchor=False)
-    st.markdown(t("vector_field.curve.text"))
+    shell.prose(t("vector_field.curve.text"))
     chart = lesson.error_chart(config, error, rival, shell.theme())
     st.plotly_chart(chart, theme=None, key="error_curve")
 

@@ -155,8 +155,8 @@ def guard() -> Iterator[None]:
 
 def fragment(run_every: float | None = None) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """A decorator: the function draws a part of the page that also runs by itself, every ``run_every`` seconds if
-    given; then, without the frame, it still speaks the visitor's language, ends an unexpected error as a sentence, and marks
-    the first uses of terms that were its own.
+    given. Then, without the frame, it still speaks the visitor's language, ends an unexpected error as a sentence, and
+    marks the first uses of terms that were its own.
     """
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:

@@ -148,7 +148,7 @@ def _bigger(left: DeltaGenerator, right: DeltaGenerator) -> bool:
             st.code(command, language="bash")
         images = config.bigsteps * config.batch
         follow = controls.option("train", "follow")
-        st.markdown(t("image_models.bigger.text", follow=follow, images=images))
+        shell.prose(t("image_models.bigger.text", follow=follow, images=images))
     return False
 
 
