@@ -28,7 +28,7 @@ COLOURS_OF = {"hair": "hair_colour", "beard": "hair_colour", "hat": "hat_colour"
 ADJECTIVES_OF = {"hair": ("hair", "hair_colour"), "beard": ("hair_colour",), "clothes": ("pattern",), "skin": ("skin",)}
 SELDOM = {"skin": 0.6, "pattern": 0.6, "background": 0.5}
 ABSENCE = 0.2  # how often an absence is said, relative to what can be seen
-CLASS = 0.6  # how often a hat is called just that
+CLASS = 0.7  # how often a hat is called just that
 _CAPTION, _CHOICE = 0xCA9, 0xC01CE  # keep the draws of wordings and of attributes apart from all others
 
 
@@ -256,6 +256,24 @@ def _chinese_absences(absent: Mapping[str, str], says: Mapping[str, Any], random
         found.append(_pick(random, says["without"]["wear"]) + _listed(off, "、", "和"))
     if "beard" in absent:
         found.append(_pick(random, says["without"]["beard"]) + absent["beard"])
+    return found
+
+
+# Words
+
+
+def attribute_words(language: str) -> dict[str, tuple[str, str]]:
+    """The words and phrases of captions, each with the attribute and the value that it names.
+
+    ("colour", "red") is the colour of anything, and ("clothes", "clothes") a part without an attribute of its own.
+    """
+    words, found = _words(language), {}
+    for value, wordings in words["colours"].items():
+        found |= dict.fromkeys(wordings, ("colour", value))
+    for kind in ("adjectives", "nouns", "values"):
+        for name, some in words[kind].items():
+            for value, wordings in some.items():
+                found |= dict.fromkeys(wordings, (name, value))
     return found
 
 

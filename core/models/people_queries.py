@@ -1,0 +1,165 @@
+"""What a CLIP of people is asked: the word for what two pictures differ in, and whose caption a caption is.
+
+Both have exact answers, because the attributes of each person are known; `clip_queries.linear` is a baseline.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from core import seeds
+from core.data import people, people_captions
+from core.data.images import unit
+from core.data.people import ATTRIBUTES, People
+from core.models.clip_queries import Images, Texts, nearest_words, ranks
+
+DIFFERENCES: dict[str, tuple[str, tuple[str, ...], str]] = {
+    "hat": ("hat", ATTRIBUTES["hat"][1:], "none"),
+    "glasses": ("glasses", ("glasses",), "none"),
+    "sunglasses": ("glasses", ("sunglasses",), "none"),
+    "beard": ("beard", ("beard",), "none"),
+    "long hair": ("hair", ("long",), "short"),
+    "earrings": ("earrings", ("earrings",), "none"),
+    "smile": ("mouth", ("smiling",), "serious"),
+}
+"""Differences of two pictures: the attribute, its values in the first picture, and its value in the second."""
+
+PER_DIFFERENCE, AMONG = 100, 1_000
+WORDINGS = 32  # captions whose mean stands for a word
+_PLACE, _CAPTIONS = 0xD1FF, 0xCA95  # keep the draws of pairs and of captions apart from all others
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """n pairs of pictures that differ in one attribute alone, uint8 [n, 3, 16, 16] each, of combinations held out from
+    training; ``values`` [n] are those of the attribute in the first ones."""
+
+    attribute: str
+    first: Tensor
+    second: Tensor
+    values: tuple[str, ...]
+
+
+def pairs(name: str, n: int = PER_DIFFERENCE, seed: int = 0) -> Pair:
+    """Pairs with one of the ``DIFFERENCES``. In both pictures the attribute can be seen, and all else is the same."""
+    attribute, values, other = DIFFERENCES[name]
+    column, known = list(ATTRIBUTES).index(attribute), ATTRIBUTES[attribute]
+    drawn = people.draw(40 * n, seeds.mix(seed, _PLACE), held_out=True).attributes
+    generator = seeds.generator(seed, _PLACE, list(DIFFERENCES).index(name))
+    chances = torch.rand(len(drawn), 2 + len(ATTRIBUTES), generator=generator)
+    numbers = torch.tensor([known.index(value) for value in values])
+    first, second = drawn.clone(), drawn.clone()
+    first[:, column] = numbers[torch.randint(len(numbers), (len(drawn),), generator=generator)]
+    second[:, column] = known.index(other)
+    (one, _, shown), (two, _, also) = people.compose(first, chances), people.compose(second, chances)
+    usable = (people.is_held_out(first) & shown[:, column] & also[:, column]).nonzero()[:n, 0]
+    return Pair(attribute, one[usable], two[usable], tuple(known[k] for k in first[usable, column].tolist()))
+
+
+@dataclass(frozen=True)
+class Words:
+    """Candidates for a difference: phrases, the attribute and the value that each names, and their vectors [W, size]."""
+
+    phrases: tuple[str, ...]
+    meanings: tuple[tuple[str, str], ...]
+    vectors: Tensor
+
+
+def words(texts: Texts, language: str, wordings: int = WORDINGS) -> Words:
+    """All attribute words that captions use, each with the mean vector of ``wordings`` captions that end with it.
+
+    As with an ensemble of prompts (Radford et al. 2021, section 3.1.4), the rest of the captions averages out; it is the
+    same for all words. With 0 wordings a word's vector is that of the word alone.
+    """
+    meanings, between = people_captions.attribute_words(language), {"en": ", ", "zh": "，"}[language]
+    drawn = people.draw(max(wordings, 1), seeds.mix(0, _CAPTIONS))
+    some = [people_captions.choose(drawn.named(k), k, most=3) for k in range(wordings)]
+    captions = [people_captions.caption(named, language, k) + between for k, named in enumerate(some)] or [""]
+    vectors = [texts([caption + phrase for caption in captions]).mean(0) for phrase in meanings]
+    return Words(tuple(meanings), tuple(meanings.values()), torch.stack(vectors))
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How n differences are named: the share where a right word is first (of a hat its kind or "hat"), where "hat" itself
+    is, and the nearest word of each."""
+
+    n: int
+    right: float
+    by_class: float
+    nearest: tuple[str, ...]
+
+
+def name_difference(name: str, images: Images, candidates: Words, n: int = PER_DIFFERENCE, seed: int = 0) -> Naming:
+    """How the difference of the vectors of two pictures is named, for ``n`` pairs with one of the ``DIFFERENCES``."""
+    pair = pairs(name, n, seed)
+    directions = images(unit(pair.first)) - images(unit(pair.second))
+    nearest = [int(nearest_words(one, candidates.vectors)[1][0]) for one in directions]
+    named = [candidates.meanings[k] for k in nearest]
+    right = [
+        attribute == pair.attribute and shown in people_captions.values(attribute, value)
+        for (attribute, value), shown in zip(named, pair.values, strict=True)
+    ]
+    by_class = [attribute == value == pair.attribute in people_captions.KINDS for attribute, value in named]
+    share, general = (sum(each) / len(each) for each in (right, by_class))
+    return Naming(len(right), share, general, tuple(candidates.phrases[k] for k in nearest))
+
+
+# Captions
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """The share of captions whose own person is nearest, and the share that the captions determine."""
+
+    top1: float
+    determined: float
+
+
+def retrieve(
+    images: Images, texts: Texts, language: str, fewest: int = 3, most: int = 5, n: int = AMONG, seed: int = 0
+) -> Retrieval:
+    """Captions of ``fewest`` to ``most`` attributes, each to find its person among ``n`` of held-out combinations.
+
+    Where m people are as the caption says, no one who knows all attributes finds the right one more often than once in
+    m: the mean is what the captions determine.
+    """
+    shown = people.draw(n, seeds.mix(seed, _CAPTIONS), held_out=True)
+    asked = [people_captions.choose(shown.named(k), seeds.mix(seed, k), fewest, most) for k in range(n)]
+    captions = [people_captions.caption(some, language, seeds.mix(seed, k)) for k, some in enumerate(asked)]
+    rank = ranks(texts(captions) @ images(unit(shown.images)).T)
+    determined = sum(1 / matching(shown, some).sum().item() for some in asked) / n
+    return Retrieval((rank == 0).double().mean().item(), determined)
+
+
+def matching(shown: People, asked: Mapping[str, str]) -> Tensor:
+    """Which people visibly have all the attributes asked for, bool [n]."""
+    right = torch.ones(len(shown), dtype=torch.bool)
+    for name, value in asked.items():
+        column = list(ATTRIBUTES).index(name)
+        numbers = torch.tensor([ATTRIBUTES[name].index(one) for one in people_captions.values(name, value)])
+        right &= shown.visible[:, column] & torch.isin(shown.attributes[:, column], numbers)
+    return right
+
+
+def table(pairs_of: Mapping[str, tuple[Images, Texts, int]], seed: int = 0) -> list[tuple[str, ...]]:
+    """The rows of an evaluation, the first of them the head: a row for each encoder and language.
+
+    pairs_of: encoders by name, each with the number of ``wordings`` that a word's vector is the mean of (`words`).
+    """
+    rows = [("encoders, language", "words", *DIFFERENCES, '"hat" itself', "3 to 5 named: top-1 of determined",
+             "all named: top-1 of determined")]  # fmt: skip
+    for name, (images, texts, wordings) in pairs_of.items():
+        for language in people_captions.LANGUAGES:
+            candidates = words(texts, language, wordings)
+            found = {each: name_difference(each, images, candidates, seed=seed) for each in DIFFERENCES}
+            few = retrieve(images, texts, language, seed=seed)
+            all_ = retrieve(images, texts, language, len(ATTRIBUTES), len(ATTRIBUTES), seed=seed)
+            rows.append((
+                f"{name}, {language}", str(len(candidates.phrases)), *(f"{one.right:.0%}" for one in found.values()),
+                f"{found['hat'].by_class:.0%}",
+                *(f"{one.top1:.1%} of {one.determined:.1%} ({one.top1 / one.determined:.0%})" for one in (few, all_)),
+            ))  # fmt: skip
+    return rows
