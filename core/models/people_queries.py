@@ -1,4 +1,4 @@
-"""What a CLIP of people is asked: the word for what two pictures differ in, and whose caption a caption is.
+"""What a CLIP of people is named: the word for what two pictures differ in, and whose caption a caption is.
 
 Both have exact answers, because the attributes of each person are known; `clip_queries.linear` is a baseline.
 """
@@ -33,8 +33,8 @@ _PLACE, _CAPTIONS = 0xD1FF, 0xCA95  # keep the draws of pairs and of captions ap
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """n pairs of pictures that differ in one attribute alone, uint8 [n, 3, 16, 16] each, of combinations held out from
-    training; ``values`` [n] are those of the attribute in the first ones."""
+    """n pairs of pictures that differ in one attribute alone, uint8 [n, 3, 16, 16] each; ``values`` [n] are those of
+    the attribute in the first ones."""
 
     attribute: str
     first: Tensor
@@ -43,10 +43,13 @@ class Pair:
 
 
 def pairs(name: str, n: int = PER_DIFFERENCE, seed: int = 0) -> Pair:
-    """Pairs with one of the ``DIFFERENCES``. In both pictures the attribute can be seen, and all else is the same."""
+    """Pairs with one of the ``DIFFERENCES``; the first picture's combination is held out from training.
+
+    In both pictures the attribute can be seen, and all else is the same.
+    """
     attribute, values, other = DIFFERENCES[name]
     column, known = list(ATTRIBUTES).index(attribute), ATTRIBUTES[attribute]
-    drawn = people.draw(40 * n, seeds.mix(seed, _PLACE), held_out=True).attributes
+    drawn = people.draw(40 * n, seeds.mix(seed, _PLACE), held_out=None).attributes
     generator = seeds.generator(seed, _PLACE, list(DIFFERENCES).index(name))
     chances = torch.rand(len(drawn), 2 + len(ATTRIBUTES), generator=generator)
     numbers = torch.tensor([known.index(value) for value in values])
@@ -60,7 +63,7 @@ def pairs(name: str, n: int = PER_DIFFERENCE, seed: int = 0) -> Pair:
 
 @dataclass(frozen=True)
 class Words:
-    """Candidates for a difference: phrases, the attribute and the value that each names, and their vectors [W, size]."""
+    """Candidates for a difference: phrases, the attribute and value that each names, and their vectors [W, size]."""
 
     phrases: tuple[str, ...]
     meanings: tuple[tuple[str, str], ...]
@@ -70,8 +73,8 @@ class Words:
 def words(texts: Texts, language: str, wordings: int = WORDINGS) -> Words:
     """All attribute words that captions use, each with the mean vector of ``wordings`` captions that end with it.
 
-    As with an ensemble of prompts (Radford et al. 2021, section 3.1.4), the rest of the captions averages out; it is the
-    same for all words. With 0 wordings a word's vector is that of the word alone.
+    As with an ensemble of prompts (Radford et al. 2021, section 3.1.4), the rest of the captions averages out; it is
+    the same for all words. With 0 wordings a word's vector is that of the word alone.
     """
     meanings, between = people_captions.attribute_words(language), {"en": ", ", "zh": "，"}[language]
     drawn = people.draw(max(wordings, 1), seeds.mix(0, _CAPTIONS))
@@ -83,8 +86,8 @@ def words(texts: Texts, language: str, wordings: int = WORDINGS) -> Words:
 
 @dataclass(frozen=True)
 class Naming:
-    """How n differences are named: the share where a right word is first (of a hat its kind or "hat"), where "hat" itself
-    is, and the nearest word of each."""
+    """How n differences are named: the share where a right word is first (of a hat its kind or "hat"), where "hat"
+    itself is, and the nearest word of each."""
 
     n: int
     right: float
@@ -127,17 +130,17 @@ def retrieve(
     m: the mean is what the captions determine.
     """
     shown = people.draw(n, seeds.mix(seed, _CAPTIONS), held_out=True)
-    asked = [people_captions.choose(shown.named(k), seeds.mix(seed, k), fewest, most) for k in range(n)]
-    captions = [people_captions.caption(some, language, seeds.mix(seed, k)) for k, some in enumerate(asked)]
+    named = [people_captions.choose(shown.named(k), seeds.mix(seed, k), fewest, most) for k in range(n)]
+    captions = [people_captions.caption(some, language, seeds.mix(seed, k)) for k, some in enumerate(named)]
     rank = ranks(texts(captions) @ images(unit(shown.images)).T)
-    determined = sum(1 / matching(shown, some).sum().item() for some in asked) / n
+    determined = sum(1 / matching(shown, some).sum().item() for some in named) / n
     return Retrieval((rank == 0).double().mean().item(), determined)
 
 
-def matching(shown: People, asked: Mapping[str, str]) -> Tensor:
-    """Which people visibly have all the attributes asked for, bool [n]."""
+def matching(shown: People, named: Mapping[str, str]) -> Tensor:
+    """Which people visibly have all the attributes named for, bool [n]."""
     right = torch.ones(len(shown), dtype=torch.bool)
-    for name, value in asked.items():
+    for name, value in named.items():
         column = list(ATTRIBUTES).index(name)
         numbers = torch.tensor([ATTRIBUTES[name].index(one) for one in people_captions.values(name, value)])
         right &= shown.visible[:, column] & torch.isin(shown.attributes[:, column], numbers)

@@ -138,7 +138,8 @@ def clip(
 ) -> Clip:
     """An untrained pair of encoders for a vocabulary of so many words and images of ``side``, a multiple of 8.
 
-    neighbours: words that the text encoder's convolution sees at once, an odd number; 0: it knows no order. Initial weights follow from ``seed``. Raises Problem for sizes that are not possible, before anything is allocated.
+    neighbours: words that the text encoder's convolution sees at once, an odd number; 0: it knows no order. Initial
+    weights follow from ``seed``. Raises Problem for sizes that are not possible, before anything is allocated.
     """
     check("words", words, 1, MAX_WORDS)
     check("channels", channels, 1, MAX_CHANNELS)

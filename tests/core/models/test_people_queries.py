@@ -1,4 +1,4 @@
-"""What a CLIP of people is asked, with encoders that know the attributes: they reach what can be reached, and no more."""
+"""What a CLIP of people is asked, with encoders that know the attributes: they reach what can be reached, no more."""
 
 import pytest
 import torch
