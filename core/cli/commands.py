@@ -1,7 +1,7 @@
 """The command line: ``python -m core COMMAND``, each with ``--help`` for its flags.
 
 ``train | sample | evaluate | info`` for image models, ``train clip | prior | decoder``, ``sample unclip`` and
-``evaluate unclip`` for captioned images.
+``evaluate unclip`` for captioned images, ``evaluate people`` for pixel people.
 """
 
 import sys
@@ -10,7 +10,7 @@ from functools import partial
 import torch
 import tyro
 
-from core.cli import captions, flags, images
+from core.cli import captions, flags, images, people
 from core.runs import distributed
 
 COMMANDS = {
@@ -19,6 +19,7 @@ COMMANDS = {
     ("train", "decoder"): captions.train_decoder,
     ("sample", "unclip"): captions.sample,
     ("evaluate", "unclip"): captions.evaluate,
+    ("evaluate", "people"): people.evaluate,
     ("train",): images.train,
     ("sample",): images.sample,
     ("evaluate",): images.evaluate,

@@ -117,7 +117,7 @@ class People:
 
 
 @dataclass(frozen=True, eq=False)
-class _Layer:
+class Layer:
     """The variants of a part as tensors: what takes the colour [V, 1, 16, 16], what has its own [V, 3, 16, 16] and what
     covers [V, 1, 16, 16]. Variant 0 is empty. ``first`` and ``count`` [values]: the variants of each value."""
 
@@ -129,7 +129,8 @@ class _Layer:
 
 
 @cache
-def _parts() -> dict[str, _Layer]:
+def parts() -> dict[str, Layer]:
+    """The layers of a person, those of ``LAYERS``."""
     with np.load(ASSETS / "people" / "parts.npz") as file:
         kinds, names = file["kind"].tolist(), file["name"].tolist()
         arrays = {part: torch.from_numpy(file[part]).float() / 255 for part in ("colour", "light", "alpha")}
@@ -145,7 +146,7 @@ def _parts() -> dict[str, _Layer]:
     return {part: _layer(arrays, [[place[one] for one in group] for group in groups[part]]) for part in LAYERS}
 
 
-def _layer(arrays: dict[str, Tensor], groups: list[list[int]]) -> _Layer:
+def _layer(arrays: dict[str, Tensor], groups: list[list[int]]) -> Layer:
     rows = [row for group in groups for row in group]
     empty = torch.zeros(1, 16, 16)
     counts = torch.tensor([max(len(group), 1) for group in groups])
@@ -155,7 +156,7 @@ def _layer(arrays: dict[str, Tensor], groups: list[list[int]]) -> _Layer:
         free += len(group)
     colour, alpha = (torch.cat([empty, arrays[part][rows]])[:, None] for part in ("colour", "alpha"))
     light = torch.cat([torch.zeros(1, 16, 16, 3), arrays["light"][rows]]).permute(0, 3, 1, 2)
-    return _Layer(colour, light, alpha, torch.tensor(first), counts)
+    return Layer(colour, light, alpha, torch.tensor(first), counts)
 
 
 # People from a seed
@@ -172,8 +173,8 @@ def draw(n: int, seed: int = 0, first: int = 0, side: int = SIDE, held_out: bool
     check_side(side)
     blocks = range(first // BLOCK, -(-(first + n) // BLOCK))
     rows = [slice(max(first - block * BLOCK, 0), min(first + n - block * BLOCK, BLOCK)) for block in blocks]
-    parts = [_block(seed, block, some, held_out) for block, some in zip(blocks, rows, strict=True)]
-    images, attributes, visible = map(torch.cat, zip(*parts, strict=True))
+    drawn = [_block(seed, block, some, held_out) for block, some in zip(blocks, rows, strict=True)]
+    images, attributes, visible = map(torch.cat, zip(*drawn, strict=True))
     return People(enlarge(images, side), attributes, visible)
 
 
@@ -261,7 +262,7 @@ def compose(attributes: Tensor, chances: Tensor) -> tuple[Tensor, Tensor, Tensor
     colours, covers = _colours(of, chances[:, -2:]), []
     picture = colours["background"].clone()
     for k, part in enumerate(LAYERS):
-        layer, value = _parts()[part], of.get(part, torch.zeros_like(of["skin"]))
+        layer, value = parts()[part], of.get(part, torch.zeros_like(of["skin"]))
         variant = layer.first[value] + (chances[:, k] * layer.count[value]).long()
         alpha = layer.alpha[variant]
         picture = layer.colour[variant] * colours[part] + layer.light[variant] + (1 - alpha) * picture
@@ -271,28 +272,28 @@ def compose(attributes: Tensor, chances: Tensor) -> tuple[Tensor, Tensor, Tensor
 
 
 @cache
-def _palette(words: Sequence[str]) -> Tensor:
+def palette(words: Sequence[str]) -> Tensor:
     """Colours [n, 3, 1, 1] in [0, 1] of hexadecimal numbers."""
     return torch.tensor([[int(word[i : i + 2], 16) / 255 for i in (0, 2, 4)] for word in words])[:, :, None, None]
 
 
 def _colours(of: dict[str, Tensor], chances: Tensor) -> dict[str, Tensor]:
     """The colour [n, 3, 1, 1] of each layer of each person."""
-    shared = _palette(tuple(COLOURS.values()))
-    skin = _palette(tuple(tone for tones in SKIN.values() for tone in tones))
+    shared = palette(tuple(COLOURS.values()))
+    skin = palette(tuple(tone for tones in SKIN.values() for tone in tones))
     light = (of["skin"] == 0) & (chances[:, 0] < 0.5)
     hair = shared[of["hair_colour"]]
     red_beard = (of["beard"] > 0) & (of["hair_colour"] == list(COLOURS).index("red"))
     n = len(hair)
     return {
-        "background": _palette(tuple(BACKGROUND.values()))[of["background"]].expand(n, 3, SIDE, SIDE),
+        "background": palette(tuple(BACKGROUND.values()))[of["background"]].expand(n, 3, SIDE, SIDE),
         "skin": skin[of["skin"] + ~light],
-        "earrings": _palette((EARRING,)).expand(n, 3, 1, 1),
+        "earrings": palette((EARRING,)).expand(n, 3, 1, 1),
         "pattern": shared[of["clothes_colour"]],
-        "eyes": _palette((EYE,)).expand(n, 3, 1, 1),
-        "glasses": _palette((FRAME,)).expand(n, 3, 1, 1),
+        "eyes": palette((EYE,)).expand(n, 3, 1, 1),
+        "glasses": palette((FRAME,)).expand(n, 3, 1, 1),
         "beard": hair,
-        "mouth": _palette(MOUTH)[red_beard.long()],
+        "mouth": palette(MOUTH)[red_beard.long()],
         "hair": hair,
         "hat": shared[of["hat_colour"]],
     }
@@ -323,7 +324,7 @@ def _visible(of: dict[str, Tensor], covers: dict[str, Tensor]) -> Tensor:
 
 def _ears_hidden(covers: dict[str, Tensor]) -> Tensor:
     """Whether hair or hat covers the places beside the head where earrings would be."""
-    places = _parts()["earrings"].alpha[1:].amax(0)[0] > 0
+    places = parts()["earrings"].alpha[1:].amax(0)[0] > 0
     free = (1 - covers["hair"]) * (1 - covers["hat"]) * places
     return free.sum((1, 2)) < SEEN * places.sum()
 

@@ -1,6 +1,7 @@
 """Networks F(c_in x, c_noise, cond), which a ``Denoiser`` wraps. They get neither sigma nor unscaled states.
 
-One is of another kind: "clip", the pair of encoders that compares images and captions.
+Two are of another kind: "clip", the pair of encoders that compares images and captions, and "attributes", which reads
+the attributes of an image.
 """
 
 from functools import partial
@@ -8,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from core.networks.attributes import attribute_reader
 from core.networks.clip import clip
 from core.networks.dit import dit
 from core.networks.mlp import NETWORKS, mlp
@@ -18,7 +20,7 @@ from core.problems import Problem
 __all__ = ["NETWORKS", "SIZES", "make_network", "size_options"]
 
 MAKERS = {**{name: partial(mlp, name) for name in NETWORKS}, "unet": unet, "dit": dit}
-FOR_CAPTIONS = {"vectors": vectors, "clip": clip}
+OTHERS = {"vectors": vectors, "clip": clip, "attributes": attribute_reader}
 
 # Plain JSON, because it is stored in a checkpoint's config. "small" is the default: 28x28 on two cores in hours. "tiny"
 # is for 8x8, trained live: digits are legible after 15 seconds of one core. "patched" is for 32x32 in colour, on a core
@@ -49,11 +51,11 @@ def size_options(network: str, size: str) -> dict[str, Any]:
 def make_network(name: str, **sizes: Any) -> nn.Module:
     """The network of that name, with the sizes and the seed that its maker takes: ``mlp``, ``unet``, ``dit`` and so on.
 
-    "plain" and "fourier" are for points, "unet" and "dit" for images, "vectors" for the vectors of "clip". Initial
-    weights follow from ``seed`` alone. Raises Problem for an unknown name or an impossible size, before anything is
-    allocated.
+    "plain" and "fourier" are for points, "unet" and "dit" for images, "vectors" for the vectors of "clip",
+    "attributes" reads those of images. Initial weights follow from ``seed`` alone. Raises Problem for an unknown name
+    or an impossible size, before anything is allocated.
     """
-    makers = {**MAKERS, **FOR_CAPTIONS}
+    makers = {**MAKERS, **OTHERS}
     if name not in makers:
         raise Problem("unknown_network", name=name, known=", ".join(makers))
     return makers[name](**sizes)

@@ -11,6 +11,7 @@ from core.data.images import ImageSet, load
 from core.data.points import BUILT_IN, PointSet, make_points
 from core.models.clip import ClipConfig
 from core.models.images import ImageConfig
+from core.models.people_judge import JudgeConfig
 from core.models.points import REFERENCE, PointConfig
 from core.models.trajectories import PointModel
 from core.models.unclip import DecoderConfig, PriorConfig
@@ -46,7 +47,10 @@ IMAGE_CONFIGS: dict[str, tuple[str, ImageConfig]] = {
 }
 """Checkpoint name to (data set, configuration)."""
 
-HALF = ("people",)
+JUDGE_CONFIGS = {"people-judge": JudgeConfig()}
+"""Checkpoint name to configuration of the network that reads the attributes of people."""
+
+HALF = ("people", "people-judge")
 """The shipped models whose weights are stored in half precision."""
 
 CAPTION_CONFIGS: dict[str, ClipConfig | PriorConfig | DecoderConfig] = {
@@ -68,7 +72,7 @@ def pretrained(name: str) -> Checkpoint:
 
     Raises NotShipped, a KeyError, for another name.
     """
-    known = [*POINT_CONFIGS, *IMAGE_CONFIGS, *CAPTION_CONFIGS]
+    known = [*POINT_CONFIGS, *IMAGE_CONFIGS, *CAPTION_CONFIGS, *JUDGE_CONFIGS]
     if name not in known:
         raise NotShipped("not_shipped", name=name, known=", ".join(known))
     return load_folder(FOLDER / name)

@@ -10,8 +10,17 @@ import torch
 
 from core.cli import captions as cli_captions
 from core.cli import images as command
+from core.cli import people as cli_people
 from core.models import points as point_model
-from core.pretrained import CAPTION_CONFIGS, FOLDER, HALF, IMAGE_CONFIGS, POINT_CONFIGS, points_of
+from core.pretrained import (
+    CAPTION_CONFIGS,
+    FOLDER,
+    HALF,
+    IMAGE_CONFIGS,
+    JUDGE_CONFIGS,
+    POINT_CONFIGS,
+    points_of,
+)
 from core.runs.checkpoints import load_folder, save_folder
 
 TRAIN = {"clip": cli_captions.train_clip, "judge": cli_captions.train_clip, "prior": cli_captions.train_prior,
@@ -31,6 +40,13 @@ def make_captioned(name: str) -> None:
     run = Path(".runs") / name
     TRAIN[name](run, config=CAPTION_CONFIGS[name], resume=(run / "checkpoint").exists(), every=500)
     ship(name, CAPTION_CONFIGS[name].steps)
+
+
+def make_judge(name: str) -> None:
+    """Train the network that judges people."""
+    run, config = Path(".runs") / name, JUDGE_CONFIGS[name]
+    cli_people.train_judge(run, config, resume=(run / "checkpoint").exists(), every=500)
+    ship(name, config.steps)
 
 
 def ship(name: str, steps: int) -> None:
@@ -68,7 +84,14 @@ def make_points(name: str) -> None:
     (FOLDER / name / "log.csv").write_text("\n".join(rows) + "\n")
 
 
+MAKE = {
+    **dict.fromkeys(POINT_CONFIGS, make_points),
+    **dict.fromkeys(IMAGE_CONFIGS, make_images),
+    **dict.fromkeys(CAPTION_CONFIGS, make_captioned),
+    **dict.fromkeys(JUDGE_CONFIGS, make_judge),
+}
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for wanted in sys.argv[1:] or [*POINT_CONFIGS, *IMAGE_CONFIGS, *CAPTION_CONFIGS]:
-        (make_points if wanted in POINT_CONFIGS else make_images if wanted in IMAGE_CONFIGS else make_captioned)(wanted)
+    for wanted in sys.argv[1:] or MAKE:
+        MAKE[wanted](wanted)

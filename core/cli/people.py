@@ -1,0 +1,176 @@
+"""The commands of pixel people: ``python -m core evaluate people``, and the training of the network that judges them
+(``python -m core.pretrained people-judge``)."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from torch import Tensor
+from tqdm import tqdm
+
+from core import metrics
+from core.cli import terminal
+from core.cli.images import Sampler, check_positive
+from core.data import people
+from core.data.images import unit
+from core.data.people import ATTRIBUTES, SIDE
+from core.models import image_judge, people_judge
+from core.models import images as image_model
+from core.models import requests as image_requests
+from core.models.model import SHIPPED, open_checkpoint
+from core.models.people_judge import JudgeConfig
+from core.problems import Problem
+from core.runs import distributed
+from core.runs.checkpoints import Checkpoint, load_folder
+
+REFERENCE, REFERENCE_SEED = 10_000, 0x5EED  # real people that distributions are compared with
+
+
+def train_judge(out: Path, config: JudgeConfig, resume: bool = False, every: int = 500) -> None:
+    """Train the network that reads the attributes of people, in the folder ``out``, or go on with that run."""
+    folder = terminal.checkpoint_folder(out, resume)
+    checkpoint = load_folder(folder) if resume else people_judge.new_checkpoint(config)
+    team = distributed.join()
+    state = image_model.move(checkpoint.state, team.device)
+    terminal.carry_out(lambda _: people_judge.run(config, state), checkpoint, config, team, out, every)
+
+
+# Evaluation
+
+
+@dataclass(frozen=True, eq=False)
+class Requests:
+    """Requests [n, 12] of three kinds: any attributes, held-out combinations, and combinations that were trained on.
+    There are half as many of the last two."""
+
+    anything: Tensor
+    held_out: Tensor
+    trained_on: Tensor
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter((self.anything, self.held_out, self.trained_on))
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """How well pictures fit requests, as shares, and how near they are to people (see ``evaluate``).
+
+    Attributes:
+        network, exact: all attributes that were asked for are right, by the network and by the nearest person.
+        each: of each attribute where it was asked for, by the network and by the nearest person.
+        held_out, trained_on: all attributes are right, by the network, where such a combination was asked for.
+        stray: pixels that differ by more than 0.15 and 0.3 from the nearest person.
+        frechet: Frechet distance to real people in the network's features.
+    """
+
+    network: float
+    exact: float
+    each: list[tuple[float, float]]
+    held_out: float
+    trained_on: float
+    stray: tuple[float, float]
+    frechet: float
+
+
+def evaluate(
+    checkpoint: Path = SHIPPED / "people",
+    n: int = 2000,
+    scales: tuple[float, ...] = (1.0, 2.0, 3.0),
+    sampler: Sampler = "dpmpp_2m",
+    steps: int = 20,
+    seed: int = 0,
+) -> None:
+    """Judge an image model of people in one table: are they what was asked for, and could they have been composed?
+
+    Requests name 3 to 5 attributes that can be seen of a person; they are the same in every row. Two judges read the
+    pictures: a network, and the nearest person that can be composed.
+
+    Args:
+        checkpoint: a checkpoint's folder, a run's folder that holds one, or the name of a shipped model.
+        n: how many requests for any attributes; half as many for held-out combinations, and for others.
+        scales: guidance scales w, a row for each.
+        sampler: how to go from noise to images.
+        steps: steps of the sampler.
+        seed: decides the requests and the noise.
+    """
+    check_positive(steps=steps)
+    if n < 2:
+        raise Problem("people_judged_count", n=n)
+    for scale in scales:
+        if not math.isfinite(scale):
+            raise Problem("flag_number", flag="scales", value=scale)
+    opened = open_checkpoint(checkpoint)
+    check_model(opened, checkpoint)
+    counts = {None: n, True: n // 2, False: n // 2}
+    wanted = Requests(*(people_judge.requests(some, seed, kind) for kind, some in counts.items()))
+    real = [unit(people_judge.requested_people(some, seed, kind).images) for kind, some in counts.items()]
+    rows = {"real people": real, "real people, 3x3 blur": [image_judge.blurred(x) for x in real]}
+    reports = {name: judge(wanted, images) for name, images in rows.items()}
+    for scale in scales:
+        draw = partial(samples, opened, scale=scale, sampler=sampler, steps=steps, seed=seed)
+        reports[f"image model, w = {scale:g}"] = judge(wanted, [draw(some) for some in wanted])
+    print(f"People: {n:,} requests of 3 to 5 attributes, {n // 2:,} of held-out combinations, as many of others; "
+          f"seed {seed}; step {opened.state.step:,} of the image model, {sampler}, {steps} steps.")  # fmt: skip
+    print_requests(reports)
+    print_attributes(reports)
+
+
+def check_model(checkpoint: Checkpoint, name: Path) -> None:
+    """Raise Problem unless a checkpoint is an image model of people of 16x16 pixels, conditioned on attributes."""
+    attributes = image_requests.attributes_of(checkpoint.config)
+    if attributes != ATTRIBUTES or image_model.shape_of(checkpoint.config) != (3, SIDE, SIDE):
+        raise Problem("people_other_model", name=str(name), side=SIDE)
+
+
+def samples(checkpoint: Checkpoint, wanted: Tensor, scale: float, sampler: str, steps: int, seed: int) -> Tensor:
+    """A sample [n, 3, 16, 16] for each request [n, 12], on the CPU, drawn behind a progress bar."""
+    denoiser, shape = checkpoint.denoiser.to(distributed.device()), image_model.shape_of(checkpoint.config)
+    bar = partial(tqdm, total=steps, desc=f"w = {scale:g}", unit="step", leave=False)
+    cond = {"attributes": wanted}
+    return image_model.sample(denoiser, shape, cond, scale, None, sampler, steps, seed, bar).cpu()
+
+
+def judge(wanted: Requests, images: list[Tensor]) -> Report:
+    """The report on three sets of pictures [n, 3, 16, 16] that were made for three sets of requests."""
+    network = [people_judge.right(some, people_judge.attributes_of(x)) for some, x in zip(wanted, images, strict=True)]
+    nearest = people_judge.nearest(images[0])
+    exact, named = people_judge.right(wanted.anything, nearest.attributes), wanted.anything >= 0
+    rates = [(one & named).sum(0) / named.sum(0) for one in (network[0], exact)]
+    return Report(
+        *(_share(one.all(1)) for one in (network[0], exact)),
+        list(zip(*(rate.tolist() for rate in rates), strict=True)),
+        *(_share(one.all(1)) for one in network[1:]),
+        tuple(people_judge.stray_pixels(nearest.difference, above) for above in (0.15, 0.3)),
+        metrics.frechet(people_judge.features_of(images[0]), _reference()),
+    )
+
+
+def _share(flags: Tensor) -> float:
+    return flags.double().mean().item()
+
+
+def _reference() -> Tensor:
+    return people_judge.features_of(people.draw(REFERENCE, REFERENCE_SEED).images)
+
+
+def print_requests(reports: dict[str, Report]) -> None:
+    """Print a row for each report: what was asked for, and how near to people the pictures are."""
+    print("| pictures | all right, network | of its rate on real people | all right, nearest person "
+          "| held-out combination | combination trained on | stray pixels above 0.15 | above 0.3 "
+          "| Frechet distance |")  # fmt: skip
+    print("| --- " * 9 + "|")
+    best = next(iter(reports.values())).network
+    for name, row in reports.items():
+        print(f"| {name} | {row.network:.1%} | {row.network / best:.1%} | {row.exact:.1%} | {row.held_out:.1%} "
+              f"| {row.trained_on:.1%} | {row.stray[0]:.2f} | {row.stray[1]:.2f} | {row.frechet:.3g} |")  # fmt: skip
+
+
+def print_attributes(reports: dict[str, Report]) -> None:
+    """Print a row for each report: how often each attribute is right where it was asked for, by either judge."""
+    print("\nEach attribute where it was asked for, right by the network / by the nearest person:")
+    print(f"| pictures | {' | '.join(name.replace('_', ' ') for name in ATTRIBUTES)} |")
+    print("| --- " * (1 + len(ATTRIBUTES)) + "|")
+    for name, row in reports.items():
+        print(f"| {name} | {' | '.join(f'{one:.1%} / {other:.1%}' for one, other in row.each)} |")
