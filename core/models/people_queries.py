@@ -5,15 +5,20 @@ Both have exact answers, because the attributes of each person are known; `clip_
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from core import seeds
-from core.data import people, people_captions
+from core.data import captions, people, people_captions
 from core.data.images import unit
 from core.data.people import ATTRIBUTES, People
-from core.models.clip_queries import Images, Texts, nearest_words, ranks
+from core.models import clip_queries
+from core.models.clip import tokenizer_of
+from core.models.clip_queries import Images, Texts, ranks
+from core.runs.checkpoints import Checkpoint
 
 DIFFERENCES: dict[str, tuple[str, tuple[str, ...], str]] = {
     "hat": ("hat", ATTRIBUTES["hat"][1:], "none"),
@@ -27,7 +32,7 @@ DIFFERENCES: dict[str, tuple[str, tuple[str, ...], str]] = {
 """Differences of two pictures: the attribute, its values in the first picture, and its value in the second."""
 
 PER_DIFFERENCE, AMONG = 100, 1_000
-WORDINGS = 32  # captions whose mean stands for a word
+WORDINGS, SHORT = 32, 3  # captions that a word is added to, and the attributes that they name at most
 _PLACE, _CAPTIONS = 0xD1FF, 0xCA95  # keep the draws of pairs and of captions apart from all others
 
 
@@ -71,16 +76,18 @@ class Words:
 
 
 def words(texts: Texts, language: str, wordings: int = WORDINGS) -> Words:
-    """All attribute words that captions use, each with the mean vector of ``wordings`` captions that end with it.
+    """All attribute words that captions use, each with what it adds to a caption: the vector of the caption with the
+    word at its end minus that of the caption, the mean over ``wordings`` captions.
 
-    As with an ensemble of prompts (Radford et al. 2021, section 3.1.4), the rest of the captions averages out; it is
-    the same for all words. With 0 wordings a word's vector is that of the word alone.
+    So both sides are differences, of two pictures and of two captions. A word alone is a caption that is seldom drawn,
+    and the more special of two words ("top hat", "hat") is farther from the mean of all words.
     """
     meanings, between = people_captions.attribute_words(language), {"en": ", ", "zh": "，"}[language]
-    drawn = people.draw(max(wordings, 1), seeds.mix(0, _CAPTIONS))
-    some = [people_captions.choose(drawn.named(k), k, most=3) for k in range(wordings)]
-    captions = [people_captions.caption(named, language, k) + between for k, named in enumerate(some)] or [""]
-    vectors = [texts([caption + phrase for caption in captions]).mean(0) for phrase in meanings]
+    drawn = people.draw(wordings, seeds.mix(0, _CAPTIONS))
+    some = [people_captions.choose(drawn.named(k), k, most=SHORT) for k in range(wordings)]
+    without = [people_captions.caption(named, language, k) for k, named in enumerate(some)]
+    before = texts(without)
+    vectors = [(texts([caption + between + phrase for caption in without]) - before).mean(0) for phrase in meanings]
     return Words(tuple(meanings), tuple(meanings.values()), torch.stack(vectors))
 
 
@@ -96,10 +103,11 @@ class Naming:
 
 
 def name_difference(name: str, images: Images, candidates: Words, n: int = PER_DIFFERENCE, seed: int = 0) -> Naming:
-    """How the difference of the vectors of two pictures is named, for ``n`` pairs with one of the ``DIFFERENCES``."""
+    """The word whose vector has the largest cosine with the difference of the vectors of two pictures, for ``n`` pairs
+    with one of the ``DIFFERENCES``."""
     pair = pairs(name, n, seed)
     directions = images(unit(pair.first)) - images(unit(pair.second))
-    nearest = [int(nearest_words(one, candidates.vectors)[1][0]) for one in directions]
+    nearest = (directions @ F.normalize(candidates.vectors, dim=1).T).argmax(1).tolist()
     named = [candidates.meanings[k] for k in nearest]
     right = [
         attribute == pair.attribute and shown in people_captions.values(attribute, value)
@@ -131,8 +139,8 @@ def retrieve(
     """
     shown = people.draw(n, seeds.mix(seed, _CAPTIONS), held_out=True)
     named = [people_captions.choose(shown.named(k), seeds.mix(seed, k), fewest, most) for k in range(n)]
-    captions = [people_captions.caption(some, language, seeds.mix(seed, k)) for k, some in enumerate(named)]
-    rank = ranks(texts(captions) @ images(unit(shown.images)).T)
+    queries = [people_captions.caption(some, language, seeds.mix(seed, k)) for k, some in enumerate(named)]
+    rank = ranks(texts(queries) @ images(unit(shown.images)).T)
     determined = sum(1 / matching(shown, some).sum().item() for some in named) / n
     return Retrieval((rank == 0).double().mean().item(), determined)
 
@@ -147,22 +155,37 @@ def matching(shown: People, named: Mapping[str, str]) -> Tensor:
     return right
 
 
-def table(pairs_of: Mapping[str, tuple[Images, Texts, int]], seed: int = 0) -> list[tuple[str, ...]]:
-    """The rows of an evaluation, the first of them the head: a row for each encoder and language.
+# Evaluation
 
-    pairs_of: encoders by name, each with the number of ``wordings`` that a word's vector is the mean of (`words`).
-    """
+
+def encoders(checkpoint: Checkpoint) -> tuple[Images, Texts]:
+    """The encoders of a trained CLIP. Raises Problem for a checkpoint of something else."""
+    clip, tokenizer = checkpoint.state.ema, tokenizer_of(checkpoint.config)
+    return partial(clip_queries.image_vectors, clip), partial(clip_queries.text_vectors, clip, tokenizer)
+
+
+def baseline(n: int = captions.N_PEOPLE) -> tuple[Images, Texts]:
+    """The linear baseline (`clip_queries.linear`) for n people with their captions in both languages."""
+    known = captions.of_people(n)
+    texts = [" ".join((caption, *more)) for caption, more in zip(known.captions, known.keywords, strict=True)]
+    maps = clip_queries.linear(known, texts)
+    return maps.images, maps.texts
+
+
+def table(encoders_of: Mapping[str, tuple[Images, Texts]], seed: int = 0) -> list[tuple[str, ...]]:
+    """The rows of an evaluation, the first of them the head: a row for each of the encoders, by their
+    names, and each language."""
     rows = [("encoders, language", "words", *DIFFERENCES, '"hat" itself', "3 to 5 named: top-1 of determined",
              "all named: top-1 of determined")]  # fmt: skip
-    for name, (images, texts, wordings) in pairs_of.items():
+    for name, (images, texts) in encoders_of.items():
         for language in people_captions.LANGUAGES:
-            candidates = words(texts, language, wordings)
+            candidates = words(texts, language)
             found = {each: name_difference(each, images, candidates, seed=seed) for each in DIFFERENCES}
             few = retrieve(images, texts, language, seed=seed)
-            all_ = retrieve(images, texts, language, len(ATTRIBUTES), len(ATTRIBUTES), seed=seed)
+            whole = retrieve(images, texts, language, len(ATTRIBUTES), len(ATTRIBUTES), seed=seed)
             rows.append((
                 f"{name}, {language}", str(len(candidates.phrases)), *(f"{one.right:.0%}" for one in found.values()),
                 f"{found['hat'].by_class:.0%}",
-                *(f"{one.top1:.1%} of {one.determined:.1%} ({one.top1 / one.determined:.0%})" for one in (few, all_)),
+                *(f"{one.top1:.1%} of {one.determined:.1%} ({one.top1 / one.determined:.0%})" for one in (few, whole)),
             ))  # fmt: skip
     return rows
