@@ -3,7 +3,7 @@
 import inspect
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -18,11 +18,12 @@ from tqdm import tqdm
 from core.cli import terminal
 from core.cli.flags import Training, stored_flags
 from core.data.images import ImageSet, pixels
+from core.data.people import PeopleSet
 from core.diffusion.denoiser import Cond
 from core.diffusion.samplers import SAMPLERS
-from core.models import image_judge, requests
+from core.models import image_judge, memorization, requests
 from core.models import images as image_model
-from core.models.images import ImageConfig
+from core.models.images import ImageConfig, TrainingSet
 from core.models.model import open_checkpoint
 from core.models.sources import load
 from core.problems import Problem
@@ -62,7 +63,8 @@ def train(
         damaged: refuse a folder with images that cannot be read, or skip them; they are counted and named.
         config_file: a JSON file of these flags, such as {"data": "fashion", "steps": 20000}; flags given beside it win.
         resume: go on from OUT's checkpoint, with its data and settings; flags given beside it win, such as more steps.
-        every: steps between two checkpoints, each with a sheet of samples. Ctrl-C leaves a checkpoint, too.
+        every: steps between two checkpoints, each with a sheet of samples, and for people with the loss on people of the
+            training and on others, in OUT/losses.jsonl. Ctrl-C leaves a checkpoint, too.
         bf16: compute in bfloat16, on a graphics card or a processor that can.
         tensorboard: write the metrics for TensorBoard as well, into OUT/tensorboard.
     """
@@ -87,8 +89,21 @@ def train(
             print("There is nothing here that computes in bfloat16, so --bf16 changes nothing.")
     terminal.carry_out(
         lambda losses: image_model.run(config, images, state, team, losses), checkpoint, config, team, out, every,
-        _write_sheet, tensorboard,
+        _keeper(images, out), tensorboard,
     )  # fmt: skip
+
+
+def _keeper(images: TrainingSet, out: Path) -> Callable[[Checkpoint, Path], None]:
+    """What writes the sheet of a checkpoint, and for people the losses beside it."""
+    if not isinstance(images, PeopleSet):
+        return _write_sheet
+
+    def keep(checkpoint: Checkpoint, file: Path) -> None:
+        _write_sheet(checkpoint, file)
+        log = terminal.file_log(out / "losses.jsonl", checkpoint.state.step - 1)
+        log({"step": checkpoint.state.step, **memorization.train_and_test_loss(checkpoint, images)})
+
+    return keep
 
 
 def _write_sheet(checkpoint: Checkpoint, file: Path) -> None:

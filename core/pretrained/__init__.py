@@ -47,10 +47,21 @@ IMAGE_CONFIGS: dict[str, tuple[str, ImageConfig]] = {
 }
 """Checkpoint name to (data set, configuration)."""
 
+_LIGHT = ImageConfig(size="light", batch=64, steps=6_000, lr=2e-3, mean=-0.6, std=1.4, label_dropout=1.0)
+PEOPLE_CONFIGS: dict[str, tuple[int | None, ImageConfig]] = {
+    "people-10": (10, _LIGHT),
+    "people-100": (100, _LIGHT),
+    "people-1000": (1_000, _LIGHT),
+    "people-10000": (10_000, _LIGHT),
+    "people-endless": (None, _LIGHT),
+}
+"""Checkpoint name to (number of people or None without end, configuration): one network, given no attributes, that
+memorizes few people and learns from many."""
+
 JUDGE_CONFIGS = {"people-judge": JudgeConfig()}
 """Checkpoint name to configuration of the network that reads the attributes of people."""
 
-HALF = ("people", "people-judge")
+HALF = ("people", "people-judge", *PEOPLE_CONFIGS)
 """The shipped models whose weights are stored in half precision."""
 
 CAPTION_CONFIGS: dict[str, ClipConfig | PriorConfig | DecoderConfig] = {
@@ -72,7 +83,7 @@ def pretrained(name: str) -> Checkpoint:
 
     Raises NotShipped, a KeyError, for another name.
     """
-    known = [*POINT_CONFIGS, *IMAGE_CONFIGS, *CAPTION_CONFIGS, *JUDGE_CONFIGS]
+    known = [*POINT_CONFIGS, *IMAGE_CONFIGS, *PEOPLE_CONFIGS, *CAPTION_CONFIGS, *JUDGE_CONFIGS]
     if name not in known:
         raise NotShipped("not_shipped", name=name, known=", ".join(known))
     return load_folder(FOLDER / name)

@@ -18,6 +18,7 @@ from core.pretrained import (
     HALF,
     IMAGE_CONFIGS,
     JUDGE_CONFIGS,
+    PEOPLE_CONFIGS,
     POINT_CONFIGS,
     points_of,
 )
@@ -33,6 +34,15 @@ def make_images(name: str) -> None:
     run = Path(".runs") / name
     command.train(run, config, data, resume=(run / "checkpoint").exists(), every=500, bf16=config.size == "patched")
     ship(name, config.steps)
+
+
+def make_people(name: str) -> None:
+    """Train a shipped model of so many people as ``python -m core train --data people --n N`` does."""
+    n, config = PEOPLE_CONFIGS[name]
+    run = Path(".runs") / name
+    command.train(run, config, "people", n, resume=(run / "checkpoint").exists(), every=250, bf16=True)
+    ship(name, config.steps)
+    shutil.copy(run / "losses.jsonl", FOLDER / name)
 
 
 def make_captioned(name: str) -> None:
@@ -87,6 +97,7 @@ def make_points(name: str) -> None:
 MAKE = {
     **dict.fromkeys(POINT_CONFIGS, make_points),
     **dict.fromkeys(IMAGE_CONFIGS, make_images),
+    **dict.fromkeys(PEOPLE_CONFIGS, make_people),
     **dict.fromkeys(CAPTION_CONFIGS, make_captioned),
     **dict.fromkeys(JUDGE_CONFIGS, make_judge),
 }
