@@ -12,9 +12,13 @@ from pages.ui.stage import player
 from pages.ui.widgets import dataset_picker
 
 
-def draw_live(snapshot: lesson.Snapshot, standing: str) -> None:
+def draw_live(snapshot: lesson.Snapshot | lesson.MeasuredSnapshot, standing: str) -> None:
     """A run's newest snapshot, with a line on how it stands."""
-    st.markdown(standing + (f" · {t('training.dead')}" if snapshot.dead else ""))
+    if measures:
+        training_view.say(standing if view else t("training.memorized_or_learned.recorded"), snapshot)
+        player.show(lesson.memorized_or_learned(config, snapshot), key="memorized", permalink=True)
+        return
+    training_view.say(standing, snapshot)
     scene = lesson.train_live(config, snapshot, points, broke=view is not None and bool(view.error))
     player.show(scene, key="training", permalink=True)
 
@@ -28,16 +32,16 @@ with target:
     training_view.choose_target()
 with left:
     show = controls.draw("show")
-    live = show == "train_live"
+    live, measures = show == "train_live", show == "memorized_or_learned"
     ready = shell.predict("guess", decides={"show": "train_live"})
-    if not live:
+    if show == "why_average":
         controls.draw("arrow")
-    points = dataset_picker.choose()
+    points = controls.draw("points") and None if measures else dataset_picker.choose()
     controls.draw("lr")
     with st.expander(t("training.recipe")):
         for name in RECIPE:
             controls.draw(name)
-    if not live:
+    if show == "why_average":
         player.take_probe("why", "probe")
     config = controls.config()
     request = lesson.request_of(config, points)
@@ -45,15 +49,16 @@ with left:
     view = training_run.current(request)
     if ready:
         training_run.heed_learning_rate(request, view)
-        with st.expander(t("training.save_and_load")):
-            training_run.save(request)
-            training_run.load(lesson.adopt)
+        if not measures:
+            with st.expander(t("training.save_and_load")):
+                training_run.save(request)
+                training_run.load(lesson.adopt)
 with commands:
     training_run.buttons(request, view, ready)
 with right:
     if view is not None and view.error:
         shell.sorry(view.error)
-    if live:
+    if live or measures:
         training_run.watch(request, view, draw_live, MARKS)
     else:
         scene = lesson.why_average(config, training_run.checkpoint(request).denoiser, points)
@@ -68,8 +73,8 @@ quoted = {"prediction": label("predictions", config.prediction), "steps": STEPS,
 shell.notes(*lesson.notes_of(config, revealed), **quoted)
 if live:
     training_view.list_targets(revealed)
-formula = "loss" if live else "mean"
+formula = "loss" if live else "copy" if measures else "mean"
 shell.equation(formula, legend=formula)
-shell.code(*lesson.CODE)
-shell.tasks(training_view.tasks_done(view, points))
+shell.code(*lesson.code_of(show))
+shell.tasks(training_view.tasks_done(view, request.data))
 shell.finish()

@@ -17,7 +17,19 @@ from core.models import images as image_model
 from core.models.images import ImageConfig
 from core.runs.checkpoints import Checkpoint
 
+COPY = 1 / 3  # of the distance to the second nearest picture
 TEST_SEED = 0x7E57  # of the people that no run is trained on
+
+
+@torch.no_grad()
+def copies(samples: Tensor, known: Tensor) -> Tensor:
+    """Which of the samples [n, ...] are copies of one of the data [N, ...], bool [n]. A single one has no second nearest:
+    all samples that are nearest to it count."""
+    distances = torch.cdist(samples.flatten(1).double(), known.flatten(1).double())
+    if len(known) == 1:
+        return torch.ones(len(samples), dtype=torch.bool)
+    first, second = distances.topk(2, largest=False).values.unbind(1)
+    return first < COPY * second
 
 
 def trained_on(config: ImageConfig, data: PeopleSet, steps: int) -> Iterator[Tensor]:

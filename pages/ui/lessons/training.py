@@ -19,6 +19,8 @@ from core.diffusion.denoiser import PREDICTIONS, Denoise
 from core.diffusion.schedules import SCHEDULES
 from core.figures.scene import Arrows, Clock, Layer, Line, Panel, Points, Scene, Window
 from core.lessons import training as lesson
+from core.lessons.memorization import POINTS
+from core.lessons.memorization import Snapshot as MeasuredSnapshot
 from core.lessons.training import ARROWS_FROM, PosteriorWalks, Snapshot
 from core.models import points as point_model
 from core.models.points import PointConfig
@@ -28,6 +30,7 @@ from core.runs.progress import smooth
 from pages.ui.frame import controls
 from pages.ui.frame.links import choice, code, number, place, text, toggle
 from pages.ui.frame.text import pair, t
+from pages.ui.lessons import memorization
 from pages.ui.runs import training_run
 from pages.ui.runs.loss_curve import loss_curve
 from pages.ui.runs.point_runs import PointTraining
@@ -48,7 +51,7 @@ class Config:
     """The controls of the page."""
 
     guess: str | None = choice(None, ("extent_first", "middle_outwards", "slowly_sharper"), style="none")
-    show: str = choice("train_live", ("train_live", "why_average"))
+    show: str = choice("train_live", ("train_live", "why_average", "memorized_or_learned"))
     data: str = choice("spiral", DATA, "data", "select")
     fresh: bool = toggle(True)
     n: int = choice(100, SIZES, style="slider")
@@ -61,6 +64,7 @@ class Config:
     seed: int = number(0, 0, 9999)
     probe: tuple[float, float] = place(PROBE, WINDOW.reach)
     arrow: str = choice("untrained_eps", ("untrained_eps", "untrained_edm", "live"), style="select")
+    points: str = choice("10", POINTS)
     run: str | None = code(training_run.check_run)
 
 
@@ -69,14 +73,11 @@ RECIPE = ("net", "noise", "seed")  # controls that begin another run, as the tar
 
 def request_of(config: Config, points: PointSet | None = None) -> PointTraining:
     """What to train; ``points``: in the place of those that the configuration names."""
-    point_config = PointConfig(
-        network=config.net,
-        prediction=config.prediction,
-        noise=config.noise,
-        endless=dataset_picker.is_endless(config),
-        lr=config.lr,
-        seed=config.seed,
-    )
+    settings = {"network": config.net, "prediction": config.prediction, "noise": config.noise, "lr": config.lr}
+    settings |= {"seed": config.seed}
+    if config.show == "memorized_or_learned":
+        return memorization.request_of(config.points, **settings)
+    point_config = PointConfig(endless=dataset_picker.is_endless(config), **settings)
     return PointTraining(points or dataset_picker.points_or_spiral(config), point_config, lesson.snapshot)
 
 
@@ -131,7 +132,16 @@ def why_average(config: Config, denoise: Denoise | None = None, points: PointSet
     return Scene(panels, Clock(SIGMAS, start=START), t("training.why_average.alt"), probe=config.probe)
 
 
-SCENES: dict[str, Callable[[Config], Scene]] = {"train_live": train_live, "why_average": why_average}
+def memorized_or_learned(config: Config, snapshot: MeasuredSnapshot | None = None) -> Scene:
+    """What a run on few points or on many has memorized and learned. Without a snapshot: as in the file."""
+    return memorization.points_scene(request_of(config), config.points, snapshot)
+
+
+SCENES: dict[str, Callable[[Config], Scene]] = {
+    "train_live": train_live,
+    "why_average": why_average,
+    "memorized_or_learned": memorized_or_learned,
+}
 
 NOTES = {
     "train_live": {
@@ -145,6 +155,7 @@ NOTES = {
         "untrained_edm": ("why_average", "untrained_edm"),
         "live": ("why_average", "live"),
     },
+    "memorized_or_learned": {"": ("memorized_or_learned",)},
 }
 """The notes that a scene can show together, by their names in the catalogue."""
 
@@ -153,8 +164,10 @@ def notes_of(config: Config, revealed: bool) -> tuple[str, ...]:
     """The notes of a scene and of what is special about it now; what answers the question once that is revealed."""
     if config.show == "train_live":
         state = "middle_learned" if config.prediction == "eps" else "middle_built_in"
-    else:
+    elif config.show == "why_average":
         state = config.arrow
+    else:
+        return NOTES[config.show][""]
     gives_away = config.show == "train_live" or state == "untrained_edm"
     return NOTES[config.show]["before" if gives_away and not revealed else state]
 
@@ -216,5 +229,8 @@ def thinned(points: Tensor, most: int = 120) -> Tensor:
     return points[:: max(1, len(points) // most)]
 
 
-CODE = denoiser.denoising_loss, training.train, lesson.last_step
-"""The lines of core that make the scenes."""
+def code_of(show: str) -> tuple[Callable, ...]:
+    """The lines of core that make a scene."""
+    if show == "memorized_or_learned":
+        return memorization.CODE
+    return denoiser.denoising_loss, training.train, lesson.last_step

@@ -26,6 +26,11 @@ def list_targets(revealed: bool) -> None:
         shell.prose("\n".join(rows.values()))
 
 
+def say(standing: str, snapshot: lesson.Snapshot | lesson.MeasuredSnapshot) -> None:
+    """How a run stands, and whether its network is dead."""
+    st.markdown(standing + (f" · {t('training.dead')}" if snapshot.dead else ""))
+
+
 def broke_down(view: View) -> bool:
     """Whether a run has ended in an error or in a network without a gradient: it shows nothing of how one learns."""
     return bool(view.error or (view.picture and view.picture.dead))

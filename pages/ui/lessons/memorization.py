@@ -1,0 +1,118 @@
+"""Chapters 2 and 10: a network that memorizes few data, and learns from many what they have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from core.diffusion import vector_field
+from core.figures.scene import Clock, Line, Panel, Points, Scene
+from core.lessons import memorization as lesson
+from core.lessons.memorization import Snapshot
+from core.models import memorization
+from core.models.points import PointConfig
+from core.runs.progress import Progress
+from pages.ui.frame.text import t
+from pages.ui.runs.point_runs import PointTraining
+
+REACH = 1.15
+CODE = memorization.copies, vector_field.relative_error, lesson.measure
+
+
+# Points
+
+
+@dataclass(frozen=True)
+class MeasuredTraining(PointTraining):
+    """To train on so many points, and to measure what was memorized and what was learned."""
+
+    @property
+    def data_key(self) -> tuple[str, str]:
+        return "measured", self.data.digest
+
+    def run(self, progress: Progress) -> Iterator[Progress]:
+        return lesson.run(self.config, self.data, progress)
+
+    @property
+    def shipped(self) -> None:
+        return None
+
+
+def request_of(count: str, **settings: Any) -> MeasuredTraining:
+    """What to train: a number of points, one of ``POINTS``, and the settings of ``PointConfig``."""
+    return MeasuredTraining(lesson.points_of(count), lesson.config_of(count, **settings), lesson.snapshot)
+
+
+def points_scene(request: MeasuredTraining, count: str, snapshot: Snapshot | None = None) -> Scene:
+    """Samples over the training points, how near they are to these, and the error of the field, over training steps.
+
+    Without a snapshot of a run: the one in the file, if it is of this configuration, or the untrained network.
+    """
+    measured = snapshot and snapshot.measured or _at_first(request, count)
+    steps = [max(each.step, 1) for each in measured]
+    by_chance = lesson.by_chance(count)
+    panels = [_cloud(request, count, measured, by_chance[0]), _distance(steps, measured, by_chance[1]),
+              _errors(steps, measured)]  # fmt: skip
+    clock = Clock([each.step for each in measured], t("training.layers.step"), start=-1)
+    alt = t("training.memorized_or_learned.alt", n=_number(count), step=measured[-1].step)
+    return Scene(panels, clock, alt, fps=4)
+
+
+def _at_first(request: MeasuredTraining, count: str) -> tuple[lesson.Measured, ...]:
+    if request.config == PointConfig(endless=count == "fresh"):
+        return lesson.shown(count).measured
+    return (lesson.measure(Progress(request.begin().state), request.config, request.data),)
+
+
+def _number(count: str) -> str:
+    return t("training.controls.points.options.fresh") if count == "fresh" else f"{int(count):,}"
+
+
+def _cloud(request: MeasuredTraining, count: str, measured: tuple, chance: float) -> Panel:
+    """Samples over the training points and the distribution that these were drawn from."""
+    known, curve = lesson.trained_on(request.config, request.data), request.data.curve
+    size = 4.5 if len(known) <= 100 else 1.6
+    layers = [
+        Line(*curve.unbind(1), "unconditional", t("training.layers.distribution"), dash=(), width=1),
+        Points(known, "data", size=size, alpha=0.9, label=t("training.layers.known")),
+        Points([each.samples for each in measured], "sample", size=2.6, label=t("training.layers.samples")),
+    ]
+    captions = [t("training.captions.copies", copied=each.copied, chance=chance) for each in measured]
+    limits = {"xlim": (-REACH, REACH), "ylim": (-REACH, REACH)}
+    return Panel(t("training.panels.known"), layers, caption=captions, **limits)
+
+
+def _distance(steps: list[int], measured: tuple, chance: float) -> Panel:
+    """The median distance of samples to the nearest training point, beside that of new points."""
+    distances = [each.distance for each in measured]
+    layers = [
+        *_curve(steps, distances, "sample", t("training.layers.samples")),
+        Line((1, 10_000), (chance, chance), "exact", t("training.layers.new_points")),
+    ]
+    captions = [t("training.captions.distance", distance=distance, chance=chance) for distance in distances]
+    return Panel(t("training.panels.distance"), layers, caption=captions, ylim=(3e-4, 0.5), ylog=True, **_over(steps))
+
+
+def _errors(steps: list[int], measured: tuple) -> Panel:
+    """The relative error of the network's field against that of the points and that of the distribution."""
+    layers = [
+        *_curve(steps, [each.to_points for each in measured], "data", t("training.layers.to_points")),
+        *_curve(steps, [each.to_distribution for each in measured], "exact", t("training.layers.to_distribution")),
+    ]
+    captions = [
+        t("training.captions.errors", points=each.to_points, distribution=each.to_distribution) for each in measured
+    ]
+    return Panel(t("training.panels.errors"), layers, caption=captions, ylim=(0, 1), **_over(steps))
+
+
+def _curve(steps: list[int], values: list[float], role: str, label: str) -> list[Line | Points]:
+    """A curve with a dot for each value: a single one can be seen as well."""
+    dots = Points([list(pair) for pair in zip(steps, values)], role, size=2.5, alpha=1, shape="dot")
+    return [Line(steps, values, role, label), dots]
+
+
+def _over(steps: list[int]) -> dict[str, Any]:
+    """The axis of training steps, with a mark where the clock stands."""
+    xlim = (8, max(3_000, 1.2 * steps[-1]))
+    return {"xlim": xlim, "equal": False, "xlabel": t("training.layers.steps"), "xlog": True, "marker": steps}
