@@ -15,8 +15,8 @@ from pages.ui.widgets import dataset_picker
 def draw_live(snapshot: lesson.Snapshot | lesson.MeasuredSnapshot, standing: str) -> None:
     """A run's newest snapshot, with a line on how it stands."""
     if measures:
-        training_view.say(standing if view else t("training.memorized_or_learned.recorded"), snapshot)
-        player.show(lesson.memorized_or_learned(config, snapshot), key="memorized", permalink=True)
+        training_view.say(standing if view else t("training.memorised_or_learned.recorded"), snapshot)
+        player.show(lesson.memorised_or_learned(config, snapshot), key="memorised", permalink=True)
         return
     training_view.say(standing, snapshot)
     scene = lesson.train_live(config, snapshot, points, broke=view is not None and bool(view.error))
@@ -32,7 +32,7 @@ with target:
     training_view.choose_target()
 with left:
     show = controls.draw("show")
-    live, measures = show == "train_live", show == "memorized_or_learned"
+    live, measures = show == "train_live", show == "memorised_or_learned"
     ready = shell.predict("guess", decides={"show": "train_live"})
     if show == "why_average":
         controls.draw("arrow")

@@ -63,8 +63,8 @@ def train(
         damaged: refuse a folder with images that cannot be read, or skip them; they are counted and named.
         config_file: a JSON file of these flags, such as {"data": "fashion", "steps": 20000}; flags given beside it win.
         resume: go on from OUT's checkpoint, with its data and settings; flags given beside it win, such as more steps.
-        every: steps between two checkpoints, each with a sheet of samples, and for people with the loss on people of the
-            training and on others, in OUT/losses.jsonl. Ctrl-C leaves a checkpoint, too.
+        every: steps between two checkpoints, each with a sheet of samples, and for people with the loss on people of
+            the training and on others, in OUT/losses.jsonl. Ctrl-C leaves a checkpoint, too.
         bf16: compute in bfloat16, on a graphics card or a processor that can.
         tensorboard: write the metrics for TensorBoard as well, into OUT/tensorboard.
     """

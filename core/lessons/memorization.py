@@ -1,4 +1,4 @@
-"""Chapters 2 and 10: how few data a model memorizes, and from how many it learns what they have in common.
+"""Chapters 2 and 10: how few data a model memorises, and from how many it learns what they have in common.
 
 ``python -m core.lessons.memorization`` makes again what the pages show at first.
 """
@@ -17,7 +17,6 @@ from core.data.points import PointSet, make_points
 from core.diffusion.exact import EmpiricalDenoiser
 from core.diffusion.vector_field import levels, relative_error
 from core.lessons import films
-from core.lessons.training import is_dead
 from core.models import points as point_model
 from core.models.memorization import copies
 from core.models.points import PointConfig
@@ -73,7 +72,7 @@ class Snapshot:
         measured: what was measured so far.
         losses: the loss so far in blocks, [k].
         bayes_loss: the loss of the exact denoiser of the training points.
-        dead: whether the network is dead (see ``training.is_dead``).
+        dead: whether the network is dead (see ``models.points.is_dead``).
     """
 
     step: int
@@ -102,7 +101,7 @@ def run(config: PointConfig, points: PointSet, progress: Progress | None = None)
 
 def snapshot(progress: Progress) -> Snapshot:
     """A run between two steps."""
-    measured, dead = tuple(getattr(progress, "measured", ())), is_dead(progress.state.model)
+    measured, dead = tuple(getattr(progress, "measured", ())), point_model.is_dead(progress.state.model)
     return Snapshot(progress.state.step, measured, loss_curve(progress), progress.bayes_loss, dead)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from core import seeds
 from core.diffusion import vector_field
-from core.diffusion.denoiser import Denoise, Denoiser
+from core.diffusion.denoiser import Denoise
 from core.diffusion.exact import EmpiricalDenoiser
 from core.diffusion.schedules import scale
 from core.models import points as point_model
@@ -33,7 +33,7 @@ class Snapshot:
         arrows: the field at each frame's noise level, but at ``ARROWS_FROM`` or more, [T, g, 2].
         losses: the loss so far in blocks, the last of which may be unfinished, [k].
         bayes_loss: the loss of the exact denoiser; NaN if nobody computed it.
-        dead: whether the network is dead (see `is_dead`).
+        dead: whether the network is dead (see ``models.points.is_dead``).
     """
 
     step: int
@@ -66,19 +66,8 @@ def snapshot(progress: Progress, n: int = 200, side: int = 15, reach: float = 1.
         arrows=arrows,
         losses=loss_curve(progress),
         bayes_loss=progress.bayes_loss,
-        dead=is_dead(progress.state.model),
+        dead=point_model.is_dead(progress.state.model),
     )
-
-
-@torch.no_grad()
-def is_dead(model: Denoiser) -> bool:
-    """Whether the output of a network of points in the plane no longer depends on x, though its last layer has weights.
-
-    Too high a learning rate causes that; no gradient leads back.
-    """
-    x = vector_field.grid(5, 2.0)
-    *_, weight, _ = model.net.parameters()
-    return (model.net(x, x.new_zeros(len(x)), None).std(0).max() < 1e-5 * weight.abs().max()).item()
 
 
 def origins(ideal: EmpiricalDenoiser, x: Tensor, sigmas: Tensor, n: int, seed: int = 0) -> Tensor:

@@ -43,7 +43,8 @@ class ImageConfig:
 
     Attributes:
         network: the network; plain and fourier are made for points, and can take images of 8 x 8.
-        size: size of the network; light takes a third of small's time; small and patched take hours on two cores, large is for a graphics card.
+        size: size of the network; small and patched take hours on two cores, light a third of that, large is for a
+            graphics card.
         prediction: what the network predicts.
         mean: mean of log sigma in training, which is normal (Karras et al. 2022, table 1).
         std: standard deviation of log sigma in training.

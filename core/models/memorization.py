@@ -1,4 +1,4 @@
-"""Whether a model of people has memorized the pictures that it was trained on, or learned what they have in common.
+"""Whether a model of people has memorised the pictures that it was trained on, or learned what they have in common.
 
 A sample is a copy if its distance to the nearest picture that the run was trained on is under a third of that to the
 second nearest (Yoon et al. 2023, "Diffusion Probabilistic Models Generalize when They Fail to Memorize").
@@ -23,8 +23,7 @@ TEST_SEED = 0x7E57  # of the people that no run is trained on
 
 @torch.no_grad()
 def copies(samples: Tensor, known: Tensor) -> Tensor:
-    """Which of the samples [n, ...] are copies of one of the data [N, ...], bool [n]. A single one has no second nearest:
-    all samples that are nearest to it count."""
+    """Which of the samples [n, ...] are copies of one of the data [N, ...], bool [n]; all are where there is but one."""
     distances = torch.cdist(samples.flatten(1).double(), known.flatten(1).double())
     if len(known) == 1:
         return torch.ones(len(samples), dtype=torch.bool)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from core import metrics, seeds
 from core.data.points import PointSet
-from core.diffusion import samplers
+from core.diffusion import samplers, vector_field
 from core.diffusion.denoiser import Denoise, Denoiser
 from core.diffusion.exact import EmpiricalDenoiser
 from core.diffusion.samplers import SamplerConfig
@@ -168,6 +168,17 @@ def energy_distance(denoiser: Denoiser, config: PointConfig, points: PointSet, n
     draw = points.sample if config.endless else resample(points)
     samples = sample(denoiser, n, denoiser.sigma_data, seed=1)[-1]
     return metrics.energy_distance(samples, draw(n, seeds.generator(1234))[0])
+
+
+@torch.no_grad()
+def is_dead(model: Denoiser) -> bool:
+    """Whether the output of a network of points in the plane no longer depends on x, though its last layer has weights.
+
+    Too high a learning rate causes that; no gradient leads back.
+    """
+    x = vector_field.grid(5, 2.0)
+    *_, weight, _ = model.net.parameters()
+    return (model.net(x, x.new_zeros(len(x)), None).std(0).max() < 1e-5 * weight.abs().max()).item()
 
 
 @cache

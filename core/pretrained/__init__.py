@@ -56,7 +56,7 @@ PEOPLE_CONFIGS: dict[str, tuple[int | None, ImageConfig]] = {
     "people-endless": (None, _LIGHT),
 }
 """Checkpoint name to (number of people or None without end, configuration): one network, given no attributes, that
-memorizes few people and learns from many."""
+memorises few people and learns from many."""
 
 JUDGE_CONFIGS = {"people-judge": JudgeConfig()}
 """Checkpoint name to configuration of the network that reads the attributes of people."""

@@ -1,4 +1,4 @@
-"""Chapters 2 and 10: a network that memorizes few data, and learns from many what they have in common."""
+"""Chapters 2 and 10: a network that memorises few data, and learns from many what they have in common."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CODE = memorization.copies, vector_field.relative_error, lesson.measure
 
 @dataclass(frozen=True)
 class MeasuredTraining(PointTraining):
-    """To train on so many points, and to measure what was memorized and what was learned."""
+    """To train on so many points, and to measure what was memorised and what was learned."""
 
     @property
     def data_key(self) -> tuple[str, str]:
@@ -55,7 +55,7 @@ def points_scene(request: MeasuredTraining, count: str, snapshot: Snapshot | Non
     panels = [_cloud(request, count, measured, by_chance[0]), _distance(steps, measured, by_chance[1]),
               _errors(steps, measured)]  # fmt: skip
     clock = Clock([each.step for each in measured], t("training.layers.step"), start=-1)
-    alt = t("training.memorized_or_learned.alt", n=_number(count), step=measured[-1].step)
+    alt = t("training.memorised_or_learned.alt", n=_number(count), step=measured[-1].step)
     return Scene(panels, clock, alt, fps=4)
 
 

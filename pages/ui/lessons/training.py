@@ -51,7 +51,7 @@ class Config:
     """The controls of the page."""
 
     guess: str | None = choice(None, ("extent_first", "middle_outwards", "slowly_sharper"), style="none")
-    show: str = choice("train_live", ("train_live", "why_average", "memorized_or_learned"))
+    show: str = choice("train_live", ("train_live", "why_average", "memorised_or_learned"))
     data: str = choice("spiral", DATA, "data", "select")
     fresh: bool = toggle(True)
     n: int = choice(100, SIZES, style="slider")
@@ -75,7 +75,7 @@ def request_of(config: Config, points: PointSet | None = None) -> PointTraining:
     """What to train; ``points``: in the place of those that the configuration names."""
     settings = {"network": config.net, "prediction": config.prediction, "noise": config.noise, "lr": config.lr}
     settings |= {"seed": config.seed}
-    if config.show == "memorized_or_learned":
+    if config.show == "memorised_or_learned":
         return memorization.request_of(config.points, **settings)
     point_config = PointConfig(endless=dataset_picker.is_endless(config), **settings)
     return PointTraining(points or dataset_picker.points_or_spiral(config), point_config, lesson.snapshot)
@@ -132,15 +132,15 @@ def why_average(config: Config, denoise: Denoise | None = None, points: PointSet
     return Scene(panels, Clock(SIGMAS, start=START), t("training.why_average.alt"), probe=config.probe)
 
 
-def memorized_or_learned(config: Config, snapshot: MeasuredSnapshot | None = None) -> Scene:
-    """What a run on few points or on many has memorized and learned. Without a snapshot: as in the file."""
+def memorised_or_learned(config: Config, snapshot: MeasuredSnapshot | None = None) -> Scene:
+    """What a run on few points or on many has memorised and learned. Without a snapshot: as in the file."""
     return memorization.points_scene(request_of(config), config.points, snapshot)
 
 
 SCENES: dict[str, Callable[[Config], Scene]] = {
     "train_live": train_live,
     "why_average": why_average,
-    "memorized_or_learned": memorized_or_learned,
+    "memorised_or_learned": memorised_or_learned,
 }
 
 NOTES = {
@@ -155,7 +155,7 @@ NOTES = {
         "untrained_edm": ("why_average", "untrained_edm"),
         "live": ("why_average", "live"),
     },
-    "memorized_or_learned": {"": ("memorized_or_learned",)},
+    "memorised_or_learned": {"": ("memorised_or_learned",)},
 }
 """The notes that a scene can show together, by their names in the catalogue."""
 
@@ -231,6 +231,6 @@ def thinned(points: Tensor, most: int = 120) -> Tensor:
 
 def code_of(show: str) -> tuple[Callable, ...]:
     """The lines of core that make a scene."""
-    if show == "memorized_or_learned":
+    if show == "memorised_or_learned":
         return memorization.CODE
     return denoiser.denoising_loss, training.train, lesson.last_step

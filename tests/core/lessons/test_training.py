@@ -39,12 +39,13 @@ def test_a_snapshot_of_an_untrained_network_holds_finite_samples_and_arrows_no_l
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_network_is_not_dead_before_it_is_trained_and_after_some_steps(network):
     points = make_points("spiral", 50)
-    assert not lesson.is_dead(point_model.new_checkpoint(PointConfig(network=network), points).denoiser)
-    assert not lesson.is_dead(trained(PointConfig(network=network, batch=64, lr=1e-6), "spiral", 50, 5).state.model)
+    assert not point_model.is_dead(point_model.new_checkpoint(PointConfig(network=network), points).denoiser)
+    young = trained(PointConfig(network=network, batch=64, lr=1e-6), "spiral", 50, 5)
+    assert not point_model.is_dead(young.state.model)
 
 
 def test_a_network_that_a_high_learning_rate_made_constant_is_dead():
-    assert lesson.is_dead(trained(PointConfig(network="plain", batch=64, lr=1.0), "spiral", 50, 60).state.model)
+    assert point_model.is_dead(trained(PointConfig(network="plain", batch=64, lr=1.0), "spiral", 50, 60).state.model)
 
 
 def test_starts_are_drawn_with_the_exact_denoisers_weights():
