@@ -23,7 +23,7 @@ TEST_SEED = 0x7E57  # of the people that no run is trained on
 
 @torch.no_grad()
 def copies(samples: Tensor, known: Tensor) -> Tensor:
-    """Which of the samples [n, ...] are copies of one of the data [N, ...], bool [n]; all are where there is but one."""
+    """Which samples [n, ...] are copies of one of the data [N, ...], bool [n]; all where there is but one."""
     distances = torch.cdist(samples.flatten(1).double(), known.flatten(1).double())
     if len(known) == 1:
         return torch.ones(len(samples), dtype=torch.bool)
