@@ -28,7 +28,7 @@ COLOURS_OF = {"hair": "hair_colour", "beard": "hair_colour", "hat": "hat_colour"
 ADJECTIVES_OF = {"hair": ("hair", "hair_colour"), "beard": ("hair_colour",), "clothes": ("pattern",), "skin": ("skin",)}
 SELDOM = {"skin": 0.6, "pattern": 0.6, "background": 0.5}
 ABSENCE = 0.2  # how often an absence is said, relative to what can be seen
-CLASS = 0.85  # how often a hat is called just that
+CLASS = 0.4  # how often a hat is called just that; more often, and its kinds are not learned
 _CAPTION, _CHOICE = 0xCA9, 0xC01CE  # keep the draws of wordings and of attributes apart from all others
 
 
