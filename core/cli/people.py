@@ -16,7 +16,7 @@ from core.cli.images import Sampler, check_positive
 from core.data import people
 from core.data.images import unit
 from core.data.people import ATTRIBUTES, SIDE
-from core.models import image_judge, people_judge
+from core.models import image_judge, people_judge, people_queries
 from core.models import images as image_model
 from core.models import requests as image_requests
 from core.models.model import SHIPPED, open_checkpoint
@@ -76,6 +76,7 @@ class Report:
 
 def evaluate(
     checkpoint: Path = SHIPPED / "people",
+    encoders: Path = SHIPPED / "people-clip",
     n: int = 2000,
     scales: tuple[float, ...] = (1.0, 2.0, 3.0),
     sampler: Sampler = "dpmpp_2m",
@@ -89,6 +90,7 @@ def evaluate(
 
     Args:
         checkpoint: a checkpoint's folder, a run's folder that holds one, or the name of a shipped model.
+        encoders: the same of a CLIP of people.
         n: how many requests for any attributes; half as many for held-out combinations, and for others.
         scales: guidance scales w, a row for each.
         sampler: how to go from noise to images.
@@ -115,6 +117,7 @@ def evaluate(
           f"seed {seed}; step {opened.state.step:,} of the image model, {sampler}, {steps} steps.")  # fmt: skip
     print_requests(reports)
     print_attributes(reports)
+    print_clip(open_checkpoint(encoders), seed)
 
 
 def check_model(checkpoint: Checkpoint, name: Path) -> None:
@@ -176,3 +179,16 @@ def print_attributes(reports: dict[str, Report]) -> None:
     print("| --- " * (1 + len(ATTRIBUTES)) + "|")
     for name, row in reports.items():
         print(f"| {name} | {' | '.join(f'{one:.1%} / {other:.1%}' for one, other in row.each)} |")
+
+
+def print_clip(checkpoint: Checkpoint, seed: int) -> None:
+    """Print what a CLIP of people answers, beside the linear baseline (`people_queries`)."""
+    answering = {"CLIP": people_queries.encoders(checkpoint), "linear (CCA)": people_queries.baseline()}
+    print(f"\nCLIP, seed {seed}. Of {people_queries.PER_DIFFERENCE} pairs of pictures that differ in one attribute: "
+          "how often a right word is nearest to their difference (of a hat its kind, or the word for any hat, which is "
+          f"also counted by itself); how often a caption finds its own among {people_queries.AMONG:,} people of "
+          "held-out combinations, beside what captions determine:")  # fmt: skip
+    for k, row in enumerate(people_queries.table(answering, seed)):
+        print(f"| {' | '.join(row)} |")
+        if not k:
+            print("| --- " * len(row) + "|")

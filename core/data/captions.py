@@ -10,7 +10,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -77,6 +77,14 @@ def emoji() -> Pairs:
     entries = [entry for entry in json.loads((ASSETS / "emoji.json").read_text()) if entry["group"] != "Flags"]
     captions, keywords = [entry["caption"] for entry in entries], [entry["tags"] for entry in entries]
     return _pairs("emoji", images.emoji().images, captions, keywords, _combination, COMBINATIONS | PLAIN)
+
+
+def emoji_in_chinese() -> Pairs:
+    """The pairs of `emoji` with Chinese names and keywords (Unicode CLDR; bundled), on the same sides of the split."""
+    entries = [json.loads((ASSETS / name).read_text("utf-8")) for name in ("emoji.json", "emoji-zh.json")]
+    chinese = [other for entry, other in zip(*entries, strict=True) if entry["group"] != "Flags"]
+    names, keywords = (tuple(entry["caption"] for entry in chinese), tuple(tuple(entry["tags"]) for entry in chinese))
+    return replace(emoji(), captions=names, keywords=keywords)
 
 
 def of_people(n: int = N_PEOPLE, side: int = SIDE, seed: int = 0) -> Pairs:

@@ -119,9 +119,13 @@ def assemble(clip: Checkpoint, prior: Checkpoint, decoder: Checkpoint, device: t
 
 
 def fingerprint(clip: nn.Module) -> str:
-    """16 hexadecimal digits that follow from the weights of a CLIP, to tell it from others."""
-    weights = hashlib.sha256()
+    """16 hexadecimal digits that follow from the weights of a CLIP, to tell it from others.
+
+    Words that were added later do not count: what was trained on the vectors of the CLIP is valid with and without.
+    """
+    weights, added = hashlib.sha256(), getattr(clip, "added", 0)
     for name, value in sorted(clip.state_dict().items()):
+        value = value[: len(value) - added] if name == "text.word.rows" else value
         weights.update(name.encode() + value.cpu().contiguous().numpy().tobytes())
     return weights.hexdigest()[:16]
 

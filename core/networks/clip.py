@@ -109,11 +109,17 @@ class Temperature(nn.Module):
 
 class Clip(nn.Module):
     """An image encoder, a text encoder and their temperature. Initial weights follow from ``seed``. Raises Problem for
-    more than ``layers.MAX_WEIGHTS`` weights, before anything is allocated."""
+    more than ``layers.MAX_WEIGHTS`` weights, before anything is allocated.
 
-    def __init__(self, words: int, channels: int, side: int, width: int, size: int, seed: int = 0, neighbours: int = 0):
+    added: how many of the words, the last ones, were learned after all other weights (``models.clip_words``).
+    """
+
+    def __init__(
+        self, words: int, channels: int, side: int, width: int, size: int, seed: int = 0, neighbours: int = 0,
+        added: int = 0,
+    ):  # fmt: skip
         super().__init__()
-        self.size, self.side = size, side
+        self.size, self.side, self.added = size, side, added
         with torch.device("meta"):
             self.image = ImageEncoder(channels, side, width, size)
             self.text = TextEncoder(words, 2 * width, size, neighbours)
@@ -134,12 +140,14 @@ class Clip(nn.Module):
 
 
 def clip(
-    words: int, channels: int = 3, side: int = 32, width: int = 32, size: int = 64, seed: int = 0, neighbours: int = 0
-) -> Clip:
+    words: int, channels: int = 3, side: int = 32, width: int = 32, size: int = 64, seed: int = 0, neighbours: int = 0,
+    added: int = 0,
+) -> Clip:  # fmt: skip
     """An untrained pair of encoders for a vocabulary of so many words and images of ``side``, a multiple of 8.
 
-    neighbours: words that the text encoder's convolution sees at once, an odd number; 0: it knows no order. Initial
-    weights follow from ``seed``. Raises Problem for sizes that are not possible, before anything is allocated.
+    neighbours: words that the text encoder's convolution sees at once, an odd number; 0: it knows no order. added: see
+    `Clip`. Initial weights follow from ``seed``. Raises Problem for sizes that are not possible, before anything is
+    allocated.
     """
     check("words", words, 1, MAX_WORDS)
     check("channels", channels, 1, MAX_CHANNELS)
@@ -147,6 +155,7 @@ def clip(
     check("width", width, 2, MAX_WIDTH)
     check("size", size, 2, MAX_WIDTH)
     check("neighbours", neighbours, 0, MAX_NEIGHBOURS)
+    check("added", added, 0, words - 1)
     if side % 2**LEVELS or width % 2 or (neighbours and neighbours % 2 == 0):
         raise Problem("clip_sizes", side=side, width=width, factor=2**LEVELS, neighbours=neighbours)
-    return Clip(words, channels, side, width, size, seed, neighbours)
+    return Clip(words, channels, side, width, size, seed, neighbours, added)

@@ -6,10 +6,12 @@ the weights only.
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from core.data.images import ImageSet, load
 from core.data.points import BUILT_IN, PointSet, make_points
 from core.models.clip import ClipConfig
+from core.models.clip_words import WordsConfig
 from core.models.images import ImageConfig
 from core.models.people_judge import JudgeConfig
 from core.models.points import REFERENCE, PointConfig
@@ -69,8 +71,19 @@ CAPTION_CONFIGS: dict[str, ClipConfig | PriorConfig | DecoderConfig] = {
     "judge": ClipConfig(seed=1),
     "prior": PriorConfig(),
     "decoder": DecoderConfig(),
+    # Captions are drawn anew without end, and the parts of people stay where they are.
+    "people-clip": ClipConfig(batch=256, steps=3_500, weight_decay=0.05, shift=0, neighbours=5),
 }
-"""Checkpoint name to configuration; all are trained on the emoji and their captions. The judge evaluates the others."""
+"""Checkpoint name to configuration. The judge evaluates the others."""
+
+WORDS_CONFIGS = {"clip": WordsConfig()}
+"""Checkpoint name to how its text encoder learned the words of the Chinese names of emoji afterwards; made by
+``python -m core.pretrained clip-words``."""
+
+CAPTION_SOURCES: dict[str, dict[str, Any]] = {
+    "people-clip": {"data": "people"},
+}
+"""Checkpoint name to what it is trained on and begins with; all others on the emoji and their captions."""
 
 
 class NotShipped(Problem, KeyError):

@@ -1,5 +1,6 @@
 """``python -m core.pretrained [NAME ...]``: train the shipped models again (without a name: all), with their logs."""
 
+import json
 import shutil
 import sys
 import time
@@ -11,21 +12,26 @@ import torch
 from core.cli import captions as cli_captions
 from core.cli import images as command
 from core.cli import people as cli_people
+from core.data import captions
+from core.models import clip_words
 from core.models import points as point_model
 from core.pretrained import (
     CAPTION_CONFIGS,
+    CAPTION_SOURCES,
     FOLDER,
     HALF,
     IMAGE_CONFIGS,
     JUDGE_CONFIGS,
     PEOPLE_CONFIGS,
     POINT_CONFIGS,
+    WORDS_CONFIGS,
     points_of,
 )
 from core.runs.checkpoints import load_folder, save_folder
 
 TRAIN = {"clip": cli_captions.train_clip, "judge": cli_captions.train_clip, "prior": cli_captions.train_prior,
          "decoder": partial(cli_captions.train_decoder, bf16=True)}  # fmt: skip
+WORDS = "-words"  # after the name of a CLIP: let it learn the words of a second language
 
 
 def make_images(name: str) -> None:
@@ -48,8 +54,27 @@ def make_people(name: str) -> None:
 def make_captioned(name: str) -> None:
     """Train a shipped model of captioned images as ``python -m core train clip | prior | decoder`` does."""
     run = Path(".runs") / name
-    TRAIN[name](run, config=CAPTION_CONFIGS[name], resume=(run / "checkpoint").exists(), every=500)
+    train = TRAIN[name.removeprefix("people-")]
+    resume = (run / "checkpoint").exists()
+    train(run, config=CAPTION_CONFIGS[name], resume=resume, every=500, **CAPTION_SOURCES.get(name, {}))
     ship(name, CAPTION_CONFIGS[name].steps)
+
+
+def add_words(name: str) -> None:
+    """Let the text encoder of a shipped CLIP of emoji learn their Chinese names; log the loss in ``words.jsonl``."""
+    clip = name.removesuffix(WORDS)
+    folder, config, translation = FOLDER / clip, WORDS_CONFIGS[clip], captions.emoji_in_chinese()
+    checkpoint = load_folder(folder)
+    if checkpoint.state.ema.added:
+        raise SystemExit(f"{clip} has learned these words already; train it again first.")
+    whole, log = (folder / "log.jsonl").read_bytes(), []
+    for state in clip_words.run(config, checkpoint, captions.emoji(), translation):
+        if state.step % 100 == 0:
+            log.append(json.dumps({"step": state.step, "of": config.steps, "loss": round(state.loss, 4)}))
+            print(name, log[-1], flush=True)
+    save_folder(clip_words.with_words(checkpoint, config, state, translation), folder, parts=("ema",))
+    (folder / "log.jsonl").write_bytes(whole)
+    (folder / "words.jsonl").write_text("\n".join(log) + "\n")
 
 
 def make_judge(name: str) -> None:
@@ -99,6 +124,7 @@ MAKE = {
     **dict.fromkeys(IMAGE_CONFIGS, make_images),
     **dict.fromkeys(PEOPLE_CONFIGS, make_people),
     **dict.fromkeys(CAPTION_CONFIGS, make_captioned),
+    **{name + WORDS: add_words for name in WORDS_CONFIGS},
     **dict.fromkeys(JUDGE_CONFIGS, make_judge),
 }
 

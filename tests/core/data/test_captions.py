@@ -155,6 +155,13 @@ def test_look_alikes_go_together():
     assert np.all(captions.hold_out(pictures, list("abcdef"), decided={"c": True}))
 
 
+def test_chinese_names_belong_to_the_same_emoji_on_the_same_side(pairs):
+    chinese = captions.emoji_in_chinese()
+    names = dict(zip(pairs.captions, chinese.captions, strict=True))
+    assert names["red apple"] == "红苹果" and names["rocket"] == "火箭"
+    assert torch.equal(chinese.held_out, pairs.held_out) and torch.equal(chinese.images, pairs.images)
+
+
 # People
 
 

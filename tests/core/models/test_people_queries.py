@@ -109,4 +109,5 @@ def test_the_nearest_word_of_a_difference_counts_by_its_meaning():
     results = {word: name_difference("hat", to(word), candidates) for word in ("cap", "hat", "red")}
     assert results["cap"].right == pytest.approx(share) and results["cap"].by_class == 0
     assert results["hat"].right == results["hat"].by_class == 1
+    assert results["cap"].class_next < 1 == results["hat"].class_next
     assert results["red"].right == 0 and set(results["red"].nearest) == {"red"}
