@@ -177,9 +177,9 @@ def _english(named: Mapping[str, str], words: Mapping[str, Any], random: Random)
     if front[:1] in tuple("aeiou"):
         head = head.replace("a ", "an ", 1) if head.startswith("a " + front) else head.replace("of a ", "of an ")
     ground = _pick(random, says["background"]).format(named["background"]) if "background" in named else ""
-    between = " " if random.random() < 0.6 else ", "
-    if clauses:
-        head = f"{head} {between.join(clauses)}"
+    for clause in clauses:  # "a hat with red hair" would be a hat that has hair
+        comma = "," if clause != clauses[0] and (clause.startswith("with ") or random.random() < 0.3) else ""
+        head = f"{head}{comma} {clause}"
     return ", ".join([head, *tail, ground] if tail and ground else [f"{head} {ground}".strip(), *tail])
 
 
@@ -457,7 +457,7 @@ class _Reading:
         if token.attribute in ATTRIBUTES and token.attribute not in ("background", "skin"):
             self._set(token.attribute, token.value, phrase)
         for one in fitting:
-            self._set(self._attribute(one, token), one.value, phrase)
+            self._set(self._attribute(one, token), one.value, _joined([one.text, token.text]))
         self.noun = self.last = token
         self.copula = False
 
@@ -539,7 +539,8 @@ class _Reading:
             self.found.setdefault(name, (ABSENT[name], phrase))
         wanted = {name: self.found[name][0] for name in ATTRIBUTES if name in self.found}
         if wanted.get("hair") == "hair":  # "red hair": any that is not bald
-            if "hair_colour" not in wanted:
-                self.unknown.append(self.found["hair"][1])
+            phrase = self.found["hair"][1]
+            if "hair_colour" not in wanted and not any(word in phrase for word in self.unknown):
+                self.unknown.append(phrase)
             del wanted["hair"]
         return wanted, tuple(dict.fromkeys(self.unknown))
