@@ -178,7 +178,8 @@ def print_attributes(reports: dict[str, Report]) -> None:
     print(f"| pictures | {' | '.join(name.replace('_', ' ') for name in ATTRIBUTES)} |")
     print("| --- " * (1 + len(ATTRIBUTES)) + "|")
     for name, row in reports.items():
-        print(f"| {name} | {' | '.join(f'{one:.1%} / {other:.1%}' for one, other in row.each)} |")
+        cells = ["not asked for" if math.isnan(one) else f"{one:.1%} / {other:.1%}" for one, other in row.each]
+        print(f"| {name} | {' | '.join(cells)} |")
 
 
 def print_clip(checkpoint: Checkpoint, seed: int) -> None:

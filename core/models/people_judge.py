@@ -144,6 +144,7 @@ def right(wanted: Tensor, found: Tensor) -> Tensor:
 def stray_pixels(difference: Tensor, above: float) -> float:
     """The mean number of the 256 pixels of a picture that differ by more than ``above`` from the nearest person.
 
-    difference: that of ``nearest`` [n, 16, 16], the largest of a pixel's channels, of pictures in [-1, 1].
+    difference: that of ``nearest`` [n, 16, 16], the largest of a pixel's channels, of pictures in [-1, 1]. Real people
+    have 0.01 above 0.15 and above 0.3, those blurred over 3x3 pixels 191 and 128.
     """
     return (difference > above).double().sum((1, 2)).mean().item()
