@@ -53,7 +53,7 @@ class TextEncoder(nn.Module):
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         present = tokens != PADDING
-        length = max(1, int(present.sum(1).max()))  # padding at the end of all captions is not computed with
+        length = max([1, *present.sum(1).tolist()])  # padding at the end of all captions is not computed with
         rest, tokens, present = tokens.shape[1] - length, tokens[:, :length], present[:, :length]
         h = self.word(tokens)
         if self.near is not None:
