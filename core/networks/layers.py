@@ -1,19 +1,19 @@
 """Building blocks of networks: checks of sizes, seeded initial weights, linear layer, norm, attention."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import gcd
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
+from torch.autograd.function import once_differentiable
 
 from core import seeds
 from core.problems import Problem
 
 MAX_WEIGHTS = 100_000_000
-RECOMPUTE_FROM = 2**18  # numbers of an activation
+FUSE_FROM = 2**17  # numbers of an activation
 ONEDNN_ROWS, ONEDNN_WEIGHTS = 256, 4096  # smallest product that oneDNN is used for
 MAX_SIDE, MAX_CHANNELS, MAX_CLASSES, MAX_VECTOR, MAX_WIDTH, MAX_BLOCKS = 1024, 4096, 4096, 4096, 4096, 32
 MAX_ATTRIBUTES = 256
@@ -140,26 +140,77 @@ class GroupNorm(nn.GroupNorm):
         return super().forward(x.float() if x.dtype == torch.bfloat16 else x)
 
 
-def group_norm(channels: int, affine: bool = True) -> GroupNorm:
+class GroupNormSiLU(GroupNorm):
+    """silu(gain norm(x) + bias) of x [B, C, H, W]: group norm with the activation that follows it.
+
+    gain and bias [B, C], if given, take the place of the layer's own (Dhariwal & Nichol 2021, "adaptive group norm").
+    On a CPU ``NormSiLU`` computes it for large x; for small ones its many small steps would cost more than they save.
+    """
+
+    def forward(self, x: Tensor, gain: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
+        if x.device.type == "cpu" and x.numel() >= FUSE_FROM:
+            x = x.float() if x.dtype == torch.bfloat16 else x
+            gain, bias = (self.weight, self.bias) if gain is None else (gain, bias)
+            return NormSiLU.apply(x, gain.to(x.dtype), bias.to(x.dtype), self.num_groups, self.eps)
+        h = super().forward(x)
+        return F.silu(h if gain is None else torch.addcmul(_at_places(bias), h, _at_places(gain)))
+
+
+class NormSiLU(torch.autograd.Function):
+    """The function of ``GroupNormSiLU``, with formulas of its own for the backward pass.
+
+    Normalization, gain and bias are one affine map of each channel of each image, z = a x + b. So there are half as
+    many passes over memory as in separate functions, and nothing is kept for the backward pass but x.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, gain: Tensor, bias: Tensor, groups: int, eps: float) -> Tensor:
+        y = x * x
+        mean, square = _group_means(x.mean((2, 3)), groups), _group_means(y.mean((2, 3)), groups)
+        rstd = (square - mean * mean).clamp_(min=0).add_(eps).rsqrt_()
+        a = rstd * gain
+        b = bias - mean * a
+        ctx.groups = groups
+        ctx.save_for_backward(x, gain, bias, mean, rstd, a, b)
+        return F.silu(torch.addcmul(_at_places(b), x, _at_places(a), out=y), inplace=True)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+        x, gain, bias, mean, rstd, a, b = ctx.saved_tensors
+        z = torch.addcmul(_at_places(b), x, _at_places(a))
+        slope = torch.ops.aten.silu_backward.grad_input(slope, z, grad_input=z)
+        to_x, to_bias = slope * x, slope.sum((2, 3))
+        to_gain = rstd * (to_x.sum((2, 3)) - mean * to_bias)
+        # The slope of x is a slope + p x + q, where p x + q is what x does to the variance and the mean of its group.
+        places = x.shape[2] * x.shape[3]
+        p = rstd * rstd * _group_means(gain * to_gain, ctx.groups) / -places
+        q = rstd * _group_means(gain * to_bias, ctx.groups) / -places - p * mean
+        torch.addcmul(_at_places(q), x, _at_places(p), out=to_x).addcmul_(slope, _at_places(a))
+        return to_x, to_gain.sum_to_size(gain.shape), to_bias.sum_to_size(bias.shape), None, None
+
+
+def _at_places(values: Tensor) -> Tensor:
+    """[B, C], one value for each channel of an image, to [B, C, 1, 1]."""
+    return values[..., None, None]
+
+
+def _group_means(values: Tensor, groups: int) -> Tensor:
+    """[B, C] to the mean of each group of channels, for each of its channels: [B, C]."""
+    size = values.shape[1] // groups
+    return values.unflatten(1, (groups, size)).mean(2).repeat_interleave(size, dim=1)
+
+
+def group_norm(channels: int, affine: bool = True, kind: type[GroupNorm] = GroupNorm) -> GroupNorm:
     """As many groups as divide the channels, at most 32 and of at least 8 channels each: with smaller groups, PyTorch's
     channels-last kernel is slow on a CPU."""
     groups = next(n for n in range(max(1, min(32, channels // 8)), 0, -1) if channels % n == 0)
-    return GroupNorm(groups, channels, affine=affine)
+    return kind(groups, channels, affine=affine)
 
 
 def attention_heads(channels: int) -> int:
     """The number of heads for so many channels: up to 4, of at least 8 channels each where that is possible."""
     return gcd(channels // 8, channels, 4)
-
-
-def recompute(make: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """make(x), whose intermediate values are not kept for the backward pass but computed again (Chen et al. 2016).
-
-    Up to ``RECOMPUTE_FROM`` numbers they are kept: there the bookkeeping would cost more than the computation.
-    """
-    if x.numel() <= RECOMPUTE_FROM or not torch.is_grad_enabled():
-        return make(x)
-    return checkpoint(make, x, use_reentrant=False, preserve_rng_state=False)
 
 
 class Attention(nn.Module):
