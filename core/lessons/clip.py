@@ -1,21 +1,22 @@
 """Chapter 6: a small CLIP that is trained live, and what a trained one answers about the collection of emoji.
 
-Retrieval, zero-shot classification, arithmetic with vectors, and projections of the vectors to two dimensions.
+Retrieval, zero-shot classification, arithmetic with vectors, and projections of the vectors to two dimensions. What a
+CLIP of people answers is in ``clip_people``.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.data import captions, images
+from core.data import captions, images, people_captions
 from core.data.captions import Pairs, Tokenizer
 from core.data.images import unit
 from core.models import clip as clip_model
-from core.models import clip_queries
+from core.models import clip_queries, people_queries
 from core.models.clip import ClipConfig
 from core.models.clip_queries import Difference, Texts
 from core.problems import Problem
@@ -23,8 +24,14 @@ from core.runs.checkpoints import Checkpoint
 from core.runs.progress import Progress, loss_curve, loss_history, recorded
 
 CONFIG = ClipConfig(width=16, size=64, batch=128, steps=1_500, lr=5e-3, warmup=50, weight_decay=0.1, ema=0.95, shift=2)
+PEOPLE_CONFIG = replace(CONFIG, weight_decay=0.05, shift=0, neighbours=5)
+LANGUAGES = {"people": people_captions.LANGUAGES, "emoji": ("en",)}
+"""The languages of the captions of each set of pictures that a CLIP is trained on."""
+
+N_PEOPLE = 4_000
 MATRIX_STEPS = {round(10 * 1.25**k) for k in range(40)}  # training steps whose matrix is stored
 N = 12  # pairs of a matrix
+NOT_NAMED, NAMED = ("skin", "background"), 4  # attributes in the captions of people of a matrix
 TRAINED_ON = (
     "cat face", "pizza", "rocket", "red apple", "guitar", "sunflower", "soccer ball", "octopus", "umbrella", "house",
     "penguin", "person surfing", "bicycle", "hot beverage", "airplane", "snowman",
@@ -52,16 +59,31 @@ HAT = "construction worker", "person"
 MOST_PROMPTS = 12
 
 
-@cache
-def pairs() -> Pairs:
-    """The emoji with their captions, which all models of the chapter are trained on."""
-    return captions.emoji()
+def pairs(data: str = "emoji") -> Pairs:
+    """The pictures with their captions of a set: emoji, which all models of emoji are trained on, or people."""
+    return _pairs(data)
 
 
 @cache
-def tokenizer() -> Tokenizer:
+def _pairs(data: str) -> Pairs:
+    return captions.emoji() if data == "emoji" else captions.load(data, n=N_PEOPLE)
+
+
+def tokenizer(data: str = "emoji") -> Tokenizer:
     """The words of the captions that are trained on."""
-    return captions.tokenizer(pairs())
+    return _tokenizer(data)
+
+
+@cache
+def _tokenizer(data: str) -> Tokenizer:
+    return captions.tokenizer(pairs(data))
+
+
+def names(data: str, language: str) -> tuple[str, ...]:
+    """The captions of a set in a language; those of people in Chinese are their keywords."""
+    if language == "en" or data == "emoji":
+        return pairs(data).captions
+    return tuple(some[0] for some in pairs(data).keywords)
 
 
 @cache
@@ -72,12 +94,46 @@ def groups() -> tuple[str, ...]:
     return tuple(short.get(emoji.classes[label], emoji.classes[label]) for label in emoji.labels.tolist())
 
 
-@cache
-def matrix_pairs(held_out: bool) -> tuple[int, ...]:
+def matrix_pairs(held_out: bool, data: str = "emoji") -> tuple[int, ...]:
     """The numbers of the ``N`` pairs of the matrix, of those that are trained on or of those held out."""
+    if data == "people":
+        return tuple(_matrix_people(held_out))
     number = {caption: i for i, caption in enumerate(pairs().captions)}
     found = [number[name] for name in (HELD_OUT if held_out else TRAINED_ON) if name in number]
     return tuple(i for i in found if pairs().held_out[i] == held_out)[:N]
+
+
+def matrix_captions(held_out: bool, data: str = "emoji", language: str = "en") -> tuple[str, ...]:
+    """The captions of these pairs. Those of people name some attributes, which none of the other people has."""
+    if data == "people":
+        return tuple(_short_caption(named, language) for named in _matrix_people(held_out).values())
+    return tuple(pairs().captions[i] for i in matrix_pairs(held_out))
+
+
+@cache
+def _matrix_people(held_out: bool) -> dict[int, dict[str, str]]:
+    """The first people who can be told apart by the attributes given with each."""
+    people, found = pairs("people").people, {}
+    for k in pairs("people").indices(held_out).tolist():
+        named = {name: value for name, value in people.named(k).items() if value != "none" and name not in NOT_NAMED}
+        chosen = people_captions.choose(named, k, fewest=NAMED, most=NAMED)
+        alike = people_queries.matching(people, chosen)
+        if len(chosen) == NAMED and not alike[list(found)].any() and not any(map(partial(_has, k), found.values())):
+            found[k] = chosen
+        if len(found) == N:
+            break
+    return found
+
+
+def _has(k: int, named: dict[str, str]) -> bool:
+    """Whether person k visibly has attributes."""
+    own = pairs("people").people.named(k)
+    return all(own.get(name) in people_captions.values(name, value) for name, value in named.items())
+
+
+def _short_caption(named: dict[str, str], language: str) -> str:
+    """The shortest of some wordings."""
+    return min((people_captions.caption(named, language, seed) for seed in range(40)), key=len)
 
 
 # Live training
@@ -85,41 +141,49 @@ def matrix_pairs(held_out: bool) -> tuple[int, ...]:
 
 @dataclass
 class MatrixProgress(Progress):
-    """A run under way with the matrices of some of its steps, step -> [2, N, N]."""
+    """A run under way with the matrices of some of its steps, step -> [K, N, N] (see `matrix`)."""
 
     frames: dict[int, Tensor] = field(default_factory=dict)
+    data: str = "emoji"
 
 
-def run(config: ClipConfig, progress: Progress) -> Iterator[MatrixProgress]:
-    """Train on from ``progress`` to the last step of the configuration; yields after each step.
+def run(config: ClipConfig, progress: Progress, data: str = "emoji") -> Iterator[MatrixProgress]:
+    """Train on a set from ``progress`` to the last step of the configuration; yields after each step.
 
     Raises as ``core.models.clip.run`` does.
     """
-    progress = MatrixProgress(**vars(progress))
+    progress = MatrixProgress(**vars(progress) | {"data": data})
     state, first = progress.state, progress.state.step
     # A run that diverged has gone back some steps; its matrices go back with it.
     progress.frames = {step: frame for step, frame in progress.frames.items() if step < first}
-    progress.frames[first] = matrix(state.ema, tokenizer())
-    for _ in recorded(progress, clip_model.run(config, pairs(), state)):
+    progress.frames[first] = matrix(state.ema, tokenizer(data), data)
+    for _ in recorded(progress, clip_model.run(config, pairs(data), state)):
         if state.step in MATRIX_STEPS:
-            progress.frames[state.step] = matrix(state.ema, tokenizer())
+            progress.frames[state.step] = matrix(state.ema, tokenizer(data), data)
         yield progress
 
 
-def checkpoint(progress: Progress, config: ClipConfig) -> Checkpoint:
+def checkpoint(progress: Progress, config: ClipConfig, data: str = "emoji") -> Checkpoint:
     """The checkpoint of a run under way, its loss so far included."""
-    return Checkpoint(progress.state, {**clip_model.new_checkpoint(config, pairs()).config, **loss_history(progress)})
+    stored = clip_model.new_checkpoint(config, pairs(data)).config
+    return Checkpoint(progress.state, {**stored, **loss_history(progress)})
 
 
 @torch.no_grad()
-def matrix(clip: clip_model.Clip, tokenizer: Tokenizer) -> Tensor:
-    """Cosines of captions (rows) with pictures (columns), [2, N, N]: of the pairs that are trained on and of those held
-    out. A caption and its own picture meet on the diagonal."""
+def matrix(clip: clip_model.Clip, tokenizer: Tokenizer, data: str = "emoji") -> Tensor:
+    """Cosines of captions (rows) with pictures (columns), [K, N, N]: in each language of the pairs that are trained on
+    and of those held out (see `matrix_number`). A caption and its own picture meet on the diagonal."""
     return torch.stack([
-        clip_queries.text_vectors(clip, tokenizer, [pairs().captions[i] for i in matrix_pairs(held_out)])
-        @ clip_queries.image_vectors(clip, unit(pairs().images[list(matrix_pairs(held_out))])).T
+        clip_queries.text_vectors(clip, tokenizer, matrix_captions(held_out, data, language))
+        @ clip_queries.image_vectors(clip, unit(pairs(data).images[list(matrix_pairs(held_out, data))])).T
+        for language in LANGUAGES[data]
         for held_out in (False, True)
     ])  # fmt: skip
+
+
+def matrix_number(held_out: bool, data: str = "emoji", language: str = "en") -> int:
+    """Which of the matrices of `matrix` has these captions."""
+    return 2 * LANGUAGES[data].index(language) + held_out
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +193,7 @@ class Snapshot:
     Attributes:
         step: steps of training so far.
         steps: the steps [T] of the matrices; the last one is ``step``.
-        cosines: the matrices [T, 2, N, N] (see `matrix`).
+        cosines: the matrices [T, K, N, N] (see `matrix`).
         losses: the loss so far in blocks (see ``core.runs.progress``).
         scale: what the logits are multiplied by, as learned so far.
     """
@@ -143,8 +207,8 @@ class Snapshot:
 
 def snapshot(progress: Progress) -> Snapshot:
     """The snapshot of a run between two of its steps."""
-    state = progress.state
-    frames = {**getattr(progress, "frames", {}), state.step: matrix(state.ema, tokenizer())}
+    state, data = progress.state, getattr(progress, "data", "emoji")
+    frames = {**getattr(progress, "frames", {}), state.step: matrix(state.ema, tokenizer(data), data)}
     steps, cosines = torch.tensor([*frames]), torch.stack([*frames.values()])
     return Snapshot(state.step, steps, cosines, loss_curve(progress), state.ema.temperature().item())
 
@@ -158,34 +222,45 @@ def count_matches(cosines: Tensor) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class Space:
-    """A CLIP with the unit vectors that it gives to the collection.
+class Vectors:
+    """A CLIP with the unit vectors that it gives to a collection.
 
     Attributes:
         clip, tokenizer: the two encoders, and the words that they know.
-        pictures, captions: the vectors of the collection, each [N, size].
-        synonyms: the words that may name a difference, each with those that cannot be told apart from it.
-        words: the vectors of these words, [W, size].
-        embed_words: from any words to such vectors (see ``clip_queries.mean_over_captions``).
-        word_mean: the mean vector [size] of the words, each embedded as a text of its own.
+        pairs: the collection.
+        pictures, captions: its vectors, each [N, size].
     """
 
     clip: clip_model.Clip
     tokenizer: Tokenizer
+    pairs: Pairs
     pictures: Tensor
     captions: Tensor
-    synonyms: dict[str, tuple[str, ...]]
-    words: Tensor
-    embed_words: Texts
-    word_mean: Tensor
 
     def text(self, text: str) -> Tensor:
         """The vector of a text, [size]."""
         return clip_queries.text_vectors(self.clip, self.tokenizer, [text])[0]
 
     def picture(self, pixels: Tensor) -> Tensor:
-        """The vector of a picture uint8 [3, 32, 32], [size]."""
+        """The vector of a picture uint8 [3, h, w], [size]."""
         return clip_queries.image_vectors(self.clip, unit(pixels[None]))[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Space(Vectors):
+    """The vectors of emoji, and of the words that may name a difference.
+
+    Attributes:
+        synonyms: these words, each with those that cannot be told apart from it.
+        words: their vectors, [W, size].
+        embed_words: from any words to such vectors (see ``clip_queries.mean_over_captions``).
+        word_mean: the mean vector [size] of the words, each embedded as a text of its own.
+    """
+
+    synonyms: dict[str, tuple[str, ...]]
+    words: Tensor
+    embed_words: Texts
+    word_mean: Tensor
 
     def directions(self, differences: Sequence[Difference]) -> Tensor:
         """From each picture without the attribute to the one with it, [len(differences), size]; each picture counts as
@@ -195,17 +270,22 @@ class Space:
 
 
 def embed(checkpoint: Checkpoint) -> Space:
-    """The vectors that a CLIP gives to the collection. Raises Problem for a CLIP of pictures of another size."""
+    """The vectors that a CLIP gives to the emoji. Raises Problem for a CLIP of pictures of another size."""
     clip, tokenizer = checkpoint.state.ema, clip_model.tokenizer_of(checkpoint.config)
     synonyms = clip_queries.candidate_words(pairs())
-    try:
-        pictures = clip_queries.image_vectors(clip, unit(pairs().images))
-    except RuntimeError as error:
-        raise Problem("clip_other_pictures") from error
+    pictures = picture_vectors(clip, pairs())
     texts = partial(clip_queries.text_vectors, clip, tokenizer)
     embed_words, word_mean = clip_queries.mean_over_captions(pairs(), texts), texts(list(synonyms)).mean(0)
     words = embed_words(list(synonyms))
-    return Space(clip, tokenizer, pictures, texts(pairs().captions), synonyms, words, embed_words, word_mean)
+    return Space(clip, tokenizer, pairs(), pictures, texts(pairs().captions), synonyms, words, embed_words, word_mean)
+
+
+def picture_vectors(clip: clip_model.Clip, pairs: Pairs) -> Tensor:
+    """The vectors of all pictures. Raises Problem for a CLIP of pictures of another size."""
+    try:
+        return clip_queries.image_vectors(clip, unit(pairs.images))
+    except RuntimeError as error:
+        raise Problem("clip_other_pictures") from error
 
 
 def nearest(vectors: Tensor, query: Tensor, among: Tensor, k: int) -> list[tuple[int, float]]:
@@ -214,9 +294,9 @@ def nearest(vectors: Tensor, query: Tensor, among: Tensor, k: int) -> list[tuple
     return list(zip(among[order[:k]].tolist(), cosines[:k].tolist()))
 
 
-def retrieval_accuracy(space: Space) -> tuple[float, float]:
+def retrieval_accuracy(space: Vectors) -> tuple[float, float]:
     """The share of held-out pictures whose caption is the first, and among the first ten, of all held-out captions."""
-    held_out = pairs().indices(held_out=True)
+    held_out = space.pairs.indices(held_out=True)
     rank = clip_queries.ranks(space.pictures[held_out] @ space.captions[held_out].T)
     return clip_queries.recall_at(rank, 1), clip_queries.recall_at(rank, 10)
 
@@ -376,7 +456,7 @@ class Projection:
     """Pictures [n, 2] and their captions [n, 2] on two axes.
 
     Attributes:
-        pictures, captions: those of `without_skin_tone`.
+        pictures, captions: where they are.
         shares: the share of the total variance along each axis.
         gap: the distance between the mean picture and the mean caption, in all dimensions.
     """
@@ -388,15 +468,20 @@ class Projection:
 
 
 def project(space: Space, axes: str) -> Projection:
-    """The vectors of a space in two dimensions.
+    """The vectors of the emoji `without_skin_tone` in two dimensions."""
+    untoned = list(without_skin_tone())
+    return projection(space.pictures[untoned], space.captions[untoned], axes, [groups()[i] for i in untoned])
+
+
+def projection(pictures: Tensor, captions: Tensor, axes: str, groups: Sequence[str]) -> Projection:
+    """Vectors [n, size] of pictures and of their captions in two dimensions; ``groups``: the group of each of the n.
 
     axes: "principal", the two principal axes of all vectors (Pearson 1901); "between_groups", those of the means of the
     groups; "across_gap", from the mean caption to the mean picture, and the principal axis of the rest.
     """
-    untoned = list(without_skin_tone())
-    every, n = torch.cat([space.pictures[untoned], space.captions[untoned]]), len(untoned)
-    centred, gap = every - every.mean(0), every[:n].mean(0) - every[n:].mean(0)
-    directions = AXES[axes](centred, gap)
+    every, n = torch.cat([pictures, captions]), len(pictures)
+    centred, gap = every - every.mean(0), pictures.mean(0) - captions.mean(0)
+    directions = AXES[axes](centred, gap, groups)
     xy = centred @ directions
     shares = xy.square().sum(0) / centred.square().sum()
     return Projection(xy[:n], xy[n:], tuple(shares.tolist()), gap.norm().item())
@@ -408,10 +493,10 @@ def principal_axes(centred: Tensor, k: int = 2) -> Tensor:
     return axes * torch.where(axes.sum(0) < 0, -1, 1)
 
 
-def _group_means(centred: Tensor) -> Tensor:
+def _group_means(centred: Tensor, groups: Sequence[str]) -> Tensor:
     """The mean of each group, over pictures and captions, [G, size]."""
-    names = [groups()[i] for i in without_skin_tone()] * 2
-    return torch.stack([centred[[name == group for name in names]].mean(0) for group in GROUPS])
+    names = [*groups, *groups]
+    return torch.stack([centred[[name == group for name in names]].mean(0) for group in sorted(set(groups))])
 
 
 def _gap_axes(centred: Tensor, gap: Tensor) -> Tensor:
@@ -421,9 +506,9 @@ def _gap_axes(centred: Tensor, gap: Tensor) -> Tensor:
     return torch.cat([first[:, None], principal_axes(rest, 1)], 1)
 
 
-AXES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "principal": lambda centred, gap: principal_axes(centred),
-    "between_groups": lambda centred, gap: principal_axes(_group_means(centred)),
-    "across_gap": _gap_axes,
+AXES: dict[str, Callable[[Tensor, Tensor, Sequence[str]], Tensor]] = {
+    "principal": lambda centred, gap, groups: principal_axes(centred),
+    "between_groups": lambda centred, gap, groups: principal_axes(_group_means(centred, groups)),
+    "across_gap": lambda centred, gap, groups: _gap_axes(centred, gap),
 }
-"""From centred vectors [n, size] and the gap [size] to two axes [size, 2]."""
+"""From centred vectors [n, size], the gap [size] and the groups [n / 2] to two axes [size, 2]."""

@@ -78,7 +78,7 @@ def _default(name: str) -> Any:
     if name == "lang":
         wanted = (st.context.locale or "").split("-")[0]
         return wanted if wanted in text.languages() else text.DEFAULT
-    return _control(name).default
+    return _control(name).initial
 
 
 def draw(name: str, options: Sequence[Any] | None = None, **given: Any) -> Any:

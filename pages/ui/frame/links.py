@@ -23,9 +23,14 @@ EVERYWHERE = ("present", "predictions", "lang")  # these choices hold on every p
 
 @dataclass(frozen=True)
 class Control:
-    """A control of a page: its default, and what values it can have."""
+    """A control of a page: its default, or a function that returns it, and what values it can have."""
 
     default: Any
+
+    @property
+    def initial(self) -> Any:
+        """The default as it is now: a text may depend on the language of the page."""
+        return self.default() if callable(self.default) else self.default
 
     def parse(self, raw: str) -> Any:
         """The value that an address means. Raises ValueError for one that the control cannot have."""
@@ -194,7 +199,7 @@ def toggle(default: bool) -> Any:
     return _field(Toggle(default))
 
 
-def text(default: str, most: int = 200, lines: bool = False) -> Any:
+def text(default: str | Callable[[], str], most: int = 200, lines: bool = False) -> Any:
     """A field with a `Text`."""
     return _field(Text(default, most, lines))
 
@@ -210,7 +215,8 @@ def code(check: Callable[[str], Any], default: str | None = None) -> Any:
 
 
 def _field(control: Control) -> Any:
-    return field(default=control.default, metadata={"control": control})
+    default = {"default_factory": control.default} if callable(control.default) else {"default": control.default}
+    return field(**default, metadata={"control": control})
 
 
 def controls(config: type | Any) -> dict[str, Control]:
@@ -235,7 +241,7 @@ def parse(config: type[C], given: Mapping[str, str]) -> tuple[C, tuple[str, ...]
 def address(config: Any) -> dict[str, str]:
     """The address of a configuration: all that differs from the defaults."""
     values = {name: (control, getattr(config, name)) for name, control in controls(config).items()}
-    return {name: control.write(value) for name, (control, value) in values.items() if value != control.default}
+    return {name: control.write(value) for name, (control, value) in values.items() if value != control.initial}
 
 
 def name_of(raw: str) -> str:

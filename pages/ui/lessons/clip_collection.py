@@ -1,4 +1,4 @@
-"""The collection of emoji on the page: pictures with captions, the vectors that a CLIP gives them, unknown words."""
+"""The collections on the page: pictures with captions, the vectors that a CLIP gives them, unknown words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,9 @@ from torch import Tensor
 
 from core.figures.scene import Images, Panel
 from core.lessons import clip as lesson
+from core.lessons import clip_people as people_lesson
 from core.lessons.clip import Space
+from core.lessons.clip_people import PeopleSpace
 from core.models.unclip import fingerprint
 from core.pretrained import pretrained
 from core.runs.caching import shared_cache
@@ -28,9 +30,9 @@ class Encoders:
     checkpoint: Checkpoint = field(compare=False, repr=False)
 
 
-def shipped() -> Encoders:
-    """The shipped CLIP."""
-    return Encoders("shipped", pretrained("clip"))
+def shipped(name: str = "clip") -> Encoders:
+    """A shipped CLIP: that of emoji, or of another name."""
+    return Encoders(name, pretrained(name))
 
 
 def of_run(checkpoint: Checkpoint) -> Encoders:
@@ -40,12 +42,18 @@ def of_run(checkpoint: Checkpoint) -> Encoders:
 
 @shared_cache(4)
 def space_of(encoders: Encoders) -> Space:
-    """The vectors that a CLIP gives to the collection."""
+    """The vectors that a CLIP gives to the emoji."""
     return lesson.embed(encoders.checkpoint)
 
 
+@shared_cache(4)
+def people_space_of(encoders: Encoders, language: str) -> PeopleSpace:
+    """The vectors that a CLIP gives to people, and to captions of a language."""
+    return people_lesson.embed(encoders.checkpoint, language)
+
+
 def captions() -> tuple[str, ...]:
-    """The captions of the collection, which name its pictures."""
+    """The captions of the emoji, which name them."""
     return lesson.pairs().captions
 
 

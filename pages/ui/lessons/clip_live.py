@@ -1,4 +1,7 @@
-"""A small CLIP that is trained live: the matrix of cosines, which turns diagonal, and the loss beside it."""
+"""A small CLIP that is trained live: the matrix of cosines, which turns diagonal, and the loss beside it.
+
+There is one for each set of pictures: people and emoji.
+"""
 
 import math
 from collections.abc import Iterator
@@ -10,7 +13,8 @@ from torch import Tensor
 
 from core.figures.scene import Clock, Line, Matrix, Panel, Scene
 from core.lessons import clip as lesson
-from core.lessons.clip import Snapshot
+from core.lessons import clip_people as people_lesson
+from core.lessons.clip import MatrixProgress, Snapshot
 from core.models import clip as clip_model
 from core.models.clip import ClipConfig
 from core.pretrained import pretrained
@@ -20,7 +24,10 @@ from core.runs.progress import BLOCK, Progress, smooth
 from pages.ui.frame.text import fixed, t
 from pages.ui.runs import training_run
 
-KIND = "clip"
+KINDS = {"people": "people_clip", "emoji": "clip"}
+MODELS = {"people": people_lesson.MODEL, "emoji": "clip"}
+"""The kind of the runs on each set, and the shipped model."""
+
 LIMITS = (-0.2, 0.8)  # cosines from the lightest cell to the darkest, in the light theme
 STEPS = tuple(sorted(step for step in lesson.MATRIX_STEPS if step < lesson.CONFIG.steps))
 
@@ -32,52 +39,70 @@ class Data(NamedTuple):
     key: str
 
 
+DATA = {"people": Data("people", "captioned_people"), "emoji": Data("emoji", "captioned_emoji")}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Which of the matrices is shown: of a set, with captions in a language, held out from training or not."""
+
+    data: str
+    language: str
+    held_out: bool
+
+    @property
+    def number(self) -> int:
+        """See ``lesson.matrix_number``."""
+        return lesson.matrix_number(self.held_out, self.data, self.language)
+
+
 @dataclass(frozen=True)
 class ClipTraining(training_run.TrainingRequest):
-    """The training of a small CLIP on the captioned emoji."""
+    """The training of a small CLIP on the captioned pictures of a set."""
 
-    data: Data = Data("emoji", "captioned_emoji")
+    data: Data = DATA["emoji"]
     config: ClipConfig = lesson.CONFIG
     picture: Any = lesson.snapshot
 
     @property
     def kind(self) -> str:
-        return KIND
+        return KINDS[self.data.name]
 
     def begin(self) -> Checkpoint:
-        return clip_model.new_checkpoint(self.config, lesson.pairs())
+        return clip_model.new_checkpoint(self.config, lesson.pairs(self.data.name))
 
     def run(self, progress: Progress) -> Iterator[Progress]:
-        return lesson.run(self.config, progress)
+        return lesson.run(self.config, progress, self.data.name)
 
     def bayes_loss(self) -> float:
         return math.nan  # the least loss that two encoders can have is not known
 
     def checkpoint(self, progress: Progress) -> Checkpoint:
-        return lesson.checkpoint(progress, self.config)
+        return lesson.checkpoint(progress, self.config, self.data.name)
 
 
 @shared_cache(8)
-def untrained(config: ClipConfig) -> Snapshot:
+def untrained(config: ClipConfig, data: str) -> Snapshot:
     """A run before its first step."""
-    return lesson.snapshot(Progress(clip_model.new_checkpoint(config, lesson.pairs()).state))
+    state = clip_model.new_checkpoint(config, lesson.pairs(data)).state
+    return lesson.snapshot(MatrixProgress(state, data=data))
 
 
-@shared_cache(1)
-def shipped() -> Tensor:
-    """The matrices of the shipped CLIP, [1, 2, N, N]."""
-    checkpoint = pretrained("clip")
-    return lesson.matrix(checkpoint.denoiser, clip_model.tokenizer_of(checkpoint.config))[None]
+@shared_cache(2)
+def shipped(data: str) -> Tensor:
+    """The matrices of the shipped CLIP of a set, [1, K, N, N]."""
+    checkpoint = pretrained(MODELS[data])
+    return lesson.matrix(checkpoint.denoiser, clip_model.tokenizer_of(checkpoint.config), data)[None]
 
 
-def scene(snapshot: Snapshot, batch: int, held_out: bool, compare: bool = True) -> Scene:
+def scene(snapshot: Snapshot, batch: int, shown: Shown, compare: bool = True) -> Scene:
     """The matrix over the steps so far; beside it the loss, or before any training the matrix of the shipped CLIP, if
     the two are to be compared."""
-    panels = [matrix("now" if snapshot.step else "untrained", snapshot.cosines[:, int(held_out)], held_out)]
+    panels = [matrix("now" if snapshot.step else "untrained", snapshot.cosines[:, shown.number], shown)]
     if snapshot.step:
         panels.append(loss(snapshot, batch))
     elif compare:
-        panels.append(matrix("shipped", shipped()[:, int(held_out)], held_out))
+        panels.append(matrix("shipped", shipped(shown.data)[:, shown.number], shown))
     alt = t("clip.train_live.alt", n=lesson.N, step=snapshot.step)
     ends = (panel.caption if isinstance(panel.caption, str) else panel.caption[-1] for panel in panels)
     alt += " " + ". ".join(f"{panel.title}: {end}" for panel, end in zip(panels, ends)) + "."
@@ -85,10 +110,10 @@ def scene(snapshot: Snapshot, batch: int, held_out: bool, compare: bool = True) 
     return Scene(panels, clock, alt, fps=4)
 
 
-def matrix(title: str, cosines: Tensor, held_out: bool) -> Panel:
+def matrix(title: str, cosines: Tensor, shown: Shown) -> Panel:
     """Cosines [T, N, N] of the captions with the pictures."""
-    numbers, pairs = list(lesson.matrix_pairs(held_out)), lesson.pairs()
-    names = [pairs.captions[i] for i in numbers]
+    numbers, pairs = list(lesson.matrix_pairs(shown.held_out, shown.data)), lesson.pairs(shown.data)
+    names = lesson.matrix_captions(shown.held_out, shown.data, shown.language)
     layer = Matrix(cosines, pairs.images[numbers].movedim(1, -1), names, LIMITS, "guided", t("clip.layers.cosine"))
     captions = [
         t("clip.captions.matrix", right=lesson.count_matches(one), n=len(numbers),

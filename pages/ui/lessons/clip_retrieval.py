@@ -4,7 +4,7 @@ from torch import Tensor
 
 from core.figures.scene import Images, Panel, Scene
 from core.lessons import clip as lesson
-from core.lessons.clip import Space
+from core.lessons.clip import Space, Vectors
 from core.runs.caching import shared_cache
 from pages.ui.frame.text import fixed, t
 from pages.ui.lessons import clip_collection as collection
@@ -24,7 +24,7 @@ def by_picture(space: Space, pixels: Tensor, among: Tensor) -> Nearest:
 
 
 @shared_cache(4)
-def accuracy_of(space: Space) -> tuple[float, float]:
+def accuracy_of(space: Vectors) -> tuple[float, float]:
     """See `core.lessons.clip.retrieval_accuracy`."""
     return lesson.retrieval_accuracy(space)
 

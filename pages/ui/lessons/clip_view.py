@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import cache
 from io import BytesIO
+from typing import Any
 
 import streamlit as st
 from torch import Tensor
@@ -11,7 +12,7 @@ from core.data import drawings, image_files
 from core.data.captions import ARITHMETIC
 from core.figures.maps import Cloud, scatter
 from core.lessons import clip as lesson
-from core.lessons.clip import Accuracy, Answer, Projection, Snapshot, Space
+from core.lessons.clip import Accuracy, Answer, Projection, Snapshot, Space, Vectors
 from core.models.clip_queries import Difference
 from core.runs.jobs import Work
 from pages.ui.frame import controls, shell, text
@@ -21,13 +22,12 @@ from pages.ui.lessons import clip as scenes
 from pages.ui.lessons import clip_arithmetic, clip_live, clip_map, clip_retrieval, clip_zero_shot
 from pages.ui.lessons import clip_collection as collection
 from pages.ui.lessons.clip import Config
-from pages.ui.lessons.clip_collection import Nearest
+from pages.ui.lessons.clip_collection import Encoders, Nearest
 from pages.ui.lessons.clip_drawing import SIDE
 from pages.ui.lessons.clip_live import ClipTraining
 from pages.ui.lessons.clip_map import CAPTIONS, PICTURES, SYMBOLS
 from pages.ui.lessons.clip_zero_shot import ROLES, Classified
 from pages.ui.runs import training_run
-from pages.ui.runs.training_run import TrainingRequest
 from pages.ui.stage import player
 from pages.ui.widgets import brush, html_cards
 from pages.ui.widgets.html_cards import Bar, EnglishText
@@ -48,22 +48,59 @@ def figure(number: int) -> str:
     return html_cards.figure(image(number), collection.name(number))
 
 
-def warn_of_unknown_words(space: Space, *texts: str) -> None:
+def warn_of_unknown_words(space: Vectors, *texts: str) -> None:
     """Name the words that no caption had, and ask for some where there are no words at all."""
     words = " ".join(texts)
     if unknown := space.tokenizer.unknown(words):
         sentence = t("clip.unknown.words", count=len(unknown), words=collection.listed(unknown))
         st.warning(sentence, icon=":material/help:")
     elif not space.tokenizer.known(words):
-        st.info(t("clip.unknown.none"), icon=":material/edit:")
+        st.info(t(f"clip.unknown.{space.pairs.name}"), icon=":material/edit:")
 
 
-def choose_space(trained: TrainingRequest | None) -> Space:
-    """The vectors of the shipped CLIP, or of the learner's own one if that is chosen."""
+def choose_encoders(data: str) -> Encoders:
+    """The shipped CLIP of a set, or the learner's own one if that is chosen."""
+    trained = training_run.latest(clip_live.KINDS[data])
     model = controls.draw("model", scenes.MODELS if trained else scenes.MODELS[:1])
-    encoders = collection.of_run(training_run.checkpoint(trained)) if model == scenes.OWN else collection.shipped()
+    if model == scenes.OWN and trained:
+        return collection.of_run(training_run.checkpoint(trained))
+    return collection.shipped(clip_live.MODELS[data])
+
+
+# What a page of emoji asks and draws
+
+
+def options(name: str) -> dict[str, Any]:
+    """What else a control of emoji is drawn with: nothing."""
+    return {}
+
+
+def ask(show: str) -> tuple[Space, Tensor | None]:
+    """Draw the controls of a scene that follow the first ones: the vectors asked about, and the picture of a file."""
+    encoders, pixels, more = choose_encoders("emoji"), None, scenes.MORE_CONTROLS["emoji"]
     with st.spinner(t("clip.embedding")):
-        return collection.space_of(encoders)
+        space = collection.space_of(encoders)
+    if show == "retrieval":
+        by = controls.value("by")
+        for name in more[by]:
+            controls.draw(name)
+        pixels = bring_picture(by)
+    elif show == "zero_shot":
+        choose_wordings(space)
+        controls.draw("example")
+    elif show == "arithmetic":
+        for name in more[controls.value("kind")]:
+            controls.draw(name, disabled=name == "pair" and controls.value("attribute") == "hat")
+    return space, pixels
+
+
+def draw(config: Config, given: tuple[Space, Tensor | None]) -> bool:
+    """Draw a scene of emoji; whether its task is done."""
+    space, pixels = given
+    if config.show == "retrieval":
+        return retrieval(config, space, pixels)
+    scene = {"zero_shot": zero_shot, "arithmetic": arithmetic, "map": vector_map}[config.show]
+    return scene(config, space)
 
 
 # Live training
@@ -79,7 +116,7 @@ def train_live(config: Config, ready: bool) -> bool:
             line.markdown(standing)
         player.show(scenes.train_live(config, snapshot, compare=ready), key="matrix", permalink=True)
 
-    request = ClipTraining(config=config.training)
+    request = ClipTraining(data=clip_live.DATA[config.data], config=config.training)
     view = training_run.current(request)
     training_run.heed_learning_rate(request, view)
     training_run.buttons(request, view, ready)
@@ -89,7 +126,7 @@ def train_live(config: Config, ready: bool) -> bool:
     snapshot = view and view.picture
     return (
         bool(snapshot and snapshot.step)
-        and lesson.count_matches(snapshot.cosines[-1, int(config.which == "held_out")]) == lesson.N
+        and lesson.count_matches(snapshot.cosines[-1, config.matrix.number]) == lesson.N
     )
 
 

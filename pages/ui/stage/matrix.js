@@ -15,7 +15,7 @@ function drawMatrix(c, layer, p, k, look) {
   c.imageSmoothingEnabled = true;
   for (let i = 0; i < size; i++) {
     c.drawImage(source, 0, i * h, w, h, x + (i + 0.06) * cell, y - 1.15 * cell, 0.88 * cell, 0.88 * cell);
-    write(c, names[i], x - 0.3 * cell, y + (i + 0.5) * cell + 4.5 * look.unit, look, 13, 'right', 0.9, (layer.w - size - 0.4) * cell);
+    writeCaption(c, names[i], x - 0.3 * cell, y + (i + 0.5) * cell, look, (layer.w - size - 0.4) * cell);
     const row = values.subarray(i * size, (i + 1) * size), best = row.indexOf(Math.max(...row));
     row.forEach((value, j) => {
       c.fillStyle = look.ramp(Math.max(0, value - 1) / 254);
@@ -26,6 +26,22 @@ function drawMatrix(c, layer, p, k, look) {
   c.strokeStyle = look.colour(layer.roles[0]);
   c.lineWidth = 2 * look.unit;
   for (let i = 0; i < size; i++) c.strokeRect(x + i * cell, y + i * cell, cell, cell);
+}
+
+// A caption that ends at x, on two lines where one would be too long.
+function writeCaption(c, name, x, y, look, room) {
+  c.font = `400 ${13 * look.unit}px ${look.font}`;
+  const lines = c.measureText(name).width > room ? halves(name) : [name], size = lines.length > 1 ? 12 : 13;
+  lines.forEach((line, i) => {
+    write(c, line, x, y + ((i - (lines.length - 1) / 2) * 13 + 4.5) * look.unit, look, size, 'right', 0.9, room);
+  });
+}
+
+// A text in two parts, divided after the comma or space that is nearest to its middle.
+function halves(name) {
+  const ends = [...name.matchAll(/[,，、 ]+/g)].map(found => found.index + found[0].length);
+  const middle = ends.sort((a, b) => Math.abs(a - name.length / 2) - Math.abs(b - name.length / 2))[0];
+  return middle ? [name.slice(0, middle).trimEnd(), name.slice(middle)] : [name];
 }
 
 // A dot that is seen on light and on dark cells.

@@ -16,15 +16,23 @@ from pages.ui.frame import shell, text
 class EnglishText(str):
     """Text that belongs to a data set: English on a page of any language, and marked so."""
 
+    language = "en"
+
+
+class ChineseText(EnglishText):
+    """The same in Chinese."""
+
+    language = "zh"
+
 
 def as_html(line: str) -> str:
     """A text as HTML."""
     shown = html.escape(line)
-    return f'<span lang="en">{shown}</span>' if isinstance(line, EnglishText) and _translated() else shown
+    return f'<span lang="{line.language}">{shown}</span>' if _is_foreign(line) else shown
 
 
-def _translated() -> bool:
-    return text.language.get() != text.DEFAULT
+def _is_foreign(line: str) -> bool:
+    return isinstance(line, EnglishText) and line.language != text.language.get()
 
 
 def image(pixels: Tensor, name: str) -> str:
@@ -34,7 +42,7 @@ def image(pixels: Tensor, name: str) -> str:
     file = BytesIO()
     Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(file, "PNG")
     content = base64.b64encode(file.getvalue()).decode()
-    language = ' lang="en"' if isinstance(name, EnglishText) and _translated() else ""
+    language = f' lang="{name.language}"' if _is_foreign(name) else ""
     return f'<img src="data:image/png;base64,{content}" alt="{html.escape(name)}"{language}>'
 
 
