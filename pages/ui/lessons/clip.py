@@ -98,7 +98,7 @@ class Config:
     second_person: int = _person(3_205)
     start_person: int = _person(3_216)
     remove: str = _example("remove", 60)
-    add: str = _example("add", 60)
+    add: str = text_field("", 60)
     # map
     axes: str = choice("between_groups", tuple(lesson.AXES), style="radio")
     grouped_by: str = choice("hat", clip_people.GROUPED_BY, "attributes", "select")
