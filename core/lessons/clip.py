@@ -144,7 +144,6 @@ class MatrixProgress(Progress):
     """A run under way with the matrices of some of its steps, step -> [K, N, N] (see `matrix`)."""
 
     frames: dict[int, Tensor] = field(default_factory=dict)
-    data: str = "emoji"
 
 
 def run(config: ClipConfig, progress: Progress, data: str = "emoji") -> Iterator[MatrixProgress]:
@@ -152,7 +151,7 @@ def run(config: ClipConfig, progress: Progress, data: str = "emoji") -> Iterator
 
     Raises as ``core.models.clip.run`` does.
     """
-    progress = MatrixProgress(**vars(progress) | {"data": data})
+    progress = MatrixProgress(**vars(progress))
     state, first = progress.state, progress.state.step
     # A run that diverged has gone back some steps; its matrices go back with it.
     progress.frames = {step: frame for step, frame in progress.frames.items() if step < first}
@@ -205,12 +204,17 @@ class Snapshot:
     scale: float
 
 
-def snapshot(progress: Progress) -> Snapshot:
-    """The snapshot of a run between two of its steps."""
-    state, data = progress.state, getattr(progress, "data", "emoji")
+def snapshot(progress: Progress, data: str = "emoji") -> Snapshot:
+    """The snapshot of a run on a set between two of its steps."""
+    state = progress.state
     frames = {**getattr(progress, "frames", {}), state.step: matrix(state.ema, tokenizer(data), data)}
     steps, cosines = torch.tensor([*frames]), torch.stack([*frames.values()])
     return Snapshot(state.step, steps, cosines, loss_curve(progress), state.ema.temperature().item())
+
+
+def people_snapshot(progress: Progress) -> Snapshot:
+    """The snapshot of a run on people."""
+    return snapshot(progress, "people")
 
 
 def count_matches(cosines: Tensor) -> int:

@@ -39,7 +39,7 @@ def test_towers_train_on_the_same_stage_and_their_steps_can_be_scrubbed_without_
 
 
 def test_the_pointer_reads_a_cell_of_the_matrix(chapter):
-    page = chapter.open("predictions=false").page
+    page = chapter.open("predictions=false&data=emoji").page
     page.mouse.move(*chapter.at(0.97, 0.1, panel=1))
     readout = page.locator(".readout")
     expect(readout).to_contain_text("caption: person surfing")
@@ -47,7 +47,7 @@ def test_the_pointer_reads_a_cell_of_the_matrix(chapter):
 
 
 def test_a_drawing_is_compared_and_travels_in_the_address(page, serve):
-    opened(page, f"{serve('app.py')}/clip", "show=retrieval&by=drawing&colour=yellow")
+    opened(page, f"{serve('app.py')}/clip", "data=emoji&show=retrieval&by=drawing&colour=yellow")
     expect(page.get_by_role("rowheader").filter(has_text="heart").first).to_be_visible()
     page.get_by_role("button", name=t("widgets.brush.clear")).click()
     expect(page.get_by_text(t("clip.retrieval.no_drawing"))).to_be_visible()
@@ -63,10 +63,12 @@ def test_a_drawing_is_compared_and_travels_in_the_address(page, serve):
 
 
 def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
-    page = chapter.open("").page
+    page = chapter.open("data=emoji").page
     press(page.get_by_role("button", name=t("clip.predict.guess.options.near_zero")), "Space")
     expect(page).to_have_url(re.compile("guess=near_zero"))
-    press(page.get_by_role("radio", name=t("clip.controls.show.options.train_live")), "ArrowRight", "Space")
+    press(
+        page.get_by_role("radio", name=t("clip.controls.show.options.train_live")), "ArrowRight", "ArrowRight", "Space"
+    )
     text = page.get_by_role("textbox", name=t("clip.controls.text.label"))
     press(text, "ControlOrMeta+A")
     page.keyboard.type("pizza blorp")

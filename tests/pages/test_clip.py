@@ -3,7 +3,7 @@
 import re
 import time
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from io import BytesIO
 
 import numpy as np
@@ -13,12 +13,13 @@ from streamlit.testing.v1 import AppTest
 
 from core.lessons import clip as clip_lesson
 from core.lessons.clip import WORDINGS
+from core.models.people_queries import DIFFERENCES
 from pages.ui.frame.text import t
 from pages.ui.lessons import clip_retrieval
 from pages.ui.runs import training_run
 from tests.reading import done, group, header, layers, panels, small_print
 
-SHOWN = {"predictions": "false"}
+SHOWN = {"predictions": "false", "data": "emoji"}
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +30,12 @@ def quick_baseline(monkeypatch):
 
 @pytest.fixture
 def chapter(open_page):
-    return lambda scene="train_live", **address: open_page("clip", **SHOWN, show=scene, **address)
+    return lambda scene="train_live", **address: open_page("clip", **SHOWN | address, show=scene)
+
+
+@pytest.fixture
+def people(chapter):
+    return partial(chapter, data="people")
 
 
 @pytest.fixture
@@ -161,7 +167,7 @@ def test_words_that_no_caption_had_are_named_and_the_others_are_searched(chapter
     app.text_input(key="text").set_value("blorp [zorgl](!)").run()
     assert "`blorp`, `zorgl`" in app.warning[0].value and not pictures(app)
     app.text_input(key="text").set_value(" ?! ").run()
-    assert app.info[0].value == t("clip.unknown.none") and not pictures(app) and not app.warning
+    assert app.info[0].value == t("clip.unknown.emoji") and not pictures(app) and not app.warning
 
 
 def test_a_picture_of_the_collection_finds_its_own_caption(chapter):
@@ -289,6 +295,72 @@ def test_the_map_shows_pictures_captions_or_both(chapter):
     assert traces(app) == 8
     app.multiselect(key="shown").set_value([]).run()
     assert traces(app) == 8 and not app.exception
+
+
+# People
+
+
+@pytest.mark.parametrize("language", ("en", "zh"))
+def test_the_page_opens_with_the_matrix_of_people_in_the_language_of_the_page(people, language):
+    one, other = panels(people(lang=language)).values()
+    assert layers(one) == layers(other) == ["matrix"]
+    assert one["layers"][0]["names"] == list(clip_lesson.matrix_captions(False, "people", language))
+    right = [int(found) for found in re.findall(r"\d+", other["caption"])[:2]]
+    assert 10 <= min(right) and max(right) == clip_lesson.N
+
+
+def test_the_captions_can_be_those_of_the_other_language(people):
+    captions = next(iter(panels(people(captions_in="other")).values()))["layers"][0]["names"]
+    assert captions == list(clip_lesson.matrix_captions(False, "people", "zh"))
+
+
+@pytest.mark.parametrize("language", ("en", "zh"))
+def test_a_person_with_a_hat_minus_one_without_is_a_word_for_a_hat(people, language):
+    app = people("arithmetic", lang=language)
+    assert rows(app)[0].startswith("✓") and len(pictures(app)) == 2
+    clip, linear = ([int(n) for n in re.findall(r"(\d+)%", row)] for row in table(app, "clip.arithmetic.head.right"))
+    assert len(clip) == len(linear) == 1 + len(DIFFERENCES)
+    assert clip[0] >= 98 and linear[0] < clip[0]
+
+
+def test_any_two_people_can_be_subtracted_and_words_move_a_person(people):
+    app = people("arithmetic", kind="pictures")
+    assert len(pictures(app)) == 2 and len(rows(app)) == 8
+    app.number_input(key="second_person").set_value(app.number_input(key="first_person").value).run()
+    assert app.info[0].value == t("clip.arithmetic.itself") and not rows(app)
+    app = people("arithmetic", kind="words")
+    assert len(pictures(app)) == 1 + 12
+
+
+@pytest.mark.parametrize("query", ("a sad person with a green hat", "留长发、戴眼镜、微笑着的人"))
+def test_a_caption_in_either_language_finds_people_who_are_as_it_says(people, query):
+    app = people("retrieval", query=query)
+    assert len(pictures(app)) == 12
+    counts = re.findall(r"(\d) of 3 right", html(app))
+    assert len(counts) == 12 and counts[:3] == ["3"] * 3
+
+
+def test_what_no_caption_of_people_had_is_named(people):
+    app = people("retrieval", query="a dragon with glasses")
+    assert "`dragon`" in app.warning[0].value and len(pictures(app)) == 12
+    app.text_input(key="query").set_value("собака").run()
+    assert "`собака`" in app.warning[0].value and not pictures(app)
+    app.text_input(key="query").set_value("  ").run()
+    assert app.info[0].value == t("clip.unknown.people") and not pictures(app)
+    app = people("retrieval", query="x" * 10_000)
+    assert len(app.toast) == 1 and len(pictures(app)) == 12
+
+
+def test_a_person_finds_captions_and_is_described_attribute_by_attribute(people):
+    found = rows(people("retrieval", by="picture"))
+    assert len(found) == 12
+    described = rows(people("zero_shot"))
+    assert len(described) == 12 and sum(row.startswith("✓") for row in described) >= 8
+
+
+def test_the_map_of_people_has_a_trace_for_each_value(people):
+    app = people("map", grouped_by="hat", shown="pictures")
+    assert app.get("plotly_chart")[0].proto.spec.count('"scattergl"') == 4
 
 
 # Links

@@ -14,7 +14,11 @@ ANSWERS: dict[str, dict[str, tuple[str, ...]]] = {
         "clip/train_live": ("train_live.how", "train_live.notes.0.text"),
     },
     "2 Why is hat minus no hat the word hat; can CLIP draw?": {
-        "clip/arithmetic": ("arithmetic.how", "arithmetic.notes.0.text", "arithmetic.notes.1.text"),
+        "clip/arithmetic": (
+            "arithmetic_people.how",
+            "arithmetic_people.notes.0.text",
+            "arithmetic_people.notes.2.text",
+        ),
         "clip/map": ("next",),
     },
     "3 Why is an image a point, what is noise there?": {

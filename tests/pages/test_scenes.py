@@ -27,6 +27,7 @@ NOTED = {
     "vector_field": {"spiral-100-fourier": {"model": "spiral-100-fourier"}, "other": {"model": "moons"}},
     "sampling": {"after": {"b": "ddpm_no_noise"}},
     "image_models": {"training": {"model": "digits"}},
+    "clip": {"emoji": {"data": "emoji"}},
 }  # fmt: skip
 """What the address says besides the scene where notes stand together, by page and by their key in the lesson."""
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from core.figures.scene import Clock, Line, Matrix, Panel, Scene
 from core.lessons import clip as lesson
 from core.lessons import clip_people as people_lesson
-from core.lessons.clip import MatrixProgress, Snapshot
+from core.lessons.clip import Snapshot
 from core.models import clip as clip_model
 from core.models.clip import ClipConfig
 from core.pretrained import pretrained
@@ -81,11 +81,16 @@ class ClipTraining(training_run.TrainingRequest):
         return lesson.checkpoint(progress, self.config, self.data.name)
 
 
+def training(data: str, config: ClipConfig) -> ClipTraining:
+    """The training of a small CLIP on a set."""
+    return ClipTraining(DATA[data], config, lesson.people_snapshot if data == "people" else lesson.snapshot)
+
+
 @shared_cache(8)
 def untrained(config: ClipConfig, data: str) -> Snapshot:
     """A run before its first step."""
     state = clip_model.new_checkpoint(config, lesson.pairs(data)).state
-    return lesson.snapshot(MatrixProgress(state, data=data))
+    return lesson.snapshot(Progress(state), data)
 
 
 @shared_cache(2)

@@ -24,7 +24,6 @@ from pages.ui.lessons import clip_collection as collection
 from pages.ui.lessons.clip import Config
 from pages.ui.lessons.clip_collection import Encoders, Nearest
 from pages.ui.lessons.clip_drawing import SIDE
-from pages.ui.lessons.clip_live import ClipTraining
 from pages.ui.lessons.clip_map import CAPTIONS, PICTURES, SYMBOLS
 from pages.ui.lessons.clip_zero_shot import ROLES, Classified
 from pages.ui.runs import training_run
@@ -116,7 +115,7 @@ def train_live(config: Config, ready: bool) -> bool:
             line.markdown(standing)
         player.show(scenes.train_live(config, snapshot, compare=ready), key="matrix", permalink=True)
 
-    request = ClipTraining(data=clip_live.DATA[config.data], config=config.training)
+    request = clip_live.training(config.data, config.training)
     view = training_run.current(request)
     training_run.heed_learning_rate(request, view)
     training_run.buttons(request, view, ready)

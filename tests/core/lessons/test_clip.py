@@ -137,7 +137,7 @@ def test_the_numbers_that_the_page_quotes(space):
         "held_out_right": clip_lesson.count_matches(held_out),
         **dict(zip(names, percent, strict=True)),
         "hat_rank": clip_lesson.word_rank(space, "hat", space.directions([hat])[0])[0],
-    } == {name: value for name, value in MEASURED.items() if name not in DIFFERENCES}
+    } == {name: value for name, value in MEASURED.items() if name not in DIFFERENCES and "people" not in name}
 
 
 @pytest.mark.slow

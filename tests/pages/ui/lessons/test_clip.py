@@ -1,14 +1,17 @@
 """The scenes of chapter 6: what they show follows from the configuration, and the panels of a live run."""
 
+from functools import partial
+
 import torch
 
 from core.data import drawings
 from core.lessons import clip as clip_lesson
 from core.lessons.clip import Snapshot
 from pages.ui.lessons import clip, clip_live, clip_zero_shot
-from pages.ui.lessons.clip import Config
 from pages.ui.lessons.clip_drawing import painted
 from pages.ui.lessons.clip_map import SYMBOLS
+
+Config = partial(clip.Config, data="emoji")
 
 SQUARE = [[[0.25, 0.25], [0.75, 0.25], [0.75, 0.75], [0.25, 0.75], [0.25, 0.25]]]
 
@@ -93,3 +96,17 @@ def test_the_map_has_a_cloud_for_pictures_and_one_for_captions():
     assert set(panel.layers[0].group.tolist()) <= set(range(len(SYMBOLS)))
     assert len(clip.vector_map(Config(shown=("captions",))).panels[0].layers) == 1
     assert len(clip.vector_map(Config(shown=())).panels[0].layers) == 1
+
+
+def test_the_scenes_of_people_say_in_words_what_they_show():
+    person = clip.Config(person=3_201)
+    assert len(images(clip.retrieval(person)).names) == 12
+    assert "glasses" in clip.zero_shot(person).alt
+    scene = clip.arithmetic(clip.Config(thing="glasses"))
+    assert len(scene.panels) == 2 and "glasses 0." in scene.alt
+    assert len(clip.vector_map(clip.Config()).panels[0].layers) == 2
+
+
+def test_captions_follow_the_language_of_the_page_unless_the_other_one_is_wanted():
+    assert [clip.Config(captions_in=which).language for which in ("page", "other")] == ["en", "zh"]
+    assert Config(captions_in="other").language == "en"
