@@ -314,8 +314,9 @@ def notes_of(show: str, data: str, answered: bool = True) -> tuple[str, ...]:
 def formula_of(scene: str, config: Config) -> str:
     """The name of the formula of a scene."""
     if scene == "arithmetic":
-        name = "analogy" if config.kind == "words" else "difference"
-        return f"people_{name}" if config.data == "people" else name
+        if config.data == "people":
+            return "people_analogy" if config.kind == "words" else "people_difference"
+        return "analogy" if config.kind == "words" else "difference"
     return {"train_live": "loss", "zero_shot": "probability", "map": "projection"}.get(scene, "cosine")
 
 
