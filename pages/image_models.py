@@ -5,7 +5,7 @@ import streamlit as st
 from pages.ui.frame import controls, shell
 from pages.ui.frame.text import t
 from pages.ui.lessons import image_models as lesson
-from pages.ui.lessons import image_training, own_models
+from pages.ui.lessons import image_training, memorization, own_models
 from pages.ui.lessons.image_models_config import NO_CLASS, NO_NEGATIVE, SHIPPED, Config
 from pages.ui.runs import background_films
 from pages.ui.stage import player
@@ -25,6 +25,11 @@ model = None
 
 if show == "train":
     done["readable"] = image_training.draw(left, right, row)
+elif show == "memorised_or_learned":
+    with left:
+        people = controls.draw("people")
+    with right:
+        player.show(memorization.people_scene(people), key="memorised", permalink=True)
 else:
     with left:
         model = own_models.choose(SHIPPED)

@@ -358,19 +358,18 @@ class PeopleSet:
 
     def sample(self, n: int, generator: torch.Generator, flip: bool | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         """``n`` people, float32 [n, 3, side, side] in [-1, 1], and the condition: "attributes" int64 [n, 12], -1 where
-        a value is not given. ``flip`` is ignored.
+        a value is not given. ``flip`` is ignored."""
+        people, given = self.batch(n, generator)
+        return unit(people.images), {"attributes": people.attributes.where(given, -1)}
 
-        Of each person a random part of what can be seen is given, from nothing to all: the share is uniform.
-        """
+    def batch(self, n: int, generator: torch.Generator) -> tuple[People, Tensor]:
+        """``n`` people, and which of their attributes are given, bool [n, 12]: of each person a random part of what can
+        be seen, from nothing to all. The share is uniform."""
         u = torch.rand(n, 2 + len(ATTRIBUTES), generator=generator, dtype=torch.float64)
         if self.people is None:
-            seed = torch.randint(2**62, (), generator=generator).item()
-            people = draw(n, seed, side=self.side)
-            images, attributes, visible = people.images, people.attributes, people.visible
+            people = draw(n, torch.randint(2**62, (), generator=generator).item(), side=self.side)
         else:
             chosen = (u[:, 0] * len(self.people)).long()
-            images, attributes, visible = (
-                part[chosen] for part in (self.people.images, self.people.attributes, self.people.visible)
-            )
-        given = visible & (u[:, 2:] < u[:, 1:2])
-        return unit(images), {"attributes": attributes.where(given, -1)}
+            parts = (self.people.images, self.people.attributes, self.people.visible)
+            people = People(*(part[chosen] for part in parts))
+        return people, people.visible & (u[:, 2:] < u[:, 1:2])

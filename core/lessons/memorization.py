@@ -1,10 +1,12 @@
 """Chapters 2 and 10: how few data a model memorises, and from how many it learns what they have in common.
 
-``python -m core.lessons.memorization`` makes again what the pages show at first.
+``python -m core.lessons.memorization [points-10 people-endless ...]`` makes again what the pages show at first.
 """
 
+import json
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -13,13 +15,16 @@ import torch
 from torch import Tensor
 
 from core import metrics, seeds
+from core.data.images import pixels
 from core.data.points import PointSet, make_points
 from core.diffusion.exact import EmpiricalDenoiser
 from core.diffusion.vector_field import levels, relative_error
 from core.lessons import films
 from core.models import points as point_model
-from core.models.memorization import copies
+from core.models.memorization import Report, compare, copies
 from core.models.points import PointConfig
+from core.models.sources import load
+from core.pretrained import FOLDER, PEOPLE_CONFIGS, is_shipped, pretrained
 from core.runs.progress import Progress, loss_curve
 
 FILE = Path(__file__).parents[1] / "pretrained" / "memorization.npz"
@@ -176,6 +181,68 @@ def measured_run(count: str, steps: int = SHOWN) -> list[Measured]:
     return last.measured
 
 
+# People
+
+PEOPLE = ("10", "100", "1000", "10000", "endless")  # how many a network is trained on
+PICTURES = 12  # samples that are shown
+
+
+@dataclass(frozen=True, eq=False)
+class MemorisedPeople:
+    """Samples of a network that was trained on so many people.
+
+    Attributes:
+        samples: the first ones, uint8 [n, 3, 16, 16].
+        nearest: the training pictures nearest to them, as many.
+        copied: which of them are copies, bool [n].
+        distance: root mean square difference of each to its nearest training picture, in [-1, 1], [n].
+        report: what holds for 2,000 samples.
+        losses: step, loss on training pictures and loss on others, [k, 3].
+    """
+
+    samples: Tensor
+    nearest: Tensor
+    copied: Tensor
+    distance: Tensor
+    report: Report
+    losses: Tensor
+
+
+def known_people() -> tuple[str, ...]:
+    """Those of ``PEOPLE`` that are in the file."""
+    return tuple(count for count in PEOPLE if films.has(FILE, f"people-{count}"))
+
+
+@cache
+def memorised_people(count: str) -> MemorisedPeople:
+    """What the file has of the network that was trained on so many people."""
+    arrays = {name: torch.from_numpy(array) for name, array in films.read(FILE, f"people-{count}").items()}
+    n = None if count == "endless" else int(count)
+    report = Report(n, *arrays.pop("report").tolist())
+    return MemorisedPeople(**arrays, report=report)
+
+
+def people_arrays(name: str, n: int = 2_000) -> dict[str, np.ndarray]:
+    """What the file is to have of a shipped model of people."""
+    found = compare(pretrained(name), load("people", n=PEOPLE_CONFIGS[name][0]), n)
+    first, pairs = slice(PICTURES), found.neighbours
+    _, *report = asdict(found.report).values()
+    lines = [json.loads(line) for line in (FOLDER / name / "losses.jsonl").read_text().splitlines()]
+    return {
+        "samples": pixels(found.samples[first]).numpy(),
+        "nearest": pixels(pairs.nearest[first]).numpy(),
+        "copied": pairs.copied[first].numpy(),
+        "distance": (pairs.distances[first, 0] / found.samples[0].numel() ** 0.5).numpy(),
+        "report": np.array(report),
+        "losses": np.array([[line["step"], line["train"], line["test"]] for line in lines], np.float32),
+    }
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    films.write(FILE, {f"points-{count}": arrays_of(measured_run(count)) for count in POINTS})
+    every = [*(f"points-{count}" for count in POINTS), *filter(is_shipped, PEOPLE_CONFIGS)]
+    made = {name: films.read(FILE, name) for name in every if films.has(FILE, name)}
+    for name in sys.argv[1:] or every:
+        kind, _, count = name.partition("-")
+        made[name] = people_arrays(name) if kind == "people" else arrays_of(measured_run(count))
+        films.write(FILE, made)

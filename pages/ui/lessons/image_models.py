@@ -22,7 +22,7 @@ from core.lessons.films import Film
 from core.lessons.image_models import ImageModel, Neighbours, Request
 from pages.ui.frame import shell, text
 from pages.ui.frame.text import t
-from pages.ui.lessons import image_training
+from pages.ui.lessons import image_training, memorization
 from pages.ui.lessons.image_models_config import EVERY_CLASS, NO_CLASS, NO_NEGATIVE, SHIPPED, Config
 from pages.ui.runs import background_films
 from pages.ui.runs.background_films import FilmMaker
@@ -202,6 +202,7 @@ PANELS = {
 }
 SCENES: dict[str, Callable[[Config], Scene]] = {
     **{show: partial(_finished, show) for show in PANELS},
+    "memorised_or_learned": lambda config: memorization.people_scene(config.people),
     "train": image_training.scene,
 }
 
@@ -276,4 +277,6 @@ def notes_of(show: str, answered: bool, model: ImageModel | None = None) -> tupl
 
 def code_of(show: str) -> tuple[Callable, ...]:
     """The lines of core that make a scene."""
+    if show == "memorised_or_learned":
+        return memorization.PEOPLE_CODE
     return image_training.CODE if show == "train" else (lesson.sample, samplers.ancestral, cfg)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from core.diffusion.samplers import SAMPLERS
 from core.lessons import image_models as lesson
+from core.lessons import memorization
 from core.lessons.image_models import MAX_STEPS, MULTISTEP
 from core.models import live_digits, run_folder
 from core.networks import SIZES
@@ -27,7 +28,9 @@ class Config:
     """The controls of the page."""
 
     guess: str | None = choice(None, ("noisy", "ghosts", "sharp"), style="none")
-    show: str = choice("four_samplers", ("four_samplers", "nearest_training_image", "guidance", "train"))
+    show: str = choice(
+        "four_samplers", ("four_samplers", "nearest_training_image", "memorised_or_learned", "guidance", "train")
+    )
     model: str = choice(SHIPPED[0], (*SHIPPED, own_models.OWN), "models", "select")
     label: str = choice(EVERY_CLASS, lambda: (EVERY_CLASS, NO_CLASS, *class_names()), "classes", "select")
     negative: str = choice(NO_NEGATIVE, lambda: (NO_NEGATIVE, *class_names()), "classes", "select")
@@ -38,6 +41,7 @@ class Config:
     seed: int = number(0, 0, 9999)
     of: str = choice("state", ("state", "guess"))
     by: str = choice(MULTISTEP, lambda: tuple(SAMPLERS), "samplers", "select")
+    people: str = choice("10", memorization.known_people)
     train: str = choice("live", ("live", "bigger", "follow"))
     net: str = choice("unet", tuple(live_digits.CONFIGS))
     lr: float = number(live_digits.CONFIG.lr, 1e-6, 1e6, 1e-3, form="%g")

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from core.diffusion import vector_field
-from core.figures.scene import Clock, Line, Panel, Points, Scene
+from core.figures.scene import Clock, Images, Line, Panel, Points, Scene
 from core.lessons import memorization as lesson
-from core.lessons.memorization import Snapshot
+from core.lessons.memorization import MemorisedPeople, Snapshot
 from core.models import memorization
 from core.models.points import PointConfig
 from core.runs.progress import Progress
@@ -116,3 +119,76 @@ def _over(steps: list[int]) -> dict[str, Any]:
     """The axis of training steps, with a mark where the clock stands."""
     xlim = (8, max(3_000, 1.2 * steps[-1]))
     return {"xlim": xlim, "equal": False, "xlabel": t("training.layers.steps"), "xlog": True, "marker": steps}
+
+
+# People
+
+ENDLESS = 100_000  # where the run without end stands on the axis of the number of people
+PAIRS = 6  # samples in a row, each over the training picture nearest to it
+PEOPLE_CODE = memorization.neighbours, memorization.compare, memorization.train_and_test_loss
+
+
+def people_scene(count: str) -> Scene:
+    """Samples over their nearest training pictures, what becomes of copies with more people, and two losses."""
+    found = lesson.memorised_people(count)
+    panels = [_pairs(found), _shares(count), _losses(found)]
+    values = {"n": _people(count), "panels": "; ".join(f"{panel.title}: {panel.caption}" for panel in panels)}
+    return Scene(panels, alt=t("image_models.memorised_or_learned.alt", **values))
+
+
+def _people(count: str) -> str:
+    return t("image_models.controls.people.options.endless") if count == "endless" else f"{int(count):,}"
+
+
+def _pairs(found: MemorisedPeople) -> Panel:
+    """Samples in rows, each over its nearest training picture; copies have a frame of their own."""
+    rows, names, group = [], [], []
+    for at in range(0, len(found.samples), PAIRS):
+        part = slice(at, at + PAIRS)
+        rows += [found.samples[part], found.nearest[part]]
+        copied = found.copied[part].tolist()
+        copy, new = (t(f"image_models.memorised_or_learned.{name}") for name in ("copy", "new"))
+        names += [copy if each else new for each in copied]
+        names += [f"{distance:.2f}" for distance in found.distance[part].tolist()]
+        group += [2 if each else 0 for each in copied] + [1] * len(copied)
+    labels = [t(f"image_models.memorised_or_learned.{name}") for name in ("sample", "nearest", "copies")]
+    pictures = _channels_last(torch.cat(rows))[None]
+    layer = Images(pictures, PAIRS, labels, names, ("sample", "data", "negative"), group)
+    report = found.report
+    caption = t("image_models.memorised_or_learned.caption", copied=report.copied, distance=report.distance)
+    return Panel(t("image_models.memorised_or_learned.pairs"), [layer], caption=caption)
+
+
+def _channels_last(pictures: Tensor) -> Tensor:
+    return pictures.movedim(-3, -1)
+
+
+def _shares(count: str) -> Panel:
+    """The share of copies, of people, and of held-out combinations among them, by the number of training people."""
+    counts = lesson.known_people()
+    reports = [lesson.memorised_people(each).report for each in counts]
+    places = [ENDLESS if each == "endless" else int(each) for each in counts]
+    layers = []
+    for name, role in (("copied", "negative"), ("right", "exact"), ("held_out", "data")):
+        shares = [getattr(report, name) for report in reports]
+        layers += _curve(places, shares, role, t(f"image_models.memorised_or_learned.{name}"))
+    report, place = reports[counts.index(count)], places[counts.index(count)]
+    layers.append(Points([[place, report.copied]], "negative", size=8, alpha=1, shape="ring"))
+    caption = t("image_models.memorised_or_learned.shares_caption", right=report.right, held_out=report.held_out)
+    xlabel = t("image_models.memorised_or_learned.number")
+    limits = {"xlim": (7, 1.4 * ENDLESS), "ylim": (-0.03, 1.03), "equal": False, "xlog": True}
+    return Panel(t("image_models.memorised_or_learned.shares"), layers, xlabel=xlabel, caption=caption, **limits)
+
+
+def _losses(found: MemorisedPeople) -> Panel:
+    """The loss on training pictures and on others, over training."""
+    steps, *losses = found.losses.T.tolist()
+    lines = [
+        Line(steps, values, role, t(f"image_models.memorised_or_learned.{name}"))
+        for values, role, name in zip(losses, ("denoise", "difference"), ("train_loss", "test_loss"), strict=True)
+    ]
+    report = found.report
+    caption = t("image_models.memorised_or_learned.losses_caption", train=report.train_loss, test=report.test_loss)
+    axes = {"xlim": (0, steps[-1]), "ylim": (0.02, 4), "ylog": True, "equal": False}
+    xlabel = t("image_models.memorised_or_learned.steps")
+    return Panel(t("image_models.memorised_or_learned.losses"), lines, xlabel=xlabel, caption=caption, **axes)
