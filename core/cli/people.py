@@ -16,7 +16,7 @@ from core.cli.images import Sampler, check_positive
 from core.data import people
 from core.data.images import unit
 from core.data.people import ATTRIBUTES, SIDE
-from core.models import image_judge, people_judge, people_queries
+from core.models import image_judge, memorization, people_judge, people_queries
 from core.models import images as image_model
 from core.models import requests as image_requests
 from core.models.model import SHIPPED, open_checkpoint
@@ -82,6 +82,7 @@ def evaluate(
     sampler: Sampler = "dpmpp_2m",
     steps: int = 20,
     seed: int = 0,
+    memorised: bool = False,
 ) -> None:
     """Judge an image model of people in one table: are they what was asked for, and could they have been composed?
 
@@ -96,6 +97,7 @@ def evaluate(
         sampler: how to go from noise to images.
         steps: steps of the sampler.
         seed: decides the requests and the noise.
+        memorised: also judge what the shipped models of 10, 100, ... people copy, and this one, each by n samples.
     """
     check_positive(steps=steps)
     if n < 2:
@@ -118,6 +120,9 @@ def evaluate(
     print_requests(reports)
     print_attributes(reports)
     print_clip(open_checkpoint(encoders), seed)
+    if memorised:
+        few = [file.parent for file in SHIPPED.glob("people-*/losses.jsonl")]
+        print_copies({folder.name: open_checkpoint(folder) for folder in (*few, checkpoint)}, n, seed)
 
 
 def check_model(checkpoint: Checkpoint, name: Path) -> None:
@@ -190,6 +195,16 @@ def print_clip(checkpoint: Checkpoint, seed: int) -> None:
           f"also counted by itself); how often a caption finds its own among {people_queries.AMONG:,} people of "
           "held-out combinations, beside what captions determine:")  # fmt: skip
     for k, row in enumerate(people_queries.table(answering, seed)):
+        print(f"| {' | '.join(row)} |")
+        if not k:
+            print("| --- " * len(row) + "|")
+
+
+def print_copies(checkpoints: dict[str, Checkpoint], n: int, seed: int) -> None:
+    """Print what samples of models, drawn without a request, copy of the people that each was trained on."""
+    print(f"\n{n:,} samples without a request, seed {seed}, beside the people that a model was trained on. A copy is "
+          "three times as near to one of them as to any other:")  # fmt: skip
+    for k, row in enumerate(memorization.table(checkpoints, n, seed)):
         print(f"| {' | '.join(row)} |")
         if not k:
             print("| --- " * len(row) + "|")

@@ -4,8 +4,9 @@ A sample is a copy if its distance to the nearest picture that the run was train
 second nearest (Yoon et al. 2023, "Diffusion Probabilistic Models Generalize when They Fail to Memorize").
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from math import inf
 
 import torch
 import torch.nn.functional as F
@@ -164,6 +165,18 @@ def compare(checkpoint: Checkpoint, data: PeopleSet, n: int = 2_000, seed: int =
         test_loss=losses["test"],
     )
     return Compared(samples, found, fitted, report)
+
+
+def table(checkpoints: Mapping[str, Checkpoint], n: int = 2_000, seed: int = 0) -> Iterator[list[str]]:
+    """The head of a table, then a row for the `Report` of each model, those of few people first."""
+    yield ["model", "trained on", "steps", "copies", "distance to the nearest training picture",
+           "attributes that differ from the nearest", f"within {RIGHT} of a person", "of these held out",
+           "training loss", "test loss"]  # fmt: skip
+    for name, made in sorted(checkpoints.items(), key=lambda each: each[1].config["data"]["n"] or inf):
+        row = compare(made, PeopleSet(made.config["data"]["n"] or None), n, seed).report
+        yield [name, f"{row.n:,}" if row.n else "endless", f"{made.state.step:,}", f"{row.copied:.1%}",
+               f"{row.distance:.3f}", f"{row.differ:.2f}", f"{row.right:.1%}", f"{row.held_out:.1%}",
+               f"{row.train_loss:.4f}", f"{row.test_loss:.4f}"]  # fmt: skip
 
 
 def _one_hot(attributes: Tensor, visible: Tensor | None = None) -> Tensor:

@@ -70,3 +70,9 @@ def test_few_pictures_are_copied_and_many_are_not():
     assert reports["endless"].copied == 0 and reports["endless"].held_out > 0.1
     assert reports["endless"].test_loss < 1.05 * reports["endless"].train_loss
     assert [report.copied for report in reports.values()] == sorted((r.copied for r in reports.values()), reverse=True)
+
+
+def test_the_table_has_a_row_for_each_model_and_few_people_come_first():
+    made = {str(n): checkpoint(PeopleSet(n), steps=1) for n in (None, 5)}
+    head, *rows = memorization.table(made, n=3)
+    assert [row[1] for row in rows] == ["5", "endless"] and all(len(row) == len(head) for row in rows)
