@@ -93,7 +93,7 @@ class Config:
     minus: str = text_field("man", 60)
     plus: str = text_field("woman", 60)
     thing: str = choice("hat", tuple(DIFFERENCES), style="select")
-    couple: int = number(1, 1, clip_people.COUPLES)
+    couple: int = number(41, 1, clip_people.COUPLES)
     first_person: int = _person(3_216)
     second_person: int = _person(3_205)
     start_person: int = _person(3_216)

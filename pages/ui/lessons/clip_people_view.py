@@ -8,7 +8,7 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from core.data.people import ATTRIBUTES
+from core.data.people import ATTRIBUTES, enlarge
 from core.figures.maps import Cloud, scatter
 from core.lessons import clip as clip_lesson
 from core.lessons import clip_people as lesson
@@ -27,6 +27,8 @@ from pages.ui.lessons.clip_collection import Encoders, Nearest
 from pages.ui.lessons.clip_map import CAPTIONS, PICTURES, SYMBOLS
 from pages.ui.widgets import html_cards
 from pages.ui.widgets.html_cards import Bar, ChineseText, EnglishText
+
+CRISP = 128  # pixels a side at which the browser does not blur the squares of a picture
 
 
 def options(name: str) -> dict[str, Any]:
@@ -65,7 +67,7 @@ def image(space: PeopleSpace, number: int) -> str:
 @cache
 def _image(number: int, language: str, page: str) -> str:
     name = spoken(clip_lesson.names("people", language)[number], language)
-    return html_cards.image(clip_lesson.pairs("people").images[number], name)
+    return html_cards.image(enlarge(clip_lesson.pairs("people").images[number], CRISP), name)
 
 
 def figure(space: PeopleSpace, number: int) -> str:
@@ -175,7 +177,7 @@ def words(space: PeopleSpace, pair: tuple[Tensor, Tensor], found: Sequence[Named
     right = [k for k, one in enumerate(found) if one.right]
     table = html_cards.bars(rows, t("clip.arithmetic_people.words", n=len(space.words.phrases)), right)
     first, second = (
-        html_cards.figure(html_cards.image(pixels, t(f"clip.arithmetic_people.{name}")))
+        html_cards.figure(html_cards.image(enlarge(pixels, CRISP), t(f"clip.arithmetic_people.{name}")))
         for pixels, name in zip(pair, ("first", "second"), strict=True)
     )
     html_cards.row(first, "−", second, "=", table, label=t("clip.arithmetic_people.row"))
