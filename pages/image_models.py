@@ -1,12 +1,12 @@
-"""Chapter 8: image models. The samplers and the guidance of the spiral, with images, through the same code."""
+"""Image models: the samplers and the guidance of the spiral, with images, through the same code."""
 
 import streamlit as st
 
 from pages.ui.frame import controls, shell
 from pages.ui.frame.text import t
 from pages.ui.lessons import image_models as lesson
-from pages.ui.lessons import image_training, memorization, own_models
-from pages.ui.lessons.image_models_config import NO_CLASS, NO_NEGATIVE, SHIPPED, Config
+from pages.ui.lessons import image_requests, image_training, memorization, own_models
+from pages.ui.lessons.image_models_config import SHIPPED, Config
 from pages.ui.runs import background_films
 from pages.ui.stage import player
 
@@ -16,7 +16,7 @@ left, right = shell.columns()
 with shell.asking(left, right):
     answered = shell.predict("guess", decides={"show": "four_samplers", "model": SHIPPED[0]})
 row = right.container(horizontal=True, vertical_alignment="center")
-show = "four_samplers"
+show = "request"
 if answered:
     with row:
         show = controls.draw("show", label_visibility="collapsed")
@@ -33,9 +33,8 @@ elif show == "memorised_or_learned":
 else:
     with left:
         model = own_models.choose(SHIPPED)
-        labels, negatives = lesson.class_options(model)
-        chosen = controls.draw("label", labels), controls.draw("negative", negatives)
-        controls.draw("w", disabled=show == "guidance" or chosen == (NO_CLASS, NO_NEGATIVE))
+        free = image_requests.draw_request(model)
+        controls.draw("w", disabled=show == "guidance" or free)
         controls.draw("steps")
         with st.expander(t("image_models.more")):
             for name in ("second", "n", "seed"):
@@ -43,10 +42,8 @@ else:
     with row:
         extra = {"name": "by", "width": 240} if show == "nearest_training_image" else {"name": "of"}
         controls.draw(**extra, label_visibility="collapsed")
-    config = controls.config(show=show)
+    config = image_requests.readable(controls.config(show=show), model)
     requests = lesson.requests(config, model)
-    if not answered:  # the picture would answer the question
-        requests = [request for request in requests if request.sampler != lesson.DDPM_NO_NOISE]
     with right:
         films = background_films.watch(
             lesson.film_maker(model),
@@ -63,9 +60,12 @@ else:
             shell.explain("guess", "ghosts", shown=config.model == SHIPPED[0])
         elif films and show == "nearest_training_image":
             shell.caption(lesson.verdict(films[0], model))
+        elif films and show == "request" and model.of_people:
+            st.markdown(image_requests.judged_table(films[0], model))
+            shell.caption(image_requests.judges(films[0]))
     done |= lesson.tasks_done(config, model, films)
 
-shell.notes(*lesson.notes_of(show, answered, model))
+shell.notes(*lesson.notes_of(show, answered, model, controls.value("train")))
 shell.equation(show, legend=show)
 shell.code(*lesson.code_of(show))
 shell.tasks(done)

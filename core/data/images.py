@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     import datasets
 
 ASSETS = Path(__file__).parent / "assets"  # their sources and licences: assets/NOTICE.md
-PICTURES = ("snail", "octopus", "penguin", "rocket", "sunflower", "t-shirt", "dress", "sneaker", "bag", "boot")
+PICTURES = (
+    "person", "person-in-hat", "snail", "octopus", "penguin", "rocket", "sunflower", "t-shirt", "dress", "sneaker",
+    "bag", "boot",
+)  # fmt: skip
 GARMENTS = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 )  # fmt: skip
@@ -360,7 +363,8 @@ def unit(pixels: Tensor) -> Tensor:
 
 @cache
 def picture(name: str) -> Tensor:
-    """A bundled image in [-1, 1], float32: [32, 32, 3] an emoji, [28, 28] a grey garment of Fashion-MNIST.
+    """A bundled image in [-1, 1], float32: [16, 16, 3] a person, [32, 32, 3] an emoji, [28, 28] a grey garment of
+    Fashion-MNIST.
 
     Raises Problem for a name that is not one of `PICTURES`.
     """

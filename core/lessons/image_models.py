@@ -1,4 +1,4 @@
-"""What chapter 8 computes: images sampled in several ways from the same noise, and how they compare with real images.
+"""What the chapter on image models computes: images sampled in several ways from the same noise, beside real images.
 
 ``core.models.images.sample`` makes the same images and keeps the last step only. The shipped models are first seen with
 films from a file, which ``python -m core.lessons.image_models`` writes: their guesses x0_hat, from which a sampler
@@ -19,13 +19,16 @@ import torch
 from torch import Tensor
 
 from core import metrics, seeds
+from core.data import nearest_person, people
 from core.data.images import ImageSet, pixels, unit
+from core.data.people import ATTRIBUTES
 from core.diffusion.denoiser import Denoise, Denoiser
 from core.diffusion.samplers import DDIM, DDPM, DDPM_NO_NOISE, SAMPLERS, Step
 from core.lessons import films
 from core.lessons.films import Film
-from core.models import image_judge
+from core.models import image_judge, people_judge, requests
 from core.models import images as image_model
+from core.models.requests import Values
 from core.pretrained import IMAGE_CONFIGS, images_of, pretrained
 from core.problems import Problem
 from core.runs.caching import shared_cache
@@ -34,6 +37,8 @@ from core.runs.checkpoints import Checkpoint, to_files
 MULTISTEP = "dpmpp_2m"
 MAX_STEPS, MAX_FRAMES = 100, 24  # steps of a sampler; frames of a film before the one at level 0
 FILE = Path(__file__).parents[1] / "pretrained" / "image_models.npz"
+FIRST_PEOPLE = {"hair": "long", "hair_colour": "green", "beard": "beard", "glasses": "none", "mouth": "smiling"}
+"""What the people that are first seen are asked to have."""
 _REAL = 0x5EE7  # keeps the draw of real images apart from other uses of a seed
 
 
@@ -46,6 +51,8 @@ class Request:
         labels: a class for each image; None: no class.
         scale: guidance scale.
         negative: the negative class of guidance, or None.
+        wanted: for a model with attributes, of each the numbers of the values that will do; empty where any will.
+        unwanted: the same for the negative of guidance; empty: none.
         steps: number of steps.
         seed: decides all noise. Image k of all requests of one seed starts from the same noise.
 
@@ -58,6 +65,8 @@ class Request:
     negative: int | None = None
     steps: int = 20
     seed: int = 0
+    wanted: Values = ()
+    unwanted: Values = ()
 
     def __post_init__(self) -> None:
         if self.sampler not in SAMPLERS:
@@ -76,8 +85,10 @@ class Request:
 
     @property
     def nfe(self) -> int:
-        """Network calls for each image: two for each of a guided step, unless the scale leaves only one answer."""
-        answers = 1 if self.scale in (0, 1) else 2
+        """Network calls for each image: two for each of a guided step, unless the scale leaves only one answer. Where
+        several values are unwanted, each is a call."""
+        base = max(1, *map(len, self.unwanted)) if self.unwanted else 1
+        answers = {0: base, 1: 1}.get(self.scale, 1 + base)
         return answers * SAMPLERS[self.sampler].calls(self.steps)
 
 
@@ -118,6 +129,16 @@ class ImageModel:
         return tuple(self.config["data"]["classes"])
 
     @property
+    def attributes(self) -> dict[str, tuple[str, ...]]:
+        """The attributes that images can be asked to have, and the values of each."""
+        return requests.attributes_of(self.config)
+
+    @property
+    def of_people(self) -> bool:
+        """Whether it draws people as they are composed here."""
+        return self.shape == (3, people.SIDE, people.SIDE) and self.attributes == ATTRIBUTES
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         """The shape [C, H, W] of its images."""
         return image_model.shape_of(self.config)
@@ -128,19 +149,38 @@ class ImageModel:
 
     @cached_property
     def images(self) -> ImageSet | None:
-        """The images that it was trained on; None where they are not here."""
+        """The images that it was trained on, of endless people some of them; None where they are not here."""
+        if self.of_people:
+            return _people(self.config["data"]["n"])
         if self.data not in IMAGE_CONFIGS:
             return None
         found, expected = images_of(self.data), (self.config["data"].get("n"), *self.shape)
         return found if (*found.images.shape, found.classes) == (*expected, self.classes) else None
 
+    @property
+    def comparable(self) -> bool:
+        """Whether there are real images to compare its images with."""
+        return self.of_people or self.images is not None
+
     @cached_property
     def held_out(self) -> ImageSet | None:
         """Others of their kind; None where there are none here."""
+        if self.of_people:
+            return _as_set(people.draw(1024, _REAL, held_out=None))
         try:
             return self.images and images_of(self.data, "test")
         except ValueError:  # a set that is not divided
             return None
+
+
+@shared_cache(4)
+def _people(n: int) -> ImageSet:
+    """The people that a run of n people, 0 for people without end, was trained on."""
+    return _as_set(people.PeopleSet(n).people) if n else images_of("people")
+
+
+def _as_set(some: people.People) -> ImageSet:
+    return ImageSet("people", some.images, None, (), flip=False)
 
 
 def model_of(checkpoint: Checkpoint) -> ImageModel:
@@ -161,8 +201,15 @@ def shipped(name: str) -> ImageModel:
 
 
 def guided(model: ImageModel, request: Request) -> Denoise:
-    """The model under the guidance of a request. Raises Problem for a class that it does not know."""
-    known = len(model.classes)
+    """The model under the guidance of a request. Raises Problem for a class or an attribute that it does not know."""
+    known, sizes, n = len(model.classes), [*map(len, model.attributes.values())], len(request.labels)
+    for values in filter(None, (request.wanted, request.unwanted)):
+        if len(values) != len(sizes) or any(max(some, default=0) >= size for some, size in zip(values, sizes)):
+            raise Problem("unknown_attributes", known=", ".join(model.attributes) or "none in this model")
+    if request.wanted or request.unwanted:
+        wanted = requests.condition(request.wanted or ((),) * len(sizes), n)
+        away = requests.negative(request.unwanted, n) if request.unwanted else None
+        return image_model.guided(model.denoiser, wanted, request.scale, away)
     labels = (label for label in (*request.labels, request.negative) if label is not None)
     if max(labels, default=-1) >= known:
         raise Problem("unknown_label", known=known)
@@ -233,18 +280,36 @@ def real_indices(images: ImageSet, labels: Sequence[int | None], seed: int = 0) 
     return torch.tensor([next(drawn[label]) for label in labels])
 
 
-def real_statistics(model: ImageModel, labels: tuple[int | None, ...]) -> tuple[Statistics, Statistics] | None:
-    """The statistics of real images of the classes in ``labels``, and of the same ones averaged over 3 x 3 neighbours;
-    None where there are no real images."""
+def real_statistics(
+    model: ImageModel, labels: tuple[int | None, ...], wanted: Values = ()
+) -> tuple[Statistics, Statistics] | None:
+    """The statistics of real images of the classes in ``labels`` or with the attributes ``wanted``, and of the same
+    ones averaged over 3 x 3 neighbours; None where there are no real images."""
+    if model.of_people:
+        return _people_statistics(wanted)
     return None if model.images is None else _real_statistics(model.data, labels)
+
+
+@shared_cache(64)
+def _people_statistics(wanted: Values, n: int = 512) -> tuple[Statistics, Statistics]:
+    return _both_statistics(real_people(wanted, n, 0))
 
 
 @shared_cache(64)  # by data, not by model: a cache that holds models keeps those of all visitors
 def _real_statistics(data: str, labels: tuple[int | None, ...], most: int = 512) -> tuple[Statistics, Statistics]:
     known = images_of(data)
     wanted = [labels[k % len(labels)] for k in range(most // len(labels) * len(labels))]
-    found = known.images[real_indices(known, wanted)]
-    return statistics(found), statistics(pixels(image_judge.blurred(unit(found))))
+    return _both_statistics(known.images[real_indices(known, wanted)])
+
+
+def _both_statistics(images: Tensor) -> tuple[Statistics, Statistics]:
+    """The statistics of images, and of the same ones blurred."""
+    return statistics(images), statistics(pixels(image_judge.blurred(unit(images))))
+
+
+def real_people(wanted: Values, n: int, seed: int) -> Tensor:
+    """Pictures uint8 [n, 3, 16, 16] of people with the attributes wanted, drawn anew."""
+    return people.fitting(wanted or ((),) * len(ATTRIBUTES), n, seed).images
 
 
 @dataclass(frozen=True, eq=False)
@@ -267,9 +332,18 @@ def neighbours(images: Tensor, known: ImageSet, part: int = 1000) -> Neighbours:
 
 
 def compare(model: ImageModel, film: Film) -> tuple[Neighbours, Neighbours] | None:
-    """The neighbours of a film's images, and for comparison those of real ones of the same classes: of held-out ones,
-    or where there are none of some of the set among the others. None where there are no real images."""
+    """The neighbours of a film's images, and for comparison those of real ones of the same classes or attributes: of
+    held-out ones, or where there are none of some of the set among the others. None where there are no real images."""
+    if model.of_people:
+        return _compare_people(model.config["data"]["n"], film)
     return None if model.images is None else _compare(model.data, model.held_out is not None, film)
+
+
+@shared_cache(32)
+def _compare_people(n: int, film: Film) -> tuple[Neighbours, Neighbours]:
+    known, request = _people(n), film.request
+    real = real_people(request.wanted, len(request.labels), seeds.mix(request.seed, _REAL))
+    return neighbours(film.images, known), neighbours(real, known)
 
 
 @shared_cache(32)
@@ -285,12 +359,45 @@ def _compare(data: str, divided: bool, film: Film) -> tuple[Neighbours, Neighbou
     return neighbours(film.images, known), neighbours(known.images[chosen], others)
 
 
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """The attributes of n people, int64 [n, 12] each: as a network reads them, and those of the nearest person that can
+    be composed; ``difference`` [n]: the largest difference of a channel to that person, values being from -1 to 1."""
+
+    network: Tensor
+    nearest: Tensor
+    difference: Tensor
+
+    def right(self, wanted: Values, unwanted: Values) -> tuple[Tensor, Tensor]:
+        """Whether each person has all attributes that are wanted and none that is unwanted, bool [n], by each judge."""
+        return tuple((_fit(wanted, got) & _lack(unwanted, got)).all(1) for got in (self.network, self.nearest))
+
+
+def _fit(values: Values, got: Tensor) -> Tensor:
+    return requests.fits(values or ((),) * got.shape[1], got)
+
+
+def _lack(values: Values, got: Tensor) -> Tensor:
+    """Which attributes of ``got`` have no value that is unwanted."""
+    named = torch.tensor([bool(some) for some in values or ((),) * got.shape[1]])
+    return ~(_fit(values, got) & named)
+
+
+@shared_cache(64)
+def judged(film: Film) -> Judged:
+    """What both judges read from the images of a finished film of people."""
+    found = nearest_person.nearest(film.images)
+    return Judged(people_judge.attributes_of(film.images), found.attributes, found.difference.amax((1, 2)))
+
+
 # What the shipped models are first seen with
 
 
 def first_requests(model: ImageModel) -> tuple[Request, ...]:
     """The requests that a model is first seen with."""
-    return tuple(Request(sampler, model.labels(6), scale=2.0) for sampler in (DDPM, DDPM_NO_NOISE, DDIM, MULTISTEP))
+    wanted = requests.read(FIRST_PEOPLE, model.attributes).values if model.of_people else ()
+    samplers = DDPM, DDPM_NO_NOISE, DDIM, MULTISTEP
+    return tuple(Request(sampler, model.labels(4), scale=2.0, wanted=wanted) for sampler in samplers)
 
 
 def write_first_films(models: Sequence[ImageModel], file: Path = FILE) -> None:

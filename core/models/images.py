@@ -61,7 +61,7 @@ class ImageConfig:
     """
 
     network: Literal[*SIZES, *NETWORKS] = "unet"
-    size: Literal["tiny", "small", "light", "patched", "large"] = "small"
+    size: Literal["tiny", "tiny_patched", "small", "light", "patched", "large"] = "small"
     prediction: Literal[*PREDICTIONS] = "edm"
     mean: float = -1.2
     std: float = 1.2

@@ -52,14 +52,14 @@ def config_of(checkpoint: Checkpoint) -> tuple[str, ImageConfig]:
     config = image_model.config_of(checkpoint.config)
     kind = config.network, config.size
     name = next((name for name, known in CONFIGS.items() if (known.network, known.size) == kind), None)
-    if name is not None and not _bounded(config):
+    if name is not None and not bounded(config):
         raise Problem("digits_bounds")
     if name is None or not _trainable(checkpoint, config):
         raise Problem("digits_other")
     return name, config
 
 
-def _bounded(config: ImageConfig) -> bool:
+def bounded(config: ImageConfig) -> bool:
     """Whether a run can have this configuration, and the page all its numbers."""
     try:
         return (

@@ -23,11 +23,13 @@ MAKERS = {**{name: partial(mlp, name) for name in NETWORKS}, "unet": unet, "dit"
 OTHERS = {"vectors": vectors, "clip": clip, "attributes": attribute_reader}
 
 # Plain JSON, because it is stored in a checkpoint's config. "small" is the default: 28x28 on two cores in hours. "tiny"
-# is for 8x8, trained live: digits are legible after 15 seconds of one core. "light" is for 16x16 in colour: as many
-# weights as "small" at a third of its time. "patched" is for 32x32 in colour, on a core as well. "large" is for a GPU.
+# is for 8x8, trained live: digits are legible after 15 seconds of one core. "tiny_patched" is for 16x16 in colour,
+# trained live. "light" is for 16x16 in colour: as many weights as "small" at a third of its time. "patched" is for
+# 32x32 in colour, on a core as well. "large" is for a GPU.
 SIZES: dict[str, dict[str, dict[str, Any]]] = {
     "unet": {
         "tiny": {"width": 16, "multipliers": [1, 2], "blocks": 1},
+        "tiny_patched": {"width": 32, "multipliers": [1, 2], "blocks": 1, "patch": 2},
         "small": {"width": 32, "multipliers": [1, 2, 4], "blocks": 1},
         "light": {"width": 32, "multipliers": [1, 2, 4], "blocks": 1, "patch": 2},
         "patched": {"width": 64, "multipliers": [1, 2, 4], "blocks": 1, "patch": 2},

@@ -8,13 +8,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from core.data.images import ImageSet, load
+import torch
+
+from core.data.images import ImageSet, pixels
+from core.data.people import PeopleSet
 from core.data.points import BUILT_IN, PointSet, make_points
+from core.models import images as image_model
 from core.models.clip import ClipConfig
 from core.models.clip_words import WordsConfig
 from core.models.images import ImageConfig
 from core.models.people_judge import JudgeConfig
 from core.models.points import REFERENCE, PointConfig
+from core.models.sources import load
 from core.models.trajectories import PointModel
 from core.models.unclip import DecoderConfig, PriorConfig
 from core.problems import Problem
@@ -46,6 +51,7 @@ IMAGE_CONFIGS: dict[str, tuple[str, ImageConfig]] = {
     "fashion": ("fashion", ImageConfig(size="small", batch=64, steps=3_000, lr=2e-3)),
     # Bright images of large even shapes: more is decided at high noise, and at low, than with the default.
     "emoji": ("emoji", ImageConfig(size="patched", batch=64, steps=18_000, lr=1.5e-3, mean=-0.5, std=1.4, flip=False)),
+    "people": ("people", ImageConfig(size="patched", batch=64, steps=24_000, lr=1.5e-3, mean=-0.6, std=1.4)),
 }
 """Checkpoint name to (data set, configuration)."""
 
@@ -59,6 +65,8 @@ PEOPLE_CONFIGS: dict[str, tuple[int | None, ImageConfig]] = {
 }
 """Checkpoint name to (number of people or None without end, configuration): one network, given no attributes, that
 memorises few people and learns from many."""
+
+PEOPLE = 10_240  # of the endless people of a training run, those that its samples are compared with
 
 JUDGE_CONFIGS = {"people-judge": JudgeConfig()}
 """Checkpoint name to configuration of the network that reads the attributes of people."""
@@ -129,5 +137,11 @@ def shipped(name: str) -> PointModel:
 
 @cache
 def images_of(name: str, split: str = "train") -> ImageSet:
-    """The images that a shipped checkpoint was trained on. Raises Problem for a ``split`` that they do not have."""
-    return load(IMAGE_CONFIGS[name][0], split=split)
+    """The images that a shipped checkpoint was trained on; of people, who have no end, the first ``PEOPLE`` pictures of
+    its training, drawn again. Raises Problem for a ``split`` that they do not have."""
+    data, config = IMAGE_CONFIGS[name]
+    if data != "people" or split != "train":
+        return load(data, split=split)
+    batches = image_model.batches(config, PeopleSet())
+    drawn = torch.cat([pixels(batches(step)[0]) for step in range(PEOPLE // config.batch)])
+    return ImageSet(data, drawn, None, (), flip=False)

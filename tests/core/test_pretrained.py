@@ -40,13 +40,13 @@ def test_it_knows_the_classes_of_its_images(name):
 
 
 @pytest.mark.parametrize("names", [list(IMAGE_CONFIGS), list(CAPTION_CONFIGS)], ids=["images", "captioned"])
-def test_the_shipped_models_of_a_kind_together_stay_below_40_megabytes(names):
+def test_the_shipped_models_of_a_kind_together_stay_below_45_megabytes(names):
     files = [path for name in names for path in (FOLDER / name).rglob("*")]
-    assert sum(path.stat().st_size for path in files if path.is_file()) < 40 * 2**20
+    assert sum(path.stat().st_size for path in files if path.is_file()) < 45 * 2**20
 
 
-def test_all_that_is_shipped_stays_below_80_megabytes():
-    assert sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()) < 80 * 2**20
+def test_all_that_is_shipped_stays_below_90_megabytes():
+    assert sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()) < 90 * 2**20
 
 
 @every_captioned_model

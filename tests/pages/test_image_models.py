@@ -1,4 +1,4 @@
-"""Chapter 8 without a browser: films come in the background, every control, the tasks, models of one's own."""
+"""Image models without a browser: films come in the background, every control, the tasks, models of one's own."""
 
 import copy
 import time
@@ -51,15 +51,60 @@ def titles(*samplers: str) -> list[str]:
 
 def test_what_happens_without_the_noise_is_kept_back_until_the_prediction_is_made(chapter):
     app = formed(chapter())
-    assert list(panels(app)) == titles(DDPM, DDIM, MULTISTEP)
+    assert len(panels(app)) == 1
     assert not any(part.key == "show" for part in app.get("button_group")) and not app.info
     assert not any(t("image_models.table.blurred") in each.value for each in app.markdown)
     app = formed(app.button(key="_guess_ghosts").click().run())
-    assert list(panels(app)) == titles(DDPM, DDPM_NO_NOISE, DDIM, MULTISTEP)
-    assert app.success and app.query_params["guess"] == "ghosts"
+    assert not app.success and app.query_params["guess"] == "ghosts"
+    app = formed(app.button(key="_guess_decide").click().run())
+    assert list(panels(app)) == titles(DDPM, DDPM_NO_NOISE, DDIM, MULTISTEP) and app.success
 
 
-def test_what_decides_is_the_picture_of_clothes(chapter):
+# A request in words
+
+
+REQUEST = {"predictions": "false", "steps": "2"}
+
+
+def table(app: AppTest) -> str:
+    """The table of what was asked for and got."""
+    return next(each.value for each in app.markdown if t("image_models.request.asked_for") in each.value)
+
+
+def test_people_come_at_once_with_what_was_asked_for_beside_what_was_got(chapter):
+    app = chapter(predictions="false")
+    assert header(app)["T"] == 21 and not app.get("progress")
+    asked = [row.split("|")[1].strip() for row in table(app).splitlines()[2:]]
+    names = [text.label("attributes", name) for name in image_lesson.FIRST_PEOPLE]
+    assert sorted(asked[:-1]) == sorted(names) and asked[-1] == t("image_models.request.all")
+
+
+@pytest.mark.parametrize(("ask", "avoid"), [("a red hat", "glasses"), ("红帽子", "眼镜")])
+def test_words_of_either_language_ask_for_attributes_and_avoid_others(chapter, ask, avoid):
+    rows = table(formed(chapter(**REQUEST, ask=ask, avoid=avoid))).splitlines()
+    kinds = "/".join(text.label("attribute_values", kind) for kind in ("cap", "beanie", "top_hat"))
+    glasses = text.label("attribute_values", "glasses")
+    asked = [kinds, text.label("attribute_values", "red"), t("image_models.request.unwanted", values=glasses)]
+    assert [row.split("|")[2].strip() for row in rows[2:-1]] == asked
+
+
+def test_words_that_name_no_attribute_are_named_and_others_hold(chapter):
+    app = formed(chapter(**REQUEST, ask="a woman with a beard"))
+    assert "woman" in app.info[0].value and not app.error and text.label("attributes", "beard") in table(app)
+
+
+@pytest.mark.parametrize("ask", ["bald with long hair", "борода"])
+def test_words_that_cannot_be_read_are_refused_in_a_sentence(chapter, ask):
+    app = chapter(**REQUEST, ask=ask)
+    assert len(app.error) + len(app.info) == 1 and not app.exception
+
+
+def test_an_empty_request_of_classes_has_classes_to_choose_from(chapter):
+    app = formed(chapter(**SHOWN))
+    assert app.selectbox(key="label").value == "every_class" and not any(each.key == "ask" for each in app.text_input)
+
+
+def test_what_decides_is_the_picture_of_people(chapter):
     app = formed(chapter(model="digits", steps="3", guess="ghosts"))
     assert not app.success
     assert formed(app.button(key="_guess_decide").click().run()).success
@@ -136,7 +181,7 @@ def test_every_control_changes_the_page_without_an_exception(chapter):
         lambda: app.selectbox(key="negative").set_value("1"),
         lambda: app.number_input(key="steps").set_value(4),
         lambda: app.radio(key="second").set_value("heun"),
-        lambda: app.select_slider(key="n").set_value(4),
+        lambda: app.select_slider(key="n").set_value(6),
         lambda: app.number_input(key="seed").set_value(3),
         lambda: group(app, "of").set_value("guess"),
         lambda: group(app, "show").set_value("nearest_training_image"),
@@ -183,7 +228,7 @@ def test_a_model_of_ones_own_can_be_chosen(chapter, monkeypatch):
     checkpoint = pretrained("digits")
     monkeypatch.setattr(own_models, "models", lambda: {"own_digits": lambda: checkpoint, "file:mine": None})
     app = formed(chapter(**SHOWN | {"model": "own_digits"}))
-    assert app.selectbox(key="model").value == "own_digits" and len(panels(app)) == 4
+    assert app.selectbox(key="model").value == "own_digits" and len(panels(app)) == 1
     labels = [text.label("models", "own_digits"), t("image_models.models.file", name="mine")]
     assert app.selectbox(key="model").options[-2:] == labels
 
@@ -200,7 +245,7 @@ def test_a_model_that_still_trains_is_held_as_it_was_until_a_newer_one_is_asked_
         return net
 
     monkeypatch.setattr(own_models, "models", lambda: {"own_digits": training})
-    monkeypatch.setattr(training_run, "newest", lambda kind: view)
+    monkeypatch.setattr(training_run, "newest", lambda kind: view if kind == "digits" else None)
     app = formed(chapter(**SHOWN | {"model": "own_digits"}))
     assert len(taken) == 1 and not any(button.key == "_newer" for button in app.button)
     view = replace(view, step=view.step + 1)

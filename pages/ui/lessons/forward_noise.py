@@ -51,7 +51,7 @@ class Config:
     source: str = choice("one_point", ("one_point", "data"))
     steps: int = choice(100, (1, 2, 5, 10, 20, 50, 100, 200), style="slider")
     stride: float = choice(1.0, (0.5, 0.7, 1.0, 1.4, 2.0), style="slider")
-    image: str = choice("snail", PICTURES, style="select")
+    image: str = choice("person", PICTURES, style="select")
     density: bool = toggle(True)
     schedule: str = choice("ddpm-linear", tuple(COLOURS), "schedules", "select")
     view: str = choice("vp", ("vp", "ve", "flow"), "views", "select")

@@ -1,4 +1,5 @@
-"""Chapter 8: images by several samplers, over their nearest training images, and under several guidance scales.
+"""Image models: images that were asked for, by several samplers, over their nearest training images, and under several
+guidance scales.
 
 Each scene is a pure function of a `Config`; ``model`` is for one that no address can name, such as a learner's own. The
 page draws the films of a scene while they form (see ``runs.background_films``).
@@ -20,10 +21,12 @@ from core.figures.scene import Clock, Images, Panel, Scene
 from core.lessons import image_models as lesson
 from core.lessons.films import Film
 from core.lessons.image_models import ImageModel, Neighbours, Request
+from core.models import requests as requests_of_attributes
 from pages.ui.frame import shell, text
 from pages.ui.frame.text import t
 from pages.ui.lessons import image_training, memorization
-from pages.ui.lessons.image_models_config import EVERY_CLASS, NO_CLASS, NO_NEGATIVE, SHIPPED, Config
+from pages.ui.lessons.image_models_config import SHIPPED, Config
+from pages.ui.lessons.image_requests import asked_for, base_label, class_captions, request_of
 from pages.ui.runs import background_films
 from pages.ui.runs.background_films import FilmMaker
 
@@ -33,22 +36,11 @@ SCALES = (0.0, 1.0, 2.0, 4.0, 8.0)
 # What is asked of the model
 
 
-def class_options(model: ImageModel) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What the controls ``label`` and ``negative`` offer for a model."""
-    return (*((EVERY_CLASS,) if model.classes else ()), NO_CLASS, *model.classes), (NO_NEGATIVE, *model.classes)
-
-
-def request_of(config: Config, model: ImageModel) -> Request:
-    """The request of a configuration by the second-order solver; those of a scene differ from it in one thing."""
-    index = {name: place for place, name in enumerate(model.classes)}
-    every = config.label == EVERY_CLASS
-    labels = model.labels(config.n) if every else (index.get(config.label),) * config.n
-    return Request(config.second, labels, config.w, index.get(config.negative), config.steps, config.seed)
-
-
 def requests(config: Config, model: ImageModel) -> list[Request]:
     """The requests of the scene that is shown."""
     request = request_of(config, model)
+    if config.show == "request":
+        return [request]
     if config.show == "nearest_training_image":
         return [replace(request, sampler=config.by)]
     if config.show == "guidance":
@@ -57,11 +49,12 @@ def requests(config: Config, model: ImageModel) -> list[Request]:
 
 
 def _over_scales(request: Request) -> list[Request]:
-    """A request at each of the scales; with a negative class each also without it, from the same noise."""
-    if request.negative is None:
+    """A request at each of the scales; with a negative each also without it, from the same noise."""
+    if request.negative is None and not request.unwanted:
         return [replace(request, scale=scale) for scale in SCALES]
     half = replace(request, labels=request.labels[: len(request.labels) // 2])
-    return [replace(half, scale=scale, negative=negative) for scale in SCALES for negative in (None, request.negative)]
+    plain = replace(half, negative=None, unwanted=())
+    return [replace(each, scale=scale) for scale in SCALES for each in (plain, half)]
 
 
 def film_maker(model: ImageModel) -> FilmMaker:
@@ -81,10 +74,9 @@ def film_scene(config: Config, model: ImageModel, films: Sequence[Film], frame: 
     levels = levels if frame is None else levels[frame : frame + 1]
     levels = levels[-1:] if config.show == "nearest_training_image" else levels  # only finished images are compared
     panels = PANELS[config.show](config, model, films)
-    labels = dict.fromkeys(films[0].request.labels)
     values = {
         "what": t(f"image_models.{config.show}.what"),
-        "classes": ", ".join(class_label(model, label) for label in labels),
+        "classes": t("frame.comma").join(asked_for(model, films[0].request)),
         "panels": "; ".join(f"{panel.title}: {panel.caption}" for panel in panels),
     }
     still = len(levels) == 1
@@ -98,16 +90,6 @@ def _finished(show: str, config: Config) -> Scene:
     config = replace(config, show=show)
     model = lesson.shipped(config.model if config.model in SHIPPED else SHIPPED[0])
     return film_scene(config, model, background_films.films(film_maker(model), requests(config, model)))
-
-
-def class_label(model: ImageModel, label: int | None) -> str:
-    """What the page calls a class of a model."""
-    return text.label("classes", NO_CLASS if label is None else model.classes[label])
-
-
-def class_captions(model: ImageModel, labels: Sequence[int | None]) -> tuple[str, ...]:
-    """The words under images of these classes: none where all are of one."""
-    return () if len({*labels}) == 1 else tuple(class_label(model, label) for label in labels)
 
 
 # Their panels
@@ -124,14 +106,14 @@ def film_panel(
 
 def caption(film: Film, model: ImageModel) -> str:
     """What a film cost; once it is done also how much detail its images have."""
-    if film.done and model.images:
+    if film.done and model.comparable:
         return t("image_models.captions.detail", nfe=film.request.nfe, detail=share_of_detail(film, model))
     return t("image_models.captions.calls", nfe=film.request.nfe)
 
 
 def share_of_detail(film: Film, model: ImageModel) -> float:
     """The detail of finished images as a part of that of real ones; 0 where there are none to compare with."""
-    real = lesson.real_statistics(model, film.request.labels)
+    real = lesson.real_statistics(model, film.request.labels, film.request.wanted)
     return lesson.statistics(film.images).detail / real[0].detail if real else 0.0
 
 
@@ -155,16 +137,24 @@ def guidance_panels(config: Config, model: ImageModel, films: Sequence[Film]) ->
     columns, labels = len(films) // len(SCALES), films[0].request.labels
     names = class_captions(model, labels)
     if columns == 2:
-        negative = t("image_models.guidance.negative", name=class_label(model, films[1].request.negative))
+        negative = t("image_models.guidance.negative", name=base_label(model, films[1].request))
         names = (t("image_models.guidance.plain"), negative) * len(labels)
     panels = []
     for k in range(0, len(films), columns):
         part, scale = films[k : k + columns], films[k].request.scale
         # At w = 0 the class has no effect: what is drawn is the answer that guidance leads away from.
-        base = [class_label(model, film.request.negative) for film in part] * len(labels)
+        base = [base_label(model, film.request) for film in part] * len(labels)
         title = t("image_models.guidance.scale", scale=scale)
         panels.append(film_panel(title, part, config, model, "guided", names if scale else base))
     return panels
+
+
+def request_panels(config: Config, model: ImageModel, films: Sequence[Film]) -> list[Panel]:
+    """One panel with the images that were asked for."""
+    (film,) = films
+    names = class_captions(model, film.request.labels)
+    title = t("image_models.request.panel", n=len(film.request.labels), scale=film.request.scale)
+    return [film_panel(title, films, config, model, "guided", names)]
 
 
 def neighbour_panels(config: Config, model: ImageModel, films: Sequence[Film]) -> list[Panel]:
@@ -196,6 +186,7 @@ def paired(title: str, found: Neighbours, classes: Sequence[str], role: str, lab
 
 
 PANELS = {
+    "request": request_panels,
     "four_samplers": sampler_panels,
     "nearest_training_image": neighbour_panels,
     "guidance": guidance_panels,
@@ -216,7 +207,7 @@ def table(films: Sequence[Film], model: ImageModel) -> str:
         (text.label("samplers", film.request.sampler), str(film.request.nfe), lesson.statistics(film.images))
         for film in films
     ]
-    real = lesson.real_statistics(model, films[0].request.labels)
+    real = lesson.real_statistics(model, films[0].request.labels, films[0].request.wanted)
     if real:
         rows += [(t(f"image_models.table.{name}"), "–", each) for name, each in zip(("data", "blurred"), real)]
     head = [t(f"image_models.table.{name}") for name in ("images", "calls", "detail", "share", "distance")]
@@ -238,11 +229,14 @@ def verdict(film: Film, model: ImageModel) -> str:
     sampled, real = (part.distance for part in found)
     numbers = {"mean": sampled.mean(), "least": sampled.min(), "real_mean": real.mean(), "real_least": real.min()}
     whose = t(f"image_models.nearest_training_image.whose.{'held_out' if model.held_out else 'training'}")
-    return t(
+    distances = t(
         "image_models.nearest_training_image.distances",
         whose=whose,
         **{name: value.item() for name, value in numbers.items()},
     )
+    if model.of_people and not model.config["data"]["n"]:
+        distances += " " + t("image_models.nearest_training_image.some", n=len(model.images.images))
+    return distances
 
 
 def tasks_done(config: Config, model: ImageModel, films: Sequence[Film]) -> dict[str, bool]:
@@ -250,26 +244,41 @@ def tasks_done(config: Config, model: ImageModel, films: Sequence[Film]) -> dict
     few = [film for film in films if film.request.nfe <= 10] if config.show == "four_samplers" else []
     request = request_of(config, model)
     one_class = len({*request.labels}) == 1 and request.negative not in (None, *request.labels)
+    away = any(request.wanted) and bool(request.unwanted) if model.attributes else one_class
     return {
         "few_calls": any(0.8 <= share_of_detail(film, model) <= 1.2 for film in few),
-        "away": config.show == "guidance" and bool(films) and one_class,
+        "away": config.show == "guidance" and bool(films) and away,
     }
 
 
 NOTES = {
-    "four_samplers": {"before": ("four_samplers",), "after": ("four_samplers", "four_samplers.after")},
+    "request": {"people": ("request",), "emoji": ("request", "request_emoji"), "classes": ("request",)},
+    "four_samplers": {
+        "before": ("four_samplers",),
+        "after": ("four_samplers", "four_samplers.after"),
+        "classes": ("four_samplers", "four_samplers_classes"),
+    },
+    "guidance": {"people": ("guidance", "guidance_people"), "classes": ("guidance", "guidance_classes")},
     "nearest_training_image": {
         "held_out": ("nearest_training_image", "real_held_out"),
         "training": ("nearest_training_image", "real_training"),
     },
+    "train": {"people": ("train", "train_people"), "live": ("train", "train_live")},
 }
 """The notes that a scene can show together, by their names in the catalogue; other scenes show those of their name."""
 
 
-def notes_of(show: str, answered: bool, model: ImageModel | None = None) -> tuple[str, ...]:
-    """The notes of a scene and of what is special about it now."""
+def notes_of(show: str, answered: bool, model: ImageModel | None = None, part: str = "") -> tuple[str, ...]:
+    """The notes of a scene and of what is special about it now; ``part``: of the scene that trains."""
+    if show == "request":
+        return NOTES[show]["emoji" if model and model.data == "emoji" else "people"]
+    if show == "train":
+        return NOTES[show]["live" if part == "live" else "people"]
+    people = model is None or bool(model.attributes)
     if show == "four_samplers":
-        return NOTES[show]["after" if answered else "before"]
+        return NOTES[show][("after" if people else "classes") if answered else "before"]
+    if show == "guidance":
+        return NOTES[show]["people" if people else "classes"]
     if show == "nearest_training_image" and model:
         return NOTES[show]["training" if model.held_out is None else "held_out"]
     return (show,)
@@ -277,6 +286,9 @@ def notes_of(show: str, answered: bool, model: ImageModel | None = None) -> tupl
 
 def code_of(show: str) -> tuple[Callable, ...]:
     """The lines of core that make a scene."""
-    if show == "memorised_or_learned":
-        return memorization.PEOPLE_CODE
-    return image_training.CODE if show == "train" else (lesson.sample, samplers.ancestral, cfg)
+    special = {
+        "request": (requests_of_attributes.condition, lesson.guided, cfg),
+        "memorised_or_learned": memorization.PEOPLE_CODE,
+        "train": image_training.CODE,
+    }
+    return special.get(show, (lesson.sample, samplers.ancestral, cfg))

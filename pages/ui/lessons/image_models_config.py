@@ -1,4 +1,4 @@
-"""The controls of chapter 8."""
+"""The controls of the chapter on image models."""
 
 from dataclasses import dataclass
 
@@ -6,15 +6,15 @@ from core.diffusion.samplers import SAMPLERS
 from core.lessons import image_models as lesson
 from core.lessons import memorization
 from core.lessons.image_models import MAX_STEPS, MULTISTEP
-from core.models import live_digits, run_folder
+from core.models import live_digits, live_people, run_folder
 from core.networks import SIZES
 from pages.ui.frame.links import choice, code, number
 from pages.ui.frame.links import text as line
 from pages.ui.lessons import own_models
 from pages.ui.runs import followed, training_run
 
-SIDES = {"fashion": 28, "emoji": 32, "digits": 8, "own_folder": 0}  # of the images of a set; 0: any
-SHIPPED = ("fashion", "digits", "emoji")
+SIDES = {"people": 16, "fashion": 28, "emoji": 32, "digits": 8, "own_folder": 0}  # of the images of a set; 0: any
+SHIPPED = ("people", "fashion", "digits", "emoji")
 EVERY_CLASS, NO_CLASS, NO_NEGATIVE = "every_class", "no_class", "no_negative"
 
 
@@ -29,24 +29,27 @@ class Config:
 
     guess: str | None = choice(None, ("noisy", "ghosts", "sharp"), style="none")
     show: str = choice(
-        "four_samplers", ("four_samplers", "nearest_training_image", "memorised_or_learned", "guidance", "train")
+        "request",
+        ("request", "four_samplers", "nearest_training_image", "memorised_or_learned", "guidance", "train"),
     )
-    model: str = choice(SHIPPED[0], (*SHIPPED, own_models.OWN), "models", "select")
+    model: str = choice(SHIPPED[0], (*SHIPPED, *own_models.LIVE), "models", "select")
+    ask: str = line("", 200)
+    avoid: str = line("", 200)
     label: str = choice(EVERY_CLASS, lambda: (EVERY_CLASS, NO_CLASS, *class_names()), "classes", "select")
     negative: str = choice(NO_NEGATIVE, lambda: (NO_NEGATIVE, *class_names()), "classes", "select")
     w: float = number(2.0, 0.0, 10.0, 0.5, style="slider")
     steps: int = number(20, 2, MAX_STEPS)
     second: str = choice(MULTISTEP, (MULTISTEP, "heun"), "samplers", "radio")
-    n: int = choice(6, (4, 6, 8), style="slider")
+    n: int = choice(4, (4, 6, 8), style="slider")
     seed: int = number(0, 0, 9999)
     of: str = choice("state", ("state", "guess"))
     by: str = choice(MULTISTEP, lambda: tuple(SAMPLERS), "samplers", "select")
     people: str = choice("10", memorization.known_people)
-    train: str = choice("live", ("live", "bigger", "follow"))
+    train: str = choice("people", ("people", "live", "bigger", "follow"))
     net: str = choice("unet", tuple(live_digits.CONFIGS))
-    lr: float = number(live_digits.CONFIG.lr, 1e-6, 1e6, 1e-3, form="%g")
+    lr: float = number(live_people.CONFIG.lr, 1e-6, 1e6, 1e-3, form="%g")
     run: str | None = code(training_run.check_run)
-    data: str = choice("fashion", tuple(SIDES), "data", "select")
+    data: str = choice("people", tuple(SIDES), "data", "select")
     bignet: str = choice("unet", tuple(SIZES), style="select")
     bigsteps: int = number(10_000, 100, 10_000_000, 1_000)
     processes: int = choice(1, (1, 2, 4, 8), style="select")

@@ -1,4 +1,4 @@
-"""Image models of one's own in chapter 8: digits trained live, the commands for a bigger model, a run followed."""
+"""Image models of one's own: people and digits trained live, the commands for a bigger model, a run followed."""
 
 import re
 import shlex
@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from core.diffusion import training
 from core.figures.scene import Clock, Images, Panel, Scene
 from core.models import images as image_model
-from core.models import live_digits
+from core.models import live_digits, live_people
 from core.models.live_digits import Snapshot
 from core.models.run_folder import Log
 from core.networks import SIZES
@@ -20,39 +20,43 @@ from pages.ui.frame import controls, shell, text
 from pages.ui.frame.text import t
 from pages.ui.lessons import own_models
 from pages.ui.lessons.image_models_config import SIDES, Config
-from pages.ui.lessons.own_models import DigitTraining
+from pages.ui.lessons.own_models import DigitTraining, LiveTraining, PeopleTraining
 from pages.ui.runs import followed, training_run
 from pages.ui.runs.loss_curve import loss_curve
 from pages.ui.stage import player
 
-READABLE = 18  # of 20 samples
+READABLE = 0.9  # of the samples
 MARKS = (50, 100, 200, 400, 800, 1_600)  # steps after which the whole page runs again
-CODE: tuple[Callable, ...] = (live_digits.snapshot, image_model.run, training.train)
+CODE: tuple[Callable, ...] = (image_model.batches, image_model.run, training.train)
 
 
 # The scene
 
 
 def scene(config: Config) -> Scene:
-    """The run that is followed, or the untrained network of the digits."""
+    """The run that is followed, or the untrained network of the people or the digits."""
     run = own_models.FOLDER / config.follow
     if config.train == "follow" and config.follow and (log := followed.newest(run)[0]).entries:
         return followed.scene(run, log, config.curve)
-    return digits_scene(training_run.initial_picture(request_of(config)))
+    request = request_of(config)
+    return live_scene(training_run.initial_picture(request), request.kind)
 
 
-def digits_scene(shot: Snapshot, broke: bool = False) -> Scene:
-    """Samples of a model of the digits on their way from noise, and its loss; ``broke``: the run broke down."""
+def live_scene(shot: Snapshot, kind: str, broke: bool = False) -> Scene:
+    """Samples of a model of people or digits on their way from noise, and its loss; ``broke``: the run broke down."""
     n = shot.pixels.shape[1]
-    caption = t("image_models.live.recognised", recognised=shot.recognised, n=n)
-    panels = [Panel(t("image_models.live.panel"), [Images(shot.pixels, 5)], caption=caption), loss_curve(shot, broke)]
-    alt = t("image_models.live.alt", step=shot.step, n=n, caption=caption)
+    caption = t(f"image_models.live.{kind}.recognised", recognised=shot.recognised, n=n)
+    pictures = Images(shot.pixels, 4 if kind == "people" else 5)
+    panels = [Panel(t(f"image_models.live.{kind}.panel"), [pictures], caption=caption), loss_curve(shot, broke)]
+    alt = t(f"image_models.live.{kind}.alt", step=shot.step, n=n, caption=caption)
     return Scene(panels, Clock(shot.sigmas, start=-1), alt)
 
 
-def request_of(config: Config) -> DigitTraining:
+def request_of(config: Config) -> LiveTraining:
     """The run that the controls describe."""
-    return DigitTraining(config=replace(live_digits.CONFIGS[config.net], lr=config.lr, seed=config.seed))
+    if config.train == "live":
+        return DigitTraining(config=replace(live_digits.CONFIGS[config.net], lr=config.lr, seed=config.seed))
+    return PeopleTraining(config=replace(live_people.CONFIG, lr=config.lr, seed=config.seed))
 
 
 # The commands
@@ -94,17 +98,17 @@ def sizes(network: str, data: str) -> list[str]:
 
 def draw(left: DeltaGenerator, right: DeltaGenerator, row: DeltaGenerator) -> bool:
     """Draw the chosen part into the columns (controls, picture), its buttons into the row above the picture, which else
-    would be cut off on a small screen; whether the digits can be read."""
+    would be cut off on a small screen; whether the people or the digits can be recognised."""
     with left:
         part = controls.draw("train")
-    if part == "live":
-        return _live(left, right, row)
+    if part in ("people", "live"):
+        return _live(part, left, right, row)
     return {"bigger": _bigger, "follow": _follow}[part](left, right)
 
 
-def _live(left: DeltaGenerator, right: DeltaGenerator, row: DeltaGenerator) -> bool:
+def _live(part: str, left: DeltaGenerator, right: DeltaGenerator, row: DeltaGenerator) -> bool:
     with left:
-        for name in ("net", "lr", "seed"):
+        for name in ("net", "lr", "seed") if part == "live" else ("lr", "seed"):
             controls.draw(name)
         request = request_of(controls.config())
         training_run.take_in(request)
@@ -113,12 +117,12 @@ def _live(left: DeltaGenerator, right: DeltaGenerator, row: DeltaGenerator) -> b
         with st.expander(t("image_models.live.files")):
             training_run.save(request)
             training_run.load(own_models.adopt)
-            shell.caption(t("image_models.live.files_hint", model=text.label("models", own_models.OWN)))
+            shell.caption(t("image_models.live.files_hint", model=text.label("models", f"own_{request.kind}")))
     broke = view is not None and bool(view.error)
 
     def show(shot: Snapshot, standing: str) -> None:
         st.markdown(standing)
-        player.show(digits_scene(shot, broke), key="digits", permalink=True)
+        player.show(live_scene(shot, request.kind, broke), key=request.kind, permalink=True)
 
     with row:
         training_run.buttons(request, view)
@@ -126,7 +130,8 @@ def _live(left: DeltaGenerator, right: DeltaGenerator, row: DeltaGenerator) -> b
         if broke:
             shell.sorry(view.error)
         training_run.watch(request, view, show, MARKS)
-    return view is not None and view.picture is not None and view.picture.recognised >= READABLE
+    shot = view.picture if view is not None else None
+    return shot is not None and shot.recognised >= READABLE * shot.pixels.shape[1]
 
 
 def _bigger(left: DeltaGenerator, right: DeltaGenerator) -> bool:

@@ -1,21 +1,24 @@
-"""A visitor's own image models: digits that are trained live, models from files, and models of runs on the server.
+"""A visitor's own image models: people and digits that are trained live, models from files, and models of runs on the
+server.
 
-Chapter 8 trains them in one scene and samples from them in the others.
+The chapter on image models trains them in one scene and samples from them in the others.
 """
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from types import ModuleType
+from typing import ClassVar, NamedTuple
 
 import streamlit as st
 
 from core.lessons import image_models as lesson
 from core.lessons.image_models import ImageModel
 from core.models import images as image_model
-from core.models import live_digits, run_folder
+from core.models import live_digits, live_people, run_folder
 from core.models.images import ImageConfig
 from core.models.live_digits import Snapshot
 from core.runs.caching import shared_cache
@@ -26,7 +29,6 @@ from pages.ui.frame.text import t
 from pages.ui.runs import training_run
 
 FOLDER = Path(os.environ.get("IMAGE_RUNS", shell.ROOT / ".runs"))  # the runs on this server that may be followed
-KIND, OWN = "images", "own_digits"  # the kind of a run, and the name of its model
 MAX_MODELS = 4  # of a visitor, from files and from runs
 
 
@@ -38,49 +40,75 @@ class Data(NamedTuple):
 
 
 @dataclass(frozen=True)
-class DigitTraining(training_run.TrainingRequest):
-    """Digits, by one of the configurations for one core."""
+class LiveTraining(training_run.TrainingRequest):
+    """Small images, by one of the configurations for one core in the module ``live``."""
+
+    live: ClassVar[ModuleType]
+
+    @property
+    def kind(self) -> str:
+        return self.data.name
+
+    def begin(self) -> Checkpoint:
+        return image_model.new_checkpoint(self.config, self.live.images())
+
+    def run(self, progress: Progress) -> Iterator[Progress]:
+        return self.live.run(self.config, progress)
+
+    def checkpoint(self, progress: Progress) -> Checkpoint:
+        return self.live.checkpoint_of(progress, self.config)
+
+
+@dataclass(frozen=True)
+class DigitTraining(LiveTraining):
+    """Digits."""
 
     data: Data = Data("digits", "digits 8x8")
     config: ImageConfig = live_digits.CONFIG
     picture: Callable[[Progress], Snapshot] = live_digits.snapshot
-
-    @property
-    def kind(self) -> str:
-        return KIND
-
-    def begin(self) -> Checkpoint:
-        return image_model.new_checkpoint(self.config, live_digits.images())
-
-    def run(self, progress: Progress) -> Iterator[Progress]:
-        return live_digits.run(self.config, progress)
+    live = live_digits
 
     def bayes_loss(self) -> float:
         return live_digits.bayes_loss(self.config)
 
-    def checkpoint(self, progress: Progress) -> Checkpoint:
-        return live_digits.checkpoint_of(progress, self.config)
+
+@dataclass(frozen=True)
+class PeopleTraining(LiveTraining):
+    """People; without end, so that their exact denoiser is not known."""
+
+    data: Data = Data("people", "people 16x16")
+    config: ImageConfig = live_people.CONFIG
+    picture: Callable[[Progress], Snapshot] = live_people.snapshot
+    live = live_people
+
+    def bayes_loss(self) -> float:
+        return math.nan
+
+
+LIVE: dict[str, type[LiveTraining]] = {"own_people": PeopleTraining, "own_digits": DigitTraining}
+"""What can be trained live, by the identifier of its model."""
 
 
 # The models to sample from
 
 
 def models() -> dict[str, Callable[[], Checkpoint]]:
-    """The visitor's image models by identifier: ``own_digits``, ``file:NAME`` and ``run:NAME``. Each returns its
+    """The visitor's image models by identifier: those of ``LIVE``, ``file:NAME`` and ``run:NAME``. Each returns its
     weights as they are now, or raises ValueError once it is gone. The names are labels, never paths."""
     taken = {name: partial(_taken().get, name) for name in _taken()}
     controls.use("run")  # so that it stays in the address, in whatever scene
-    request = training_run.latest(KIND) or _request_of_address()
-    return {OWN: partial(training_run.checkpoint, request), **taken} if request else taken
+    requests = {name: training_run.latest(kind().kind) or _request_of_address(kind) for name, kind in LIVE.items()}
+    return {name: partial(training_run.checkpoint, request) for name, request in requests.items() if request} | taken
 
 
-def _request_of_address() -> DigitTraining | None:
-    """The request of the digits' run that the address names, which is followed again: a reload has forgotten it."""
+def _request_of_address(kind: type[LiveTraining]) -> LiveTraining | None:
+    """The request of the run of that kind that the address names, which is followed again: a reload has forgotten
+    it."""
     run_id, key = training_run.named() or ("", ())
-    if not key or key[0] != DigitTraining().data.key:
+    if not key or key[0] != kind().data.key:
         return None
-    lr = key[2] if isinstance(key[2], float) else live_digits.CONFIG.lr
-    request = DigitTraining(config=replace(key[1], lr=lr))
+    lr = key[2] if isinstance(key[2], float) else kind().config.lr
+    request = kind(config=replace(key[1], lr=lr))
     training_run.follow(request, run_id)
     return request
 
@@ -95,22 +123,22 @@ def choose(shipped: tuple[str, ...]) -> ImageModel:
     """Draw the control ``model`` and return the chosen one; a shipped one, and why, where that is gone."""
     known = models()
     name = controls.draw("model", (*shipped, *known), format_func=label)
-    if name != OWN:
+    if name not in LIVE:
         st.session_state.pop("_held", None)
     if name in known:
         try:
-            return _held(known[name]) if name == OWN else lesson.model_of(known[name]())
+            return _held(name, known[name]) if name in LIVE else lesson.model_of(known[name]())
         except ValueError as error:
             shell.sorry(error)
             name = shipped[0]
     return lesson.shipped(name)
 
 
-def _held(now: Callable[[], Checkpoint]) -> ImageModel:
-    """The model of the digits as it was when it was chosen: no film of one that trains on would ever be finished. A
-    button takes a newer one; another run is taken at once."""
-    view = training_run.newest(KIND)
-    run, step = (view.id, view.step) if view else ("", 0)
+def _held(name: str, now: Callable[[], Checkpoint]) -> ImageModel:
+    """A model that was trained live as it was when it was chosen: no film of one that trains on would ever be finished.
+    A button takes a newer one; another run is taken at once."""
+    view = training_run.newest(LIVE[name]().kind)
+    run, step = (f"{name} {view.id}", view.step) if view else (name, 0)
     if st.session_state.get("_held", (None,))[0] != run:
         st.session_state["_held"] = run, step, lesson.model_of(now())
     _, before, model = st.session_state["_held"]
@@ -127,13 +155,15 @@ def adopt(checkpoint: Checkpoint) -> ImageConfig | None:
     """Keep a model from a file. If it is one that can be trained here, set the controls to its configuration and return
     that; else say so. Raises ValueError for a checkpoint of another kind."""
     found = run_folder.check(checkpoint)
-    _keep(f"file:{found.config['data']['name']}", found)
+    data = found.config["data"]["name"]
+    _keep(f"file:{data}", found)
+    part, live = ("people", live_people) if data == "people" else ("live", live_digits)
     try:
-        network, config = live_digits.config_of(found)
+        network, config = live.config_of(found)
     except ValueError as error:
         training_run.report(error, "image_models.live.not_here")
         return None
-    for name, value in {"net": network, "lr": config.lr, "seed": config.seed}.items():
+    for name, value in {"train": part, "net": network, "lr": config.lr, "seed": config.seed}.items():
         controls.put(name, value)
     return config
 

@@ -36,12 +36,15 @@ def loss_curve(shot: Losses, broke: bool = False) -> Panel:
     layers = [
         Line(steps[picked], curve[picked], "denoise", t("runs.loss.network")),
         Points(now, "denoise", size=4, alpha=1, shape="dot"),
-        Line(ends, [shot.bayes_loss] * 2, "exact", t("runs.loss.exact")),
     ]
+    known = math.isfinite(shot.bayes_loss)
+    if known:
+        layers.append(Line(ends, [shot.bayes_loss] * 2, "exact", t("runs.loss.exact")))
     if broke:
         fatal = [[shot.step, 0.95 * high + 0.05 * low]]
         layers.append(Points(fatal, "negative", size=9, alpha=1, shape="cross", label=t("runs.loss.broke")))
-    caption = t("runs.loss.caption", network=curve[-1].item(), exact=shot.bayes_loss)
+    values = {"network": curve[-1].item(), **({"exact": shot.bayes_loss} if known else {})}
+    caption = t(f"runs.loss.{'caption' if known else 'alone'}", **values)
     return Panel(title, layers, ends, (low, high), caption=caption, **axes)
 
 

@@ -7,6 +7,7 @@ import torch
 
 from core import seeds
 from core.data.images import ASSETS, PICTURES, ImageSet, digits, emoji, fashion, load, picture, pixels
+from core.data.people import draw
 from core.diffusion.schedules import log_normal
 from core.diffusion.training import diffusion_batches
 
@@ -130,6 +131,12 @@ def test_fashion_says_that_it_is_a_subset_and_has_held_out_images_of_its_own():
         assert name in test.classes[test.labels[number]].lower()
 
 
+def test_the_single_people_are_people_that_are_drawn_here():
+    drawn = draw(27).images
+    for number, name in ((7, "person"), (26, "person-in-hat")):
+        assert torch.equal(drawn[number].permute(1, 2, 0), pixels(picture(name)))
+
+
 def test_emoji_have_the_pictures_of_their_names_and_no_flags():
     entries = [entry for entry in json.loads((ASSETS / "emoji.json").read_text()) if entry["group"] != "Flags"]
     found = emoji()
@@ -156,7 +163,7 @@ def test_each_asset_is_named_in_the_notice(name: str):
 @pytest.mark.parametrize("name", PICTURES)
 def test_each_bundled_picture_fills_the_range_from_black_to_white(name: str):
     x = picture(name)
-    assert x.shape in {(32, 32, 3), (28, 28)} and x.dtype == torch.float32
+    assert x.shape in {(16, 16, 3), (32, 32, 3), (28, 28)} and x.dtype == torch.float32
     assert x.min() >= -1 and x.max() <= 1 and x.max() - x.min() > 1.5
 
 

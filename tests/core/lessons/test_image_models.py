@@ -8,11 +8,12 @@ import pytest
 import torch
 
 from core.data.images import ImageSet, digits, pixels, unit
+from core.data.people import ATTRIBUTES, PeopleSet
 from core.diffusion.samplers import DDIM, DDPM, DDPM_NO_NOISE, SAMPLERS
 from core.lessons import image_models as lesson
 from core.lessons.films import Film
 from core.lessons.image_models import ImageModel, Request
-from core.models import image_judge
+from core.models import image_judge, people_judge, requests
 from core.models import images as image_model
 from core.problems import Problem
 
@@ -25,6 +26,16 @@ SHORT = Request(labels=(3, 0, None), scale=2.0, negative=5, steps=4, seed=7)
 def model() -> ImageModel:
     """An untrained network whose answers depend on its condition."""
     begun = image_model.new_checkpoint(image_model.ImageConfig(network="unet", size="tiny"), digits())
+    generator = torch.Generator().manual_seed(0)
+    for weights in begun.denoiser.parameters():
+        weights.data += 0.05 * torch.randn(weights.shape, generator=generator)
+    return lesson.model_of(begun)
+
+
+@pytest.fixture(scope="module")
+def people() -> ImageModel:
+    """An untrained network of ten people whose answers depend on attributes."""
+    begun = image_model.new_checkpoint(image_model.ImageConfig(network="unet", size="tiny"), PeopleSet(10))
     generator = torch.Generator().manual_seed(0)
     for weights in begun.denoiser.parameters():
         weights.data += 0.05 * torch.randn(weights.shape, generator=generator)
@@ -57,6 +68,51 @@ def test_a_class_that_a_model_does_not_know_is_refused(model, wrong):
     with pytest.raises(Problem) as problem:
         lesson.sample(model, [Request(**wrong)])
     assert problem.value.code == "unknown_label" and problem.value.values == {"known": 10}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"wanted": ((),) * 11}, {"unwanted": ((3,), *((),) * 11)}, {"wanted": ((0,),)}],
+    ids=["few", "value", "one"],
+)
+def test_attributes_that_a_model_does_not_have_are_refused(people, wrong):
+    with pytest.raises(Problem) as problem:
+        lesson.sample(people, [Request(labels=(None,), **wrong)])
+    assert problem.value.code == "unknown_attributes"
+
+
+@pytest.mark.parametrize("scale", [0.0, 1.0, 2.0])
+def test_each_of_several_unwanted_values_is_a_network_call(people, scale):
+    calls = []
+    hook = people.denoiser.register_forward_pre_hook(lambda *_: calls.append(1))
+    hats = requests.read({"hat": "hat"}, ATTRIBUTES).values
+    for unwanted in ((), hats, requests.read({"beard": "beard"}, ATTRIBUTES).values):
+        request = Request(labels=(None,) * 2, scale=scale, steps=2, wanted=hats, unwanted=unwanted)
+        calls.clear()
+        sampled(people, request)
+        assert len(calls) == request.nfe
+    hook.remove()
+
+
+def test_real_people_to_compare_with_have_what_was_asked_for(people):
+    hats = requests.read({"hat": "hat", "beard": "beard"}, ATTRIBUTES).values
+    request = Request(labels=(None,) * 4, steps=2, wanted=hats)
+    (film,) = sampled(people, request)
+    samples, real = lesson.compare(people, film)
+    assert requests.fits(hats, people_judge.attributes_of(real.images)).all()
+    assert samples.distance.shape == real.distance.shape == (4,)
+    assert lesson.real_statistics(people, request.labels, hats) != lesson.real_statistics(people, request.labels)
+
+
+def test_both_judges_read_real_people_rightly_and_know_what_is_unwanted(people):
+    hats, beard = ({"hat": "hat"}, {"beard": "beard"})
+    hats, beard = (requests.read(each, ATTRIBUTES).values for each in (hats, beard))
+    real = lesson.real_people(hats, 16, 0)
+    found = lesson.judged(replace(Film(Request(labels=(None,) * 16)), x=(real,)))
+    assert all(right.float().mean() >= 0.9 for right in found.right(hats, ()))
+    assert not any(right.any() for right in found.right((), hats)) and found.difference.max() < 0.3
+    network, nearest = found.right((), beard)
+    assert (network == nearest).float().mean() >= 0.9 and network.any() and not network.all()
 
 
 @pytest.mark.slow
