@@ -96,11 +96,12 @@ def _finished(show: str, config: Config) -> Scene:
 
 
 def film_panel(
-    title: str, films: Sequence[Film], config: Config, model: ImageModel, role: str, names: Sequence[str] = ()
-) -> Panel:
-    """Films of one length as a panel of two columns; several films take a column each."""
+    title: str, films: Sequence[Film], config: Config, model: ImageModel, role: str, names: Sequence[str] = (),
+    columns: int = 2,
+) -> Panel:  # fmt: skip
+    """Films of one length as a panel of so many columns; several films take a column each."""
     frames = torch.stack([torch.stack(film.x0 if config.of == "guess" else film.x) for film in films], 2).flatten(1, 2)
-    pictures = Images(channels_last(frames), max(2, len(films)), names=names, colour=role)
+    pictures = Images(channels_last(frames), max(columns, len(films)), names=names, colour=role)
     return Panel(title, [pictures], caption=caption(films[-1], model))
 
 
@@ -154,7 +155,7 @@ def request_panels(config: Config, model: ImageModel, films: Sequence[Film]) -> 
     (film,) = films
     names = class_captions(model, film.request.labels)
     title = t("image_models.request.panel", n=len(film.request.labels), scale=film.request.scale)
-    return [film_panel(title, films, config, model, "guided", names)]
+    return [film_panel(title, films, config, model, "guided", names, columns=4)]
 
 
 def neighbour_panels(config: Config, model: ImageModel, films: Sequence[Film]) -> list[Panel]:
