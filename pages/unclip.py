@@ -13,19 +13,21 @@ from pages.ui.runs import background_films
 
 shell.require_shell()
 shell.chapter("unclip", Config)
-with st.spinner(t("unclip.reading")):
-    models = lesson.models()
+first = Config()
 left, right = shell.columns()
 head = left.container(gap="small")
 with shell.asking(head, right):
-    decides = {"show": "prior_skipped", "prior_caption": Config.prior_caption}
-    decides |= {"n": Config.n} if controls.upcoming("n") == 1 else {}
+    decides = {"show": "prior_skipped", "data": "emoji", "prior_emoji": first.prior_emoji}
+    decides |= {"n": first.n} if controls.upcoming("n") == 1 else {}
     answered = shell.predict("guess", decides=decides)
 with right:
     show = controls.draw("show", label_visibility="collapsed") if answered else "all_stages"
 with left:
-    usable = view.ask(show)
-    view.settings(show)
+    data = controls.draw("data")
+    with st.spinner(t("unclip.reading")):
+        lesson.models(data)
+    usable = view.ask(show, data)
+    view.settings(show, data)
 
 config, films = controls.config(), ()
 with right:
@@ -33,30 +35,32 @@ with right:
         st.info(t("unclip.nothing"), icon=":material/edit:")
     elif show == "text_vector":
         view.draw(config, (), None)
-        view.neighbours(config.caption)
+        view.neighbours(config.wanted, data)
     else:
         if show == "all_stages":
-            view.chips(config.caption)
-        films = background_films.watch(lesson.film_maker(), lesson.requests_of(config), partial(view.draw, config))
+            view.chips(config.wanted, data)
+        films = background_films.watch(lesson.film_maker(data), lesson.requests_of(config), partial(view.draw, config))
     if text.has(f"unclip.{show}.metric"):
         shell.caption(t(f"unclip.{show}.metric"))
+    if films and data == "people" and show in view.JUDGED:
+        st.markdown(view.judged(films))
     if films and show == "prior_skipped":
         st.markdown(view.positions(films))
-    decided = bool(films) and show == "prior_skipped" and config.prior_caption == Config.prior_caption and config.n > 1
-    shell.explain("guess", "nearly_alike", shown=decided)
+    decided = show == "prior_skipped" and data == "emoji" and config.prior_emoji == first.prior_emoji
+    shell.explain("guess", "nearly_alike", shown=bool(films) and decided and config.n > 1)
 
-shell.notes(show, guidance=shell.number_of("guidance"), image_models=shell.number_of("image_models"))
+shell.notes(*lesson.notes_of(show, data), guidance=shell.number_of("guidance"),
+            image_models=shell.number_of("image_models"))  # fmt: skip
 formula = lesson.formula_of(show)
 shell.equation(formula, legend=formula)
 shell.code(*lesson.code_of(show))
-held_out, film = lesson.held_out(), films[0] if films else None
-unknown = show in ("all_stages", "text_vector") and bool(models.known.unknown(config.caption))
+held_out, film = lesson.held_out(data), films[0] if films else None
 shell.tasks(
     {
-        "unknown_word": usable and unknown,
+        "unknown_word": usable and show in ("all_stages", "text_vector") and view.has_unknown(config.wanted, data),
         "new_picture": show == "prior" and film and held_out[lesson.nearest_picture(film)],
         "unseen_picture": show == "variations" and film and held_out[film.request.picture],
-        "two_groups": show == "interpolation" and film and lesson.ends_in_two_groups(film),
+        "two_ends": show == "interpolation" and film and lesson.ends_differ(film),
     }
 )
 shell.finish()

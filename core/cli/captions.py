@@ -15,6 +15,7 @@ from torch import Tensor
 from core.cli import terminal
 from core.cli.flags import Training
 from core.cli.images import check_positive
+from core.data import people
 from core.data.captions import Pairs, Tokenizer, load
 from core.data.images import pixels, unit
 from core.diffusion import samplers
@@ -35,6 +36,7 @@ FLAT = tyro.conf.OmitArgPrefixes
 CLIP, PRIOR, DECODER, JUDGE = (SHIPPED / name for name in ("clip", "prior", "decoder", "judge"))
 CONFIGS = ClipConfig(), PriorConfig(), DecoderConfig()
 SHEET = 64  # images on a sheet of the decoder
+FITTED = 8192  # people whose attributes a decoder's first condition is fitted to
 
 
 # Training
@@ -142,7 +144,7 @@ def train_decoder(
         "n": n,
         "side": side,
         "encoders": _shipped_name(encoders),
-        "start": start and str(start),
+        "start": start and _shipped_name(start),
         "bf16": bf16,
     }
     new = unclip_model.new_decoder(config, clip, pairs, source)
@@ -151,12 +153,21 @@ def train_decoder(
     else:
         checkpoint = new
         if start:
-            print(f"Beginning with {unclip_model.copy_weights(new, open_checkpoint(start)):,} weights of {start}.")
+            _begin_with(new, open_checkpoint(start), clip, str(start))
     team = distributed.join(bf16)
     clip.state.ema.to(team.device)
     examples = unclip_model.decoder_examples(clip, pairs, config.blur)
     sheet = partial(_write_sheet, clip=clip, pairs=pairs)
     _diffuse(checkpoint, config, examples, pairs, team, out, every, sheet)
+
+
+def _begin_with(decoder: Checkpoint, other: Checkpoint, clip: Checkpoint, name: str) -> None:
+    """Begin with the weights of an image model; with one of people, also with what it does of their attributes."""
+    print(f"Beginning with {unclip_model.copy_weights(decoder, other):,} weights of {name}.")
+    if other.config["data"]["name"] == people.PeopleSet.name:
+        drawn = people.draw(FITTED, decoder.config["network"]["seed"], side=decoder.config["network"]["side"])
+        attributes = drawn.attributes.where(drawn.visible, -1)
+        unclip_model.fit_condition(decoder, other, clip.state.ema, unit(drawn.images), attributes)
 
 
 def _write_sheet(checkpoint: Checkpoint, file: Path, clip: Checkpoint, pairs: Pairs) -> None:

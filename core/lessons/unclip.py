@@ -1,23 +1,27 @@
 """Chapter 7: unCLIP with every step on the way, and where its vectors lie among those of captions and pictures.
 
-``core.models.unclip.generate`` makes the same pictures and returns the last step only.
-``python -m core.lessons.unclip`` writes the films that the page opens with.
+``core.models.unclip.generate`` makes the same pictures and returns the last step only. There are two sets of models: of
+people, whose attributes in a picture can be judged, and of emoji. ``python -m core.lessons.unclip`` writes the films
+that the page opens with.
 """
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.data import captions, people_captions
+from core.data.captions import Pairs
 from core.data.images import unit
+from core.data.people import ATTRIBUTES
+from core.lessons import clip as clip_lesson
 from core.lessons import films as lesson_films
-from core.lessons.clip import Space, pairs
-from core.models import clip_queries
+from core.models import clip_queries, people_judge
 from core.models import images as image_model
 from core.models import unclip as unclip_model
 from core.models.unclip import Unclip
@@ -27,6 +31,10 @@ from core.problems import Problem
 MAX_STEPS = 40  # of a stage
 INTERPOLATED = 11  # pictures of an interpolation
 FILE = Path(__file__).parents[1] / "pretrained" / "unclip.npz"
+PARTS = {"people": ("people-clip", "people-prior", "people-decoder"), "emoji": ("clip", "prior", "decoder")}
+"""The shipped parts of unCLIP for each set of pictures."""
+
+COLLECTED = 1_000  # people in the collection that vectors are compared with
 
 
 @dataclass(frozen=True)
@@ -34,11 +42,12 @@ class Request:
     """What to generate, and how.
 
     Attributes:
+        data: the set whose models generate, of `PARTS`.
         caption: the caption; empty for unconditional pictures.
         to: a second caption, to interpolate between the image vectors of both; or None.
         picture: the number of a picture of the collection, whose own vector takes the place of a caption's; or None.
         skip_prior: condition the decoder on the caption's own vector.
-        negative: a caption for both models to be guided away from, or "".
+        negative: a caption that the prior is guided away from, or "". Where no prior is used, the decoder is.
         scale: guidance scale of the decoder.
         prior_scale: guidance scale of the prior.
         n: number of pictures.
@@ -47,13 +56,14 @@ class Request:
             interpolation, whose pictures all start from that of the first.
     """
 
+    data: str = "people"
     caption: str = ""
     to: str | None = None
     picture: int | None = None
     skip_prior: bool = False
     negative: str = ""
-    scale: float = 4.0
-    prior_scale: float = 2.0
+    scale: float = 1.0
+    prior_scale: float = 4.0
     n: int = 4
     steps: int = 20
     seed: int = 0
@@ -72,9 +82,10 @@ class Request:
 
     @property
     def captions(self) -> tuple[str, ...]:
-        """The captions that need an image vector: one for each picture or each end, then the negative one."""
-        wanted = (self.caption,) * self.n if self.to is None else (self.caption, self.to)
-        return (wanted if self.picture is None else ()) + (self.negative,) * bool(self.negative)
+        """The captions that need an image vector: one for each picture or each end; none for a picture's own vector."""
+        if self.picture is not None:
+            return ()
+        return (self.caption,) * self.n if self.to is None else (self.caption, self.to)
 
     @property
     def uses_prior(self) -> bool:
@@ -105,8 +116,8 @@ def count_steps(requests: Sequence[Request]) -> int:
 
 
 def films(models: Unclip, requests: Sequence[Request]) -> Iterator[tuple[Film, ...]]:
-    """The films of all requests: the prior of one after that of the other, then all decoders together. Yields them
-    after each step.
+    """The films of all requests of one set, by its models: the prior of one after that of the other, then all decoders
+    together. Yields them after each step.
 
     Raises Problem for requests of unequal steps, which have no common clock, and for captions without a known word.
     """
@@ -132,7 +143,7 @@ def films(models: Unclip, requests: Sequence[Request]) -> Iterator[tuple[Film, .
 
 def _check_captions(models: Unclip, requests: Sequence[Request]) -> None:
     """Raise Problem for a caption without a known word."""
-    for caption in {caption for request in requests for caption in request.captions}:
+    for caption in {caption for request in requests for caption in (*request.captions, request.negative)}:
         if caption.strip() and not models.known.known(caption):
             raise Problem("unclip_unknown_words", caption=caption)
 
@@ -145,8 +156,8 @@ def _prior_request(request: Request) -> Request:
 def prior_guesses(models: Unclip, request: Request) -> Iterator[tuple[Tensor, ...]]:
     """The prior's guesses so far, after each step; see `Film`."""
     guesses = ()
-    steps = unclip_model.sample_prior(models, request.captions, scale=request.prior_scale, steps=request.steps,
-                                      seed=request.seed)  # fmt: skip
+    steps = unclip_model.sample_prior(models, request.captions, request.negative, request.prior_scale, request.steps,
+                                      request.seed)  # fmt: skip
     for step in steps:
         guesses = (*guesses, unclip_model.scaled(step.x0))
         if step.sigma_next == 0:
@@ -157,24 +168,104 @@ def prior_guesses(models: Unclip, request: Request) -> Iterator[tuple[Tensor, ..
 def decoder_conditions(models: Unclip, request: Request, vectors: Tensor | None) -> tuple[Tensor, Tensor | None]:
     """What the decoder is conditioned on, [n, size], and what it is guided away from, [1, size] or None.
 
-    vectors: the prior's result for the captions of the request; None where it is skipped.
+    vectors: the prior's result for the captions of the request; None where it is not used.
     """
+    negative = None
+    if vectors is None and request.negative:
+        negative = unclip_model.caption_condition(models, [request.negative])["embed"]
+    if request.picture is not None:
+        vector = unclip_model.image_vectors(models, unit(pairs(request.data).images[request.picture, None]))
+        return vector.expand(request.n, -1), negative
     if vectors is None:
         vectors = unclip_model.caption_condition(models, request.captions)["embed"]
-    embeddings, negative = (vectors[:-1], vectors[-1:]) if request.negative else (vectors, None)
-    if request.picture is not None:
-        embeddings = unclip_model.image_vectors(models, unit(pairs().images[request.picture, None])).expand(
-            request.n, -1
-        )
-    elif request.to is not None:
-        embeddings = unclip_model.slerp(embeddings[0], embeddings[1], torch.linspace(0, 1, request.n))
-    return embeddings, negative
+    if request.to is not None:
+        vectors = unclip_model.slerp(vectors[0], vectors[1], torch.linspace(0, 1, request.n))
+    return vectors, negative
 
 
 def opening(models: Unclip, request: Request) -> Film:
     """A film before its first step: noise, and a grey guess."""
     x = unclip_model.starting_noise(models, request.n, request.seed, alike=request.to is not None)
     return Film(request).add(image_model.SIGMA_MAX, x, torch.zeros_like(x))
+
+
+# The models and their pictures
+
+
+@cache
+def shipped(data: str) -> Unclip:
+    """The shipped models of a set together."""
+    return unclip_model.assemble(*map(pretrained, PARTS[data]))
+
+
+@cache
+def pairs(data: str) -> Pairs:
+    """The collection that vectors are compared with: all emoji, or so many people."""
+    return clip_lesson.pairs() if data == "emoji" else captions.load(data, n=COLLECTED)
+
+
+@dataclass(frozen=True, eq=False)
+class Space:
+    """The unit vectors [N, size] that a CLIP gives to a collection: to its pictures, and to their captions."""
+
+    pictures: Tensor
+    captions: Tensor
+
+
+def embed(models: Unclip, pairs: Pairs) -> Space:
+    """The vectors of a collection."""
+    pictures = clip_queries.image_vectors(models.clip, unit(pairs.images))
+    return Space(pictures, clip_queries.text_vectors(models.clip, models.known, pairs.captions))
+
+
+# What a caption asks for, and what a picture shows
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An attribute that a caption names, and what the judge reads in each picture.
+
+    Attributes:
+        attribute: its name.
+        value: the value asked for.
+        got: the value in each picture.
+    """
+
+    attribute: str
+    value: str
+    got: tuple[str, ...]
+
+    @property
+    def right(self) -> tuple[bool, ...]:
+        """Whether each picture has the value."""
+        return tuple(value in people_captions.values(self.attribute, self.value) for value in self.got)
+
+
+def shown(images: Tensor) -> dict[str, tuple[str, ...]]:
+    """The value of each attribute in pictures of people uint8 [n, 3, 16, 16] (see ``core.models.people_judge``)."""
+    columns = people_judge.attributes_of(images).T.tolist()
+    return {name: tuple(values[k] for k in column) for (name, values), column in zip(ATTRIBUTES.items(), columns)}
+
+
+def asked_and_got(caption: str, images: Tensor) -> list[Asked]:
+    """The attributes that a caption names, with those of people uint8 [n, 3, 16, 16]."""
+    read = shown(images)
+    return [Asked(name, value, read[name]) for name, value in people_captions.parse(caption).wanted.items()]
+
+
+def unknown_words(models: Unclip, data: str, text: str) -> list[str]:
+    """The words of a text that no caption of the set has, or that name nothing in a picture of people. Raises Problem
+    for a text that asks for two values of an attribute (see ``people_captions.parse``)."""
+    if data != "people":
+        return models.known.unknown(text)
+    return list(people_captions.parse(text).unknown) if text.strip() else []
+
+
+def is_understood(models: Unclip, data: str, text: str) -> bool:
+    """Whether a text names anything that the models of a set can draw. Raises Problem as `unknown_words` does."""
+    if data != "people":
+        return bool(models.known.known(text))
+    return bool(text.strip() and people_captions.parse(text).wanted)
 
 
 # Where vectors lie
@@ -235,11 +326,11 @@ def position(vectors: Tensor, caption: Tensor, space: Space) -> Position:
     return Position(*(each.mean().item() for each in (across_gap(vectors, space), *cosines)))
 
 
-def held_out_position(space: Space) -> Position:
+def held_out_position(space: Space, pairs: Pairs) -> Position:
     """The position of the held-out pictures, with their own captions, and among the other pictures."""
-    held_out = pairs().indices(held_out=True)
+    held_out = pairs.indices(held_out=True)
     real_position = position(space.pictures[held_out], space.captions[held_out], space)
-    others = space.pictures[held_out] @ space.pictures[pairs().indices(held_out=False)].T
+    others = space.pictures[held_out] @ space.pictures[pairs.indices(held_out=False)].T
     return replace(real_position, picture=others.amax(1).mean().item())
 
 
@@ -273,49 +364,125 @@ def share_of_blue(pixels: Tensor) -> float:
     return ((blue > red + 20) & (blue >= green)).float().mean().item()
 
 
-# The films that the page opens with
-
-FIRST = Request("woman firefighter")
-PRINCESS = Request("princess"), Request("princess", skip_prior=True)
-"""With the prior and without it: what decides the question of the page."""
-
-SHIPPED = (FIRST, *PRINCESS)
+# The scenes of the page
 
 
-def shipped() -> Unclip:
-    """The shipped models together."""
-    return unclip_model.assemble(*map(pretrained, ("clip", "prior", "decoder")))
+@dataclass(frozen=True)
+class Examples:
+    """The captions that the scenes of a set begin with.
+
+    Attributes:
+        caption: of all scenes that have no caption of their own.
+        alone: of the scene that skips the prior: it leaves much open.
+        positive, negative: of the scene with a negative caption.
+        to: the end of an interpolation.
+        picture: the number of a picture of the collection.
+        scale, prior_scale: the guidance scales of the decoder and of the prior.
+    """
+
+    caption: str
+    alone: str
+    positive: str
+    negative: str
+    to: str
+    picture: int
+    scale: float
+    prior_scale: float
 
 
-def write_first(models: Unclip, file: Path = FILE) -> None:
+EXAMPLES = {
+    ("people", "en"): Examples(
+        "a smiling person with long green hair and a beard, no glasses", "a person with glasses",
+        "a person with glasses", "hat", "a person with a blue hat and sunglasses", 3, 1.0, 4.0,
+    ),
+    ("people", "zh"): Examples(
+        "戴红帽子和眼镜、没有胡子的人", "戴眼镜的人", "戴眼镜的人", "帽子", "留绿色长发、有胡子的人", 3, 1.0, 4.0,
+    ),
+    ("emoji", "en"): Examples("woman firefighter", "princess", "circle", "blue", "woman farmer", 599, 4.0, 2.0),
+}  # fmt: skip
+"""By set and language."""
+
+SCALES = (0.0, 1.0, 2.0, 4.0, 8.0)  # guidance scales side by side
+
+
+def examples(data: str, language: str) -> Examples:
+    """The captions of a set in a language; in English where there are none."""
+    return EXAMPLES.get((data, language)) or EXAMPLES[data, "en"]
+
+
+def scene_requests(show: str, request: Request, negative: str = "", to: str = "", picture: int = 0) -> list[Request]:
+    """The films of a scene, from the request of its caption."""
+    if show == "text_vector":
+        return []
+    if show == "prior_skipped":
+        return [request, replace(request, skip_prior=True)]
+    if show == "negative_caption":
+        return [request, replace(request, negative=negative)]
+    if show == "guidance":
+        return [replace(request, scale=scale, n=2) for scale in SCALES]
+    if show == "variations":
+        return [replace(request, caption="", picture=picture)]
+    if show == "interpolation":
+        return [replace(request, to=to, n=INTERPOLATED)]
+    return [request]
+
+
+def first_requests(data: str, language: str) -> tuple[Request, ...]:
+    """The films of all scenes of a set as the page opens them."""
+    first, found = examples(data, language), []
+    captions = {"prior_skipped": first.alone, "negative_caption": first.positive}
+    for show in ("all_stages", "prior_skipped", "negative_caption", "guidance", "variations", "interpolation"):
+        caption = captions.get(show, first.caption)
+        one = Request(data, caption, scale=first.scale, prior_scale=first.prior_scale)
+        found += scene_requests(show, one, first.negative, first.to, first.picture)
+    return tuple(dict.fromkeys(found))
+
+
+# The films that the page opens with, in a file that holds the guesses: the states follow from them
+
+
+def write_first(file: Path = FILE) -> None:
     """Make the films that the page opens with, and write them to a file."""
     arrays = {}
-    for request in SHIPPED:
-        *_, (film,) = films(models, [request])
-        parts = {"x": film.x, "x0": film.x0, "guesses": film.guesses, "vectors": film.vectors}
-        arrays |= {
-            f"{_name(request)}/{name}": torch.stack([*part]).numpy() for name, part in parts.items() if len(part)
-        }
-    lesson_films.write(file, {_key(models): arrays})
+    for data in PARTS:
+        models, named = shipped(data), {}
+        for request in _first(data):
+            *_, (film,) = films(models, [request])
+            parts = {"x0": torch.stack(film.x0), "vectors": film.vectors}
+            if film.guesses:
+                parts["guesses"] = torch.stack(film.guesses)
+            named |= {f"{request!r}/{name}": part.numpy() for name, part in parts.items()}
+        arrays[_key(models)] = named
+    lesson_films.write(file, arrays)
 
 
-@lru_cache(maxsize=2)
-def shipped_films(models: Unclip, file: Path = FILE) -> dict[Request, Film]:
+@lru_cache(maxsize=4)
+def shipped_films(models: Unclip, data: str, file: Path = FILE) -> dict[Request, Film]:
     """The films that the page opens with; none where the file is not of these models, or is not there."""
     found = lesson_films.read(file, _key(models))
     made = {}
-    for request in SHIPPED if found else ():
-        name = f"{_name(request)}/"
-        parts = {
-            key.removeprefix(name): torch.from_numpy(array) for key, array in found.items() if key.startswith(name)
-        }
-        vectors = parts.pop("vectors")
-        made[request] = Film(request, **{part: tuple(frames) for part, frames in parts.items()}, vectors=vectors)
+    for request in _first(data):
+        parts = {name: found.get(f"{request!r}/{name}") for name in ("x0", "vectors", "guesses")}
+        if parts["x0"] is not None:
+            x0, vectors, guesses = (() if part is None else torch.from_numpy(part) for part in parts.values())
+            made[request] = _replay(models, Film(request, guesses=tuple(guesses), vectors=vectors), x0)
     return made
 
 
-def _name(request: Request) -> str:
-    return f"{request.caption}, {'no prior' if request.skip_prior else 'prior'}"
+def _replay(models: Unclip, film: Film, x0: Tensor) -> Film:
+    """The film of a decoder's guesses x0 uint8 [frames, n, C, side, side]: a sampler's states follow from them and from
+    the noise that it begins with."""
+    request, guesses = film.request, iter(unit(x0.flatten(0, 1)).unflatten(0, x0.shape[:2]))
+    x = unclip_model.starting_noise(models, request.n, request.seed, alike=request.to is not None)
+    steps = image_model.sampler_steps(lambda x, sigma: next(guesses), x, "dpmpp_2m", request.steps, request.seed)
+    for step in steps:
+        film = film.add_step(step)
+    return replace(film, x=(*film.x[:-1], x0[-1]), x0=(*film.x0[:-1], x0[-1]))
+
+
+def _first(data: str) -> tuple[Request, ...]:
+    """The films that the page opens with in any language."""
+    return tuple(dict.fromkeys(one for of, language in EXAMPLES if of == data for one in first_requests(of, language)))
 
 
 def _key(models: Unclip) -> str:
@@ -324,5 +491,5 @@ def _key(models: Unclip) -> str:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    write_first(shipped())
+    write_first()
     print(f"{FILE}: {FILE.stat().st_size:,} bytes")

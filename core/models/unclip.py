@@ -142,10 +142,11 @@ def scaled(vectors: Tensor) -> Tensor:
 def prior_condition(clip: Clip, tokens: Tensor) -> Cond:
     """The prior's condition for captions [N, T] of tokens, on the encoders' device.
 
-    "embed" holds their scaled vectors [N, size], "tokens" the text encoder's output for each word. A caption without a
-    known word is no condition at all.
+    "embed" holds their scaled vectors [N, size], "tokens" the text encoder's output for each word, as far as the longest
+    caption goes. A caption without a known word is no condition at all.
     """
-    tokens = tokens.to(image_model.device_of(clip))
+    longest = max(1, int((tokens != PADDING).sum(1).max()))
+    tokens = tokens[:, :longest].to(image_model.device_of(clip))
     vectors, outputs = clip.text(tokens)
     empty = (tokens == PADDING).all(1, keepdim=True)
     return {"embed": scaled(vectors).masked_fill(empty, math.nan), "tokens": outputs}
@@ -167,7 +168,8 @@ def image_vectors(unclip: Unclip, x: Tensor) -> Tensor:
 def sample_prior(
     unclip: Unclip, captions: Sequence[str], negative: str = "", scale: float = 1.0, steps: int = 20, seed: int = 0
 ) -> Iterator[Step]:
-    """The prior's steps from noise to a scaled image vector [N, size] for each caption, guided away from ``negative``.
+    """The prior's steps from noise to a scaled image vector [N, size] for each caption, guided away from the caption
+    ``negative`` (empty: from no caption).
 
     Vector k of a seed is the same for any number of captions.
     """
@@ -216,19 +218,20 @@ def generate(
 ) -> Tensor:
     """An image [N, C, side, side] for each caption.
 
-    skip_prior: condition the decoder on the caption's own vector, which differs from every image's. Raises Problem
-    for a caption without a known word.
+    negative: a caption that the prior is guided away from: what the image shows is decided there. skip_prior: condition
+    the decoder on the caption's own vector, which differs from every image's, and guide it away from that of
+    ``negative``. Raises Problem for a caption without a known word.
     """
-    for caption in captions:
+    for caption in (*captions, negative):
         if caption.strip() and not unclip.known.known(caption):
             raise Problem("caption_unknown_words", caption=caption)
-    prompts = [*captions, negative] if negative else list(captions)
     if skip_prior:
-        vectors = caption_condition(unclip, prompts)["embed"]
+        vectors = caption_condition(unclip, captions)["embed"]
+        away = caption_condition(unclip, [negative])["embed"] if negative else None
     else:
-        vectors = scaled(samplers.last(sample_prior(unclip, prompts, scale=prior_scale, steps=steps, seed=seed)))
-    towards, away = vectors[: len(captions)], vectors[len(captions) :]
-    return samplers.last(sample_decoder(unclip, towards, away if negative else None, scale, steps=steps, seed=seed))
+        steps_of_prior = sample_prior(unclip, captions, negative, prior_scale, steps, seed)
+        vectors, away = scaled(samplers.last(steps_of_prior)), None
+    return samplers.last(sample_decoder(unclip, vectors, away, scale, steps=steps, seed=seed))
 
 
 def slerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
@@ -252,7 +255,7 @@ class Examples:
     """What a part of unCLIP learns from.
 
     Attributes:
-        x: the data, [N, ...].
+        x: the data, [N, ...]; images may be uint8, and are brought to [-1, 1] when they are drawn.
         condition: the condition of some of them, from their indices [n] and a generator.
     """
 
@@ -262,7 +265,8 @@ class Examples:
     def sample(self, n: int, generator: torch.Generator, flip: bool | None = None) -> tuple[Tensor, Cond]:
         """n data drawn with replacement, and their condition. ``flip`` is ignored."""
         chosen = torch.randint(len(self.x), (n,), generator=generator)
-        return self.x[chosen], self.condition(chosen, generator)
+        x = self.x[chosen]
+        return unit(x) if x.dtype == torch.uint8 else x, self.condition(chosen, generator)
 
 
 def prior_examples(clip: Checkpoint, pairs: Pairs) -> Examples:
@@ -283,13 +287,13 @@ def prior_examples(clip: Checkpoint, pairs: Pairs) -> Examples:
 
 def decoder_examples(clip: Checkpoint, pairs: Pairs, blur: float = 0.0) -> Examples:
     """The images to train on, each with its own vector plus noise of the standard deviation ``blur``."""
-    x = unit(pairs.images[pairs.indices(held_out=False)])
-    vectors = scaled(clip_queries.image_vectors(clip.state.ema, x)).cpu()
+    images = pairs.images[pairs.indices(held_out=False)]
+    vectors = scaled(clip_queries.image_vectors(clip.state.ema, unit(images))).cpu()
 
     def condition(chosen: Tensor, generator: torch.Generator) -> Cond:
         return {"embed": vectors[chosen] + blur * torch.randn(len(chosen), vectors.shape[1], generator=generator)}
 
-    return Examples(x, condition)
+    return Examples(images, condition)
 
 
 def config_of(stored: dict[str, Any], part: str) -> PriorConfig | DecoderConfig:
@@ -337,6 +341,24 @@ def copy_weights(checkpoint: Checkpoint, other: Checkpoint) -> int:
     for model in (checkpoint.state.model, checkpoint.state.ema):
         model.load_state_dict(model.state_dict() | same)
     return copied
+
+
+@torch.no_grad()
+def fit_condition(checkpoint: Checkpoint, other: Checkpoint, clip: nn.Module, x: Tensor, attributes: Tensor) -> None:
+    """Begin a decoder with another model's embedding of attributes, as far as it follows from the vectors of images.
+
+    The decoder's linear map of vectors becomes that of the least squared error from this embedding, for the vectors of
+    images x [N, C, side, side] with attributes [N, A] and with the noise ``blur`` on them: ridge regression.
+    """
+    vectors, target = scaled(clip_queries.image_vectors(clip, x)), other.denoiser.net.conditioning.attributes
+    target = target(attributes, len(x))
+    means, noise = (vectors.mean(0), target.mean(0)), config_of(checkpoint.config, "decoder").blur ** 2
+    scatter = (vectors - means[0]).T @ (vectors - means[0]) / len(x) + noise * torch.eye(vectors.shape[1])
+    weight = torch.linalg.solve(scatter, (vectors - means[0]).T @ (target - means[1]) / len(x))
+    for model in (checkpoint.state.model, checkpoint.state.ema):
+        linear = model.net.conditioning.vector.linear
+        linear.weight.copy_(weight.T)
+        linear.bias.copy_(means[1] - means[0] @ weight)
 
 
 def _new(

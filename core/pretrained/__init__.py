@@ -71,7 +71,7 @@ PEOPLE = 10_240  # of the endless people of a training run, those that its sampl
 JUDGE_CONFIGS = {"people-judge": JudgeConfig()}
 """Checkpoint name to configuration of the network that reads the attributes of people."""
 
-HALF = ("people", "people-judge", *PEOPLE_CONFIGS)
+HALF = ("people", "people-judge", "people-prior", "people-decoder", *PEOPLE_CONFIGS)
 """The shipped models whose weights are stored in half precision."""
 
 CAPTION_CONFIGS: dict[str, ClipConfig | PriorConfig | DecoderConfig] = {
@@ -81,6 +81,9 @@ CAPTION_CONFIGS: dict[str, ClipConfig | PriorConfig | DecoderConfig] = {
     "decoder": DecoderConfig(),
     # Captions are drawn anew without end, and the parts of people stay where they are.
     "people-clip": ClipConfig(batch=256, steps=3_500, weight_decay=0.05, shift=0, neighbours=5),
+    "people-prior": PriorConfig(batch=128, steps=4_000),
+    # It begins as the image model of people; noise of 0.4 would hide colours of hats and hair.
+    "people-decoder": DecoderConfig(steps=2_000, lr=5e-4, warmup=100, blur=0.2),
 }
 """Checkpoint name to configuration. The judge evaluates the others."""
 
@@ -90,6 +93,8 @@ WORDS_CONFIGS = {"clip": WordsConfig()}
 
 CAPTION_SOURCES: dict[str, dict[str, Any]] = {
     "people-clip": {"data": "people"},
+    "people-prior": {"data": "people", "encoders": FOLDER / "people-clip"},
+    "people-decoder": {"data": "people", "encoders": FOLDER / "people-clip", "start": FOLDER / "people"},
 }
 """Checkpoint name to what it is trained on and begins with; all others on the emoji and their captions."""
 

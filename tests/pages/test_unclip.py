@@ -6,14 +6,15 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.data.captions import LENGTH
 from core.lessons import unclip as unclip_lesson
-from core.lessons.clip import pairs
-from pages.ui.frame.text import t
+from pages.ui.frame.text import label, t
 from pages.ui.lessons import unclip
 from tests.reading import done, group, header, layers, panels, small_print
 
 QUICK = {"predictions": "false", "steps": "2", "n": "2", "w": "1"}
-TASKS = {"unknown_word": 0, "new_picture": 1, "unseen_picture": 2, "two_groups": 3}
+TASKS = {"unknown_word": 0, "new_picture": 1, "unseen_picture": 2, "two_ends": 3}
+FIRST = unclip_lesson.examples("people", "en")
 
 
 @pytest.fixture
@@ -51,7 +52,9 @@ def test_the_stages_are_kept_back_until_the_prediction_is_made(chapter):
     assert group(app, "show").value == "prior_skipped" and len(app.success) == 1
 
 
-@pytest.mark.parametrize("shown", [{"prior_caption": "pizza"}, {"n": "1"}, {"prior_caption": "pizza", "n": "1"}])
+@pytest.mark.parametrize(
+    "shown", [{"data": "people"}, {"n": "1"}, {"prior_emoji": "pizza"}, {"prior_emoji": "pizza", "n": "1"}]
+)
 def test_the_verdict_speaks_only_of_the_caption_and_the_pictures_that_show_it(chapter, shown):
     app = formed(chapter(predictions="true", guess="noise", show="prior_skipped", **shown))
     assert t("unclip.predict.guess.why") not in "".join(part.value for part in app.info)
@@ -78,8 +81,8 @@ def test_the_verdict_speaks_only_of_the_caption_and_the_pictures_that_show_it(ch
 )
 def test_each_scene_has_its_panels_on_one_clock_and_says_them(chapter, scene, titles, frames):
     app = formed(chapter(show=scene))
-    caption = "circle" if scene == "negative_caption" else "woman firefighter"
-    values = {"negative": "blue", "caption": caption, "to": "woman farmer"}
+    caption = FIRST.positive if scene == "negative_caption" else FIRST.caption
+    values = {"negative": FIRST.negative, "caption": caption, "to": FIRST.to}
     expected = [title(name, **values) for name in titles]
     assert list(panels(app)) == expected and header(app)["T"] == frames
     assert all(name in header(app)["alt"] for name in expected)
@@ -93,10 +96,10 @@ def test_the_panels_of_guidance_differ_in_their_scale_which_is_then_no_control(c
 
 
 def test_a_caption_of_one_scene_does_not_reach_a_scene_with_its_own(chapter):
-    app = formed(chapter(caption="pizza", show="negative_caption"))
-    assert app.text_input(key="positive_caption").value == "circle" and "pizza" not in header(app)["alt"]
+    app = formed(chapter(caption="a purple beanie", show="negative_caption", wp="1"))
+    assert app.text_input(key="positive_caption").value == FIRST.positive and "beanie" not in header(app)["alt"]
     assert t("unclip.negative_caption.no_effect.at_one") in small_print(app)
-    assert formed(chapter(w="2", show="prior_skipped")).text_input(key="prior_caption").value == "princess"
+    assert formed(chapter(w="2", show="prior_skipped")).text_input(key="prior_caption").value == FIRST.alone
 
 
 @pytest.mark.slow
@@ -117,16 +120,17 @@ def test_the_clock_of_all_stages_goes_through_the_prior_and_then_through_the_dec
 
 
 def test_the_stage_of_words_shows_a_vector_for_each_and_what_is_nearest_to_all(chapter):
-    app = chapter(show="text_vector", caption="smiling cat")
+    app = chapter(show="text_vector", caption="smiling person")
     each, own = panels(app).values()
-    assert each["layers"][0]["names"] == ["smiling", "cat"] and own["layers"][0]["n"] == 1
+    assert each["layers"][0]["names"] == ["smiling", "person"] and own["layers"][0]["n"] == 1
     assert markdown(app).count('<th scope="row">') == 12
 
 
 def test_the_prior_draws_what_its_guess_is_near_to_at_every_level(chapter):
     first, gap, nearest = panels(formed(chapter(show="prior"))).values()
     assert layers(first) == ["line"] * 3 and layers(gap) == ["points"] * 3 and nearest["layers"][0]["n"] == 4
-    assert all(caption.rpartition(", ")[0] in pairs().captions for caption in nearest["caption"])
+    known = unclip_lesson.pairs("people").captions
+    assert all(caption.rpartition(", ")[0] in known for caption in nearest["caption"])
 
 
 def test_the_table_says_where_vectors_lie_with_the_prior_and_without(chapter):
@@ -137,11 +141,27 @@ def test_the_table_says_where_vectors_lie_with_the_prior_and_without(chapter):
     assert float(caption[0]) < float(prior[0])  # across the gap
 
 
+def test_what_is_asked_for_stands_beside_what_the_judge_finds(chapter):
+    app = formed(chapter(caption="a person with a red hat"))
+    table = next(part.value for part in app.markdown if t("unclip.judged.asked") in part.value)
+    hat, colour = (label("attributes", name) for name in ("hat", "hat_colour"))
+    assert f"| {hat}: {label('attribute_values', 'hat')} |" in table and f"| {colour}: " in table
+    assert t("unclip.judged.picture", k=2) in table and t("unclip.judged.picture", k=3) not in table
+    emoji = formed(chapter(data="emoji"))
+    assert not any(t("unclip.judged.asked") in part.value for part in emoji.markdown)
+
+
 # Words
 
 
+@pytest.mark.parametrize("caption", ["a bald person with long hair", "человек в шляпе"])
+def test_a_caption_that_contradicts_itself_or_is_of_a_third_language_is_answered_with_a_sentence(chapter, caption):
+    app = chapter(caption=caption)
+    assert len(app.error) == 1 and not app.exception and app.info[0].value == t("unclip.nothing")
+
+
 def test_a_word_that_no_caption_had_is_said_and_the_rest_is_drawn(chapter):
-    app = formed(chapter(caption="cat xyzzy"))
+    app = formed(chapter(caption="a hat xyzzy"))
     assert "`xyzzy`" in app.warning[0].value and "<s>xyzzy</s>" in markdown(app)
     assert header(app)["T"] == 6 and done(app)[TASKS["unknown_word"]]
 
@@ -152,7 +172,7 @@ def test_a_caption_without_a_known_word_is_answered_with_a_sentence_and_drawn_no
     assert "`xyzzy`, `plugh`" in app.error[0].value and not app.exception
     assert app.info[0].value == t("unclip.nothing")
     assert not any(part.proto.component_name.startswith("stage_player") for part in app.get("bidi_component"))
-    app = formed(app.text_input(key="caption").set_value("dog").run())
+    app = formed(app.text_input(key="caption").set_value("a hat").run())
     assert header(app)["T"] == 6
 
 
@@ -170,10 +190,10 @@ def test_no_caption_asks_for_any_picture_and_says_so(chapter):
 
 @pytest.mark.slow
 def test_markup_in_a_caption_stays_text_and_a_long_one_is_cut(chapter):
-    app = formed(chapter(caption="cat <img src=x> ![a](http://b)"))
+    app = formed(chapter(caption="hat <img src=x> ![a](http://b)"))
     assert "<img src=x" not in markdown(app) and "![a]" not in "".join(part.value for part in app.warning)
-    app = formed(app.text_input(key="caption").set_value(" ".join(["cat"] * 20)).run())
-    assert t("unclip.unknown.long", most=16, n=20) in small_print(app)
+    app = formed(app.text_input(key="caption").set_value("帽" * 80).run())
+    assert t("unclip.unknown.long", most=LENGTH, n=80) in small_print(app)
 
 
 # Controls and links
@@ -183,18 +203,20 @@ def test_markup_in_a_caption_stays_text_and_a_long_one_is_cut(chapter):
 def test_every_control_changes_the_page_without_an_exception(chapter):
     app = formed(chapter())
     for change in (
-        lambda: app.text_input(key="caption").set_value("green apple"),
+        lambda: app.text_input(key="caption").set_value("green hair"),
         lambda: app.slider(key="w").set_value(3.0),
         lambda: app.slider(key="wp").set_value(3.0),
         lambda: app.select_slider(key="n").set_value(1),
         lambda: app.number_input(key="steps").set_value(3),
         lambda: app.number_input(key="seed").set_value(7),
         lambda: group(app, "show").set_value("negative_caption"),
-        lambda: app.text_input(key="negative").set_value("green"),
+        lambda: app.text_input(key="negative").set_value("beard"),
         lambda: group(app, "show").set_value("variations"),
-        lambda: app.selectbox(key="of").set_value("pizza"),
+        lambda: app.number_input(key="person").set_value(9),
         lambda: group(app, "show").set_value("interpolation"),
-        lambda: app.text_input(key="to").set_value("pizza"),
+        lambda: app.text_input(key="to").set_value("a purple hat"),
+        lambda: group(app, "data").set_value("emoji"),
+        lambda: app.text_input(key="to_emoji").set_value("pizza"),
     ):
         change().run()
         assert header(app)["panels"]
@@ -202,8 +224,8 @@ def test_every_control_changes_the_page_without_an_exception(chapter):
 
 @pytest.mark.slow
 def test_a_link_restores_caption_scene_and_controls(chapter):
-    app = formed(chapter(caption="green apple", show="interpolation", to="pizza", wp="2.5", seed="3"))
-    assert list(panels(app))[1] == title("from_to", caption="green apple", to="pizza")
+    app = formed(chapter(caption="蓝帽子", show="interpolation", to="a beard", wp="2.5", seed="3"))
+    assert list(panels(app))[1] == title("from_to", caption="蓝帽子", to="a beard")
     assert app.slider(key="wp").value == 2.5 and app.number_input(key="seed").value == 3
 
 
@@ -222,26 +244,28 @@ def test_values_that_a_control_cannot_have_are_ignored_with_a_notice(chapter):
 def test_varying_a_held_out_picture_does_a_task(chapter):
     app = formed(chapter(show="variations"))
     assert not done(app)[TASKS["unseen_picture"]] and not app.text_input
-    assert done(formed(app.selectbox(key="of").set_value("red heart").run()))[TASKS["unseen_picture"]]
+    held_out = int(unclip_lesson.pairs("people").indices(held_out=True)[0])
+    assert done(formed(app.number_input(key="person").set_value(held_out).run()))[TASKS["unseen_picture"]]
 
 
 @pytest.mark.slow
 def test_a_prior_that_ends_nearest_to_a_held_out_picture_does_a_task(chapter, monkeypatch):
     for held_out in (False, True):
-        number = int(pairs().indices(held_out)[0])
+        number = int(unclip_lesson.pairs("people").indices(held_out)[0])
         monkeypatch.setattr(unclip, "nearest_picture", lambda film, answer=number: answer)
         assert done(formed(chapter(show="prior")))[TASKS["new_picture"]] == held_out
 
 
 @pytest.mark.slow
-def test_an_interpolation_between_two_groups_does_a_task(chapter, monkeypatch):
+def test_an_interpolation_between_different_ends_does_a_task(chapter, monkeypatch):
     for answer in (False, True):
-        monkeypatch.setattr(unclip, "ends_in_two_groups", lambda film, answer=answer: answer)
-        assert done(formed(chapter(show="interpolation")))[TASKS["two_groups"]] == answer
+        monkeypatch.setattr(unclip, "ends_differ", lambda film, answer=answer: answer)
+        assert done(formed(chapter(show="interpolation")))[TASKS["two_ends"]] == answer
 
 
 @pytest.mark.parametrize(
-    ("scene", "shown"), [("text_vector", "def forward"), ("decoder", "def sample_decoder"), ("guidance", "def cfg")]
+    ("scene", "shown"),
+    [("text_vector", "def forward"), ("decoder", "def sample_decoder"), ("negative_caption", "def cfg")],
 )
 def test_each_stage_shows_its_own_code(chapter, scene, shown):
     assert any(part.value.startswith(shown) for part in chapter(show=scene).code)

@@ -9,32 +9,32 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 
-from core.data.captions import LENGTH
 from core.diffusion.guidance import cfg
 from core.figures.scene import Clock, Images, Line, Panel, Scene
 from core.lessons import clip as clip_lesson
 from core.lessons import unclip as lesson
-from core.lessons.unclip import Film, Request
+from core.lessons.unclip import PARTS, SCALES, Film, Request
 from core.models import clip as clip_model
 from core.models import images as image_model
 from core.models import unclip as unclip_model
 from core.networks.clip import TextEncoder
 from pages.ui.frame.links import choice, number, text
-from pages.ui.frame.text import fixed, t
+from pages.ui.frame.text import fixed, language, t
 from pages.ui.lessons import clip_collection as collection
 from pages.ui.lessons.unclip_vectors import (
     condition_cosine,
     cosine,
-    cosine_with,
     gap,
     models,
     mutual_cosine,
     space,
     text_vector,
+    unwanted,
     vectors,
 )  # fmt: skip
 from pages.ui.runs import background_films
@@ -45,8 +45,19 @@ SHOW = (
     "all_stages", "text_vector", "prior", "decoder", "prior_skipped", "negative_caption", "guidance", "variations",
     "interpolation",
 )  # fmt: skip
-SCALES = (0.0, 1.0, 2.0, 4.0, 8.0)  # guidance scales side by side
 LONGEST = 120  # characters of a caption
+FIELDS = {
+    "people": {"caption": "caption", "alone": "prior_caption", "positive": "positive_caption", "negative": "negative",
+               "to": "to", "picture": "person", "w": "w", "wp": "wp"},
+    "emoji": {"caption": "emoji", "alone": "prior_emoji", "positive": "positive_emoji", "negative": "negative_emoji",
+              "to": "to_emoji", "picture": "of", "w": "w_emoji", "wp": "wp_emoji"},
+}  # fmt: skip
+"""The control of each of the ``lesson.Examples`` of a set, and of its guidance scales."""
+
+
+def _caption(data: str, role: str) -> str:
+    """A field with the text of a role, which begins with the example of the set in the language of the page."""
+    return text(lambda: getattr(lesson.examples(data, language.get()), role), LONGEST)
 
 
 @dataclass(frozen=True)
@@ -55,74 +66,108 @@ class Config:
 
     guess: str | None = choice(None, ("the_same", "nearly_alike", "noise"), style="none")
     show: str = choice("all_stages", SHOW)
-    caption: str = text(lesson.FIRST.caption, LONGEST)
-    prior_caption: str = text("princess", LONGEST)  # of "prior_skipped"
-    positive_caption: str = text("circle", LONGEST)  # of "negative_caption"
-    negative: str = text("blue", LONGEST)
-    to: str = text("woman farmer", LONGEST)
+    data: str = choice("people", tuple(PARTS), "data")
+    caption: str = _caption("people", "caption")
+    prior_caption: str = _caption("people", "alone")  # of "prior_skipped"
+    positive_caption: str = _caption("people", "positive")  # of "negative_caption"
+    negative: str = _caption("people", "negative")
+    to: str = _caption("people", "to")
+    person: int = number(lesson.EXAMPLES["people", "en"].picture, 0, lesson.COLLECTED - 1)
+    emoji: str = _caption("emoji", "caption")
+    prior_emoji: str = _caption("emoji", "alone")
+    positive_emoji: str = _caption("emoji", "positive")
+    negative_emoji: str = _caption("emoji", "negative")
+    to_emoji: str = _caption("emoji", "to")
     of: str = choice("man cook", collection.captions, "captions", "select")
-    w: float = number(4.0, 0.0, 8.0, 0.5, style="slider")
-    wp: float = number(2.0, 0.0, 8.0, 0.5, style="slider")
+    w: float = number(lesson.EXAMPLES["people", "en"].scale, 0.0, 8.0, 0.5, style="slider")
+    wp: float = number(lesson.EXAMPLES["people", "en"].prior_scale, 0.0, 8.0, 0.5, style="slider")
+    w_emoji: float = number(lesson.EXAMPLES["emoji", "en"].scale, 0.0, 8.0, 0.5, style="slider")
+    wp_emoji: float = number(lesson.EXAMPLES["emoji", "en"].prior_scale, 0.0, 8.0, 0.5, style="slider")
     n: int = choice(4, (1, 2, 4, 6), style="slider")
     steps: int = number(20, 2, lesson.MAX_STEPS)
     seed: int = number(0, 0, 9999)
 
+    def text(self, role: str) -> str:
+        """The text of a role."""
+        return getattr(self, FIELDS[self.data][role]).strip()
+
     @property
     def wanted(self) -> str:
         """The caption of the scene."""
-        by_scene = {"prior_skipped": self.prior_caption, "negative_caption": self.positive_caption}
-        return by_scene.get(self.show, self.caption).strip()
+        return self.text({"prior_skipped": "alone", "negative_caption": "positive"}.get(self.show, "caption"))
+
+    @property
+    def picture(self) -> int:
+        """The number of the picture that is varied."""
+        return self.person if self.data == "people" else collection.number_of(self.of)
 
     @property
     def request(self) -> Request:
         """The pictures of the caption."""
-        return Request(self.wanted, scale=self.w, prior_scale=self.wp, n=self.n, steps=self.steps,
+        scale, prior_scale = (getattr(self, FIELDS[self.data][name]) for name in ("w", "wp"))
+        return Request(self.data, self.wanted, scale=scale, prior_scale=prior_scale, n=self.n, steps=self.steps,
                        seed=self.seed)  # fmt: skip
 
 
-CAPTIONS = {"prior_skipped": ("prior_caption",), "negative_caption": ("positive_caption", "negative"),
-            "interpolation": ("caption", "to"), "variations": ()}  # fmt: skip
-"""The captions that a scene is of; the others are of ``caption``."""
+ROLES = {"prior_skipped": ("alone",), "negative_caption": ("positive", "negative"), "interpolation": ("caption", "to"),
+         "variations": ("picture",)}  # fmt: skip
+"""What a scene is of; the others are of ``caption``."""
 
 SETTINGS = {"text_vector": (), "prior": ("wp", "n", "steps", "seed"), "guidance": ("wp", "steps", "seed"),
-            "variations": ("w", "n", "steps", "seed"), "interpolation": ("w", "wp", "steps", "seed")}  # fmt: skip
-"""The settings that a scene depends on; the others depend on ``ALL_SETTINGS``."""
+            "variations": ("w", "n", "steps", "seed"), "interpolation": ("w", "wp", "steps", "seed"),
+            "negative_caption": ("wp", "w", "n", "steps", "seed")}  # fmt: skip
+"""The settings that a scene depends on, the first of which stands alone; the others depend on ``ALL_SETTINGS``."""
 
 ALL_SETTINGS = ("w", "wp", "n", "steps", "seed")
 
 
+NOTES = {
+    show: {data: (show, f"{show}.{data}") for data in PARTS}
+    for show in ("text_vector", "negative_caption", "guidance", "variations", "interpolation")
+}
+"""The notes that a scene shows together for each set, by their names in the catalogue; the others are the same."""
+
+
+def notes_of(show: str, data: str) -> tuple[str, ...]:
+    """The notes of a scene and of what is special about it for a set."""
+    return NOTES.get(show, {}).get(data, (show,))
+
+
+def fields(show: str, data: str) -> tuple[str, ...]:
+    """The controls that say what a scene is of."""
+    return tuple(FIELDS[data][role] for role in ROLES.get(show, ("caption",)))
+
+
 def requests_of(config: Config) -> list[Request]:
     """The films that the scene shows."""
-    one = config.request
-    return {
-        "text_vector": lambda: [],
-        "prior_skipped": lambda: [one, replace(one, skip_prior=True)],
-        "negative_caption": lambda: [one, replace(one, negative=config.negative.strip())],
-        "guidance": lambda: [replace(one, scale=scale, n=2) for scale in SCALES],
-        "variations": lambda: [replace(one, caption="", picture=collection.number_of(config.of))],
-        "interpolation": lambda: [replace(one, to=config.to.strip(), n=lesson.INTERPOLATED)],
-    }.get(config.show, lambda: [one])()
+    return lesson.scene_requests(config.show, config.request, config.text("negative"), config.text("to"),
+                                 config.picture)  # fmt: skip
 
 
-def film_maker() -> FilmMaker:
-    """What makes the films."""
-    loaded = models()
+def film_maker(data: str) -> FilmMaker:
+    """What makes the films of a set."""
+    loaded = models(data)
     return FilmMaker(
-        key="unclip", make=lambda requests: lesson.films(loaded, requests), initial=Film, steps=lesson.count_steps,
-        shipped=lesson.shipped_films(loaded),
+        key=f"unclip {data}", make=partial(lesson.films, loaded), initial=Film, steps=lesson.count_steps,
+        shipped=lesson.shipped_films(loaded, data),
     )  # fmt: skip
 
 
 def scene(config: Config, films: Films | None = None, k: int | None = None, theme: str = "light") -> Scene:
     """The scene that the configuration shows. films: those of `requests_of`, finished (k None) or at their frame k."""
     if films is None:
-        films = background_films.films(film_maker(), requests_of(config))
+        films = background_films.films(film_maker(config.data), requests_of(config))
     panels, clock = PANELS[config.show](config, films, k, theme)
     ends = (panel.caption if isinstance(panel.caption, str) else panel.caption[-1] for panel in panels)
     described = ". ".join(f"{panel.title}: {end}" if end else panel.title for panel, end in zip(panels, ends))
-    values = {"caption": config.wanted, "negative": config.negative, "to": config.to, "picture": config.of}
+    values = {"caption": config.wanted, "negative": config.text("negative"), "to": config.text("to"),
+              "picture": _picture_name(config)}  # fmt: skip
     alt = t(f"unclip.{config.show}.alt", **values)
     return Scene(panels, clock, f"{alt}. {described}.", fps=len(clock.values) / 5 if clock else 20)
+
+
+def _picture_name(config: Config) -> str:
+    return lesson.pairs(config.data).captions[config.picture]
 
 
 def _scene(name: str) -> Callable[[Config], Scene]:
@@ -138,9 +183,10 @@ SCENES: dict[str, Callable[[Config], Scene]] = {name: _scene(name) for name in S
 def all_stages(config: Config, films: Films, k: int | None, theme: str) -> tuple[list[Panel], Clock]:
     """All stages on one clock that counts steps: first those of the prior, then those of the decoder."""
     (film,) = films
-    text, grid, n = text_vector(film.request.caption), image_model.grid(film.request.steps), film.request.n
+    text, grid, n = text_vector(config.data, film.request.caption), image_model.grid(film.request.steps), film.request.n
     guesses = [guess[:n] for guess in film.guesses] or [torch.zeros(n, len(text))]
-    noise, cosines = lesson.opening(models(), film.request).x[0], [_with_text(cosine(guess, text)) for guess in guesses]
+    noise = lesson.opening(models(config.data), film.request).x[0]
+    cosines = [_with_text(cosine(guess, text)) for guess in guesses]
     frames = [
         (guess, t("unclip.captions.prior", sigma=sigma) + (f" · {near}" if near else ""), noise,
          t("unclip.captions.noise"))
@@ -166,11 +212,12 @@ def _with_text(value: float) -> str:
 
 def text_panels(config: Config, films: Films, k: int | None, theme: str) -> tuple[list[Panel], None]:
     """The vector of each word, and the vector of them all."""
-    text = config.wanted
-    tokens, known = models().known.encode([text]), models().known.known(text)[:LENGTH]
-    meaning = unclip_model.prior_condition(models().clip, tokens)["tokens"][0]
+    text, whole = config.wanted, models(config.data)
+    tokens = whole.known.encode([text])
+    known = whole.known.known(text)[: tokens.shape[1]]
+    meaning = unclip_model.prior_condition(whole.clip, tokens)["tokens"][0]
     caption = "" if known else t("unclip.captions.no_vector")
-    text_panels = vectors(t("unclip.panels.text_vector"), text_vector(text)[None, None], theme, caption)
+    text_panels = vectors(t("unclip.panels.text_vector"), text_vector(config.data, text)[None, None], theme, caption)
     if not known:
         return [text_panels], None
     words = unclip_model.scaled(meaning[~meaning.isnan().any(1)])
@@ -181,11 +228,11 @@ def prior(config: Config, films: Films, k: int | None, theme: str) -> tuple[list
     """The vectors on their way from noise: what the first is near to, where all lie, the pictures nearest to it."""
     (film,) = films
     ends, grid = (image_model.SIGMA_MIN, image_model.SIGMA_MAX), image_model.grid(film.request.steps)
+    axes = {"equal": False, "xlabel": "σ", "xlog": True, "xreversed": True}
     if not film.guesses:
-        return [Panel(t("unclip.panels.cosines"), [], ends, (0, 1), False, "σ", xlog=True, xreversed=True)], _levels(
-            film, 0
-        )
-    path, now = lesson.prior_path(models(), film, space()), slice(None) if k is None else slice(-1, None)
+        return [Panel(t("unclip.panels.cosines"), [], ends, (0, 1), **axes)], _levels(film, 0)
+    path = lesson.prior_path(models(config.data), film, space(config.data))
+    now = slice(None) if k is None else slice(-1, None)
     sigma, guesses = grid.clamp_min(ends[0])[: len(film.guesses)], torch.stack(film.guesses)[now, : film.request.n]
     lines = [
         Line(sigma, path.end, "denoise", t("unclip.layers.end" if k is None else "unclip.layers.newest"), width=3),
@@ -194,22 +241,13 @@ def prior(config: Config, films: Films, k: int | None, theme: str) -> tuple[list
     if film.request.caption:
         lines.insert(0, Line(sigma, path.caption, "conditional", t("unclip.layers.caption"), dash=(8, 3)))
     low = math.floor(10 * min(float(line.y.min()) for line in lines)) / 10
-    near = clip_lesson.pairs().images[path.pictures[now]].movedim(-3, -1)
+    known = lesson.pairs(config.data)
+    near = known.images[path.pictures[now]].movedim(-3, -1)
     first = zip(path.pictures[now, 0].tolist(), path.cosines[now, 0].tolist())
-    captions = [f"{collection.captions()[i]}, {fixed(value)}" for i, value in first]
+    captions = [f"{known.captions[i]}, {fixed(value)}" for i, value in first]
     panels = [
-        Panel(
-            t("unclip.panels.cosines"),
-            lines,
-            ends,
-            (low, 1.02),
-            False,
-            "σ",
-            xlog=True,
-            xreversed=True,
-            marker=sigma[now],
-        ),
-        gap(film.request.caption, {"guess": (guesses, "denoise")}),
+        Panel(t("unclip.panels.cosines"), lines, ends, (low, 1.02), **axes, marker=sigma[now]),
+        gap(config.data, film.request.caption, {"guess": (guesses, "denoise")}),
         Panel(t("unclip.panels.nearest"), [Images(near, 2, colour="data")], caption=captions),
     ]
     return panels, Clock(grid[: len(film.guesses)][now], start=-1)
@@ -231,15 +269,15 @@ def prior_skipped(config: Config, films: Films, k: int | None, theme: str) -> tu
             if film.vectors is not None}  # fmt: skip
     titles = {t(f"unclip.panels.{name}"): role for name, role in roles.items()}
     panels, clock = beside(films, k, titles, mutual_cosine)
-    return [gap(config.wanted, conditions), *panels], clock
+    return [gap(config.data, config.wanted, conditions), *panels], clock
 
 
 def negative_caption(config: Config, films: Films, k: int | None, theme: str) -> tuple[list[Panel], Clock]:
     """Pictures without a negative caption and with one, from the same noise."""
-    negative = t("unclip.panels.negative", caption=config.wanted, negative=config.negative.strip())
-    vector = films[-1].guesses[-1][-1] if config.negative.strip() and films[-1].guesses else None
+    away = config.text("negative")
+    negative = t("unclip.panels.negative", caption=config.wanted, negative=away)
     titles = {t("unclip.panels.no_negative", caption=config.wanted): "unconditional", negative: "guided"}
-    return beside(films, k, titles, lambda film: cosine_with(film, vector))
+    return beside(films, k, titles, lambda film: unwanted(film, away))
 
 
 def guidance(config: Config, films: Films, k: int | None, theme: str) -> tuple[list[Panel], Clock]:
@@ -250,10 +288,11 @@ def guidance(config: Config, films: Films, k: int | None, theme: str) -> tuple[l
 def variations(config: Config, films: Films, k: int | None, theme: str) -> tuple[list[Panel], Clock]:
     """A picture of the collection beside others of the same vector."""
     (film,) = films
-    held_out = clip_lesson.pairs().held_out[film.request.picture]
+    known, number = lesson.pairs(config.data), film.request.picture
+    caption = t(f"unclip.captions.{'held_out' if known.held_out[number] else 'trained_on'}.{config.data}")
+    pixels = Images(known.images[number, None, None].movedim(2, -1), colour="data")
     panels, clock = beside(films, k, {t("unclip.panels.variations"): "sample"})
-    original = collection.picture(film.request.picture, t("unclip.panels.the_picture"))
-    return [replace(original, caption=t(f"unclip.captions.{'held_out' if held_out else 'trained_on'}")), *panels], clock
+    return [Panel(t("unclip.panels.the_picture"), [pixels], caption=caption), *panels], clock
 
 
 def interpolation(config: Config, films: Films, k: int | None, theme: str) -> tuple[list[Panel], Clock]:
@@ -300,7 +339,7 @@ def beside(
 def _pictures(title: str, film: Film, caption: str = "", role: str = "sample", guess: bool = False,
               columns: int | None = None) -> Panel:  # fmt: skip
     """The frames of a film's pictures; noise where there is none yet."""
-    newest = film if film.x else lesson.opening(models(), film.request)
+    newest = film if film.x else lesson.opening(models(film.request.data), film.request)
     frames = torch.stack(newest.x0 if guess else newest.x).movedim(-3, -1)
     return Panel(title, [Images(frames, columns, colour=role)], caption=caption)
 
@@ -316,12 +355,17 @@ def _levels(film: Film, k: int | None) -> Clock:
 
 def nearest_picture(film: Film) -> int:
     """The number of the picture of the collection that the prior ends nearest to."""
-    return int(lesson.prior_path(models(), film, space()).pictures[-1, 0])
+    data = film.request.data
+    return int(lesson.prior_path(models(data), film, space(data)).pictures[-1, 0])
 
 
-def ends_in_two_groups(film: Film) -> bool:
-    """Whether the ends of an interpolation are nearest to pictures of two different groups."""
-    ends = F.normalize(film.vectors[[0, -1]], dim=1) @ space().pictures.T
+def ends_differ(film: Film) -> bool:
+    """Whether an interpolation of emoji leads from one group of pictures to another, and one of people from a person
+    without a hat to one with a hat, or back."""
+    if film.request.data == "people":
+        hats = lesson.shown(film.images)["hat"]
+        return (hats[0] == "none") != (hats[-1] == "none")
+    ends = F.normalize(film.vectors[[0, -1]], dim=1) @ space("emoji").pictures.T
     one, other = (clip_lesson.groups()[i] for i in ends.argmax(1).tolist())
     return one != other
 
@@ -331,6 +375,7 @@ CODE = {
     "text_vector": (TextEncoder.forward, unclip_model.prior_condition),
     "prior": (unclip_model.sample_prior, lesson.prior_path),
     "prior_skipped": (unclip_model.generate, lesson.position, clip_model.contrastive_loss),
+    "negative_caption": (unclip_model.sample_prior, cfg),
     "variations": (unclip_model.image_vectors, unclip_model.sample_decoder),
     "interpolation": (unclip_model.slerp, unclip_model.sample_decoder),
 }
@@ -351,6 +396,6 @@ def formula_of(show: str) -> str:
     return show if show in FORMULAS else "decoder"
 
 
-def held_out() -> torch.Tensor:
-    """Which pictures of the collection were kept out of the training, [n]."""
-    return clip_lesson.pairs().held_out
+def held_out(data: str) -> torch.Tensor:
+    """Which pictures of a collection were kept out of the training, [n]."""
+    return lesson.pairs(data).held_out

@@ -7,25 +7,25 @@ from torch import Tensor
 from core.figures import palette
 from core.figures.scene import Images, Panel, Points
 from core.lessons import unclip as lesson
-from core.lessons.clip import Space
+from core.lessons.unclip import Film, Space
 from core.models import unclip as unclip_model
 from core.models.unclip import Unclip
 from core.runs.caching import shared_cache
 from pages.ui.frame.text import fixed, t
-from pages.ui.lessons import clip_collection as collection
 
 LIMIT = 2.5  # numbers of a vector beyond it have the deepest colour
 
 
-@shared_cache(1)
-def models() -> Unclip:
-    """The shipped models together."""
-    return lesson.shipped()
+@shared_cache(2)
+def models(data: str) -> Unclip:
+    """The shipped models of a set together."""
+    return lesson.shipped(data)
 
 
-def space() -> Space:
-    """The vectors that the shipped CLIP gives to the collection."""
-    return collection.space_of(collection.shipped())
+@shared_cache(2)
+def space(data: str) -> Space:
+    """The vectors that the shipped CLIP gives to the collection of a set."""
+    return lesson.embed(models(data), lesson.pairs(data))
 
 
 def strips(vectors: Tensor, theme: str) -> Tensor:
@@ -48,9 +48,9 @@ def vectors(title: str, frames: Tensor, theme: str, caption: str | list[str] = "
     return Panel(title, [Images(strips(frames, theme), names=names)], caption=caption)
 
 
-def text_vector(text: str) -> Tensor:
+def text_vector(data: str, text: str) -> Tensor:
     """The caption's vector as the prior's condition, [size]; NaN for no caption."""
-    return unclip_model.caption_condition(models(), [text])["embed"][0]
+    return unclip_model.caption_condition(models(data), [text])["embed"][0]
 
 
 def cosine(one: Tensor, other: Tensor) -> float:
@@ -58,18 +58,18 @@ def cosine(one: Tensor, other: Tensor) -> float:
     return F.cosine_similarity(one, other, dim=-1).mean().item()
 
 
-def gap(text: str, shown: dict[str, tuple[Tensor, str]]) -> Panel:
+def gap(data: str, text: str, shown: dict[str, tuple[Tensor, str]]) -> Panel:
     """Where vectors [T, n, size], given by the key of their label with a role, lie among all captions and pictures:
     their coordinate across the gap between these, and their cosine with a caption's vector."""
-    caption = F.normalize(text_vector(text).nan_to_num(), dim=0)
+    caption, known = F.normalize(text_vector(data, text).nan_to_num(), dim=0), space(data)
 
     def at(vectors: Tensor) -> Tensor:
         unit = F.normalize(vectors.flatten(0, -2), dim=1).nan_to_num()
-        return torch.stack([lesson.across_gap(unit, space()), unit @ caption], 1).unflatten(0, vectors.shape[:-1])
+        return torch.stack([lesson.across_gap(unit, known), unit @ caption], 1).unflatten(0, vectors.shape[:-1])
 
     clouds = [
-        Points(at(space().captions), "conditional", size=1.5, alpha=0.3, label=t("unclip.layers.captions")),
-        Points(at(space().pictures), "data", size=1.5, alpha=0.3, label=t("unclip.layers.pictures")),
+        Points(at(known.captions), "conditional", size=1.5, alpha=0.3, label=t("unclip.layers.captions")),
+        Points(at(known.pictures), "data", size=1.5, alpha=0.3, label=t("unclip.layers.pictures")),
     ]
     rows = [
         Points(at(vectors), role, size=6, alpha=1, label=t(f"unclip.layers.{name}"))
@@ -79,19 +79,29 @@ def gap(text: str, shown: dict[str, tuple[Tensor, str]]) -> Panel:
     return Panel(t("unclip.panels.gap"), [*clouds, *rows], (-1.1, 2.1), (-0.6, 1.08), False, **axes)
 
 
-def mutual_cosine(film: lesson.Film) -> str:
+# What is said under finished pictures
+
+
+def mutual_cosine(film: Film) -> str:
     """The mean cosine of the finished pictures' vectors with each other, in words; "" for a single picture."""
-    value = lesson.mutual_cosine(models(), film)
+    value = lesson.mutual_cosine(models(film.request.data), film)
     return "" if value != value else t("unclip.captions.mutual", cosine=fixed(value))
 
 
-def cosine_with(film: lesson.Film, vector: Tensor | None) -> str:
-    """The mean cosine of the finished pictures' vectors with that of a negative caption, in words; "" without one."""
-    return "" if vector is None else t("unclip.captions.with_negative",
-                                       cosine=fixed(lesson.cosine_with(models(), film, vector)))  # fmt: skip
-
-
-def condition_cosine(film: lesson.Film) -> str:
+def condition_cosine(film: Film) -> str:
     """The mean cosine of the finished pictures' vectors with the decoder's condition, in words; "" without one."""
-    value = lesson.condition_cosines(models(), film).mean().item()
+    value = lesson.condition_cosines(models(film.request.data), film).mean().item()
     return "" if value != value else t("unclip.captions.condition", cosine=fixed(value))
+
+
+def unwanted(film: Film, negative: str) -> str:
+    """How far finished pictures show what a negative caption names, in words; "" without one: the number of people that
+    have it, and of other pictures the mean cosine of their vectors with that of the caption."""
+    if not negative:
+        return ""
+    if film.request.data == "people":
+        return t("unclip.captions.unwanted", of=len(film.images), negative=negative,
+                 n=sum(map(all, zip(*(row.right for row in lesson.asked_and_got(negative, film.images))))))  # fmt: skip
+    vector = text_vector(film.request.data, negative)
+    value = lesson.cosine_with(models(film.request.data), film, vector)
+    return t("unclip.captions.with_negative", cosine=fixed(value))

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from itertools import islice
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,10 +14,12 @@ from core.data.images import unit
 from core.diffusion import samplers
 from core.diffusion.exact import EmpiricalDenoiser
 from core.models import clip as clip_model
+from core.models import clip_queries
 from core.models import images as image_model
 from core.models import unclip as unclip_model
 from core.models.clip import ClipConfig
 from core.models.unclip import DecoderConfig, PriorConfig, Unclip, scaled, slerp
+from core.networks import make_network, size_options
 from core.runs.checkpoints import from_bytes, to_bytes, to_files
 
 pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
@@ -90,15 +93,21 @@ def test_picture_k_of_a_seed_does_not_depend_on_how_many_are_drawn(whole):
     torch.testing.assert_close(two[:1], one, atol=1e-5, rtol=1e-5)
 
 
-def test_a_negative_caption_changes_the_picture_and_is_none_when_it_is_the_caption(whole):
-    plain, away = (unclip_model.generate(whole, ["1 above"], negative, steps=3) for negative in ("", "2 below"))
-    assert (plain - away).abs().max() > 1e-4
-    vector = unclip_model.caption_condition(whole, ["1 above"])["embed"]
-    same, told = (
-        samplers.last(unclip_model.sample_decoder(whole, vector, *away, steps=3))
-        for away in ((vector, 7.0), (None, 1.0))
+def test_a_negative_caption_leads_the_prior_and_is_none_when_it_is_the_caption(whole):
+    away, same, unguided = (
+        samplers.last(unclip_model.sample_prior(whole, ["1 above"], *guided, steps=3))
+        for guided in (("2 below", 7.0), ("1 above", 7.0), ("", 1.0))
     )
-    torch.testing.assert_close(same, told, atol=1e-4, rtol=1e-4)
+    assert (away - unguided).abs().max() > 1e-4
+    torch.testing.assert_close(same, unguided, atol=1e-5, rtol=1e-5)
+
+
+def test_where_the_prior_is_skipped_a_negative_caption_leads_the_decoder_by_its_own_vector(whole):
+    own, away = (unclip_model.caption_condition(whole, [caption])["embed"] for caption in ("1 above", "2 below"))
+    torch.testing.assert_close(
+        unclip_model.generate(whole, ["1 above"], "2 below", steps=3, skip_prior=True),
+        samplers.last(unclip_model.sample_decoder(whole, own, away, scale=4.0, steps=3)),
+    )
 
 
 def test_without_the_prior_the_decoder_is_told_the_captions_own_vector(whole):
@@ -139,6 +148,19 @@ def test_a_decoder_begins_with_the_weights_of_another_model_as_far_as_they_fit(c
         assert torch.equal(one.state.model.state_dict()[name], value)
     with refused("start_other_kind"):
         unclip_model.copy_weights(one, unclip_model.new_prior(PRIOR, clip, pairs))
+
+
+def test_a_decoder_begins_with_the_embedding_of_attributes_that_vectors_decide(clip, pairs):
+    net = make_network("unet", side=8, channels=3, attributes=[8], **size_options("unet", "tiny"))
+    other, images = SimpleNamespace(denoiser=SimpleNamespace(net=net)), unit(pairs.images)
+    attributes, vectors = torch.arange(16)[:, None] // 2, scaled(clip_queries.image_vectors(clip.state.ema, images))
+    target, errors = net.conditioning.attributes(attributes, 16), []
+    for blur in (0.0, 10.0):
+        decoder = unclip_model.new_decoder(replace(DECODER, blur=blur), clip, pairs)
+        unclip_model.fit_condition(decoder, other, clip.state.ema, images, attributes)
+        errors.append((decoder.denoiser.net.conditioning.vector(vectors, 16) - target).square().mean())
+    spread = (target - target.mean(0)).square().mean()
+    assert errors[0] < 0.4 * spread < 0.9 * errors[1]
 
 
 def test_a_decoder_is_told_vectors_with_as_much_noise_as_its_plan_says(clip, pairs):
