@@ -17,7 +17,7 @@ from core.models.people_queries import DIFFERENCES
 from pages.ui.frame.text import t
 from pages.ui.lessons import clip_retrieval
 from pages.ui.runs import training_run
-from tests.reading import done, group, header, layers, panels, small_print
+from tests.reading import done, group, header, layers, panels, small_print, tasks
 
 SHOWN = {"predictions": "false", "data": "emoji"}
 
@@ -153,7 +153,7 @@ def test_a_text_finds_pictures_and_says_their_cosines(chapter):
     assert len(pictures(app)) == clip_retrieval.PICTURES and "cat" in pictures(app)[0]
     cosines = [float(value) for value in re.findall(r"<figcaption>([\d.]+)", html(app))]
     assert len(cosines) == clip_retrieval.PICTURES and cosines == sorted(cosines, reverse=True)
-    assert not done(app)[1]
+    assert not tasks(app)["held_out"]
 
 
 def test_held_out_pictures_alone_can_be_searched(chapter):
@@ -179,7 +179,7 @@ def test_a_picture_of_the_collection_finds_its_own_caption(chapter):
 def test_a_held_out_picture_found_by_words_does_the_second_task(chapter):
     own = clip_lesson.pairs()
     captions = [own.captions[i] for i in own.indices(held_out=True).tolist()]
-    assert any(done(chapter("retrieval", text=caption))[1] for caption in captions[:8])
+    assert any(tasks(chapter("retrieval", text=caption))["held_out"] for caption in captions[:8])
 
 
 def test_a_file_is_read_and_a_bad_one_refused_with_a_sentence(chapter):
@@ -221,7 +221,7 @@ def test_two_wordings_are_judged_side_by_side(chapter):
 def test_prompts_of_ones_own_need_no_truth(chapter):
     app = chapter("zero_shot", wording1="red\nblue", wording2="red\ngreen")
     assert table(app, "clip.zero_shot.head.right") is None
-    assert set(rows(app)) == {"red", "blue", "green"} and not done(app)[2]
+    assert set(rows(app)) == {"red", "blue", "green"} and not tasks(app)["wording"]
 
 
 def test_prompts_that_cannot_be_read_are_said_and_unknown_words_are_named(chapter):
@@ -235,8 +235,8 @@ def test_prompts_that_cannot_be_read_are_said_and_unknown_words_are_named(chapte
 @pytest.mark.slow
 def test_a_better_wording_does_the_third_task(chapter):
     bad = "face: foot\nperson: pizza\nanimal: clock\nfood: arrow\nplace: man\nactivity: red\nobject: dog\nsign: soup"
-    assert done(chapter("zero_shot", wording1=bad, wording2=WORDINGS[1]))[2]
-    assert not done(chapter("zero_shot", wording1=WORDINGS[1], wording2=WORDINGS[1]))[2]
+    assert tasks(chapter("zero_shot", wording1=bad, wording2=WORDINGS[1]))["wording"]
+    assert not tasks(chapter("zero_shot", wording1=WORDINGS[1], wording2=WORDINGS[1]))["wording"]
 
 
 # Arithmetic
@@ -273,12 +273,16 @@ def test_any_two_pictures_can_be_subtracted(chapter):
 
 def test_words_make_the_red_apple_green_which_does_the_fourth_task(chapter):
     app = chapter("arithmetic", kind="words", start="red apple", minus="red", plus="green")
-    assert "green apple" in pictures(app)[1:4] and done(app)[3]
+    assert "green apple" in pictures(app)[1:4] and tasks(app)["green_apple"]
 
 
 def test_a_word_that_moves_nothing_is_named(chapter):
     app = chapter("arithmetic", kind="words", minus="blorp", plus="woman")
-    assert "`blorp`" in app.warning[0].value and len(pictures(app)) == 1 + clip_retrieval.PICTURES and not done(app)[3]
+    assert (
+        "`blorp`" in app.warning[0].value
+        and len(pictures(app)) == 1 + clip_retrieval.PICTURES
+        and not tasks(app)["green_apple"]
+    )
 
 
 # The map
