@@ -15,7 +15,7 @@ function drawMatrix(c, layer, p, k, look) {
   c.imageSmoothingEnabled = true;
   for (let i = 0; i < size; i++) {
     c.drawImage(source, 0, i * h, w, h, x + (i + 0.06) * cell, y - 1.15 * cell, 0.88 * cell, 0.88 * cell);
-    writeCaption(c, names[i], x - 0.3 * cell, y + (i + 0.5) * cell, look, (layer.w - size - 0.4) * cell);
+    writeCaption(c, names[i], x - 0.3 * cell, y + (i + 0.5) * cell, cell, look, (layer.w - size - 0.4) * cell);
     const row = values.subarray(i * size, (i + 1) * size), best = row.indexOf(Math.max(...row));
     row.forEach((value, j) => {
       c.fillStyle = look.ramp(Math.max(0, value - 1) / 254);
@@ -28,12 +28,13 @@ function drawMatrix(c, layer, p, k, look) {
   for (let i = 0; i < size; i++) c.strokeRect(x + i * cell, y + i * cell, cell, cell);
 }
 
-// A caption that ends at x, on two lines where one would be too long.
-function writeCaption(c, name, x, y, look, room) {
+// A caption that ends at x, on two lines where one would be too long; both fit the height of a cell.
+function writeCaption(c, name, x, y, cell, look, room) {
   c.font = `400 ${13 * look.unit}px ${look.font}`;
-  const lines = c.measureText(name).width > room ? halves(name) : [name], size = lines.length > 1 ? 12 : 13;
+  const lines = c.measureText(name).width > room ? halves(name) : [name];
+  const size = Math.min(lines.length > 1 ? 12 : 13, 0.95 * cell / look.unit / lines.length);
   lines.forEach((line, i) => {
-    write(c, line, x, y + ((i - (lines.length - 1) / 2) * 13 + 4.5) * look.unit, look, size, 'right', 0.9, room);
+    write(c, line, x, y + (i - (lines.length - 1) / 2 + 0.36) * size * look.unit, look, size, 'right', 0.9, room);
   });
 }
 
