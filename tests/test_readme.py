@@ -74,7 +74,7 @@ def test_the_start_command_starts_the_app_with_what_it_installs():
 
 @pytest.mark.slow
 def test_every_call_of_the_library_works(tmp_path, monkeypatch, capsys):
-    assert len(commands()) == 9
+    assert len(commands()) == 10
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(image_judge, "judge", partial(image_judge.judge, steps=20))
     monkeypatch.setattr(captions, "load", lambda *_: some(emoji()))

@@ -79,18 +79,15 @@ def readable(config: Config, model: ImageModel) -> Config:
 def asked_for(model: ImageModel, request: Request) -> list[str]:
     """What images of a request are asked to be: their classes, or their attributes."""
     if model.attributes:
-        return attribute_labels(model, request.wanted) or [class_label(model, None)]
+        return attribute_labels(model, request.wanted) or [t("image_models.request.nothing_wanted")]
     return [class_label(model, label) for label in dict.fromkeys(request.labels)]
 
 
 def attribute_labels(model: ImageModel, values: Values) -> list[str]:
     """What the page calls each attribute that is named, with its values."""
-    rows = [(name, known, some) for (name, known), some in zip(model.attributes.items(), values, strict=False) if some]
-    return [
-        t("image_models.request.value", name=text.label("attributes", name),
-          value=_listed([known[number] for number in some]))
-        for name, known, some in rows
-    ]  # fmt: skip
+    rows = zip(model.attributes.items(), values, strict=False)
+    named = [(text.label("attributes", name), _listed(name, known, some)) for (name, known), some in rows if some]
+    return [name if name == value else t("image_models.request.value", name=name, value=value) for name, value in named]
 
 
 def class_label(model: ImageModel, label: int | None) -> str:
@@ -105,8 +102,9 @@ def class_captions(model: ImageModel, labels: Sequence[int | None]) -> tuple[str
 
 def base_label(model: ImageModel, request: Request) -> str:
     """What guidance leads away from."""
-    if request.unwanted:
-        return t("frame.comma").join(attribute_labels(model, request.unwanted))
+    if model.attributes:
+        named = attribute_labels(model, request.unwanted)
+        return t("frame.comma").join(named or [t("image_models.request.nothing_wanted")])
     return class_label(model, request.negative)
 
 
@@ -121,8 +119,8 @@ def judged_table(film: Film, model: ImageModel) -> str:
     for key, values in (("wanted", request.wanted), ("unwanted", request.unwanted)):
         for (name, known), some, *got in zip(model.attributes.items(), values, *(each.T.tolist() for each in both)):
             if some:
-                query = t(f"image_models.request.{key}", values=_listed([known[number] for number in some]))
-                cells = [_got(known, column, some, key == "wanted") for column in got]
+                query = t(f"image_models.request.{key}", values=_listed(name, known, some))
+                cells = [_got(name, known, column, some, key == "wanted") for column in got]
                 rows.append([text.label("attributes", name), query, *cells])
     if not rows:
         return t("image_models.request.nothing")
@@ -134,12 +132,12 @@ def judged_table(film: Film, model: ImageModel) -> str:
     return shell.table(head, [*rows, [t("image_models.request.all"), "", *every]])
 
 
-def _got(known: Sequence[str], numbers: Sequence[int], some: Sequence[int], wanted: bool) -> str:
+def _got(name: str, known: Sequence[str], numbers: Sequence[int], some: Sequence[int], wanted: bool) -> str:
     """How many of the values ``numbers`` of an attribute are right, and which values they are."""
     right = sum((number in some) == wanted for number in numbers)
     counts = Counter(numbers).most_common()
     listed = [
-        _listed([known[number]]) if len(counts) == 1 else f"{_listed([known[number]])} × {count}"
+        _listed(name, known, [number]) if len(counts) == 1 else f"{_listed(name, known, [number])} × {count}"
         for number, count in counts
     ]
     return t("image_models.request.got", right=right, n=len(numbers), values=t("frame.comma").join(listed))
@@ -150,6 +148,9 @@ def judges(film: Film) -> str:
     return t("image_models.request.judges", difference=lesson.judged(film).difference.mean().item())
 
 
-def _listed(values: Sequence[str]) -> str:
-    """What the page calls values of an attribute, any of which will do."""
+def _listed(name: str, known: Sequence[str], numbers: Sequence[int]) -> str:
+    """What the page calls values of an attribute, any of which will do: all but "none" are the thing itself."""
+    values = [known[number] for number in numbers]
+    if len(values) > 1 and {*known} - {*values} == {"none"}:
+        return text.label("attributes", name)
     return "/".join(text.label("attribute_values", value) for value in values)
