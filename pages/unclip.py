@@ -40,8 +40,8 @@ with right:
         if show == "all_stages":
             view.chips(config.wanted, data)
         films = background_films.watch(lesson.film_maker(data), lesson.requests_of(config), partial(view.draw, config))
-    if text.has(f"unclip.{show}.metric"):
-        shell.caption(t(f"unclip.{show}.metric"))
+    for key in (key for key in (f"unclip.{show}.metric", f"unclip.{show}.{data}.metric") if text.has(key)):
+        shell.caption(t(key))
     if films and data == "people" and show in view.JUDGED:
         st.markdown(view.judged(films))
     if films and show == "prior_skipped":

@@ -76,7 +76,7 @@ def test_the_verdict_speaks_only_of_the_caption_and_the_pictures_that_show_it(ch
         ("prior_skipped", ["gap", "imagined", "own"], 3),
         ("negative_caption", ["no_negative", "negative"], 3),
         ("variations", ["the_picture", "variations"], 3),
-        ("interpolation", ["on_the_way", "from_to"], unclip_lesson.INTERPOLATED),
+        ("interpolation", ["on_the_way", "whole_way"], unclip_lesson.INTERPOLATED),
     ],
 )
 def test_each_scene_has_its_panels_on_one_clock_and_says_them(chapter, scene, titles, frames):
@@ -127,9 +127,9 @@ def test_the_stage_of_words_shows_a_vector_for_each_and_what_is_nearest_to_all(c
 
 
 def test_the_prior_draws_what_its_guess_is_near_to_at_every_level(chapter):
-    first, gap, nearest = panels(formed(chapter(show="prior"))).values()
+    first, gap, nearest = panels(formed(chapter(show="prior", data="emoji"))).values()
     assert layers(first) == ["line"] * 3 and layers(gap) == ["points"] * 3 and nearest["layers"][0]["n"] == 4
-    known = unclip_lesson.pairs("people").captions
+    known = unclip_lesson.pairs("emoji").captions
     assert all(caption.rpartition(", ")[0] in known for caption in nearest["caption"])
 
 
@@ -225,7 +225,7 @@ def test_every_control_changes_the_page_without_an_exception(chapter):
 @pytest.mark.slow
 def test_a_link_restores_caption_scene_and_controls(chapter):
     app = formed(chapter(caption="蓝帽子", show="interpolation", to="a beard", wp="2.5", seed="3"))
-    assert list(panels(app))[1] == title("from_to", caption="蓝帽子", to="a beard")
+    assert "蓝帽子" in header(app)["alt"] and "a beard" in header(app)["alt"]
     assert app.slider(key="wp").value == 2.5 and app.number_input(key="seed").value == 3
 
 

@@ -244,7 +244,8 @@ def prior(config: Config, films: Films, k: int | None, theme: str) -> tuple[list
     known = lesson.pairs(config.data)
     near = known.images[path.pictures[now]].movedim(-3, -1)
     first = zip(path.pictures[now, 0].tolist(), path.cosines[now, 0].tolist())
-    captions = [f"{known.captions[i]}, {fixed(value)}" for i, value in first]
+    people = config.data == "people"  # their captions are too long for a line under the picture
+    captions = [fixed(value) if people else f"{known.captions[i]}, {fixed(value)}" for i, value in first]
     panels = [
         Panel(t("unclip.panels.cosines"), lines, ends, (low, 1.02), **axes, marker=sigma[now]),
         gap(config.data, film.request.caption, {"guess": (guesses, "denoise")}),
@@ -299,7 +300,7 @@ def interpolation(config: Config, films: Films, k: int | None, theme: str) -> tu
     """All pictures of an interpolation while they form; then also one at a time, the clock being the part of the
     way."""
     (film,) = films
-    title = t("unclip.panels.from_to", caption=film.request.caption, to=film.request.to)
+    title = t("unclip.panels.whole_way")
     if k is not None:
         return [_pictures(title, film, columns=4)], _levels(film, k)
     finished, parts = film.at(film.request.steps), torch.linspace(0, 1, film.request.n)
