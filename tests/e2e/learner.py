@@ -1,7 +1,8 @@
 """A learner in a browser: opens a page, waits until it is at rest, and knows where to point.
 
 Nothing here waits for a time. A machine that is busy draws fewer frames in a second, so what is to stay as it is, is
-watched over a number of animation frames.
+watched over a number of animation frames. What is to come, is looked for now and then: to look at each frame makes the
+browser draw them all, which is a third of its work.
 """
 
 import itertools
@@ -11,7 +12,11 @@ from playwright.sync_api import Locator, Page, expect
 
 LONG = 60_000  # milliseconds; a machine with other work is no failure
 FRAMES = 10  # of the browser, over which a page at rest does not change
+OFTEN = 100  # milliseconds between two looks at what is to come
 
+# True once the script does not run and something of the page is there.
+IDLE = """() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'
+    && !!document.querySelector('[data-testid=stElementContainer]')"""
 # True once the script does not run, fonts are there, and no element has moved for so many frames; without `live`, no
 # stage has been drawn anew either, unless it plays.
 AT_REST = """([id, frames, live]) => {
@@ -37,6 +42,7 @@ _number = itertools.count()
 
 def rest(page: Page, live: bool = False) -> None:
     """Wait until the server has no more to say and the layout stands. ``live``: a run goes on and is drawn anew."""
+    page.wait_for_function(IDLE, polling=OFTEN, timeout=LONG)
     page.wait_for_function(AT_REST, arg=[next(_number), FRAMES, live], timeout=LONG)
 
 
@@ -92,7 +98,7 @@ class Learner:
 
     def until(self, condition: str) -> None:
         """Waits until a condition in JavaScript holds of the stage's counters, ``now``."""
-        self.page.wait_for_function(f"(now => now && ({condition}))(globalThis.__stage?.{self.stage})")
+        self.page.wait_for_function(f"(now => now && ({condition}))(globalThis.__stage?.{self.stage})", polling=OFTEN)
 
     def at(self, right: float, up: float, panel: int = 0) -> tuple[float, float]:
         """Page coordinates of a place on a panel, in fractions of its plot, once the page is at rest."""

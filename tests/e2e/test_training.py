@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from pages.ui.frame import shell, text
 from pages.ui.frame.text import t
 from tests.e2e.conftest import watch
-from tests.e2e.learner import Learner, box, press
+from tests.e2e.learner import OFTEN, Learner, box, press
 
 FINGERPRINT = """([canvas, panel]) => {
     const {x, y, w, h} = __stage.training.plots[panel], ratio = devicePixelRatio;
@@ -63,7 +63,7 @@ class Trainer(Learner):
 
     def trains_beyond(self, step: int) -> int:
         """Waits until the page shows a later step; which."""
-        self.page.wait_for_function(STEP_BEYOND, arg=[STEP, step])
+        self.page.wait_for_function(STEP_BEYOND, arg=[STEP, step], polling=OFTEN)
         return self.step()
 
     def seen(self, panel: int) -> int:
@@ -74,7 +74,7 @@ class Trainer(Learner):
     def changes(self, panel: int, seen: int) -> None:
         """Waits until a panel's plot is no longer as it was seen."""
         changed = f"([canvas, panel, seen]) => ({FINGERPRINT})([canvas, panel]) !== seen"
-        self.page.wait_for_function(changed, arg=[self.canvas.element_handle(), panel, seen])
+        self.page.wait_for_function(changed, arg=[self.canvas.element_handle(), panel, seen], polling=OFTEN)
 
     def parameters(self) -> dict[str, list[str]]:
         return parse_qs(urlsplit(self.page.url).query)
