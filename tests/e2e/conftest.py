@@ -43,7 +43,7 @@ def window(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
 
     def open_window(visitor: int = 0) -> BrowserContext:
         while len(known) <= visitor:
-            known.append(browser.new_context(viewport=SIZE))
+            known.append(browser.new_context(viewport=SIZE, reduced_motion="reduce"))
             stays = known[-1].new_page()
             stays.route("**/*", lambda route: route.fulfill(body="", content_type="text/html"))
             stays.goto("http://127.0.0.1/")
@@ -58,9 +58,9 @@ def window(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
 
 @pytest.fixture
 def page(window: Callable[..., BrowserContext]) -> Iterator[Page]:
-    """A fresh page of 1280x800 of a visitor without cookies or permissions.
+    """A fresh page of 1280x800 of a visitor without cookies or permissions who wants no motion: a frame is work.
 
-    ``page.problems`` lists console errors, script errors and calls to other machines. The test fails at its end if
+    A test of motion asks for ``motion``.     ``page.problems`` lists console errors, script errors and calls to other machines. The test fails at its end if
     there are any; one that provokes an error on purpose clears the list.
     """
     opened = window().new_page()
@@ -70,6 +70,12 @@ def page(window: Callable[..., BrowserContext]) -> Iterator[Page]:
     found = list(opened.problems)
     opened.close()
     assert not found, f"the page had problems: {found}"
+
+
+@pytest.fixture
+def motion(page: Page) -> None:
+    """The visitor of ``page`` does not mind motion."""
+    page.emulate_media(reduced_motion="no-preference")
 
 
 def watch(page: Page, problems: list[str]) -> None:

@@ -30,7 +30,7 @@ def chapter(page: Page, serve) -> Chapter:
     return Chapter(page, serve("app.py"))
 
 
-def test_the_walk_plays_and_can_be_scrubbed_without_a_server_run(chapter):
+def test_the_walk_plays_and_can_be_scrubbed_without_a_server_run(chapter, motion):
     chapter.open()
     ticks = chapter.now("ticks")
     chapter.page.get_by_role("button", name=t("frame.stage.play"), exact=True).click()

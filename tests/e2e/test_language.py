@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from core.data import captions
 from pages.ui.frame import shell, text
 from pages.ui.frame.text import t
-from tests.e2e.conftest import watch
+from tests.e2e.conftest import SIZE, watch
 from tests.e2e.learner import LONG, Learner, rest
 from tests.pages.noted import scenes
 from tests.pages.test_words import NAMES
@@ -60,7 +60,7 @@ def choose(page: Page, now: str, then: str) -> None:
 @pytest.fixture
 def abroad(browser: Browser) -> Iterator[Page]:
     """A page in a browser whose language is Chinese."""
-    context = browser.new_context(locale="zh-CN", viewport={"width": 1280, "height": 800})
+    context = browser.new_context(locale="zh-CN", viewport=SIZE, reduced_motion="reduce")
     page, problems = context.new_page(), []
     watch(page, problems)
     yield page

@@ -45,7 +45,7 @@ def stage(page: Page, serve) -> Stage:
     return Stage(page, serve(APP)).open()
 
 
-def test_play_moves_the_clock_and_ends_at_the_last_frame_without_a_server_run(stage):
+def test_play_moves_the_clock_and_ends_at_the_last_frame_without_a_server_run(stage, motion):
     stage.page.get_by_role("button", name=t("frame.stage.play"), exact=True).click()
     stage.until("!now.playing && now.k === 40")
     assert stage.now("drawn") > 3
@@ -65,7 +65,7 @@ def test_scrubbing_shows_another_frame_and_makes_no_server_run(stage):
     assert stage.runs() == 1 and stage.now("ticks") == 1
 
 
-def test_everything_can_be_done_from_the_keyboard(stage):
+def test_everything_can_be_done_from_the_keyboard(stage, motion):
     for key, k in [("End", 40), ("ArrowLeft", 39), ("Home", 0), ("ArrowRight", 1), ("ArrowUp", 2)]:
         press(stage.canvas, key)
         stage.until(f"now.k === {k}")
@@ -184,7 +184,7 @@ def test_a_nonsense_clock_in_the_address_is_ignored(page, serve, clock):
     assert Stage(page, serve(APP)).open(f"case=one&clock={clock}").now("k") == 0
 
 
-def test_autoplay_plays_and_yields_to_a_learner_who_wants_less_motion(page, serve):
+def test_autoplay_plays_and_yields_to_a_learner_who_wants_less_motion(page, serve, motion):
     stage = Stage(page, serve(APP)).open("case=auto")
     stage.until("now.playing && now.k > 1")
     page.emulate_media(reduced_motion="reduce")
@@ -202,7 +202,7 @@ def test_with_reduced_motion_play_makes_a_few_slow_steps(page, serve):
     assert stage.now("drawn") - 1 < stage.now("k")  # more than one frame of the clock at a time
 
 
-def test_a_stage_that_nobody_can_see_asks_for_no_frames(page, serve):
+def test_a_stage_that_nobody_can_see_asks_for_no_frames(page, serve, motion):
     stage = Stage(page, serve(APP))
     page.goto(f"{stage.address}?case=far")
     stage.until("now.ready && now.playing")
