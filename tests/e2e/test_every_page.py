@@ -1,0 +1,94 @@
+"""Every page in a browser, from page to page in one visit: axe-core finds no fault in it (contrast, names, order of
+headings, tables); on a laptop the verdict can be read without scrolling; on a phone the picture comes before its
+controls and these before the words."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Locator, Page, expect
+
+from pages.ui.frame import shell
+from pages.ui.frame.text import t
+from tests.e2e.learner import LONG, box, rest
+
+PHONE, LAPTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
+TALL = {"width": 1280, "height": 3000}  # everything of a page can be clicked without scrolling
+SLOW = {"training"}  # there the run that decides is trained first: its own test does that
+# Where the parts of a page begin, in pixels of the window; -1 where there is none.
+TOPS = """names => names.map(name => document.querySelector(`.st-key-${name}`)?.getBoundingClientRect().top ?? -1)"""
+
+
+@pytest.fixture
+def visitor(page: Page) -> Page:
+    page.set_default_timeout(LONG)
+    page.set_viewport_size(LAPTOP)
+    return page
+
+
+def visit(page: Page, name: str) -> None:
+    """Go on to a page without loading another."""
+    if name != "home":
+        links = page.get_by_role("navigation") if name in shell.UNNUMBERED else page.locator(".st-key-switches")
+        links.get_by_role("link", name=t(f"{name}.navigation")).click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(t(f"{name}.title"))
+    rest(page)
+
+
+def resize(page: Page, size: dict[str, int]) -> None:
+    page.set_viewport_size(size)
+    rest(page, live=True)
+
+
+def violations(page: Page) -> list[str]:
+    """Each fault that axe-core finds and the elements that have it."""
+    found = Axe().run(page).response["violations"]
+    return [f"{fault['id']}: {node['target']} {node['any'][0]['message'] if node['any'] else node['html'][:120]}"
+            for fault in found for node in fault["nodes"]]  # fmt: skip
+
+
+def test_no_light_page_that_asks_has_a_violation_and_its_verdict_is_read_without_scrolling(visitor: Page, serve):
+    visitor.emulate_media(color_scheme="light")
+    visitor.goto(serve("app.py"))
+    wrong = []
+    for name in shell.present():
+        visit(visitor, name)
+        wrong += [(name, fault) for fault in violations(visitor)]
+        card = visitor.locator("[class*=st-key-predict_]").first
+        if name in SLOW or not card.count():
+            continue
+        resize(visitor, TALL)
+        verdict = answered(card)
+        resize(visitor, LAPTOP)
+        visitor.evaluate("document.querySelector('.stMain').scrollTo(0, 0)")
+        place = box(verdict, live=True)
+        if place["y"] + place["height"] > LAPTOP["height"]:
+            wrong.append((name, place))
+    assert not wrong
+
+
+def answered(card: Locator) -> Locator:
+    """Predicts the first outcome and decides; the verdict."""
+    card.locator(".stButton button").first.click()
+    rest(card.page, live=True)
+    decide = card.get_by_role("button", name=t("frame.predict.decide"))
+    if decide.count():
+        decide.click()
+    verdict = card.locator(".stAlert")
+    expect(verdict).to_be_visible()
+    return verdict
+
+
+def test_no_dark_page_that_shows_all_has_a_violation_and_on_a_phone_the_picture_comes_first(visitor: Page, serve):
+    visitor.emulate_media(color_scheme="dark")
+    visitor.goto(f"{serve('app.py')}/?predictions=false")
+    wrong = []
+    for name in shell.present():
+        visit(visitor, name)
+        wrong += [(name, fault) for fault in violations(visitor)]
+        if name == "glossary":
+            continue
+        resize(visitor, PHONE)
+        tops = visitor.evaluate(TOPS, ["picture", "controls", "notes", "equation", "next"])
+        if -1 in tops or tops != sorted(tops):
+            wrong.append((name, tops))
+        resize(visitor, LAPTOP)
+    assert not wrong
