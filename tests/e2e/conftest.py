@@ -58,9 +58,10 @@ def window(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
 
 @pytest.fixture
 def page(window: Callable[..., BrowserContext]) -> Iterator[Page]:
-    """A fresh page of 1280x800 of a visitor without cookies or permissions who wants no motion: a frame is work.
+    """A fresh page of 1280x800 of a visitor without cookies or permissions, who prefers reduced motion: fewer frames
+    are drawn. A test of motion asks for ``motion``.
 
-    A test of motion asks for ``motion``.     ``page.problems`` lists console errors, script errors and calls to other machines. The test fails at its end if
+    ``page.problems`` lists console errors, script errors and calls to other machines. The test fails at its end if
     there are any; one that provokes an error on purpose clears the list.
     """
     opened = window().new_page()
@@ -74,7 +75,7 @@ def page(window: Callable[..., BrowserContext]) -> Iterator[Page]:
 
 @pytest.fixture
 def motion(page: Page) -> None:
-    """The visitor of ``page`` does not mind motion."""
+    """The visitor of ``page`` has no preference for reduced motion."""
     page.emulate_media(reduced_motion="no-preference")
 
 

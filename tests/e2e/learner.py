@@ -1,8 +1,8 @@
 """A learner in a browser: opens a page, waits until it is at rest, and knows where to point.
 
 Nothing here waits for a time. A machine that is busy draws fewer frames in a second, so what is to stay as it is, is
-watched over a number of animation frames. What is to come, is looked for now and then: to look at each frame makes the
-browser draw them all, which is a third of its work.
+watched over a number of animation frames. A condition that is to come true is checked ten times a second: a check at
+every frame makes the browser draw all frames.
 """
 
 import itertools
@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 
 LONG = 60_000  # milliseconds; a machine with other work is no failure
 FRAMES = 10  # of the browser, over which a page at rest does not change
-OFTEN = 100  # milliseconds between two looks at what is to come
+OFTEN = 100  # milliseconds between two checks of a condition
 
 # True once the script does not run and something of the page is there.
 IDLE = """() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'
