@@ -16,7 +16,7 @@ from core.cli.images import Sampler, check_positive
 from core.data import people
 from core.data.images import unit
 from core.data.people import ATTRIBUTES, SIDE
-from core.models import image_judge, memorization, people_judge, people_queries
+from core.models import image_judge, memorization, people_judge, people_queries, unclip, unclip_people
 from core.models import images as image_model
 from core.models import requests as image_requests
 from core.models.model import SHIPPED, open_checkpoint
@@ -77,6 +77,8 @@ class Report:
 def evaluate(
     checkpoint: Path = SHIPPED / "people",
     encoders: Path = SHIPPED / "people-clip",
+    prior: Path = SHIPPED / "people-prior",
+    decoder: Path = SHIPPED / "people-decoder",
     n: int = 2000,
     scales: tuple[float, ...] = (1.0, 2.0, 3.0),
     sampler: Sampler = "dpmpp_2m",
@@ -92,6 +94,7 @@ def evaluate(
     Args:
         checkpoint: a checkpoint's folder, a run's folder that holds one, or the name of a shipped model.
         encoders: the same of a CLIP of people.
+        prior, decoder: the same of the two parts of unCLIP that were trained with it.
         n: how many requests for any attributes; half as many for held-out combinations, and for others.
         scales: guidance scales w, a row for each.
         sampler: how to go from noise to images.
@@ -120,6 +123,7 @@ def evaluate(
     print_requests(reports)
     print_attributes(reports)
     print_clip(open_checkpoint(encoders), seed)
+    print_unclip(unclip.assemble(*map(open_checkpoint, (encoders, prior, decoder))), n, seed)
     if memorised:
         few = [file.parent for file in SHIPPED.glob("people-*/losses.jsonl")]
         print_copies({folder.name: open_checkpoint(folder) for folder in (*few, checkpoint)}, n, seed)
@@ -185,6 +189,18 @@ def print_attributes(reports: dict[str, Report]) -> None:
     for name, row in reports.items():
         cells = ["not asked for" if math.isnan(one) else f"{one:.1%} / {other:.1%}" for one, other in row.each]
         print(f"| {name} | {' | '.join(cells)} |")
+
+
+def print_unclip(parts: unclip.Unclip, n: int, seed: int) -> None:
+    """Print how far unCLIP draws what captions ask for, and leaves out what negative captions name."""
+    print(
+        f"\nunCLIP, captions of {n:,} requests and half as many of the last two kinds; {n:,} pictures of each caption:"
+    )
+    for rows in (unclip_people.table(parts, n, seed=seed), unclip_people.negative_table(parts, n, seed=seed)):
+        head, *rest = rows
+        for row in (head, ["---"] * len(head), *rest):
+            print(f"| {' | '.join(row)} |")
+        print()
 
 
 def print_clip(checkpoint: Checkpoint, seed: int) -> None:
