@@ -22,7 +22,8 @@ def model(tmp_path_factory):
 
 def test_evaluate_prints_a_table_to_place_an_image_model_by(model, capsys, monkeypatch):
     monkeypatch.setattr(command, "REFERENCE", 100)
-    monkeypatch.setattr(command, "print_clip", lambda *_: None)  # measured by the tests of its own models
+    for section in ("print_clip", "print_unclip"):  # measured by the tests of their own models
+        monkeypatch.setattr(command, section, lambda *_: None)
     main(["evaluate", "people", "--checkpoint", str(model / "16"), *"--n 40 --scales 1 2 --steps 2 --seed 3".split()])
     printed = capsys.readouterr().out
     lines = [line for line in printed.splitlines() if line.startswith("|")]

@@ -5,8 +5,9 @@ import torch
 
 from core.data import people, people_captions
 from core.data.people import ATTRIBUTES
-from core.models import people_judge, unclip_people
+from core.models import people_judge, unclip, unclip_people
 from core.models.unclip_people import accuracy, caption_of, has
+from core.pretrained import pretrained
 
 NAMES = list(ATTRIBUTES)
 pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
@@ -40,3 +41,13 @@ def test_a_picture_has_a_hat_of_any_kind_and_all_else_that_a_caption_names(judge
     hat, glasses = (judge_of_real_people.attributes[:, NAMES.index(name)] for name in ("hat", "glasses"))
     assert torch.equal(has(judge_of_real_people.images, "hat"), hat > 0)
     assert torch.equal(has(judge_of_real_people.images, "a top hat and sunglasses"), (hat == 3) & (glasses == 2))
+
+
+@pytest.mark.slow
+def test_the_shipped_models_draw_what_captions_ask_for_and_leave_out_what_negative_captions_name():
+    shipped = unclip.assemble(*(pretrained(f"people-{part}") for part in ("clip", "prior", "decoder")))
+    wanted = people_judge.requests(40, 7)
+    for language in ("en", "zh"):
+        assert accuracy(wanted, unclip_people.draw(shipped, wanted, language)).attributes >= 0.88
+    without, with_negative = unclip_people.unwanted_shares(shipped, "a person with glasses", "hat", 40)
+    assert without > 0.4 and with_negative < without / 5
