@@ -40,8 +40,9 @@ with right:
         if show == "all_stages":
             view.chips(config.wanted, data)
         films = background_films.watch(lesson.film_maker(data), lesson.requests_of(config), partial(view.draw, config))
-    for key in (key for key in (f"unclip.{show}.metric", f"unclip.{show}.{data}.metric") if text.has(key)):
-        shell.caption(t(key))
+    for name in (show, f"{show}.{data}"):
+        if text.has(f"unclip.{name}.metric"):
+            shell.caption(t(f"unclip.{name}.metric"))
     if films and data == "people" and show in view.JUDGED:
         st.markdown(view.judged(films))
     if films and show == "prior_skipped":

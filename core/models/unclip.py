@@ -142,8 +142,8 @@ def scaled(vectors: Tensor) -> Tensor:
 def prior_condition(clip: Clip, tokens: Tensor) -> Cond:
     """The prior's condition for captions [N, T] of tokens, on the encoders' device.
 
-    "embed" holds their scaled vectors [N, size], "tokens" the text encoder's output for each word, as far as the longest
-    caption goes. A caption without a known word is no condition at all.
+    "embed" holds their scaled vectors [N, size], "tokens" the text encoder's output for each word, as far as the
+    longest caption goes. A caption without a known word is no condition at all.
     """
     longest = max(1, int((tokens != PADDING).sum(1).max()))
     tokens = tokens[:, :longest].to(image_model.device_of(clip))

@@ -95,11 +95,11 @@ def table(unclip: Unclip, n: int = 2000, scales: Scales = Scales(), seed: int = 
     Requests of 3 to 5 attributes, n for any, and half as many for combinations of hat, glasses and clothes that were
     trained on, and for held-out ones. Captions of them in English and in Chinese, and with the prior skipped.
     """
-    asked = [people_judge.requests(n if kind is None else n // 2, seed, kind) for kind in (None, False, True)]
+    wanted = [people_judge.requests(n if kind is None else n // 2, seed, kind) for kind in (None, False, True)]
     rows = [("captions", "named attributes right", "all of a caption right", "all right, combinations trained on",
              "all right, held-out combinations")]  # fmt: skip
     for name, language, skip in (("English", "en", False), ("Chinese", "zh", False), ("English, no prior", "en", True)):
-        found = [accuracy(some, draw(unclip, some, language, scales, skip, seed)) for some in asked]
+        found = [accuracy(some, draw(unclip, some, language, scales, skip, seed)) for some in wanted]
         rows.append((name, f"{found[0].attributes:.1%}", *(f"{one.all:.1%}" for one in found)))
     return rows
 

@@ -65,8 +65,8 @@ def ask_caption(name: str, data: str) -> bool:
         st.error(text.problem(problem), icon=":material/help:")
         return False
     if unknown and understood:
-        said = t(f"unclip.unknown.{data}", count=len(unknown), words=collection.listed(unknown))
-        st.warning(said, icon=":material/help:")
+        warning = t(f"unclip.unknown.{data}", count=len(unknown), words=collection.listed(unknown))
+        st.warning(warning, icon=":material/help:")
     elif unknown:
         st.error(t(f"unclip.unknown.no_{data}", words=collection.listed(unknown)), icon=":material/help:")
     return understood or not unknown
