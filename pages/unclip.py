@@ -40,9 +40,10 @@ with right:
         if show == "all_stages":
             view.chips(config.wanted, data)
         films = background_films.watch(lesson.film_maker(data), lesson.requests_of(config), partial(view.draw, config))
-    for name in (show, f"{show}.{data}"):
-        if text.has(f"unclip.{name}.metric"):
-            shell.caption(t(f"unclip.{name}.metric"))
+    if text.has(f"unclip.{show}.metric"):
+        shell.caption(t(f"unclip.{show}.metric"))
+    if text.has(f"unclip.{show}.{data}.metric"):
+        shell.caption(t(f"unclip.{show}.{data}.metric"))
     if films and data == "people" and show in view.JUDGED:
         st.markdown(view.judged(films))
     if films and show == "prior_skipped":
