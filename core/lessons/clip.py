@@ -127,8 +127,8 @@ def _matrix_people(held_out: bool) -> dict[int, dict[str, str]]:
 
 def _has(k: int, named: dict[str, str]) -> bool:
     """Whether person k visibly has attributes."""
-    own = pairs("people").people.named(k)
-    return all(own.get(name) in people_captions.values(name, value) for name, value in named.items())
+    visible = pairs("people").people.named(k)
+    return all(visible.get(name) in people_captions.values(name, value) for name, value in named.items())
 
 
 def _short_caption(named: dict[str, str], language: str) -> str:

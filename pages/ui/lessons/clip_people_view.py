@@ -132,12 +132,12 @@ def zero_shot(config: Config, space: PeopleSpace) -> bool:
 
 def _row(one: Description, accuracy: float) -> tuple[str, list[Bar]]:
     """A row of the table: the attribute with its most probable value, its probability, and the accuracy."""
-    said, probability, truth = people.described(one), one.probabilities[0].max().item(), int(one.truth[0])
+    description, probability, truth = people.described(one), one.probabilities[0].max().item(), int(one.truth[0])
     if truth < 0:
-        said = t("clip.zero_shot_people.hidden", row=said)
+        description = t("clip.zero_shot_people.hidden", row=description)
     elif truth != one.probabilities[0].argmax():
-        said = t("clip.zero_shot_people.wrong", row=said, value=people.value_of(one.attribute, truth))
-    return said, [Bar(probability, f"{probability:.0%}"), Bar(accuracy, f"{accuracy:.0%}", "sample")]
+        description = t("clip.zero_shot_people.wrong", row=description, value=people.value_of(one.attribute, truth))
+    return description, [Bar(probability, f"{probability:.0%}"), Bar(accuracy, f"{accuracy:.0%}", "sample")]
 
 
 # Differences
