@@ -71,7 +71,10 @@ PEOPLE = 10_240  # of the endless people of a training run, those that its sampl
 JUDGE_CONFIGS = {"people-judge": JudgeConfig()}
 """Checkpoint name to configuration of the network that reads the attributes of people."""
 
-HALF = ("emoji", "fashion", "prior", "decoder", "people", "people-judge", "people-prior", "people-decoder", *PEOPLE_CONFIGS)
+HALF = (
+    "emoji", "fashion", "prior", "decoder",
+    "people", "people-judge", "people-prior", "people-decoder", *PEOPLE_CONFIGS,
+)  # fmt: skip
 """The shipped models whose weights are stored in half precision."""
 
 CAPTION_CONFIGS: dict[str, ClipConfig | PriorConfig | DecoderConfig] = {

@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 from pages.ui.frame.text import t
 from tests.e2e.learner import Learner, press
 
-FEW = "predictions=false&model=digits&steps=8&w=1"
+FEW = "predictions=false&show=four_samplers&model=digits&steps=8&w=1"
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_new_films_form_on_the_same_stage_and_then_stand_at_its_end(chapter):
 
 def test_a_link_restores_controls_and_clock_where_its_films_must_form_first(chapter):
     page = chapter.page
-    formed(chapter.open(f"{FEW}&label=7&n=4&second=heun&seed=5&show=guidance&clock=0.5"))
+    formed(chapter.open(f"{FEW.replace('four_samplers', 'guidance')}&label=7&n=4&second=heun&seed=5&clock=0.5"))
     expect(control(page, "label", "combobox")).to_have_value("7")
     expect(control(page, "steps", "spinbutton")).to_have_value("8")
     expect(option(page, "guidance")).to_be_checked()
@@ -63,7 +63,7 @@ def test_a_link_restores_controls_and_clock_where_its_films_must_form_first(chap
 
 
 def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
-    page = chapter.open("model=digits&steps=8&w=1").page
+    page = chapter.open("show=four_samplers&model=digits&steps=8&w=1").page
     press(page.locator(".st-key-_guess_ghosts button"), "Space")
     expect(page.locator(".st-key-_guess_again")).to_be_visible()
     chapter.until("now.plots.length === 4")
@@ -76,5 +76,5 @@ def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
 
 
 def test_a_film_of_garments_stays_within_the_budget_of_the_stage(chapter):
-    formed(chapter.open("predictions=false"), 21)
+    formed(chapter.open("predictions=false&show=four_samplers&model=fashion"), 21)
     assert chapter.now("bytes") < 500_000

@@ -23,7 +23,7 @@ def sheet(scene: Learner) -> bytes:
 
 
 def test_digits_trained_live_change_on_the_sheet_which_stays_where_it_is(scene):
-    scene.open("predictions=false&show=train&net=fourier&seed=71")
+    scene.open("predictions=false&show=train&train=live&net=fourier&seed=71")
     before, mounted = sheet(scene), scene.now("mounted")
     main, reset = (scene.page.locator(f".st-key-{key} button") for key in ("_main", "_reset"))
     main.click()

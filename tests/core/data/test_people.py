@@ -114,7 +114,7 @@ def test_layers_are_composed_as_the_notice_says():
     picture = colour(people.BACKGROUND["white"]).expand(3, 16, 16)
     with torch.no_grad():
         for part in people.LAYERS:
-            layer, value = people._parts()[part], row[0, COLUMN[part]] if part in COLUMN else 0
+            layer, value = people.parts()[part], row[0, COLUMN[part]] if part in COLUMN else 0
             variant = layer.first[value] + int(0.6 * layer.count[value])
             tint, light, alpha = (each[variant].double() for each in (layer.colour, layer.light, layer.alpha))
             picture = colours[part] * tint + light + (1 - alpha) * picture
