@@ -32,7 +32,7 @@ def test_one_clock_goes_through_all_stages_without_a_server_run(chapter):
 
 
 def test_a_typed_caption_forms_on_the_same_stage_and_then_stands_at_its_end(chapter):
-    formed(chapter.open("predictions=false&steps=20&n=4"), 42)
+    formed(chapter.open("data=emoji&predictions=false&steps=20&n=4"), 42)
     mounted = chapter.now("mounted")
     caption = chapter.page.get_by_role("textbox", name=t("unclip.controls.caption.label"), exact=True)
     caption.fill("green apple xyzzy")
@@ -41,7 +41,7 @@ def test_a_typed_caption_forms_on_the_same_stage_and_then_stands_at_its_end(chap
     expect(chapter.page.get_by_role("alert").filter(has_text="xyzzy")).to_be_visible()
     formed(chapter, 42)
     assert chapter.now("mounted") == mounted and chapter.now("k") == 41
-    expect(chapter.page).to_have_url(re.compile("caption=green"))
+    expect(chapter.page).to_have_url(re.compile("emoji=green"))
 
 
 def test_every_scene_with_its_clock_is_above_the_fold(chapter):
