@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from playwright.sync_api import Locator, Page, expect
 
-LONG = 60_000  # milliseconds; a machine with other work is no failure
+LONG = 180_000  # milliseconds; a machine with other work is no failure
 FRAMES = 10  # of the browser, over which a page at rest does not change
 OFTEN = 100  # milliseconds between two checks of a condition
 
@@ -97,8 +97,9 @@ class Learner:
         return self.page.evaluate(f"__stage.{self.stage}.{counter}")
 
     def until(self, condition: str) -> None:
-        """Waits until a condition in JavaScript holds of the stage's counters, ``now``."""
-        self.page.wait_for_function(f"(now => now && ({condition}))(globalThis.__stage?.{self.stage})", polling=OFTEN)
+        """Waits until a condition in JavaScript holds of the stage's counters, ``now``. Checked at every frame: a film
+        that forms may have one frame for a moment only."""
+        self.page.wait_for_function(f"(now => now && ({condition}))(globalThis.__stage?.{self.stage})")
 
     def at(self, right: float, up: float, panel: int = 0) -> tuple[float, float]:
         """Page coordinates of a place on a panel, in fractions of its plot, once the page is at rest."""

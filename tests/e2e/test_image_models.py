@@ -45,8 +45,6 @@ def test_new_films_form_on_the_same_stage_and_then_stand_at_its_end(chapter):
     steps = control(chapter.page, "steps", "spinbutton")
     steps.fill("60")
     steps.press("Enter")
-    expect(chapter.page.get_by_role("progressbar")).to_be_visible()
-    chapter.until("now.T === 1")
     formed(chapter, 25)
     assert chapter.now("mounted") == mounted and chapter.now("k") == 24
     expect(chapter.page.get_by_role("progressbar")).to_be_hidden()
