@@ -212,6 +212,19 @@ def test_no_function_is_tangled():
     assert not ruff("--select", "C901")
 
 
+def branches(function: ast.AST) -> int:
+    """1 and the decisions of a function, those within expressions too, which the linter does not count."""
+    decisions = ast.If, ast.IfExp, ast.For, ast.While, ast.ExceptHandler, ast.match_case, ast.comprehension
+    nodes = list(ast.walk(function))
+    within = [node.values[1:] for node in nodes if isinstance(node, ast.BoolOp)]
+    within += [node.ifs for node in nodes if isinstance(node, ast.comprehension)]
+    return 1 + sum(isinstance(node, decisions) for node in nodes) + sum(map(len, within))
+
+
+def test_no_function_has_more_than_15_branches():
+    assert not [f"{path}:{node.lineno} {node.name}" for path, node in functions("core", "pages") if branches(node) > 15]
+
+
 def test_the_linter_finds_nothing():
     assert not ruff()
 

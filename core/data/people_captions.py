@@ -151,70 +151,100 @@ def _listed(parts: Sequence[str], between: str, last: str) -> str:
     return last.join([between.join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
+def _key_words(parts: Sequence[str], between: str, random: Random) -> str:
+    return between.join(random.sample(parts, len(parts)))
+
+
 def _english(named: Mapping[str, str], words: Mapping[str, Any], random: Random) -> str:
-    things, absent, says = _things(named, words, random), _absent(named, words, random), words["says"]
-    plain = [
-        (name, named[name]) for name in ("hair", "mouth", "skin") if named.get(name) in words["values"].get(name, {})
-    ]
-    adjectives = {name: _pick(random, words["values"][name][value]) for name, value in plain}
-    if random.random() < 0.2:  # a list of key words
+    things, absent = _things(named, words, random), _absent(named, words, random)
+    values = ((name, words["values"].get(name, {}).get(named.get(name))) for name in ("hair", "mouth", "skin"))
+    adjectives = {name: _pick(random, wordings) for name, wordings in values if wordings}
+    if random.random() < 0.2:
         ground = [f"{named['background']} background"] if "background" in named else []
-        parts = [*things.values(), *adjectives.values(), *ground, *(f"no {noun}" for noun in absent.values())]
-        return ", ".join(random.sample(parts, len(parts)))
-    with_, tail = [], []
-    if "mouth" in adjectives and random.random() < 0.5:
-        del adjectives["mouth"]
-        tail.append(_pick(random, says["mouth"][named["mouth"]]))
-    if "skin" in adjectives and random.random() < 0.7:
-        del adjectives["skin"]
-        with_.append(f"{_pick(random, words['adjectives']['skin'][named['skin']])} skin")
-    things = {name: thing if thing.split()[-1] in words["plural"] else f"a {thing}" for name, thing in things.items()}
-    with_ += [things.pop(name) for name in ("hair", "beard") if name in things]
-    worn = [things.pop(name) for name in ("hat", "glasses", "earrings") if name in things]
-    clauses = _english_clauses(with_, worn, list(things.values()), absent, words, random)
-    front = " ".join(random.sample(list(adjectives.values()), len(adjectives)))
-    head = _pick(random, words["people"][: -1 if front else None]).format(f"{front} " if front else "")
-    if front[:1] in tuple("aeiou"):
-        head = head.replace("a ", "an ", 1) if head.startswith("a " + front) else head.replace("of a ", "of an ")
-    ground = _pick(random, says["background"]).format(named["background"]) if "background" in named else ""
+        absences = [f"no {noun}" for noun in absent.values()]
+        return _key_words([*things.values(), *adjectives.values(), *ground, *absences], ", ", random)
+    mouth = _english_mouth(named, words, random)
+    skin = _english_skin(named, words, random)
+    clauses = _english_clauses(skin, things, absent, words, random)
+    elsewhere = {"mouth": mouth, "skin": skin}
+    front = [adjective for name, adjective in adjectives.items() if not elsewhere.get(name)]
+    head = _english_head(random.sample(front, len(front)), words, random)
+    ground = _pick(random, words["says"]["background"]).format(named["background"]) if "background" in named else ""
+    return _english_sentence(head, clauses, mouth, ground, random)
+
+
+def _english_mouth(named: Mapping[str, str], words: Mapping[str, Any], random: Random) -> list[str]:
+    """The mouth as a phrase after the person, "with a smile", in half of the captions that name it."""
+    if "mouth" not in named or random.random() >= 0.5:
+        return []
+    return [_pick(random, words["says"]["mouth"][named["mouth"]])]
+
+
+def _english_skin(named: Mapping[str, str], words: Mapping[str, Any], random: Random) -> list[str]:
+    """The skin as a noun, "tan skin", in most of the captions that name it."""
+    if "skin" not in named or random.random() >= 0.7:
+        return []
+    return [f"{_pick(random, words['adjectives']['skin'][named['skin']])} skin"]
+
+
+def _english_head(front: Sequence[str], words: Mapping[str, Any], random: Random) -> str:
+    """The person with the adjectives before it: "an unhappy person"."""
+    adjectives = " ".join(front)
+    head = _pick(random, words["people"][: -1 if front else None]).format(f"{adjectives} " if front else "")
+    if adjectives[:1] in tuple("aeiou"):
+        head = head.replace("a ", "an ", 1) if head.startswith("a " + adjectives) else head.replace("of a ", "of an ")
+    return head
+
+
+def _english_sentence(head: str, clauses: Sequence[str], mouth: list[str], ground: str, random: Random) -> str:
+    """Person, clauses, mouth and background with the commas between them."""
     for clause in clauses:  # "a hat with red hair" would be a hat that has hair
         comma = "," if clause != clauses[0] and (clause.startswith("with ") or random.random() < 0.3) else ""
         head = f"{head}{comma} {clause}"
-    return ", ".join([head, *tail, ground] if tail and ground else [f"{head} {ground}".strip(), *tail])
+    return ", ".join([head, *mouth, ground] if mouth and ground else [f"{head} {ground}".strip(), *mouth])
 
 
 def _english_clauses(
-    with_: list[str], worn: list[str], clothes: list[str], absent: Mapping[str, str], words: Mapping[str, Any],
-    random: Random,
-) -> list[str]:  # fmt: skip
+    skin: list[str], things: Mapping[str, str], absent: Mapping[str, str], words: Mapping[str, Any], random: Random
+) -> list[str]:
     """ "with ...", "wearing ...", "without ...", in any order."""
-    without = [noun if noun in words["plural"] else f"a {noun}" for noun in absent.values()]
-    if worn and random.random() < 0.4:
-        with_, worn = [*with_, *worn], []
-    if clothes and worn and random.random() < 0.5:
-        worn, clothes = [*worn, *clothes], []
+
+    def some(*names: str) -> list[str]:
+        return [_english_article(things[name], words) for name in names if name in things]
+
+    with_, worn, clothes = [*skin, *some("hair", "beard")], some("hat", "glasses", "earrings"), some("clothes")
+    with_, worn = _merged(with_, worn, 0.4, random)
+    if worn:
+        worn, clothes = _merged(worn, clothes, 0.5, random)
     with_, worn = (random.sample(parts, len(parts)) for parts in (with_, worn))
-    verb = "in" if worn else _pick(random, words["says"]["clothes"])
-    clauses = {"wearing": worn, verb: clothes} if worn else {verb: clothes}
-    if absent and with_ and random.random() < 0.5:
-        with_, without = [*with_, *(f"no {noun}" for noun in absent.values())], []
-    clauses = random.sample([("with", with_), *clauses.items()], 1 + len(clauses))
+    verbs = {"wearing": worn, "in": clothes} if worn else {_pick(random, words["says"]["clothes"]): clothes}
+    absences = [f"no {noun}" for noun in absent.values()]
+    if with_:
+        with_, absences = _merged(with_, absences, 0.5, random)
+    clauses = random.sample([("with", with_), *verbs.items()], 1 + len(verbs))
     phrases = [f"{verb} {_listed(parts, ', ', ' and ')}" for verb, parts in clauses if parts]
+    without = [_english_article(noun, words) for noun in absent.values()] if absences else []
     return phrases + (["without " + _listed(without, ", ", " or ")] if without else [])
+
+
+def _english_article(thing: str, words: Mapping[str, Any]) -> str:
+    return thing if thing.split()[-1] in words["plural"] else f"a {thing}"
+
+
+def _merged(first: list[str], second: list[str], chance: float, random: Random) -> tuple[list[str], list[str]]:
+    """Two lists, or by chance one with all of both and an empty one."""
+    return ([*first, *second], []) if second and random.random() < chance else (first, second)
 
 
 def _chinese(named: Mapping[str, str], words: Mapping[str, Any], random: Random) -> str:
     things, absent, says = _things(named, words, random), _absent(named, words, random), words["says"]
-    plain = [_pick(random, words["values"]["hair"]["bald"])] if named.get("hair") == "bald" else []
-    for name in ("mouth", "skin"):
-        if name in named:
-            plain.append(_pick(random, says[name][named[name]]))
+    plain = _chinese_values(named, words, random)
     colour = words["colours"].get(named.get("background"), [""])[0]
     ground = [_pick(random, says["background"]).format(colour)] if colour else []
     style = random.random()
-    if style < 0.2:  # a list of key words
-        parts = [*things.values(), *plain, *ground, *(f"没有{noun}" for noun in absent.values())]
-        return "，".join(random.sample(parts, len(parts)))
+    if style < 0.2:
+        absences = [f"没有{noun}" for noun in absent.values()]
+        return _key_words([*things.values(), *plain, *ground, *absences], "，", random)
     things = {name: _measured(thing, says["measures"], random) for name, thing in things.items()}
     after = "着" if style < 0.4 or (style < 0.6 and random.random() < 0.5) else ""
     clauses = [*plain, *_chinese_clauses(things, says, after, random)]
@@ -224,6 +254,12 @@ def _chinese(named: Mapping[str, str], words: Mapping[str, Any], random: Random)
     if style >= 0.4 and clauses and not plain:
         return "这个人" + "，".join([*clauses, *ground])
     return "，".join(["一个人", *clauses, *ground])
+
+
+def _chinese_values(named: Mapping[str, str], words: Mapping[str, Any], random: Random) -> list[str]:
+    """What is complete in itself: 光头, 面带微笑."""
+    bald = [_pick(random, words["values"]["hair"]["bald"])] if named.get("hair") == "bald" else []
+    return bald + [_pick(random, words["says"][name][named[name]]) for name in ("mouth", "skin") if name in named]
 
 
 def _measured(thing: str, measures: Mapping[str, str], random: Random) -> str:

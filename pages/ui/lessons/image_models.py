@@ -256,7 +256,7 @@ NOTES = {
     "request": {"people": ("request",), "emoji": ("request", "request_emoji"), "classes": ("request",)},
     "four_samplers": {
         "before": ("four_samplers",),
-        "after": ("four_samplers", "four_samplers.after"),
+        "people": ("four_samplers", "four_samplers.after"),
         "classes": ("four_samplers", "four_samplers_classes"),
     },
     "guidance": {"people": ("guidance", "guidance_people"), "classes": ("guidance", "guidance_classes")},
@@ -271,18 +271,15 @@ NOTES = {
 
 def notes_of(show: str, answered: bool, model: ImageModel | None = None, part: str = "") -> tuple[str, ...]:
     """The notes of a scene and of what is special about it now; ``part``: of the scene that trains."""
-    if show == "request":
-        return NOTES[show]["emoji" if model and model.data == "emoji" else "people"]
-    if show == "train":
-        return NOTES[show]["live" if part == "live" else "people"]
-    people = model is None or bool(model.attributes)
-    if show == "four_samplers":
-        return NOTES[show][("after" if people else "classes") if answered else "before"]
-    if show == "guidance":
-        return NOTES[show]["people" if people else "classes"]
-    if show == "nearest_training_image" and model:
-        return NOTES[show]["training" if model.held_out is None else "held_out"]
-    return (show,)
+    kind = "people" if model is None or model.attributes else "classes"
+    case = {
+        "request": "emoji" if model and model.data == "emoji" else "people",
+        "four_samplers": kind if answered else "before",
+        "guidance": kind,
+        "nearest_training_image": model and ("training" if model.held_out is None else "held_out"),
+        "train": "live" if part == "live" else "people",
+    }
+    return NOTES.get(show, {}).get(case.get(show), (show,))
 
 
 def code_of(show: str) -> tuple[Callable, ...]:
