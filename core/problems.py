@@ -20,22 +20,36 @@ class Problem(ValueError):
         code: the key of its sentence in ``problems.toml``.
         **values: the values that the sentence quotes.
 
-    ``str(problem)`` is the English sentence.
+    ``str(problem)`` is the English sentence. ``more`` are the notes that `joined` put after this one.
     """
 
     def __init__(self, code: str, **values: Any):
         super().__init__(code)
         self.code, self.values = code, values
+        self.more: tuple[Problem, ...] = ()
 
     def __str__(self) -> str:
-        return fill(sentences()[self.code], self.values)
+        return " ".join(fill(sentences()[part.code], part.values) for part in self.parts)
+
+    @property
+    def parts(self) -> tuple["Problem", ...]:
+        """This problem and those that follow it."""
+        return (self, *self.more)
 
     def __reduce__(self) -> tuple:
-        return _rebuild, (type(self), self.code, self.values)
+        return _rebuild, (type(self), self.code, self.values, self.more)
 
 
-def _rebuild(kind: type[Problem], code: str, values: dict[str, Any]) -> Problem:
-    return kind(code, **values)
+def _rebuild(kind: type[Problem], code: str, values: dict[str, Any], more: tuple[Problem, ...]) -> Problem:
+    problem = kind(code, **values)
+    problem.more = more
+    return problem
+
+
+def joined(*notes: Problem | None) -> Problem | None:
+    """Several notes as one, whose sentences follow each other; None where there is none."""
+    parts = [part for note in notes if note for part in note.parts]
+    return _rebuild(Problem, parts[0].code, parts[0].values, tuple(parts[1:])) if parts else None
 
 
 @cache

@@ -82,3 +82,11 @@ def test_braces_without_a_percent_sign_are_text_and_a_missing_value_is_an_error(
     assert fill(r"$\sqrt{x}$ and %{a:.1f}", {"a": 2}) == r"$\sqrt{x}$ and 2.0"
     with pytest.raises(KeyError):
         fill("%{a}", {})
+
+
+def test_several_notes_become_one_that_says_all_of_them():
+    note = problems.joined(None, Problem("word_empty"), problems.joined(None), Problem("word_invisible"))
+    assert [part.code for part in note.parts] == ["word_empty", "word_invisible"]
+    again = pickle.loads(pickle.dumps(note))
+    assert str(again) == str(note) == f"{Problem('word_empty')} {Problem('word_invisible')}"
+    assert problems.joined(None, None) is None

@@ -115,8 +115,9 @@ def problem(error: Exception) -> str:
     """What an error says, in the visitor's language where it has a code."""
     if not isinstance(error, Problem):
         return str(error)
-    sentence = catalogue(language.get()).get("problems", {}).get(error.code)
-    return problems.fill(sentence, error.values) if sentence else str(error)
+    translated = problems.sentences() | catalogue(language.get()).get("problems", {})
+    sentences = (problems.fill(translated[part.code], part.values) for part in error.parts)
+    return "".join(each if each.endswith("。") else f"{each} " for each in sentences).rstrip()
 
 
 # Numbers in sentences

@@ -1,0 +1,265 @@
+"""Tables and JSON from untrusted files: every one in the project is read here.
+
+A file is text in some encoding (`decoded`), a table is text with some separator (`read`). Both are recognised from the
+file, and a note names them where they are not UTF-8 and a comma. Nothing is guessed about cells: a row with too many,
+and a quote that is never closed, are refused with the line, because what follows would be lost or misplaced.
+"""
+
+import codecs
+import csv
+import io
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from core.problems import Problem, joined
+
+MAX_MB = 200
+SEPARATORS = (",", ";", "\t", "|")
+SAMPLE = 50  # rows that the separator is recognised from
+
+Row = tuple[int, list[str]]  # the number of its line in the file, from 1, and its cells
+
+# Encodings
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark is the beginning of this one
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+NAMES = {
+    "utf-8-sig": "UTF-8 (BOM)", "utf-16": "UTF-16", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16", "utf-32": "UTF-32",
+    "cp949": "Windows-949", "gb2312": "GB 2312", "cp932": "Windows-932", "cp1251": "Windows-1251",
+    "cp1252": "Windows-1252",
+}  # fmt: skip
+_CJK = "\u3000-\u303f\uff00-\uffef“”‘’…—·"  # punctuation and full-width signs
+_ALPHABETS = {  # what words beyond ASCII look like in each, the first that fits is taken
+    "cp949": re.compile(rf"[가-힣{_CJK}]+"),
+    "gb2312": re.compile(rf"[\u4e00-\u9fff{_CJK}]+"),
+    "cp932": re.compile(rf"[\u3041-\u30ff\u4e00-\u9fff{_CJK}]+"),
+    "cp1251": re.compile(r"[«»“”„‘’…–—№]+|[«»“”„]?([А-ЯЁІЇЄҐЎ]?[а-яёіїєґў]+|[А-ЯЁІЇЄҐЎ]+)[»“”…]?"),
+    "cp1252": re.compile(r"[«»“”„‘’…–—€£°§¿¡©®™µ½¼¾²³×·À-ÖØ-öø-ÿŒœŠšŽžŸ]+"),
+}
+
+
+@dataclass(frozen=True)
+class Text:
+    """The text of a file, its encoding by Python's name, and a note on the encoding where it is not plain UTF-8."""
+
+    text: str
+    encoding: str
+    note: Problem | None = None
+
+
+def decoded(data: bytes, file: str) -> Text:
+    """The text in a file: UTF-8, UTF-16 or UTF-32, with a byte order mark or without, or Windows' encodings of Western
+    European, Cyrillic, Chinese, Japanese and Korean letters.
+
+    Raises Problem for bytes that are no text and for text in another encoding.
+    """
+    marked = next((name for mark, name in _MARKS if data.startswith(mark)), None)
+    for encoding in [marked] if marked else _unmarked(data):
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" in text:
+            break
+        return Text(text, encoding, None if encoding == "utf-8" else Problem("text_encoding", encoding=NAMES[encoding]))
+    if marked or b"\0" in data:
+        raise Problem("text_binary", file=file)
+    return _in_windows_encoding(data, file)
+
+
+def _unmarked(data: bytes) -> list[str]:
+    """The encodings of Unicode that bytes without a mark may have: of a null and an ASCII letter the null tells."""
+    if b"\0" not in data:
+        return ["utf-8"]
+    return [name for first, name in ((1, "utf-16-le"), (0, "utf-16-be")) if b"\0" not in data[1 - first :: 2]]
+
+
+def _in_windows_encoding(data: bytes, file: str) -> Text:
+    for encoding, alphabet in _ALPHABETS.items():
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        found = [word for word in re.findall(r"[^\s!-&(-/:-@\[-^`{-~]+", text) if not word.isascii()]
+        if all(_fits(word, encoding, alphabet) for word in found) and _is_typical(encoding, text):
+            example = max(found, key=len)[:20]
+            return Text(text, encoding, Problem("text_encoding_guess", encoding=NAMES[encoding], example=example))
+    raise Problem("text_encoding_unknown", file=file)
+
+
+def _fits(word: str, encoding: str, alphabet: re.Pattern) -> bool:
+    """Whether a word is one of an alphabet. Western words have ASCII letters too, all others have none."""
+    foreign = "".join(letter for letter in word if not letter.isascii())
+    if encoding == "cp1252":
+        return bool(alphabet.fullmatch(foreign)) and (
+            len(foreign) == 1 or any(c.isascii() and c.isalpha() for c in word)
+        )
+    parts = re.findall(r"[^\x00-\x7f]+", word)
+    mixed = encoding == "cp1251" and re.search(r"[a-zA-Z]", word)
+    return not mixed and all(alphabet.fullmatch(part) for part in parts)
+
+
+def _is_typical(encoding: str, text: str) -> bool:
+    """Korean bytes are Chinese characters too, but Chinese words have no space between them; Japanese has kana."""
+    typical = {"cp949": r"[가-힣] [가-힣]", "cp932": r"[\u3041-\u30ff]"}
+    return re.search(typical.get(encoding, ""), text) is not None
+
+
+# Rows
+
+
+def rows(text: str, separator: str) -> Iterator[Row]:
+    """The rows of a table, without empty ones. A space as separator stands for any number of them.
+
+    Raises Problem for a quote that is never closed, or is followed by text.
+    """
+    reader = csv.reader(io.StringIO(text, newline=None), delimiter=separator, skipinitialspace=True, strict=True)
+    line = 1
+    try:
+        for cells in reader:
+            if separator == " " and cells and not cells[-1]:
+                cells.pop()
+            if any(cell.strip() for cell in cells):
+                yield line, [cell.strip() for cell in cells]
+            line = reader.line_num + 1
+    except csv.Error:
+        raise Problem("table_quote", line=line) from None
+
+
+def even(rows: Iterable[Row], columns: int) -> Iterator[Row]:
+    """The rows, each with so many cells: empty cells beyond are dropped. Raises Problem for a row with another number
+    of cells."""
+    for line, cells in rows:
+        if len(cells) > columns and not any(cells[columns:]):
+            cells = cells[:columns]
+        if len(cells) != columns:
+            raise Problem("table_cells", line=line, cells=len(cells), columns=columns)
+        yield line, cells
+
+
+def sample(text: str, separator: str) -> list[list[str]]:
+    """The first rows of a table, up to a quote that is never closed."""
+    found: list[list[str]] = []
+    try:
+        found.extend(cells for _, cells in islice(rows(text, separator), SAMPLE))
+    except Problem:
+        pass
+    return found
+
+
+def width(found: list[list[str]]) -> int:
+    """The number of cells that most rows have."""
+    return Counter(map(len, found)).most_common(1)[0][0] if found else 0
+
+
+def _separator(text: str) -> str:
+    """What divides the header into cells, and most rows into as many; a comma where nothing does."""
+
+    def score(separator: str) -> tuple[float, int]:
+        found = sample(text, separator)
+        header = len(found[0]) if found else 0
+        if header < 2:
+            return 0.0, 0
+        return sum(len(cells) == header for cells in found) / len(found), header
+
+    return max(SEPARATORS, key=score)
+
+
+def separator_note(separator: str) -> Problem | None:
+    """A note on a separator that is not a comma."""
+    shown = {"\t": "\\t"}.get(separator, separator)
+    return None if separator == "," else Problem("table_separator", separator=shown)
+
+
+# Tables with a header
+
+
+@dataclass(frozen=True)
+class Records:
+    """The rows of a table by the names of its columns, each with the number of its line, and a note on its dialect.
+
+    A cell is a text, of JSON lines any value; a row lacks the columns of which it has no cell.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[int, dict[str, Any]], ...]
+    note: Problem | None = None
+
+
+def records(path: Path) -> Records:
+    """A table with a header: JSON lines if the file is named ``.jsonl`` or ``.json``, else CSV with commas,
+    semicolons, tabs or bars.
+
+    Raises Problem for a file that cannot be opened, is larger than 200 MB or no table; for a row with more cells than
+    the header, for a quote that is never closed, and for two columns of one name.
+    """
+    data = content(path)
+    if path.suffix.lower() in (".jsonl", ".json"):
+        return _json_records(data, path.name)
+    found = decoded(data, path.name)
+    separator = _separator(found.text)
+    body = rows(found.text, separator)
+    header = next(body, (1, []))[1]
+    while header and not header[-1]:
+        header.pop()
+    if twice := next((name for name, n in Counter(header).items() if n > 1), None):
+        raise Problem("table_column_twice", file=path.name, column=twice)
+    padded = ((line, cells + [""] * (len(header) - len(cells))) for line, cells in body)
+    named = tuple((line, dict(zip(header, cells))) for line, cells in even(padded, len(header)))
+    return Records(tuple(header), named, joined(found.note, separator_note(separator)))
+
+
+def content(path: Path) -> bytes:
+    """The bytes of a table. Raises Problem for a file that cannot be read or is too large."""
+    try:
+        if path.stat().st_size > MAX_MB * 1e6:
+            raise Problem("table_size", file=path.name, most=MAX_MB)
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        if isinstance(error, Problem):
+            raise
+        raise Problem("table_unopened", file=str(path)) from None
+
+
+# JSON
+
+
+def parse_json(data: bytes, file: str) -> Any:
+    """The value in a JSON file. Raises Problem for what is not JSON."""
+    return _json(decoded(data, file).text, file, 1)
+
+
+def _json(text: str, file: str, line: int) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise Problem("json_syntax", file=file, line=line + error.lineno - 1, column=error.colno) from None
+    except (ValueError, RecursionError):  # a number of thousands of digits, or thousands of brackets
+        raise Problem("json_size", file=file) from None
+
+
+def _json_records(data: bytes, file: str) -> Records:
+    """JSON lines, or one list of objects."""
+    found = decoded(data, file)
+    if found.text.lstrip().startswith("["):
+        whole = _json(found.text, file, 1)
+        values = list(enumerate(whole, 1)) if isinstance(whole, list) else []
+    else:
+        lines = enumerate(found.text.split("\n"), 1)
+        values = [(number, _json(line, file, number)) for number, line in lines if line.strip()]
+    for number, value in values:
+        if not isinstance(value, dict):
+            raise Problem("json_object", file=file, line=number)
+    columns = dict.fromkeys(name for _, value in values for name in value)
+    return Records(tuple(columns), tuple(values), found.note)
