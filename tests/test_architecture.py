@@ -28,11 +28,7 @@ CORE = [
 UI = {"frame", "stage", "widgets", "runs", "lessons"}
 RANK = {f"core/{name}": rank for rank, names in enumerate(CORE) for name in names.split()}
 RANK |= {f"pages/ui/{name}": len(CORE) for name in UI} | {"pages": len(CORE) + 1, "app": len(CORE) + 2}
-LESSONS = {
-    "lab": {"sampling", "guidance"},
-    "unclip": {"clip"},
-    "clip_people": {"clip"},
-}  # the lessons that a lesson may import
+LESSONS = {"lab": {"sampling", "guidance"}}  # the lessons that a lesson may import
 ANY_LESSON = {"films", "vector_field"}  # what is in them is shared by several
 OLD_MODULES = set(
     "passing story walks scores steering steer comparing exhibits contrast stages sides imaging imagery image_runs "

@@ -17,11 +17,10 @@ from torch import Tensor
 from core.data import people_captions
 from core.data.images import unit
 from core.data.people import ATTRIBUTES, People
-from core.lessons import clip as clip_lesson
-from core.lessons.clip import Projection, Vectors
 from core.models import clip as clip_model
-from core.models import clip_queries, people_queries
+from core.models import clip_queries, clip_space, people_queries
 from core.models.clip_queries import Texts
+from core.models.clip_space import Projection, Vectors
 from core.models.people_queries import DIFFERENCES, Pair, Words
 from core.pretrained import pretrained
 from core.runs.checkpoints import Checkpoint
@@ -64,8 +63,8 @@ def embed(checkpoint: Checkpoint, language: str) -> PeopleSpace:
     """The vectors that a CLIP gives to people, and to captions and words of a language. Raises Problem for a CLIP of
     pictures of another size."""
     clip, tokenizer = checkpoint.state.ema, clip_model.tokenizer_of(checkpoint.config)
-    pairs, texts = clip_lesson.pairs("people"), partial(clip_queries.text_vectors, clip, tokenizer)
-    pictures, captions = clip_lesson.picture_vectors(clip, pairs), texts(clip_lesson.names("people", language))
+    pairs, texts = clip_space.pairs("people"), partial(clip_queries.text_vectors, clip, tokenizer)
+    pictures, captions = clip_space.picture_vectors(clip, pairs), texts(clip_space.names("people", language))
     return PeopleSpace(clip, tokenizer, pairs, pictures, captions, language, people_queries.words(texts, language))
 
 
@@ -167,7 +166,7 @@ def added(space: PeopleSpace, text: str) -> Tensor:
     """What a text adds to a caption of its language: the mean over some captions of the vector with it minus that
     without, [size]."""
     language = "zh" if any("\u4e00" <= sign <= "\u9fff" for sign in text) else "en"
-    between, captions = {"en": ", ", "zh": "，"}[language], clip_lesson.names("people", language)[:CONTEXTS]
+    between, captions = {"en": ", ", "zh": "，"}[language], clip_space.names("people", language)[:CONTEXTS]
     return (space.texts([caption + between + text for caption in captions]) - space.texts(captions)).mean(0)
 
 
@@ -238,9 +237,9 @@ def mapped(space: PeopleSpace, attribute: str) -> tuple[Tensor, list[str]]:
 
 
 def project(space: PeopleSpace, axes: str, attribute: str) -> Projection:
-    """The vectors of these people and of their captions in two dimensions (see ``clip.projection``)."""
+    """The vectors of these people and of their captions in two dimensions (see ``clip_space.projection``)."""
     numbers, values = mapped(space, attribute)
-    return clip_lesson.projection(space.pictures[numbers], space.captions[numbers], axes, values)
+    return clip_space.projection(space.pictures[numbers], space.captions[numbers], axes, values)
 
 
 # What a text asks for

@@ -19,9 +19,8 @@ from core.data import captions, people_captions
 from core.data.captions import Pairs
 from core.data.images import unit
 from core.data.people import ATTRIBUTES
-from core.lessons import clip as clip_lesson
 from core.lessons import films as lesson_films
-from core.models import clip_queries, people_judge
+from core.models import clip_queries, clip_space, people_judge
 from core.models import images as image_model
 from core.models import unclip as unclip_model
 from core.models.unclip import Unclip
@@ -201,7 +200,7 @@ def shipped(data: str) -> Unclip:
 @cache
 def pairs(data: str) -> Pairs:
     """The collection that vectors are compared with: all emoji, or so many people."""
-    return clip_lesson.pairs() if data == "emoji" else captions.load(data, n=COLLECTED)
+    return clip_space.pairs() if data == "emoji" else captions.load(data, n=COLLECTED)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.lessons import clip as clip_lesson
 from core.lessons.clip import WORDINGS
+from core.models import clip_space
 from core.models.people_queries import DIFFERENCES
 from pages.ui.frame.text import t
 from pages.ui.lessons import clip_retrieval
@@ -84,7 +85,7 @@ def trained(app: AppTest) -> AppTest:
 
 
 def held_out(names: list[str]) -> list[bool]:
-    own = clip_lesson.pairs()
+    own = clip_space.pairs()
     return [bool(own.held_out[own.captions.index(name)]) for name in names]
 
 
@@ -177,7 +178,7 @@ def test_a_picture_of_the_collection_finds_its_own_caption(chapter):
 
 @pytest.mark.slow
 def test_a_held_out_picture_found_by_words_does_the_second_task(chapter):
-    own = clip_lesson.pairs()
+    own = clip_space.pairs()
     captions = [own.captions[i] for i in own.indices(held_out=True).tolist()]
     assert any(tasks(chapter("retrieval", text=caption))["held_out"] for caption in captions[:8])
 
@@ -194,7 +195,7 @@ def test_a_file_is_read_and_a_bad_one_refused_with_a_sentence(chapter):
         Image.fromarray(pixels).save(stream, "PNG")
         return stream.getvalue()
 
-    pizza = clip_lesson.pairs().images[clip_lesson.pairs().captions.index("pizza")]
+    pizza = clip_space.pairs().images[clip_space.pairs().captions.index("pizza")]
     content = png(pizza.permute(1, 2, 0).numpy())
     bring("x.png", content)
     assert pictures(app) == [t("clip.retrieval.own_file")] and rows(app)[0] == "pizza"

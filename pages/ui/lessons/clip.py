@@ -19,7 +19,7 @@ from core.lessons import clip as lesson
 from core.lessons import clip_people as people_lesson
 from core.lessons.clip import Snapshot, Space
 from core.models import clip as clip_model
-from core.models import clip_queries, people_queries
+from core.models import clip_queries, clip_space, people_queries
 from core.models.clip import ClipConfig
 from core.models.clip_queries import Difference
 from core.models.people_queries import DIFFERENCES
@@ -46,7 +46,7 @@ def _picture(default: str) -> Any:
 
 
 def _person(default: int) -> Any:
-    return number(default, 1, lesson.N_PEOPLE)
+    return number(default, 1, clip_space.N_PEOPLE)
 
 
 def _example(name: str, most: int) -> Any:
@@ -100,7 +100,7 @@ class Config:
     remove: str = _example("remove", 60)
     add: str = text_field("", 60)
     # map
-    axes: str = choice("between_groups", tuple(lesson.AXES), style="radio")
+    axes: str = choice("between_groups", tuple(clip_space.AXES), style="radio")
     grouped_by: str = choice("hat", clip_people.GROUPED_BY, "attributes", "select")
     shown: tuple[str, ...] = several((clip_map.PICTURES, clip_map.CAPTIONS), (clip_map.PICTURES, clip_map.CAPTIONS))
 
@@ -126,7 +126,7 @@ class Config:
     def pixels(self) -> Tensor | None:
         """The picture that is asked about, uint8 [3, 32, 32]; None for a file, and for an empty drawing."""
         if self.by == "picture":
-            return lesson.pairs().images[collection.number_of(self.of)]
+            return clip_space.pairs().images[collection.number_of(self.of)]
         if self.by == "drawing" and self.draw:
             return painted(drawings.decode(self.draw), self.colour, self.filled)
         return None
@@ -263,7 +263,7 @@ def _arithmetic_of_people(config: Config) -> Scene:
 def pictures_of(config: Config) -> tuple[Tensor, Tensor]:
     """The two pictures of people whose difference is asked about."""
     if config.kind == "pictures":
-        images = lesson.pairs("people").images
+        images = clip_space.pairs("people").images
         return images[config.first_person - 1], images[config.second_person - 1]
     return clip_people.couple(config.thing, config.couple)
 
@@ -323,7 +323,7 @@ def formula_of(scene: str, config: Config) -> str:
 CODE = {
     "matrix": (lesson.matrix, clip_queries.text_vectors),
     "train_live": (clip_model.contrastive_loss, clip_model.clip_loss, clip_model.run),
-    "retrieval": (lesson.nearest, clip_queries.text_vectors),
+    "retrieval": (clip_space.nearest, clip_queries.text_vectors),
     "zero_shot": (lesson.classify,),
     "arithmetic": (
         clip_queries.mean_over_shifts,
@@ -331,12 +331,12 @@ CODE = {
         clip_queries.nearest_words,
         lesson.analogy,
     ),
-    "map": (lesson.project, lesson.projection),
+    "map": (lesson.project, clip_space.projection),
 }
 PEOPLE_CODE = {
     "zero_shot": (people_lesson.classify, people_lesson.prompts),
     "arithmetic": (people_lesson.directions, people_queries.words, people_lesson.nearest_words, people_lesson.analogy),
-    "map": (people_lesson.project, lesson.projection),
+    "map": (people_lesson.project, clip_space.projection),
 }
 """The lines of core that make each scene, and those that are others for people."""
 

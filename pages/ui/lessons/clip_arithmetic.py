@@ -4,6 +4,7 @@ from core.data.captions import ARITHMETIC
 from core.figures.scene import Scene
 from core.lessons import clip as lesson
 from core.lessons.clip import Answer, Space
+from core.models import clip_space
 from core.models.clip_queries import Difference
 from core.runs.caching import shared_cache
 from pages.ui.frame.text import fixed, t
@@ -37,7 +38,7 @@ def analogies(space: Space, start: int, minus: str, plus: str) -> Nearest:
     if not space.tokenizer.known(f"{minus} {plus}"):
         return []
     vector = lesson.analogy(space, start, minus, plus)
-    found = lesson.nearest(space.pictures, vector, collection.numbers("all"), PICTURES + 1)
+    found = clip_space.nearest(space.pictures, vector, collection.numbers("all"), PICTURES + 1)
     return [(i, cosine) for i, cosine in found if i != start][:PICTURES]
 
 

@@ -11,6 +11,7 @@ from core.lessons import clip as lesson
 from core.lessons import clip_people as people_lesson
 from core.lessons.clip import Space
 from core.lessons.clip_people import PeopleSpace
+from core.models import clip_space
 from core.models.unclip import fingerprint
 from core.pretrained import pretrained
 from core.runs.caching import shared_cache
@@ -54,7 +55,7 @@ def people_space_of(encoders: Encoders, language: str) -> PeopleSpace:
 
 def captions() -> tuple[str, ...]:
     """The captions of the emoji, which name them."""
-    return lesson.pairs().captions
+    return clip_space.pairs().captions
 
 
 def name(number: int) -> EnglishText:
@@ -69,20 +70,20 @@ def number_of(caption: str) -> int:
 
 def numbers(which: str) -> Tensor:
     """The numbers of the pairs that are "held_out", or of "all"."""
-    return lesson.pairs().indices(held_out=True) if which == "held_out" else torch.arange(len(captions()))
+    return clip_space.pairs().indices(held_out=True) if which == "held_out" else torch.arange(len(captions()))
 
 
 def pictures(title: str, found: Nearest, role: str = "data", columns: int | None = None, caption: str = "") -> Panel:
     """Pictures of the collection with their captions and cosines."""
     numbers = [i for i, _ in found]
     names = [f"{captions()[i]}, {fixed(cosine)}" for i, cosine in found]
-    pixels = lesson.pairs().images[numbers].movedim(1, -1)[None]
+    pixels = clip_space.pairs().images[numbers].movedim(1, -1)[None]
     return Panel(title, [Images(pixels, columns, colour=role, names=names)], caption=caption)
 
 
 def picture(number: int, title: str | None = None, role: str = "data") -> Panel:
     """One picture of the collection, with its caption as the title unless another is given."""
-    pixels = lesson.pairs().images[number, None, None].movedim(2, -1)
+    pixels = clip_space.pairs().images[number, None, None].movedim(2, -1)
     return Panel(captions()[number] if title is None else title, [Images(pixels, colour=role)])
 
 

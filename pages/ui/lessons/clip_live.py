@@ -16,6 +16,7 @@ from core.lessons import clip as lesson
 from core.lessons import clip_people as people_lesson
 from core.lessons.clip import Snapshot
 from core.models import clip as clip_model
+from core.models import clip_space
 from core.models.clip import ClipConfig
 from core.pretrained import pretrained
 from core.runs.caching import shared_cache
@@ -69,7 +70,7 @@ class ClipTraining(training_run.TrainingRequest):
         return KINDS[self.data.name]
 
     def begin(self) -> Checkpoint:
-        return clip_model.new_checkpoint(self.config, lesson.pairs(self.data.name))
+        return clip_model.new_checkpoint(self.config, clip_space.pairs(self.data.name))
 
     def run(self, progress: Progress) -> Iterator[Progress]:
         return lesson.run(self.config, progress, self.data.name)
@@ -89,7 +90,7 @@ def training(data: str, config: ClipConfig) -> ClipTraining:
 @shared_cache(8)
 def untrained(config: ClipConfig, data: str) -> Snapshot:
     """A run before its first step."""
-    state = clip_model.new_checkpoint(config, lesson.pairs(data)).state
+    state = clip_model.new_checkpoint(config, clip_space.pairs(data)).state
     return lesson.snapshot(Progress(state), data)
 
 
@@ -117,7 +118,7 @@ def scene(snapshot: Snapshot, batch: int, shown: Shown, compare: bool = True) ->
 
 def matrix(title: str, cosines: Tensor, shown: Shown) -> Panel:
     """Cosines [T, N, N] of the captions with the pictures."""
-    numbers, pairs = list(lesson.matrix_pairs(shown.held_out, shown.data)), lesson.pairs(shown.data)
+    numbers, pairs = list(lesson.matrix_pairs(shown.held_out, shown.data)), clip_space.pairs(shown.data)
     names = lesson.matrix_captions(shown.held_out, shown.data, shown.language)
     layer = Matrix(cosines, pairs.images[numbers].movedim(1, -1), names, LIMITS, "guided", t("clip.layers.cosine"))
     captions = [

@@ -6,7 +6,8 @@ import torch
 
 from core.figures.scene import Panel, Points, Scene
 from core.lessons import clip as lesson
-from core.lessons.clip import Projection, Space
+from core.lessons.clip import Space
+from core.models.clip_space import Projection
 from core.runs.caching import shared_cache
 from pages.ui.frame import text
 from pages.ui.frame.text import t

@@ -11,10 +11,10 @@ from torch import Tensor
 from core.data import people_captions
 from core.data.people import ATTRIBUTES
 from core.figures.scene import Images, Panel, Points, Scene
-from core.lessons import clip as clip_lesson
 from core.lessons import clip_people as lesson
-from core.lessons.clip import Projection
 from core.lessons.clip_people import Answers, Description, Named, PeopleSpace
+from core.models import clip_space
+from core.models.clip_space import Projection
 from core.problems import Problem
 from core.runs.caching import shared_cache
 from pages.ui.frame import text
@@ -40,7 +40,7 @@ def numbers(space: PeopleSpace, which: str) -> Tensor:
 
 def name(space: PeopleSpace, number: int) -> str:
     """The caption of a person."""
-    return clip_lesson.names("people", space.language)[number]
+    return clip_space.names("people", space.language)[number]
 
 
 # Retrieval
@@ -50,12 +50,12 @@ def by_text(space: PeopleSpace, query: str, among: str) -> Nearest:
     """The people nearest to a text; none where no word of it is known."""
     if not space.tokenizer.known(query):
         return []
-    return clip_lesson.nearest(space.pictures, space.text(query), numbers(space, among), FOUND)
+    return clip_space.nearest(space.pictures, space.text(query), numbers(space, among), FOUND)
 
 
 def by_picture(space: PeopleSpace, person: int, among: str) -> Nearest:
     """The captions nearest to a person."""
-    return clip_lesson.nearest(space.captions, space.pictures[person], numbers(space, among), FOUND)
+    return clip_space.nearest(space.captions, space.pictures[person], numbers(space, among), FOUND)
 
 
 def wanted(query: str) -> list[tuple[str, str]]:
@@ -148,7 +148,7 @@ def analogies(space: PeopleSpace, person: int, minus: str, plus: str) -> Nearest
     if not space.tokenizer.known(f"{minus} {plus}"):
         return []
     vector = lesson.analogy(space, person, minus, plus)
-    found = clip_lesson.nearest(space.pictures, vector, numbers(space, "all"), FOUND + 1)
+    found = clip_space.nearest(space.pictures, vector, numbers(space, "all"), FOUND + 1)
     return [(i, cosine) for i, cosine in found if i != person][:FOUND]
 
 

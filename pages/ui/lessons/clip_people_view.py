@@ -10,10 +10,10 @@ from torch import Tensor
 
 from core.data.people import ATTRIBUTES, enlarge
 from core.figures.maps import Cloud, scatter
-from core.lessons import clip as clip_lesson
 from core.lessons import clip_people as lesson
-from core.lessons.clip import Projection
 from core.lessons.clip_people import Answers, Description, Named, PeopleSpace
+from core.models import clip_space
+from core.models.clip_space import Projection
 from core.models.people_queries import DIFFERENCES
 from pages.ui.frame import controls, shell, text
 from pages.ui.frame.links import plain
@@ -66,8 +66,8 @@ def image(space: PeopleSpace, number: int) -> str:
 
 @cache
 def _image(number: int, language: str, page: str) -> str:
-    name = spoken(clip_lesson.names("people", language)[number], language)
-    return html_cards.image(enlarge(clip_lesson.pairs("people").images[number], CRISP), name)
+    name = spoken(clip_space.names("people", language)[number], language)
+    return html_cards.image(enlarge(clip_space.pairs("people").images[number], CRISP), name)
 
 
 def figure(space: PeopleSpace, number: int) -> str:

@@ -3,8 +3,9 @@
 from torch import Tensor
 
 from core.figures.scene import Images, Panel, Scene
-from core.lessons import clip as lesson
-from core.lessons.clip import Space, Vectors
+from core.lessons.clip import Space
+from core.models import clip_space
+from core.models.clip_space import Vectors
 from core.runs.caching import shared_cache
 from pages.ui.frame.text import fixed, t
 from pages.ui.lessons import clip_collection as collection
@@ -15,18 +16,20 @@ PICTURES, CAPTIONS = 12, 10  # so many are found
 
 def by_text(space: Space, query: str, among: Tensor) -> Nearest:
     """The pictures nearest to a text; none where no word of it is known."""
-    return lesson.nearest(space.pictures, space.text(query), among, PICTURES) if space.tokenizer.known(query) else []
+    return (
+        clip_space.nearest(space.pictures, space.text(query), among, PICTURES) if space.tokenizer.known(query) else []
+    )
 
 
 def by_picture(space: Space, pixels: Tensor, among: Tensor) -> Nearest:
     """The captions nearest to a picture uint8 [3, 32, 32]."""
-    return lesson.nearest(space.captions, space.picture(pixels), among, CAPTIONS)
+    return clip_space.nearest(space.captions, space.picture(pixels), among, CAPTIONS)
 
 
 @shared_cache(4)
 def accuracy_of(space: Vectors) -> tuple[float, float]:
     """See `core.lessons.clip.retrieval_accuracy`."""
-    return lesson.retrieval_accuracy(space)
+    return clip_space.retrieval_accuracy(space)
 
 
 def scene_of_pictures(query: str, found: Nearest) -> Scene:

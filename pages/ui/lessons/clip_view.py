@@ -12,8 +12,10 @@ from core.data import drawings, image_files
 from core.data.captions import ARITHMETIC
 from core.figures.maps import Cloud, scatter
 from core.lessons import clip as lesson
-from core.lessons.clip import Accuracy, Answer, Projection, Snapshot, Space, Vectors
+from core.lessons.clip import Accuracy, Answer, Snapshot, Space
+from core.models import clip_space
 from core.models.clip_queries import Difference
+from core.models.clip_space import Projection, Vectors
 from core.runs.jobs import Work
 from pages.ui.frame import controls, shell, text
 from pages.ui.frame.links import plain
@@ -39,7 +41,7 @@ def image(number: int) -> str:
 
 @cache
 def _image(number: int, language: str) -> str:
-    return html_cards.image(lesson.pairs().images[number], collection.name(number))
+    return html_cards.image(clip_space.pairs().images[number], collection.name(number))
 
 
 def figure(number: int) -> str:
@@ -141,7 +143,7 @@ def retrieval(config: Config, space: Space, pixels: Tensor | None = None) -> boo
         if found:
             st.markdown(t("clip.retrieval.nearest", text=plain(config.text)))
             pictures(found, t("clip.retrieval.shelf", n=clip_retrieval.PICTURES))
-        return bool(found) and config.among == "all" and bool(lesson.pairs().held_out[found[0][0]])
+        return bool(found) and config.among == "all" and bool(clip_space.pairs().held_out[found[0][0]])
     pixels = config.pixels if pixels is None else pixels
     if pixels is None:
         st.info(t(f"clip.retrieval.no_{config.by}"))
@@ -155,7 +157,7 @@ def retrieval(config: Config, space: Space, pixels: Tensor | None = None) -> boo
 
 def pictures(found: Nearest, label: str) -> None:
     """Pictures of the collection with their cosines and captions; those held out from training have a mark."""
-    held_out = lesson.pairs().held_out
+    held_out = clip_space.pairs().held_out
     html_cards.shelf(
         (
             html_cards.figure(image(i), fixed(cosine) + " ◇" * bool(held_out[i]), collection.name(i))

@@ -8,6 +8,7 @@ from torch import Tensor
 from core.figures.scene import Images, Panel, Scene
 from core.lessons import clip as lesson
 from core.lessons.clip import Accuracy, Prompt, Space
+from core.models import clip_space
 from core.problems import Problem
 from pages.ui.frame.text import t
 from pages.ui.lessons import clip_collection as collection
@@ -71,7 +72,7 @@ def better_by(found: Classified) -> float:
 def scene(found: Classified) -> Scene:
     """The examples under each wording, each with its most probable class."""
     examples = found.numbers[list(found.examples)]
-    pixels = lesson.pairs().images[examples].movedim(1, -1)[None]
+    pixels = clip_space.pairs().images[examples].movedim(1, -1)[None]
     panels, described = [], []
     for k, (prompts, p) in enumerate(zip(found.prompts, found.probabilities), 1):
         best = p[list(found.examples)].max(1)

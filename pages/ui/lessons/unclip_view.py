@@ -6,10 +6,9 @@ import streamlit as st
 import torch
 
 from core.figures import palette
-from core.lessons import clip as clip_lesson
 from core.lessons import unclip as lesson
 from core.lessons.unclip import Film
-from core.models import clip_queries
+from core.models import clip_queries, clip_space
 from core.problems import Problem
 from pages.ui.frame import controls, shell, text
 from pages.ui.frame.text import fixed, t
@@ -112,7 +111,7 @@ def neighbours(caption: str, data: str) -> None:
     vector = clip_queries.text_vectors(whole.clip, whole.known, [caption])[0]
     tables = []
     for name, among, role in (("captions", space(data).captions, "sample"), ("pictures", space(data).pictures, "data")):
-        found = clip_lesson.nearest(among, vector, torch.arange(len(among)), 6)
+        found = clip_space.nearest(among, vector, torch.arange(len(among)), 6)
         rows = [(_name(known.captions[i]), [Bar(value, fixed(value), role)]) for i, value in found]
         tables.append(html_cards.bars(rows, t(f"unclip.neighbours.{name}")))
     html_cards.row(*tables, label=t("unclip.neighbours.label"))

@@ -8,9 +8,10 @@ import torch
 
 from core.data.captions import ARITHMETIC
 from core.lessons import clip as clip_lesson
-from core.lessons.clip import AXES, CONFIG, GROUPS, N, Space, matrix_pairs, nearest, pairs, parse_prompts, project
+from core.lessons.clip import CONFIG, GROUPS, N, Space, matrix_pairs, parse_prompts, project
 from core.models import clip as clip_model
-from core.models import clip_queries
+from core.models import clip_queries, clip_space
+from core.models.clip_space import AXES, nearest, pairs
 from core.pretrained import pretrained
 from core.problems import Problem
 from core.runs.progress import Progress
@@ -86,7 +87,7 @@ def test_the_shipped_pair_has_learned_the_pairs_of_the_matrix(space):
 
 
 def test_half_of_the_held_out_pictures_find_their_own_caption(space):
-    first, ten = clip_lesson.retrieval_accuracy(space)
+    first, ten = clip_space.retrieval_accuracy(space)
     assert first > 0.45 and ten > 0.7
 
 
@@ -130,7 +131,7 @@ def test_the_numbers_that_the_page_quotes(space):
         rates.append(accuracy.overall)
         means.append(accuracy.mean)
     hat = clip_lesson.hat()
-    percent = [round(100 * share) for share in (*clip_lesson.retrieval_accuracy(space), *rates, *means)]
+    percent = [round(100 * share) for share in (*clip_space.retrieval_accuracy(space), *rates, *means)]
     names = "retrieval_first", "retrieval_ten", "wording_1", "wording_2", "wording_mean_1", "wording_mean_2"
     assert {
         "vector_size": space.pictures.shape[1],

@@ -7,7 +7,7 @@ from core.data import people_captions
 from core.lessons import clip as clip_lesson
 from core.lessons import clip_people as lesson
 from core.lessons.clip_people import PeopleSpace
-from core.models import people_queries
+from core.models import clip_space, people_queries
 from core.pretrained import pretrained
 from pages.ui.frame.text import catalogue
 
@@ -29,7 +29,7 @@ def percent(found: dict[str, lesson.Answers]) -> int:
 
 @pytest.mark.parametrize("held_out", (False, True))
 def test_each_caption_of_a_matrix_of_people_is_true_of_its_own_person_alone(held_out):
-    people, numbers = clip_lesson.pairs("people").people, list(clip_lesson.matrix_pairs(held_out, "people"))
+    people, numbers = clip_space.pairs("people").people, list(clip_lesson.matrix_pairs(held_out, "people"))
     assert len(numbers) == clip_lesson.N
     for language in people_captions.LANGUAGES:
         for i, caption in zip(numbers, clip_lesson.matrix_captions(held_out, "people", language), strict=True):
@@ -40,7 +40,7 @@ def test_each_caption_of_a_matrix_of_people_is_true_of_its_own_person_alone(held
 
 def test_the_numbers_that_the_page_quotes_of_people(space):
     held_out = clip_lesson.matrix(space.clip, space.tokenizer, "people")[clip_lesson.matrix_number(True, "people")]
-    first, ten = clip_lesson.retrieval_accuracy(space)
+    first, ten = clip_space.retrieval_accuracy(space)
     right = {one.attribute: one.right for one in lesson.describe(space, space.pairs.indices(held_out=True))}
     assert MEASURED == {
         "people_vector_size": space.pictures.shape[1],
@@ -80,7 +80,7 @@ def test_a_hat_may_be_named_by_its_kind_or_as_a_hat(space):
 def test_a_person_minus_the_word_hat_is_near_people_without_one(space):
     people = space.people
     person = next(k for k in range(3_200, 4_000) if people.named(k)["hat"] != "none")
-    found = clip_lesson.nearest(space.pictures, lesson.analogy(space, person, "hat", ""), torch.arange(4_000), 6)
+    found = clip_space.nearest(space.pictures, lesson.analogy(space, person, "hat", ""), torch.arange(4_000), 6)
     assert sum(people.named(i)["hat"] == "none" for i, _ in found if i != person) >= 4
     torch.testing.assert_close(lesson.analogy(space, 7, "", " "), space.pictures[7])
 

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from core.data.images import pixels, unit
 from core.diffusion import samplers
 from core.lessons import unclip as unclip_lesson
-from core.lessons.clip import pairs
 from core.lessons.unclip import Film, Request, Space
 from core.models import unclip as unclip_model
+from core.models.clip_space import pairs
 from core.models.unclip import Unclip
 from core.pretrained import pretrained
 from core.problems import Problem

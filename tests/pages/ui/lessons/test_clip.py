@@ -7,6 +7,7 @@ import torch
 from core.data import drawings
 from core.lessons import clip as clip_lesson
 from core.lessons.clip import Snapshot
+from core.models import clip_space
 from pages.ui.lessons import clip, clip_live, clip_zero_shot
 from pages.ui.lessons.clip_drawing import painted
 from pages.ui.lessons.clip_map import SYMBOLS
@@ -53,7 +54,7 @@ def test_without_a_picture_the_scene_is_empty_and_says_so():
 
 
 def test_a_picture_from_a_file_is_asked_about():
-    pizza = clip_lesson.pairs().images[clip_lesson.pairs().captions.index("pizza")]
+    pizza = clip_space.pairs().images[clip_space.pairs().captions.index("pizza")]
     assert images(clip.retrieval(Config(by="file"), pixels=pizza)).names[0].startswith("pizza, ")
 
 
@@ -71,7 +72,7 @@ def test_each_wording_names_the_same_pictures():
 
 
 def test_other_examples_come_with_another_seed():
-    numbers = torch.arange(len(clip_lesson.pairs().captions))
+    numbers = torch.arange(len(clip_space.pairs().captions))
     assert clip_zero_shot.examples(numbers, 0) != clip_zero_shot.examples(numbers, 1)
 
 

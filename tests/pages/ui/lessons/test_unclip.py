@@ -6,8 +6,8 @@ import torch
 
 from core.data import people
 from core.figures import palette
-from core.lessons.clip import pairs
 from core.lessons.unclip import Film, Request, first_requests
+from core.models.clip_space import pairs
 from pages.ui.frame.text import language
 from pages.ui.lessons import unclip
 from pages.ui.lessons.unclip import SHOW, Config, requests_of, scene
