@@ -14,7 +14,7 @@ from torch import Tensor
 
 from core.cli import terminal
 from core.cli.flags import Training
-from core.cli.images import check_positive
+from core.cli.images import check_count, check_finite, check_positive, output_files
 from core.data import people
 from core.data.captions import Pairs, Tokenizer, load
 from core.data.images import pixels, unit
@@ -171,11 +171,13 @@ def _begin_with(decoder: Checkpoint, other: Checkpoint, clip: Checkpoint, name: 
 
 
 def _write_sheet(checkpoint: Checkpoint, file: Path, clip: Checkpoint, pairs: Pairs) -> None:
-    """A sheet of held-out images, each beside the decoder's image for its vector."""
+    """A sheet of held-out images, each beside the decoder's image for its vector; of images that it is trained on where
+    none is held out."""
     denoiser = checkpoint.denoiser
     unclip = Unclip(clip.state.ema, clip_model.tokenizer_of(clip.config), denoiser, denoiser, denoiser.sigma_data,
                     pairs.images.shape[1])  # fmt: skip
-    real = unit(pairs.images[pairs.indices(held_out=True)[: SHEET // 2]])
+    shown = pairs.indices(held_out=bool(pairs.held_out.any()))[: SHEET // 2]
+    real = unit(pairs.images[shown])
     vectors = unclip_model.image_vectors(unclip, real)
     images = samplers.last(unclip_model.sample_decoder(unclip, vectors, scale=2.0)).cpu()
     image_model.write_sheet(torch.stack([real, images], 1).flatten(0, 1), 8, file)
@@ -219,6 +221,8 @@ def _introduce(checkpoint: Checkpoint, pairs: Pairs, of: str, team: Team) -> Non
         known = len(pairs.indices(held_out=False))
         print(f"{pairs.name}: {known:,} {of} to train on, {len(pairs.captions) - known:,} held out; {parameters:,} "
               f"parameters; {team.device}")  # fmt: skip
+        if known == len(pairs.captions):
+            print(Problem("captions_none_held_out", name=pairs.name))
         if pairs.note:
             print(pairs.note)
 
@@ -277,18 +281,24 @@ def sample(
         prior: the checkpoint of the prior.
         decoder: the checkpoint of the decoder.
     """
-    check_positive(n=n, steps=steps)
+    check_count(n)
+    _check_stages(scale, prior_scale, steps)
+    sheet, arrays = output_files(out)
     parts = (open_checkpoint(folder) for folder in (encoders, prior, decoder))
     whole = unclip_model.assemble(*parts, distributed.device())
     for text in (caption, negative):
         if unknown := whole.known.unknown(text):
             print(f"No caption of the training set had {', '.join(map(repr, unknown))}: left out.")
     x = unclip_model.generate(whole, [caption] * n, negative, scale, prior_scale, steps, seed, skip_prior).cpu()
-    out.parent.mkdir(parents=True, exist_ok=True)
-    sheet, arrays = (out.with_name(out.name + ending) for ending in (".png", ".npz"))
     image_model.write_sheet(x, min(n, 8), sheet)
     np.savez_compressed(arrays, images=pixels(x).numpy(), caption=np.array(caption))
     print(f"{n} pictures in {sheet} and {arrays}")
+
+
+def _check_stages(scale: float, prior_scale: float, steps: int) -> None:
+    """Raise Problem unless prior and decoder can sample like that."""
+    check_finite(scale=scale, prior_scale=prior_scale)
+    image_model.sampler_config("dpmpp_2m", steps)
 
 
 # Judging
@@ -326,13 +336,17 @@ def evaluate(
         steps: steps of the prior's sampler, and of the decoder's.
         seed: decides the noise, and which captions are asked for.
     """
-    check_positive(steps=steps)
+    _check_stages(scale, prior_scale, steps)
     parts, pairs = [open_checkpoint(folder) for folder in (encoders, prior, decoder, judge)], load(data, side, n)
     whole, other = unclip_model.assemble(*parts[:3], distributed.device()), parts[3]
+    for clip in (parts[0], other):
+        clip_model.check_images(clip, pairs.images.shape[1:], pairs.name)
     other.state.ema.to(whole.device)
     if unclip_model.fingerprint(whole.clip) == unclip_model.fingerprint(other.state.ema):
         raise Problem("judge_is_judged")
     known, new = (len(pairs.indices(out)) for out in (False, True))
+    if not new:
+        raise Problem("captions_none_to_judge", name=pairs.name, pairs=known)
     seeds = f"CLIP {parts[0].config['clip']['seed']}, judge {other.config['clip']['seed']}, samples {seed}"
     print(f"{pairs.name}: {known:,} pairs trained on, {new:,} held out; seeds: {seeds}.")
     judging = _encoders(other.state.ema, clip_model.tokenizer_of(other.config))
@@ -342,7 +356,8 @@ def evaluate(
         captions = [pairs.captions[i] for i in some.tolist()]
         return unclip_model.generate(whole, captions, "", scale, prior_scale, steps, seed, skip_prior)
 
-    print(f"\nA picture for each of {AMONG} captions, w = {scale:g}, in the prior {prior_scale:g}, {steps} steps each:")
+    asked = " and ".join(f"{min(AMONG, part)}" for part in (known, new))
+    print(f"\nA picture for each of {asked} captions, w = {scale:g}, in the prior {prior_scale:g}, {steps} steps each:")
     _pictures_table(pairs, judging, seed, {
         "real": lambda some: unit(pairs.images[some]),
         "generated": lambda some: generated(some, skip_prior=False),
@@ -368,9 +383,11 @@ def _encoders_table(pairs: Pairs, trained: Pair, judging: Pair) -> None:
 
 
 def _pictures_table(pairs: Pairs, judging: Pair, seed: int, kinds: dict[str, Callable[[Tensor], Tensor]]) -> None:
-    print("| picture | the judge finds its caption, trained on, among 100 others | one of a held-out combination |")
-    print("| --- | --- | --- |")
     chosen = [_draw_pairs(pairs, held_out, seed) for held_out in (False, True)]
+    others = [len(part) - 1 for part in chosen]
+    print(f"| picture | the judge finds its caption, trained on, among {others[0]} others "
+          f"| one of a held-out combination, among {others[1]} |")  # fmt: skip
+    print("| --- | --- | --- |")
     for name, pictures in kinds.items():
         found = [_recall(pairs, judging, indices, pictures(indices)) for indices in chosen]
         print(f"| {name} | {found[0]:.0%} | {found[1]:.0%} |")
@@ -394,6 +411,6 @@ def _encoders(clip: clip_model.Clip, tokenizer: Tokenizer) -> Pair:
 
 
 def _draw_pairs(pairs: Pairs, held_out: bool, seed: int) -> Tensor:
-    """The indices of ``AMONG`` random pairs of one side of the split."""
+    """The indices of ``AMONG`` random pairs of one side of the split, of all if there are fewer."""
     part = pairs.indices(held_out)
     return part[torch.randperm(len(part), generator=torch.Generator().manual_seed(seed))[:AMONG]]

@@ -10,7 +10,7 @@ from functools import partial
 import torch
 import tyro
 
-from core.cli import captions, flags, images, people
+from core.cli import captions, flags, images, people, terminal
 from core.runs import distributed
 
 COMMANDS = {
@@ -30,6 +30,7 @@ TRAINING = {training.function: training for training in (images.TRAINING, *capti
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command. An error in what was asked for ends the program with a sentence."""
+    terminal.print_any_text()
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         _run(arguments)
@@ -37,12 +38,20 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(f"{error.filename}: {error.strerror}." if error.strerror else f"{error}")
     except (ValueError, ArithmeticError) as error:
         sys.exit(f"{error}")
-    except (MemoryError, torch.OutOfMemoryError):
+    except (MemoryError, RuntimeError) as error:
+        if not _out_of_memory(error):
+            raise
         sys.exit("There is not enough memory: take a smaller --batch, more parts with --accumulate, or a smaller --n.")
     except KeyboardInterrupt:
         sys.exit("Stopped.")
     finally:
         distributed.leave()
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Whether memory is missing, which PyTorch reports of a processor as a plain RuntimeError."""
+    missing = "can't allocate memory" in str(error) or "Storage size calculation overflowed" in str(error)
+    return missing or isinstance(error, MemoryError | torch.OutOfMemoryError)
 
 
 def _run(arguments: list[str]) -> None:

@@ -3,7 +3,7 @@
 import inspect
 import math
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -36,6 +36,7 @@ Damaged = Literal["refuse", "skip"]
 NAMES = tyro.conf.arg(constructor_factory=lambda: Literal[*SAMPLERS], help_behavior_hint="(default: dpmpp_2m)")
 Sampler = Annotated[str, NAMES]
 SHEET = 64  # samples
+MOST = 1_000_000  # samples of one command
 
 
 def train(
@@ -143,7 +144,9 @@ def sample(
         seed: decides the noise; image k of a seed is the same however many are drawn.
         columns: columns of the sheet.
     """
-    check_positive(n=n, steps=steps, columns=columns)
+    _check_samples(n, scale, [sampler], steps)
+    check_positive(columns=columns)
+    files = output_files(out)
     opened = open_checkpoint(checkpoint)
     labels = labels_in_turn(opened, n, [_label(name, opened) for name in classes])
     if caption is not None or requests.attributes_of(opened.config):
@@ -152,9 +155,8 @@ def sample(
     else:
         wanted, away = labels, None if negative is None else _label(negative, opened)
     x = _samples(opened, wanted, scale, away, sampler, steps, seed)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    sheet, arrays = (out.with_name(out.name + ending) for ending in (".png", ".npz"))
-    image_model.write_sheet(x, columns, sheet)
+    sheet, arrays = files
+    image_model.write_sheet(x, min(n, columns), sheet)
     names = opened.config["data"]["classes"]
     named = {"labels": np.array(labels), "classes": np.array(names)} if names else {}
     np.savez_compressed(arrays, images=pixels(x).numpy(), **named)
@@ -182,11 +184,12 @@ def evaluate(
         steps: steps of the sampler.
         seed: decides the noise.
     """
-    check_positive(n=n, steps=steps)
+    _check_samples(n, scale, sampler, steps, fewest=2)
     opened = open_checkpoint(checkpoint)
     if requests.attributes_of(opened.config):
         raise Problem("evaluate_attributes", name=opened.config["data"]["name"], checkpoint=str(checkpoint))
     images, test, kept_apart = _split(opened, data)
+    image_judge.check(images, test)
     print(f"Training a classifier on {len(images):,} images of {images.name}.")
     judge = image_judge.judge(images, test)
     labels = labels_in_turn(opened, n)
@@ -205,17 +208,18 @@ def evaluate(
     print("| --- | --- | --- | --- | --- | --- |")
     for row, (some, kinds) in rows.items():
         report, detail = judge.report(some, kinds), image_judge.detail(some)
-        print(f"| {row} | {report.frechet:.3g} | {report.agreement:.1%} | {report.diversity:.2f} "
-              f"| {report.nearest:.2f} | {detail:.4f} |")  # fmt: skip
+        ratios = ("undefined" if math.isnan(ratio) else f"{ratio:.2f}" for ratio in (report.diversity, report.nearest))
+        print(f"| {row} | {report.frechet:.3g} | {report.agreement:.1%} | {' | '.join(ratios)} | {detail:.4f} |")
 
 
 def _split(checkpoint: Checkpoint, data: str | None) -> tuple[ImageSet, ImageSet, bool]:
     """The images to train a classifier on and those to judge it by, of the set that a checkpoint was trained on; and
     whether the set itself separates them, or they are split at random. Raises Problem for another set."""
     shape, flags = image_model.shape_of(checkpoint.config), _other_flags(checkpoint.config)
+    side = shape[-1] if len(set(shape[-2:])) == 1 else None  # images that are no squares were never resized
 
     def part(split: str) -> ImageSet:
-        return load(data or flags["data"], shape[-1], split, flags["damaged"])
+        return load(data or flags["data"], side, split, flags["damaged"])
 
     try:
         parts = part("train"), part("test"), True
@@ -275,8 +279,6 @@ def _samples(
     away: int | list[Cond] | None, sampler: str, steps: int, seed: int,
 ) -> Tensor:  # fmt: skip
     """Samples of a checkpoint on the CPU, drawn behind a progress bar on this process's device."""
-    if not math.isfinite(scale):
-        raise Problem("flag_number", flag="scale", value=scale)
     denoiser, shape = checkpoint.denoiser.to(distributed.device()), image_model.shape_of(checkpoint.config)
     bar = partial(tqdm, total=steps, desc=sampler, unit="step", leave=False)
     return image_model.sample(denoiser, shape, labels, scale, away, sampler, steps, seed, bar).cpu()
@@ -305,6 +307,35 @@ def check_positive(**flags: int) -> None:
     for name, value in flags.items():
         if value < 1:
             raise Problem("flag_positive", flag=name, value=value)
+
+
+def check_finite(**flags: float) -> None:
+    """Raise Problem unless all flags are finite numbers."""
+    for name, value in flags.items():
+        if not math.isfinite(value):
+            raise Problem("flag_number", flag=name, value=value)
+
+
+def check_count(n: int, fewest: int = 1) -> None:
+    """Raise Problem unless so many samples can be drawn and used."""
+    if not fewest <= n <= MOST:
+        raise Problem("flag_samples", value=n, fewest=fewest, most=MOST)
+
+
+def _check_samples(n: int, scale: float, chosen: Iterable[str], steps: int, fewest: int = 1) -> None:
+    """Raise Problem unless such samples can be drawn: before the work that would be lost."""
+    check_count(n, fewest)
+    check_finite(scale=scale)
+    for name in chosen:
+        image_model.sampler_config(name, steps)
+
+
+def output_files(out: Path) -> tuple[Path, Path]:
+    """The sheet OUT.png and the arrays OUT.npz; makes their folder. Raises Problem for a path that names no file."""
+    if out.name in ("", ".."):
+        raise Problem("flag_out", out=str(out))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    return out.with_name(out.name + ".png"), out.with_name(out.name + ".npz")
 
 
 def _other_flags(stored: dict[str, Any]) -> dict[str, Any]:

@@ -12,11 +12,11 @@ from tqdm import tqdm
 
 from core import metrics
 from core.cli import terminal
-from core.cli.images import Sampler, check_positive
+from core.cli.images import Sampler, check_finite, check_positive
 from core.data import people
 from core.data.images import unit
 from core.data.people import ATTRIBUTES, SIDE
-from core.models import image_judge, memorization, people_judge, people_queries, unclip, unclip_people
+from core.models import clip, image_judge, memorization, people_judge, people_queries, unclip, unclip_people
 from core.models import images as image_model
 from core.models import requests as image_requests
 from core.models.model import SHIPPED, open_checkpoint
@@ -106,10 +106,13 @@ def evaluate(
     if n < 2:
         raise Problem("people_judged_count", n=n)
     for scale in scales:
-        if not math.isfinite(scale):
-            raise Problem("flag_number", flag="scales", value=scale)
+        check_finite(scales=scale)
+    image_model.sampler_config(sampler, steps)
     opened = open_checkpoint(checkpoint)
     check_model(opened, checkpoint)
+    parts = [open_checkpoint(folder) for folder in (encoders, prior, decoder)]
+    clip.check_images(parts[0], (3, SIDE, SIDE), "people")
+    whole = unclip.assemble(*parts)
     counts = {None: n, True: n // 2, False: n // 2}
     wanted = Requests(*(people_judge.requests(some, seed, kind) for kind, some in counts.items()))
     real = [unit(people_judge.requested_people(some, seed, kind).images) for kind, some in counts.items()]
@@ -122,8 +125,8 @@ def evaluate(
           f"seed {seed}; step {opened.state.step:,} of the image model, {sampler}, {steps} steps.")  # fmt: skip
     print_requests(reports)
     print_attributes(reports)
-    print_clip(open_checkpoint(encoders), seed)
-    print_unclip(unclip.assemble(*map(open_checkpoint, (encoders, prior, decoder))), n, seed)
+    print_clip(parts[0], seed)
+    print_unclip(whole, n, seed)
     if memorised:
         few = [file.parent for file in SHIPPED.glob("people-*/losses.jsonl")]
         print_copies({folder.name: open_checkpoint(folder) for folder in (*few, checkpoint)}, n, seed)

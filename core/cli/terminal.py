@@ -21,6 +21,16 @@ LOGGED_EVERY = 20  # steps
 Log = Callable[[dict[str, Any]], None]
 
 
+def print_any_text() -> None:
+    """Let this program print every text on every terminal: what its encoding lacks is printed as an escape, ``\\u5b57``.
+
+    File names and classes are those of the user, and a terminal or a log may know ASCII alone.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # not in a notebook
+            stream.reconfigure(errors="backslashreplace")
+
+
 def checkpoint_folder(out: Path, resume: bool) -> Path:
     """The folder of the checkpoint of a run. Raises Problem if a new run would overwrite another."""
     folder = out / "checkpoint"
@@ -121,20 +131,20 @@ def file_log(path: Path, step: int) -> Log:
     The other lines are copied to a new file, so that nothing is lost half-way, and a reader sees that it is another.
     """
 
-    def is_earlier(line: str) -> bool:
+    def is_earlier(line: bytes) -> bool:
         try:
             return json.loads(line)["step"] <= step
-        except (ValueError, LookupError, TypeError):  # cut short
+        except (ValueError, LookupError, TypeError, RecursionError):  # cut short
             return False
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [line for line in path.read_text().splitlines() if is_earlier(line)] if path.exists() else []
+    lines = [line for line in path.read_bytes().splitlines() if is_earlier(line)] if path.exists() else []
     aside = path.with_name(f"{path.name}.new")
-    aside.write_text("".join(f"{line}\n" for line in lines))
+    aside.write_bytes(b"".join(line + b"\n" for line in lines))
     aside.replace(path)
 
     def log(entry: dict[str, Any]) -> None:
-        with path.open("a") as file:
+        with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
 
     return log

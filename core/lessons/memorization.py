@@ -227,7 +227,7 @@ def people_arrays(name: str, n: int = 2_000) -> dict[str, np.ndarray]:
     found = compare(pretrained(name), load("people", n=PEOPLE_CONFIGS[name][0]), n)
     first, pairs = slice(PICTURES), found.neighbours
     _, *report = asdict(found.report).values()
-    lines = [json.loads(line) for line in (FOLDER / name / "losses.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (FOLDER / name / "losses.jsonl").read_text("utf-8").splitlines()]
     return {
         "samples": pixels(found.samples[first]).numpy(),
         "nearest": pixels(pairs.nearest[first]).numpy(),

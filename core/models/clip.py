@@ -4,7 +4,7 @@ Radford et al. 2021. One loss, and the training loop of all models here; what a 
 ``clip_queries``.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any
@@ -90,6 +90,14 @@ def config_of(stored: dict[str, Any]) -> ClipConfig:
         return ClipConfig(**stored["clip"])
     except (LookupError, TypeError) as error:
         raise Problem("checkpoint_no_part", part="clip") from error
+
+
+def check_images(checkpoint: Checkpoint, shape: Sequence[int], name: str) -> None:
+    """Raise Problem unless a checkpoint is a CLIP for images of this shape [C, H, W], those of the set ``name``."""
+    config_of(checkpoint.config)
+    network = checkpoint.config["network"]
+    if list(shape) != [network["channels"], network["side"], network["side"]]:
+        raise Problem("clip_other_images", name=name)
 
 
 def tokenizer_of(stored: dict) -> Tokenizer:

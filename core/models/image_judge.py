@@ -4,6 +4,7 @@ The Frechet distance here is measured in that classifier's features. It is not F
 Inception network trained on ImageNet: compare it only with the rows beside it, made with the same classifier.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -41,7 +42,7 @@ class Classifier(nn.Module):
         h = x.contiguous(memory_format=torch.channels_last)
         for level, (convolve, norm) in enumerate(zip(self.convolve, self.norm)):
             h = convolve(h)
-            h = F.relu(norm(F.max_pool2d(h, 2) if level < 2 else h))
+            h = F.relu(norm(F.max_pool2d(h, 2, ceil_mode=True) if level < 2 else h))
         return h
 
     def features(self, x: Tensor) -> Tensor:
@@ -82,6 +83,9 @@ class Report:
         agreement: share of the images that the classifier assigns to their own class.
         diversity: mean distance of two images of a class, divided by that of held-out real images.
         nearest: mean distance to the nearest training image, divided by that of held-out real images (0: copies).
+
+    A ratio is NaN where no class has two images, and where the held-out images do not differ from each other or from
+    those of the training.
     """
 
     frechet: float
@@ -114,8 +118,8 @@ class Judge:
         return Report(
             metrics.frechet(features, self._known_features),
             self.agreement(x, labels),
-            mean_distance(features, labels) / spread,
-            self._near(x) / near,
+            _ratio(mean_distance(features, labels), spread),
+            _ratio(self._near(x), near),
         )
 
     @cached_property
@@ -138,20 +142,42 @@ def compute(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 
 
 def mean_distance(features: Tensor, labels: Tensor) -> float:
-    """The mean distance between two images of one class, over all classes that have two."""
+    """The mean distance between two images of one class, over all classes that have two; NaN if none has."""
     groups = [features[labels == label] for label in labels.unique()]
-    return torch.cat([torch.pdist(group) for group in groups if len(group) > 1]).mean().item()
+    apart = [torch.pdist(group) for group in groups if len(group) > 1]
+    return torch.cat(apart).mean().item() if apart else math.nan
+
+
+def _ratio(distance: float, of_real: float) -> float:
+    return distance / of_real if of_real else math.nan
+
+
+def check(images: ImageSet, test: ImageSet) -> None:
+    """Raise Problem unless a judge can be trained on ``images`` and tried on ``test``: images [C, H, W] with classes, and
+    at least two of each set, because a spread cannot be measured on fewer."""
+    if images.labels is None or test.labels is None:
+        raise Problem("judge_no_classes", name=images.name)
+    if len(images.shape) != 3:
+        raise Problem("judge_shape", name=images.name, shape=list(images.shape))
+    _check_counts(images.name, len(images), len(test))
+
+
+def _check_counts(name: str, known: int, test: int) -> None:
+    if min(known, test) < 2:
+        raise Problem("judge_too_few", name=name, total=known + test, test=test)
 
 
 def judge(images: ImageSet, test: ImageSet, steps: int = 3000) -> Judge:
-    """A judge trained on ``images`` and not on ``test``. Raises Problem for sets without classes."""
+    """A judge trained on ``images`` and not on ``test``. Raises Problem as ``check`` does."""
+    check(images, test)
     return Judge(classifier(images, steps), unit(images.images), unit(test.images), test.labels)
 
 
 def random_split(images: ImageSet, share: float = 0.2, seed: int = 0) -> tuple[ImageSet, ImageSet]:
-    """A random split into a set to train on and a held-out set."""
+    """A random split into a set to train on and a held-out set. Raises Problem if one of them had fewer than two."""
     order = torch.randperm(len(images.images), generator=seeds.generator(seed, _PLACE))
     first = int(share * len(order))
+    _check_counts(images.name, len(order) - first, first)
     labels = images.labels
     return tuple(
         replace(images, images=images.images[pick], labels=None if labels is None else labels[pick])

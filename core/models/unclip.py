@@ -27,7 +27,7 @@ from core.diffusion.guidance import cfg
 from core.diffusion.samplers import Step
 from core.models import clip_queries
 from core.models import images as image_model
-from core.models.clip import tokenizer_of
+from core.models.clip import check_images, tokenizer_of
 from core.models.images import ImageConfig
 from core.networks import size_options
 from core.networks.clip import Clip
@@ -308,7 +308,11 @@ def config_of(stored: dict[str, Any], part: str) -> PriorConfig | DecoderConfig:
 def new_prior(
     config: PriorConfig, clip: Checkpoint, pairs: Pairs, source: Mapping[str, Any] = MappingProxyType({})
 ) -> Checkpoint:
-    """An untrained prior for the vectors of this CLIP. source: what the pairs were loaded from."""
+    """An untrained prior for the vectors of this CLIP. source: what the pairs were loaded from.
+
+    Raises Problem for a checkpoint that is no CLIP, and for one of images of another shape.
+    """
+    check_images(clip, pairs.images.shape[1:], pairs.name)
     size = clip.config["network"]["size"]
     network = {"name": "vectors", "dim": size, "vector": size, "token": clip.state.ema.text.word.rows.shape[1],
                "seed": config.seed, "width": 128, "blocks": 4, "heads": 4}  # fmt: skip
@@ -318,8 +322,9 @@ def new_prior(
 def new_decoder(
     config: DecoderConfig, clip: Checkpoint, pairs: Pairs, source: Mapping[str, Any] = MappingProxyType({})
 ) -> Checkpoint:
-    """An untrained decoder of the vectors of this CLIP. Raises Problem if its network does not come in that size, or
-    cannot make images of that side."""
+    """An untrained decoder of the vectors of this CLIP. Raises Problem as `new_prior` does, and if its network does not
+    come in that size or cannot make images of that side."""
+    check_images(clip, pairs.images.shape[1:], pairs.name)
     encoders = clip.config["network"]
     network = {"name": config.network, "side": encoders["side"], "channels": encoders["channels"],
                "vector": encoders["size"], "seed": config.seed,
@@ -370,9 +375,6 @@ def _new(
     pairs: Pairs,
     source: Mapping[str, Any],
 ) -> Checkpoint:
-    encoders = clip.config["network"]
-    if list(pairs.images.shape[1:]) != [encoders["channels"], encoders["side"], encoders["side"]]:
-        raise Problem("clip_other_images", name=pairs.name)
     data = {"name": pairs.name, "n": len(pairs.indices(held_out=False)), "source": dict(source)}
     stored = {"network": network, "prediction": config.prediction, "sigma_data": rms, part: asdict(config),
               "data": data, "clip": fingerprint(clip.state.ema)}  # fmt: skip

@@ -74,7 +74,7 @@ def add_words(name: str) -> None:
             print(name, log[-1], flush=True)
     save_folder(clip_words.with_words(checkpoint, config, state, translation), folder, parts=("ema",))
     (folder / "log.jsonl").write_bytes(whole)
-    (folder / "words.jsonl").write_text("\n".join(log) + "\n")
+    (folder / "words.jsonl").write_text("\n".join(log) + "\n", "utf-8")
 
 
 def make_judge(name: str) -> None:
@@ -116,7 +116,7 @@ def make_points(name: str) -> None:
             print(name, rows[-1], flush=True)
     progress.bayes_loss = bayes_loss
     save_folder(point_model.checkpoint_of(progress, config, points), FOLDER / name)
-    (FOLDER / name / "log.csv").write_text("\n".join(rows) + "\n")
+    (FOLDER / name / "log.csv").write_text("\n".join(rows) + "\n", "utf-8")
 
 
 MAKE = {
