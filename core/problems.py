@@ -64,7 +64,12 @@ def fill(sentence: str, values: Mapping[str, Any]) -> str:
     A placeholder is ``%{name}`` or ``%{name:.2f}``, with a format of Python's mini-language after the colon. Braces
     without a percent sign are text, so that a sentence may contain LaTeX. Raises KeyError for a missing value.
     """
-    return _PLACEHOLDER.sub(lambda found: format(values[found[1]], found[2] or ""), sentence)
+    return printable(_PLACEHOLDER.sub(lambda found: format(values[found[1]], found[2] or ""), sentence))
+
+
+def printable(text: str) -> str:
+    """The text with escapes, such as ``\\udce9``, for what no encoding has: file names may be any bytes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def placeholders(sentence: str) -> set[str]:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from core.cli import terminal
 from core.cli.flags import Training
-from core.cli.images import check_count, check_finite, check_positive, output_files
+from core.cli.images import check_count, check_positive, check_sampling, output_files
 from core.data import people
 from core.data.captions import Pairs, Tokenizer, load
 from core.data.images import pixels, unit
@@ -282,7 +282,7 @@ def sample(
         decoder: the checkpoint of the decoder.
     """
     check_count(n)
-    _check_stages(scale, prior_scale, steps)
+    check_sampling(steps, scale=scale, prior_scale=prior_scale)
     sheet, arrays = output_files(out)
     parts = (open_checkpoint(folder) for folder in (encoders, prior, decoder))
     whole = unclip_model.assemble(*parts, distributed.device())
@@ -293,12 +293,6 @@ def sample(
     image_model.write_sheet(x, min(n, 8), sheet)
     np.savez_compressed(arrays, images=pixels(x).numpy(), caption=np.array(caption))
     print(f"{n} pictures in {sheet} and {arrays}")
-
-
-def _check_stages(scale: float, prior_scale: float, steps: int) -> None:
-    """Raise Problem unless prior and decoder can sample like that."""
-    check_finite(scale=scale, prior_scale=prior_scale)
-    image_model.sampler_config("dpmpp_2m", steps)
 
 
 # Judging
@@ -336,17 +330,12 @@ def evaluate(
         steps: steps of the prior's sampler, and of the decoder's.
         seed: decides the noise, and which captions are asked for.
     """
-    _check_stages(scale, prior_scale, steps)
+    check_sampling(steps, scale=scale, prior_scale=prior_scale)
     parts, pairs = [open_checkpoint(folder) for folder in (encoders, prior, decoder, judge)], load(data, side, n)
     whole, other = unclip_model.assemble(*parts[:3], distributed.device()), parts[3]
-    for clip in (parts[0], other):
-        clip_model.check_images(clip, pairs.images.shape[1:], pairs.name)
+    _check_judge(whole, other, pairs)
     other.state.ema.to(whole.device)
-    if unclip_model.fingerprint(whole.clip) == unclip_model.fingerprint(other.state.ema):
-        raise Problem("judge_is_judged")
     known, new = (len(pairs.indices(out)) for out in (False, True))
-    if not new:
-        raise Problem("captions_none_to_judge", name=pairs.name, pairs=known)
     seeds = f"CLIP {parts[0].config['clip']['seed']}, judge {other.config['clip']['seed']}, samples {seed}"
     print(f"{pairs.name}: {known:,} pairs trained on, {new:,} held out; seeds: {seeds}.")
     judging = _encoders(other.state.ema, clip_model.tokenizer_of(other.config))
@@ -363,6 +352,17 @@ def evaluate(
         "generated": lambda some: generated(some, skip_prior=False),
         "generated, prior skipped": lambda some: generated(some, skip_prior=True),
     })  # fmt: skip
+
+
+def _check_judge(whole: Unclip, judge: Checkpoint, pairs: Pairs) -> None:
+    """Raise Problem unless a CLIP can judge this unCLIP by these pairs."""
+    clip_model.check_images(judge, pairs.images.shape[1:], pairs.name)
+    if whole.clip.side != pairs.images.shape[-1]:
+        raise Problem("clip_other_images", name=pairs.name)
+    if unclip_model.fingerprint(whole.clip) == unclip_model.fingerprint(judge.state.ema):
+        raise Problem("judge_is_judged")
+    if not pairs.held_out.any():
+        raise Problem("captions_none_to_judge", name=pairs.name, pairs=len(pairs.captions))
 
 
 def _encoders_table(pairs: Pairs, trained: Pair, judging: Pair) -> None:

@@ -2,12 +2,12 @@
 
 import argparse
 import inspect
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, get_args
 
+from core.data.tables import parse_json
 from core.models.images import check_type
 from core.problems import Problem
 from core.runs.checkpoints import load_folder
@@ -77,10 +77,7 @@ def _checked(name: str, value: Any, annotation: Any) -> Any:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    try:
-        flags = json.loads(file.read_text())
-    except (ValueError, RecursionError) as error:
-        raise Problem("flags_no_json", file=str(file), reason=str(error)) from error
+    flags = parse_json(file.read_bytes(), str(file))
     if not isinstance(flags, dict):
         raise Problem("flags_no_object", file=str(file))
     return flags

@@ -144,7 +144,8 @@ def sample(
         seed: decides the noise; image k of a seed is the same however many are drawn.
         columns: columns of the sheet.
     """
-    _check_samples(n, scale, [sampler], steps)
+    check_count(n)
+    check_sampling(steps, [sampler], scale=scale)
     check_positive(columns=columns)
     files = output_files(out)
     opened = open_checkpoint(checkpoint)
@@ -184,7 +185,8 @@ def evaluate(
         steps: steps of the sampler.
         seed: decides the noise.
     """
-    _check_samples(n, scale, sampler, steps, fewest=2)
+    check_count(n, fewest=2)
+    check_sampling(steps, sampler, scale=scale)
     opened = open_checkpoint(checkpoint)
     if requests.attributes_of(opened.config):
         raise Problem("evaluate_attributes", name=opened.config["data"]["name"], checkpoint=str(checkpoint))
@@ -309,25 +311,20 @@ def check_positive(**flags: int) -> None:
             raise Problem("flag_positive", flag=name, value=value)
 
 
-def check_finite(**flags: float) -> None:
-    """Raise Problem unless all flags are finite numbers."""
-    for name, value in flags.items():
-        if not math.isfinite(value):
-            raise Problem("flag_number", flag=name, value=value)
-
-
 def check_count(n: int, fewest: int = 1) -> None:
     """Raise Problem unless so many samples can be drawn and used."""
     if not fewest <= n <= MOST:
         raise Problem("flag_samples", value=n, fewest=fewest, most=MOST)
 
 
-def _check_samples(n: int, scale: float, chosen: Iterable[str], steps: int, fewest: int = 1) -> None:
-    """Raise Problem unless such samples can be drawn: before the work that would be lost."""
-    check_count(n, fewest)
-    check_finite(scale=scale)
+def check_sampling(steps: int, chosen: Iterable[str] = ("dpmpp_2m",), **scales: float) -> None:
+    """Raise Problem unless these samplers make so many steps, and all guidance scales are finite: before the work that
+    would be lost."""
     for name in chosen:
         image_model.sampler_config(name, steps)
+    for flag, value in scales.items():
+        if not math.isfinite(value):
+            raise Problem("flag_number", flag=flag, value=value)
 
 
 def output_files(out: Path) -> tuple[Path, Path]:

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from core import metrics
 from core.cli import terminal
-from core.cli.images import Sampler, check_finite, check_positive
+from core.cli.images import Sampler, check_count, check_sampling
 from core.data import people
 from core.data.images import unit
 from core.data.people import ATTRIBUTES, SIDE
@@ -102,17 +102,12 @@ def evaluate(
         seed: decides the requests and the noise.
         memorised: also judge what the shipped models of 10, 100, ... people copy, and this one, each by n samples.
     """
-    check_positive(steps=steps)
-    if n < 2:
-        raise Problem("people_judged_count", n=n)
+    check_count(n, fewest=2)
     for scale in scales:
-        check_finite(scales=scale)
-    image_model.sampler_config(sampler, steps)
+        check_sampling(steps, [sampler], scales=scale)
     opened = open_checkpoint(checkpoint)
     check_model(opened, checkpoint)
-    parts = [open_checkpoint(folder) for folder in (encoders, prior, decoder)]
-    clip.check_images(parts[0], (3, SIDE, SIDE), "people")
-    whole = unclip.assemble(*parts)
+    parts = _unclip_parts(encoders, prior, decoder)
     counts = {None: n, True: n // 2, False: n // 2}
     wanted = Requests(*(people_judge.requests(some, seed, kind) for kind, some in counts.items()))
     real = [unit(people_judge.requested_people(some, seed, kind).images) for kind, some in counts.items()]
@@ -126,10 +121,18 @@ def evaluate(
     print_requests(reports)
     print_attributes(reports)
     print_clip(parts[0], seed)
-    print_unclip(whole, n, seed)
+    print_unclip(unclip.assemble(*parts), n, seed)
     if memorised:
         few = [file.parent for file in SHIPPED.glob("people-*/losses.jsonl")]
         print_copies({folder.name: open_checkpoint(folder) for folder in (*few, checkpoint)}, n, seed)
+
+
+def _unclip_parts(*folders: Path) -> list[Checkpoint]:
+    """The CLIP, the prior and the decoder of people in three folders. Raises Problem if they do not belong together."""
+    parts = [open_checkpoint(folder) for folder in folders]
+    clip.check_images(parts[0], (3, SIDE, SIDE), "people")
+    unclip.assemble(*parts)
+    return parts
 
 
 def check_model(checkpoint: Checkpoint, name: Path) -> None:

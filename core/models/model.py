@@ -1,5 +1,6 @@
 """Trained models as a notebook uses them: ``train``, ``save``, ``load``, and ``Model`` with its samples."""
 
+import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -257,7 +258,7 @@ def _checkpoint_of(denoiser: Denoiser, shape: tuple[int, ...] | None) -> Checkpo
 
 
 def load(name: str | Path, network: nn.Module | None = None) -> Model:
-    """The model in a folder, in the folder of a run, or the shipped one of that name.
+    """The model in a folder, in the folder of a run, in a zip file of either, or the shipped one of that name.
 
     It is on the graphics card, if there is one; models of points stay on the CPU, where such small networks are faster.
 
@@ -274,8 +275,8 @@ def load(name: str | Path, network: nn.Module | None = None) -> Model:
 
 
 def open_checkpoint(path: Path, network: nn.Module | None = None) -> Checkpoint:
-    """The checkpoint in a folder, in the folder of a run, or the shipped one of that name."""
+    """The checkpoint in a folder, in the folder of a run, in a zip file of either, or the shipped one of that name."""
     shipped = SHIPPED / path
-    if not path.exists() and len(path.parts) == 1 and shipped.is_dir():
+    if not os.path.exists(path) and len(path.parts) == 1 and shipped.is_dir():
         path = shipped
     return load_run(path, network)

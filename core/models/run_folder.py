@@ -3,6 +3,7 @@
 Damaged lines of the log are counted; what is missing or damaged as a whole raises Problem.
 """
 
+import codecs
 import json
 import math
 import os
@@ -20,7 +21,7 @@ from torch import Tensor
 from core.data import image_files
 from core.diffusion.denoiser import Denoiser
 from core.models import images as image_model
-from core.problems import Problem
+from core.problems import Problem, printable
 from core.runs.checkpoints import CONFIG, Checkpoint, from_files
 from core.runs.distributed import BINS
 
@@ -32,8 +33,13 @@ HUGE, LONG = 1e15, 1e10  # no number in a log is so large; no run is so long, in
 
 def runs(folder: Path) -> list[str]:
     """The names of the runs in a folder, in alphabetical order; none if there is no such folder."""
-    names = sorted(path.parent.name for path in Path(folder).glob(f"*/{LOG}"))
+    names = sorted(printable(path.parent.name) for path in Path(folder).glob(f"*/{LOG}"))
     return [name for name in names if not name.startswith(".")]
+
+
+def place_of(folder: Path, name: str) -> Path:
+    """The folder of the run of that name, as `runs` spells it: a folder's name may be no text."""
+    return next((path for path in Path(folder).glob("*") if printable(path.name) == name), Path(folder) / name)
 
 
 # Metrics
@@ -103,12 +109,16 @@ def read_log(run: Path, before: Log = Log()) -> Log:
                 before = Log(file=stat.st_ino)
             file.seek(before.read)
             lines, ended, _ = file.read(LIMIT).rpartition(b"\n")
-    except OSError as error:
+    except FileNotFoundError as error:
         raise Problem("run_no_log", file=LOG) from error
+    except OSError as error:
+        raise Problem("run_log_unopened", file=LOG) from error
     if not ended:
         return before
     entries, damaged = list(before.entries), before.damaged
-    for line in lines.split(b"\n"):
+    for line in lines.removeprefix(b"" if before.read else codecs.BOM_UTF8).split(b"\n"):
+        if not line.strip():
+            continue
         if (entry := _entry(line)) is None:
             damaged += 1
             continue
@@ -212,8 +222,8 @@ def load_checkpoint(run: Path, tries: int = 3) -> Checkpoint:
 
 
 def check(checkpoint: Checkpoint) -> Checkpoint:
-    """The same checkpoint. Raises Problem unless it is of an image model that the page can show: images with 1 or 3
-    channels and sides of at most 64 pixels."""
+    """The same checkpoint, its texts as a page can show them. Raises Problem unless it is of an image model that the page
+    can show: images with 1 or 3 channels and sides of at most 64 pixels."""
     shape = image_model.shape_of(checkpoint.config)
     image_model.config_of(checkpoint.config)
     if len(shape) != 3 or shape[0] not in (1, 3):
@@ -227,4 +237,6 @@ def check(checkpoint: Checkpoint) -> Checkpoint:
         fits and isinstance(checkpoint.denoiser, Denoiser) and isinstance(checkpoint.config["data"].get("name"), str)
     ):
         raise Problem("run_config_misfit")
-    return checkpoint
+    # Half a pair of surrogates, which JSON can say, would end the page.
+    shown = json.loads(json.dumps(checkpoint.config, ensure_ascii=False).encode("utf-8", "replace"))
+    return replace(checkpoint, config=shown)

@@ -13,7 +13,7 @@ import shutil
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import torch
@@ -28,6 +28,7 @@ from core.problems import Problem
 FORMAT = 1
 PARTS = ("model", "ema", "optimizer")
 CONFIG = "config.json"
+FILES = (CONFIG, *(f"{part}.safetensors" for part in PARTS))
 CUSTOM = "custom"  # the name of a network that is no part of core
 SIZE_LIMIT, CONFIG_LIMIT = 200 * 2**20, 16 * 2**20
 
@@ -214,13 +215,20 @@ def load_folder(folder: Path, network: nn.Module | None = None) -> Checkpoint:
         folder = old
     if not folder.is_dir():
         raise NoCheckpoint("no_checkpoint", folder=str(folder))
-    return from_files({path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}, network)
+    return from_files({name: (folder / name).read_bytes() for name in FILES if (folder / name).is_file()}, network)
 
 
-def load_run(folder: Path, network: nn.Module | None = None) -> Checkpoint:
-    """The checkpoint in ``folder``, or in the folder of a run that contains it as ``checkpoint``."""
-    folder = Path(folder)
-    return load_folder(folder if (folder / CONFIG).exists() else folder / "checkpoint", network)
+def load_run(path: Path, network: nn.Module | None = None) -> Checkpoint:
+    """The checkpoint in a folder, in the folder of a run that contains it as ``checkpoint``, or in a zip file of either.
+
+    A file of a checkpoint stands for its folder. Raises Problem as `load_folder` and `from_bytes` do.
+    """
+    path = Path(path)
+    if path.name in FILES and path.is_file():
+        path = path.parent
+    if path.is_file():
+        return from_bytes(path.read_bytes(), network, trusted=True)
+    return load_folder(path if (path / CONFIG).exists() else path / "checkpoint", network)
 
 
 def to_bytes(checkpoint: Checkpoint) -> bytes:
@@ -232,23 +240,34 @@ def to_bytes(checkpoint: Checkpoint) -> bytes:
     return stream.getvalue()
 
 
-def from_bytes(content: bytes) -> Checkpoint:
-    """The checkpoint in an uploaded zip; nothing in it is executed. Raises Problem if there is none."""
+def from_bytes(content: bytes, network: nn.Module | None = None, trusted: bool = False) -> Checkpoint:
+    """The checkpoint in a zip of its folder or of the folder of a run; nothing in it is executed.
+
+    network: see ``build``. trusted: a file of one's own, which may have any size. Raises Problem if there is none.
+    """
     if content[:2] == b"\x80\x02" or content[:1] == b"\x80" and b"." in content[-2:]:
         raise Problem("checkpoint_pickle")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            entries = archive.infolist()
-            pickled = any(entry.filename.endswith(".pkl") for entry in entries)
-            outsized = sum(entry.file_size for entry in entries) > SIZE_LIMIT or len(entries) > 16
-            files = {} if pickled or outsized else {entry.filename: archive.read(entry) for entry in entries}
+            pickled = any(name.endswith(".pkl") for name in archive.namelist())
+            entries = _entries(archive)
+            outsized = not trusted and sum(entry.file_size for entry in entries.values()) > SIZE_LIMIT
+            files = {} if pickled or outsized else {name: archive.read(entry) for name, entry in entries.items()}
     except Exception as error:  # zipfile and zlib raise a type of their own for each kind of damage
         raise Problem("checkpoint_no_zip") from error
     if pickled:
         raise Problem("checkpoint_pickle")
     if outsized:
         raise Problem("checkpoint_zip_size")
-    return from_files(files)
+    return from_files(files, network)
+
+
+def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """The files of the checkpoint in an archive, which people also make of the folder around it, with files beside."""
+    places = {PurePosixPath(entry.filename.replace("\\", "/")): entry for entry in archive.infolist()}
+    configs = [place for place in places if place.name == CONFIG and place.parts[0] != "__MACOSX"]
+    folder = min(configs, key=lambda place: len(place.parts), default=PurePosixPath(CONFIG)).parent
+    return {name: places[folder / name] for name in FILES if folder / name in places}
 
 
 def _read_tensors(part: str, content: bytes) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from core.diffusion import training
 from core.figures.scene import Clock, Images, Panel, Scene
 from core.models import images as image_model
-from core.models import live_digits, live_people
+from core.models import live_digits, live_people, run_folder
 from core.models.live_digits import Snapshot
 from core.models.run_folder import Log
 from core.networks import SIZES
@@ -35,7 +35,7 @@ CODE: tuple[Callable, ...] = (image_model.batches, image_model.run, training.tra
 
 def scene(config: Config) -> Scene:
     """The run that is followed, or the untrained network of the people or the digits."""
-    run = own_models.FOLDER / config.follow
+    run = run_folder.place_of(own_models.FOLDER, config.follow)
     if config.train == "follow" and config.follow and (log := followed.newest(run)[0]).entries:
         return followed.scene(run, log, config.curve)
     request = request_of(config)
@@ -169,7 +169,9 @@ def _follow(left: DeltaGenerator, right: DeltaGenerator) -> bool:
     taken, take = partial(own_models.taken_step, name), partial(own_models.take, name)
 
     def show(log: Log) -> None:
-        player.show(followed.scene(own_models.FOLDER / name, log, curve), key="followed", permalink=True)
+        player.show(
+            followed.scene(run_folder.place_of(own_models.FOLDER, name), log, curve), key="followed", permalink=True
+        )
 
     with right:
         followed.watch(own_models.FOLDER, name, show, taken, take)

@@ -176,7 +176,8 @@ def taken_step(run: str) -> int | None:
 
 def take(run: str) -> None:
     """Keep the newest model of a run."""
-    _keep(f"run:{run}", _checkpoint(FOLDER / run, run_folder.saved_at(FOLDER / run)))
+    place = run_folder.place_of(FOLDER, run)
+    _keep(f"run:{run}", _checkpoint(place, run_folder.saved_at(place)))
 
 
 @shared_cache(8)

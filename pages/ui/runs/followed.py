@@ -67,18 +67,19 @@ def watch(
     """Draw the run of that name again and again from its log, with a button to ``take`` its model; ``taken()`` is the
     step of the one that was taken. The page runs again when there are other runs, and when this one comes to rest."""
     st.session_state["_followed"] = [name]
-    names, going_on = known(folder), under_way(newest(folder / name)[0])
+    run = run_folder.place_of(folder, name)
+    names, going_on = known(folder), under_way(newest(run)[0])
 
     @shell.fragment(run_every=TICK if going_on else REST)
     def tick() -> None:
-        log, error = newest(folder / name)
+        log, error = newest(run)
         if known(folder) != names or under_way(log) != going_on:
             st.rerun()
         if error:
             shell.sorry(t("runs.followed.unreadable", error=text.problem(error)))
         with st.container(horizontal=True, vertical_alignment="center", key="standing"):
             st.markdown(standing(log))
-            _offer(folder / name, taken(), take)
+            _offer(run, taken(), take)
         if refused := st.session_state.pop("_refused", None):
             shell.sorry(refused)
         if log.entries:

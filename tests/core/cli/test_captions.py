@@ -33,6 +33,16 @@ def runs(folder, tmp_path_factory) -> Path:
     return out
 
 
+def few(folder: Path, to: Path) -> Path:
+    """Three of the pictures of a folder: training needs the words of each, so that none can be held out."""
+    to.mkdir(exist_ok=True)
+    rows = (folder / "captions.csv").read_text().splitlines()[:4]
+    (to / "captions.csv").write_text("\n".join(rows))
+    for row in rows[1:]:
+        shutil.copy(folder / row.partition(",")[0], to)
+    return to
+
+
 def of(runs: Path, *names: str) -> list[str]:
     folders = {"encoders": "clip"}
     return [text for name in names for text in (f"--{name}", str(runs / folders.get(name, name)))]
@@ -52,6 +62,14 @@ def test_a_caption_becomes_pictures_and_unknown_words_are_named(runs, tmp_path, 
     assert np.load(tmp_path / "a.npz")["images"].shape == (3, 3, 8, 8) and (tmp_path / "a.png").exists()
 
 
+def test_a_decoder_is_trained_on_pictures_of_which_none_is_held_out(runs, folder, tmp_path, capsys):
+    begin = ["train", "decoder", "--out", str(tmp_path), "--encoders", str(runs / "clip")]
+    main([*begin, *HALF, "--size", "tiny", *data(few(folder, tmp_path / "few"))])
+    assert "No picture of few is held out" in capsys.readouterr().out
+    main([*begin, "--resume", "--steps", "3"])
+    assert sorted(path.stem for path in tmp_path.glob("*.png")) == ["samples-000002", "samples-000003"]
+
+
 @pytest.mark.slow
 def test_one_table_compares_towers_with_the_baseline_and_pictures_with_real_ones(runs, folder, capsys, monkeypatch):
     monkeypatch.setattr(cli_captions, "AMONG", 4)
@@ -66,8 +84,11 @@ def test_one_table_compares_towers_with_the_baseline_and_pictures_with_real_ones
     ("asked", "code", "values"),
     [
         (["evaluate", "unclip", "--judge", "clip"], "judge_is_judged", {}),
+        (["evaluate", "unclip", "--judge", "prior"], "checkpoint_no_part", {"part": "clip"}),
+        (["evaluate", "unclip", "--judge", "judge", "--data", "few"], "captions_none_to_judge", {"pairs": 3}),
+        (["evaluate", "unclip", "--judge", "judge", "--side", "16"], "clip_other_images", {}),
         (["sample", "unclip", "--caption", "zebra", "--out", "x"], "caption_unknown_words", {"caption": "zebra"}),
-        (["sample", "unclip", "--caption", "top", "--out", "x", "--n", "0"], "flag_positive", {"flag": "n"}),
+        (["sample", "unclip", "--caption", "top", "--out", "x", "--n", "0"], "flag_samples", {"value": 0}),
         (
             ["sample", "unclip", "--caption", "top", "--out", "x", "--prior", "decoder"],
             "checkpoint_no_part",
@@ -78,8 +99,10 @@ def test_one_table_compares_towers_with_the_baseline_and_pictures_with_real_ones
 def test_what_cannot_be_asked_ends_as_a_sentence(runs, folder, asked, code, values, ends, monkeypatch):
     monkeypatch.chdir(runs)
     more = of(runs, *[name for name in ("encoders", "prior", "decoder") if f"--{name}" not in asked])
+    few(folder, runs / "few")
+    given = data(folder)
     with ends(code, **values):
-        main([*asked, *more, *(data(folder) if asked[0] == "evaluate" else [])])
+        main([*asked[:2], *(given if asked[0] == "evaluate" else []), *asked[2:], *more])
 
 
 @pytest.mark.slow

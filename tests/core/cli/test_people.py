@@ -41,10 +41,12 @@ def test_evaluate_prints_a_table_to_place_an_image_model_by(model, capsys, monke
 @pytest.mark.parametrize(
     ("arguments", "code", "values"),
     [
-        (["--n", "1"], "people_judged_count", {"n": 1}),
-        (["--steps", "0"], "flag_positive", {"flag": "steps"}),
+        (["--n", "1"], "flag_samples", {"value": 1, "fewest": 2}),
+        (["--steps", "0"], "sampler_steps", {"steps": 0}),
         (["--scales", "2", "nan"], "flag_number", {"flag": "scales"}),
         (["--checkpoint", "32"], "people_other_model", {}),
+        (["--encoders", "clip"], "clip_other_images", {"name": "people"}),
+        (["--encoders", "fashion"], "checkpoint_no_part", {"part": "clip"}),
         (["--checkpoint", "fashion"], "people_other_model", {"name": "fashion"}),
         (["--checkpoint", "spiral"], "people_other_model", {"name": "spiral"}),
         (["--checkpoint", "clip"], "people_other_model", {"name": "clip"}),

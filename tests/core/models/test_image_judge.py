@@ -1,11 +1,12 @@
 """Judging image models: what the figures mean for images whose quality is known."""
 
+import math
 from dataclasses import replace
 
 import pytest
 import torch
 
-from core.data.images import digits
+from core.data.images import ImageSet, digits
 from core.models import image_judge
 
 pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
@@ -57,6 +58,16 @@ def test_one_image_again_and_again_has_no_diversity(judge):
 def test_without_classes_nothing_can_be_judged(refused):
     with refused("judge_no_classes", name="digits"):
         image_judge.classifier(replace(digits(), labels=None, classes=()))
+
+
+def test_few_small_images_that_are_all_equal_have_no_diversity_to_compare_with(refused):
+    images = ImageSet("grey", torch.zeros(20, 1, 2, 3, dtype=torch.uint8), torch.arange(20) % 2, ("a", "b"))
+    report = image_judge.judge(*image_judge.random_split(images), steps=1).report(
+        torch.rand(2, 1, 2, 3), torch.arange(2)
+    )
+    assert math.isnan(report.diversity) and math.isnan(report.nearest) and report.frechet > 0
+    with refused("judge_too_few", total=9, test=1):
+        image_judge.random_split(replace(images, images=images.images[:9], labels=images.labels[:9]))
 
 
 def test_blur_takes_the_detail():

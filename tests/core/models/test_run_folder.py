@@ -2,7 +2,9 @@
 
 import json
 import math
+import os
 import shutil
+import sys
 from dataclasses import replace
 
 import pytest
@@ -54,6 +56,28 @@ def test_a_damaged_line_is_counted_and_the_rest_is_read(run, damage):
     note(run, line(1) + damage + line(3))
     log = run_folder.read_log(run)
     assert [entry.step for entry in log.entries] == [1, 3] and log.damaged == 1
+
+
+def test_a_byte_order_mark_and_empty_lines_are_no_damage(run):
+    (run / run_folder.LOG).write_bytes(b"\xef\xbb\xbf" + f"{line(1)}\r\n\n{line(2)}".encode())
+    log = run_folder.read_log(run)
+    assert [entry.step for entry in log.entries] == [1, 2] and not log.damaged
+
+
+def test_a_folder_in_the_place_of_a_log_is_not_a_log_that_is_gone(run, refused):
+    with refused("run_no_log"):
+        run_folder.read_log(run)
+    (run / run_folder.LOG).mkdir()
+    with refused("run_log_unopened"):
+        run_folder.read_log(run)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_run_whose_name_is_no_text_is_listed_by_a_name_that_finds_it(tmp_path):
+    run = tmp_path / os.fsdecode(b"caf\xe9")
+    run.mkdir()
+    note(run, line(1))
+    assert run_folder.runs(tmp_path) == ["caf\\udce9"] and run_folder.place_of(tmp_path, "caf\\udce9") == run
 
 
 def test_a_run_that_went_back_shows_each_step_once(run):

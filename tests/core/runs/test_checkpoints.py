@@ -26,6 +26,7 @@ from core.runs.checkpoints import (
     from_bytes,
     from_files,
     load_folder,
+    load_run,
     new_checkpoint,
     save_folder,
     to_bytes,
@@ -324,8 +325,18 @@ def test_a_zip_that_unpacks_to_gigabytes_is_not_unpacked(monkeypatch):
     assert refusal(from_bytes, bomb).code == "checkpoint_zip_size"
 
 
-def test_a_zip_of_very_many_files_is_not_unpacked():
-    assert refusal(from_bytes, zipped({str(i): b"" for i in range(17)})).code == "checkpoint_zip_size"
+@pytest.mark.parametrize("folder", ["checkpoint/", "my run/checkpoint/", "run\\checkpoint\\"])
+def test_a_zip_of_the_folder_around_a_checkpoint_opens_without_what_lies_beside_it(folder):
+    beside = {"run/metrics.jsonl": b"", "__MACOSX/config.json": b"", f"{folder}.DS_Store": b"", "readme.txt": b"hello"}
+    packed = {**beside, **{f"{folder}{name}": content for name, content in FILES.items()}}
+    assert_same(from_bytes(zipped(packed)), CHECKPOINT)
+
+
+def test_a_run_is_found_by_its_folder_its_checkpoint_any_file_of_that_and_a_zip(tmp_path):
+    save_folder(CHECKPOINT, tmp_path / "checkpoint")
+    (tmp_path / "model.zip").write_bytes(ZIP)
+    for name in ("", "checkpoint", "checkpoint/config.json", "checkpoint/ema.safetensors", "model.zip"):
+        assert_same(load_run(tmp_path / name), CHECKPOINT)
 
 
 def test_a_size_that_a_zip_lies_about_is_found_out():
