@@ -24,6 +24,7 @@ from core.problems import Problem
 
 RMS = 0.45
 MAX_N = 1_000_000
+SMALLEST = 1e-290  # difference of coordinates that can be divided by
 _PLACE = 0xDA7A  # keeps the data of a seed apart from its noise
 
 Draw = Callable[[Tensor], tuple[Tensor, Tensor | None]]  # uniforms [n, 3] -> raw points [n, 2], labels [n] or None
@@ -138,9 +139,9 @@ def from_shape(name: str, shape: Shape, n: int, seed: int) -> PointSet:
 def from_raw(name: str, shape: Shape, raw: Tensor, labels: Tensor | None, note: Problem | None = None) -> PointSet:
     """These raw points [N, 2] as a set: centred on their mean, scaled by ``shape.scale`` or else to RMS 0.45.
 
-    Raises Problem if the scale follows from the points and all of them coincide or are too large.
+    Raises Problem if the scale follows from the points, as `rms_about_mean` does.
     """
-    affine = Affine(tuple(raw.mean(0).tolist()), shape.scale or rms_about_mean(raw) / RMS)
+    affine = Affine(tuple(mean(raw).tolist()), shape.scale or rms_about_mean(raw) / RMS)
     return PointSet(
         name=name,
         points=affine.apply(raw).float(),
@@ -153,14 +154,28 @@ def from_raw(name: str, shape: Shape, raw: Tensor, labels: Tensor | None, note: 
     )
 
 
+def mean(raw: Tensor) -> Tensor:
+    """The mean [2] of raw points [N, 2], taken about the first of them: it is exact for points far from the origin."""
+    return raw[0] + (raw - raw[0]).mean(0)
+
+
 def rms_about_mean(raw: Tensor) -> float:
-    """Root mean square coordinate of raw points [N, 2] about their mean. Raises Problem if it is 0 or infinite."""
-    rms = (raw - raw.mean(0)).square().mean().sqrt().item()
-    if not math.isfinite(rms):
+    """Root mean square coordinate of raw points [N, 2] (float64) about their mean, of any offset and scale.
+
+    Raises Problem where all points coincide, and where their differences are too large, too small or, beside their
+    offset, too fine for the numbers of a computer.
+    """
+    about = raw - mean(raw)
+    largest, offset = about.abs().max().item(), raw.abs().max().item()
+    if not math.isfinite(largest):
         raise Problem("points_too_large")
-    if rms <= 1e-9 * raw.abs().max().item():
+    if (raw == raw[0]).all():
         raise Problem("points_coincide")
-    return rms
+    if largest < SMALLEST:
+        raise Problem("points_too_small")
+    if largest < 64 * torch.finfo(raw.dtype).eps * offset:
+        raise Problem("points_too_fine", offset=offset)
+    return largest * (about / largest).square().mean().sqrt().item()  # squares of the differences may overflow
 
 
 def uniform_along(curve: Tensor) -> Draw:

@@ -124,14 +124,17 @@ def rows(text: str, separator: str) -> Iterator[Row]:
 
     Raises Problem for a quote that is never closed, or is followed by text.
     """
+    if text[:4].lower() == "sep=":  # Excel names the separator in a line of its own
+        text = text[text.find("\n") :] if "\n" in text else text[5:]
     reader = csv.reader(io.StringIO(text, newline=None), delimiter=separator, skipinitialspace=True, strict=True)
     line = 1
     try:
         for cells in reader:
             if separator == " " and cells and not cells[-1]:
                 cells.pop()
-            if any(cell.strip() for cell in cells):
-                yield line, [cell.strip() for cell in cells]
+            cells = [cell.strip() for cell in cells]
+            if any(cells):
+                yield line, cells
             line = reader.line_num + 1
     except csv.Error:
         raise Problem("table_quote", line=line) from None

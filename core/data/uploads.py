@@ -1,13 +1,11 @@
 """Point sets from a user's own data: a word, an image, a CSV file, a drawing."""
 
-import codecs
 import io
 import math
-import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
-from itertools import chain, groupby
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +14,9 @@ import torch
 from torch import Tensor
 
 from core import seeds
-from core.data import image_files
+from core.data import image_files, point_tables
 from core.data.points import Draw, PointSet, Shape, from_raw, from_shape, join_strokes, uniform_along
-from core.problems import Problem
+from core.problems import Problem, joined
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
@@ -29,7 +27,6 @@ MAX_MEGAPIXELS = 20
 MAX_IMAGE_MB = 30
 MAX_CSV_MB = 30
 MAX_CSV_POINTS = 5_000
-MAX_CLASSES = 3
 MAX_VERTICES = 100_000
 
 _IMAGE_SIDE = 160
@@ -71,27 +68,27 @@ def from_image(data: bytes, n: int = 1000, seed: int = 0) -> PointSet:
 def from_csv(data: bytes) -> PointSet:
     """The points of a CSV file: two columns of numbers, x and y, and if there is a third, the class of each point.
 
-    Comma, semicolon (then a decimal comma is understood), tab or space separate the columns; one header line is
-    skipped. Of more than 5,000 rows a fixed random 5,000 are kept, and ``note`` says so. Raises Problem for anything
-    but a text file of at most 30 MB with at least two different finite points and at most 3 classes.
+    Every dialect that `point_tables.read` knows is read; ``note`` says what was taken for a header, an index or a
+    separator. Of more than 5,000 rows a fixed random 5,000 are kept, which ``note`` says too. Raises Problem for
+    anything but a text file of at most 30 MB with at least two different finite points and at most 3 classes.
     """
-    table = _table(data)
-    kept = table
-    if len(table) > MAX_CSV_POINTS:
-        kept = table[torch.randperm(len(table), generator=seeds.generator(0))[:MAX_CSV_POINTS].sort().values]
-    raw, labels, classes = kept[:, :2], None, ()
-    if table.shape[1] == 3:
-        values = table[:, 2].unique()
-        if len(values) > MAX_CLASSES:
-            raise Problem("csv_classes", found=len(values), most=MAX_CLASSES)
-        labels, classes = torch.searchsorted(values, kept[:, 2].contiguous()), tuple(f"{v:g}" for v in values.tolist())
+    if len(data) > MAX_CSV_MB * 1e6:
+        raise Problem("csv_file_size", size=len(data) / 1e6, most=MAX_CSV_MB)
+    table = point_tables.read(data)
+    raw, labels = torch.from_numpy(table.xy.copy()), None
+    if table.labels is not None:
+        labels = torch.from_numpy(table.labels)
+    total, note = len(raw), table.note
+    if total > MAX_CSV_POINTS:
+        kept = torch.randperm(total, generator=seeds.generator(0))[:MAX_CSV_POINTS].sort().values
+        raw, labels = raw[kept], None if labels is None else labels[kept]
+        note = joined(Problem("csv_sampled", total=total, kept=len(kept)), note)
 
     def draw(u: Tensor) -> tuple[Tensor, Tensor | None]:
         chosen = (u[:, 0] * len(raw)).long()
         return raw[chosen], None if labels is None else labels[chosen]
 
-    note = None if kept is table else Problem("csv_sampled", total=len(table), kept=len(kept))
-    return from_raw("csv", Shape(draw, classes=classes), raw, labels, note)
+    return from_raw("csv", Shape(draw, classes=table.classes), raw, labels, note)
 
 
 def from_drawing(strokes: Sequence[np.ndarray | Sequence[Sequence[float]]], n: int = 200, seed: int = 0) -> PointSet:
@@ -172,61 +169,3 @@ def _runs(word: str) -> list[tuple["FreeTypeFont", str]]:
         return number
 
     return [(fonts[number], "".join(letters)) for number, letters in groupby(word, font_of)]
-
-
-def _lines(data: bytes) -> Iterator[str]:
-    """The lines of a CSV file that are neither empty nor comments. Raises Problem for a file that is no text."""
-    if len(data) > MAX_CSV_MB * 1e6:
-        raise Problem("csv_file_size", size=len(data) / 1e6, most=MAX_CSV_MB)
-    utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    if b"\0" in data and not utf16:
-        raise Problem("csv_not_text")
-    text = io.TextIOWrapper(io.BytesIO(data), "utf-16" if utf16 else "utf-8-sig", errors="replace")
-    return (line for line in text if line.strip() and not line.startswith("#"))
-
-
-def _table(data: bytes) -> Tensor:
-    """A CSV file as numbers [N, 2 or 3], N at least 2, all finite."""
-    lines = _lines(data)
-    first = next(lines, "")
-    separator = next((mark for mark in ";\t," if mark in first), None)
-    if not any(_is_number(cell) for cell in first.split(separator, 4)):
-        first = next(lines, "")
-    if not first:
-        raise Problem("csv_empty")
-    columns = first.count(separator) + 1 if separator else len(first.split(None, 4))
-    if columns not in (2, 3):
-        raise Problem("csv_columns", columns=columns)
-    rows = chain([first], lines)
-    if separator == ";":
-        rows = (row.replace(",", ".") for row in rows)
-    try:
-        table = np.loadtxt(rows, delimiter=separator, ndmin=2, comments=None, quotechar='"')
-    except ValueError as error:
-        raise _unreadable(str(error)) from None
-    if len(table) < 2:
-        raise Problem("csv_one_point")
-    finite = np.isfinite(table).all(1)
-    if not finite.all():
-        raise Problem("csv_not_finite", row=finite.argmin() + 1)
-    return torch.from_numpy(table)
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell.strip().strip('"').replace(",", "."))
-    except ValueError:
-        return False
-    return True
-
-
-def _unreadable(error: str) -> Problem:
-    """What `numpy.loadtxt` could not read; points are counted from 1."""
-    if cell := re.search(r"string '(.*)' to float64 at row (\d+), column (\d+)", error, re.DOTALL):
-        text, row, column = cell[1], int(cell[2]) + 1, cell[3]
-        text = text if len(text) <= 20 else text[:20] + "..."
-        return Problem("csv_not_number", row=row, text=repr(text), column=column)
-    if ragged := re.search(r"changed from (\d+) to (\d+) at row (\d+)", error):
-        before, here, row = ragged.groups()
-        return Problem("csv_ragged", row=row, here=here, before=before)
-    return Problem("csv_unreadable")

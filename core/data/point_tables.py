@@ -1,0 +1,207 @@
+"""Points from a table of numbers, as spreadsheets and programs write them.
+
+What is not a point is recognised and named: a header (also one of numbers, as pandas writes it), a column that counts
+the rows, comments. Where the separator and the decimal mark are not a comma and a point, a note says what was found.
+"""
+
+import unicodedata
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+from math import isfinite
+
+import numpy as np
+
+from core.data import tables
+from core.data.tables import Row
+from core.problems import Problem, joined
+
+INDEX_NAMES = ("", "unnamed: 0", "index", "idx", "id", "#", "row", "序号", "编号", "索引")
+MAX_CLASSES = 3
+
+_DIALECTS = [(separator, mark) for mark in ".," for separator in (*tables.SEPARATORS, " ")]
+
+
+@dataclass(frozen=True)
+class PointTable:
+    """Points [N, 2] (float64), the number of the class of each and the names of the classes, and a note on what is
+    read in another way than as plain CSV."""
+
+    xy: np.ndarray
+    labels: np.ndarray | None
+    classes: tuple[str, ...]
+    note: Problem | None
+
+
+def read(data: bytes) -> PointTable:
+    """The points of a table: x, y and, if there is a third column, the class, a number or a name.
+
+    Commas, semicolons, tabs, bars or spaces separate the columns, with decimal points or commas. Raises Problem for a
+    file that is no such table, with the line that cannot be read.
+    """
+    text, encoding = _text(data)
+    separator, mark = _dialect(text)
+    body = _without_comments(tables.rows(text, separator))
+    start = list(islice(body, tables.SAMPLE))
+    header, note = _header([cells for _, cells in start], mark)
+    lines = chain(start[header is not None :], body)
+    line, first = next(lines, (0, []))
+    if not first:
+        raise Problem("csv_empty")
+    columns = len(_stripped(first)) if header is None else max(len(header), len(_stripped(first)))
+    if header and len(header) > len(first):
+        raise Problem("csv_ragged", line=line, here=len(first), before=len(header))
+    if columns not in (2, 3, 4):
+        raise Problem("csv_columns", columns=columns)
+    counts = header is not None and columns > 2 and (len(header) == columns - 1 or header[0].lower() in INDEX_NAMES)
+    values, names = _values(chain([(line, first)], lines), columns, mark, skipped=int(counts))
+    values, dropped = (values, counts) if counts else _without_index(values, names is not None)
+    if len(values) < 2:
+        raise Problem("csv_one_point")
+    labels, classes = _classes(values, names, encoding)
+    marks = Problem("table_decimal_comma") if mark == "," else None
+    notes = encoding, tables.separator_note(separator), marks, note, Problem("csv_index") if dropped else None
+    return PointTable(values[:, :2], labels, classes, joined(*notes))
+
+
+def _text(data: bytes) -> tuple[str, Problem | None]:
+    """The text of a file, with a note. Numbers are ASCII: a header in an unknown encoding does no harm."""
+    try:
+        found = tables.decoded(data, "CSV")
+        return found.text, found.note
+    except Problem as problem:
+        if problem.code != "text_encoding_unknown":
+            raise
+        return data.decode("latin-1"), problem
+
+
+def _without_comments(rows: Iterable[Row]) -> Iterator[Row]:
+    return (row for row in rows if not row[1][0].startswith("#"))
+
+
+def _stripped(cells: list[str]) -> list[str]:
+    """The cells up to the last one that is not empty, but two at least."""
+    return cells[: max([2, *(i for i, cell in enumerate(cells, 1) if cell)])]
+
+
+# Dialects
+
+
+def _dialect(text: str) -> tuple[str, str]:
+    """The separator and the decimal mark with which most cells are numbers; the plain ones if several are as good."""
+
+    def score(dialect: tuple[str, str]) -> float:
+        found = [cells for cells in tables.sample(text, dialect[0]) if not cells[0].startswith("#")]
+        columns = tables.width(found[1:] or found)  # the first row may be a header
+        cells = [cell for cells in found if len(cells) == columns for cell in cells]
+        numbers = sum(number(cell, dialect[1]) is not None for cell in cells)
+        return numbers / sum(map(len, found)) if columns > 1 else 0.0
+
+    return max(_DIALECTS, key=score)
+
+
+def number(cell: str, mark: str) -> float | None:
+    """A cell as a number with that decimal mark, None if it is none. "1.234" is none where commas are decimal: it may
+    be a thousand."""
+    if mark == ",":
+        cell = cell.replace(".", "_").replace(",", ".")
+    try:
+        value = float(cell)
+    except ValueError:
+        return number("-" + cell[1:], ".") if cell.startswith("−") else None
+    return None if "_" in cell else value  # float() takes 1_000
+
+
+# Headers and indices
+
+
+def _header(found: list[list[str]], mark: str) -> tuple[list[str] | None, Problem | None]:
+    """The header, None if the first row is a point, and a note where it consists of numbers.
+
+    pandas writes the numbers of columns without a name. They are a header if they are followed by other than whole
+    numbers.
+    """
+    first = _stripped(found[0]) if found else []
+    index = first[0] == "" if first else False
+    counted = [str(i) for i in range(len(first) - index)]
+    if first[index:] == counted and len(counted) > 1:
+        whole = all(cell.lstrip("+-").isdigit() for cells in found[1:] for cell in cells[index:2] if cell)
+        listed = ", ".join(counted)
+        if index or not whole:
+            return first, Problem("csv_header_of_numbers", header=listed)
+        return None, Problem("csv_first_point", header=listed) if len(found) > 1 else None
+    return first if first and all(number(cell, mark) is None for cell in first) else None, None
+
+
+def _without_index(values: np.ndarray, named: bool) -> tuple[np.ndarray, bool]:
+    """The columns without a first one that counts the rows, and whether there was one. Three columns may be points
+    with a class: there it only is an index if the last has too many values to be one."""
+    columns = values.shape[1]
+    if columns == 2 or columns == 3 and (named or len(np.unique(values[:, 2])) <= MAX_CLASSES):
+        return values, False
+    counting = values[:, 0] - values[0, 0] == np.arange(len(values))
+    if len(values) > 2 and values[0, 0] in (0, 1) and counting.all():
+        return values[:, 1:], True
+    if columns == 4:
+        raise Problem("csv_columns", columns=4)
+    return values, False
+
+
+# Cells
+
+
+def _values(rows: Iterable[Row], columns: int, mark: str, skipped: int) -> tuple[np.ndarray, list[str] | None]:
+    """The numbers of a table [N, columns - skipped], without the first ``skipped`` columns. If the last of three or
+    more columns holds names, it gives the number of each among the names, in order of appearance."""
+    rows = iter(rows)
+    first = next(rows)
+    last = first[1][columns - 1] if columns - skipped > 2 and len(first[1]) >= columns else ""
+    named = last != "" and number(last, mark) is None
+    numbers, names, values = columns - named, {}, array("d")
+    for line, cells in _fitted(chain([first], rows), columns):
+        values.extend(_number(cells[i], mark, line, i + 1) for i in range(skipped, numbers))
+        if named:
+            name = unicodedata.normalize("NFC", cells[-1])
+            values.append(names.setdefault(name, len(names)) if name else _number(name, mark, line, columns))
+    return np.frombuffer(values).reshape(-1, columns - skipped), list(names) if named else None
+
+
+def _fitted(rows: Iterable[Row], columns: int) -> Iterator[Row]:
+    """The rows, without empty cells at their ends. Raises Problem for one of another length."""
+    for line, cells in rows:
+        if len(cells) > columns and not any(cells[columns:]):
+            cells = cells[:columns]
+        if len(cells) != columns:
+            raise Problem("csv_ragged", line=line, here=len(cells), before=columns)
+        yield line, cells
+
+
+def _number(cell: str, mark: str, line: int, column: int) -> float:
+    value = number(cell, mark)
+    if value is not None and isfinite(value):
+        return value
+    if value is None:
+        raise Problem("csv_not_number", line=line, text=repr(_short(cell)), column=column)
+    raise Problem("csv_not_finite", line=line)
+
+
+def _short(cell: str) -> str:
+    return cell if len(cell) <= 20 else cell[:20] + "..."
+
+
+def _classes(
+    values: np.ndarray, names: list[str] | None, encoding: Problem | None
+) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """The label of each point and the names of the classes, in the order of the numbers or of the alphabet."""
+    if values.shape[1] == 2:
+        return None, ()
+    found, labels = np.unique(values[:, 2], return_inverse=True)
+    if len(found) > MAX_CLASSES:
+        raise Problem("csv_classes", found=len(found), most=MAX_CLASSES)
+    if names is None:
+        return labels, tuple(f"{value:g}" for value in found)
+    if encoding and encoding.code == "text_encoding_unknown" and not "".join(names).isascii():
+        raise encoding
+    order = sorted(range(len(names)), key=lambda n: names[n])
+    return np.argsort(order)[labels], tuple(names[n] for n in order)

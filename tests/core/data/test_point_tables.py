@@ -1,0 +1,115 @@
+"""Points from tables of numbers: every dialect gives the same numbers, and what is no point is named."""
+
+import csv
+import io
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from core.data.point_tables import read
+
+DIALECTS = list(product(",;\t ", ".,", ("utf-8", "utf-8-sig", "utf-16")))
+HEADERS = None, ("x", "y", "class"), ("Länge in m", "横", 'the "class"')
+finite = some.floats(-1e9, 1e9, allow_subnormal=False)
+points = some.lists(some.tuples(finite, finite), min_size=2, max_size=30)
+classes = some.sampled_from([(), ("7", "8.5"), ("cat", "Hund", "né, 5"), ("一",)])
+
+
+def codes(note) -> set[str]:
+    return {part.code for part in note.parts} if note else set()
+
+
+def written(rows: list[list[str]], separator: str, mark: str, encoding: str, end: str) -> bytes:
+    """The table as a program would write it: cells with a separator in them are quoted."""
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=separator, lineterminator=end)
+    writer.writerows([[cell.replace(".", mark) if _is_number(cell) else cell for cell in row] for row in rows])
+    return out.getvalue().encode(encoding)
+
+
+def _is_number(cell: str) -> bool:
+    return cell.replace(".", "").replace("-", "").replace("+", "").replace("e", "").isdigit()
+
+
+@pytest.mark.parametrize(("separator", "mark", "encoding"), DIALECTS)
+@settings(max_examples=10, derandomize=True, database=None, deadline=None)
+@given(
+    points, classes, some.sampled_from(HEADERS), some.booleans(), some.sampled_from(["\n", "\r\n", "\r"]), some.data()
+)
+def test_a_table_in_any_of_24_dialects_gives_its_numbers(
+    separator, mark, encoding, xy, names, header, index, end, more
+):
+    labels = more.draw(some.lists(some.sampled_from(names), min_size=len(xy), max_size=len(xy))) if names else None
+    rows = [[repr(x), repr(y), *([labels[i]] if labels else [])] for i, (x, y) in enumerate(xy)]
+    if header:
+        rows = [list(header[: len(rows[0])]), *rows]
+        if index:  # as pandas writes it
+            rows = [["" if i == 0 else str(i - 1), *row] for i, row in enumerate(rows)]
+    found = read(written(rows, separator, mark, encoding, end))
+    assert np.array_equal(found.xy, np.array(xy))
+    if labels:
+        assert [found.classes[label] for label in found.labels] == labels
+    assert ("csv_index" in codes(found.note)) == bool(header and index)
+    assert ("table_separator" in codes(found.note)) == (separator != ",")
+    assert ("text_encoding" in codes(found.note)) == (encoding != "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "points", "code"),
+    [
+        (",x,y\n0,.5,2\n1,3,4\n", [[0.5, 2], [3, 4]], "csv_index"),
+        (",0,1\n0,.5,2\n1,3,4\n", [[0.5, 2], [3, 4]], "csv_index"),
+        (",x,y\nmon,.5,2\ntue,3,4\n", [[0.5, 2], [3, 4]], "csv_index"),
+        ('"","x","y"\n"1",.5,2\n"2",3,4\n', [[0.5, 2], [3, 4]], "csv_index"),
+        ('"x" "y"\n"1" .5 2\n"2" 3 4\n', [[0.5, 2], [3, 4]], "csv_index"),
+        ("0,.5,2\n1,3,4\n2,5,6\n3,7,9\n", [[0.5, 2], [3, 4], [5, 6], [7, 9]], "csv_index"),
+        ("1,.5,2,0\n2,3,4,1\n3,5,6,1\n", [[0.5, 2], [3, 4], [5, 6]], "csv_index"),
+        ("0,1\n.5,2\n3,4\n", [[0.5, 2], [3, 4]], "csv_header_of_numbers"),
+        ("0,1\n3,2\n3,4\n", [[0, 1], [3, 2], [3, 4]], "csv_first_point"),
+        ("sep=;\nx;y\n0,5;2\n3;4\n", [[0.5, 2], [3, 4]], "table_decimal_comma"),
+        ("# x y\n5.0e-01 2.0e+00\n3.0e+00 4.0e+00\n", [[0.5, 2], [3, 4]], "table_separator"),
+        ("x|y\n.5|2\n3|4", [[0.5, 2], [3, 4]], "table_separator"),
+        ("x,y\n−.5,2\n+3,4", [[-0.5, 2], [3, 4]], None),
+        ("My points\n.5,2,\n3,4,\n", [[0.5, 2], [3, 4]], None),
+        ("0,.5,1\n1,3,1\n2,7,1\n", [[0, 0.5], [1, 3], [2, 7]], None),  # the third is a class, not a coordinate
+    ],
+)
+def test_headers_and_indices_of_many_programs_are_no_points(text: str, points: list, code: str | None):
+    found = read(text.encode())
+    assert np.array_equal(found.xy, points)
+    assert code in codes(found.note) if code else not found.note
+
+
+def test_names_of_classes_are_in_the_order_of_the_alphabet_and_one_for_both_spellings():
+    found = read("1,2,cafe\u0301\n3,4,bar\n5,6,café\n".encode())
+    assert found.classes == ("bar", "café") and found.labels.tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "values"),
+    [
+        ("1;1,5\n2;2,5\n3;1.234\n", "csv_not_number", {"line": 3}),  # 1.234 or 1234?
+        ("1,1_000\n2,3\n", "csv_not_number", {"line": 1, "text": "'1_000'"}),
+        ("1,2,cat\n3,4,\n", "csv_not_number", {"line": 2, "column": 3}),
+        ('1,2\n"3,4\n5,6\n', "table_quote", {"line": 2}),
+        ("x,y,class\n1,2\n3,4\n", "csv_ragged", {"line": 2, "before": 3}),
+        ("a,b,c,d\n1,2,3,4\n2,2,3,4\n3,2,3,7\n", None, {}),
+        ("a,b,c,d\n5,2,3,4\n7,2,3,4\n", "csv_columns", {"columns": 4}),
+        ("1,2,a\n3,4,b\n3,4,c\n3,4,d\n", "csv_classes", {"found": 4}),
+    ],
+)
+def test_what_is_no_table_of_points_is_refused_with_its_line(text: str, code: str | None, values: dict, refused):
+    if code is None:
+        assert read(text.encode()).xy.shape == (3, 2)
+        return
+    with refused(code, **values):
+        read(text.encode())
+
+
+def test_names_of_classes_in_an_unknown_encoding_are_refused_and_a_header_in_one_is_not(refused):
+    assert len(read("γάτα κόκκινη,y\n1,2\n3,4\n".encode("cp1253")).xy) == 2
+    with refused("text_encoding_unknown"):
+        read("1,2,γάτα κόκκινη\n3,4,γ\n".encode("cp1253"))
