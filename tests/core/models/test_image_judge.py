@@ -62,9 +62,8 @@ def test_without_classes_nothing_can_be_judged(refused):
 
 def test_few_small_images_that_are_all_equal_have_no_diversity_to_compare_with(refused):
     images = ImageSet("grey", torch.zeros(20, 1, 2, 3, dtype=torch.uint8), torch.arange(20) % 2, ("a", "b"))
-    report = image_judge.judge(*image_judge.random_split(images), steps=1).report(
-        torch.rand(2, 1, 2, 3), torch.arange(2)
-    )
+    two = torch.eye(6).view(6, 1, 2, 3)[:2]
+    report = image_judge.judge(*image_judge.random_split(images), steps=1).report(two, torch.arange(2))
     assert math.isnan(report.diversity) and math.isnan(report.nearest) and report.frechet > 0
     with refused("judge_too_few", total=9, test=1):
         image_judge.random_split(replace(images, images=images.images[:9], labels=images.labels[:9]))
