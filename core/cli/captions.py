@@ -345,8 +345,8 @@ def evaluate(
         captions = [pairs.captions[i] for i in some.tolist()]
         return unclip_model.generate(whole, captions, "", scale, prior_scale, steps, seed, skip_prior)
 
-    asked = " and ".join(f"{min(AMONG, part)}" for part in (known, new))
-    print(f"\nA picture for each of {asked} captions, w = {scale:g}, in the prior {prior_scale:g}, {steps} steps each:")
+    counts = " and ".join(f"{min(AMONG, part)}" for part in (known, new))
+    print(f"\nA picture for each of {counts} captions, w = {scale:g}, of the prior {prior_scale:g}, {steps} steps:")
     _pictures_table(pairs, judging, seed, {
         "real": lambda some: unit(pairs.images[some]),
         "generated": lambda some: generated(some, skip_prior=False),

@@ -22,7 +22,7 @@ Log = Callable[[dict[str, Any]], None]
 
 
 def print_any_text() -> None:
-    """Let this program print every text on every terminal: what its encoding lacks is printed as an escape, ``\\u5b57``.
+    """Let this program print every text on every terminal: what its encoding lacks becomes an escape, ``\\u5b57``.
 
     File names and classes are those of the user, and a terminal or a log may know ASCII alone.
     """

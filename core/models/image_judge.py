@@ -153,8 +153,8 @@ def _ratio(distance: float, of_real: float) -> float:
 
 
 def check(images: ImageSet, test: ImageSet) -> None:
-    """Raise Problem unless a judge can be trained on ``images`` and tried on ``test``: images [C, H, W] with classes, and
-    at least two of each set, because a spread cannot be measured on fewer."""
+    """Raise Problem unless a judge can be trained on ``images`` and tried on ``test``: images [C, H, W] with classes,
+    and at least two of each set, because a spread cannot be measured on fewer."""
     if images.labels is None or test.labels is None:
         raise Problem("judge_no_classes", name=images.name)
     if len(images.shape) != 3:

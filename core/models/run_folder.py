@@ -222,8 +222,8 @@ def load_checkpoint(run: Path, tries: int = 3) -> Checkpoint:
 
 
 def check(checkpoint: Checkpoint) -> Checkpoint:
-    """The same checkpoint, its texts as a page can show them. Raises Problem unless it is of an image model that the page
-    can show: images with 1 or 3 channels and sides of at most 64 pixels."""
+    """The same checkpoint, its texts as a page can show them. Raises Problem unless it is of an image model that the
+    page can show: images with 1 or 3 channels and sides of at most 64 pixels."""
     shape = image_model.shape_of(checkpoint.config)
     image_model.config_of(checkpoint.config)
     if len(shape) != 3 or shape[0] not in (1, 3):

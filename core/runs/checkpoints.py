@@ -219,7 +219,7 @@ def load_folder(folder: Path, network: nn.Module | None = None) -> Checkpoint:
 
 
 def load_run(path: Path, network: nn.Module | None = None) -> Checkpoint:
-    """The checkpoint in a folder, in the folder of a run that contains it as ``checkpoint``, or in a zip file of either.
+    """The checkpoint in a folder, in the folder of a run that has it as ``checkpoint``, or in a zip file of either.
 
     A file of a checkpoint stands for its folder. Raises Problem as `load_folder` and `from_bytes` do.
     """
