@@ -37,6 +37,7 @@ NAMES = tyro.conf.arg(constructor_factory=lambda: Literal[*SAMPLERS], help_behav
 Sampler = Annotated[str, NAMES]
 SHEET = 64  # samples
 MOST = 1_000_000  # samples of one command
+NAMED = 30  # classes whose images are counted when training starts
 
 
 def train(
@@ -82,8 +83,8 @@ def train(
     state = image_model.move(checkpoint.state, team.device)
     if not team.rank:
         parameters = sum(p.numel() for p in state.model.parameters())
-        count = f"{len(images):,}" if len(images) else "endless"
-        print(f"{images.name}: {count} images; {config.network}: {parameters:,} parameters; {team.device}")
+        print(f"{images.name}: {_described(images)}")
+        print(f"{config.network}: {parameters:,} parameters; {team.device}")
         if images.note:
             print(images.note)
         if bf16 and not team.bf16:
@@ -92,6 +93,21 @@ def train(
         lambda losses: image_model.run(config, images, state, team, losses), checkpoint, config, team, out, every,
         _keeper(images, out), tensorboard,
     )  # fmt: skip
+
+
+def _described(images: TrainingSet) -> str:
+    """The number of images, their shape, and the number of each class, in the order of their numbers."""
+    count = f"{len(images):,}" if len(images) else "endless"
+    about = f"{count} images of {'x'.join(map(str, images.shape))}"
+    if not isinstance(images, ImageSet):
+        return about
+    classes = [f"{name} ({n:,})" for name, n in zip(images.classes[:NAMED], images.counts)]
+    more = [f"and {len(images.classes) - NAMED:,} more"] if len(images.classes) > NAMED else []
+    return (
+        f"{about} in {len(images.classes):,} classes: {', '.join([*classes, *more])}"
+        if classes
+        else f"{about}, no classes"
+    )
 
 
 def _keeper(images: TrainingSet, out: Path) -> Callable[[Checkpoint, Path], None]:

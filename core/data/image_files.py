@@ -31,46 +31,89 @@ class UnreadableImage(Problem):
     """An image file that cannot be decoded."""
 
 
-_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")  # AVIF last: a Pillow may lack it
+ENDINGS = frozenset(
+    ".png .apng .jpg .jpeg .jpe .jfif .webp .gif .bmp .dib .tif .tiff .pbm .pgm .ppm .pnm .avif".split()
+)
+_RAW = frozenset(".3fr .arw .cr2 .dng .iiq .nef .nrw .orf .pef .rw2 .srw .svs".split())  # TIFFs of a preview, mostly
+RANGES = ((0, 1), (-1, 1), (0, 255), (0, 65535))  # what black and white are in arrays
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file is to be decoded: it has the ending of an image, or any other and the header of one."""
+    ending = path.suffix.lower()
+    if ending in ENDINGS or ending in _RAW:
+        return ending in ENDINGS
+    try:
+        with _opened(path):
+            return True
+    except UnreadableImage:
+        return False
 
 
 def decode(
     file: Path | BinaryIO, at_least: int | None = None, at_most: int | None = None, megapixels: int = MAX_MEGAPIXELS
 ) -> "Image.Image":
     """The image in a file, in mode "L" (grey) or "RGB", upright, on white, 16 bits scaled to 8. Every image of the
-    project is decoded here.
+    project is decoded here. Of several frames or pages it is the first, and ``info["frames"]`` is how many there are.
 
     at_least: a JPEG may be decoded at a fraction of its size, as long as its sides stay that long. at_most: the image
-    is shrunk until neither side is longer. Raises UnreadableImage for what is not a complete PNG, JPEG, WebP, GIF or
-    BMP of at most so many ``megapixels``.
+    is shrunk until neither side is longer. Raises UnreadableImage for what is not a complete PNG, JPEG, WebP, GIF,
+    BMP, TIFF, PNM or AVIF of at most so many ``megapixels``.
     """
+    with _opened(file, megapixels) as opened:
+        try:
+            frames = _frames(opened)
+            if at_least is not None:
+                opened.draft(None, (at_least, at_least))
+            image = _upright_on_white(opened, at_most)
+        except UnreadableImage:
+            raise
+        except Exception:
+            raise UnreadableImage("image_damaged") from None
+    image.info = {"frames": frames}
+    return image
+
+
+def _opened(file: Path | BinaryIO, megapixels: int = MAX_MEGAPIXELS) -> "Image.Image":
+    """An image of which only the header is read. Raises UnreadableImage for another file and for too large a one."""
     from PIL import Image  # here, because most pages never decode an image
 
     try:
-        opened = Image.open(file, formats=_FORMATS)  # reads the header only
+        opened = Image.open(file, formats=FORMATS)
     except Image.DecompressionBombError:
         raise UnreadableImage("image_megapixels", most=megapixels) from None
-    except Exception:  # decoders raise almost anything for a malformed file, here and below
+    except Exception:  # decoders raise almost anything for a malformed file, here and above
         raise UnreadableImage("image_format") from None
-    with opened:
-        if opened.width * opened.height > megapixels * 1e6:
-            raise UnreadableImage("image_megapixels", most=megapixels)
-        try:
-            if at_least is not None:
-                opened.draft(None, (at_least, at_least))
-            return _upright_on_white(opened, at_most)
-        except Exception:
-            raise UnreadableImage("image_damaged") from None
+    if opened.width * opened.height > megapixels * 1e6:
+        opened.close()
+        raise UnreadableImage("image_megapixels", most=megapixels)
+    return opened
+
+
+def _frames(image: "Image.Image") -> int:
+    """The number of frames or pages. Those of an MPO, a photograph, are its previews and do not count."""
+    try:
+        return 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+    except Exception:  # a later one is damaged, which is not used
+        return 1
 
 
 def _upright_on_white(image: "Image.Image", at_most: int | None) -> "Image.Image":
     from PIL import Image, ImageOps
 
-    if image.mode.startswith("I"):  # 16-bit grey, which Pillow would clip instead of scaling
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
-    image = ImageOps.exif_transpose(image)
-    image = image.convert("RGBA" if image.has_transparency_data else mode)
+    image.load()
+    try:
+        image = ImageOps.exif_transpose(image)
+    except Exception:  # what the camera wrote about the image is damaged, the image is not
+        image = image.copy()
+    if image.mode == "F" or image.mode.startswith("I"):  # more than 8 bits, which Pillow would clip
+        image = Image.fromarray(_in_8_bits(np.asarray(image)))
+    mode = "L" if image.mode in ("1", "L", "LA", "La") else "RGB"
+    try:
+        image = image.convert("RGBA" if image.has_transparency_data else mode)
+    except ValueError:
+        raise UnreadableImage("image_mode", mode=image.mode) from None
     if at_most is not None:
         image.thumbnail((at_most, at_most), Image.Resampling.BOX)
     if image.mode == "RGBA":
@@ -78,11 +121,49 @@ def _upright_on_white(image: "Image.Image", at_most: int | None) -> "Image.Image
     return image.convert(mode)
 
 
+def _in_8_bits(values: np.ndarray) -> np.ndarray:
+    """Grey values of 16 bits, or of floating point, as bytes. Raises UnreadableImage for those of no known range."""
+    limits = range_of(values) if values.dtype.kind == "f" else (0, 65535)
+    low, high = values.min().item(), values.max().item()
+    if limits is None or not limits[0] <= low <= high <= limits[1]:
+        raise UnreadableImage("image_values", low=low, high=high)
+    return in_bytes(values, limits)
+
+
 def image(file: Path | BinaryIO, side: int | None = None) -> Tensor:
     """The image in a file (see `decode`), uint8 [C, H, W]; C is 1 for a grey one, else 3. ``side``: see `fit`."""
-    pixels = np.array(decode(file, at_least=side))
+    return as_tensor(decode(file, at_least=side), side)
+
+
+def as_tensor(decoded: "Image.Image", side: int | None = None) -> Tensor:
+    """A decoded image as bytes [C, H, W]. ``side``: see `fit`."""
+    pixels = np.array(decoded)
     whole = torch.from_numpy(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1).copy())
     return whole if side is None else fit(whole[None], side)[0]
+
+
+def range_of(values: np.ndarray) -> tuple[int, int] | None:
+    """The values of black and white that an array of pixels has, guessed from its least and greatest value: 0 and 1,
+    -1 and 1, 0 and 255, or of whole numbers 0 and 65,535. None for an array that fits none, such as one with NaN.
+
+    A byte is from 0 to 255, unless no pixel is more than 1 and some is 1.
+    """
+    if values.dtype == np.uint8 and values.max() != 1:
+        return 0, 255
+    low, high = values.min().item(), values.max().item()
+    known = RANGES[:3] if values.dtype.kind == "f" else RANGES
+    return next((limits for limits in known if limits[0] <= low <= high <= limits[1]), None)
+
+
+def in_bytes(values: np.ndarray, limits: tuple[int, int]) -> np.ndarray:
+    """Pixels with these values of black and white as bytes, same shape."""
+    if values.dtype == np.uint8 and limits == (0, 255):
+        return values
+    low, high = limits
+    found = np.empty(values.shape, np.uint8)
+    for row, out in zip(values, found, strict=True):  # one by one, because the whole would need eight times the memory
+        out[...] = np.rint((row.astype(np.float64) - low) * (255 / (high - low)))
+    return found
 
 
 def fit(images: Tensor, side: int) -> Tensor:
@@ -127,28 +208,52 @@ def idx(path: Path) -> Tensor:
     return torch.from_numpy(np.frombuffer(bytearray(data), np.uint8)).reshape(shape)
 
 
-def npz(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Those of the arrays ``names`` that an ``.npz`` holds.
+def npz_names(path: Path) -> list[str]:
+    """The names of the arrays of an ``.npz``; that of an ``.npy`` is ``arr_0``, as ``numpy.savez`` would call it.
 
-    Raises Problem for a file that is not a complete archive of arrays, for more than 16 GB unpacked, and for pickled
-    objects.
+    Raises Problem for another file.
     """
+    if _is_npy(path):
+        return ["arr_0"]
     if not zipfile.is_zipfile(path):
         raise Problem("npz_format", file=path.name)
     try:
+        with zipfile.ZipFile(path) as archive:
+            return [name.removesuffix(".npy") for name in archive.namelist()]
+    except Exception:
+        raise Problem("file_damaged", file=path.name) from None
+
+
+def npz(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """The arrays ``names`` of an ``.npz`` or ``.npy`` (see `npz_names`).
+
+    Raises Problem for a damaged file, for more than 16 GB unpacked, and for pickled objects.
+    """
+    try:
+        if _is_npy(path):
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+            _refuse_large(array.nbytes, path)
+            return {"arr_0": np.array(array)}
         with np.load(path, allow_pickle=False) as archive:
-            found = [name for name in names if name in archive.files]
             _refuse_large(sum(member.file_size for member in archive.zip.infolist()), path)
-            arrays = {name: archive[name] for name in found}
+            arrays = {name: archive[name] for name in names}
             if not all(isinstance(array, np.ndarray) for array in arrays.values()):
                 raise TypeError("a member is not an array")
             return arrays
     except Problem:
         raise
     except Exception as error:
-        if "Object arrays" in str(error):
+        if "Object arrays" in str(error) or "Python objects" in str(error):
             raise Problem("npz_pickled", file=path.name) from None
         raise Problem("file_damaged", file=path.name) from None
+
+
+def _is_npy(path: Path) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(6) == b"\x93NUMPY"
+    except OSError:
+        return False
 
 
 def _refuse_large(size: int, path: Path) -> None:

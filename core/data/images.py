@@ -5,19 +5,20 @@ An image is stored as bytes and becomes numbers from -1 (black) to 1 (white) whe
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from core.data import image_files
-from core.problems import Problem
+from core.data import image_arrays, image_files, image_folders
+from core.data.image_arrays import Arrays
+from core.data.image_folders import counted, noted
+from core.problems import Problem, joined
 
 if TYPE_CHECKING:
     import datasets
@@ -30,9 +31,6 @@ PICTURES = (
 GARMENTS = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 )  # fmt: skip
-MAX_CLASSES = 10_000
-
-_PARTS = {"train": ("train",), "test": ("t10k",), "all": ("train", "t10k")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +66,11 @@ class ImageSet:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """The number of images of each class."""
+        return () if self.labels is None else tuple(self.labels.bincount(minlength=len(self.classes)).tolist())
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -116,18 +119,27 @@ def load(source: str, side: int | None = None, split: str = "train", damaged: st
             return from_hugging_face(name, split, side, damaged)
         case _:
             return _from_path(os.path.expanduser(source), side, split, damaged)
-    return found if side is None else found.resized(side)
+    return _resized(found, side)
 
 
 def _from_path(name: str, side: int | None, split: str, damaged: str) -> ImageSet:
-    if not os.path.exists(name):  # unlike Path.exists it answers for any text
-        raise Problem("unknown_images", name=name[:80])
     path = Path(name)
+    if not os.path.exists(name):  # unlike Path.exists it answers for any text
+        if os.path.isdir(path.parent) and path.name and path.name in image_arrays.idx_sets(path.parent):
+            return _resized(from_idx(path.parent, split, path.name), side)
+        raise Problem("unknown_images", name=name[:80])
     if (path / "state.json").exists() or (path / "dataset_dict.json").exists():
         return from_hugging_face(name, split, side, damaged)
-    if path.is_dir() and not any(path.glob("*-images[-.]idx3-ubyte*")):
-        return _without_split(from_folder(path, side, damaged), split)
-    found = from_idx(path, split) if path.is_dir() else _without_split(from_npz(path), split)
+    if not path.is_dir():
+        return _resized(from_npz(path, split), side)
+    return (
+        _resized(from_idx(path, split), side)
+        if image_arrays.idx_sets(path)
+        else from_folder(path, side, damaged, split)
+    )
+
+
+def _resized(found: ImageSet, side: int | None) -> ImageSet:
     return found if side is None else found.resized(side)
 
 
@@ -148,10 +160,10 @@ def fashion(folder: str | Path | None = None, split: str = "train") -> ImageSet:
     From a ``folder`` with the four IDX files all 60,000 + 10,000 images; without one the bundled first 9,000 + 2,000.
     Raises Problem as `from_idx` does.
     """
-    found = from_idx(ASSETS / "fashion" if folder is None else folder, split)
+    arrays = image_arrays.from_idx(ASSETS / "fashion" if folder is None else Path(folder), split, classes=GARMENTS)
     note = Problem("fashion_part") if folder is None else None
     # All its shoes point left: a nearest-neighbour classifier with 93 % on boots has 0 % on their mirror images.
-    return replace(found, name="fashion", classes=GARMENTS, note=note, flip=False)
+    return replace(_of_arrays("fashion", arrays), note=joined(note, arrays.note), flip=False)
 
 
 def emoji() -> ImageSet:
@@ -163,95 +175,51 @@ def emoji() -> ImageSet:
     sheet = image_files.image(ASSETS / "emoji32.png").movedim(0, -1)
     cells = sheet.unfold(0, 32, 32).unfold(1, 32, 32).flatten(0, 1)
     kept = [i for i, group in enumerate(groups) if group != "Flags"]
-    return ImageSet("emoji", cells[kept], *_classified([groups[i] for i in kept]), flip=False)
+    names = [groups[i] for i in kept]
+    classes = tuple(sorted(set(names)))
+    return ImageSet("emoji", cells[kept], _numbers(names, classes), classes, flip=False)
 
 
-def from_idx(folder: str | Path, split: str = "train") -> ImageSet:
-    """Grey images of IDX files, the format of MNIST, gzipped or not: ``train-images-idx3-ubyte`` and so on.
+def from_idx(folder: str | Path, split: str = "train", name: str | None = None) -> ImageSet:
+    """Grey images of IDX files, the format of MNIST and EMNIST; see `image_arrays.from_idx`."""
+    return _of_arrays(name or Path(folder).resolve().name, image_arrays.from_idx(Path(folder), split, name))
 
-    ``split``: train, test (the files named ``t10k``) or all. Raises Problem for a missing, damaged or unsuitable file
-    and for another split.
+
+def from_npz(path: str | Path, split: str = "train") -> ImageSet:
+    """The arrays of an ``.npz`` or ``.npy``: images and, optionally, labels and the names of the classes.
+
+    Images are [N, H, W], [N, H, W, C], [N, C, H, W] with any number of channels, or clips [N, T, C, H, W]. See
+    `image_arrays.from_npz` for names, types and errors.
     """
-    if split not in _PARTS:
-        raise Problem("unknown_split", name=str(folder), split=split, known=", ".join(_PARTS))
-    parts = [_idx_part(Path(folder), part) for part in _PARTS[split]]
-    if len({images.shape[1:] for images, _ in parts}) > 1:
-        raise Problem("idx_sizes", folder=str(folder))
-    images, labels = map(torch.cat, zip(*parts))
-    return ImageSet(Path(folder).resolve().name, images[:, None], labels, _numbered(labels))
+    return _of_arrays(Path(path).stem, image_arrays.from_npz(Path(path), split))
 
 
-def _idx_part(folder: Path, part: str) -> tuple[Tensor, Tensor]:
-    """Images [N, H, W] and labels [N] of one part."""
-    images, labels = _idx(folder, f"{part}-images", 3), _idx(folder, f"{part}-labels", 1).long()
-    if len(images) != len(labels):
-        raise Problem("idx_counts", part=part, images=len(images), labels=len(labels))
-    return images, labels
+def _of_arrays(name: str, arrays: Arrays) -> ImageSet:
+    found = ImageSet(name, arrays.images, arrays.labels, arrays.classes, arrays.note)
+    return replace(found, note=joined(found.note, _without_images(found)))
 
 
-def _idx(folder: Path, stem: str, dimensions: int) -> Tensor:
-    files = sorted(folder.glob(f"{stem}[-.]idx{dimensions}-ubyte*"))
-    if not files:
-        raise Problem("idx_missing", folder=str(folder), file=f"{stem}-idx{dimensions}-ubyte")
-    array = image_files.idx(files[0])
-    if array.ndim != dimensions or not array.numel():
-        raise Problem("idx_shape", file=files[0].name, shape=str(list(array.shape)), dimensions=dimensions)
-    return array
+def _without_images(found: ImageSet) -> Problem | None:
+    """A note on the classes that have no image."""
+    names = [name for name, n in zip(found.classes, found.counts) if not n]
+    return noted(Problem("classes_without_images", **counted(names)))
 
 
-def from_npz(path: str | Path) -> ImageSet:
-    """The arrays of an ``.npz``: ``images`` uint8 and, optionally, ``labels`` [N], whole numbers from 0, and the names
-    of the ``classes`` [K].
+def from_folder(path: str | Path, side: int | None = None, damaged: str = "refuse", split: str = "train") -> ImageSet:
+    """The images of a folder, in the order of their names, and their classes in alphabetical order: see
+    `image_folders.listing`, also for ``split``.
 
-    Images are [N, H, W], [N, H, W, C] with 1 or 3 channels, [N, C, H, W] with any number, or clips [N, T, C, H, W].
-    Raises Problem for other arrays and for anything pickled.
-    """
-    path = Path(path)
-    arrays = image_files.npz(path, ("images", "labels", "classes"))
-    images, labels, classes = map(arrays.get, ("images", "labels", "classes"))
-    _check_arrays(path.name, images, labels, classes)
-    pixels = torch.from_numpy(images)
-    if pixels.ndim == 3:
-        pixels = pixels[:, None]
-    elif pixels.ndim == 4 and pixels.shape[-1] in (1, 3):
-        pixels = pixels.movedim(-1, 1).contiguous()
-    if labels is None:
-        return ImageSet(path.stem, pixels, None, ())
-    label = torch.from_numpy(labels.astype(np.int64))
-    return ImageSet(path.stem, pixels, label, _numbered(label) if classes is None else tuple(classes.tolist()))
-
-
-def _check_arrays(file: str, images: np.ndarray | None, labels: np.ndarray | None, classes: np.ndarray | None) -> None:
-    """Raise Problem for arrays of an ``.npz`` that are no images, labels or names of classes."""
-    if images is None:
-        raise Problem("npz_no_images", file=file)
-    if images.dtype != np.uint8 or images.ndim < 3:
-        raise Problem("npz_images", file=file, shape=str(list(images.shape)), dtype=str(images.dtype))
-    if labels is not None and (labels.dtype.kind not in "iu" or not labels.size):
-        raise Problem("npz_labels", file=file, dtype=str(labels.dtype))
-    if classes is not None and (classes.dtype.kind != "U" or classes.ndim != 1):
-        raise Problem("npz_classes", file=file)
-
-
-def from_folder(path: str | Path, side: int | None = None, damaged: str = "refuse") -> ImageSet:
-    """The images of a folder, in the order of their names; if they lie in subfolders, each of these is a class.
-
-    Only PNG, JPEG, WebP, GIF and BMP files count, and no hidden ones. With ``side`` the middle square of each is
-    resized to it; else all must have one size. ``damaged`` ones: ``refuse`` the folder, or ``skip`` them, which
-    ``note`` then says. Raises Problem for that, for a folder without images and for images beside subfolders.
+    With ``side`` the middle square of each is resized to it; else all must have one size. ``damaged`` ones: ``refuse``
+    the folder, or ``skip`` them. ``note`` says which files were left out. Raises Problem for that and as
+    `image_folders.listing` does.
     """
     top = Path(path)
-    suffixes = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"}
-    places = sorted(file.relative_to(top) for file in top.rglob("*") if file.suffix.lower() in suffixes)
-    places = [place for place in places if not any(part.startswith(".") for part in place.parts)]
-    if not places:
-        raise Problem("folder_without_images", folder=str(top))
-    loose = [place for place in places if len(place.parts) == 1]
-    if 0 < len(loose) < len(places):
-        raise Problem("folder_mixed", file=str(loose[0]))
-    images, kept, note = _decoded(((str(place), top / place) for place in places), side, damaged)
-    labels, classes = _classified([places[i].parts[0] for i in kept]) if not loose else (None, ())
-    return ImageSet(top.resolve().name, images, labels, classes, note)
+    found = image_folders.listing(top, split)
+    files = ((place.as_posix(), top / place) for place in found.images)
+    images, kept, note = _decoded(files, side, damaged)
+    labels = _numbers([found.labels[i] for i in kept], found.classes) if found.labels else None
+    result = ImageSet(top.resolve().name, images, labels, found.classes, joined(found.note, note))
+    return replace(result, note=joined(result.note, _without_images(result)))
 
 
 def from_hugging_face(
@@ -267,22 +235,40 @@ def from_hugging_face(
     except ImportError:
         raise Problem("hf_package") from None
     table = _table(name_or_path, split)
-    columns, label_columns = (
-        [name for name, feature in table.features.items() if isinstance(feature, kind)]
-        for kind in (datasets.Image, datasets.ClassLabel)
-    )
+    name = Path(name_or_path).name
+    columns = [column for column, feature in table.features.items() if isinstance(feature, datasets.Image)]
     if not columns:
         raise Problem("hf_no_images", name=name_or_path, columns=", ".join(table.column_names))
-    column = columns[0]
+    if not len(table):
+        raise Problem("hf_no_rows", name=name_or_path, split=split)
+    column, (label_columns, names, classes) = columns[0], _table_labels(table)
     rows = table.select_columns(column).cast_column(column, datasets.Image(decode=False))
-    files = ((f"image {i}", _stored(row[column])) for i, row in enumerate(rows))
+    labelled = [i for i, label in enumerate(names) if label] or range(len(table))
+    files = ((f"image {i}", _stored(rows[i][column])) for i in labelled)
     images, kept, note = _decoded(files, side, damaged)
-    labels, classes = None, ()
-    if label_columns:
-        label = label_columns[0]
-        numbers = [-1 if number is None else number for number in table[label]]
-        labels, classes = torch.tensor(numbers)[kept], tuple(table.features[label].names)
-    return ImageSet(Path(name_or_path).name, images, labels, classes, note)
+    used, unused = [column, *label_columns[:1]], [*columns[1:], *label_columns[1:]]
+    others = Problem("hf_columns", used=", ".join(used), unused=", ".join(unused)) if unused else None
+    nameless = [f"image {i}" for i in sorted({*range(len(table))} - {*labelled})]
+    note = joined(note, others, noted(Problem("hf_unlabelled", **counted(nameless))))
+    labels = _numbers([names[labelled[k]] for k in kept], classes) if any(names) else None
+    found = ImageSet(name, images, labels, classes if any(names) else (), note)
+    return replace(found, note=joined(found.note, _without_images(found)))
+
+
+def _table_labels(table: "datasets.Dataset") -> tuple[list[str], list[str], tuple[str, ...]]:
+    """The columns that may hold the classes, the class of each row by the first ("" for none), and the classes."""
+    import datasets
+
+    columns = [name for name, feature in table.features.items() if isinstance(feature, datasets.ClassLabel)]
+    if columns:
+        classes = table.features[columns[0]].names
+        numbers = [-1 if number is None else number for number in table[columns[0]]]
+        return columns, [classes[number] if number >= 0 else "" for number in numbers], tuple(classes)
+    column = image_folders.column_of(table.column_names, image_folders.LABEL_COLUMNS)
+    if column is None:
+        return [], [], ()
+    names = [image_folders.label_text(value) for value in table[column]]
+    return [column], names, image_folders.in_order({*names} - {""})
 
 
 def _table(name_or_path: str, split: str) -> "datasets.Dataset":
@@ -314,46 +300,35 @@ def _decoded(
     """Images [N, C, H, W] of named files, the indices of their files, and a note on those that could not be read."""
     if damaged not in ("refuse", "skip"):
         raise Problem("damaged_option", value=damaged)
-    images, kept, lost, first = [], [], [], ""
+    images, kept, lost, several, first = [], [], [], [], ""
     for i, (name, file) in enumerate(files):
         try:
-            image = image_files.image(file, side)
+            decoded = image_files.decode(file, at_least=side)
         except image_files.UnreadableImage as problem:
             lost.append(f"{name} ({problem})")
             continue
-        first = first or name
+        image, first = image_files.as_tensor(decoded, side), first or name
         if images and image.shape[1:] != images[0].shape[1:]:
             raise Problem("image_sizes", name=name, size=_size(image), first=first, first_size=_size(images[0]))
+        several += [name] if decoded.info["frames"] > 1 else []
         images.append(image)
         kept.append(i)
-    note = _unreadable(lost, len(lost) + len(kept)) if lost else None
+    note = noted(Problem("unreadable_images", total=len(lost) + len(kept), **counted(lost)))
     if note and (damaged == "refuse" or not kept):
         raise note
     channels = max((len(image) for image in images), default=1)
-    return torch.stack([image.expand(channels, -1, -1) for image in images]), kept, note
-
-
-def _unreadable(lost: list[str], total: int) -> Problem:
-    """What says that some of so many images could not be read, with the first three of them."""
-    examples = ", ".join([*lost[:3], "..."] if len(lost) > 3 else lost)
-    return Problem("unreadable_images", lost=len(lost), total=total, examples=examples)
+    whole = torch.stack([image.expand(channels, -1, -1) for image in images])
+    return whole, kept, joined(note, noted(Problem("image_frames", **counted(several))))
 
 
 def _size(image: Tensor) -> str:
     return f"{image.shape[2]}x{image.shape[1]}"
 
 
-def _classified(names: list[str]) -> tuple[Tensor, tuple[str, ...]]:
-    """Labels [N] and classes of N names of classes, in alphabetical order."""
-    classes, labels = np.unique(names, return_inverse=True)
-    return torch.from_numpy(labels), tuple(classes.tolist())
-
-
-def _numbered(labels: Tensor) -> tuple[str, ...]:
-    """Names for classes that have none: their numbers."""
-    if labels.max() >= MAX_CLASSES:
-        raise Problem("class_numbers", label=labels.max().item(), most=MAX_CLASSES)
-    return tuple(map(str, range(int(labels.max()) + 1)))
+def _numbers(names: Sequence[str], classes: Sequence[str]) -> Tensor:
+    """The number of each of N names among the classes, int64 [N]."""
+    number = {name: i for i, name in enumerate(classes)}
+    return torch.tensor([number[name] for name in names])
 
 
 def unit(pixels: Tensor) -> Tensor:

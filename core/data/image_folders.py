@@ -1,0 +1,330 @@
+"""Folders of images as people have them: which files are the images of a set, of which class, and what the others are.
+
+Links are followed. A header says what a file is, not its ending. Folders named for the parts of a set ("train",
+"test") are parts; other folders are classes. Every file is an image of the set, or a note counts it.
+"""
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.data import image_files, tables
+from core.problems import Problem, joined
+
+METADATA = {"metadata.csv", "metadata.tsv", "metadata.jsonl", "metadata.json"}  # as Hugging Face's ImageFolder has them
+NAME_COLUMNS = ("file_name", "filename", "file", "image", "path")
+LABEL_COLUMNS = ("label", "labels", "class", "category", "target")
+
+PARTS = {
+    **dict.fromkeys("train training trn 训练 训练集".split(), "train"),
+    **dict.fromkeys("test testing tst 测试 测试集".split(), "test"),
+    **dict.fromkeys("val valid validation dev eval evaluation 验证 验证集".split(), "validation"),
+    **dict.fromkeys("pred predict prediction extra unlabeled unlabelled holdout".split(), "other"),
+}
+"""Words in the names of folders and arrays, and the part of a set that each names."""
+
+KINDS = ("file", "hidden", "special", "folder")
+_SYSTEM = {"__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found"}
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The images of a set in a folder.
+
+    Attributes:
+        images: the place of each in the folder, in the order of their names.
+        labels: the name of the class of each; empty if the set has no classes.
+        classes: the names of all classes; those of the training images, also for the other parts of a set.
+        note: what of the folder is not in the set, and why.
+    """
+
+    images: tuple[Path, ...]
+    labels: tuple[str, ...]
+    classes: tuple[str, ...]
+    note: Problem | None
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The images of one part of a set, "" for a set without parts. Their classes are the folders at ``depth``."""
+
+    kind: str
+    images: list[Path]
+    depth: int
+
+    @property
+    def folder(self) -> Path:
+        return Path(*self.images[0].parts[: self.depth])
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The rows (line, name of a file, class) of a table of metadata."""
+
+    place: Path
+    rows: list[tuple[int, str, str]]
+    note: Problem | None
+
+
+def listing(top: Path, split: str = "train") -> Listing:
+    """The images of a folder and their classes.
+
+    The class of an image is that of a table ``metadata.csv`` or ``metadata.jsonl`` with a column of file names and one
+    of labels; else its folder. ``split``: train, test, validation or all of a folder that is divided into such parts.
+    Raises Problem for a folder without images, for images beside subfolders, for an unknown split, and for parts that
+    cannot be told apart.
+    """
+    found = _walk(top)
+    files = sorted(place for place, kind in found if kind == "file")
+    images = [place for place in files if image_files.is_image(top / place)]
+    if not images:
+        raise Problem("folder_without_images", folder=str(top), files=len(files))
+    labelled = _tables(top, files)
+    parts = _parts(images, labelled, top.resolve().name)
+    chosen = _chosen(top, parts, split)
+    places, labels, classes, note = _classified(chosen, parts, labelled, split)
+    used = {*images, *(table.place for table in labelled.values())}
+    others = [place for place in files if place not in used]
+    hidden, special, folders = ([place for place, is_a in found if is_a == kind] for kind in KINDS[1:])
+    left_out = noted(
+        Problem("folder_not_images", **counted(others)),
+        Problem("folder_hidden", **counted(hidden)),
+        Problem("folder_special", **counted(special)),
+        Problem("folder_empty", **counted(_empty(folders, images))),
+    )
+    note = joined(_inner(chosen, parts), _other_parts(chosen, parts), note, left_out)
+    return Listing(tuple(places), tuple(labels), tuple(classes), note)
+
+
+def examples(names: Sequence[object]) -> str:
+    """The first three of several names."""
+    return ", ".join([*map(str, names[:3]), "..."] if len(names) > 3 else map(str, names))
+
+
+def counted(names: Sequence[object]) -> dict[str, object]:
+    """What a note says of names that were left out: how many they are, and the first three."""
+    shown = [name.as_posix() if isinstance(name, Path) else name for name in names]
+    return {"lost": len(names), "examples": examples(shown)}
+
+
+def noted(*notes: Problem) -> Problem | None:
+    """The notes of `counted` names as one, without those that count none."""
+    return joined(*(note for note in notes if note.values["lost"]))
+
+
+# Files
+
+
+def _walk(top: Path) -> list[tuple[Path, str]]:
+    """What lies below a folder: (place, kind). Kinds are "file", "folder", "hidden" (a file that is hidden or lies in
+    a hidden folder), and "special": what cannot be opened, and a link to a folder that it lies in."""
+    found: list[tuple[Path, str]] = []
+    waiting = [(top, Path(), False, frozenset([_identity(top)]))]
+    while waiting:
+        folder, inside, hidden, around = waiting.pop()
+        try:
+            entries = list(os.scandir(folder))
+        except OSError:
+            found.append((inside, "special"))
+            continue
+        for entry in entries:
+            place = inside / entry.name
+            is_hidden = hidden or entry.name.startswith(".") or entry.name.lower() in _SYSTEM
+            is_folder = os.path.isdir(entry.path)
+            if is_folder and (identity := _identity(entry.path)) not in around:
+                found += [] if is_hidden else [(place, "folder")]
+                waiting.append((Path(entry.path), place, is_hidden, around | {identity}))
+            elif is_hidden:
+                found.append((place, "hidden"))
+            else:
+                found.append((place, "file" if os.path.isfile(entry.path) else "special"))
+    return sorted(found)
+
+
+def _identity(folder: Path | str) -> str:
+    return os.path.realpath(folder)
+
+
+def _empty(folders: list[Path], images: list[Path]) -> list[Path]:
+    """The folders without an image, but not those in one of them."""
+    full = {parent for place in images for parent in place.parents}
+    return [folder for folder in folders if folder not in full and folder.parent in full]
+
+
+# Parts of a set
+
+
+def _parts(images: list[Path], labelled: dict[Path, _Table], name: str) -> list[_Part]:
+    """The parts that folders divide the images into; one of no kind if they do not."""
+    depth = _depth(images, labelled, name)
+    whole = _Part("", images, depth)
+    kinds = {} if whole.folder in labelled else _kinds(_folders(images, depth))
+    parts = []
+    for folder, kind in kinds.items():
+        some = [place for place in images if place.parts[depth] == folder]
+        parts.append(_Part(kind, some, _depth(some, labelled, folder, depth + 1)))
+    return parts or [whole]
+
+
+def _depth(images: list[Path], labelled: dict[Path, _Table], name: str, depth: int = 0) -> int:
+    """How deep the classes lie. A folder that is the only one is passed through, as a zip's double folder, if it has
+    the ``name`` of the folder around it or no image of its own."""
+    while True:
+        around, folders = Path(*images[0].parts[:depth]), _folders(images, depth)
+        if around in labelled or len(folders) != 1 or _kinds(folders):
+            return depth
+        (only,) = folders
+        if only != name and any(len(place.parts) == depth + 2 for place in images):
+            return depth
+        depth += 1
+
+
+def _folders(images: list[Path], depth: int) -> set[str]:
+    """The names of the folders at a depth, empty if images lie beside them."""
+    if any(len(place.parts) == depth + 1 for place in images):
+        return set()
+    return {place.parts[depth] for place in images}
+
+
+def _kinds(folders: set[str]) -> dict[str, str]:
+    """The part of a set that each folder names; empty if one names none, or if they may as well be classes."""
+    kinds = {folder: part_of(folder) for folder in sorted(folders)}
+    named = set(kinds.values())
+    exact = all(folder.lower() in PARTS for folder in folders) and named & {"train", "test", "validation"}
+    return kinds if folders and "" not in named and (exact or ("train" in named and len(named) > 1)) else {}
+
+
+def part_of(name: str) -> str:
+    """The part of a set that a word of a name stands for: train, test, validation or other; "" if there is none."""
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+|[^\W\d_a-zA-Z]+", name)
+    return next((PARTS[word.lower()] for word in words if word.lower() in PARTS), "")
+
+
+def _chosen(top: Path, parts: list[_Part], split: str) -> list[_Part]:
+    """The parts of a split. Raises Problem if it names none, or several of which one has to be given."""
+    kinds = {part.kind for part in parts}
+    if split == "all" or (split == "train" and kinds == {""}):
+        return parts
+    if kinds == {""}:
+        raise Problem("no_splits", name=top.resolve().name, split=split)
+    wanted = "validation" if split == "test" and "test" not in kinds else split
+    chosen = [part for part in parts if part.kind == wanted]
+    known = [str(top / part.folder) for part in parts]
+    if split == "train" and len(chosen) != 1 or len(chosen) > 1:
+        raise Problem("folder_parts", folder=str(top), known=examples(known))
+    if not chosen:
+        raise Problem("unknown_split", name=top.resolve().name, split=split, known=", ".join(sorted(kinds)))
+    return chosen
+
+
+def _inner(chosen: list[_Part], parts: list[_Part]) -> Problem | None:
+    """A note on the folder that was passed through to find the classes of a set without parts."""
+    if parts[0].kind or not chosen[0].depth:
+        return None
+    return Problem("folder_inner", folder=chosen[0].folder.as_posix())
+
+
+def _other_parts(chosen: list[_Part], parts: list[_Part]) -> Problem | None:
+    others = [part for part in parts if part not in chosen]
+    lost = sum(len(part.images) for part in others)
+    used, left = (examples([part.folder.as_posix() for part in some]) for some in (chosen, others))
+    return Problem("folder_other_parts", used=used, lost=lost, others=left) if others else None
+
+
+# Classes
+
+
+def _classified(
+    chosen: list[_Part], parts: list[_Part], labelled: dict[Path, _Table], split: str
+) -> tuple[list[Path], list[str], Sequence[str], Problem | None]:
+    """The images of the chosen parts, the class of each, the classes of the training part, and a note."""
+    named = [_labels(part, labelled.get(part.folder)) for part in chosen]
+    labels = {place: label for some, _ in named for place, label in some.items()}
+    known = _training_classes([part for part in parts if part not in chosen], labelled)
+    strange = [place for place, label in labels.items() if known and label and label not in known]
+    note = joined(*(note for _, note in named), noted(Problem("folder_strange_classes", **counted(strange))))
+    places = sorted({*labels} - {*strange})
+    if not places:
+        raise note
+    loose = [place for place in places if not labels[place]]
+    if len(loose) == len(places):
+        return places, [], (), note
+    if loose:
+        raise Problem("folder_mixed", file=loose[0].as_posix())
+    names = [labels[place] for place in places]
+    return places, names, (in_order if labelled else sorted)(known or set(names)), note
+
+
+def _training_classes(parts: list[_Part], labelled: dict[Path, _Table]) -> set[str]:
+    """The classes of the training images among some parts."""
+    named = [_labels(part, labelled.get(part.folder))[0] for part in parts if part.kind == "train"]
+    return {label for labels in named for label in labels.values() if label}
+
+
+def _labels(part: _Part, table: _Table | None) -> tuple[dict[Path, str], Problem | None]:
+    """The class of each image of a part, "" for those that lie in no folder of a class, and a note."""
+    if table:
+        return _from_table(part, table)
+    labels = {
+        place: unicodedata.normalize("NFC", place.parts[part.depth]) if len(place.parts) > part.depth + 1 else ""
+        for place in part.images
+    }
+    deeper = sorted({place.parent for place in part.images if len(place.parts) > part.depth + 2})
+    return labels, noted(Problem("folder_nested", **counted(deeper)))
+
+
+def _from_table(part: _Part, table: _Table) -> tuple[dict[Path, str], Problem | None]:
+    images = {_key(Path(*place.parts[part.depth :]).as_posix()): place for place in part.images}
+    labels: dict[Path, str] = {}
+    lost = []
+    for line, name, label in table.rows:
+        place = images.get(_key(name))
+        if place is None or not label or place in labels:
+            lost.append(line)
+        else:
+            labels[place] = label
+    if not labels:
+        raise Problem("metadata_no_image", table=table.place.as_posix(), name=table.rows[0][1] if table.rows else "")
+    unlisted = [place for place in part.images if place not in labels]
+    where = table.place.as_posix()
+    rows = Problem("metadata_rows", lost=len(lost), table=where, lines=examples(lost))
+    return labels, joined(table.note, noted(rows, Problem("metadata_unlisted", table=where, **counted(unlisted))))
+
+
+def _key(name: str) -> str:
+    """A name as it is compared: a file system may write it with other separators and decomposed letters."""
+    return unicodedata.normalize("NFC", name.replace("\\", "/").removeprefix("./"))
+
+
+def _tables(top: Path, files: list[Path]) -> dict[Path, _Table]:
+    """The tables of metadata that name a class of each file, by their folders. Raises Problem for one that is no
+    table."""
+    found = {}
+    for place in files:
+        if place.name.lower() in METADATA:
+            records = tables.records(top / place)
+            name, label = (column_of(records.columns, known) for known in (NAME_COLUMNS, LABEL_COLUMNS))
+            if name is not None and label is not None:
+                rows = [(line, label_text(row.get(name)), label_text(row.get(label))) for line, row in records.rows]
+                found.setdefault(place.parent, _Table(place, rows, records.note))
+    return found
+
+
+def in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Names of classes from a table: whole numbers by their value, others in alphabetical order."""
+    names = set(names)
+    return tuple(sorted(names, key=(lambda name: (int(name), name)) if all(map(str.isdecimal, names)) else None))
+
+
+def column_of(columns: Sequence[str], known: Sequence[str]) -> str | None:
+    """The first of the known columns that a table has, in its own spelling."""
+    spelling = {column.strip().lower(): column for column in reversed(columns)}
+    return next((spelling[name] for name in known if name in spelling), None)
+
+
+def label_text(value: object) -> str:
+    """A cell as a text; empty for what is none, such as a list."""
+    return unicodedata.normalize("NFC", str(value).strip()) if isinstance(value, str | int | float) else ""
