@@ -249,13 +249,17 @@ def _classified(
     places = sorted({*labels} - {*strange})
     if not places:
         raise note
-    loose = [place for place in places if not labels[place]]
-    if len(loose) == len(places):
-        return places, [], (), note
-    if loose:
+    names = _all_or_none([(place, labels[place]) for place in places])
+    order = in_order if labelled else sorted
+    return places, names, order(known or set(names)) if names else (), note
+
+
+def _all_or_none(labels: list[tuple[Path, str]]) -> list[str]:
+    """The classes of images, or nothing if none has one. Raises Problem if only some have one."""
+    loose = [place for place, label in labels if not label]
+    if 0 < len(loose) < len(labels):
         raise Problem("folder_mixed", file=loose[0].as_posix())
-    names = [labels[place] for place in places]
-    return places, names, (in_order if labelled else sorted)(known or set(names)), note
+    return [] if loose else [label for _, label in labels]
 
 
 def _training_classes(parts: list[_Part], labelled: dict[Path, _Table]) -> set[str]:
