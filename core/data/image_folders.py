@@ -7,6 +7,7 @@ Links are followed. A header says what a file is, not its ending. Folders named 
 import os
 import re
 import unicodedata
+from collections import ChainMap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +78,7 @@ def listing(top: Path, split: str = "train") -> Listing:
     Raises Problem for a folder without images, for images beside subfolders, for an unknown split, and for parts that
     cannot be told apart.
     """
-    found = _walk(top)
+    found = walk(top)
     files = sorted(place for place, kind in found if kind == "file")
     images = [place for place in files if image_files.is_image(top / place)]
     if not images:
@@ -85,7 +86,7 @@ def listing(top: Path, split: str = "train") -> Listing:
     labelled = _tables(top, files)
     parts = _parts(images, labelled, top.resolve().name)
     chosen = _chosen(top, parts, split)
-    places, labels, classes, note = _classified(chosen, parts, labelled, split)
+    places, labels, classes, note = _classified(chosen, parts, labelled)
     used = {*images, *(table.place for table in labelled.values())}
     others = [place for place in files if place not in used]
     hidden, special, folders = ([place for place, is_a in found if is_a == kind] for kind in KINDS[1:])
@@ -118,7 +119,7 @@ def noted(*notes: Problem) -> Problem | None:
 # Files
 
 
-def _walk(top: Path) -> list[tuple[Path, str]]:
+def walk(top: Path) -> list[tuple[Path, str]]:
     """What lies below a folder: (place, kind). Kinds are "file", "folder", "hidden" (a file that is hidden or lies in
     a hidden folder), and "special": what cannot be opened, and a link to a folder that it lies in."""
     found: list[tuple[Path, str]] = []
@@ -238,11 +239,11 @@ def _other_parts(chosen: list[_Part], parts: list[_Part]) -> Problem | None:
 
 
 def _classified(
-    chosen: list[_Part], parts: list[_Part], labelled: dict[Path, _Table], split: str
+    chosen: list[_Part], parts: list[_Part], labelled: dict[Path, _Table]
 ) -> tuple[list[Path], list[str], Sequence[str], Problem | None]:
     """The images of the chosen parts, the class of each, the classes of the training part, and a note."""
     named = [_labels(part, labelled.get(part.folder)) for part in chosen]
-    labels = {place: label for some, _ in named for place, label in some.items()}
+    labels = dict(ChainMap(*(some for some, _ in named)))
     known = _training_classes([part for part in parts if part not in chosen], labelled)
     strange = [place for place, label in labels.items() if known and label and label not in known]
     note = joined(*(note for _, note in named), noted(Problem("folder_strange_classes", **counted(strange))))
@@ -281,11 +282,11 @@ def _labels(part: _Part, table: _Table | None) -> tuple[dict[Path, str], Problem
 
 
 def _from_table(part: _Part, table: _Table) -> tuple[dict[Path, str], Problem | None]:
-    images = {_key(Path(*place.parts[part.depth :]).as_posix()): place for place in part.images}
+    images = {key(Path(*place.parts[part.depth :]).as_posix()): place for place in part.images}
     labels: dict[Path, str] = {}
     lost = []
     for line, name, label in table.rows:
-        place = images.get(_key(name))
+        place = images.get(key(name))
         if place is None or not label or place in labels:
             lost.append(line)
         else:
@@ -298,7 +299,7 @@ def _from_table(part: _Part, table: _Table) -> tuple[dict[Path, str], Problem | 
     return labels, joined(table.note, noted(rows, Problem("metadata_unlisted", table=where, **counted(unlisted))))
 
 
-def _key(name: str) -> str:
+def key(name: str) -> str:
     """A name as it is compared: a file system may write it with other separators and decomposed letters."""
     return unicodedata.normalize("NFC", name.replace("\\", "/").removeprefix("./"))
 
