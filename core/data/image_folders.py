@@ -321,7 +321,10 @@ def _tables(top: Path, files: list[Path]) -> dict[Path, _Table]:
 def in_order(names: Iterable[str]) -> tuple[str, ...]:
     """Names of classes from a table: whole numbers by their value, others in alphabetical order."""
     names = set(names)
-    return tuple(sorted(names, key=(lambda name: (int(name), name)) if all(map(str.isdecimal, names)) else None))
+    by_value = (
+        (lambda name: (len(name.lstrip("0")), name.lstrip("0"), name)) if all(map(str.isdecimal, names)) else None
+    )
+    return tuple(sorted(names, key=by_value))
 
 
 def column_of(columns: Sequence[str], known: Sequence[str]) -> str | None:
