@@ -16,7 +16,7 @@ from core.cli import terminal
 from core.cli.flags import Training
 from core.cli.images import check_count, check_positive, check_sampling, output_files
 from core.data import people
-from core.data.captions import Pairs, Tokenizer, load
+from core.data.captions import LENGTH, Pairs, Tokenizer, load
 from core.data.images import pixels, unit
 from core.diffusion import samplers
 from core.diffusion.training import as_dict
@@ -289,6 +289,8 @@ def sample(
     for text in (caption, negative):
         if unknown := whole.known.unknown(text):
             print(f"No caption of the training set had {', '.join(map(repr, unknown))}: left out.")
+        if cut := whole.known.cut(text):
+            print(Problem("caption_cut", most=LENGTH, words=", ".join(cut)))
     x = unclip_model.generate(whole, [caption] * n, negative, scale, prior_scale, steps, seed, skip_prior).cpu()
     image_model.write_sheet(x, min(n, 8), sheet)
     np.savez_compressed(arrays, images=pixels(x).numpy(), caption=np.array(caption))

@@ -4,9 +4,9 @@ A caption to train on is drawn anew each time from the image's name and its keyw
 than the names. Words that no caption had are reported (`Tokenizer.unknown`).
 """
 
-import csv
 import json
 import math
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -18,20 +18,17 @@ import torch
 from torch import Tensor
 
 from core import seeds
-from core.data import image_files, images, people_captions
+from core.data import caption_folders, images, people_captions
 from core.data.images import ASSETS
 from core.data.people import SIDE, People, draw
+from core.data.words import LENGTH, words
 from core.problems import Problem
 
-LENGTH = 64  # tokens of a caption at most
 _PART = 16  # of a random part of a picture's words
 N_PEOPLE, HELD_OUT = 20_000, 0.2  # people with captions, and the share of them that is held out
 PADDING = 0
-TABLE = "captions.csv"
 
 _TONE = re.compile(r"[:,]? *(medium-light|medium-dark|light|medium|dark) skin tone,?")
-_HAN = "\u3400-\u4dbf\u4e00-\u9fff"
-_WORD = re.compile(rf"[{_HAN}]|[^\W_{_HAN}]+(?:[-'’][^\W_{_HAN}]+)*")
 _PLACE = 0xCA97  # keeps the draws of the split apart from all others
 
 
@@ -56,12 +53,6 @@ class Pairs:
     def indices(self, held_out: bool) -> Tensor:
         """The indices of the pairs held out, or of those to train on, [n]."""
         return (self.held_out == held_out).nonzero()[:, 0]
-
-
-def words(text: str) -> list[str]:
-    """The words of a text in lower case; hyphens do not divide: "Man: medium-dark skin tone" has four. Each Chinese
-    character is a word."""
-    return [word.replace("’", "'") for word in _WORD.findall(text.lower())]
 
 
 # Sources
@@ -124,49 +115,16 @@ def load(source: str, side: int | None = None, n: int | None = None) -> Pairs:
 
 
 def from_folder(folder: str | Path, side: int = 32) -> Pairs:
-    """Images of a folder with ``captions.csv``: columns file, caption and, optionally, keywords divided by semicolons.
+    """Images of a folder with a table of captions, such as ``captions.csv`` with columns file, caption and keywords, or
+    ``metadata.csv`` or ``metadata.jsonl`` with file_name and text (see `caption_folders.read`).
 
-    In colour, the middle square of each resized to ``side``. Rows without a readable image or without a caption are
-    left out and counted in ``note``. Raises Problem for a folder without such a table or with fewer than two pairs.
+    In colour, the middle square of each resized to ``side``. ``note`` counts and names what is left out. Raises Problem
+    for a folder without such a table or with fewer than two pairs.
     """
-    table = Path(folder) / TABLE
-    rows = _table_rows(table)
-    pictures, captions, keywords, lost = [], [], [], []
-    for row in rows:
-        name, caption = row["file"] or "", (row["caption"] or "").strip()
-        picture = _picture(table.parent, name, side) if caption else None
-        if picture is None:
-            lost.append(name or "-")
-            continue
-        pictures.append(picture.expand(3, -1, -1))
-        captions.append(caption)
-        keywords.append([word.strip() for word in (row.get("keywords") or "").split(";") if word.strip()])
-    if len(pictures) < 2:
-        raise Problem("captions_too_few", table=str(table), found=len(pictures))
-    note = Problem("captions_left_out", lost=len(lost), total=len(rows), example=lost[0]) if lost else None
-    return _pairs(Path(folder).resolve().name, torch.stack(pictures), captions, keywords, note=note)
-
-
-def _table_rows(table: Path) -> list[dict[str, str | None]]:
-    """The rows of a table of captions. Raises Problem for a file that is none."""
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise Problem("captions_table", folder=str(table.parent), table=TABLE) from error
-    if rows and not {"file", "caption"} <= rows[0].keys():
-        raise Problem("captions_columns", table=str(table))
-    return rows
-
-
-def _picture(folder: Path, name: str, side: int) -> Tensor | None:
-    """The image of that name; None if it cannot be read or lies outside the folder."""
-    if Path(name).is_absolute() or ".." in Path(name).parts:
-        return None
-    try:
-        return image_files.image(folder / name, side)
-    except image_files.UnreadableImage:
-        return None
+    path = Path(os.path.expanduser(folder))
+    found = caption_folders.read(path, side)
+    name = (path.parent if path.is_file() else path).resolve().name
+    return _pairs(name, found.images, found.captions, found.keywords, note=found.note)
 
 
 # The split
@@ -287,6 +245,10 @@ class Tokenizer:
         """The words of a text that no caption of the training set had, each once, in order."""
         return list(dict.fromkeys(word for word in self._split(text) if word not in self._number))
 
+    def cut(self, text: str) -> list[str]:
+        """The known words of a text that are not read, because it has too many."""
+        return self.known(text)[LENGTH:]
+
     def encode(self, texts: Sequence[str], length: int = LENGTH) -> Tensor:
         """Texts to tokens [len(texts), length]; longer ones are truncated."""
         rows = [[self._number[word] for word in self.known(text)][:length] for text in texts]
@@ -328,8 +290,8 @@ def caption_sampler(pairs: Pairs, known: Tokenizer) -> Callable[[Tensor, torch.G
             elif which < 0.75:  # the first of arrivals at the rate 1 / sqrt(count)
                 row = [min(zip(all_words[i], at), key=lambda pair: -math.log1p(-pair[1]) * count[pair[0]] ** 0.5)[0]]
             else:
-                row = [token for token, one in zip(all_words[i], at) if one < share] or names[i]
-            rows.append(row[:_PART] + [PADDING] * (LENGTH - len(row[:_PART])))
+                row = [token for token, one in zip(all_words[i], at) if one < share][:_PART] or names[i]
+            rows.append(row + [PADDING] * (LENGTH - len(row)))
         return torch.tensor(rows)
 
     return draw

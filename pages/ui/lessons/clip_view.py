@@ -9,7 +9,7 @@ import streamlit as st
 from torch import Tensor
 
 from core.data import drawings, image_files
-from core.data.captions import ARITHMETIC
+from core.data.captions import ARITHMETIC, LENGTH
 from core.figures.maps import Cloud, scatter
 from core.lessons import clip as lesson
 from core.lessons.clip import Accuracy, Answer, Snapshot, Space
@@ -50,8 +50,11 @@ def figure(number: int) -> str:
 
 
 def warn_of_unknown_words(space: Vectors, *texts: str) -> None:
-    """Name the words that no caption had, and ask for some where there are no words at all."""
+    """Name the words that no caption had, ask for some where there are none, and say where there are too many."""
     words = " ".join(texts)
+    if any(map(space.tokenizer.cut, texts)):
+        most = max(len(space.tokenizer.known(one)) for one in texts)
+        shell.caption(t("clip.unknown.long", most=LENGTH, n=most))
     if unknown := space.tokenizer.unknown(words):
         sentence = t("clip.unknown.words", count=len(unknown), words=collection.listed(unknown))
         st.warning(sentence, icon=":material/help:")

@@ -5,10 +5,11 @@ import pytest
 import torch
 from PIL import Image
 
-from core.data import captions
+from core.data import captions, images
 from core.data.captions import LENGTH, Tokenizer, caption_sampler, emoji, from_folder, kind, tokenizer, tone, words
 from core.data.people import is_held_out
 from core.data.people_captions import parse, values
+from core.problems import Problem
 
 pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
 
@@ -23,14 +24,6 @@ def folder(path, rows: str, names=("a.png", "b.png", "c.png")):
         Image.new("RGBA", (9, 7), (shade * 40, 0, 0, 255)).save(path / name)
     (path / "captions.csv").write_text(rows)
     return path
-
-
-def test_words_are_lower_case_and_keep_their_hyphens():
-    assert words("Man: medium-dark skin tone, O’Neil 2!") == ["man", "medium-dark", "skin", "tone", "o'neil", "2"]
-
-
-def test_each_chinese_character_is_a_word():
-    assert words("戴眼镜的T恤, red-hot！") == ["戴", "眼", "镜", "的", "t", "恤", "red-hot"]
 
 
 def test_a_kind_is_a_caption_without_its_skin_tones():
@@ -114,13 +107,26 @@ def test_a_folder_with_a_table_of_captions_is_a_set_of_pairs(tmp_path):
     assert found.images.shape == (2, 3, 8, 8) and found.images.dtype == torch.uint8
 
 
-def test_rows_without_a_readable_picture_are_named_and_counted(tmp_path):
+def codes(note) -> list[str]:
+    return [part.code for part in note.parts] if note else []
+
+
+def test_every_row_and_every_image_is_used_or_named_and_counted(tmp_path):
     (tmp_path / "bad.png").write_bytes(b"no picture")
-    rows = "file,caption\na.png,one\nbad.png,two\n../a.png,three\nb.png,\nc.png,four\n"
-    found = from_folder(folder(tmp_path, rows), 8)
+    Image.new("RGB", (5, 5)).save(tmp_path / "d.png")
+    rows = "file,caption,shade\na.png,one,1\nbad.png,two,2\n../a.png,three,3\nb.png,,4\nc.png,four,5\nd.png,★!,6\n"
+    found = from_folder(folder(tmp_path, rows, ("a.png", "b.png", "c.png", "e.png")), 8)
     assert found.captions == ("one", "four")
-    assert found.note.code == "captions_left_out"
-    assert found.note.values == {"lost": 3, "total": 5, "example": "bad.png"}
+    assert {
+        part.code: (part.values["lost"], part.values["examples"].partition(" ")[2]) for part in found.note.parts
+    } == {
+        "captions_columns_unused": (1, ""),
+        "captions_no_caption": (1, "b.png"),
+        "captions_no_image": (1, "../a.png"),
+        "captions_no_word": (1, "d.png"),
+        "captions_unreadable": (1, f"bad.png ({Problem('image_format')})"),
+        "captions_unlisted": (1, ""),
+    }
 
 
 @pytest.mark.parametrize(
@@ -128,7 +134,9 @@ def test_rows_without_a_readable_picture_are_named_and_counted(tmp_path):
     [
         ("picture,text\na.png,one\n", "captions_columns"),
         ("file,caption\na.png,one\n", "captions_too_few"),
-        ("", "captions_too_few"),
+        ("", "captions_columns"),
+        ("file,caption\na.png,a circle, on white\nb.png,two\n", "table_cells"),
+        ('file,caption\na.png,"a circle\nb.png,two\n', "table_quote"),
     ],
 )
 def test_a_table_that_is_none_is_refused(tmp_path, rows, code, refused):
@@ -136,9 +144,68 @@ def test_a_table_that_is_none_is_refused(tmp_path, rows, code, refused):
         from_folder(folder(tmp_path, rows), 8)
 
 
-def test_a_folder_without_a_table_is_refused(tmp_path, refused):
-    with refused("captions_table", table="captions.csv"):
+def test_a_folder_without_a_table_is_refused_with_the_folder_to_give_instead(tmp_path, refused):
+    inner = tmp_path / "train"
+    inner.mkdir()
+    with refused("captions_table"):
         from_folder(tmp_path)
+    folder(inner, "file,caption\na.png,one\nb.png,two\n")
+    with refused("captions_table_below", below=str(inner)):
+        from_folder(tmp_path)
+    with refused("captions_no_folder"):
+        from_folder(tmp_path / "none")
+    assert from_folder(inner / "captions.csv").captions == ("one", "two")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("metadata.csv", "file_name,text\na.png,one\nsub/b.png,two\n"),
+        ("metadata.jsonl", '{"file_name": "a.png", "text": "one"}\n{"file_name": "sub/b.png", "text": "two"}\n'),
+        ("Captions.tsv", "Image\tCaption\n./a.png\tone\nsub\\b.png\ttwo\n"),
+        ("captions.csv", "file;caption\r\na.png;one\r\nsub/b.png;two\r\n"),
+    ],
+)
+def test_a_table_is_read_under_the_names_that_programs_give_it(tmp_path, name: str, text: str):
+    (tmp_path / "sub").mkdir()
+    for place in ("a.png", "sub/b.png"):
+        Image.new("RGB", (8, 8)).save(tmp_path / place)
+    (tmp_path / name).write_text(text)
+    assert from_folder(tmp_path, 8).captions == ("one", "two")
+
+
+def test_without_a_table_the_caption_of_an_image_is_the_text_of_its_name(tmp_path):
+    for name, text in (("a", "one\n"), ("b", "zwei Füße")):
+        Image.new("RGB", (8, 8)).save(tmp_path / f"{name}.png")
+        (tmp_path / f"{name}.txt").write_text(text, "cp1252")
+    found = from_folder(tmp_path, 8)
+    assert found.captions == ("one", "zwei Füße") and codes(found.note) == ["text_encoding_guess"]
+
+
+def test_names_and_captions_are_the_same_in_composed_and_decomposed_letters(tmp_path):
+    rows = "file,caption\nne\u0301.png,cafe\u0301\nb.png,café\n"
+    found = from_folder(folder(tmp_path, rows, ("né.png", "b.png")), 8)
+    assert found.captions == ("café", "café") and tokenizer(found).vocabulary == ("café",)
+
+
+def test_what_is_cut_off_or_not_divided_into_words_is_named_and_counted(tmp_path):
+    rows = f"file,caption\na.png,{'very ' * 70}\nb.png,แมวสีดำ\nc.png,一只猫\n"
+    note = from_folder(folder(tmp_path, rows), 8).note
+    assert codes(note) == ["captions_long", "captions_undivided", "captions_signs"]
+    assert note.values == {"lost": 1, "most": LENGTH, "cut": 6, "examples": "a.png"}
+
+
+def test_pictures_of_captions_are_decoded_as_all_others(tmp_path):
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    left_black = Image.fromarray(np.repeat(np.array([[0, 255]], np.uint8), 2, 0).repeat(8, 0).repeat(8, 1))
+    for name in ("a.jpg", "b.jpg"):
+        left_black.save(tmp_path / name, exif=turned.tobytes(), quality=95)
+    Image.fromarray(np.full((8, 8), 40_000, np.uint16)).save(tmp_path / "c.png")
+    (tmp_path / "captions.csv").write_text("file,caption\na.jpg,one\nb.jpg,two\nc.png,three\n")
+    found = from_folder(tmp_path, 16).images
+    whole = images.from_folder(tmp_path, 16).images
+    assert torch.equal(found, whole.expand(-1, 3, -1, -1)) and found[2, 0, 0, 0] == 40_000 >> 8
 
 
 def test_a_small_set_has_held_out_pairs_only_while_their_words_stay():

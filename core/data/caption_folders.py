@@ -1,0 +1,187 @@
+"""Folders of images with captions in a table, as people have them: which image has which caption, and what is left out.
+
+Every row of the table and every image of the folder is used, or a note counts and names it.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core.data import image_files, image_folders, tables
+from core.data.image_folders import column_of, counted, key, label_text, noted
+from core.data.words import LENGTH, has_signs, is_undivided, words
+from core.problems import Problem, joined
+
+TABLES = "captions.csv", "metadata.csv", "metadata.jsonl", "captions.jsonl", "captions.tsv", "captions.txt"
+FILES = "file", "file_name", "filename", "image", "image_name", "path"
+CAPTIONS = "caption", "text", "prompt", "description", "comment"
+KEYWORDS = "keywords", "tags"
+
+
+@dataclass(frozen=True, eq=False)
+class Captioned:
+    """N images in colour, uint8 [N, 3, side, side], with captions and keywords, and a note on what was left out."""
+
+    images: Tensor
+    captions: tuple[str, ...]
+    keywords: tuple[tuple[str, ...], ...]
+    note: Problem | None
+
+
+@dataclass(frozen=True)
+class _Row:
+    """What a row says, and the place of its image in the folder, None where there is no such image."""
+
+    line: int
+    name: str
+    place: Path | None
+    caption: str
+    keywords: tuple[str, ...]
+
+
+def read(path: Path, side: int) -> Captioned:
+    """The images of a folder that have a caption, the middle square of each resized to ``side``.
+
+    The captions are in a table, the first of ``TABLES`` in the folder or the given path itself. It names a file, a
+    caption and, maybe, keywords (divided by semicolons) in columns of ``FILES``, ``CAPTIONS`` and ``KEYWORDS``. Without
+    a table, the caption of ``a.png`` is the text in ``a.txt``. Raises Problem for a folder without captions, for a
+    table that cannot be read (`tables.records`) and for fewer than two images.
+    """
+    table, others = _table(path)
+    folder = table.parent if table else path
+    places = [place for place, kind in image_folders.walk(folder) if kind == "file"]
+    images = {place for place in places if image_files.is_image(folder / place)}
+    rows, about = _of_table(table, places) if table else _of_texts(path, places, images)
+    kept, pixels, lost = _decoded(rows, folder, side)
+    unlisted = [place for place in places if place in images.difference(row.place for row in rows)]
+    note = joined(
+        Problem("captions_other_tables", table=table.name, others=", ".join(others)) if others else None,
+        about,
+        lost,
+        noted(Problem("captions_unlisted", **counted(unlisted))),
+        _about_words(kept),
+    )
+    if len(kept) < 2:
+        raise joined(Problem("captions_too_few", folder=str(path), found=len(kept)), note)
+    captions, keywords = (tuple(getattr(row, name) for row in kept) for name in ("caption", "keywords"))
+    return Captioned(torch.stack(pixels), captions, keywords, note)
+
+
+# The table
+
+
+def _table(path: Path) -> tuple[Path | None, list[str]]:
+    """The table of a folder, None if there is none, and the names of others that could be it."""
+    if os.path.isfile(path):
+        return path, []
+    if not os.path.isdir(path):  # unlike Path.is_dir it answers for any text
+        raise Problem("captions_no_folder", folder=str(path)[:80])
+    found = _named(path)
+    return (path / found[0] if found else None), found[1:]
+
+
+def _named(folder: Path) -> list[str]:
+    """The names in a folder that a table of captions may have, the likeliest first."""
+    try:
+        found = [name for name in os.listdir(folder) if name.lower() in TABLES]
+    except OSError:
+        return []
+    return sorted(found, key=lambda name: (TABLES.index(name.lower()), name))
+
+
+def _of_table(table: Path, places: list[Path]) -> tuple[list[_Row], Problem | None]:
+    """The rows of a table, and a note on the table. Raises Problem where it has no column of files or of captions."""
+    found = tables.records(table)
+    file, caption, keywords = (column_of(found.columns, known) for known in (FILES, CAPTIONS, KEYWORDS))
+    if file is None or caption is None:
+        listed = ", ".join(found.columns[:8]) or "-"
+        raise Problem("captions_columns", table=str(table), columns=listed[:100])
+    by_name = {key(place.as_posix()): place for place in places}
+    rows = []
+    for line, row in found.rows:
+        name, text = label_text(row.get(file)), label_text(row.get(caption))
+        rows.append(_Row(line, name, by_name.get(key(name)), text, _keywords(row.get(keywords))))
+    unused = [name for name in found.columns if name and name not in (file, caption, keywords)]
+    return rows, joined(found.note, noted(Problem("captions_columns_unused", **counted(unused))))
+
+
+def _keywords(cell: Any) -> tuple[str, ...]:
+    """Keywords divided by semicolons, or a list of them."""
+    several = cell if isinstance(cell, list) else str(cell or "").split(";")
+    return tuple(filter(None, map(label_text, several)))
+
+
+# Texts beside images
+
+
+def _of_texts(folder: Path, places: list[Path], images: set[Path]) -> tuple[list[_Row], Problem | None]:
+    """A row for each image with a text of its name, and a note on encodings. Raises Problem if there is none."""
+    texts = {place.with_suffix(""): place for place in places if place.suffix.lower() == ".txt"}
+    found, notes = [], {}
+    for place in sorted(images):
+        if text := texts.get(place.with_suffix("")):
+            read = tables.decoded(tables.content(folder / text), text.as_posix())
+            caption = label_text(" ".join(read.text.split()))
+            found.append(_Row(1, place.as_posix(), place, caption, ()))
+            notes.setdefault(read.encoding, read.note)
+    if not found:
+        raise _no_captions(folder)
+    return found, joined(*notes.values())
+
+
+def _no_captions(folder: Path) -> Problem:
+    below = [inner for inner in sorted(folder.iterdir()) if inner.is_dir() and _named(inner)]
+    if below:
+        return Problem("captions_table_below", folder=str(folder), below=", ".join(map(str, below[:3])))
+    return Problem("captions_table", folder=str(folder), tables=", ".join(TABLES[:3]))
+
+
+# Images
+
+
+def _decoded(rows: list[_Row], folder: Path, side: int) -> tuple[list[_Row], list[Tensor], Problem | None]:
+    """The rows that can be used, their images, and a note on the others."""
+    kept, images = [], []
+    lost: dict[str, list[str]] = {"caption": [], "image": [], "word": []}
+    unreadable = []
+    for row in rows:
+        if lack := _lack(row):
+            lost[lack].append(f"{row.line}: {row.name or '-'}")
+            continue
+        try:
+            images.append(image_files.image(folder / row.place, side).expand(3, -1, -1))
+        except image_files.UnreadableImage as problem:
+            unreadable.append(f"{row.line}: {row.name} ({problem})")
+            continue
+        kept.append(row)
+    notes = [Problem(f"captions_no_{lack}", **counted(names)) for lack, names in lost.items()]
+    return kept, images, noted(*notes, Problem("captions_unreadable", **counted(unreadable)))
+
+
+def _lack(row: _Row) -> str:
+    """What a row lacks to be a pair: a caption, an image, a word, or nothing."""
+    if not row.caption:
+        return "caption"
+    if row.place is None:
+        return "image"
+    return "" if any(map(words, (row.caption, *row.keywords))) else "word"
+
+
+# Words
+
+
+def _about_words(rows: list[_Row]) -> Problem | None:
+    """A note on captions of which words are cut off, or are not divided as their readers would."""
+    lengths = [len(words(row.caption)) for row in rows]
+    long = [row.name for row, length in zip(rows, lengths) if length > LENGTH]
+    cut = sum(max(0, length - LENGTH) for length in lengths)
+    undivided, signs = ([row.caption[:30] for row in rows if test(row.caption)] for test in (is_undivided, has_signs))
+    return noted(
+        Problem("captions_long", most=LENGTH, cut=cut, **counted(long)),
+        Problem("captions_undivided", **counted(undivided)),
+        Problem("captions_signs", **counted(signs)),
+    )
