@@ -50,7 +50,7 @@ with right:
     elif text.has(f"guidance.{show}.hint"):
         shell.caption(t(f"guidance.{show}.hint", rms=lesson.POINTS.rms, close=NEAR))
     if show == "one_place":
-        st.markdown(lesson.terms_table(lesson.terms_of(config, model)))
+        shell.prose(lesson.terms_table(lesson.terms_of(config, model)))
     decided = show == "weak_and_converged" and config.wanted == "cat"
     shell.explain("guess", "nearly_all", shown=answered and decided)
 if lesson.nothing_to_remove(config, model):

@@ -33,7 +33,7 @@ with row:
         controls.draw("seed", width=170)
 config = controls.config()
 with picture:
-    st.markdown('<span id="picture" tabindex="-1"></span>', unsafe_allow_html=True)
+    shell.draw_html('<span id="picture" tabindex="-1"></span>')
     player.show(SCENES["figure"](config), key="figure", autoplay=True, permalink=True)
 for column, (name, address) in zip(links, LINKS.items(), strict=True):
     with column:

@@ -55,13 +55,13 @@ else:
         if show != "nearest_training_image":
             shell.caption(t("image_models.metrics"))
         if films and answered and show == "four_samplers":
-            st.markdown(lesson.table(films, model))
+            shell.prose(lesson.table(films, model))
             shell.caption(t("image_models.four_samplers.distance"))
             shell.explain("guess", "ghosts", shown=config.model == SHIPPED[0])
         elif films and show == "nearest_training_image":
             shell.caption(lesson.verdict(films[0], model))
         elif films and show == "request" and model.of_people:
-            st.markdown(image_requests.judged_table(films[0], model))
+            shell.prose(image_requests.judged_table(films[0], model))
             shell.caption(image_requests.judges(films[0]))
     done |= lesson.tasks_done(config, model, films)
 

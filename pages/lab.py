@@ -25,7 +25,7 @@ config = controls.config(**({} if answered else {"bmodel": controls.value("amode
 first, second = lesson.results(config, trained)
 with right:
     player.show(lesson.two_sides(config, trained), key="lab", permalink=True)
-    st.markdown(lesson.metrics_table(first, second))
+    shell.prose(lesson.metrics_table(first, second))
     shown, (same, other) = lesson.only_models_differ(first.config, second.config), lesson.distances(first, second)
     shell.explain("guess", "near_its_end_in_a", shown, same=same, other=other)
 

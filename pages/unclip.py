@@ -32,7 +32,7 @@ with left:
 config, films = controls.config(), ()
 with right:
     if not usable:
-        st.info(t("unclip.nothing"), icon=":material/edit:")
+        shell.message("info", t("unclip.nothing"), "edit")
     elif show == "text_vector":
         view.draw(config, (), None)
         view.neighbours(config.wanted, data)
@@ -45,9 +45,9 @@ with right:
     if text.has(f"unclip.{show}.{data}.metric"):
         shell.caption(t(f"unclip.{show}.{data}.metric"))
     if films and data == "people" and show in view.JUDGED:
-        st.markdown(view.judged(films))
+        shell.prose(view.judged(films))
     if films and show == "prior_skipped":
-        st.markdown(view.positions(films))
+        shell.prose(view.positions(films))
     decided = show == "prior_skipped" and data == "emoji" and config.prior_emoji == first.prior_emoji
     shell.explain("guess", "nearly_alike", shown=bool(films) and decided and config.n > 1)
 

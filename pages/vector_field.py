@@ -36,7 +36,7 @@ with right:
     )
     shell.caption(hint + (" " + t("vector_field.endless", n=len(model.ideal.points)) if model.endless else ""))
     if show == "one_place":
-        st.markdown(lesson.numbers_table(*readings))
+        shell.prose(lesson.numbers_table(*readings))
     shell.explain("guess", "small_sigma", shown=show == "error" and config.model != OWN)
 
 shell.notes(*lesson.notes_of(config, show, answered))

@@ -35,6 +35,12 @@ def small_print(app: AppTest) -> list[str]:
     return [without_entries(part.value) for part in app.caption]
 
 
+def messages(app: AppTest, kind: str) -> list[str]:
+    """The messages of a kind (success, info or warning) on the page, as text: without explanations and tags."""
+    said = [part.value for part in app.markdown if f'<div class="message {kind}"' in part.value]
+    return [re.sub(r"^:material/\w+: ", "", without_entries(each).strip()) for each in said]
+
+
 def without_entries(said: str) -> str:
     """What a text of the page says, without tags and without the explanations of its terms, which may hold spans."""
     return re.sub(r'<span class="entry"(<span.*?</span>|.)*?</span>|<[^<>]*>', "", said, flags=re.DOTALL)

@@ -174,13 +174,15 @@ def test_no_lesson_imports_another():
     assert not wrong
 
 
-def test_small_print_and_parts_that_run_by_themselves_are_drawn_by_the_frame():
-    """It marks the terms of small print, and gives a fragment the language, the guard and the marks of its page."""
+def test_texts_tables_messages_and_parts_that_run_by_themselves_are_drawn_by_the_frame():
+    """It marks the terms of every text, and gives a fragment the language, the guard and the marks of its page."""
+    texts = {"caption", "markdown", "success", "info", "warning"}
 
     def past_the_frame(node: ast.AST) -> bool:
-        called = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "caption"
+        called = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in texts
         return (called and ast.unparse(node.func) != "shell.caption") or (
-            isinstance(node, ast.Attribute) and ast.unparse(node) in ("st.caption", "st.fragment")
+            isinstance(node, ast.Attribute)
+            and ast.unparse(node) in ("st.caption", "st.markdown", "st.write", "st.fragment")
         )
 
     others = set(files("pages")) - {Path("pages/ui/frame/shell.py")}

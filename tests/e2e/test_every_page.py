@@ -72,7 +72,7 @@ def answered(card: Locator) -> Locator:
     decide = card.get_by_role("button", name=t("frame.predict.decide"))
     if decide.count():
         decide.click()
-    verdict = card.locator(".stAlert")
+    verdict = card.locator(".message")
     expect(verdict).to_be_visible()
     return verdict
 

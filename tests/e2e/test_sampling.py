@@ -84,7 +84,7 @@ def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
     chapter.open()
     press(chapter.page.get_by_role("button", name=ANSWER), "Space")
     press(chapter.page.get_by_role("button", name=DECIDE), "Enter")
-    expect(chapter.page.get_by_test_id("stAlertContentSuccess")).to_be_visible()
+    expect(chapter.page.locator(".message.success")).to_be_visible()
     press(chapter.canvas, "Home", "ArrowRight")
     chapter.until("now.k === 1")
 
@@ -95,7 +95,7 @@ def test_a_presentation_asks_beside_the_picture_asks_again_and_keeps_its_scenes_
     expect(chapter.page.get_by_role("radio", name=t("sampling.controls.show.options.whose_step"))).to_be_visible()
     expect(chapter.page.get_by_role("button", name=t("frame.predict.again"))).to_be_visible()
     chapter.page.get_by_role("button", name=DECIDE).click()
-    expect(chapter.page.get_by_test_id("stAlertContentSuccess")).to_be_visible()
+    expect(chapter.page.locator(".message.success")).to_be_visible()
 
 
 def test_the_quality_table_comes_in_the_background_and_is_whole_at_last(chapter):

@@ -18,7 +18,7 @@ from core.models.people_queries import DIFFERENCES
 from pages.ui.frame.text import t
 from pages.ui.lessons import clip_retrieval
 from pages.ui.runs import training_run
-from tests.reading import done, group, header, layers, panels, small_print, tasks
+from tests.reading import done, group, header, layers, messages, panels, small_print, tasks
 
 SHOWN = {"predictions": "false", "data": "emoji"}
 
@@ -98,11 +98,11 @@ def test_training_and_scenes_are_kept_back_until_the_prediction_is_made(open_pag
     assert len(panels(app)) == 1  # the trained matrix would give the answer away
     app.button(key="_guess_near_zero").click().run()
     assert not app.button(key="_main").disabled and group(app, "show").value == "train_live"
-    assert len(panels(app)) == 2 and len(app.success) == 1
+    assert len(panels(app)) == 2 and len(messages(app, "success")) == 1
     app = group(app, "show").set_value("retrieval").run()
-    assert not app.success
+    assert not messages(app, "success")
     app.button(key="_guess_decide").click().run()
-    assert group(app, "show").value == "train_live" and len(app.success) == 1
+    assert group(app, "show").value == "train_live" and len(messages(app, "success")) == 1
 
 
 def test_the_words_of_the_collection_are_marked_as_english_on_a_chinese_page(chapter):
@@ -164,11 +164,11 @@ def test_held_out_pictures_alone_can_be_searched(chapter):
 @pytest.mark.slow
 def test_words_that_no_caption_had_are_named_and_the_others_are_searched(chapter):
     app = chapter("retrieval", text="smiling blorp")
-    assert "`blorp`" in app.warning[0].value and len(pictures(app)) == clip_retrieval.PICTURES
+    assert "`blorp`" in messages(app, "warning")[0] and len(pictures(app)) == clip_retrieval.PICTURES
     app.text_input(key="text").set_value("blorp [zorgl](!)").run()
-    assert "`blorp`, `zorgl`" in app.warning[0].value and not pictures(app)
+    assert "`blorp`, `zorgl`" in messages(app, "warning")[0] and not pictures(app)
     app.text_input(key="text").set_value(" ?! ").run()
-    assert app.info[0].value == t("clip.unknown.emoji") and not pictures(app) and not app.warning
+    assert messages(app, "info")[0] == t("clip.unknown.emoji") and not pictures(app) and not messages(app, "warning")
 
 
 def test_a_picture_of_the_collection_finds_its_own_caption(chapter):
@@ -185,7 +185,7 @@ def test_a_held_out_picture_found_by_words_does_the_second_task(chapter):
 
 def test_a_file_is_read_and_a_bad_one_refused_with_a_sentence(chapter):
     app = chapter("retrieval", by="file")
-    assert app.info[0].value == t("clip.retrieval.no_file")
+    assert messages(app, "info")[0] == t("clip.retrieval.no_file")
 
     def bring(name: str, content: bytes) -> None:
         app.file_uploader(key="_picture").set_value((name, content, "image/png")).run()
@@ -269,7 +269,7 @@ def test_any_two_pictures_can_be_subtracted(chapter):
     app = chapter("arithmetic", kind="pictures", minuend="woman firefighter", subtrahend="woman")
     assert pictures(app) == ["woman firefighter", "woman"] and any("firefighter" in row for row in rows(app)[:3])
     app.selectbox(key="subtrahend").set_value("woman firefighter").run()
-    assert app.info[0].value == t("clip.arithmetic.itself") and not rows(app)
+    assert messages(app, "info")[0] == t("clip.arithmetic.itself") and not rows(app)
 
 
 def test_words_make_the_red_apple_green_which_does_the_fourth_task(chapter):
@@ -280,7 +280,7 @@ def test_words_make_the_red_apple_green_which_does_the_fourth_task(chapter):
 def test_a_word_that_moves_nothing_is_named(chapter):
     app = chapter("arithmetic", kind="words", minus="blorp", plus="woman")
     assert (
-        "`blorp`" in app.warning[0].value
+        "`blorp`" in messages(app, "warning")[0]
         and len(pictures(app)) == 1 + clip_retrieval.PICTURES
         and not tasks(app)["green_apple"]
     )
@@ -333,7 +333,7 @@ def test_any_two_people_can_be_subtracted_and_words_move_a_person(people):
     app = people("arithmetic", kind="pictures")
     assert len(pictures(app)) == 2 and len(rows(app)) == 8
     app.number_input(key="second_person").set_value(app.number_input(key="first_person").value).run()
-    assert app.info[0].value == t("clip.arithmetic.itself") and not rows(app)
+    assert messages(app, "info")[0] == t("clip.arithmetic.itself") and not rows(app)
     app = people("arithmetic", kind="words")
     assert len(pictures(app)) == 1 + 12
 
@@ -348,11 +348,11 @@ def test_a_caption_in_either_language_finds_people_who_are_as_it_says(people, qu
 
 def test_what_no_caption_of_people_had_is_named(people):
     app = people("retrieval", query="a dragon with glasses")
-    assert "`dragon`" in app.warning[0].value and len(pictures(app)) == 12
+    assert "`dragon`" in messages(app, "warning")[0] and len(pictures(app)) == 12
     app.text_input(key="query").set_value("собака").run()
-    assert "`собака`" in app.warning[0].value and not pictures(app)
+    assert "`собака`" in messages(app, "warning")[0] and not pictures(app)
     app.text_input(key="query").set_value("  ").run()
-    assert app.info[0].value == t("clip.unknown.people") and not pictures(app)
+    assert messages(app, "info")[0] == t("clip.unknown.people") and not pictures(app)
     app = people("retrieval", query="x" * 10_000)
     assert len(app.toast) == 1 and len(pictures(app)) == 12
 

@@ -5,7 +5,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.ui.frame.text import entry, t
 from pages.ui.lessons.forward_noise import CONTROLS, SCENES
-from tests.reading import group, header, tasks
+from tests.reading import group, header, messages, tasks
 
 JUMPING = {"show": "walk_and_jump", "guess": "same", "jumps": "true"}
 OTHERS = {"jumps": True, "source": "data", "steps": 5, "stride": 1.4, "schedule": "cosine", "view": "ve", "seed": 1,
@@ -47,10 +47,10 @@ def test_jumps_and_their_explanation_wait_for_the_prediction(chapter):
     app = chapter(show="walk_and_jump")
     assert "jumps" not in drawn(app) and len(header(app)["panels"]) == 1
     app.button(key="_guess_same").click().run()
-    assert "jumps" in drawn(app) and not app.success
+    assert "jumps" in drawn(app) and not messages(app, "success")
     app.toggle(key="jumps").set_value(True).run()
-    assert app.success and len(header(app)["panels"]) == 2
-    assert not chapter(**JUMPING, stride="1.4").success  # there the clouds are not the same
+    assert messages(app, "success") and len(header(app)["panels"]) == 2
+    assert not messages(chapter(**JUMPING, stride="1.4"), "success")  # there the clouds are not the same
 
 
 def test_that_both_clouds_are_the_same_is_said_while_the_jumps_are_hidden_only_without_questions(chapter):

@@ -9,7 +9,7 @@ from pages.ui.frame.text import t
 from pages.ui.lessons.guidance import SCENES
 from pages.ui.lessons.guidance_config import CONTROLS, EARLY, MODELS, OWN, STRONG, WEAK
 from pages.ui.runs import training_run
-from tests.reading import group, header, panels, tasks
+from tests.reading import group, header, messages, panels, tasks
 
 SHOWN = {"predictions": "false"}
 OTHERS = {"model": WEAK, "wanted": "person", "negative": "dog", "scale": "5.5", "seed": "1", "dropout": "0.3",
@@ -47,9 +47,9 @@ def test_samples_and_scales_wait_for_the_prediction(open_page):
     app = open_page("guidance")
     assert len(panels(app)) == 2 and sorted(drawn(app)) == ["model", "wanted"]
     press(app, "_guess_nearly_all")
-    assert "show" in [part.key for part in app.get("button_group")] and not app.success
+    assert "show" in [part.key for part in app.get("button_group")] and not messages(app, "success")
     press(app, "_guess_decide")
-    assert app.success and app.query_params["show"] == "weak_and_converged"
+    assert messages(app, "success") and app.query_params["show"] == "weak_and_converged"
 
 
 @pytest.mark.slow
@@ -106,8 +106,10 @@ def test_what_an_address_cannot_mean_is_ignored_with_a_notice(chapter):
 @pytest.mark.slow
 def test_the_prediction_is_compared_only_in_the_scene_and_with_the_class_that_it_was_about(chapter):
     asked = chapter("weak_and_converged", predictions="true", guess="nearly_all")
-    assert asked.success and chapter("weak_and_converged").info
-    assert not chapter("weak_and_converged", wanted="dog").info and not chapter("eight_scales").info
+    assert messages(asked, "success") and messages(chapter("weak_and_converged"), "info")
+    assert not messages(chapter("weak_and_converged", wanted="dog"), "info") and not messages(
+        chapter("eight_scales"), "info"
+    )
 
 
 def test_the_curves_are_drawn_and_said_in_numbers(chapter):

@@ -18,7 +18,7 @@ from pages.ui.frame import links, text
 from pages.ui.frame.text import t
 from pages.ui.lessons import own_models
 from pages.ui.runs import background_films, training_run
-from tests.reading import group, header, panels, small_print, tasks
+from tests.reading import group, header, messages, panels, small_print, tasks
 
 SHOWN = {"predictions": "false", "model": "digits", "steps": "3", "w": "1"}
 
@@ -52,12 +52,12 @@ def titles(*samplers: str) -> list[str]:
 def test_what_happens_without_the_noise_is_kept_back_until_the_prediction_is_made(chapter):
     app = formed(chapter())
     assert len(panels(app)) == 1
-    assert not any(part.key == "show" for part in app.get("button_group")) and not app.info
+    assert not any(part.key == "show" for part in app.get("button_group")) and not messages(app, "info")
     assert not any(t("image_models.table.blurred") in each.value for each in app.markdown)
     app = formed(app.button(key="_guess_ghosts").click().run())
-    assert not app.success and app.query_params["guess"] == "ghosts"
+    assert not messages(app, "success") and app.query_params["guess"] == "ghosts"
     app = formed(app.button(key="_guess_decide").click().run())
-    assert list(panels(app)) == titles(DDPM, DDPM_NO_NOISE, DDIM, MULTISTEP) and app.success
+    assert list(panels(app)) == titles(DDPM, DDPM_NO_NOISE, DDIM, MULTISTEP) and messages(app, "success")
 
 
 # A request in words
@@ -90,13 +90,13 @@ def test_words_of_either_language_ask_for_attributes_and_avoid_others(chapter, a
 
 def test_words_that_name_no_attribute_are_named_and_others_hold(chapter):
     app = formed(chapter(**REQUEST, ask="a woman with a beard"))
-    assert "woman" in app.info[0].value and not app.error and text.label("attributes", "beard") in table(app)
+    assert "woman" in messages(app, "info")[0] and not app.error and text.label("attributes", "beard") in table(app)
 
 
 @pytest.mark.parametrize("ask", ["bald with long hair", "борода"])
 def test_words_that_cannot_be_read_are_refused_in_a_sentence(chapter, ask):
     app = chapter(**REQUEST, ask=ask)
-    assert len(app.error) + len(app.info) == 1 and not app.exception
+    assert len(app.error) + len(messages(app, "info")) == 1 and not app.exception
 
 
 def test_an_empty_request_of_classes_has_classes_to_choose_from(chapter):
@@ -106,8 +106,8 @@ def test_an_empty_request_of_classes_has_classes_to_choose_from(chapter):
 
 def test_what_decides_is_the_picture_of_people(chapter):
     app = formed(chapter(model="digits", steps="3", guess="ghosts"))
-    assert not app.success
-    assert formed(app.button(key="_guess_decide").click().run()).success
+    assert not messages(app, "success")
+    assert messages(formed(app.button(key="_guess_decide").click().run()), "success")
 
 
 # Films

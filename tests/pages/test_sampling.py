@@ -12,7 +12,7 @@ from pages.ui.frame.text import entry, label, t
 from pages.ui.lessons import sampler_quality, sampling
 from pages.ui.lessons.sampling import Config
 from pages.ui.runs import training_run
-from tests.reading import done, group, header, panels
+from tests.reading import done, group, header, messages, panels
 
 SHOWN = {"predictions": "false"}
 
@@ -36,38 +36,38 @@ def test_what_happens_without_the_noise_is_kept_back_until_the_prediction_is_mad
     assert len(app.selectbox(key="a").options) == len(sampling.names()) - len(sampling.KEPT_BACK)
     assert not any(part.key == "show" for part in app.get("button_group"))
     assert t("sampling.leave_noise_out") not in [button.label for button in app.button]
-    assert not app.success and "sampling.without_noise" not in words(app)
+    assert not messages(app, "success") and "sampling.without_noise" not in words(app)
     app = app.button(key="_guess_to_the_spiral").click().run()
     assert len(app.selectbox(key="a").options) == len(sampling.names()) and group(app, "show").value == "clouds"
 
 
 def test_a_sampler_of_a_link_that_is_kept_back_is_named_and_shown_after_the_answer(chapter):
     app = chapter(b=DDPM_NO_NOISE)
-    (notice,) = app.info
+    (notice,) = messages(app, "info")
     assert label("samplers", DDPM_NO_NOISE) in notice.value and app.selectbox(key="b").value == "ddim"
     app = app.selectbox(key="a").set_value("euler").run()
-    assert len(app.info) == 1
+    assert len(messages(app, "info")) == 1
     app = app.button(key="_guess_near_middle").click().run()
-    assert address(app)["b"] == DDPM_NO_NOISE and app.success and not app.info
+    assert address(app)["b"] == DDPM_NO_NOISE and messages(app, "success") and not messages(app, "info")
 
 
 def test_a_sampler_that_is_kept_back_gives_way_to_one_chosen_in_its_place(chapter):
     app = chapter(b=DDPM_NO_NOISE).selectbox(key="b").set_value("heun").run()
-    assert not app.info
+    assert not messages(app, "info")
     app = app.button(key="_guess_near_middle").click().run()
-    assert address(app)["b"] == "heun" and not app.success
+    assert address(app)["b"] == "heun" and not messages(app, "success")
 
 
 def test_without_questions_a_link_shows_what_it_asks_for(chapter):
     app = chapter(**SHOWN, b=DDPM_NO_NOISE)
-    assert app.selectbox(key="b").value == DDPM_NO_NOISE and len(app.info) == 1  # what the picture shows
+    assert app.selectbox(key="b").value == DDPM_NO_NOISE and len(messages(app, "info")) == 1  # what the picture shows
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("show", [name for name in sampling.SCENES if name != "whose_step"])  # it shows the run itself
 def test_before_the_run_that_decides_was_seen_no_note_tells_where_the_points_end(chapter, show):
     app = chapter(guess="stay_noise", show=show, seed="905")
-    assert not app.success and not app.info
+    assert not messages(app, "success") and not messages(app, "info")
     assert t("sampling.without_noise.why") not in words(app)
     if show == "quality":
         training_run.jobs().leave(app.session_state["_background"], app.session_state["_viewer"])
@@ -87,13 +87,17 @@ def captions(config: Config) -> list[str]:
 @pytest.mark.slow
 def test_one_button_leaves_the_noise_out_and_brings_the_explanation(chapter):
     app = chapter(guess="near_middle", show="paths").button(key="_guess_decide").click().run()
-    assert address(app)["b"] == DDPM_NO_NOISE and app.success and t("sampling.without_noise.why") in words(app)
+    assert (
+        address(app)["b"] == DDPM_NO_NOISE
+        and messages(app, "success")
+        and t("sampling.without_noise.why") in words(app)
+    )
     assert not [button for button in app.button if button.key == "_guess_decide"]
 
 
 def test_where_no_question_is_asked_a_button_beside_the_picture_leaves_the_noise_out(chapter):
     app = chapter(**SHOWN).button(key="_leave_out").click().run()
-    assert address(app)["b"] == DDPM_NO_NOISE and app.info
+    assert address(app)["b"] == DDPM_NO_NOISE and messages(app, "info")
     assert not [button for button in app.button if button.key == "_leave_out"]
 
 
@@ -105,13 +109,13 @@ def test_where_no_question_is_asked_a_button_beside_the_picture_leaves_the_noise
 )  # fmt: skip
 def test_nothing_is_explained_where_no_collapse_from_sigma_10_is_shown(chapter, shown):
     app = chapter(guess="near_middle", **shown)
-    assert not app.exception and not app.success and not app.info
+    assert not app.exception and not messages(app, "success") and not messages(app, "info")
 
 
 @pytest.mark.slow
 def test_the_explanation_comes_where_the_four_combinations_show_the_collapse(chapter):
     app = chapter(guess="near_middle", show="whose_step")
-    assert app.success and len(panels(app)) == 4 and len(app.get("plotly_chart")) == 1
+    assert messages(app, "success") and len(panels(app)) == 4 and len(app.get("plotly_chart")) == 1
 
 
 # The controls

@@ -17,7 +17,7 @@ from pages.ui.frame import visitor
 from pages.ui.frame.text import t
 from pages.ui.lessons import training as lesson
 from pages.ui.runs import training_run
-from tests.reading import group, header, small_print, tasks
+from tests.reading import group, header, messages, small_print, tasks
 
 GUESS = {"guess": "extent_first"}
 MAIN, STEP, RESET = BUTTONS = "_main", "_step", "_reset"
@@ -208,7 +208,7 @@ def test_a_run_that_broke_down_decides_nothing(chapter):
 
 
 def explained(app: AppTest) -> bool:
-    return any(t("training.predict.guess.why") in part.value for part in (*app.success, *app.info))
+    return any(t("training.predict.guess.why") in said for said in (*messages(app, "success"), *messages(app, "info")))
 
 
 @pytest.mark.slow
@@ -222,8 +222,8 @@ def test_a_network_that_has_died_is_called_dead_and_reset_begins_anew(chapter):
 @pytest.mark.slow
 def test_the_prediction_is_explained_once_the_run_has_shown_the_answer(chapter):
     app = press(chapter(seed="34"), STEP)
-    assert not app.success
-    assert len(after(app, lesson.SEEN).success) == 1
+    assert not messages(app, "success")
+    assert len(messages(after(app, lesson.SEEN), "success")) == 1
 
 
 @pytest.mark.slow

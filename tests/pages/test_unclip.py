@@ -10,7 +10,7 @@ from core.data.captions import LENGTH
 from core.lessons import unclip as unclip_lesson
 from pages.ui.frame.text import label, t
 from pages.ui.lessons import unclip
-from tests.reading import done, group, header, layers, panels, small_print
+from tests.reading import done, group, header, layers, messages, panels, small_print
 
 QUICK = {"predictions": "false", "steps": "2", "n": "2", "w": "1"}
 TASKS = {"unknown_word": 0, "new_picture": 1, "unseen_picture": 2, "two_ends": 3}
@@ -47,9 +47,9 @@ def test_the_stages_are_kept_back_until_the_prediction_is_made(chapter):
     app = formed(chapter(predictions="true"))
     assert len(panels(app)) == 3 and not any(part.key == "show" for part in app.get("button_group"))
     app = formed(app.button(key="_guess_nearly_alike").click().run())
-    assert not app.success
+    assert not messages(app, "success")
     app = formed(app.button(key="_guess_decide").click().run())
-    assert group(app, "show").value == "prior_skipped" and len(app.success) == 1
+    assert group(app, "show").value == "prior_skipped" and len(messages(app, "success")) == 1
 
 
 @pytest.mark.parametrize(
@@ -57,9 +57,9 @@ def test_the_stages_are_kept_back_until_the_prediction_is_made(chapter):
 )
 def test_the_verdict_speaks_only_of_the_caption_and_the_pictures_that_show_it(chapter, shown):
     app = formed(chapter(predictions="true", guess="noise", show="prior_skipped", **shown))
-    assert t("unclip.predict.guess.why") not in "".join(part.value for part in app.info)
+    assert t("unclip.predict.guess.why") not in "".join(messages(app, "info"))
     app = formed(app.button(key="_guess_decide").click().run())
-    assert t("unclip.predict.guess.why") in "".join(part.value for part in app.info)
+    assert t("unclip.predict.guess.why") in "".join(messages(app, "info"))
 
 
 # Stages and scenes
@@ -157,12 +157,12 @@ def test_what_is_asked_for_stands_beside_what_the_judge_finds(chapter):
 @pytest.mark.parametrize("caption", ["a bald person with long hair", "человек в шляпе"])
 def test_a_caption_that_contradicts_itself_or_is_of_a_third_language_is_answered_with_a_sentence(chapter, caption):
     app = chapter(caption=caption)
-    assert len(app.error) == 1 and not app.exception and app.info[0].value == t("unclip.nothing")
+    assert len(app.error) == 1 and not app.exception and messages(app, "info")[0] == t("unclip.nothing")
 
 
 def test_a_word_that_no_caption_had_is_said_and_the_rest_is_drawn(chapter):
     app = formed(chapter(caption="a hat xyzzy"))
-    assert "`xyzzy`" in app.warning[0].value and "<s>xyzzy</s>" in markdown(app)
+    assert "`xyzzy`" in messages(app, "warning")[0] and "<s>xyzzy</s>" in markdown(app)
     assert header(app)["T"] == 6 and done(app)[TASKS["unknown_word"]]
 
 
@@ -170,7 +170,7 @@ def test_a_word_that_no_caption_had_is_said_and_the_rest_is_drawn(chapter):
 def test_a_caption_without_a_known_word_is_answered_with_a_sentence_and_drawn_not_at_all(chapter):
     app = chapter(caption="xyzzy plugh")
     assert "`xyzzy`, `plugh`" in app.error[0].value and not app.exception
-    assert app.info[0].value == t("unclip.nothing")
+    assert messages(app, "info")[0] == t("unclip.nothing")
     assert not any(part.proto.component_name.startswith("stage_player") for part in app.get("bidi_component"))
     app = formed(app.text_input(key="caption").set_value("a hat").run())
     assert header(app)["T"] == 6
@@ -191,7 +191,7 @@ def test_no_caption_asks_for_any_picture_and_says_so(chapter):
 @pytest.mark.slow
 def test_markup_in_a_caption_stays_text_and_a_long_one_is_cut(chapter):
     app = formed(chapter(caption="hat <img src=x> ![a](http://b)"))
-    assert "<img src=x" not in markdown(app) and "![a]" not in "".join(part.value for part in app.warning)
+    assert "<img src=x" not in markdown(app) and "![a]" not in "".join(messages(app, "warning"))
     app = formed(app.text_input(key="caption").set_value("帽" * 80).run())
     assert t("unclip.unknown.long", most=LENGTH, n=80) in small_print(app)
 

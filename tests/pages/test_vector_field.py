@@ -11,7 +11,7 @@ from pages.ui.frame.text import t
 from pages.ui.lessons import vector_field as lesson
 from pages.ui.runs import training_run
 from pages.ui.runs.point_runs import PointTraining
-from tests.reading import group, header, layers, panels, small_print, tasks
+from tests.reading import group, header, layers, messages, panels, small_print, tasks
 
 SHOWN = {"predictions": "false"}
 COSINES = re.compile(r"(-?[\d.]+)\D+(-?[\d.]+)")
@@ -39,9 +39,9 @@ def test_nothing_gives_the_answer_away_before_the_prediction(chapter):
 @pytest.mark.slow
 def test_after_the_prediction_a_button_leads_to_the_scene_that_decides(chapter):
     app = chapter(guess="small_sigma")
-    assert not app.success and not app.get("plotly_chart")
+    assert not messages(app, "success") and not app.get("plotly_chart")
     app.button(key="_guess_decide").click().run()
-    assert app.success and app.get("plotly_chart") and group(app, "show").value == "error"
+    assert messages(app, "success") and app.get("plotly_chart") and group(app, "show").value == "error"
 
 
 @pytest.mark.slow
@@ -120,9 +120,9 @@ def test_the_learners_own_run_of_chapter_2_can_be_looked_at(open_page):
     app.run().selectbox(key="model").set_value(lesson.OWN).run()
     # Only the reference network's error decides the question, so the card offers it.
     group(app, "show").set_value("error").run()
-    assert not app.success and app.button(key="_guess_decide")
+    assert not messages(app, "success") and app.button(key="_guess_decide")
     app.button(key="_guess_decide").click().run()
-    assert app.success and app.selectbox(key="model").value == lesson.REFERENCE
+    assert messages(app, "success") and app.selectbox(key="model").value == lesson.REFERENCE
     group(app, "show").set_value("fields").run()
     app.selectbox(key="model").set_value(lesson.OWN).run()
     assert not app.exception and not app.error and own in header(app)["alt"]

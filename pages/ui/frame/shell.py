@@ -117,7 +117,7 @@ def frame(page: str) -> Iterator[None]:
     token = _page.set(page or "home")
     text.language.set(controls.language())
     try:
-        _html(_style())
+        draw_html(_style())
         yield
     finally:
         _page.reset(token)
@@ -178,7 +178,8 @@ def fragment(run_every: float | None = None) -> Callable[[Callable[..., None]], 
     return decorate
 
 
-def _html(body: str) -> None:
+def draw_html(body: str) -> None:
+    """Draw HTML, or Markdown with HTML in it, that holds no sentence."""
     # Not st.html: the browser loads that element's script late, and the page would be seen without its style.
     st.markdown(body, unsafe_allow_html=True, width="stretch")
 
@@ -207,13 +208,13 @@ def chapter(name: str, config: type) -> None:
     ordinal = number_of(name)
     with st.container(key="heading", gap=None):
         with st.container(horizontal=True, vertical_alignment="center"):
-            _html(f'<a class="skip" href="#picture" target="_self">{t("frame.skip")}</a>')
+            draw_html(f'<a class="skip" href="#picture" target="_self">{t("frame.skip")}</a>')
             st.title(f":primary[{ordinal}] {t(f'{name}.title')}" if ordinal else t(f"{name}.title"), anchor=False)
             presenting = _switches(name)
-        _html("\n\n".join(glossary.mark_terms(t(f"{name}.{part}")) for part in ("sentence", "why")))
+        draw_html("\n\n".join(glossary.mark_terms(t(f"{name}.{part}")) for part in ("sentence", "why")))
         _address(key="address", data=[text.language.get()])
         if presenting:
-            _html(f"<style>{(HERE / 'present.css').read_text('utf-8')}</style>")
+            draw_html(f"<style>{(HERE / 'present.css').read_text('utf-8')}</style>")
 
 
 def _switches(page: str) -> bool:
@@ -247,7 +248,7 @@ def columns(narrow: int = 5) -> tuple[DeltaGenerator, DeltaGenerator]:
     """Two columns, (controls, picture): the controls on the left take ``narrow`` of 19 parts of the width."""
     left, right = st.columns([narrow, 19 - narrow], gap="medium")
     with right:
-        _html('<span id="picture" tabindex="-1"></span>')
+        draw_html('<span id="picture" tabindex="-1"></span>')
     return left.container(key="controls", gap="small"), right.container(key="picture", gap="small")
 
 
@@ -270,14 +271,14 @@ def predict(name: str, hidden: bool = False, decides: Mapping[str, Any] | None =
     with st.container(border=True, key=f"predict_{name}", gap="small"):
         question = _own(f"predict.{name}.question")
         if guess is None:
-            _html(glossary.mark_terms(t("frame.predict.question", question=question)))
+            draw_html(glossary.mark_terms(t("frame.predict.question", question=question)))
             with st.container(horizontal=True, gap="small"):
                 # Not a radio: there an arrow key on the way to an answer is an answer.
                 for option in controls.options(name):
                     key = f"_{name}_{option}"
                     st.button(_answer(name, option), key=key, on_click=controls.put, args=(name, option))
         else:
-            st.markdown(t("frame.predict.asked", question=question))
+            prose(t("frame.predict.asked", question=question))
             with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
                 st.markdown(t("frame.predict.given", answer=_answer(name, guess)), width="stretch")
                 again = {"help": t("frame.predict.again_help"), "type": "tertiary", "key": f"_{name}_again"}
@@ -309,12 +310,9 @@ def explain(name: str, right: str, shown: bool, **values: Any) -> None:
     guess = controls.value(name) if controls.value("predictions") else None
     place = (_verdicts.get() or {}).get(name, st)
     answer, why = _answer(name, right).rstrip(".。"), _own(f"predict.{name}.why", **values)
-    if guess == right:
-        place.success(t("frame.predict.right", answer=answer, why=why), icon=":material/check_circle:")
-    elif guess is not None:
-        place.info(t("frame.predict.wrong", answer=answer, why=why), icon=":material/lightbulb:")
-    else:
-        place.info(t("frame.predict.shown", answer=answer, why=why), icon=":material/lightbulb:")
+    verdict = "shown" if guess is None else "right" if guess == right else "wrong"
+    kind, icon = ("success", "check_circle") if verdict == "right" else ("info", "lightbulb")
+    message(kind, t(f"frame.predict.{verdict}", answer=answer, why=why), icon, place)
 
 
 def mark(role: str) -> str:
@@ -344,23 +342,31 @@ def notes(*names: str, **values: Any) -> None:
     found = [note for name in names for note in text.entry(f"{page}.{name}.notes")]
     with st.container(key="notes", gap="small"):
         st.header(t("frame.headings.notes"), anchor=False)
-        _html("\n\n".join([*filled("why"), *filled("how")]))
+        draw_html("\n\n".join([*filled("why"), *filled("how")]))
         rows = [
             f"{mark(text.fill(page, note['mark'], **values)) if 'mark' in note else ''} "
             f"{glossary.mark_terms(text.fill(page, note['text'], **values))}"
             for note in found
         ]
-        _html("\n".join(f"{ordinal}. {row.strip()}" for ordinal, row in enumerate(rows, 1)))
+        draw_html("\n".join(f"{ordinal}. {row.strip()}" for ordinal, row in enumerate(rows, 1)))
 
 
-def prose(markdown: str) -> None:
-    """A text whose terms of the glossary are explained at their first use, as in the notes."""
-    _html(glossary.mark_terms(markdown))
+def prose(markdown: str, width: str | int = "stretch") -> None:
+    """A text or a table whose terms of the glossary are explained at their first use, as in the notes."""
+    st.markdown(glossary.mark_terms(markdown), unsafe_allow_html=True, width=width)
 
 
 def caption(markdown: str) -> None:
     """Small print whose terms of the glossary are explained at their first use, as in the notes."""
     st.caption(glossary.mark_terms(markdown), unsafe_allow_html=True)
+
+
+def message(kind: str, markdown: str, icon: str = "info", place: Any = st) -> None:
+    """A message of a kind (success, info or warning) with a Material icon, drawn in ``place``. Its terms of the
+    glossary are explained at their first use. What it quotes of a stranger's text must be inert (`links.plain`)."""
+    # Not st.info and its like: they draw no HTML, so that no term could be a button.
+    body = f":material/{icon}: {glossary.mark_terms(markdown)}"
+    place.markdown(f'<div class="message {kind}" role="status">\n\n{body}\n\n</div>', unsafe_allow_html=True)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -391,7 +397,9 @@ def equation(name: str, legend: str | Sequence[str] = (), **values: Any) -> None
             key, names = f"{_page.get()}", (legend,) if isinstance(legend, str) else legend
             entries = [one for name in names for one in text.entry(f"{key}.{name}.legend")]
             rows = ((one["mark"], text.fill(key, one["text"], **values)) for one in entries)
-            _html("\n".join(f"- {mark(role) if role else ''} {glossary.mark_terms(meaning)}" for role, meaning in rows))
+            draw_html(
+                "\n".join(f"- {mark(role) if role else ''} {glossary.mark_terms(meaning)}" for role, meaning in rows)
+            )
 
 
 def lead_to(name: str, label: str, address: dict[str, str] | None = None) -> None:
@@ -409,14 +417,14 @@ def _next() -> None:
         st.header(t("frame.headings.next"), anchor=False)
         if show in scenes[:-1]:
             following = scenes[scenes.index(show) + 1]
-            _html(_own(f"{show}.next"))
+            prose(_own(f"{show}.next"))
             given = {"icon": ":material/arrow_forward:", "key": "_next", "args": ("show", following)}
             st.button(controls.option("show", following), on_click=controls.put, **given)
         elif page in PAGES:
             if controls.waits("show"):
-                _html(t("frame.predict.opens"))
+                prose(t("frame.predict.opens"))
             following = PAGES[(PAGES.index(page) + 1) % len(PAGES)]
-            _html(_own("next"))
+            prose(_own("next"))
             st.page_link(page_of(following), label=title_of(following), icon=":material/arrow_forward:")
 
 
@@ -440,15 +448,22 @@ def tasks(done: Mapping[str, bool]) -> None:
     count = t("frame.tasks.count", done=len(finished), count=len(done))
     with st.container(key="tasks", gap="small"):
         st.header(t("frame.headings.tasks"), anchor=False)
-        _html(f'<ul role="list">{"".join(rows)}</ul><p role="status">{count}</p>')
+        draw_html(f'<ul role="list">{"".join(rows)}</ul><p role="status">{count}</p>')
 
 
 def _task(name: str, done: bool) -> str:
+    def explained(key: str) -> str:
+        return glossary.mark_terms(html.escape(_own(key), quote=False))
+
     sign, word = ("✓", t("frame.tasks.done")) if done else ("○", t("frame.tasks.open"))
-    hint = _own(f"tasks.{name}.hint") if text.has(f"{_page.get()}.tasks.{name}.hint") else ""
-    help_ = f"<details><summary>{t('frame.tasks.hint')}</summary>{html.escape(hint)}</details>" if hint else ""
+    what, hint = explained(f"tasks.{name}.what"), f"tasks.{name}.hint"
+    help_ = (
+        f"<details><summary>{t('frame.tasks.hint')}</summary>{explained(hint)}</details>"
+        if text.has(f"{_page.get()}.{hint}")
+        else ""
+    )
     state = f'<span class="{"done" if done else "open"}" data-task="{name}">{sign} <small>{word}</small></span>'
-    return f"<li>{state} <span>{html.escape(_own(f'tasks.{name}.what'))} {'' if done else help_}</span></li>"
+    return f"<li>{state} <span>{what} {'' if done else help_}</span></li>"
 
 
 def _own(key: str, **values: Any) -> str:

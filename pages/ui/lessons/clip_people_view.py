@@ -85,7 +85,7 @@ def retrieval(config: Config, space: PeopleSpace) -> bool:
         clip_view.warn_of_unknown_words(space, config.query)
         found = people.by_text(space, config.query, config.among)
         if found:
-            st.markdown(t("clip.retrieval.nearest", text=plain(config.query)))
+            shell.prose(t("clip.retrieval.nearest", text=plain(config.query)))
             shelf(space, found, t("clip.retrieval.shelf", n=people.FOUND), people.wanted(config.query))
         return bool(found) and config.among == "all" and bool(space.pairs.held_out[found[0][0]])
     number = config.person - 1
@@ -156,7 +156,7 @@ def arithmetic(config: Config, space: PeopleSpace, encoders: Encoders) -> bool:
         return False
     found = scenes.named(config, space)
     if not found:
-        st.info(t("clip.arithmetic.itself"), icon=":material/edit:")
+        shell.message("info", t("clip.arithmetic.itself"), "edit")
         return False
     words(space, scenes.pictures_of(config), found)
     if config.kind != "held_out_pairs":
@@ -192,7 +192,7 @@ def answer_table(answers: dict[str, dict[str, Answers]]) -> None:
         rows.append([t(f"clip.arithmetic.rows.{who}"), f"**{sum(everything) / len(everything):.0%}**", *cells])
     names = [controls.option("thing", name) for name in DIFFERENCES]
     n = sum(len(one.right) for one in answers["linear"].values())
-    st.markdown(shell.table([t("clip.arithmetic.head.right"), t("clip.arithmetic.head.all"), *names], rows))
+    shell.prose(shell.table([t("clip.arithmetic.head.right"), t("clip.arithmetic.head.all"), *names], rows))
     shell.caption(t("clip.arithmetic_people.counted", n=n))
 
 

@@ -57,9 +57,9 @@ def warn_of_unknown_words(space: Vectors, *texts: str) -> None:
         shell.caption(t("clip.unknown.long", most=LENGTH, n=most))
     if unknown := space.tokenizer.unknown(words):
         sentence = t("clip.unknown.words", count=len(unknown), words=collection.listed(unknown))
-        st.warning(sentence, icon=":material/help:")
+        shell.message("warning", sentence, "help")
     elif not space.tokenizer.known(words):
-        st.info(t(f"clip.unknown.{space.pairs.name}"), icon=":material/edit:")
+        shell.message("info", t(f"clip.unknown.{space.pairs.name}"), "edit")
 
 
 def choose_encoders(data: str) -> Encoders:
@@ -117,7 +117,8 @@ def train_live(config: Config, ready: bool) -> bool:
     def draw(snapshot: Snapshot, standing: str) -> None:
         line = st.empty()  # also without a line: a stage that moves to another place is mounted anew
         if snapshot.step:
-            line.markdown(standing)
+            with line:
+                shell.prose(standing)
         player.show(scenes.train_live(config, snapshot, compare=ready), key="matrix", permalink=True)
 
     request = clip_live.training(config.data, config.training)
@@ -144,12 +145,12 @@ def retrieval(config: Config, space: Space, pixels: Tensor | None = None) -> boo
     if config.by == "text":
         warn_of_unknown_words(space, config.text)
         if found:
-            st.markdown(t("clip.retrieval.nearest", text=plain(config.text)))
+            shell.prose(t("clip.retrieval.nearest", text=plain(config.text)))
             pictures(found, t("clip.retrieval.shelf", n=clip_retrieval.PICTURES))
         return bool(found) and config.among == "all" and bool(clip_space.pairs().held_out[found[0][0]])
     pixels = config.pixels if pixels is None else pixels
     if pixels is None:
-        st.info(t(f"clip.retrieval.no_{config.by}"))
+        shell.message("info", t(f"clip.retrieval.no_{config.by}"))
     elif config.by == "picture":
         picture_number = collection.number_of(config.of)
         captions(space, image(picture_number), found, picture_number)
@@ -231,7 +232,7 @@ def zero_shot(config: Config, space: Space) -> bool:
     shell.caption(t("clip.zero_shot.legend", marks=marks))
     known = [accuracy for accuracy in found.accuracies if accuracy]
     if known:
-        st.markdown(accuracy_table(found.accuracies), unsafe_allow_html=True)
+        shell.prose(accuracy_table(found.accuracies))
         shell.caption(t("clip.zero_shot.accuracy", n=known[0].n))
     return clip_zero_shot.better_by(found) >= 0.1
 
@@ -298,7 +299,7 @@ def words(space: Space, difference: Difference) -> None:
     """Two pictures, the minus between them, and the words nearest to the difference."""
     found = clip_arithmetic.words_of(space, difference)
     if not found:
-        st.info(t("clip.arithmetic.itself"), icon=":material/edit:")
+        shell.message("info", t("clip.arithmetic.itself"), "edit")
         return
     attribute = difference.attribute
     rows = [(_with_synonyms(space, word), [Bar(cosine, fixed(cosine))]) for word, cosine in found]
@@ -342,7 +343,7 @@ def answer_table(found: Sequence[Answer], baseline: Sequence[bool]) -> None:
             parts = [[hit for hit, a in zip(correct, found) if a.difference.attribute == each] for each in ARITHMETIC]
             rows.append([t(f"clip.arithmetic.rows.{name}"), f"**{_of(correct)}**", *map(_of, parts)])
     head = [t("clip.arithmetic.head.right"), t("clip.arithmetic.head.all"), *map(_english, ARITHMETIC)]
-    st.markdown(shell.table(head, rows), unsafe_allow_html=True)
+    shell.prose(shell.table(head, rows))
     if not baseline:
         shell.caption(t("clip.arithmetic.computing"))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from pages.ui.frame import controls, glossary, shell
-from pages.ui.frame.links import text
+from pages.ui.frame.links import plain, text
 from pages.ui.frame.text import t
 
 
@@ -21,7 +21,7 @@ def draw() -> None:
     query = controls.draw("search", icon=":material/search:", width=420)
     found = glossary.search(query)
     if not found:
-        st.info(t("glossary.none", query=query), icon=":material/search_off:")
+        shell.message("info", t("glossary.none", query=plain(query)), "search_off")
     with st.container(key="terms", gap="small"):
         for term in found:
             _draw_term(term)
@@ -35,4 +35,4 @@ def _draw_term(term: str) -> None:
         heading = f'<div role="heading" aria-level="2">{name}</div>'
         page, _ = glossary.place_of(term)
         link = glossary.link_to(term, t("glossary.link", page=shell.title_of(page))) if page else ""
-        st.markdown(f"{heading}\n\n{entry['text']} {link}".rstrip(), unsafe_allow_html=True)
+        shell.draw_html(f"{heading}\n\n{entry['text']} {link}".rstrip())

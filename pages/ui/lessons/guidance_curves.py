@@ -59,4 +59,4 @@ def draw(config: Config, model: PointModel) -> None:
         found = lines(config, model)
         chart = figures.curves(found, shell.theme(), "w", t("guidance.curves.ylabel"), ylim=(0, 1.25))
         st.plotly_chart(chart, theme=None, key="price")
-        st.markdown(table(found))
+        shell.prose(table(found))

@@ -3,8 +3,6 @@
 from dataclasses import replace
 from functools import partial
 
-import streamlit as st
-
 from core.figures.scene import Clock, Panel, Scene
 from core.lessons import guidance as lesson
 from core.lessons.guidance import SIGMAS, GuidanceConfig, GuidedSamples, ModelSnapshot
@@ -66,5 +64,5 @@ def draw(config: Config) -> View | None:
 
 
 def _draw(config: Config, snapshot: ModelSnapshot, standing: str) -> None:
-    st.markdown(standing)
+    shell.prose(standing)
     player.show(train_live(config, snapshot), key="training", permalink=True)

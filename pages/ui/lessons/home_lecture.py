@@ -24,7 +24,7 @@ def on_this_server() -> None:
     count = census()
     statuses = ("running", "queued", "paused", "finished")
     counts = ", ".join(t(f"home.census.{status}", runs=count[status]) for status in statuses if count[status])
-    st.markdown(t("home.census.models", counts=counts) if counts else t("home.census.none"))
+    shell.prose(t("home.census.models", counts=counts) if counts else t("home.census.none"))
 
 
 @cache
@@ -42,11 +42,12 @@ def chapters() -> None:
     """A link to each chapter that there is, and the sentence that stands at its head."""
     st.header(t("home.chapters.heading"), anchor=False)
     for section, names in shell.SECTIONS.items():
-        st.markdown(f"**{t(f'frame.sections.{section}')}**")
+        shell.prose(f"**{t(f'frame.sections.{section}')}**")
         for name in names:
             link, sentence = st.columns([1, 4], gap="small", vertical_alignment="center")
             link.page_link(shell.page_of(name), label=shell.title_of(name))
-            sentence.markdown(t(f"{name}.sentence"))
+            with sentence:
+                shell.prose(t(f"{name}.sentence"))
 
 
 def draw() -> None:
@@ -60,8 +61,8 @@ def draw() -> None:
         st.header(t("home.census.heading"), anchor=False)
         on_this_server()
         st.header(t("home.lecture.heading"), anchor=False)
-        st.markdown(t("home.lecture.cite"))
+        shell.prose(t("home.lecture.cite"))
         st.code(
             t("home.lecture.citation", source=source, address=shell.address_to_share()), language=None, wrap_lines=True
         )
-        st.markdown(t("home.lecture.present"))
+        shell.prose(t("home.lecture.present"))

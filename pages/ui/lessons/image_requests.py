@@ -6,15 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-import streamlit as st
-
 from core.lessons import image_models as lesson
 from core.lessons.films import Film
 from core.lessons.image_models import ImageModel, Request
 from core.models import requests
 from core.models.requests import Values
 from core.problems import Problem
-from pages.ui.frame import controls, shell, text
+from pages.ui.frame import controls, links, shell, text
 from pages.ui.frame.text import t
 from pages.ui.lessons.image_models_config import EVERY_CLASS, NO_CLASS, NO_NEGATIVE, Config
 
@@ -69,7 +67,8 @@ def readable(config: Config, model: ImageModel) -> Config:
         shell.sorry(error)
         return replace(config, ask="", avoid="")
     if unknown:
-        st.info(text.problem(Problem("unknown_words", words=t("frame.comma").join(unknown))))
+        problem = Problem("unknown_words", words=t("frame.comma").join(unknown))
+        shell.message("info", links.plain(text.problem(problem)))
     return config
 
 

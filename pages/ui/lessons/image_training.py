@@ -121,7 +121,7 @@ def _live(part: str, left: DeltaGenerator, right: DeltaGenerator, row: DeltaGene
     broke = view is not None and bool(view.error)
 
     def show(shot: Snapshot, standing: str) -> None:
-        st.markdown(standing)
+        shell.prose(standing)
         player.show(live_scene(shot, request.kind, broke), key=request.kind, permalink=True)
 
     with row:
@@ -149,7 +149,7 @@ def _bigger(left: DeltaGenerator, right: DeltaGenerator) -> bool:
     config = controls.config()
     with right:
         for name, command in commands(config).items():
-            st.markdown(t(f"image_models.bigger.{name}"))
+            shell.prose(t(f"image_models.bigger.{name}"))
             st.code(command, language="bash")
         images = config.bigsteps * config.batch
         follow = controls.option("train", "follow")

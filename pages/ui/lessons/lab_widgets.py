@@ -15,7 +15,8 @@ WIDTHS = (4, 8, 8)  # of a row's label and of its two controls
 def draw_controls(answered: bool, models: list[str]) -> None:
     """A row for each control with both sides; B's model only once the prediction is made."""
     for column, side in zip(st.columns(WIDTHS, gap="small")[1:], "AB", strict=True):
-        column.markdown(f"**{side}**")
+        with column:
+            shell.prose(f"**{side}**")
     for name in ROWS:
         draw_row(name, models if name == "model" else None, "ab" if answered or name != "model" else "a")
     with st.expander(t("lab.more")):
@@ -28,7 +29,8 @@ def draw_controls(answered: bool, models: list[str]) -> None:
 def draw_row(name: str, options: list[str] | None = None, sides: str = "ab") -> None:
     """A label, and beside it the control of each side."""
     label, *columns = st.columns(WIDTHS, gap="small", vertical_alignment="center")
-    label.markdown(t(f"lab.rows.{name}", sampler=text.label("samplers", ETA_INTERPOLATED)))
+    with label:
+        shell.prose(t(f"lab.rows.{name}", sampler=text.label("samplers", ETA_INTERPOLATED)))
     form = {"want": class_label, "from": base_label}.get(name)
     given = {"label_visibility": "collapsed", **({"format_func": form} if form else {})}
     for column, side in zip(columns, "ab", strict=True):

@@ -53,7 +53,7 @@ def _keep_back(answered: bool) -> None:
     else:
         kept |= {name: controls.upcoming(name) for name in "abcd" if controls.upcoming(name) in KEPT_BACK}
         for sampler in dict.fromkeys(kept.values()):
-            st.info(t("sampling.kept_back", sampler=text.label("samplers", sampler)), icon=":material/lock:")
+            shell.message("info", t("sampling.kept_back", sampler=text.label("samplers", sampler)), "lock")
 
 
 def _kept() -> dict[str, str]:
@@ -88,7 +88,7 @@ def leave_noise_out() -> None:
 
 def choose_particle() -> None:
     """The particle to follow."""
-    st.markdown(t("sampling.controls.particle.label"), width="content")
+    shell.prose(t("sampling.controls.particle.label"), width="content")
     controls.draw("particle", width=160, label_visibility="collapsed")
 
 
@@ -185,7 +185,7 @@ def _draw(rows: sampler_quality.Rows, model: PointModel, measure: str) -> None:
     st.plotly_chart(chart, theme=None, key="quality_curves")
     shell.caption(t(f"sampling.quality.meaning.{measure}"))
     shell.caption(t("sampling.quality.hint"))
-    st.markdown(sampler_quality.table(rows, model))
+    shell.prose(sampler_quality.table(rows, model))
 
 
 def show_step_sizes(config: sampling.Config) -> None:

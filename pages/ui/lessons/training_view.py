@@ -12,7 +12,7 @@ from pages.ui.runs.training_run import View
 def choose_target() -> None:
     """What the network predicts, in one row with the buttons."""
     with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"):
-        st.markdown(t("training.controls.prediction.label"), width="content")
+        shell.prose(t("training.controls.prediction.label"), width="content")
         controls.draw("prediction", label_visibility="collapsed", width=230)
 
 
@@ -28,7 +28,7 @@ def list_targets(revealed: bool) -> None:
 
 def say(standing: str, snapshot: lesson.Snapshot | lesson.MeasuredSnapshot) -> None:
     """How a run stands, and whether its network is dead."""
-    st.markdown(standing + (f" · {t('training.dead')}" if snapshot.dead else ""))
+    shell.prose(standing + (f" · {t('training.dead')}" if snapshot.dead else ""))
 
 
 def broke_down(view: View) -> bool:

@@ -61,11 +61,11 @@ def ask_caption(name: str, data: str) -> bool:
         unknown = lesson.unknown_words(models(data), data, caption)
         understood = lesson.is_understood(models(data), data, caption)
     except Problem as problem:
-        st.error(text.problem(problem), icon=":material/help:")
+        shell.sorry(problem)
         return False
     if unknown and understood:
         warning = t(f"unclip.unknown.{data}", count=len(unknown), words=collection.listed(unknown))
-        st.warning(warning, icon=":material/help:")
+        shell.message("warning", warning, "help")
     elif unknown:
         st.error(t(f"unclip.unknown.no_{data}", words=collection.listed(unknown)), icon=":material/help:")
     return understood or not unknown
@@ -92,7 +92,7 @@ def chips(caption: str, data: str) -> None:
     parts += [_chip(word, data, known=False) for word in unknown[:most]]
     words = " ".join(parts) if parts else f"<em>{t('unclip.chips.none')}</em>"
     body = f'<div role="group" aria-label="{t("unclip.chips.label")}">{words} {t("unclip.chips.stages")}</div>'
-    st.markdown(body, unsafe_allow_html=True)
+    shell.draw_html(body)
 
 
 def _chip(word: str, data: str, known: bool) -> str:

@@ -17,7 +17,7 @@ from core.runs.caching import shared_cache
 from core.runs.distributed import BINS
 from core.runs.progress import smooth
 from pages.ui.frame import shell, text
-from pages.ui.frame.links import name_of
+from pages.ui.frame.links import name_of, plain
 from pages.ui.frame.text import t
 
 TICK, REST = 2.0, 20.0  # seconds between two looks at a run under way, and at one at rest
@@ -56,7 +56,7 @@ def wait(folder: Path) -> None:
     def tick() -> None:
         if known(folder):
             st.rerun()
-        st.info(t("runs.followed.empty", folder=folder.name))
+        shell.message("info", t("runs.followed.empty", folder=plain(folder.name)))
 
     tick()
 
@@ -78,7 +78,7 @@ def watch(
         if error:
             shell.sorry(t("runs.followed.unreadable", error=text.problem(error)))
         with st.container(horizontal=True, vertical_alignment="center", key="standing"):
-            st.markdown(standing(log))
+            shell.prose(standing(log))
             _offer(run, taken(), take)
         if refused := st.session_state.pop("_refused", None):
             shell.sorry(refused)

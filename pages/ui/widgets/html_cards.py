@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from io import BytesIO
 from typing import NamedTuple
 
-import streamlit as st
 from torch import Tensor
 
 from core.figures import palette
@@ -88,4 +87,4 @@ def _line(name: str, bars: Sequence[Bar]) -> str:
 
 
 def _show(body: str) -> None:
-    st.markdown(body, unsafe_allow_html=True, width="stretch")
+    shell.draw_html(body)

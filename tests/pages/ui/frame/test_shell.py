@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.figures import palette
 from pages.ui.frame import glossary, shell, text
+from tests.reading import messages, without_entries
 
 PAGE = """
 import streamlit as st
@@ -197,14 +198,14 @@ def test_the_gated_control_waits_for_the_prediction(page):
 
 def test_the_explanation_comes_after_the_run(page):
     app = page(guess="there")
-    assert not app.success
+    assert not messages(app, "success")
     app.slider(key="steps").set_value(20).run()
-    assert app.success[0].value == text.t("frame.predict.right", answer="there", why="It is so.")
+    assert messages(app, "success")[0] == text.t("frame.predict.right", answer="there", why="It is so.")
 
 
 def test_another_prediction_is_compared_without_scolding(page):
     app = page(guess="here", steps="20")
-    assert app.info[0].value == text.t("frame.predict.wrong", answer="there", why="It is so.")
+    assert messages(app, "info")[0] == text.t("frame.predict.wrong", answer="there", why="It is so.")
 
 
 def test_a_prediction_can_be_asked_again(page):
@@ -237,7 +238,7 @@ def test_a_lecturer_switches_predictions_off_by_link(page):
     app = page(predictions="false", steps="20")
     assert not app.button
     assert [slider.label for slider in app.slider] == ["Steps", "Gated"]
-    assert app.info[0].value == text.t("frame.predict.shown", answer="there", why="It is so.")
+    assert messages(app, "info")[0] == text.t("frame.predict.shown", answer="there", why="It is so.")
 
 
 @pytest.mark.slow
@@ -266,7 +267,7 @@ def test_the_code_is_the_source_itself(page):
 def test_tasks_check_themselves_and_say_how_many_are_done(page):
     found = shown(page(data="moons"))
     assert "1 of 2 done" in found and "✓ <small>Done</small>" in found
-    assert "Take &lt;b&gt;64&lt;/b&gt; steps." in found
+    assert "Take &lt;b&gt;64&lt;/b&gt; steps." in without_entries(found)
 
 
 def test_an_unexpected_exception_becomes_a_sentence_and_a_line_in_the_log(caplog):
@@ -325,22 +326,23 @@ def test_before_the_answer_the_way_on_is_first_the_answer_then_the_next_chapter(
         ("guidance", {"show": "eight_scales"}, "guidance.curves.text"),
         ("lab", {}, "lab.measures.hit"),
         ("training", {"show": "train_live"}, "training.targets.intro"),
+        ("vector_field", {"show": "error"}, "vector_field.predict.guess.why"),
+        ("vector_field", {}, "vector_field.tasks.unit_gaussian.what"),
+        ("home", {}, "vector_field.sentence"),
     ],
 )
-def test_small_print_explains_its_terms_too(open_page, page, address, key):
+def test_every_text_of_a_page_explains_its_terms_at_their_first_use(open_page, page, address, key):
     app = open_page(page, predictions="false", **address)
     said = [part.value for kind in ("markdown", "caption") for part in app.get(kind)]
-    beginning = text.entry(key)[:12]
-    assert any(beginning in plain(part) and 'class="term"' in part for part in said) or not marks(text.entry(key))
+    explained = re.findall(r'popovertarget="term-(\w+)"', "".join(said))
+    assert any(text.entry(key)[:12] in without_entries(part) for part in said)
+    assert terms_of(text.entry(key)) <= set(explained) and len(explained) == len(set(explained))
 
 
-def plain(markdown: str) -> str:
-    return re.sub(r'<span class="entry".*?</span>|<[^>]*>', "", markdown, flags=re.DOTALL)
-
-
-def marks(markdown: str) -> bool:
+def terms_of(markdown: str) -> set[str]:
+    """The terms of the glossary that a text uses."""
     glossary.begin()
-    return glossary.mark_terms(markdown) != markdown
+    return set(re.findall(r'popovertarget="term-(\w+)"', glossary.mark_terms(markdown)))
 
 
 def test_a_legend_explains_its_terms_too(open_page):
