@@ -35,6 +35,11 @@ def small_print(app: AppTest) -> list[str]:
     return [without_entries(part.value) for part in app.caption]
 
 
+def texts(app: AppTest) -> list[str]:
+    """The texts of the page: without the explanations of its terms, without tags."""
+    return [without_entries(part.value) for part in app.markdown]
+
+
 def messages(app: AppTest, kind: str) -> list[str]:
     """The messages of a kind (success, info or warning) on the page, as text: without explanations and tags."""
     said = [part.value for part in app.markdown if f'<div class="message {kind}"' in part.value]

@@ -9,7 +9,7 @@ from pages.ui.frame.text import t
 from pages.ui.lessons.guidance import SCENES
 from pages.ui.lessons.guidance_config import CONTROLS, EARLY, MODELS, OWN, STRONG, WEAK
 from pages.ui.runs import training_run
-from tests.reading import group, header, messages, panels, tasks
+from tests.reading import group, header, messages, panels, tasks, texts
 
 SHOWN = {"predictions": "false"}
 OTHERS = {"model": WEAK, "wanted": "person", "negative": "dog", "scale": "5.5", "seed": "1", "dropout": "0.3",
@@ -115,7 +115,7 @@ def test_the_prediction_is_compared_only_in_the_scene_and_with_the_class_that_it
 def test_the_curves_are_drawn_and_said_in_numbers(chapter):
     app = chapter("eight_scales")
     figure = json.loads(app.get("plotly_chart")[0].proto.spec)
-    (table,) = (element.value for element in app.markdown if element.value.startswith("| w |"))
+    (table,) = (said for said in texts(app) if said.startswith("| w |"))
     rows = [line.strip("| ").split(" | ") for line in table.splitlines()]
     assert [row[0] for row in rows[2:]] == [trace["name"] for trace in figure["data"]]
     assert len(rows[2:]) == 5 and all(len(row) == 9 for row in rows)

@@ -44,7 +44,7 @@ def test_what_happens_without_the_noise_is_kept_back_until_the_prediction_is_mad
 def test_a_sampler_of_a_link_that_is_kept_back_is_named_and_shown_after_the_answer(chapter):
     app = chapter(b=DDPM_NO_NOISE)
     (notice,) = messages(app, "info")
-    assert label("samplers", DDPM_NO_NOISE) in notice.value and app.selectbox(key="b").value == "ddim"
+    assert label("samplers", DDPM_NO_NOISE) in notice and app.selectbox(key="b").value == "ddim"
     app = app.selectbox(key="a").set_value("euler").run()
     assert len(messages(app, "info")) == 1
     app = app.button(key="_guess_near_middle").click().run()

@@ -17,7 +17,7 @@ from pages.ui.frame import visitor
 from pages.ui.frame.text import t
 from pages.ui.lessons import training as lesson
 from pages.ui.runs import training_run
-from tests.reading import group, header, messages, small_print, tasks
+from tests.reading import group, header, messages, small_print, tasks, texts
 
 GUESS = {"guess": "extent_first"}
 MAIN, STEP, RESET = BUTTONS = "_main", "_step", "_reset"
@@ -56,7 +56,7 @@ def run_of(app: AppTest) -> str:
 
 def standing(app: AppTest) -> str:
     """Everything that the page says in paragraphs, the line on how the run stands among it."""
-    return " ".join(element.value for element in app.markdown)
+    return " ".join(texts(app))
 
 
 def says(app: AppTest, key: str, **values) -> bool:

@@ -20,7 +20,7 @@ from pages.ui.frame.text import t
 from pages.ui.lessons import image_training, own_models
 from pages.ui.lessons.image_models_config import Config
 from pages.ui.runs import followed, training_run
-from tests.reading import group, header, messages, panels, small_print
+from tests.reading import group, header, panels, small_print, without_entries
 from tests.runs import CONFIG, note, save, write_run
 
 SCENE = """
@@ -61,9 +61,8 @@ def press(app: AppTest, key: str) -> AppTest:
 
 
 def shown(app: AppTest) -> str:
-    return "\n".join(
-        part.value for kind in (app.markdown, app.caption, app.error, messages(app, "info")) for part in kind
-    )
+    """All that stands on the page as text."""
+    return "\n".join(without_entries(part.value) for kind in (app.markdown, app.caption, app.error) for part in kind)
 
 
 def models(app: AppTest) -> dict[str, int]:
