@@ -58,8 +58,9 @@ def train(
     Args:
         out: the run's folder, for its checkpoint, metrics.jsonl and samples-STEP.png; several machines share it.
         config: how to train.
-        data: digits, fashion, emoji, people, a folder of images (a class for each subfolder), one of IDX files or one
-            saved by Hugging Face's datasets, an .npz, or hf:NAME from Hugging Face.
+        data: digits, fashion, emoji, people, a folder of images (classes by subfolder or by metadata.csv; of folders
+            train and test the first is used), one of IDX files or one saved by Hugging Face's datasets, an .npz or
+            .npy, or hf:NAME from Hugging Face. What is left out of it is counted and named.
         n: only for people: the number of different people; none given: without end.
         side: bring all images to this many pixels a side; the middle square of each is resized.
         damaged: refuse a folder with images that cannot be read, or skip them; they are counted and named.
@@ -239,13 +240,16 @@ def _split(checkpoint: Checkpoint, data: str | None) -> tuple[ImageSet, ImageSet
     def part(split: str) -> ImageSet:
         return load(data or flags["data"], side, split, flags["damaged"])
 
+    images = part("train")
+    if (list(images.classes), images.shape) != (checkpoint.config["data"]["classes"], shape):
+        raise Problem("evaluate_other_data", name=images.name)
     try:
-        parts = part("train"), part("test"), True
+        test = part("test")
+        if (test.classes, test.shape) == (images.classes, images.shape):
+            return images, test, True
     except ValueError:
-        parts = *image_judge.random_split(part("train")), False
-    if (list(parts[0].classes), parts[0].shape) != (checkpoint.config["data"]["classes"], shape):
-        raise Problem("evaluate_other_data", name=parts[0].name)
-    return parts
+        pass
+    return *image_judge.random_split(images), False
 
 
 def info(checkpoint: Path) -> None:

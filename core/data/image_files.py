@@ -130,6 +130,12 @@ def _in_8_bits(values: np.ndarray) -> np.ndarray:
     return in_bytes(values, limits)
 
 
+def frames_note(decoded: "Image.Image") -> Problem | None:
+    """A note on the frames or pages of a decoded file that are not used."""
+    frames = decoded.info["frames"]
+    return Problem("image_first_frame", frames=frames) if frames > 1 else None
+
+
 def image(file: Path | BinaryIO, side: int | None = None) -> Tensor:
     """The image in a file (see `decode`), uint8 [C, H, W]; C is 1 for a grey one, else 3. ``side``: see `fit`."""
     return as_tensor(decode(file, at_least=side), side)

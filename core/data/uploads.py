@@ -4,6 +4,7 @@ import io
 import math
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
@@ -50,7 +51,7 @@ def from_image(data: bytes, n: int = 1000, seed: int = 0) -> PointSet:
     """``n`` points drawn from the dark pixels of an image file, each with probability proportional to its darkness.
 
     The image is shrunk to at most 160 pixels a side; its lightest grey counts as paper. Raises Problem for a file that
-    is not a complete PNG, JPEG, WebP, GIF or BMP of at most 30 MB and 20 megapixels, and for an image of one
+    is not a complete image that `image_files.decode` knows, of at most 30 MB and 20 megapixels, and for an image of one
     brightness.
     """
     if len(data) > MAX_IMAGE_MB * 1e6:
@@ -62,7 +63,8 @@ def from_image(data: bytes, n: int = 1000, seed: int = 0) -> PointSet:
         raise Problem("image_one_brightness")
     darkness = (paper - grey) / (paper - ink)
     # The lightest tenth counts as paper: compression noise on a white page would otherwise attract many points.
-    return from_shape("image", Shape(_over_ink(np.where(darkness < 0.1, 0.0, darkness))), n, seed)
+    points = from_shape("image", Shape(_over_ink(np.where(darkness < 0.1, 0.0, darkness))), n, seed)
+    return replace(points, note=image_files.frames_note(image))
 
 
 def from_csv(data: bytes) -> PointSet:

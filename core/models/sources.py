@@ -15,6 +15,7 @@ from core.data.people import SIDE, PeopleSet
 from core.problems import Problem
 
 MEASURED = 1024  # samples that the root mean square is measured on
+Draw = Callable[[int, torch.Generator], tuple[Tensor, Tensor | None]]
 _PLACE = 0x5E7  # keeps the draw that measures apart from those that train
 
 
@@ -53,7 +54,7 @@ class SampleSet:
     rms: float
     classes: tuple[str, ...]
     size: int
-    draw: Callable[[int, torch.Generator], tuple[Tensor, Tensor | None]]
+    draw: Draw
 
     def __len__(self) -> int:
         return self.size
@@ -88,8 +89,26 @@ def sample_set(data: Any, classes: int | Sequence[str] | None = None) -> SampleS
     rms = x.double().square().mean().sqrt().item()
     if not 0 < rms < float("inf"):
         raise Problem("data_no_values", rms=rms)
-    labelled = draw if names else lambda n, generator: (draw(n, generator)[0], None)
-    return SampleSet(type(dataset).__name__, tuple(x.shape[1:]), rms, names, size, labelled)
+    name = type(dataset).__name__
+    _check_labels(x, labels, names, name)
+
+    def labelled(n: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        x, labels = draw(n, generator)
+        _check_labels(x, labels, names, name)
+        return x, labels if names else None
+
+    return SampleSet(name, tuple(x.shape[1:]), rms, names, size, labelled)
+
+
+def _check_labels(x: Tensor, labels: Tensor | None, names: tuple[str, ...], name: str) -> None:
+    """Raise Problem unless the labels are one number of a class for each sample; without classes they do not matter."""
+    if not names:
+        return
+    if labels is None or labels.shape != x.shape[:1]:
+        raise Problem("data_labels", kind="none" if labels is None else f"a tensor of shape {list(labels.shape[1:])}")
+    low, high = labels.min().item(), labels.max().item()
+    if not 0 <= low <= high < len(names):
+        raise Problem("image_set_label_range", name=name, low=low, high=high, classes=len(names))
 
 
 def _length(dataset: Any) -> int:
@@ -105,13 +124,16 @@ def _class_names(dataset: Any, labels: Tensor | None, classes: int | Sequence[st
     if classes is None:
         classes = getattr(dataset, "classes", None)
     if classes is None and isinstance(dataset, TensorDataset):
-        classes = int(dataset.tensors[1].max()) + 1
+        low, high = (int(end) for end in dataset.tensors[1].aminmax())
+        if low > 0:
+            raise Problem("data_first_label", low=low, classes=high + 1)
+        classes = high + 1
     if classes is None:
         raise Problem("data_unknown_classes")
     return tuple(map(str, range(classes) if isinstance(classes, int) else classes))
 
 
-def _from_dataset(dataset: Dataset) -> Callable[[int, torch.Generator], tuple[Tensor, Tensor | None]]:
+def _from_dataset(dataset: Dataset) -> Draw:
     """Random items with replacement."""
 
     def draw(n: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
@@ -121,13 +143,35 @@ def _from_dataset(dataset: Dataset) -> Callable[[int, torch.Generator], tuple[Te
         items = [dataset[i] for i in chosen.tolist()]
         if isinstance(items[0], tuple | list):
             samples, labels, *_ = zip(*items)
-            return _rows((torch.stack(samples), torch.as_tensor(labels)))
-        return _rows(torch.stack(items))
+            return _rows((_stacked(samples), _numbers(labels)))
+        return _rows(_stacked(items))
 
     return draw
 
 
-def _from_loader(loader: DataLoader) -> Callable[[int, torch.Generator], tuple[Tensor, Tensor | None]]:
+def _stacked(samples: Sequence[Any]) -> Tensor:
+    for sample in samples:
+        if not isinstance(sample, Tensor):
+            raise Problem("data_no_tensor", kind=type(sample).__name__)
+    _check_shapes([sample[None] for sample in samples])
+    return torch.stack(tuple(samples))
+
+
+def _check_shapes(batches: Sequence[Tensor]) -> None:
+    """Raise Problem unless the samples of all batches have one shape."""
+    first = list(batches[0].shape[1:])
+    if others := [list(batch.shape[1:]) for batch in batches if list(batch.shape[1:]) != first]:
+        raise Problem("data_shapes", first=str(first), other=str(others[0]))
+
+
+def _numbers(labels: Sequence[Any]) -> Tensor:
+    try:
+        return torch.as_tensor(labels)
+    except (TypeError, ValueError, RuntimeError):
+        raise Problem("data_labels", kind=type(labels[0]).__name__) from None
+
+
+def _from_loader(loader: DataLoader) -> Draw:
     """The next rows of the loader's batches."""
 
     def batches() -> Iterator[tuple[Tensor, Tensor | None]]:
@@ -144,6 +188,7 @@ def _from_loader(loader: DataLoader) -> Callable[[int, torch.Generator], tuple[T
     def draw(n: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
         while sum(len(x) for x, _ in rest) < n:
             rest.append(next(source))
+        _check_shapes([x for x, _ in rest])
         x = torch.cat([x for x, _ in rest])
         labels = None if rest[0][1] is None else torch.cat([labels for _, labels in rest])
         rest[:] = [(x[n:], None if labels is None else labels[n:])]

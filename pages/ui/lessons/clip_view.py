@@ -195,15 +195,18 @@ def bring_picture(by: str) -> Tensor | None:
 
 def uploaded() -> Tensor | None:
     """A picture that the learner brings, uint8 [3, 32, 32] on white; None until there is a readable one."""
-    file = st.file_uploader(t("clip.file.label"), ["png", "jpg", "jpeg", "webp", "gif", "bmp"], key="_picture")
+    file = st.file_uploader(t("clip.file.label"), key="_picture")
     if file is None:
         shell.caption(t("clip.file.about"))
         return None
     try:
-        return image_files.image(BytesIO(file.getvalue()), SIDE).expand(3, -1, -1)
+        decoded = image_files.decode(BytesIO(file.getvalue()), at_least=SIDE)
     except image_files.UnreadableImage as error:
         shell.sorry(t("clip.file.unreadable", name=file.name, error=text.problem(error)))
         return None
+    if note := image_files.frames_note(decoded):
+        shell.caption(text.problem(note))
+    return image_files.as_tensor(decoded, SIDE).expand(3, -1, -1)
 
 
 # Zero-shot classification

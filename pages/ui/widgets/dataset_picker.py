@@ -19,8 +19,8 @@ from pages.ui.widgets import brush
 N = 100
 SIZES = (20, 50, 100, 200, 500, 1000)
 WORD = "noise"  # the word to begin with
-UPLOADS: dict[str, tuple[list[str], Callable[[bytes], PointSet]]] = {
-    "image": (["png", "jpg", "jpeg", "webp", "gif", "bmp"], uploads.from_image),
+UPLOADS: dict[str, tuple[list[str] | None, Callable[[bytes], PointSet]]] = {
+    "image": (None, uploads.from_image),  # of any ending: the content decides
     "csv": (["csv", "tsv", "txt"], uploads.from_csv),
 }
 DATA = (*BUILT_IN, "word", "drawing", *UPLOADS)

@@ -101,6 +101,15 @@ def people(tmp_path_factory) -> Path:
     return out
 
 
+def test_training_begins_with_the_images_of_each_class_and_what_was_left_out(tmp_path, capsys):
+    folder = fill(tmp_path / "set")
+    (folder / "notes.txt").write_text("x")
+    main(["train", "--out", str(tmp_path / "run"), "--data", str(folder), "--steps", "1", *TINY])
+    shown = capsys.readouterr().out
+    assert "set: 8 images of 1x4x4 in 2 classes: cat (4), dog (4)\n" in shown
+    assert str(Problem("folder_not_images", lost=1, examples="notes.txt")) in shown
+
+
 def test_people_are_asked_for_in_words_and_words_that_are_not_understood_are_named(people, tmp_path, capsys):
     asked = ["--n", "3", "--steps", "2", "--scale", "2", "--caption", "a woman with long hair", "--negative", "a hat"]
     main(["sample", "--checkpoint", str(people), "--out", str(tmp_path / "some"), *asked])

@@ -53,6 +53,12 @@ class Squares(Dataset):
         return torch.full((2, 3, 5), 0.1 + i % 2), i % 2
 
 
+class Items(list, Dataset):
+    """A list as a Dataset."""
+
+    classes = ("cat", "dog")
+
+
 class Endless(IterableDataset):
     """Items without an end or a label."""
 
@@ -154,6 +160,13 @@ def test_bytes_are_images_and_other_numbers_are_taken_as_they_are():
         (DataLoader([], generator=torch.Generator()), "data_empty"),
         (DataLoader([{"x": torch.ones(1)}], generator=torch.Generator()), "data_no_tensor"),
         (DataLoader([(torch.ones(1), 3)], generator=torch.Generator()), "data_unknown_classes"),
+        (DataLoader([torch.ones(1), torch.ones(2)], generator=torch.Generator()), "data_shapes"),
+        (Items([torch.ones(1), torch.ones(2)]), "data_shapes"),
+        (Items([({}, 0)]), "data_no_tensor"),
+        (Items([(torch.ones(1), "cat")]), "data_labels"),
+        (Items([(torch.ones(1), [0, 1])]), "data_labels"),
+        (Items([(torch.ones(1), 2)]), "image_set_label_range"),
+        (TensorDataset(torch.ones(3, 1), torch.tensor([1, 2, 3])), "data_first_label"),
     ],
 )
 def test_data_that_cannot_be_trained_on_are_refused(data, code, refused):
