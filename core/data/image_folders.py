@@ -28,8 +28,8 @@ PARTS = {
 }
 """Words in the names of folders and arrays, and the part of a set that each names."""
 
-PLAIN = frozenset("images image imgs img pictures photos jpg jpeg jpegs jpegimages png".split())
-"""Names of folders that say no more than that images are in them."""
+PLAIN = dict.fromkeys("images image imgs img pictures photos jpg jpeg jpegs jpegimages png".split(), "train")
+"""Names of folders that say no more than that images are in them: beside "masks" those to train on."""
 
 KINDS = ("file", "hidden", "special", "folder")
 _SYSTEM = {"__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found"}
@@ -208,8 +208,7 @@ def _kinds(folders: set[str]) -> dict[str, str]:
     if "" not in exact and (divided or "train" in exact):
         return {folder: PARTS[folder.lower()] for folder in sorted(folders)}
     rest = "other" if "train" in exact and divided else ""
-    plain = {folder: "train" for folder in folders if folder.lower() in PLAIN}
-    kinds = {folder: part_of(folder) or rest or plain.get(folder, "") for folder in sorted(folders)}
+    kinds = {folder: part_of(folder) or rest or PLAIN.get(folder.lower(), "") for folder in sorted(folders)}
     named = set(kinds.values())
     return kinds if "train" in named and len(named) > 1 and "" not in named else {}
 
