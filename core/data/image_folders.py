@@ -210,7 +210,7 @@ def _kinds(folders: set[str]) -> dict[str, str]:
     rest = "other" if "train" in exact and divided else ""
     kinds = {folder: part_of(folder) or rest or PLAIN.get(folder.lower(), "") for folder in sorted(folders)}
     named = set(kinds.values())
-    return kinds if "train" in named and len(named) > 1 and "" not in named else {}
+    return kinds if named > {"train"} and "" not in named else {}
 
 
 def part_of(name: str) -> str:
