@@ -83,8 +83,9 @@ def _opened(file: Path | BinaryIO, megapixels: int = MAX_MEGAPIXELS) -> "Image.I
         opened = Image.open(file, formats=FORMATS)
     except Image.DecompressionBombError:
         raise UnreadableImage("image_megapixels", most=megapixels) from None
-    except Exception:  # decoders raise almost anything for a malformed file, here and above
-        raise UnreadableImage("image_format") from None
+    except Exception as error:  # decoders raise almost anything for a malformed file, here and below
+        is_closed = isinstance(error, OSError) and error.errno  # to this user, or no longer there
+        raise UnreadableImage("image_unopened" if is_closed else "image_format") from None
     if opened.width * opened.height > megapixels * 1e6:
         opened.close()
         raise UnreadableImage("image_megapixels", most=megapixels)

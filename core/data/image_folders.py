@@ -8,7 +8,7 @@ import os
 import re
 import unicodedata
 from collections import ChainMap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +24,12 @@ PARTS = {
     **dict.fromkeys("test testing tst 测试 测试集".split(), "test"),
     **dict.fromkeys("val valid validation dev eval evaluation 验证 验证集".split(), "validation"),
     **dict.fromkeys("pred predict prediction extra unlabeled unlabelled holdout".split(), "other"),
+    **dict.fromkeys("mask masks annotation annotations segmentation segmentations".split(), "other"),
 }
 """Words in the names of folders and arrays, and the part of a set that each names."""
+
+PLAIN = dict.fromkeys("images image imgs img pictures photos jpg jpeg jpegs jpegimages png".split(), "train")
+"""Names of folders that say no more than that images are in them: beside "masks" those to train on."""
 
 KINDS = ("file", "hidden", "special", "folder")
 _SYSTEM = {"__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found"}
@@ -160,27 +164,31 @@ def _empty(folders: list[Path], images: list[Path]) -> list[Path]:
 
 def _parts(images: list[Path], labelled: dict[Path, _Table], name: str) -> list[_Part]:
     """The parts that folders divide the images into; one of no kind if they do not."""
-    depth = _depth(images, labelled, name)
+    depth = _depth(images, labelled, name, 0, _kinds)
     whole = _Part("", images, depth)
     kinds = {} if whole.folder in labelled else _kinds(_folders(images, depth))
     parts = []
     for folder, kind in kinds.items():
         some = [place for place in images if place.parts[depth] == folder]
-        parts.append(_Part(kind, some, _depth(some, labelled, folder, depth + 1)))
+        parts.append(_Part(kind, some, _depth(some, labelled, folder, depth + 1, lambda _: None)))
     return parts or [whole]
 
 
-def _depth(images: list[Path], labelled: dict[Path, _Table], name: str, depth: int = 0) -> int:
-    """How deep the classes lie. A folder that is the only one is passed through, as a zip's double folder, if it has
-    the ``name`` of the folder around it or no image of its own."""
+def _depth(
+    images: list[Path], labelled: dict[Path, _Table], name: str, depth: int, stop: Callable[[set[str]], object]
+) -> int:
+    """How deep the classes lie, from ``depth`` on, or the folders that ``stop`` knows. A folder that is the only one is
+    passed through, as a zip's double folder, if it has the ``name`` of the folder around it or a plain one, or no image
+    of its own."""
     while True:
         around, folders = Path(*images[0].parts[:depth]), _folders(images, depth)
-        if around in labelled or len(folders) != 1 or _kinds(folders):
+        if around in labelled or len(folders) != 1 or stop(folders):
             return depth
         (only,) = folders
-        if only != name and any(len(place.parts) == depth + 2 for place in images):
+        is_class = only != name and only.lower() not in PLAIN
+        if is_class and any(len(place.parts) == depth + 2 for place in images):
             return depth
-        depth += 1
+        name, depth = only, depth + 1
 
 
 def _folders(images: list[Path], depth: int) -> set[str]:
@@ -191,11 +199,18 @@ def _folders(images: list[Path], depth: int) -> set[str]:
 
 
 def _kinds(folders: set[str]) -> dict[str, str]:
-    """The part of a set that each folder names; empty if one names none, or if they may as well be classes."""
-    kinds = {folder: part_of(folder) for folder in sorted(folders)}
+    """The part of a set that each folder names; empty if one names none, or if they may as well be classes.
+
+    Folders "train" and "test" are parts whatever lies beside them, and so are "images" beside "masks".
+    """
+    exact = {PARTS.get(folder.lower(), "") for folder in folders}
+    divided = exact & {"test", "validation"}
+    if "" not in exact and (divided or "train" in exact):
+        return {folder: PARTS[folder.lower()] for folder in sorted(folders)}
+    rest = "other" if "train" in exact and divided else ""
+    kinds = {folder: part_of(folder) or rest or PLAIN.get(folder.lower(), "") for folder in sorted(folders)}
     named = set(kinds.values())
-    exact = all(folder.lower() in PARTS for folder in folders) and named & {"train", "test", "validation"}
-    return kinds if folders and "" not in named and (exact or ("train" in named and len(named) > 1)) else {}
+    return kinds if named > {"train"} and "" not in named else {}
 
 
 def part_of(name: str) -> str:

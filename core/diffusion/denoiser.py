@@ -33,6 +33,11 @@ def per_sample(value: Tensor, like: Tensor) -> Tensor:
     return value.view(-1, *[1] * (like.ndim - 1))
 
 
+def none(condition: Tensor) -> float:
+    """What stands for "no condition" in a tensor: NaN, or -1 in one of whole numbers (see ``networks.embeddings``)."""
+    return math.nan if condition.is_floating_point() else -1
+
+
 class Denoiser(nn.Module):
     """x0_hat = D(x, sigma, cond) from a network: after training, an estimate of the conditional mean E[x0 | x].
 

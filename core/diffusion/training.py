@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from core import seeds
-from core.diffusion.denoiser import Cond, Denoiser, per_sample
+from core.diffusion.denoiser import Cond, Denoiser, none, per_sample
 from core.diffusion.schedules import Schedule
 from core.problems import Problem
 
@@ -193,11 +193,6 @@ def diffusion_batches(
         return twice(x0), twice(sigma), torch.cat([eps, -eps])[:batch], cond
 
     return batch_at
-
-
-def none(condition: Tensor) -> float:
-    """What stands for "no condition" in a tensor: NaN, or -1 in one of whole numbers (see ``networks.embeddings``)."""
-    return math.nan if condition.is_floating_point() else -1
 
 
 def diffusion_loss(model: Denoiser, batch: tuple[Tensor, Tensor, Tensor, Cond | None]) -> Tensor:

@@ -85,8 +85,8 @@ class Request:
 
     @property
     def nfe(self) -> int:
-        """Network calls for each image: two for each of a guided step, unless the scale leaves only one answer. Where
-        several values are unwanted, each is a call."""
+        """Answers of the network for each image: two for each step of guidance, unless the scale leaves only one. Where
+        several values are unwanted, each is one more. Those of a step are computed in one call."""
         base = max(1, *map(len, self.unwanted)) if self.unwanted else 1
         answers = {0: base, 1: 1}.get(self.scale, 1 + base)
         return answers * SAMPLERS[self.sampler].calls(self.steps)

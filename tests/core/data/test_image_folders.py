@@ -138,6 +138,7 @@ def test_a_tiff_of_values_that_are_no_grey_is_named_and_not_clipped(tmp_path: Pa
         ("training_set", "test_set", "{}ing_set/"),
         ("train2017", "val2017", ""),
         ("训练集", "测试集", ""),
+        ("train", "test", "images/"),
     ],
 )
 def test_folders_of_parts_are_no_classes_and_the_other_part_is_counted(tmp_path: Path, train, test, inside, refused):
@@ -172,11 +173,22 @@ def test_parts_of_which_none_is_the_only_one_to_train_on_are_refused_with_the_fo
         from_folder(tmp_path)
 
 
-@pytest.mark.parametrize("inner", ["{}", "images", "a/b"])
+@pytest.mark.parametrize("inner", ["{}", "images", "a/b", "x/x"])
 def test_a_double_folder_is_passed_through(tmp_path: Path, inner: str):
     inner = inner.format(tmp_path.name)
     found = from_folder(fill(tmp_path, f"{inner}/cat/1.png", f"{inner}/dog/1.png", "__MACOSX/._cat"))
     assert found.classes == ("cat", "dog") and notes(found)["folder_inner"] == {"folder": inner}
+
+
+@pytest.mark.parametrize("inner", ["{}", "images", "x/x", "a/jpg", "train/train", "train/images"])
+def test_a_folder_that_says_only_that_there_are_images_is_no_class(tmp_path: Path, inner: str):
+    assert from_folder(fill(tmp_path, f"{inner.format(tmp_path.name)}/1.png")).classes == ()
+
+
+@pytest.mark.parametrize(("used", "others"), [("images", ["masks"]), ("train", ["test", "samples"])])
+def test_what_lies_beside_the_images_of_a_set_is_no_class(tmp_path: Path, used: str, others: list[str]):
+    found = from_folder(fill(tmp_path, *(f"{name}/1.png" for name in (used, *others))))
+    assert len(found) == 1 and notes(found)["folder_other_parts"]["others"] == ", ".join(sorted(others))
 
 
 def test_a_folder_in_a_class_is_no_class_and_is_named(tmp_path: Path):

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from core.diffusion.denoiser import PREDICTIONS, Denoiser, eps_hat, per_sample
-from core.diffusion.guidance import autoguidance, cfg, condition, interval, lerp
+from core.diffusion.guidance import autoguidance, cfg, condition, estimates, interval, lerp
 
 pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
 
@@ -96,6 +96,21 @@ def test_each_row_may_have_a_condition_of_its_own():
     mixed = condition(DENOISER, {"embed": torch.cat([CAT["embed"], DOG["embed"]] * 3)})(X, SIGMA)
     assert torch.equal(mixed[::2], condition(DENOISER, CAT)(X, SIGMA)[::2])
     assert torch.equal(mixed[1::2], condition(DENOISER, DOG)(X, SIGMA)[1::2])
+
+
+def test_estimates_under_several_conditions_are_those_under_each_in_one_call():
+    whole = [{"embed": one["embed"] + torch.arange(6.0)[:, None]} for one in (CAT, DOG)]
+    denoiser = Denoiser(net := Wave())
+    found = estimates(denoiser, X, SIGMA, *whole)
+    assert net.calls == 1
+    torch.testing.assert_close(found, torch.stack([denoiser(X, SIGMA, one) for one in whole], 1))
+
+
+def test_no_condition_beside_another_is_what_stands_for_it_in_training():
+    labels = {"label": torch.arange(6)}
+    passed = []
+    estimates(lambda x, sigma, cond: passed.append(cond["label"]) or x, X, SIGMA, None, labels)
+    assert torch.equal(passed[0].view(6, 2), torch.stack([torch.full((6,), -1), labels["label"]], 1))
 
 
 def test_autoguidance_starts_from_the_weak_model():
