@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.data import image_files, tables
-from core.problems import Problem, joined
+from core.problems import Problem, joined, printable
 
 METADATA = {"metadata.csv", "metadata.tsv", "metadata.jsonl", "metadata.json"}  # as Hugging Face's ImageFolder has them
 NAME_COLUMNS = ("file_name", "filename", "file", "image", "path")
@@ -349,5 +349,5 @@ def column_of(columns: Sequence[str], known: Sequence[str]) -> str | None:
 
 
 def label_text(value: object) -> str:
-    """A cell as a text; empty for what is none, such as a list."""
-    return unicodedata.normalize("NFC", str(value).strip()) if isinstance(value, str | int | float) else ""
+    """A cell as a text that can be printed; empty for what is none, such as a list."""
+    return printable(unicodedata.normalize("NFC", str(value).strip())) if isinstance(value, str | int | float) else ""
