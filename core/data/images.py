@@ -18,7 +18,7 @@ from torch import Tensor
 from core.data import image_arrays, image_files, image_folders
 from core.data.image_arrays import Arrays
 from core.data.image_folders import counted, noted
-from core.problems import Problem, joined
+from core.problems import Problem, joined, printable
 
 if TYPE_CHECKING:
     import datasets
@@ -52,6 +52,8 @@ class ImageSet:
     flip: bool = True
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", printable(self.name))  # both may come from names of files
+        object.__setattr__(self, "classes", tuple(map(printable, self.classes)))
         shape = tuple(self.images.shape)
         if self.images.dtype != torch.uint8 or len(shape) < 4 or 0 in shape:
             dtype = str(self.images.dtype).removeprefix("torch.")

@@ -99,6 +99,8 @@ def from_drawing(strokes: Sequence[np.ndarray | Sequence[Sequence[float]]], n: i
     What lies outside the square is moved to its edge. Raises Problem for an empty drawing, for one that is only dots,
     and for strokes that are not lists of at most 100,000 finite pairs.
     """
+    if not isinstance(strokes, Sequence):
+        raise Problem("drawing_stroke")
     lines = [line for line in map(_stroke, strokes) if len(line) > 1]
     if not any(len(stroke) for stroke in strokes):
         raise Problem("drawing_empty")

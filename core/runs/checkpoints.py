@@ -166,6 +166,8 @@ def _read_config(content: bytes) -> tuple[dict[str, Any], TrainConfig, int, floa
         step, loss = int(config["step"]), float(config["loss"])
         if step < 0 or not isinstance(config["network"]["name"], str):
             raise ValueError(f"step {step}, network {config['network']['name']}")
+        if not isinstance(config.get("data", {}), dict):
+            raise ValueError(f"data {config['data']!r:.60}")
     except UNREADABLE as error:
         raise Problem("checkpoint_config", file=CONFIG, reason=str(error)) from error
     return {name: value for name, value in config.items() if name not in ("format", "step", "loss")}, train, step, loss

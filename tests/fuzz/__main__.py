@@ -1,0 +1,93 @@
+"""Random data at every door: ``python -m tests.fuzz [door ...]`` tries 1,000 inputs at each.
+
+An input is read, or refused with a sentence; anything else is a fault, is printed and makes the exit status 1. Input k
+of a door follows from its name and k alone: ``python -m tests.fuzz csv --first 17 --n 1`` tries that one again.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import torch
+
+from core import problems
+from core.problems import Problem
+from pages.ui.frame import text
+from tests.fuzz.doors import DOORS
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an input: the code of the Problem that refused it, or the traceback of a fault; neither if it was
+    read."""
+
+    door: str
+    number: int
+    seconds: float
+    code: str | None = None
+    fault: str | None = None
+
+
+def attempt(door: str, number: int) -> Outcome:
+    """Try an input of a door."""
+    begun, code, fault = time.perf_counter(), None, None
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            DOORS[door](Random(f"{door} {number}"), Path(folder))
+        except Problem as problem:
+            code = problem.code
+            fault = _unreadable_sentence(problem)
+        except Exception:
+            fault = traceback.format_exc()
+    return Outcome(door, number, time.perf_counter() - begun, code, fault)
+
+
+def _unreadable_sentence(problem: Problem) -> str | None:
+    """What is wrong with the sentences of a problem: they have to exist, and be texts, in every language."""
+    try:
+        chinese = text.catalogue("zh")["problems"]
+        for part in problem.parts:
+            for sentences in (problems.sentences(), chinese):
+                problems.fill(sentences[part.code], part.values).encode("utf-8")
+    except Exception:
+        return traceback.format_exc()
+    return None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Try random inputs, print a row for each door and every fault; the number of faults."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "doors", nargs="*", metavar="door", help=f"one of {', '.join(DOORS)}; all of them if none is named"
+    )
+    parser.add_argument("--n", type=int, default=1000, help="inputs of each door")
+    parser.add_argument("--first", type=int, default=0, help="number of the first input")
+    given = parser.parse_args(arguments)
+    if unknown := set(given.doors) - set(DOORS):
+        parser.error(f"there is no door {', '.join(unknown)}")
+    torch.set_num_threads(1)
+    faults = 0
+    print("| door | inputs | read | refused | sentences | faults | slowest, s |\n" + "| --- " * 7 + "|")
+    for door in given.doors or DOORS:
+        outcomes = [attempt(door, number) for number in range(given.first, given.first + given.n)]
+        wrong = [outcome for outcome in outcomes if outcome.fault]
+        codes = Counter(outcome.code for outcome in outcomes if not outcome.fault)
+        read, slowest = codes.pop(None, 0), max(outcomes, key=lambda outcome: outcome.seconds)
+        print(f"| {door} | {len(outcomes):,} | {read:,} | {codes.total():,} | {len(codes)} | {len(wrong)} "
+              f"| {slowest.seconds:.1f} (input {slowest.number}) |", flush=True)  # fmt: skip
+        for outcome in wrong:
+            print(f"\n{door}, input {outcome.number}:\n{outcome.fault}", file=sys.stderr)
+        faults += len(wrong)
+    return faults
+
+
+if __name__ == "__main__":
+    sys.exit(main() > 0)
