@@ -19,6 +19,7 @@ from core.cli import terminal
 from core.cli.flags import Training, stored_flags
 from core.data.images import ImageSet, pixels
 from core.data.people import PeopleSet
+from core.data.words import position
 from core.diffusion.denoiser import Cond
 from core.diffusion.samplers import SAMPLERS
 from core.models import image_judge, memorization, requests
@@ -317,8 +318,8 @@ def _label(name: str, checkpoint: Checkpoint) -> int:
     """The number of a class, given by name or number. Raises Problem naming the classes of the model."""
     image_model.shape_of(checkpoint.config)
     classes = checkpoint.config["data"]["classes"]
-    if name in classes:
-        return classes.index(name)
+    if (number := position(name, classes)) is not None:
+        return number
     if name.isdecimal() and int(name) < len(classes):
         return int(name)
     raise Problem("model_unknown_class", name=name, known=", ".join(classes) or "none in this model")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from core.data import image_files, image_folders, tables
-from core.data.image_folders import column_of, counted, key, label_text, noted
+from core.data.image_folders import column_of, counted, examples, key, label_text, noted
 from core.data.words import LENGTH, has_signs, is_undivided, words
 from core.problems import Problem, joined
 
@@ -98,14 +98,15 @@ def _of_table(table: Path, places: list[Path]) -> tuple[list[_Row], Problem | No
     found = tables.records(table)
     file, caption, keywords = (column_of(found.columns, known) for known in (FILES, CAPTIONS, KEYWORDS))
     if file is None or caption is None:
-        listed = ", ".join(found.columns[:8]) or "-"
-        raise Problem("captions_columns", table=str(table), columns=listed[:100])
+        raise Problem(
+            "captions_columns", table=str(table), columns=examples([_short(name) or "-" for name in found.columns])
+        )
     by_name = {key(place.as_posix()): place for place in places}
     rows = []
     for line, row in found.rows:
         name, text = label_text(row.get(file)), label_text(row.get(caption))
         rows.append(_Row(line, name, by_name.get(key(name)), text, _keywords(row.get(keywords))))
-    unused = [name for name in found.columns if name and name not in (file, caption, keywords)]
+    unused = [_short(name) for name in found.columns if name and name not in (file, caption, keywords)]
     return rows, joined(found.note, noted(Problem("captions_columns_unused", **counted(unused))))
 
 
@@ -150,12 +151,12 @@ def _decoded(rows: list[_Row], folder: Path, side: int) -> tuple[list[_Row], lis
     unreadable = []
     for row in rows:
         if lack := _lack(row):
-            lost[lack].append(f"{row.line}: {row.name or '-'}")
+            lost[lack].append(f"{row.line}: {_short(row.name) or '-'}")
             continue
         try:
             images.append(image_files.image(folder / row.place, side).expand(3, -1, -1))
         except image_files.UnreadableImage as problem:
-            unreadable.append(f"{row.line}: {row.name} ({problem})")
+            unreadable.append(f"{row.line}: {_short(row.name)} ({problem})")
             continue
         kept.append(row)
     notes = [Problem(f"captions_no_{lack}", **counted(names)) for lack, names in lost.items()]
@@ -177,11 +178,18 @@ def _lack(row: _Row) -> str:
 def _about_words(rows: list[_Row]) -> Problem | None:
     """A note on captions of which words are cut off, or are not divided as their readers would."""
     lengths = [len(words(row.caption)) for row in rows]
-    long = [row.name for row, length in zip(rows, lengths) if length > LENGTH]
+    long = [_short(row.name) for row, length in zip(rows, lengths) if length > LENGTH]
     cut = sum(max(0, length - LENGTH) for length in lengths)
-    undivided, signs = ([row.caption[:30] for row in rows if test(row.caption)] for test in (is_undivided, has_signs))
+    undivided, signs = (
+        [_short(row.caption) for row in rows if test(row.caption)] for test in (is_undivided, has_signs)
+    )
     return noted(
         Problem("captions_long", most=LENGTH, cut=cut, **counted(long)),
         Problem("captions_undivided", **counted(undivided)),
         Problem("captions_signs", **counted(signs)),
     )
+
+
+def _short(text: str) -> str:
+    """The beginning of a cell, on one line, as a note quotes it."""
+    return " ".join(text.split())[:40]

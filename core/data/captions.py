@@ -22,7 +22,7 @@ from core.data import caption_folders, images, people_captions
 from core.data.images import ASSETS
 from core.data.people import SIDE, People, draw
 from core.data.words import LENGTH, words
-from core.problems import Problem
+from core.problems import Problem, printable
 
 _PART = 16  # of a random part of a picture's words
 N_PEOPLE, HELD_OUT = 20_000, 0.2  # people with captions, and the share of them that is held out
@@ -123,7 +123,7 @@ def from_folder(folder: str | Path, side: int = 32) -> Pairs:
     """
     path = Path(os.path.expanduser(folder))
     found = caption_folders.read(path, side)
-    name = (path.parent if path.is_file() else path).resolve().name
+    name = printable((path.parent if path.is_file() else path).resolve().name)
     return _pairs(name, found.images, found.captions, found.keywords, note=found.note)
 
 

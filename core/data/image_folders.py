@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.data import image_files, tables
-from core.problems import Problem, joined
+from core.problems import Problem, joined, printable
 
 METADATA = {"metadata.csv", "metadata.tsv", "metadata.jsonl", "metadata.json"}  # as Hugging Face's ImageFolder has them
 NAME_COLUMNS = ("file_name", "filename", "file", "image", "path")
@@ -28,8 +28,8 @@ PARTS = {
 }
 """Words in the names of folders and arrays, and the part of a set that each names."""
 
-PLAIN = frozenset("images image imgs img pictures photos jpg jpeg jpegs jpegimages png".split())
-"""Names of folders that say no more than that images are in them."""
+PLAIN = dict.fromkeys("images image imgs img pictures photos jpg jpeg jpegs jpegimages png".split(), "train")
+"""Names of folders that say no more than that images are in them: beside "masks" those to train on."""
 
 KINDS = ("file", "hidden", "special", "folder")
 _SYSTEM = {"__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found"}
@@ -208,10 +208,9 @@ def _kinds(folders: set[str]) -> dict[str, str]:
     if "" not in exact and (divided or "train" in exact):
         return {folder: PARTS[folder.lower()] for folder in sorted(folders)}
     rest = "other" if "train" in exact and divided else ""
-    plain = {folder: "train" for folder in folders if folder.lower() in PLAIN}
-    kinds = {folder: part_of(folder) or rest or plain.get(folder, "") for folder in sorted(folders)}
+    kinds = {folder: part_of(folder) or rest or PLAIN.get(folder.lower(), "") for folder in sorted(folders)}
     named = set(kinds.values())
-    return kinds if "train" in named and len(named) > 1 and "" not in named else {}
+    return kinds if named > {"train"} and "" not in named else {}
 
 
 def part_of(name: str) -> str:
@@ -350,5 +349,5 @@ def column_of(columns: Sequence[str], known: Sequence[str]) -> str | None:
 
 
 def label_text(value: object) -> str:
-    """A cell as a text; empty for what is none, such as a list."""
-    return unicodedata.normalize("NFC", str(value).strip()) if isinstance(value, str | int | float) else ""
+    """A cell as a text that can be printed; empty for what is none, such as a list."""
+    return printable(unicodedata.normalize("NFC", str(value).strip())) if isinstance(value, str | int | float) else ""

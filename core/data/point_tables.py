@@ -6,7 +6,7 @@ the rows, comments. Where the separator and the decimal mark are not a comma and
 
 import unicodedata
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from math import isfinite
@@ -45,18 +45,14 @@ def read(data: bytes) -> PointTable:
     body = _without_comments(tables.rows(text, separator))
     start = list(islice(body, tables.SAMPLE))
     header, note = _header([cells for _, cells in start], mark)
-    lines = chain(start[header is not None :], body)
-    line, first = next(lines, (0, []))
-    if not first:
+    start = start[header is not None :]
+    if not start:
         raise Problem("csv_empty")
-    columns = len(_stripped(first)) if header is None else max(len(header), len(_stripped(first)))
-    if header and len(header) > len(first):
-        raise Problem("csv_ragged", line=line, here=len(first), before=len(header))
+    columns, indexed = _layout(header, start, mark)
     if columns not in (2, 3, 4):
         raise Problem("csv_columns", columns=columns)
-    counts = header is not None and columns > 2 and (len(header) == columns - 1 or header[0].lower() in INDEX_NAMES)
-    values, names = _values(chain([(line, first)], lines), columns, mark, skipped=int(counts))
-    values, dropped = (values, counts) if counts else _without_index(values, names is not None)
+    values, names = _values(chain(start, body), columns, mark, skipped=int(indexed))
+    values, dropped = (values, True) if indexed else _without_index(values, names is not None)
     if len(values) < 2:
         raise Problem("csv_one_point")
     labels, classes = _classes(values, names, encoding)
@@ -134,14 +130,32 @@ def _header(found: list[list[str]], mark: str) -> tuple[list[str] | None, Proble
     return first if first and all(number(cell, mark) is None for cell in first) else None, None
 
 
+def _layout(header: list[str] | None, rows: list[Row], mark: str) -> tuple[int, bool]:
+    """The number of columns, and whether the header says that the first is an index: by its name, or by having no name
+    for it. A header of one cell is a title."""
+    line, first = rows[0]
+    columns = len(_stripped(first))
+    if header is None or len(header) == 1:
+        return columns, False
+    if len(header) == columns - 1 > 1 and _is_index([number(cells[0], mark) for _, cells in rows]):
+        return columns, True
+    if len(header) < columns or len(header) > len(first):
+        raise Problem("csv_ragged", line=line, here=columns, before=len(header))
+    return len(header), len(header) > 2 and header[0].lower() in INDEX_NAMES
+
+
+def _is_index(values: Sequence[float | None]) -> bool:
+    """Whether the cells of a column count from 0 or from 1, or are not all numbers."""
+    return None in values or (values[0] in (0, 1) and all(values[i] == values[0] + i for i in range(len(values))))
+
+
 def _without_index(values: np.ndarray, named: bool) -> tuple[np.ndarray, bool]:
     """The columns without a first one that counts the rows, and whether there was one. Three columns may be points
     with a class: there it only is an index if the last has too many values to be one."""
     columns = values.shape[1]
     if columns == 2 or columns == 3 and (named or len(np.unique(values[:, 2])) <= MAX_CLASSES):
         return values, False
-    counting = values[:, 0] - values[0, 0] == np.arange(len(values))
-    if len(values) > 2 and values[0, 0] in (0, 1) and counting.all():
+    if len(values) > 2 and _is_index(values[:, 0].tolist()):
         return values[:, 1:], True
     if columns == 4:
         raise Problem("csv_columns", columns=4)

@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -93,26 +94,27 @@ def _in_windows_encoding(data: bytes, file: str) -> Text:
             continue
         found = [word for word in re.findall(r"[^\s!-&(-/:-@\[-^`{-~]+", text) if not word.isascii()]
         if all(_fits(word, encoding, alphabet) for word in found) and _is_typical(encoding, text):
-            example = max(found, key=len)[:20]
+            example = max(found, key=len, default="\xa0")[:20]  # beyond ASCII may be nothing but a space
             return Text(text, encoding, Problem("text_encoding_guess", encoding=NAMES[encoding], example=example))
     raise Problem("text_encoding_unknown", file=file)
 
 
 def _fits(word: str, encoding: str, alphabet: re.Pattern) -> bool:
-    """Whether a word is one of an alphabet. Western words have ASCII letters too, all others have none."""
-    foreign = "".join(letter for letter in word if not letter.isascii())
-    if encoding == "cp1252":
-        return bool(alphabet.fullmatch(foreign)) and (
-            len(foreign) == 1 or any(c.isascii() and c.isalpha() for c in word)
-        )
-    parts = re.findall(r"[^\x00-\x7f]+", word)
-    mixed = encoding == "cp1251" and re.search(r"[a-zA-Z]", word)
-    return not mixed and all(alphabet.fullmatch(part) for part in parts)
+    """Whether a word may be one in an encoding. Western words have ASCII letters too, Cyrillic ones have none."""
+    has_ascii, letters = re.search("[a-zA-Z]", word), sum(map(str.isalpha, word))
+    if (encoding == "cp1252" and not has_ascii and letters > 1) or (encoding == "cp1251" and has_ascii):
+        return False
+    return all(map(alphabet.fullmatch, re.findall(r"[^\x00-\x7f]+", word)))
 
 
 def _is_typical(encoding: str, text: str) -> bool:
     """Korean bytes are Chinese characters too, but Chinese words have no space between them; Japanese has kana."""
-    typical = {"cp949": r"[가-힣] [가-힣]", "cp932": r"[\u3041-\u30ff]"}
+    typical = {
+        "cp949": r"[가-힣] [가-힣]",
+        "gb2312": r"[\u4e00-\u9fff]",
+        "cp932": r"[\u3041-\u30ff]",
+        "cp1251": r"[А-я]",
+    }
     return re.search(typical.get(encoding, ""), text) is not None
 
 
@@ -216,11 +218,16 @@ def records(path: Path) -> Records:
     header = next(body, (1, []))[1]
     while header and not header[-1]:
         header.pop()
-    if twice := next((name for name, n in Counter(header).items() if n > 1), None):
-        raise Problem("table_column_twice", file=path.name, column=twice)
+    if twice := _twice(header):
+        raise Problem("table_column_twice", file=path.name, column=twice[:40])
     padded = ((line, cells + [""] * (len(header) - len(cells))) for line, cells in body)
     named = tuple((line, dict(zip(header, cells))) for line, cells in even(padded, len(header)))
     return Records(tuple(header), named, joined(found.note, separator_note(separator)))
+
+
+def _twice(names: Iterable[str]) -> str | None:
+    """The first of the names that stands more than once."""
+    return next((name for name, n in Counter(names).items() if n > 1), None)
 
 
 def content(path: Path) -> bytes:
@@ -245,11 +252,20 @@ def parse_json(data: bytes, file: str) -> Any:
 
 def _json(text: str, file: str, line: int) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=partial(_object, file))
+    except Problem:
+        raise
     except json.JSONDecodeError as error:
         raise Problem("json_syntax", file=file, line=line + error.lineno - 1, column=error.colno) from None
     except (ValueError, RecursionError):  # a number of thousands of digits, or thousands of brackets
         raise Problem("json_size", file=file) from None
+
+
+def _object(file: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, of which each name has to stand once: the others would be lost."""
+    if twice := _twice(name for name, _ in pairs):
+        raise Problem("json_name_twice", file=file, name=twice[:40])
+    return dict(pairs)
 
 
 def _json_records(data: bytes, file: str) -> Records:

@@ -6,6 +6,7 @@ characters have none, and Thai has spaces between sentences. `undivided` says of
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import cache
 
 LENGTH = 64  # words of a caption that are read at most
@@ -52,3 +53,10 @@ def is_undivided(text: str) -> bool:
 def has_signs(text: str) -> bool:
     """Whether a text has Chinese characters or hiragana, each of which counts as a word."""
     return _ONE_BY_ONE.search(text) is not None
+
+
+def position(name: object, names: Sequence[str]) -> int | None:
+    """The place of a name among others, None if it is none of them. Composed and decomposed letters are the same."""
+    composed = [unicodedata.normalize("NFC", each) for each in names]
+    name = unicodedata.normalize("NFC", name) if isinstance(name, str) else name
+    return composed.index(name) if name in composed else None

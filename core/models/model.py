@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from core.data import points
 from core.data.points import PointSet
+from core.data.words import position
 from core.diffusion import samplers
 from core.diffusion.denoiser import Denoise, Denoiser, in_chunks
 from core.diffusion.training import TrainConfig, TrainState, as_dict
@@ -151,7 +152,7 @@ class Model:
         if label is None:
             return None
         known = self.classes
-        number = known.index(label) if label in known else label
+        number = label if (named := position(label, known)) is None else named
         if not isinstance(number, int) or not 0 <= number < len(known):
             raise Problem("model_unknown_class", name=label, known=", ".join(known) or "none in this model")
         return number

@@ -12,7 +12,7 @@ import streamlit as st
 
 from core.data import drawings, uploads
 from core.data.points import BUILT_IN, PointSet, make_points
-from pages.ui.frame import controls, shell, text
+from pages.ui.frame import controls, links, shell, text
 from pages.ui.frame.text import t
 from pages.ui.widgets import brush
 
@@ -101,7 +101,7 @@ def choose() -> PointSet:
         _draw()
     points = (_uploaded(kind) if kind in UPLOADS else _chosen(kind)) or built_in("spiral", N)
     if points.note:
-        shell.caption(text.problem(points.note))
+        shell.caption(links.plain(text.problem(points.note)))
     return points
 
 

@@ -188,6 +188,15 @@ def test_names_and_captions_are_the_same_in_composed_and_decomposed_letters(tmp_
     assert found.captions == ("café", "café") and tokenizer(found).vocabulary == ("café",)
 
 
+def test_a_caption_can_be_printed(tmp_path):
+    folder(tmp_path, "")
+    (tmp_path / "captions.csv").unlink()
+    rows = [r'{"file_name": "a.png", "text": "a \ud800 cat"}', '{"file_name": "b.png", "text": "a dog"}']
+    (tmp_path / "metadata.jsonl").write_text("\n".join(rows))
+    found = from_folder(tmp_path, 8)
+    assert all(caption.encode() for caption in found.captions) and "cat" in tokenizer(found).vocabulary
+
+
 def test_what_is_cut_off_or_not_divided_into_words_is_named_and_counted(tmp_path):
     rows = f"file,caption\na.png,{'very ' * 70}\nb.png,แมวสีดำ\nc.png,一只猫\n"
     note = from_folder(folder(tmp_path, rows), 8).note

@@ -388,6 +388,26 @@ def test_a_damaged_image_of_a_hugging_face_set_is_named_and_refused_or_skipped(s
     assert found.labels.tolist() == [0, 1, 1] and found.images.shape == (3, 3, 4, 4)
 
 
+def test_labels_of_a_hugging_face_set_may_be_texts_or_numbers_and_be_absent(tmp_path: Path):
+    datasets = pytest.importorskip("datasets")
+    cells = [{"bytes": png(colour), "path": None} for colour in COLOURS]
+    columns = {"image": cells, "label": ["dog", None, "猫", "dog"], "Category": [10, 9, 9, 2], "other": cells}
+    features = datasets.Features({
+        "image": datasets.Image(), "label": datasets.Value("string"), "Category": datasets.Value("int64"),
+        "other": datasets.Image(),
+    })  # fmt: skip
+    table = datasets.Dataset.from_dict(columns, features=features)
+    table.save_to_disk(tmp_path / "texts")
+    table.remove_columns(["label", "other"]).save_to_disk(tmp_path / "numbers")
+    texts, numbers = load(str(tmp_path / "texts")), load(str(tmp_path / "numbers"))
+    assert texts.classes == ("dog", "猫") and texts.labels.tolist() == [0, 1, 0]
+    assert {part.code: part.values for part in texts.note.parts} == {
+        "hf_columns": {"used": "image, label", "unused": "other"},
+        "hf_unlabelled": {"lost": 1, "examples": "image 1"},
+    }
+    assert numbers.classes == ("2", "9", "10") and numbers.labels.tolist() == [2, 1, 1, 0] and not numbers.note
+
+
 def test_a_hugging_face_set_that_is_none_is_refused_in_one_sentence(saved: Path, refused):
     with refused("unknown_split", split="test", known="train, validation"):
         load(str(saved / "both"), split="test")

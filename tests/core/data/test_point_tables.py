@@ -96,6 +96,7 @@ def test_names_of_classes_are_in_the_order_of_the_alphabet_and_one_for_both_spel
         ("1,2,cat\n3,4,\n", "csv_not_number", {"line": 2, "column": 3}),
         ('1,2\n"3,4\n5,6\n', "table_quote", {"line": 2}),
         ("x,y,class\n1,2\n3,4\n", "csv_ragged", {"line": 2, "before": 3}),
+        ("x,y\n5,2,0\n7,4,1\n", "csv_ragged", {"line": 2, "here": 3, "before": 2}),
         ("a,b,c,d\n1,2,3,4\n2,2,3,4\n3,2,3,7\n", None, {}),
         ("a,b,c,d\n5,2,3,4\n7,2,3,4\n", "csv_columns", {"columns": 4}),
         ("1,2,a\n3,4,b\n3,4,c\n3,4,d\n", "csv_classes", {"found": 4}),

@@ -21,7 +21,8 @@ def cells(found) -> list[list[str]]:
     ("text", "encoding"),
     [
         ("un café, été où", "cp1252"),
-        ("“groß” – Äpfel", "cp1252"),
+        ("“groß” – Äpfel –”", "cp1252"),
+        ("1\xa0000 m", "cp1252"),
         ("красный Круг", "cp1251"),
         ("红色的圆", "gbk"),
         ("赤い丸", "cp932"),
@@ -105,6 +106,7 @@ def test_json_lines_and_a_list_are_a_table(tmp_path, encoding: str, listed: bool
     [
         ('{"a": 1}\n{"a": \n', "json_syntax", {"line": 2}),
         ('{"a": 1}\n3\n', "json_object", {"line": 2}),
+        ('{"a": 1, "text": "one", "text": "two"}\n', "json_name_twice", {"name": "text"}),
         ("[" * 100_000, "json_size", {}),
         ("9" * 5000, "json_size", {}),
     ],

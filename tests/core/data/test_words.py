@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from core.data.words import has_signs, is_undivided, words
+from core.data.words import has_signs, is_undivided, position, words
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,8 @@ def test_words_of_every_script_stay_whole_in_both_forms_of_unicode(text: str, ex
 def test_scripts_without_spaces_between_words_are_known():
     assert is_undivided("แมวสีดำ") and is_undivided("ឆ្មា") and not is_undivided("बिल्ली cat 猫")
     assert has_signs("一 cat") and has_signs("ねこ") and not has_signs("リンゴ cat แมว")
+
+
+def test_a_name_is_found_in_both_forms_of_unicode():
+    assert position("café", ["a", "cafe\u0301"]) == position("cafe\u0301", ["a", "café"]) == 1
+    assert position("b", ["a"]) is None and position(0, ["a"]) is None

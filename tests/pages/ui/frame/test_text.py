@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.problems import Problem
+from core.problems import Problem, joined
 from pages.ui.frame import text
 from pages.ui.frame.text import t
 
@@ -69,3 +69,9 @@ def test_an_error_with_a_code_is_said_in_the_visitors_language(chinese):
     assert text.problem(Problem("sampler_eta", eta=2)) == "eta 不能是 2。"
     assert text.problem(Problem("sampler_steps", most=512, steps=0)) == str(Problem("sampler_steps", most=512, steps=0))
     assert text.problem(OSError("disk")) == "disk"
+
+
+def test_the_sentences_of_several_notes_follow_each_other(chinese):
+    translated, english = Problem("sampler_eta", eta=2), Problem("sampler_steps", most=512, steps=0)
+    note = joined(translated, english, translated)
+    assert text.problem(note) == f"eta 不能是 2。{english} eta 不能是 2。"
