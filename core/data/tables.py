@@ -80,10 +80,11 @@ def decoded(data: bytes, file: str) -> Text:
 
 
 def _unmarked(data: bytes) -> list[str]:
-    """The encodings of Unicode that bytes without a mark may have: of a null and an ASCII letter the null tells."""
-    if b"\0" not in data:
+    """The encodings of Unicode that bytes without a mark may have: an ASCII letter in UTF-16 has a null beside it."""
+    even, odd = data[::2].count(0), data[1::2].count(0)
+    if not even + odd:
         return ["utf-8"]
-    return [name for first, name in ((1, "utf-16-le"), (0, "utf-16-be")) if b"\0" not in data[1 - first :: 2]]
+    return ["utf-16-le"] if odd >= 5 * even else ["utf-16-be"] if even >= 5 * odd else []
 
 
 def _in_windows_encoding(data: bytes, file: str) -> Text:

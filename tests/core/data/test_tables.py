@@ -1,9 +1,15 @@
 """Tables and JSON as programs of many countries write them: read as they are meant, or refused with the line."""
 
 import codecs
+import csv
+import io
 import json
+import tempfile
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
 
 from core.data.tables import decoded, parse_json, records
 
@@ -65,6 +71,26 @@ def test_every_separator_and_every_end_of_line_is_read(tmp_path, separator: str,
     assert cells(found) == [["a.png", 'one, two; three | "four"'], ["b.png", "x"]]
     assert [line for line, _ in found.rows] == [2, 4]
     assert (found.note is None) == (separator == ",")
+
+
+texts = some.text(some.characters(exclude_categories=("Cc", "Cs")) | some.sampled_from('\n",;|\t #'), max_size=12).map(
+    str.strip
+)
+
+
+@settings(max_examples=60, derandomize=True, database=None, deadline=None)
+@given(
+    some.lists(some.tuples(texts.filter(bool), texts), min_size=1, max_size=8),
+    some.sampled_from(",;\t|"),
+    some.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"]),
+    some.sampled_from(["\n", "\r\n", "\r"]),
+)
+def test_what_a_program_writes_is_read_back_cell_by_cell(rows, separator: str, encoding: str, end: str):
+    out = io.StringIO(newline="")
+    quoting = csv.QUOTE_ALL if end == "\r" else csv.QUOTE_MINIMAL  # the other quotes no line feed then
+    csv.writer(out, delimiter=separator, lineterminator=end, quoting=quoting).writerows([("file", "text"), *rows])
+    with tempfile.TemporaryDirectory() as folder:
+        assert cells(table(Path(folder), out.getvalue(), encoding)) == [list(row) for row in rows]
 
 
 @pytest.mark.parametrize(
