@@ -15,6 +15,7 @@ from core.lessons import clip as clip_lesson
 from core.lessons.clip import WORDINGS
 from core.models import clip_space
 from core.models.people_queries import DIFFERENCES
+from core.problems import Problem
 from pages.ui.frame.text import t
 from pages.ui.lessons import clip_retrieval
 from pages.ui.runs import training_run
@@ -201,6 +202,12 @@ def test_a_file_is_read_and_a_bad_one_refused_with_a_sentence(chapter):
     assert pictures(app) == [t("clip.retrieval.own_file")] and rows(app)[0] == "pizza"
     bring("grey.png", png(np.zeros((40, 60), np.uint8)))
     assert len(rows(app)) == clip_retrieval.CAPTIONS and not app.error
+    stream = BytesIO()
+    pages = [Image.fromarray(np.full((40, 60), grey, np.uint8)) for grey in (0, 200)]
+    pages[0].save(stream, "TIFF", save_all=True, append_images=pages[1:])
+    bring("scan without an ending", stream.getvalue())
+    assert len(rows(app)) == clip_retrieval.CAPTIONS and not app.error
+    assert str(Problem("image_first_frame", frames=2)) in [caption.value for caption in app.caption]
     bring("cut.png", content[:300])
     assert "cut" in app.error[0].value and not rows(app) and not app.exception
 

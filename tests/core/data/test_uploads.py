@@ -120,6 +120,15 @@ def test_the_points_of_an_image_lie_on_its_dark_pixels_right_way_up():
     assert y.min() >= -35 and y.max() <= -20
 
 
+@pytest.mark.parametrize("format", ["TIFF", "AVIF", "PPM"])
+def test_an_image_of_any_format_gives_the_same_points_and_only_its_first_page_counts(format: str):
+    plain = raw(from_image(encoded(blot()), 300))
+    assert (raw(from_image(encoded(blot(), format), 300)) - plain).abs().max() < 3
+    if format != "PPM":
+        pages = from_image(encoded(blot(), format, save_all=True, append_images=[blot().rotate(90)]), 300)
+        assert (raw(pages) - plain).abs().max() < 3 and pages.note.values == {"frames": 2}
+
+
 def test_a_pixel_is_drawn_in_proportion_to_its_darkness():
     image = Image.new("L", (40, 20), 255)
     image.paste(0, (0, 0, 10, 20))
