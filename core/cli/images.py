@@ -315,12 +315,15 @@ def labels_in_turn(checkpoint: Checkpoint, n: int, chosen: list[int] | None = No
 
 
 def _label(name: str, checkpoint: Checkpoint) -> int:
-    """The number of a class, given by name or number. Raises Problem naming the classes of the model."""
+    """The number of a class, given by name or number. Raises Problem naming the classes of the model.
+
+    Where all names are numbers, such as 1 to 26, a number is a name.
+    """
     image_model.shape_of(checkpoint.config)
     classes = checkpoint.config["data"]["classes"]
     if (number := position(name, classes)) is not None:
         return number
-    if name.isdecimal() and int(name) < len(classes):
+    if not all(map(str.isdecimal, classes)) and name in map(str, range(len(classes))):
         return int(name)
     raise Problem("model_unknown_class", name=name, known=", ".join(classes) or "none in this model")
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from core.data import image_files, tables
 from core.problems import Problem, joined, printable
 
-METADATA = {"metadata.csv", "metadata.tsv", "metadata.jsonl", "metadata.json"}  # as Hugging Face's ImageFolder has them
+METADATA = {"metadata.csv", "metadata.tsv", "metadata.jsonl"}  # as Hugging Face's ImageFolder has them
 NAME_COLUMNS = ("file_name", "filename", "file", "image", "path")
 LABEL_COLUMNS = ("label", "labels", "class", "category", "target")
 
@@ -91,7 +91,7 @@ def listing(top: Path, split: str = "train") -> Listing:
     parts = _parts(images, labelled, top.resolve().name)
     chosen = _chosen(top, parts, split)
     places, labels, classes, note = _classified(chosen, parts, labelled)
-    used = {*images, *(table.place for table in labelled.values())}
+    used = {*images, *(labelled[part.folder].place for part in chosen if part.folder in labelled)}
     others = [place for place in files if place not in used]
     hidden, special, folders = ([place for place, is_a in found if is_a == kind] for kind in KINDS[1:])
     left_out = noted(

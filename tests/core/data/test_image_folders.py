@@ -239,7 +239,22 @@ def test_a_table_whose_rows_name_no_image_is_refused(tmp_path: Path, refused):
 
 def test_a_table_without_labels_leaves_the_classes_to_the_folders(tmp_path: Path):
     fill(tmp_path, "cat/a.png", "dog/b.png", **{"metadata.csv": b"file_name,text\ncat/a.png,a cat\n"})
-    assert from_folder(tmp_path).classes == ("cat", "dog")
+    fill(tmp_path, **{"cat/metadata.csv": b"file_name,label\na.png,tom\n", "metadata.json": b"{"})
+    found = from_folder(tmp_path)
+    assert found.classes == ("cat", "dog") and notes(found)["folder_not_images"]["lost"] == 3
+
+
+def test_each_part_may_have_a_table_of_its_own(tmp_path: Path):
+    for part, names in (("train", "ab"), ("test", "c")):
+        rows = "".join(f"images/{name}.png,{name}\n" for name in names)
+        fill(tmp_path / part, *(f"images/{name}.png" for name in names))
+        fill(tmp_path / part, **{"metadata.csv": f"file_name,label\n{rows}".encode()})
+    fill(tmp_path / "test", "images/d.png", **{"metadata.csv": b"file_name,label\nimages/c.png,b\nimages/d.png,x\n"})
+    assert classes(load(str(tmp_path))) == {"a": 1, "b": 1}
+    test = load(str(tmp_path), split="test")
+    assert (
+        classes(test) == {"a": 0, "b": 1} and notes(test)["folder_strange_classes"]["examples"] == "test/images/d.png"
+    )
 
 
 # Every file of a random folder
