@@ -93,6 +93,7 @@ def held_out(names: list[str]) -> list[bool]:
 # The prediction
 
 
+@pytest.mark.slow
 def test_training_and_scenes_are_kept_back_until_the_prediction_is_made(open_page):
     app = open_page("clip")
     assert app.button(key="_main").disabled and not any(part.key == "show" for part in app.get("button_group"))
@@ -106,6 +107,7 @@ def test_training_and_scenes_are_kept_back_until_the_prediction_is_made(open_pag
     assert group(app, "show").value == "train_live" and len(messages(app, "success")) == 1
 
 
+@pytest.mark.slow
 def test_the_words_of_the_collection_are_marked_as_english_on_a_chinese_page(chapter):
     for language, count in (("en", 0), ("zh", clip_retrieval.PICTURES)):
         found = re.findall(r'<figcaption>[^/]*<br><span lang="en">', html(chapter("retrieval", lang=language)))
@@ -326,6 +328,7 @@ def test_the_captions_can_be_those_of_the_other_language(people):
     assert captions == list(clip_lesson.matrix_captions(False, "people", "zh"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ("en", "zh"))
 def test_a_person_with_a_hat_minus_one_without_is_a_word_for_a_hat(people, language):
     app = people("arithmetic", lang=language)

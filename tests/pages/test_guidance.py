@@ -112,6 +112,7 @@ def test_the_prediction_is_compared_only_in_the_scene_and_with_the_class_that_it
     )
 
 
+@pytest.mark.slow
 def test_the_curves_are_drawn_and_said_in_numbers(chapter):
     app = chapter("eight_scales")
     figure = json.loads(app.get("plotly_chart")[0].proto.spec)

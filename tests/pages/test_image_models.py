@@ -104,6 +104,7 @@ def test_an_empty_request_of_classes_has_classes_to_choose_from(chapter):
     assert app.selectbox(key="label").value == "every_class" and not any(each.key == "ask" for each in app.text_input)
 
 
+@pytest.mark.slow
 def test_what_decides_is_the_picture_of_people(chapter):
     app = formed(chapter(model="digits", steps="3", guess="ghosts"))
     assert not messages(app, "success")

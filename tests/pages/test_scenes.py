@@ -46,6 +46,7 @@ def config_of(page: str, scene: str, **more: str) -> object:
     return config
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page, scene", cases(*SCENES))
 def test_a_scene_follows_from_an_address_alone(page, scene):
     lesson = import_module(f"pages.ui.lessons.{page}")

@@ -43,6 +43,7 @@ def title(name: str, **values) -> str:
 # The prediction
 
 
+@pytest.mark.slow
 def test_the_stages_are_kept_back_until_the_prediction_is_made(chapter):
     app = formed(chapter(predictions="true"))
     assert len(panels(app)) == 3 and not any(part.key == "show" for part in app.get("button_group"))

@@ -110,6 +110,7 @@ def test_training_begins_with_the_images_of_each_class_and_what_was_left_out(tmp
     assert str(Problem("folder_not_images", lost=1, examples="notes.txt")) in shown
 
 
+@pytest.mark.slow
 def test_people_are_asked_for_in_words_and_words_that_are_not_understood_are_named(people, tmp_path, capsys):
     asked = ["--n", "3", "--steps", "2", "--scale", "2", "--caption", "a woman with long hair", "--negative", "a hat"]
     main(["sample", "--checkpoint", str(people), "--out", str(tmp_path / "some"), *asked])

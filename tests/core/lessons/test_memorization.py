@@ -21,12 +21,14 @@ def test_a_copy_is_three_times_as_near_to_one_datum_as_to_any_other():
     assert copies(torch.tensor([[0.2, 0.0], [0.3, 0.0], [0.5, 0.0]]), known).tolist() == [True, False, False]
 
 
+@pytest.mark.slow
 def test_ten_points_are_copied_after_a_short_run_and_new_points_are_not(short_runs):
     ten, fresh = short_runs["10"], short_runs["fresh"]
     assert ten.copied > 0.9 and ten.distance < lesson.by_chance("10")[1] / 10
     assert fresh.copied < lesson.by_chance("fresh")[0] and fresh.distance > lesson.by_chance("fresh")[1]
 
 
+@pytest.mark.slow
 def test_the_field_comes_near_to_that_of_few_points_and_of_new_points_to_that_of_their_distribution(short_runs):
     assert short_runs["10"].to_points < 0.25 < 0.8 < short_runs["10"].to_distribution
     assert short_runs["fresh"].to_distribution < 0.3

@@ -41,6 +41,7 @@ def extended(trained):
     return clip_words.with_words(trained, config, state, pairs(CHINESE))
 
 
+@pytest.mark.slow
 def test_captions_of_known_words_and_images_keep_their_vectors(trained, extended):
     before, after = (
         part.state.ema.captions(tokenizer_of(part.config).encode(list(COLOURS))) for part in (trained, extended)

@@ -32,6 +32,7 @@ def test_the_classifier_knows_images_that_it_has_not_seen(judge):
     assert judge.agreement(judge.real, (judge.labels + 1) % 10) < 0.05
 
 
+@pytest.mark.slow
 def test_real_images_are_told_from_blurred_ones_wrong_ones_and_noise(judge):
     real, labels = judge.real, judge.labels
     true, blurred = (judge.report(x, labels) for x in (real, image_judge.blurred(real)))

@@ -72,6 +72,7 @@ def test_few_pictures_are_copied_and_many_are_not():
     assert [report.copied for report in reports.values()] == sorted((r.copied for r in reports.values()), reverse=True)
 
 
+@pytest.mark.slow
 def test_the_table_has_a_row_for_each_model_and_few_people_come_first():
     made = {str(n): checkpoint(PeopleSet(n), steps=1) for n in (None, 5)}
     head, *rows = memorization.table(made, n=3)

@@ -96,6 +96,7 @@ def test_who_matches_a_caption_is_decided_by_what_can_be_seen():
     assert bald.any() and (shown.attributes[bald, columns[0]] == 0).all()
 
 
+@pytest.mark.slow
 def test_the_nearest_word_of_a_difference_counts_by_its_meaning():
     """Directions to a given word, whatever the picture: "cap" names one kind of hat, "hat" all, "red" none."""
     candidates = words(of_words("en"), "en")

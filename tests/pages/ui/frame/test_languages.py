@@ -4,6 +4,8 @@ language too."""
 import re
 import threading
 
+import pytest
+
 from pages.ui.frame import shell, text
 from pages.ui.frame.text import t
 
@@ -19,6 +21,7 @@ def test_a_function_for_another_thread_speaks_the_language_in_which_the_page_was
     assert said[0][0] == text.catalogue("zh")["frame"]["skip"] and said[0][1] == text.catalogue("en")["frame"]["skip"]
 
 
+@pytest.mark.slow
 def test_the_slide_of_a_chinese_page_is_chinese_and_its_link_opens_that_page(open_page, monkeypatch):
     given = []
     monkeypatch.setattr("streamlit.download_button", lambda label, data, *_, **__: given.append(data))

@@ -120,6 +120,7 @@ def test_two_learners_with_equal_settings_share_a_run(scene):
     assert first.session_state["_runs"] == second.session_state["_runs"]
 
 
+@pytest.mark.slow
 def test_a_saved_run_comes_back_with_its_network_and_its_steps_and_is_a_model_to_sample_from(scene):
     config = live_digits.CONFIGS["fourier"]
     made = image_model.new_checkpoint(config, live_digits.images())
@@ -134,6 +135,7 @@ def test_a_saved_run_comes_back_with_its_network_and_its_steps_and_is_a_model_to
     assert t("runs.standing.step", step=4) in shown(press(app, "_step"))
 
 
+@pytest.mark.slow
 def test_a_saved_run_of_people_comes_back_as_people(scene):
     made = image_model.new_checkpoint(live_people.CONFIG, live_people.images())
     next(image_model.run(live_people.CONFIG, live_people.images(), made.state))

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 
 from core.data import people
@@ -63,6 +64,7 @@ def test_the_squares_of_a_vector_take_their_colour_from_its_numbers():
         assert bytes(square.tolist()).hex() == colour[1:]
 
 
+@pytest.mark.slow
 def test_the_groups_of_the_ends_of_an_interpolation_are_those_of_the_nearest_pictures():
     names, vectors = pairs().captions, space("emoji").pictures
     for other, apart in (("dog face", False), ("pizza", True)):

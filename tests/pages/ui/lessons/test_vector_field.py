@@ -63,6 +63,7 @@ def test_the_errors_that_the_notes_quote_are_those_of_the_curves():
             assert error[lesson.LEVELS.index(level)].item() == pytest.approx(quoted[f"{part}_{name}"], abs=0.005), level
 
 
+@pytest.mark.slow
 def test_the_error_of_every_shipped_model_is_largest_at_small_sigma():
     for model in lesson.MODELS[:-1]:
         assert float(lesson.LEVELS[lesson.error_of(lesson.model_of(Config(model=model))).argmax()]) < 0.1
