@@ -9,6 +9,7 @@ import math
 import struct
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -59,8 +60,10 @@ def decode(
 
     at_least: a JPEG may be decoded at a fraction of its size, as long as its sides stay that long. at_most: the image
     is shrunk until neither side is longer. Raises UnreadableImage for what is not a complete PNG, JPEG, WebP, GIF,
-    BMP, TIFF, PNM or AVIF of at most so many ``megapixels``.
+    BMP, TIFF, PNM or AVIF of at most so many ``megapixels``, and Problem for a side outside 1..4096.
     """
+    if at_least is not None:
+        check_side(at_least)
     with _opened(file, megapixels) as opened:
         try:
             frames = _frames(opened)
@@ -84,8 +87,9 @@ def _opened(file: Path | BinaryIO, megapixels: int = MAX_MEGAPIXELS) -> "Image.I
     except Image.DecompressionBombError:
         raise UnreadableImage("image_megapixels", most=megapixels) from None
     except Exception as error:  # decoders raise almost anything for a malformed file, here and below
-        is_closed = isinstance(error, OSError) and error.errno  # to this user, or no longer there
-        raise UnreadableImage("image_unopened" if is_closed else "image_format") from None
+        if isinstance(error, OSError) and error.errno:  # closed to this user, or no longer there
+            raise UnreadableImage("image_unopened") from None
+        raise UnreadableImage("image_format") from None
     if opened.width * opened.height > megapixels * 1e6:
         opened.close()
         raise UnreadableImage("image_megapixels", most=megapixels)
@@ -173,13 +177,25 @@ def in_bytes(values: np.ndarray, limits: tuple[int, int]) -> np.ndarray:
     return found
 
 
+def check_side(side: int) -> None:
+    """Raise Problem for a side outside 1..4096."""
+    if not 1 <= side <= MAX_SIDE:
+        raise Problem("image_side", most=MAX_SIDE, side=side)
+
+
+def check_memory(name: str, images: int, shape: Sequence[int]) -> None:
+    """Raise Problem for so many images [*shape] that they would take more than 16 GB."""
+    size = images * math.prod(shape) / 1e9
+    if size > MAX_GB:
+        raise Problem("image_set_memory", name=name, images=images, size=size, most=MAX_GB)
+
+
 def fit(images: Tensor, side: int) -> Tensor:
     """Images uint8 [..., H, W], their middle square resized to [..., side, side] (bilinear, antialiased).
 
     Raises Problem for a side outside 1..4096.
     """
-    if not 1 <= side <= MAX_SIDE:
-        raise Problem("image_side", most=MAX_SIDE, side=side)
+    check_side(side)
     height, width = images.shape[-2:]
     edge = min(height, width)
     top, left = (height - edge) // 2, (width - edge) // 2

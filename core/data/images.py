@@ -100,6 +100,7 @@ class ImageSet:
 
     def resized(self, side: int) -> "ImageSet":
         """The same set with the middle square of every image resized to ``side`` (see `image_files.fit`)."""
+        image_files.check_memory(self.name, len(self), (*self.shape[:-2], side, side))
         return replace(self, images=image_files.fit(self.images, side))
 
 
@@ -217,8 +218,8 @@ def from_folder(path: str | Path, side: int | None = None, damaged: str = "refus
     """
     top = Path(path)
     found = image_folders.listing(top, split)
-    files = ((place.as_posix(), top / place) for place in found.images)
-    images, kept, note = _decoded(files, side, damaged)
+    files = [(place.as_posix(), top / place) for place in found.images]
+    images, kept, note = _decoded(top.name, files, len(files), side, damaged)
     labels = _numbers([found.labels[i] for i in kept], found.classes) if found.labels else None
     result = ImageSet(top.resolve().name, images, labels, found.classes, joined(found.note, note))
     return replace(result, note=joined(result.note, _without_images(result)))
@@ -247,7 +248,7 @@ def from_hugging_face(
     rows = table.select_columns(column).cast_column(column, datasets.Image(decode=False))
     labelled = [i for i, label in enumerate(names) if label] or range(len(table))
     files = ((f"image {i}", _stored(rows[i][column])) for i in labelled)
-    images, kept, note = _decoded(files, side, damaged)
+    images, kept, note = _decoded(name, files, len(labelled), side, damaged)
     used, unused = [column, *label_columns[:1]], [*columns[1:], *label_columns[1:]]
     others = Problem("hf_columns", used=", ".join(used), unused=", ".join(unused)) if unused else None
     nameless = [f"image {i}" for i in sorted({*range(len(table))} - {*labelled})]
@@ -297,22 +298,24 @@ def _stored(cell: dict | None) -> Path | BinaryIO:
 
 
 def _decoded(
-    files: Iterable[tuple[str, Path | BinaryIO]], side: int | None, damaged: str
+    name: str, files: Iterable[tuple[str, Path | BinaryIO]], n: int, side: int | None, damaged: str
 ) -> tuple[Tensor, list[int], Problem | None]:
-    """Images [N, C, H, W] of named files, the indices of their files, and a note on those that could not be read."""
+    """Images [N, C, H, W] of the n named files of a set, the indices of their files, and a note on those that could not
+    be read."""
     if damaged not in ("refuse", "skip"):
         raise Problem("damaged_option", value=damaged)
     images, kept, lost, several, first = [], [], [], [], ""
-    for i, (name, file) in enumerate(files):
+    for i, (file_name, file) in enumerate(files):
         try:
             decoded = image_files.decode(file, at_least=side)
         except image_files.UnreadableImage as problem:
-            lost.append(f"{name} ({problem})")
+            lost.append(f"{file_name} ({problem})")
             continue
-        image, first = image_files.as_tensor(decoded, side), first or name
+        image, first = image_files.as_tensor(decoded, side), first or file_name
+        image_files.check_memory(name, n, image.shape)
         if images and image.shape[1:] != images[0].shape[1:]:
-            raise Problem("image_sizes", name=name, size=_size(image), first=first, first_size=_size(images[0]))
-        several += [name] if decoded.info["frames"] > 1 else []
+            raise Problem("image_sizes", name=file_name, size=_size(image), first=first, first_size=_size(images[0]))
+        several += [file_name] if decoded.info["frames"] > 1 else []
         images.append(image)
         kept.append(i)
     note = noted(Problem("unreadable_images", total=len(lost) + len(kept), **counted(lost)))

@@ -261,6 +261,23 @@ def test_images_of_other_sizes_are_resized_only_when_asked(tmp_path: Path, side:
             from_folder(tmp_path)
 
 
+@pytest.mark.parametrize("side", [-1, 0, 4097])
+def test_a_side_is_checked_before_an_image_is_decoded(tmp_path: Path, side: int, refused):
+    fill(tmp_path, {"1.jpg": png(format="JPEG")})
+    with refused("image_side", side=side):
+        from_folder(tmp_path, side=side)
+
+
+def test_images_that_would_fill_the_memory_are_refused_at_the_first(tmp_path: Path, monkeypatch, refused):
+    fill(tmp_path, {f"{i}.png": png() for i in range(50)})
+    np.savez(tmp_path / "set.npz", images=np.zeros((50, 2, 2), np.uint8))
+    monkeypatch.setattr(image_files, "MAX_GB", 1e-3)
+    with refused("image_set_memory", images=50):
+        from_folder(tmp_path, side=100)
+    with refused("image_set_memory", images=50):
+        load(str(tmp_path / "set.npz"), side=200)
+
+
 @pytest.mark.parametrize(
     ("data", "code"),
     [
