@@ -14,6 +14,7 @@ from math import isfinite
 import numpy as np
 
 from core.data import tables
+from core.data.image_folders import LABEL_COLUMNS, counted, noted
 from core.data.tables import Row
 from core.problems import Problem, joined
 
@@ -48,16 +49,14 @@ def read(data: bytes) -> PointTable:
     start = start[header is not None :]
     if not start:
         raise Problem("csv_empty")
-    columns, indexed = _layout(header, start, mark)
-    if columns not in (2, 3, 4):
-        raise Problem("csv_columns", columns=columns)
-    values, names = _values(chain(start, body), columns, mark, skipped=int(indexed))
-    values, dropped = (values, True) if indexed else _without_index(values, names is not None)
+    layout = _layout(header, start, mark)
+    values, names = _values(chain(start, body), layout, mark)
+    values, index = (values, None) if layout.named else _without_index(values, names is not None)
     if len(values) < 2:
         raise Problem("csv_one_point")
     labels, classes = _classes(values, names, encoding)
     marks = Problem("table_decimal_comma") if mark == "," else None
-    notes = encoding, tables.separator_note(separator), marks, note, Problem("csv_index") if dropped else None
+    notes = encoding, tables.separator_note(separator), marks, note, layout.note, index
     return PointTable(values[:, :2], labels, classes, joined(*notes))
 
 
@@ -130,18 +129,53 @@ def _header(found: list[list[str]], mark: str) -> tuple[list[str] | None, Proble
     return first if first and all(number(cell, mark) is None for cell in first) else None, None
 
 
-def _layout(header: list[str] | None, rows: list[Row], mark: str) -> tuple[int, bool]:
-    """The number of columns, and whether the header says that the first is an index: by its name, or by having no name
-    for it. A header of one cell is a title."""
+@dataclass(frozen=True)
+class _Layout:
+    """The number of columns, and the places of those that are used: x, y and maybe the class.
+
+    ``named``: whether the header says so; else there may be an index before them. ``note``: on columns left out.
+    """
+
+    columns: int
+    used: Sequence[int]
+    named: bool = False
+    note: Problem | None = None
+
+
+def _layout(header: list[str] | None, rows: list[Row], mark: str) -> _Layout:
+    """What the columns are, by their names or else by their order. A header of one cell is a title; one that lacks a
+    cell is that of a table with an index."""
     line, first = rows[0]
     columns = len(_stripped(first))
-    if header is None or len(header) == 1:
-        return columns, False
-    if len(header) == columns - 1 > 1 and _is_index([number(cells[0], mark) for _, cells in rows]):
-        return columns, True
-    if len(header) < columns or len(header) > len(first):
-        raise Problem("csv_ragged", line=line, here=columns, before=len(header))
-    return len(header), len(header) > 2 and header[0].lower() in INDEX_NAMES
+    if header is not None and len(header) > 1:
+        if len(header) == columns - 1 > 1 and _is_index([number(cells[0], mark) for _, cells in rows]):
+            return _indexed(columns)
+        if len(header) < columns or len(header) > len(first):
+            raise Problem("csv_ragged", line=line, here=columns, before=len(header))
+        if found := _named([name.lower() for name in header]):
+            return found
+        columns = len(header)
+    if columns not in (2, 3, 4):
+        raise Problem("csv_columns", columns=columns)
+    return _Layout(columns, range(columns))
+
+
+def _named(names: list[str]) -> _Layout | None:
+    """The layout of a table whose columns are named; None where their order decides."""
+    if len(names) in (3, 4) and names[0] in INDEX_NAMES:
+        return _indexed(len(names))
+    if not {"x", "y"} <= set(names):
+        return None
+    if len(names) < 4 and names[:2] == ["x", "y"]:
+        return _Layout(len(names), range(len(names)), named=True)
+    classes = [names.index(name) for name in LABEL_COLUMNS if name in names]
+    used = [names.index("x"), names.index("y"), *classes[:1]]
+    others = [name for i, name in enumerate(names) if name and i not in used]
+    return _Layout(len(names), used, named=True, note=noted(Problem("csv_unused", **counted(others))))
+
+
+def _indexed(columns: int) -> _Layout:
+    return _Layout(columns, range(1, columns), named=True, note=Problem("csv_index"))
 
 
 def _is_index(values: Sequence[float | None]) -> bool:
@@ -149,36 +183,39 @@ def _is_index(values: Sequence[float | None]) -> bool:
     return None in values or (values[0] in (0, 1) and all(values[i] == values[0] + i for i in range(len(values))))
 
 
-def _without_index(values: np.ndarray, named: bool) -> tuple[np.ndarray, bool]:
-    """The columns without a first one that counts the rows, and whether there was one. Three columns may be points
-    with a class: there it only is an index if the last has too many values to be one."""
+def _without_index(values: np.ndarray, named: bool) -> tuple[np.ndarray, Problem | None]:
+    """The columns without a first one that counts the rows, and a note if there was one. Three columns may be points
+    with a class, whose names may be ``named``: there it only is an index if the last has too many values for a class.
+    """
     columns = values.shape[1]
     if columns == 2 or columns == 3 and (named or len(np.unique(values[:, 2])) <= MAX_CLASSES):
-        return values, False
+        return values, None
     if len(values) > 2 and _is_index(values[:, 0].tolist()):
-        return values[:, 1:], True
+        return values[:, 1:], Problem("csv_index")
     if columns == 4:
         raise Problem("csv_columns", columns=4)
-    return values, False
+    return values, None
 
 
 # Cells
 
 
-def _values(rows: Iterable[Row], columns: int, mark: str, skipped: int) -> tuple[np.ndarray, list[str] | None]:
-    """The numbers of a table [N, columns - skipped], without the first ``skipped`` columns. If the last of three or
-    more columns holds names, it gives the number of each among the names, in order of appearance."""
+def _values(rows: Iterable[Row], layout: _Layout, mark: str) -> tuple[np.ndarray, list[str] | None]:
+    """The numbers in the used columns of a table [N, columns]. If the last of three or more holds names, it gives the
+    number of each among the names, in order of appearance."""
     rows = iter(rows)
     first = next(rows)
-    last = first[1][columns - 1] if columns - skipped > 2 and len(first[1]) >= columns else ""
-    named = last != "" and number(last, mark) is None
-    numbers, names, values = columns - named, {}, array("d")
-    for line, cells in _fitted(chain([first], rows), columns):
-        values.extend(_number(cells[i], mark, line, i + 1) for i in range(skipped, numbers))
-        if named:
-            name = unicodedata.normalize("NFC", cells[-1])
-            values.append(names.setdefault(name, len(names)) if name else _number(name, mark, line, columns))
-    return np.frombuffer(values).reshape(-1, columns - skipped), list(names) if named else None
+    *numbers, last = layout.used
+    cell = first[1][last] if len(layout.used) > 2 and len(first[1]) > last else ""
+    named = cell != "" and number(cell, mark) is None
+    names, values = {}, array("d")
+    for line, cells in _fitted(chain([first], rows), layout.columns):
+        values.extend(_number(cells[i], mark, line, i + 1) for i in numbers)
+        if named and (name := unicodedata.normalize("NFC", cells[last])):
+            values.append(names.setdefault(name, len(names)))
+        else:
+            values.append(_number(cells[last], mark, line, last + 1))
+    return np.frombuffer(values).reshape(-1, len(layout.used)), list(names) if named else None
 
 
 def _fitted(rows: Iterable[Row], columns: int) -> Iterator[Row]:

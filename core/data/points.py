@@ -173,7 +173,7 @@ def rms_about_mean(raw: Tensor) -> float:
         raise Problem("points_coincide")
     if largest < SMALLEST:
         raise Problem("points_too_small")
-    if largest < 64 * torch.finfo(raw.dtype).eps * offset:
+    if largest < 8 * torch.finfo(raw.dtype).eps * offset:
         raise Problem("points_too_fine", offset=offset)
     return largest * (about / largest).square().mean().sqrt().item()  # squares of the differences may overflow
 

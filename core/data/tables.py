@@ -139,7 +139,9 @@ def rows(text: str, separator: str) -> Iterator[Row]:
             if any(cells):
                 yield line, cells
             line = reader.line_num + 1
-    except csv.Error:
+    except csv.Error as error:
+        if "limit" in str(error):
+            raise Problem("table_long_cell", line=line, most=csv.field_size_limit()) from None
         raise Problem("table_quote", line=line) from None
 
 

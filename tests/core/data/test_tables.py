@@ -100,7 +100,7 @@ def test_what_a_program_writes_is_read_back_cell_by_cell(rows, separator: str, e
         ('a,one\nb,"two\nc,three\n', "table_quote", 3),
         ('a,"one\nb,"two\n', "table_quote", 2),
         ('a,"one" two\n', "table_quote", 2),
-        ('a,"one\n' + "b,two\n" * 100_000, "table_quote", 2),
+        ('a,"one\n' + "b,two\n" * 100_000, "table_long_cell", 2),
     ],
 )
 def test_what_would_lose_text_is_refused_with_its_line(tmp_path, body: str, code: str, line: int, refused):
