@@ -119,10 +119,10 @@ def _header(found: list[list[str]], mark: str) -> tuple[list[str] | None, Proble
     """
     first = _stripped(found[0]) if found else []
     index = first[0] == "" if first else False
-    counted = [str(i) for i in range(len(first) - index)]
-    if first[index:] == counted and len(counted) > 1:
+    places = [str(i) for i in range(len(first) - index)]
+    if first[index:] == places and len(places) > 1:
         whole = all(cell.lstrip("+-").isdigit() for cells in found[1:] for cell in cells[index:2] if cell)
-        listed = ", ".join(counted)
+        listed = ", ".join(places)
         if index or not whole:
             return first, Problem("csv_header_of_numbers", header=listed)
         return None, Problem("csv_first_point", header=listed) if len(found) > 1 else None
@@ -151,7 +151,7 @@ def _layout(header: list[str] | None, rows: list[Row], mark: str) -> _Layout:
         if len(header) == columns - 1 > 1 and _is_index([number(cells[0], mark) for _, cells in rows]):
             return _indexed(columns)
         if len(header) < columns or len(header) > len(first):
-            raise Problem("csv_ragged", line=line, here=columns, before=len(header))
+            raise Problem("table_cells", line=line, cells=columns, columns=len(header))
         if found := _named([name.lower() for name in header]):
             return found
         columns = len(header)
@@ -209,23 +209,13 @@ def _values(rows: Iterable[Row], layout: _Layout, mark: str) -> tuple[np.ndarray
     cell = first[1][last] if len(layout.used) > 2 and len(first[1]) > last else ""
     named = cell != "" and number(cell, mark) is None
     names, values = {}, array("d")
-    for line, cells in _fitted(chain([first], rows), layout.columns):
+    for line, cells in tables.even(chain([first], rows), layout.columns):
         values.extend(_number(cells[i], mark, line, i + 1) for i in numbers)
         if named and (name := unicodedata.normalize("NFC", cells[last])):
             values.append(names.setdefault(name, len(names)))
         else:
             values.append(_number(cells[last], mark, line, last + 1))
     return np.frombuffer(values).reshape(-1, len(layout.used)), list(names) if named else None
-
-
-def _fitted(rows: Iterable[Row], columns: int) -> Iterator[Row]:
-    """The rows, without empty cells at their ends. Raises Problem for one of another length."""
-    for line, cells in rows:
-        if len(cells) > columns and not any(cells[columns:]):
-            cells = cells[:columns]
-        if len(cells) != columns:
-            raise Problem("csv_ragged", line=line, here=len(cells), before=columns)
-        yield line, cells
 
 
 def _number(cell: str, mark: str, line: int, column: int) -> float:

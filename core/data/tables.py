@@ -1,8 +1,8 @@
 """Tables and JSON from untrusted files: every one in the project is read here.
 
-A file is text in some encoding (`decoded`), a table is text with some separator (`read`). Both are recognised from the
-file, and a note names them where they are not UTF-8 and a comma. Nothing is guessed about cells: a row with too many,
-and a quote that is never closed, are refused with the line, because what follows would be lost or misplaced.
+A file is text in some encoding (`decoded`), a table is text with some separator (`records`). Both are recognised from
+the file, and a note names them where they are not UTF-8 and a comma. Nothing is guessed about cells: a row with too
+many, and a quote that is never closed, are refused with the line, because what follows would be lost or misplaced.
 """
 
 import codecs
@@ -22,7 +22,7 @@ from core.problems import Problem, joined
 
 MAX_MB = 200
 SEPARATORS = (",", ";", "\t", "|")
-SAMPLE = 50  # rows that the separator is recognised from
+SAMPLE, SAMPLE_SIZE = 50, 1_000_000  # rows that the separator is recognised from, and characters
 
 Row = tuple[int, list[str]]  # the number of its line in the file, from 1, and its cells
 
@@ -93,7 +93,8 @@ def _in_windows_encoding(data: bytes, file: str) -> Text:
             text = data.decode(encoding)
         except UnicodeDecodeError:
             continue
-        found = [word for word in re.findall(r"[^\s!-&(-/:-@\[-^`{-~]+", text) if not word.isascii()]
+        parts = re.finditer(r"[^\s!-&(-/:-@\[-^`{-~]+", text)
+        found = dict.fromkeys(part[0] for part in parts if not part[0].isascii())
         if all(_fits(word, encoding, alphabet) for word in found) and _is_typical(encoding, text):
             example = max(found, key=len, default="\xa0")[:20]  # beyond ASCII may be nothing but a space
             return Text(text, encoding, Problem("text_encoding_guess", encoding=NAMES[encoding], example=example))
@@ -160,7 +161,7 @@ def sample(text: str, separator: str) -> list[list[str]]:
     """The first rows of a table, up to a quote that is never closed."""
     found: list[list[str]] = []
     try:
-        found.extend(cells for _, cells in islice(rows(text, separator), SAMPLE))
+        found.extend(cells for _, cells in islice(rows(text[:SAMPLE_SIZE], separator), SAMPLE))
     except Problem:
         pass
     return found

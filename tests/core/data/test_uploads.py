@@ -291,7 +291,7 @@ def test_of_a_million_rows_a_fixed_random_part_is_kept_and_the_note_says_so():
         (b"1,2\n3,1e999\n", "csv_not_finite", {"line": 2}),
         (b"1\n2\n3\n", "csv_columns", {"columns": 1}),
         (b"1,2,3,4\n5,6,7,8\n", "csv_columns", {"columns": 4}),
-        (b"1,2\n3,4\n5,6,7\n", "csv_ragged", {"line": 3, "here": 3, "before": 2}),
+        (b"1,2\n3,4\n5,6,7\n", "table_cells", {"line": 3, "cells": 3, "columns": 2}),
         (b"1,2,1\n3,4,2\n5,6,3\n7,8,4\n", "csv_classes", {"found": 4, "most": 3}),
         (bytes(range(256)) * 20, "text_binary", {}),
         (b"\x89PNG\r\n\x1a\n\xff\xfe\xfd,\xfc" * 50, None, {}),
