@@ -228,9 +228,8 @@ def _chosen(top: Path, parts: list[_Part], split: str) -> list[_Part]:
         raise Problem("no_splits", name=top.resolve().name, split=split)
     wanted = "validation" if split == "test" and "test" not in kinds else split
     chosen = [part for part in parts if part.kind == wanted]
-    known = [str(top / part.folder) for part in parts]
-    if split == "train" and len(chosen) != 1 or len(chosen) > 1:
-        raise Problem("folder_parts", folder=str(top), known=examples(known))
+    if len(chosen) > 1 or (split == "train" and not chosen):
+        raise Problem("folder_parts", folder=str(top), known=examples([str(top / part.folder) for part in parts]))
     if not chosen:
         raise Problem("unknown_split", name=top.resolve().name, split=split, known=", ".join(sorted(kinds)))
     return chosen
@@ -335,11 +334,10 @@ def _tables(top: Path, files: list[Path]) -> dict[Path, _Table]:
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:
     """Names of classes from a table: whole numbers by their value, others in alphabetical order."""
-    names = set(names)
-    by_value = (
-        (lambda name: (len(name.lstrip("0")), name.lstrip("0"), name)) if all(map(str.isdecimal, names)) else None
-    )
-    return tuple(sorted(names, key=by_value))
+    names = sorted(set(names))
+    if all(map(str.isdecimal, names)):
+        names.sort(key=lambda name: (len(name.lstrip("0")), name.lstrip("0")))
+    return tuple(names)
 
 
 def column_of(columns: Sequence[str], known: Sequence[str]) -> str | None:
