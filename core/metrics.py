@@ -150,11 +150,12 @@ def off_curve(samples: Tensor, curve: Tensor, tolerance: float = 0.05) -> float:
 
 
 def _flat_pair(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    x, y = (torch.atleast_1d(torch.as_tensor(some)) for some in (x, y))
     if len(x) == 0 or len(y) == 0:
         raise Problem("metric_empty")
     if x.shape[1:] != y.shape[1:]:
         raise Problem("metric_shapes", first=str(list(x.shape[1:])), second=str(list(y.shape[1:])))
-    return x.flatten(1).double(), y.flatten(1).double()
+    return x.reshape(len(x), -1).double(), y.reshape(len(y), -1).double()
 
 
 def _distances(x: Tensor, y: Tensor) -> Iterator[Tensor]:

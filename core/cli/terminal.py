@@ -151,12 +151,15 @@ def file_log(path: Path, step: int) -> Log:
 
 
 def tensorboard_log(folder: Path) -> Log:
-    """Write for TensorBoard. Raises Problem if that is not installed."""
+    """Write for TensorBoard. Raises Problem if that is not installed, and for a folder whose name it cannot write."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         raise Problem("no_tensorboard") from None
-    writer = SummaryWriter(folder)
+    try:
+        writer = SummaryWriter(folder)
+    except UnicodeEncodeError:
+        raise Problem("tensorboard_folder", folder=str(folder)) from None
 
     def log(entry: dict[str, Any]) -> None:
         for name in ("loss", "lr", "images_per_second"):

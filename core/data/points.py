@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -129,7 +130,7 @@ def from_shape(name: str, shape: Shape, n: int, seed: int) -> PointSet:
 
     Raises Problem for ``n`` outside 1..1,000,000 and for a shape whose points all coincide.
     """
-    if not 1 <= n <= MAX_N:
+    if not (isinstance(n, Integral) and 1 <= n <= MAX_N):
         raise Problem("number_of_points", most=MAX_N, n=n)
     # The size follows from the shape, not from its n points: asking for more points must not resize the picture.
     scale = shape.scale or rms_about_mean(shape.draw(_even_uniforms(2048, 0))[0]) / RMS

@@ -67,10 +67,12 @@ class ClipConfig:
 def new_checkpoint(config: ClipConfig, pairs: Pairs, source: Mapping[str, Any] = MappingProxyType({})) -> Checkpoint:
     """An untrained pair of encoders for these images and the words of their captions, which its config contains.
 
-    source: what the pairs were loaded from, stored as well. Raises Problem for impossible sizes, and for a batch of
-    more pairs than there are to train on.
+    source: what the pairs were loaded from, stored as well. Raises Problem for impossible sizes, for fewer than two
+    pairs to train on, and for a batch of more pairs than there are.
     """
     n = len(pairs.indices(held_out=False))
+    if n < 2:
+        raise Problem("clip_pairs", name=pairs.name, pairs=n)
     if not 2 <= config.batch <= n:
         raise Problem("clip_batch", name=pairs.name, pairs=n, batch=config.batch)
     words = tokenizer(pairs).vocabulary

@@ -1,10 +1,12 @@
 """Trained models as a notebook uses them: ``train``, ``save``, ``load``, and ``Model`` with its samples."""
 
+import math
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -112,8 +114,9 @@ class Model:
             attributes: what samples shall have, for a model with attributes: a sentence, such as "a person with a red
                 hat", or attribute names with values, such as {"hat": "cap"}. Warns of words that name no attribute.
 
-        Raises Problem for a class, an attribute or a value that the model does not have.
+        Raises Problem for a class, an attribute or a value that the model does not have, and for impossible numbers.
         """
+        _check_request(n, steps, seed, scale, shape)
         family = point_model if "recipe" in self.checkpoint.config else image_model
         config = family.sampler_config(sampler, steps, seed)
         start = samplers.start((n, *(shape or self.shape)), config.sigma_max, self.denoiser.sigma_data, seed)
@@ -136,6 +139,8 @@ class Model:
             away = None if negative is None else requests.negative(self._values(negative), n)
             return image_model.guided(self.denoiser, wanted, scale, away)
         several = label if isinstance(label, list | tuple) else [label]
+        if not several:
+            raise Problem("image_labels")
         numbers = [self._number(each) for each in several]
         labels = [numbers[k % len(numbers)] for k in range(n)]
         return image_model.guided(self.denoiser, labels, scale, self._number(negative))
@@ -156,6 +161,20 @@ class Model:
         if not isinstance(number, int) or not 0 <= number < len(known):
             raise Problem("model_unknown_class", name=label, known=", ".join(known) or "none in this model")
         return number
+
+
+def _check_request(n: int, steps: int, seed: int, scale: float, shape: tuple[int, ...] | None) -> None:
+    """Raise Problem unless so many samples of such a shape can be drawn like that."""
+    for name, value in {"n": n, "steps": steps, "seed": seed}.items():
+        if not isinstance(value, Integral) or isinstance(value, bool):
+            raise Problem("setting_type", name=name, expected="a whole number", value=f"{value!r:.60}")
+    if n < 0:
+        raise Problem("sample_count", n=n)
+    if not (isinstance(scale, Real) and math.isfinite(scale)):
+        raise Problem("guidance_scale", scale=f"{scale!r:.60}")
+    sides = shape if isinstance(shape, list | tuple) else (0,)
+    if shape is not None and not all(isinstance(side, Integral) and side > 0 for side in sides):
+        raise Problem("sample_shape", shape=f"{shape!r:.60}")
 
 
 @dataclass(frozen=True)
@@ -278,6 +297,6 @@ def load(name: str | Path, network: nn.Module | None = None) -> Model:
 def open_checkpoint(path: Path, network: nn.Module | None = None) -> Checkpoint:
     """The checkpoint in a folder, in the folder of a run, in a zip file of either, or the shipped one of that name."""
     shipped = SHIPPED / path
-    if not os.path.exists(path) and len(path.parts) == 1 and shipped.is_dir():
+    if not os.path.exists(path) and len(path.parts) == 1 and os.path.isdir(shipped):
         path = shipped
     return load_run(path, network)

@@ -42,6 +42,10 @@ def read(query: str | Mapping[str, str], attributes: Mapping[str, Sequence[str]]
     if isinstance(query, str):
         parsed = people_captions.parse(query)
         query, unknown = parsed.wanted, parsed.unknown
+    if not isinstance(query, Mapping):
+        raise Problem(
+            "setting_type", name="attributes", expected="a text, or names with values", value=f"{query!r:.60}"
+        )
     found = dict.fromkeys(attributes, ())
     for name, value in query.items():
         if name not in attributes:

@@ -213,9 +213,9 @@ def load_folder(folder: Path, network: nn.Module | None = None) -> Checkpoint:
     Raises NoCheckpoint, a FileNotFoundError, without a folder, and Problem for one that is damaged.
     """
     folder = Path(folder)
-    if not folder.exists() and (old := folder.with_name(folder.name + ".old")).exists():
+    if not os.path.exists(folder) and os.path.exists(old := folder.with_name(folder.name + ".old")):
         folder = old
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # unlike Path's methods it answers for any text
         raise NoCheckpoint("no_checkpoint", folder=str(folder))
     return from_files({name: (folder / name).read_bytes() for name in FILES if (folder / name).is_file()}, network)
 
@@ -226,11 +226,11 @@ def load_run(path: Path, network: nn.Module | None = None) -> Checkpoint:
     A file of a checkpoint stands for its folder. Raises Problem as `load_folder` and `from_bytes` do.
     """
     path = Path(path)
-    if path.name in FILES and path.is_file():
+    if path.name in FILES and os.path.isfile(path):
         path = path.parent
-    if path.is_file():
+    if os.path.isfile(path):
         return from_bytes(path.read_bytes(), network, trusted=True)
-    return load_folder(path if (path / CONFIG).exists() else path / "checkpoint", network)
+    return load_folder(path if os.path.exists(path / CONFIG) else path / "checkpoint", network)
 
 
 def to_bytes(checkpoint: Checkpoint) -> bytes:

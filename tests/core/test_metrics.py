@@ -59,6 +59,13 @@ def test_energy_distance_does_not_depend_on_how_it_is_cut_into_chunks(monkeypatc
     assert energy_distance(cloud(40, 2), cloud(30, 2, seed=1)) == pytest.approx(whole, abs=1e-12)
 
 
+@pytest.mark.parametrize("metric", [energy_distance, sliced_wasserstein, coverage])
+def test_arrays_and_single_numbers_are_compared_as_well(metric):
+    x, y = cloud(9, 2), cloud(9, 2, seed=1)
+    assert metric(x.numpy(), y.numpy()) == metric(x, y)
+    assert metric(x[:, 0], y[:, 0]) == metric(x[:, :1], y[:, :1])
+
+
 @pytest.mark.parametrize("metric", [energy_distance, sliced_wasserstein, coverage, distance_to])
 def test_samples_that_cannot_be_compared_are_refused(metric, refused):
     with refused("metric_empty"):

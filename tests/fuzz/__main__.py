@@ -17,10 +17,8 @@ from random import Random
 
 import torch
 
-from core import problems
 from core.problems import Problem
-from pages.ui.frame import text
-from tests.fuzz.doors import DOORS
+from tests.fuzz.doors import DOORS, Door, check_sentences
 
 
 @dataclass(frozen=True)
@@ -41,24 +39,19 @@ def attempt(door: str, number: int) -> Outcome:
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            DOORS[door](Random(f"{door} {number}"), Path(folder))
-        except Problem as problem:
-            code = problem.code
-            fault = _unreadable_sentence(problem)
+            code = _refusal(DOORS[door], Random(f"{door} {number}"), Path(folder))
         except Exception:
             fault = traceback.format_exc()
     return Outcome(door, number, time.perf_counter() - begun, code, fault)
 
 
-def _unreadable_sentence(problem: Problem) -> str | None:
-    """What is wrong with the sentences of a problem: they have to exist, and be texts, in every language."""
+def _refusal(door: Door, chance: Random, folder: Path) -> str | None:
+    """The code of the Problem that refuses an input; None if it is read."""
     try:
-        chinese = text.catalogue("zh")["problems"]
-        for part in problem.parts:
-            for sentences in (problems.sentences(), chinese):
-                problems.fill(sentences[part.code], part.values).encode("utf-8")
-    except Exception:
-        return traceback.format_exc()
+        door(chance, folder)
+    except Problem as problem:
+        check_sentences(problem)
+        return problem.code
     return None
 
 

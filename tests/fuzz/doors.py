@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from safetensors.torch import load, save
 
-from core import seeds
+from core import problems, seeds
 from core.cli import commands
 from core.cli.flags import defaults
 from core.data import captions, drawings, image_files, images, tables, uploads
@@ -43,22 +43,31 @@ from core.problems import Problem
 from core.runs import checkpoints
 from core.runs.checkpoints import Checkpoint
 from core.runs.progress import resume
+from pages.ui.frame import text
 from tests.fuzz import material
 from tests.runs import write_run
 
 Door = Callable[[Random, Path], None]
 
 
-def refusals(*readers: Callable[[], Any]) -> None:
-    """Call each reader; raise the first Problem only when all have been called."""
+def try_all(*readers: Callable[[], Any]) -> None:
+    """Call each reader. Raises the first Problem if all raise one."""
     found = []
     for reader in readers:
         try:
             reader()
         except Problem as problem:
+            check_sentences(problem)
             found.append(problem)
-    if found:
+    if len(found) == len(readers):
         raise found[0]
+
+
+def check_sentences(problem: Problem) -> None:
+    """Fail unless the sentences of a problem exist, and are texts, in every language."""
+    for part in problem.parts:
+        for sentences in (problems.sentences(), text.catalogue("zh")["problems"]):
+            problems.fill(sentences[part.code], part.values).encode("utf-8")
 
 
 # Points
@@ -66,25 +75,28 @@ def refusals(*readers: Callable[[], Any]) -> None:
 
 def csv(chance: Random, folder: Path) -> None:
     """A table of points."""
-    columns, rows = chance.choice([1, 2, 2, 2, 3, 3, 4]), chance.choice([0, 1, 2, 5, 30])
-    names = [chance.choice(["x", "y", "", "class", "0", "1.5", material.text(chance, 6)]) for _ in range(columns)]
-    odd = chance.random() < 0.4
+    columns, rows = chance.choice([2, 2, 3, 3, chance.choice([1, 4])]), chance.choice([1, 5, 5, 30, 30])
+    odd, names = chance.random() < 0.4, ["x", "y", "class", "note"][:columns]
+    if odd:
+        names = [chance.choice([*names, "", "0", "1.5", material.text(chance, 6)]) for _ in names]
     cells = [[material.cell(chance, odd) for _ in range(columns)] for _ in range(rows)]
+    if columns == 3 and chance.random() < 0.7:
+        cells = [[*row[:2], chance.choice(["0", "1", "cat"])] for row in cells]
     points = uploads.from_csv(material.table(chance, names, cells))
     assert points.points.isfinite().all() and len(points.points) >= 2 and points.rms > 0
 
 
 def word(chance: Random, folder: Path) -> None:
     """A text that somebody types: as points, as a request for people, as a caption."""
-    text = material.text(chance, chance.choice([1, 4, 12, 40]))
+    typed = material.text(chance, chance.choice([1, 4, 12, 40]))
 
     def as_caption() -> None:
-        tokens = captions.Tokenizer(("cat", "猫", "red")).encode([text])
+        tokens = captions.Tokenizer(("cat", "猫", "red")).encode([typed])
         assert tokens.shape == (1, captions.LENGTH)
 
-    refusals(
-        lambda: uploads.from_word(text, chance.choice([2, 50]), chance.randrange(100)),
-        lambda: requests.read(text, ATTRIBUTES),
+    try_all(
+        lambda: uploads.from_word(typed, chance.choice([2, 50]), chance.randrange(100)),
+        lambda: requests.read(typed, ATTRIBUTES),
         as_caption,
     )
 
@@ -101,7 +113,7 @@ def drawing(chance: Random, folder: Path) -> None:
     strokes = material.value(chance) if chance.random() < 0.1 else strokes
     written = "".join(chance.choice([*drawings.DIGITS, "."]) for _ in range(3 * chance.randint(0, 9)))
     written = written if chance.random() < 0.5 else material.text(chance)
-    refusals(lambda: uploads.from_drawing(strokes), lambda: uploads.from_drawing(drawings.decode(written)))
+    try_all(lambda: uploads.from_drawing(strokes), lambda: uploads.from_drawing(drawings.decode(written)))
 
 
 # Images
@@ -119,7 +131,7 @@ def image(chance: Random, folder: Path) -> None:
             pixels.dtype == torch.uint8 and len(pixels) in (1, 3) and (side is None or pixels.shape[1:] == (side, side))
         )
 
-    refusals(lambda: uploads.from_image(content, chance.choice([2, 50])), read)
+    try_all(lambda: uploads.from_image(content, chance.choice([2, 50])), read)
 
 
 def folder(chance: Random, folder: Path) -> None:
@@ -240,7 +252,11 @@ def write_captioned(chance: Random, folder: Path) -> None:
         stream = io.BytesIO()
         material.picture(chance, any_mode=False).save(stream, "PNG")
         write(folder / name, material.sometimes_damaged(chance, stream.getvalue(), 0.1))
-        caption = chance.choice([f"a {chance.choice(['red', 'blue'])} cat", material.text(chance), "!?", "x " * 90])
+        caption = f"a {chance.choice(['red', 'blue'])} cat {chance.randrange(3)}"
+        if chance.random() < 0.4:
+            caption = chance.choice(
+                [material.text(chance), material.text(chance, everything=False), "!?", "x " * 90, ""]
+            )
         if chance.random() < 0.2:
             name = chance.choice([f"../{name}", "/etc/passwd", "", material.text(chance)])
         rows.append([name, caption, "a;b"])
@@ -282,7 +298,7 @@ def json_files(chance: Random, folder: Path) -> None:
         (folder / name).write_bytes(content)
     given = ["--config", str(folder / "flags.json")]
     readers = [partial(defaults, command, given) for command in commands.TRAINING.values()]
-    refusals(*readers, lambda: tables.records(folder / "rows.jsonl"))
+    try_all(*readers, lambda: tables.records(folder / "rows.jsonl"))
 
 
 # Checkpoints and logs
@@ -320,7 +336,7 @@ def checkpoint(chance: Random, folder: Path) -> None:
             archive.writestr(around + name, content)
             write(folder / "checkpoint" / name, content)
     packed = material.sometimes_damaged(chance, stream.getvalue(), 0.1)
-    refusals(lambda: use(checkpoints.from_bytes(packed)), lambda: command(["info", "--checkpoint", str(folder)]))
+    try_all(lambda: use(checkpoints.from_bytes(packed)), lambda: command(["info", "--checkpoint", str(folder)]))
 
 
 def changed_config(chance: Random, content: bytes) -> bytes:
@@ -374,7 +390,7 @@ def changed_tensors(chance: Random, content: bytes) -> bytes:
 def use(found: Checkpoint) -> None:
     """All that pages and commands do with a checkpoint."""
     model = Model(found)
-    refusals(
+    try_all(
         lambda: model.shape,
         lambda: model.classes,
         lambda: model.attributes,
@@ -419,7 +435,7 @@ def log(chance: Random, folder: Path) -> None:
         victim.mkdir() if not victim.exists() else victim.write_bytes(material.damaged(chance, victim.read_bytes()))
     names = run_folder.runs(folder)
     place = run_folder.place_of(folder, names[0]) if names else run
-    refusals(lambda: follow(place), lambda: run_folder.load_checkpoint(place, tries=1))
+    try_all(lambda: follow(place), lambda: run_folder.load_checkpoint(place, tries=1))
 
 
 @cache
@@ -502,12 +518,12 @@ def odd_value(chance: Random, name: str, folder: Path) -> Any:
         path = chance.choice([*PATHS[name == "out" :], material.text(chance, everything=False), "x" * 300])
         return path.format(folder=folder) if path in PATHS else path.replace("\0", "").replace("hf:", "")
     if name in SMALL:
-        text = chance.choice(["x", "1.5", "1e2", "", "nan"])
-        return chance.choice([-(2**70), -1, 0, 1, 2, 3, 4, 7, 8, 16, 2**70, text])
+        no_number = chance.choice(["x", "1.5", "1e2", "", "nan"])
+        return chance.choice([-(2**70), -1, 0, 1, 2, 3, 4, 7, 8, 16, 2**70, no_number])
     if chance.random() < 0.5:
         return chance.choice([0, 1, 2, 7, 0.5, 1e-3])
-    text = material.text(chance, everything=False).replace("\0", "")
-    return chance.choice([*ODD_NUMBERS, text, "cat", "猫", "true", "edm", "ddim", "dit", True, None])
+    typed = material.text(chance, everything=False).replace("\0", "")
+    return chance.choice([*ODD_NUMBERS, typed, "cat", "猫", "true", "edm", "ddim", "dit", True, None])
 
 
 def shown(value: Any) -> list[str]:

@@ -27,8 +27,8 @@ LETTERS = (
 )  # the last two only where any code point may come
 NUMBERS = (0, 1, -1, 2, 3, 5, 8, 0.5, -0.0, 1e-320, 1e-9, 1e9, 1e38, 1e300, 2**31, 2**53 + 1, 2**63, -(2**64), 10**40)
 WHOLE = (-(2**64), -1, 0, 1, 2, 3, 4, 5, 7, 8, 16, 33, 2**63, 10**40)
-ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1", "cp1252", "cp1251",
-             "gb18030", "shift_jis", "utf-7")  # fmt: skip
+ENCODINGS = ("utf-8-sig", "utf-8-sig", "utf-8-sig", "utf-16", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1",
+             "cp1252", "cp1251", "gb18030", "shift_jis", "utf-7")  # fmt: skip
 ODD_CELLS = (
     "",
     "nan",
@@ -123,8 +123,8 @@ def sometimes_damaged(chance: Random, content: bytes, share: float = 0.3) -> byt
 
 def table(chance: Random, columns: list[str], rows: list[list[str]]) -> bytes:
     """A table in some dialect, sometimes with ragged rows, comments and empty lines, sometimes damaged."""
-    separator, end, header = chance.choice(",,,;\t| "), chance.choice(LINE_ENDS), chance.random() < 0.6
-    quote = chance.choice(['"', '"', "'", ""])
+    separator, end, header = chance.choice(",,,,;;\t\t| "), chance.choice(LINE_ENDS), chance.random() < 0.8
+    quote = "'" if chance.random() < 0.05 else '"'
     lines, ragged = [], chance.random() < 0.2
     for row in [columns, *rows] if header else rows:
         cells = [cell.replace('"', '""') for cell in row]

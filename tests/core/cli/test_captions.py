@@ -84,6 +84,8 @@ def test_one_table_compares_towers_with_the_baseline_and_pictures_with_real_ones
     ("asked", "code", "values"),
     [
         (["evaluate", "unclip", "--judge", "clip"], "judge_is_judged", {}),
+        (["train", "clip", "--out", "new", "--data", "people", "--n", "2"], "clip_pairs", {"pairs": 1}),
+        (["train", "prior", "--out", "new", "--encoders", "fashion"], "checkpoint_no_part", {"part": "clip"}),
         (["evaluate", "unclip", "--judge", "prior"], "checkpoint_no_part", {"part": "clip"}),
         (["evaluate", "unclip", "--judge", "judge", "--data", "few"], "captions_none_to_judge", {"pairs": 3}),
         (["evaluate", "unclip", "--judge", "judge", "--side", "16"], "clip_other_images", {}),
@@ -98,7 +100,8 @@ def test_one_table_compares_towers_with_the_baseline_and_pictures_with_real_ones
 )
 def test_what_cannot_be_asked_ends_as_a_sentence(runs, folder, asked, code, values, ends, monkeypatch):
     monkeypatch.chdir(runs)
-    more = of(runs, *[name for name in ("encoders", "prior", "decoder") if f"--{name}" not in asked])
+    parts = () if asked[0] == "train" else ("encoders", "prior", "decoder")
+    more = of(runs, *[name for name in parts if f"--{name}" not in asked])
     few(folder, runs / "few")
     given = data(folder)
     with ends(code, **values):

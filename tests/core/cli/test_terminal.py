@@ -31,8 +31,9 @@ def test_a_name_that_the_terminal_has_no_letters_for_does_not_end_a_run(stdout, 
         Image.new("L", (4, 4)).save(tmp_path / "画" / name / "0.png")
     printed = stdout(encoding)
     tiny = ["--network", "fourier", "--batch", "2", "--steps", "1", "--warmup", "1"]
-    main(["train", "--out", str(tmp_path / "run"), "--data", str(tmp_path / "画"), *tiny])
-    main(["info", "--checkpoint", str(tmp_path / "run")])
+    out = str(tmp_path / names[-1])
+    main(["train", "--out", out, "--data", str(tmp_path / "画"), *tiny])
+    main(["info", "--checkpoint", out])
     assert "画".encode(encoding, "backslashreplace") in printed.getvalue()
 
 

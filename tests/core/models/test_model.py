@@ -242,6 +242,24 @@ def test_a_shipped_model_is_loaded_by_its_name_from_any_folder(name, tmp_path, m
     assert model.data.name in name
 
 
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({"n": -1}, "sample_count"), ({"n": 2.5}, "setting_type"), ({"steps": "3"}, "setting_type"),
+        ({"seed": None}, "setting_type"), ({"scale": float("nan")}, "guidance_scale"), ({"label": []}, "image_labels"),
+        ({"shape": (-1, 8, 8)}, "sample_shape"), ({"shape": 8}, "sample_shape"), ({"attributes": 5}, "setting_type"),
+    ],
+)  # fmt: skip
+def test_numbers_that_no_samples_can_have_are_refused_before_anything_is_drawn(given, code, refused):
+    with refused(code):
+        load("digits").sample(**{"n": 2, "steps": 1, **given})
+
+
+def test_points_are_not_trained_on_in_batches_without_a_point(refused):
+    with refused("train_setting", name="batch"):
+        next(train(PointConfig(batch=0), make_points("spiral", 10)))
+
+
 def test_a_clip_draws_nothing_and_an_unknown_name_is_said_so(refused):
     with refused("model_no_denoiser"):
         load("clip")
