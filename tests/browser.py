@@ -21,7 +21,7 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--js-flags=--no-opt,--max-semi-space-size=64",  # a page lives for seconds: 5 to 10 % less work
+    "--js-flags=--max-semi-space-size=64",  # collects garbage less often: a page lives for seconds
 )
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
