@@ -36,6 +36,7 @@ SIGMA_MIN, SIGMA_MAX = 0.002, 80.0
 CHUNK = 256  # samples in one call of a network
 JOINT = 64  # so many are computed faster in one call than in two
 _PLACE = 0x1055  # keeps the noise that measures a loss apart from that of training
+MAX_BATCH = 2**31  # no memory holds more
 MAX_LENGTH = 64 * MAX_SIDE  # of one axis of a sample
 
 
@@ -89,7 +90,7 @@ class ImageConfig:
         allowed = {
             "mean": math.isfinite(self.mean),
             "std": 0 < self.std < math.inf,
-            "batch": self.batch >= 2,
+            "batch": 2 <= self.batch <= MAX_BATCH,
             "steps": self.steps >= 1,
             "label_dropout": 0 <= self.label_dropout <= 1,
         }
@@ -108,7 +109,8 @@ _TYPES = {int: "a whole number", float: "a number", bool: "true or false", str: 
 def check_type(name: str, value: Any, annotation: Any) -> None:
     """Raise Problem unless a setting is of its annotated type: a type, a union, or a literal."""
     options = get_args(annotation) or (annotation,)
-    if not (type(value) in options or value in options or (type(value) is int and float in options)):
+    as_float = type(value) is int and float in options and abs(value) < 2**1023
+    if not (type(value) in options or value in options or as_float):
         expected = " or ".join(_TYPES.get(option, repr(option)) for option in options)
         raise Problem("setting_type", name=name, expected=expected, value=f"{value!r:.60}")
 

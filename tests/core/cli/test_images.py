@@ -177,6 +177,7 @@ def test_evaluate_prints_a_table_to_place_samples_by(run, capsys, monkeypatch):
         (["train", "--out", "OUT", "--resume"], "no_checkpoint", {}),
         (["train", "--out", "OUT", "--batch", "7", "--accumulate", "2"], "batch_shares", {"multiple": 2}),
         (["train", "--out", "OUT", "--steps", "0"], "train_setting", {"name": "steps", "value": "0"}),
+        (["train", "--out", "OUT", "--batch", str(2**70)], "train_setting", {"name": "batch"}),
         (["train", "--out", "OUT", "--every", "0"], "flag_positive", {"flag": "every"}),
         (["train", "--out", "OUT", "--data", "ODD"], "network_side", {"padded": 12}),
         (["train", "--out", "OUT", "--data", "BROKEN"], "unreadable_images", {"lost": 1, "total": 9}),
@@ -191,7 +192,6 @@ def test_evaluate_prints_a_table_to_place_samples_by(run, capsys, monkeypatch):
         (["sample", "--checkpoint", "core/pretrained/spiral", "--out", "OUT"], "checkpoint_no_image_model", {}),
         (["evaluate", "--checkpoint", "core/pretrained/spiral"], "checkpoint_no_image_model", {}),
         (["evaluate", "--checkpoint", "RUN", "--data", "emoji"], "evaluate_other_data", {"name": "emoji"}),
-        (["evaluate", "--checkpoint", "RUN", "--data", "ODD"], "judge_too_few", {"total": 8, "test": 1}),
         (["evaluate", "--checkpoint", "RUN", "--n", "1"], "flag_samples", {"value": 1, "fewest": 2}),
         (["evaluate", "--checkpoint", "RUN", "--scale", "inf"], "flag_number", {"flag": "scale"}),
         (["sample", "--checkpoint", "RUN", "--out", "/"], "flag_out", {}),
@@ -206,6 +206,13 @@ def test_what_cannot_be_done_ends_as_a_sentence(run, tmp_path, monkeypatch, argu
     with ends(code, **values):
         main([str(places.get(word, word)) for word in arguments])
     assert not (tmp_path / "out").exists()
+
+
+def test_a_set_too_small_to_hold_images_out_is_refused_before_a_classifier_is_trained(tmp_path, monkeypatch, ends):
+    train(tmp_path / "run", 1, "--data", str(fill(tmp_path / "few")))
+    monkeypatch.setattr(image_judge, "classifier", lambda *_: pytest.fail("it was trained"))
+    with ends("judge_too_few", total=8, test=1):
+        main(["evaluate", "--checkpoint", str(tmp_path / "run")])
 
 
 FATAL = """
@@ -312,6 +319,7 @@ def test_flags_may_come_from_a_file_and_those_given_beside_it_win(tmp_path, caps
     [
         ('{"stepz": 3, "lr": 0.1}', "unknown_flags", {"flags": "stepz"}),
         ('{"steps": "3"}', "setting_type", {"name": "steps", "value": "'3'"}),
+        (f'{{"lr": 1{"0" * 400}}}', "setting_type", {"name": "lr"}),
         ('{"damaged": "mend"}', "setting_type", {"name": "damaged", "value": "'mend'"}),
         ('{"resume": true}', "unknown_flags", {"flags": "resume"}),
         ('{"steps": 3', "json_syntax", {"line": 1}),
