@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from core.data import image_files
-from core.data.image_folders import PARTS, part_of
+from core.data.image_folders import PARTS, part_of, walk
 from core.problems import Problem, joined
 
 MAX_CLASSES = 10_000
@@ -208,23 +208,29 @@ _IDX_PARTS = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
 
 
 def idx_sets(folder: Path) -> dict[str, dict[tuple[str, str], Path]]:
-    """The sets of IDX files that lie in a folder, or else in its subfolders, by what stands before "train": ``emnist-
-    letters``, mostly "". Of each set the file of each part (train, test) and role (images, labels).
+    """The sets of IDX files in a folder, or else in its subfolders, by what stands before "train": ``emnist-letters``,
+    mostly "". Of each set the file of each part (train, test) and role (images, labels).
 
     Raises Problem for sets of the same name in several subfolders.
     """
-    for files in (folder.glob("*ubyte*"), folder.rglob("*ubyte*")):
-        sets: dict[str, dict[tuple[str, str], Path]] = {}
-        for file in sorted(file for file in files if file.is_file()):  # without .gz first
-            if match := _IDX.fullmatch(file.name):
-                part = match["part"].lower().replace("t10k", "test")
-                place = sets.setdefault(match["set"].rstrip("-_."), {})
-                first = place.setdefault((part, match["role"].lower()), file)
-                if first.parent != file.parent:
-                    raise Problem("idx_several", folder=str(folder), known=f"{first.parent}, {file.parent}")
-        if sets:
-            return sets
-    return {}
+    return _sets(folder, folder.glob("*ubyte*")) or _sets(folder, (folder / place for place, _ in walk(folder)))
+
+
+def has_idx(folder: Path) -> bool:
+    """Whether IDX files lie in a folder itself."""
+    return bool(_sets(folder, folder.glob("*ubyte*")))
+
+
+def _sets(folder: Path, files: Iterable[Path]) -> dict[str, dict[tuple[str, str], Path]]:
+    sets: dict[str, dict[tuple[str, str], Path]] = {}
+    for file in sorted(file for file in files if _IDX.fullmatch(file.name) and file.is_file()):  # without .gz first
+        match = _IDX.fullmatch(file.name)
+        part = match["part"].lower().replace("t10k", "test")
+        place = sets.setdefault(match["set"].rstrip("-_."), {})
+        first = place.setdefault((part, match["role"].lower()), file)
+        if first.parent != file.parent:
+            raise Problem("idx_several", folder=str(folder), known=f"{first.parent}, {file.parent}")
+    return sets
 
 
 def from_idx(

@@ -168,6 +168,10 @@ def test_emnist_is_read_by_its_names_turned_and_has_no_class_0_where_labels_begi
 def test_idx_files_may_lie_in_folders_inside(tmp_path: Path, inner: str, refused):
     idx_set(tmp_path / inner)
     assert load(str(tmp_path)).shape == (1, 2, 3)
+    (tmp_path / "link").mkdir()
+    (tmp_path / "link" / "mnist").symlink_to(tmp_path / inner)
+    assert load(str(tmp_path / "link")).shape == (1, 2, 3)
+    (tmp_path / "link" / "mnist").unlink()
     idx_set(tmp_path / "FashionMNIST" / "raw")
     with refused("idx_several"):
         load(str(tmp_path))
