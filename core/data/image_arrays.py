@@ -208,17 +208,14 @@ _IDX_PARTS = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
 
 
 def idx_sets(folder: Path) -> dict[str, dict[tuple[str, str], Path]]:
-    """The sets of IDX files in a folder, or else in its subfolders, by what stands before "train": ``emnist-letters``,
-    mostly "". Of each set the file of each part (train, test) and role (images, labels).
-
-    Raises Problem for sets of the same name in several subfolders.
-    """
-    return _sets(folder, folder.glob("*ubyte*")) or _sets(folder, (folder / place for place, _ in walk(folder)))
+    """The sets of IDX files in a folder itself, by what stands before "train": ``emnist-letters``, mostly "". Of each
+    set the file of each part (train, test) and role (images, labels)."""
+    return _sets(folder, folder.glob("*ubyte*"))
 
 
-def has_idx(folder: Path) -> bool:
-    """Whether IDX files lie in a folder itself."""
-    return bool(_sets(folder, folder.glob("*ubyte*")))
+def idx_sets_below(folder: Path) -> dict[str, dict[tuple[str, str], Path]]:
+    """The sets of IDX files in the subfolders of a folder. Raises Problem for two of the same name."""
+    return _sets(folder, (folder / place for place, _ in walk(folder)))
 
 
 def _sets(folder: Path, files: Iterable[Path]) -> dict[str, dict[tuple[str, str], Path]]:
@@ -261,9 +258,10 @@ def from_idx(
 
 def _idx_set(folder: Path, name: str | None) -> tuple[str, dict[tuple[str, str], Path]]:
     """The name and the files of the set of that name; of the only set if there is no name."""
-    sets = idx_sets(folder)
+    sets = idx_sets(folder) or idx_sets_below(folder)
     if name is None and len(sets) > 1:
-        raise Problem("idx_several", folder=str(folder), known=", ".join(str(folder / each) for each in sorted(sets)))
+        known = sorted(str(next(iter(files.values())).parent / each) for each, files in sets.items())
+        raise Problem("idx_several", folder=str(folder), known=", ".join(known))
     found = next(iter(sets), "") if name is None else name
     return found, sets.get(found, {})
 

@@ -135,12 +135,12 @@ def _from_path(name: str, side: int | None, split: str, damaged: str) -> ImageSe
         return from_hugging_face(name, split, side, damaged)
     if not path.is_dir():
         return _resized(from_npz(path, split), side)
-    if image_arrays.has_idx(path):
+    if image_arrays.idx_sets(path):
         return _resized(from_idx(path, split), side)
     try:
         return from_folder(path, side, damaged, split)
     except Problem as problem:
-        if problem.code != "folder_without_images" or not image_arrays.idx_sets(path):
+        if problem.code != "folder_without_images" or not image_arrays.idx_sets_below(path):
             raise
     return _resized(from_idx(path, split), side)
 
