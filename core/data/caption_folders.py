@@ -98,14 +98,14 @@ def _of_table(table: Path, places: list[Path]) -> tuple[list[_Row], Problem | No
     found = tables.records(table)
     file, caption, keywords = (column_of(found.columns, known) for known in (FILES, CAPTIONS, KEYWORDS))
     if file is None or caption is None:
-        raise Problem(
-            "captions_columns", table=str(table), columns=examples([_short(name) or "-" for name in found.columns])
-        )
+        listed = examples([_short(name) or "-" for name in found.columns or ("",)])
+        raise Problem("captions_columns", table=str(table), columns=listed)
     by_name = {key(place.as_posix()): place for place in places}
     rows = []
     for line, row in found.rows:
-        name, text = label_text(row.get(file)), label_text(row.get(caption))
-        rows.append(_Row(line, name, by_name.get(key(name)), text, _keywords(row.get(keywords))))
+        name, text = label_text(row.get(file)), row.get(caption)
+        for each in text if text and isinstance(text, list) else [text]:  # JSON may hold several captions of an image
+            rows.append(_Row(line, name, by_name.get(key(name)), label_text(each), _keywords(row.get(keywords))))
     unused = [_short(name) for name in found.columns if name and name not in (file, caption, keywords)]
     return rows, joined(found.note, noted(Problem("captions_columns_unused", **counted(unused))))
 
@@ -180,10 +180,12 @@ def _about_words(rows: list[_Row]) -> Problem | None:
     lengths = [len(words(row.caption)) for row in rows]
     long = [_short(row.name) for row, length in zip(rows, lengths) if length > LENGTH]
     cut = sum(max(0, length - LENGTH) for length in lengths)
+    broken = [_short(row.name) for row in rows if "\n" in row.caption]
     undivided, signs = (
         [_short(row.caption) for row in rows if test(row.caption)] for test in (is_undivided, has_signs)
     )
     return noted(
+        Problem("captions_lines", **counted(broken)),
         Problem("captions_long", most=LENGTH, cut=cut, **counted(long)),
         Problem("captions_undivided", **counted(undivided)),
         Problem("captions_signs", **counted(signs)),

@@ -342,7 +342,7 @@ def in_order(names: Iterable[str]) -> tuple[str, ...]:
 
 def column_of(columns: Sequence[str], known: Sequence[str]) -> str | None:
     """The first of the known columns that a table has, in its own spelling."""
-    spelling = {column.strip().lower(): column for column in reversed(columns)}
+    spelling = {column.strip().lower().replace(" ", "_"): column for column in reversed(columns)}
     return next((spelling[name] for name in known if name in spelling), None)
 
 

@@ -4,6 +4,7 @@ What is not a point is recognised and named: a header (also one of numbers, as p
 the rows, comments. Where the separator and the decimal mark are not a comma and a point, a note says what was found.
 """
 
+import re
 import unicodedata
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,9 +19,13 @@ from core.data.image_folders import LABEL_COLUMNS, counted, noted
 from core.data.tables import Row
 from core.problems import Problem, joined
 
-INDEX_NAMES = ("", "unnamed: 0", "index", "idx", "id", "#", "row", "序号", "编号", "索引")
+UNNAMED = ("", "unnamed: 0")  # as pandas writes the index
+INDEX_NAMES = (*UNNAMED, "index", "idx", "id", "#", "row", "序号", "编号", "索引")
 MAX_CLASSES = 3
 
+_SWAPPED = str.maketrans(".,", ",.")
+_SPACED = re.compile(r"(?<=\d)[ \u00a0\u2009\u202f'’](?=\d{3}(?!\d))")
+_GROUPED = re.compile(r"[-+]?\d{1,3}(,\d{3})+\.\d+")
 _DIALECTS = [(separator, mark) for mark in ".," for separator in (*tables.SEPARATORS, " ")]
 
 
@@ -97,15 +102,21 @@ def _dialect(text: str) -> tuple[str, str]:
 
 
 def number(cell: str, mark: str) -> float | None:
-    """A cell as a number with that decimal mark, None if it is none. "1.234" is none where commas are decimal: it may
-    be a thousand."""
-    if mark == ",":
-        cell = cell.replace(".", "_").replace(",", ".")
+    """A cell as a number with that decimal mark, None if it is none. "1.234" is none where commas are decimal, because
+    it may be a thousand."""
+    plain = cell if mark == "." else cell.translate(_SWAPPED)
     try:
-        value = float(cell)
+        value = float(plain)
     except ValueError:
-        return number("-" + cell[1:], ".") if cell.startswith("−") else None
-    return None if "_" in cell else value  # float() takes 1_000
+        ungrouped = _ungrouped(plain)
+        return None if ungrouped == plain else number(ungrouped, ".")
+    return None if "_" in plain else value  # float() takes 1_000
+
+
+def _ungrouped(cell: str) -> str:
+    """A number without spaces, or commas before a decimal point, between its thousands, and with a minus of ASCII."""
+    cell = _SPACED.sub("", cell.replace("−", "-"))
+    return cell.replace(",", "") if _GROUPED.fullmatch(cell) else cell
 
 
 # Headers and indices
@@ -120,7 +131,7 @@ def _header(found: list[list[str]], mark: str) -> tuple[list[str] | None, Proble
     first = _stripped(found[0]) if found else []
     index = first[0] == "" if first else False
     places = [str(i) for i in range(len(first) - index)]
-    if first[index:] == places and len(places) > 1:
+    if first[index:] == places and len(first) > 1:
         whole = all(cell.lstrip("+-").isdigit() for cells in found[1:] for cell in cells[index:2] if cell)
         listed = ", ".join(places)
         if index or not whole:
@@ -162,6 +173,8 @@ def _layout(header: list[str] | None, rows: list[Row], mark: str) -> _Layout:
 
 def _named(names: list[str]) -> _Layout | None:
     """The layout of a table whose columns are named; None where their order decides."""
+    if len(names) == 2 and names[0] in UNNAMED:
+        raise Problem("csv_one_column")
     if len(names) in (3, 4) and names[0] in INDEX_NAMES:
         return _indexed(len(names))
     if not {"x", "y"} <= set(names):

@@ -96,9 +96,15 @@ def _in_windows_encoding(data: bytes, file: str) -> Text:
         parts = re.finditer(r"[^\s!-&(-/:-@\[-^`{-~]+", text)
         found = dict.fromkeys(part[0] for part in parts if not part[0].isascii())
         if all(_fits(word, encoding, alphabet) for word in found) and _is_typical(encoding, text):
-            example = max(found, key=len, default="\xa0")[:20]  # beyond ASCII may be nothing but a space
-            return Text(text, encoding, Problem("text_encoding_guess", encoding=NAMES[encoding], example=example))
+            return Text(text, encoding, _guess(encoding, list(found)))
     raise Problem("text_encoding_unknown", file=file)
+
+
+def _guess(encoding: str, found: list[str]) -> Problem:
+    """A note on an encoding with the longest word that depends on it, if it is not for a space alone."""
+    if not found:
+        return Problem("text_encoding", encoding=NAMES[encoding])
+    return Problem("text_encoding_guess", encoding=NAMES[encoding], example=max(found, key=len)[:20])
 
 
 def _fits(word: str, encoding: str, alphabet: re.Pattern) -> bool:

@@ -198,10 +198,17 @@ def test_a_caption_can_be_printed(tmp_path):
 
 
 def test_what_is_cut_off_or_not_divided_into_words_is_named_and_counted(tmp_path):
-    rows = f"file,caption\na.png,{'very ' * 70}\nb.png,แมวสีดำ\nc.png,一只猫\n"
+    rows = f'file,caption\na.png,{"very " * 70}\nb.png,แมวสีดำ\nc.png,"一\n只猫"\n'
     note = from_folder(folder(tmp_path, rows), 8).note
-    assert codes(note) == ["captions_long", "captions_undivided", "captions_signs"]
-    assert note.values == {"lost": 1, "most": LENGTH, "cut": 6, "examples": "a.png"}
+    assert codes(note) == ["captions_lines", "captions_long", "captions_undivided", "captions_signs"]
+    assert note.parts[1].values == {"lost": 1, "most": LENGTH, "cut": 6, "examples": "a.png"}
+
+
+def test_an_image_may_have_several_captions(tmp_path):
+    rows = ['{"file_name": "a.png", "text": ["one", "two"]}', '{"file_name": "b.png", "text": 3}']
+    (folder(tmp_path, "") / "captions.csv").unlink()
+    (tmp_path / "metadata.jsonl").write_text("\n".join(rows))
+    assert from_folder(tmp_path, 8).captions == ("one", "two", "3")
 
 
 def test_pictures_of_captions_are_decoded_as_all_others(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from core.data.point_tables import read
+from core.data.point_tables import number, read
 
 DIALECTS = list(product(",;\t ", ".,", ("utf-8", "utf-8-sig", "utf-16")))
 HEADERS = None, ("x", "y", "class"), ("Länge in m", "横", 'the "class"')
@@ -87,6 +87,28 @@ def test_headers_and_indices_of_many_programs_are_no_points(text: str, points: l
     assert code in codes(found.note) if code else not found.note
 
 
+@pytest.mark.parametrize(
+    ("cell", "mark", "expected"),
+    [
+        ("−1.5", ".", -1.5),
+        ("1,234.5", ".", 1234.5),
+        ("1.234.567,5", ",", 1234567.5),
+        ("1\u202f234,5", ",", 1234.5),
+        ("-12 345", ".", -12345),
+        ("1'234.5", ".", 1234.5),
+        ("１２", ".", 12),
+        ("1.234", ",", None),
+        ("1,234", ".", None),
+        ("12 34", ".", None),
+        ("1_0", ".", None),
+        ("0x1", ".", None),
+        ("", ",", None),
+    ],
+)
+def test_a_number_is_read_as_it_is_meant_or_not_at_all(cell: str, mark: str, expected: float | None):
+    assert number(cell, mark) == expected
+
+
 def test_names_of_classes_are_in_the_order_of_the_alphabet_and_one_for_both_spellings():
     found = read("1,2,cafe\u0301\n3,4,bar\n5,6,café\n".encode())
     assert found.classes == ("bar", "café") and found.labels.tolist() == [1, 0, 1]
@@ -96,6 +118,7 @@ def test_names_of_classes_are_in_the_order_of_the_alphabet_and_one_for_both_spel
     ("text", "code", "values"),
     [
         ("1;1,5\n2;2,5\n3;1.234\n", "csv_not_number", {"line": 3}),  # 1.234 or 1234?
+        (",0\n0,3.5\n1,4.5\n", "csv_one_column", {}),
         ("1,1_000\n2,3\n", "csv_not_number", {"line": 1, "text": "'1_000'"}),
         ("1,2,cat\n3,4,\n", "csv_not_number", {"line": 2, "column": 3}),
         ('1,2\n"3,4\n5,6\n', "table_quote", {"line": 2}),
