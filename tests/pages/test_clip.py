@@ -172,6 +172,8 @@ def test_words_that_no_caption_had_are_named_and_the_others_are_searched(chapter
     assert "`blorp`, `zorgl`" in messages(app, "warning")[0] and not pictures(app)
     app.text_input(key="text").set_value(" ?! ").run()
     assert messages(app, "info")[0] == t("clip.unknown.emoji") and not pictures(app) and not messages(app, "warning")
+    app.text_input(key="text").set_value("猫" * 100).run()
+    assert t("clip.unknown.long", most=64, n=100) in small_print(app)
 
 
 def test_a_picture_of_the_collection_finds_its_own_caption(chapter):

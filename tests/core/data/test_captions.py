@@ -67,6 +67,11 @@ def test_tokens_of_a_short_caption_are_filled_up_and_of_a_long_one_cut():
     assert known.encode(["B a", "", "a " * 40], length=4).tolist() == [[2, 1, 0, 0], [0, 0, 0, 0], [1, 1, 1, 1]]
 
 
+def test_known_words_beyond_the_longest_caption_are_named():
+    known = Tokenizer(("a", "b", "c"))
+    assert known.cut("zebra " * 9 + "a " * LENGTH + "b c") == ["b", "c"] and not known.cut("a " * LENGTH)
+
+
 def test_unknown_words_are_named_once_and_in_order():
     assert Tokenizer(("a",)).unknown("zebra a Yak zebra") == ["zebra", "yak"]
 
