@@ -58,10 +58,15 @@ class ClipConfig:
     @property
     def train(self) -> TrainConfig:
         """The settings of the training loop."""
-        return TrainConfig(
-            steps=self.steps, lr=self.lr, warmup=self.warmup, weight_decay=self.weight_decay, ema=self.ema,
-            decay="cosine", backup_every=max(1, self.steps // 20),
-        )  # fmt: skip
+        return train_config(self)
+
+
+def train_config(config: Any) -> TrainConfig:
+    """The settings of the training loop, from a ``ClipConfig`` or another configuration with these fields."""
+    return TrainConfig(
+        steps=config.steps, lr=config.lr, warmup=config.warmup, weight_decay=config.weight_decay, ema=config.ema,
+        decay="cosine", backup_every=max(1, config.steps // 20),
+    )  # fmt: skip
 
 
 def new_checkpoint(config: ClipConfig, pairs: Pairs, source: Mapping[str, Any] = MappingProxyType({})) -> Checkpoint:
@@ -153,6 +158,11 @@ def clip_loss(
     return contrastive_loss(gather(images), gather(captions), scale)
 
 
+def draw(indices: Tensor, n: int, generator: torch.Generator) -> Tensor:
+    """n different ones of the indices, which a batch has to tell apart."""
+    return indices[torch.randperm(len(indices), generator=generator)[:n]]
+
+
 def batches(pairs: Pairs, batch: int, seed: int, shift: int) -> Batches:
     """Batches for ``clip_loss`` of the pairs to train on, none twice in a batch: images moved by up to ``shift``
     pixels, captions drawn anew (see ``captions.caption_sampler``)."""
@@ -161,7 +171,7 @@ def batches(pairs: Pairs, batch: int, seed: int, shift: int) -> Batches:
 
     def at(step: int) -> tuple[Tensor, Tensor]:
         generator = seeds.generator(seed, step)
-        chosen = trained_on[torch.randperm(len(trained_on), generator=generator)[:batch]]
+        chosen = draw(trained_on, batch, generator)
         return random_shifts(x[chosen], shift, generator), caption(chosen, generator)
 
     return at

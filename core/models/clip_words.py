@@ -18,7 +18,7 @@ from core.data.captions import Pairs, Tokenizer, caption_sampler, tokenizer
 from core.data.images import unit
 from core.diffusion.training import TrainConfig, TrainState, new_state, train
 from core.models import clip_queries
-from core.models.clip import config_of, contrastive_loss, tokenizer_of
+from core.models.clip import config_of, contrastive_loss, draw, tokenizer_of, train_config
 from core.networks.clip import Clip, Table
 from core.runs.checkpoints import Checkpoint, new_checkpoint
 
@@ -38,10 +38,7 @@ class WordsConfig:
     @property
     def train(self) -> TrainConfig:
         """The settings of the training loop."""
-        return TrainConfig(
-            steps=self.steps, lr=self.lr, warmup=self.warmup, weight_decay=self.weight_decay, ema=self.ema,
-            decay="cosine", backup_every=max(1, self.steps // 20),
-        )  # fmt: skip
+        return train_config(self)
 
 
 class Words(nn.Module):
@@ -93,7 +90,7 @@ def run(config: WordsConfig, checkpoint: Checkpoint, pairs: Pairs, translation: 
 
     def batch(step: int) -> tuple[Tensor, Tensor, Tensor]:
         generator = seeds.generator(config.seed, step)
-        chosen = part[torch.randperm(len(part), generator=generator)[: config.batch]]
+        chosen = draw(part, config.batch, generator)
         with torch.no_grad():
             return images[chosen], clip.captions(old(chosen, generator)), new(chosen, generator)
 

@@ -1,26 +1,23 @@
-"""Pixel people that are learned live: a configuration for one core, and a snapshot between two steps.
+"""Pixel people that are learned live: a configuration for one core, and what is shown of a run (see ``live_images``).
 
 Each person is drawn for the first time, so there is no set that an exact denoiser could be made of, and nothing that
 the network could learn by heart.
 """
 
-from collections.abc import Iterator
+import math
 from functools import cache
 
 from torch import Tensor
 
 from core.data.images import pixels
 from core.data.people import ATTRIBUTES, PeopleSet, draw
-from core.diffusion import samplers
-from core.diffusion.guidance import cfg
-from core.diffusion.schedules import scale
 from core.models import images as image_model
-from core.models import live_digits, people_judge
+from core.models import live_images, people_judge
 from core.models.images import ImageConfig
-from core.models.live_digits import SCALE, Snapshot
+from core.models.live_images import Snapshot
 from core.problems import Problem
 from core.runs.checkpoints import Checkpoint
-from core.runs.progress import Progress, loss_curve, loss_history, recorded
+from core.runs.progress import Progress
 
 CONFIG = ImageConfig(size="tiny_patched", steps=1_500, batch=64, lr=5e-3, warmup=50, ema=0.99, mean=-0.6, std=1.4)
 CONFIGS = {"unet": CONFIG}
@@ -35,26 +32,21 @@ def images() -> PeopleSet:
     return PeopleSet()
 
 
-def run(config: ImageConfig, progress: Progress) -> Iterator[Progress]:
-    """Train on from ``progress`` to the last step; yields after each step. Raises as ``images.run`` does."""
-    return recorded(progress, image_model.run(config, images(), progress.state))
-
-
-def checkpoint_of(progress: Progress, config: ImageConfig) -> Checkpoint:
-    """The checkpoint of a run under way, with its loss so far."""
-    return Checkpoint(progress.state, {**image_model.new_checkpoint(config, images()).config, **loss_history(progress)})
-
-
 def config_of(checkpoint: Checkpoint) -> tuple[str, ImageConfig]:
     """The key in ``CONFIGS`` and the configuration of a checkpoint that can be trained on here.
 
     Raises Problem for one that cannot, also for a configuration that would take too much of this machine.
     """
     config = image_model.config_of(checkpoint.config)
-    if (config.network, config.size) != (CONFIG.network, CONFIG.size) or not live_digits.bounded(config):
+    if (config.network, config.size) != (CONFIG.network, CONFIG.size) or not live_images.bounded(config):
         raise Problem("live_people_other")
     image_model.resume(checkpoint, config, images())
     return "unet", config
+
+
+def bayes_loss(config: ImageConfig) -> float:
+    """NaN: people without end have no exact denoiser."""
+    return math.nan
 
 
 @cache
@@ -66,15 +58,10 @@ def requested() -> Tensor:
 
 
 def snapshot(progress: Progress, steps: int = 10, seed: int = 0) -> Snapshot:
-    """The snapshot of a run: guided samples from the same noise at every step; ``recognised`` counts those whose hat,
-    glasses and beard, if any, are those asked for."""
-    model, sigmas = progress.state.ema, image_model.grid(steps)
-    x = samplers.start((SHOWN, *images().shape), image_model.SIGMA_MAX, model.sigma_data, seed)
-    states = samplers.path(samplers.dpmpp_2m(cfg(model, {"attributes": requested()}, scale=SCALE), x, sigmas))
-    frames = pixels(scale(sigmas, "vp").float()[:, None, None, None, None] * states)
-    recognised = int(recognise(frames[-1]).sum())
-    pictures = frames.movedim(2, -1)
-    return Snapshot(progress.state.step, sigmas, pictures, recognised, loss_curve(progress), progress.bayes_loss)
+    """The snapshot of a run: people who are asked to be as the ``requested`` ones; recognised are those whose hat,
+    glasses and beard, if any, are so."""
+    cond = {"attributes": requested()}
+    return live_images.snapshot(progress, images(), cond, lambda x: recognise(pixels(x)), steps, seed)
 
 
 def recognise(x: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from core.diffusion import training
 from core.figures.scene import Clock, Images, Panel, Scene
 from core.models import images as image_model
 from core.models import live_digits, live_people, run_folder
-from core.models.live_digits import Snapshot
+from core.models.live_images import Snapshot
 from core.models.run_folder import Log
 from core.networks import SIZES
 from pages.ui.frame import controls, shell, text

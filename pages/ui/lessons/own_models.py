@@ -4,7 +4,6 @@ server.
 The chapter on image models trains them in one scene and samples from them in the others.
 """
 
-import math
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -18,9 +17,9 @@ import streamlit as st
 from core.lessons import image_models as lesson
 from core.lessons.image_models import ImageModel
 from core.models import images as image_model
-from core.models import live_digits, live_people, run_folder
+from core.models import live_digits, live_images, live_people, run_folder
 from core.models.images import ImageConfig
-from core.models.live_digits import Snapshot
+from core.models.live_images import Snapshot
 from core.runs.caching import shared_cache
 from core.runs.checkpoints import Checkpoint
 from core.runs.progress import Progress
@@ -53,10 +52,13 @@ class LiveTraining(training_run.TrainingRequest):
         return image_model.new_checkpoint(self.config, self.live.images())
 
     def run(self, progress: Progress) -> Iterator[Progress]:
-        return self.live.run(self.config, progress)
+        return live_images.run(self.config, self.live.images(), progress)
 
     def checkpoint(self, progress: Progress) -> Checkpoint:
-        return self.live.checkpoint_of(progress, self.config)
+        return live_images.checkpoint_of(progress, self.config, self.live.images())
+
+    def bayes_loss(self) -> float:
+        return self.live.bayes_loss(self.config)
 
 
 @dataclass(frozen=True)
@@ -68,21 +70,15 @@ class DigitTraining(LiveTraining):
     picture: Callable[[Progress], Snapshot] = live_digits.snapshot
     live = live_digits
 
-    def bayes_loss(self) -> float:
-        return live_digits.bayes_loss(self.config)
-
 
 @dataclass(frozen=True)
 class PeopleTraining(LiveTraining):
-    """People; without end, so that their exact denoiser is not known."""
+    """People."""
 
     data: Data = Data("people", "people 16x16")
     config: ImageConfig = live_people.CONFIG
     picture: Callable[[Progress], Snapshot] = live_people.snapshot
     live = live_people
-
-    def bayes_loss(self) -> float:
-        return math.nan
 
 
 LIVE: dict[str, type[LiveTraining]] = {"own_people": PeopleTraining, "own_digits": DigitTraining}

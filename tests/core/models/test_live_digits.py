@@ -8,7 +8,7 @@ import torch
 
 from core.data.images import unit
 from core.models import images as image_model
-from core.models import live_digits
+from core.models import live_digits, live_images
 from core.models.images import ImageConfig
 from core.problems import Problem
 from core.runs import checkpoints
@@ -22,7 +22,7 @@ QUICK = replace(live_digits.CONFIGS["fourier"], batch=32, steps=30)
 
 def after(steps: int, config: ImageConfig = QUICK, progress: Progress | None = None) -> Progress:
     progress = progress or Progress(image_model.new_checkpoint(config, live_digits.images()).state)
-    return next(islice(live_digits.run(config, progress), steps - 1, None))
+    return next(islice(live_images.run(config, live_digits.images(), progress), steps - 1, None))
 
 
 def made_of(config: ImageConfig, part: str, **changes) -> Checkpoint:
@@ -56,14 +56,14 @@ def test_sample_k_starts_from_the_same_noise_at_every_step_of_a_run():
 
 def test_a_run_saved_and_loaded_goes_on_bit_for_bit():
     whole, half = after(24), after(10)
-    saved = checkpoints.from_bytes(checkpoints.to_bytes(live_digits.checkpoint_of(half, QUICK)))
+    saved = checkpoints.from_bytes(checkpoints.to_bytes(live_images.checkpoint_of(half, QUICK, live_digits.images())))
     again = after(14, progress=resume(saved))
     assert all(map(torch.equal, again.state.ema.parameters(), whole.state.ema.parameters()))
     assert again.losses == pytest.approx(whole.losses, abs=1e-5)
 
 
 def test_a_saved_run_can_be_trained_on_by_its_configuration_and_another_model_cannot():
-    assert live_digits.config_of(live_digits.checkpoint_of(after(1), QUICK)) == ("fourier", QUICK)
+    assert live_digits.config_of(live_images.checkpoint_of(after(1), QUICK, live_digits.images())) == ("fourier", QUICK)
     other = image_model.new_checkpoint(replace(QUICK, network="plain"), live_digits.images())
     assert refusal(other) == "digits_other"
 

@@ -5,7 +5,7 @@ import torch
 
 from core.data.people import ATTRIBUTES, draw
 from core.models import images as image_model
-from core.models import live_people
+from core.models import live_images, live_people
 from core.models.images import ImageConfig
 from core.runs.progress import Progress
 
@@ -30,8 +30,8 @@ def test_the_people_whose_attributes_are_asked_for_would_all_be_recognised():
 
 
 def test_a_checkpoint_of_a_run_can_be_trained_on_and_one_of_another_network_cannot(refused):
-    progress = next(live_people.run(live_people.CONFIG, begun()))
-    found = live_people.config_of(live_people.checkpoint_of(progress, live_people.CONFIG))
+    progress = next(live_images.run(live_people.CONFIG, live_people.images(), begun()))
+    found = live_people.config_of(live_images.checkpoint_of(progress, live_people.CONFIG, live_people.images()))
     assert found == ("unet", live_people.CONFIG)
     other = image_model.new_checkpoint(ImageConfig(size="tiny"), live_people.images())
     with refused("live_people_other"):
