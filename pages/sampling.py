@@ -1,6 +1,6 @@
 """Chapter 4: samplers side by side from the same starting points, what a step is made of, and what its noise is for."""
 
-from pages.ui.frame import controls, shell
+from pages.ui.frame import controls, shell, text
 from pages.ui.frame.text import t
 from pages.ui.lessons import sampling as lesson
 from pages.ui.lessons import sampling_widgets as widgets
@@ -41,7 +41,7 @@ with right:
         shell.caption(t(f"sampling.sde_and_ode.{verdict}", **values))
     elif show == "one_step":
         parts = ("hint", "scaled") if config.view == "vp" else ("hint",)
-        shell.caption(" ".join(t(f"sampling.one_step.{part}") for part in parts))
+        shell.caption(text.join(t(f"sampling.one_step.{part}") for part in parts))
     elif show == "paths":
         shell.caption(t("sampling.paths.hint"))
     elif show in ("clouds", "whose_step"):

@@ -34,7 +34,8 @@ with right:
         view="x" if config.view == "ve" else "x / √(1 + σ²)",
         place=lesson.pair(config.inside),
     )
-    shell.caption(hint + (" " + t("vector_field.endless", n=len(model.ideal.points)) if model.endless else ""))
+    endless = (t("vector_field.endless", n=len(model.ideal.points)),) if model.endless else ()
+    shell.caption(text.join((hint, *endless)))
     if show == "one_place":
         shell.prose(lesson.numbers_table(*readings))
     shell.explain("guess", "small_sigma", shown=show == "error" and config.model != OWN)

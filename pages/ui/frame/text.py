@@ -9,7 +9,7 @@ for the placeholders.
 import logging
 import re
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from functools import cache, wraps
 from pathlib import Path
@@ -116,7 +116,11 @@ def problem(error: Exception) -> str:
     if not isinstance(error, Problem):
         return str(error)
     translated = problems.sentences() | catalogue(language.get()).get("problems", {})
-    sentences = (problems.fill(translated[part.code], part.values) for part in error.parts)
+    return join(problems.fill(translated[part.code], part.values) for part in error.parts)
+
+
+def join(sentences: Iterable[str]) -> str:
+    """Sentences one after the other, with a space between them but after a Chinese full stop."""
     return "".join(each if each.endswith("。") else f"{each} " for each in sentences).rstrip()
 
 

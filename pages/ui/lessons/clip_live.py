@@ -22,6 +22,7 @@ from core.pretrained import pretrained
 from core.runs.caching import shared_cache
 from core.runs.checkpoints import Checkpoint
 from core.runs.progress import BLOCK, Progress, smooth
+from pages.ui.frame import text
 from pages.ui.frame.text import fixed, t
 from pages.ui.runs import training_run
 
@@ -109,9 +110,9 @@ def scene(snapshot: Snapshot, batch: int, shown: Shown, compare: bool = True) ->
         panels.append(loss(snapshot, batch))
     elif compare:
         panels.append(matrix("shipped", shipped(shown.data)[:, shown.number], shown))
-    alt = t("clip.train_live.alt", n=lesson.N, step=snapshot.step)
     ends = (panel.caption if isinstance(panel.caption, str) else panel.caption[-1] for panel in panels)
-    alt += " " + ". ".join(f"{panel.title}: {end}" for panel, end in zip(panels, ends)) + "."
+    described = (f"{panel.title}: {end}." for panel, end in zip(panels, ends))
+    alt = text.join((t("clip.train_live.alt", n=lesson.N, step=snapshot.step), *described))
     clock = Clock(snapshot.steps, t("clip.train_live.step"), digits=9, start=-1)
     return Scene(panels, clock, alt, fps=4)
 

@@ -205,7 +205,7 @@ def vector_map(config: Config, space: PeopleSpace) -> bool:
     titles = clip_map.titles(found, config.axes)
     chart = scatter(clouds(space, found, config.grouped_by, shown), shell.theme(), *titles)
     st.plotly_chart(chart, theme=None, key="map", config={"scrollZoom": True, "displaylogo": False})
-    shell.caption(f"{people.about_map(found, shown)} {t('clip.map.hint')}")
+    shell.caption(text.join((people.about_map(found, shown), t("clip.map.hint"))))
     return False
 
 

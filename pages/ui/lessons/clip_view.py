@@ -387,7 +387,7 @@ def vector_map(config: Config, space: Space) -> bool:
     found, shown = clip_map.projection(space, config.axes), config.projected
     chart = scatter(clouds(found, shown), shell.theme(), *clip_map.titles(found, config.axes))
     st.plotly_chart(chart, theme=None, key="map", config={"scrollZoom": True, "displaylogo": False})
-    shell.caption(f"{clip_map.about(found, shown)} {t('clip.map.hint')}")
+    shell.caption(text.join((clip_map.about(found, shown), t("clip.map.hint"))))
     return False
 
 

@@ -10,6 +10,7 @@ from core.lessons import clip as lesson
 from core.lessons.clip import Accuracy, Prompt, Space
 from core.models import clip_space
 from core.problems import Problem
+from pages.ui.frame import text
 from pages.ui.frame.text import t
 from pages.ui.lessons import clip_collection as collection
 
@@ -81,4 +82,4 @@ def scene(found: Classified) -> Scene:
         panels.append(Panel(title, [Images(pixels, colour=ROLES[k - 1], names=names)]))
         pairs = (f"{collection.captions()[i]}: {name}" for i, name in zip(examples.tolist(), names))
         described.append(f"{title}: {'; '.join(pairs)}.")
-    return Scene(panels, alt=" ".join([t("clip.zero_shot.shelf") + ".", *described]))
+    return Scene(panels, alt=text.join([t("clip.zero_shot.shelf") + ".", *described]))

@@ -236,7 +236,8 @@ def verdict(film: Film, model: ImageModel) -> str:
         **{name: value.item() for name, value in numbers.items()},
     )
     if model.of_people and not model.config["data"]["n"]:
-        distances += " " + t("image_models.nearest_training_image.some", n=len(model.images.images))
+        some = t("image_models.nearest_training_image.some", n=len(model.images.images))
+        return text.join((distances, some))
     return distances
 
 

@@ -289,7 +289,7 @@ def _clouds(config: Config, configs: Sequence[SamplerConfig], caption: str | Non
 
 def _scene(config: Config, panels: Sequence[Panel], frames: int = COARSE, start: int = -1) -> Scene:
     """Panels on one clock; unless ``start`` is given, a fresh one stands at its end, where the samples are."""
-    found = " ".join(
+    found = text.join(
         t("sampling.alt_panel", title=panel.title, caption=panel.caption) for panel in panels if panel.caption
     )
     alt = t("sampling.alt", sigma=config.top, model=text.label("models", config.model), found=found)

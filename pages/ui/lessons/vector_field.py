@@ -164,7 +164,7 @@ def notes_of(config: Config, show: str, answered: bool) -> tuple[str, ...]:
 def _scene(config: Config, panels: Sequence[Panel], error: Tensor, start: int = START) -> Scene:
     plain = t("vector_field.alt", model=text.label("models", config.model))
     levels = {"coarse": error[START].item(), "fine": error[FINE].item(), "at": LEVELS[START], "fine_at": LEVELS[FINE]}
-    alt = f"{plain} {t('vector_field.alt_error', **levels)}"
+    alt = text.join((plain, t("vector_field.alt_error", **levels)))
     return Scene(panels, Clock(SIGMAS, start=start), alt, caption=plain, probe=config.inside)
 
 

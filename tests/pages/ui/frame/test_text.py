@@ -75,3 +75,8 @@ def test_the_sentences_of_several_notes_follow_each_other(chinese):
     translated, english = Problem("sampler_eta", eta=2), Problem("sampler_steps", most=512, steps=0)
     note = joined(translated, english, translated)
     assert text.problem(note) == f"eta 不能是 2。{english} eta 不能是 2。"
+
+
+def test_sentences_have_a_space_between_them_but_after_a_chinese_full_stop():
+    assert text.join(("One.", "Two.")) == "One. Two."
+    assert text.join(("一。", "二。", "Three.", "四。")) == "一。二。Three. 四。"
