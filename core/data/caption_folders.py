@@ -53,22 +53,34 @@ def read(path: Path, side: int) -> Captioned:
     """
     table, others = _table(path)
     folder = table.parent if table else path
-    places = [place for place, kind in image_folders.walk(folder) if kind == "file"]
+    walked = image_folders.walk(folder)
+    places = [place for place, kind in walked if kind == "file"]
     images = {place for place in places if image_files.is_image(folder / place)}
-    rows, about = _of_table(table, places) if table else _of_texts(path, places, images)
+    rows, sources, about = _of_table(table, places) if table else _of_texts(path, places, images)
     kept, pixels, lost = _decoded(rows, folder, side)
-    unlisted = [place for place in places if place in images.difference(row.place for row in rows)]
+    named = {row.place for row in rows}
     note = joined(
         Problem("captions_other_tables", table=table.name, others=", ".join(others)) if others else None,
         about,
         lost,
-        noted(Problem("captions_unlisted", **counted(unlisted))),
+        noted(Problem("captions_unlisted", **counted([place for place in places if place in images - named]))),
         _about_words(kept),
+        _others(walked, {*images, *named, *sources, *map(Path, others)}),
     )
     if len(kept) < 2:
         raise joined(Problem("captions_too_few", folder=str(path), found=len(kept)), note)
     captions, keywords = (tuple(getattr(row, name) for row in kept) for name in ("caption", "keywords"))
     return Captioned(torch.stack(pixels), captions, keywords, note)
+
+
+def _others(walked: list[tuple[Path, str]], named: set[Path | None]) -> Problem | None:
+    """A note on what else is in a folder, as of folders of images."""
+    files, hidden, special = ([place for place, kind in walked if kind == wanted] for wanted in image_folders.KINDS[:3])
+    return noted(
+        Problem("folder_not_images", **counted([place for place in files if place not in named])),
+        Problem("folder_hidden", **counted(hidden)),
+        Problem("folder_special", **counted(special)),
+    )
 
 
 # The table
@@ -93,8 +105,9 @@ def _named(folder: Path) -> list[str]:
     return sorted(found, key=lambda name: (TABLES.index(name.lower()), name))
 
 
-def _of_table(table: Path, places: list[Path]) -> tuple[list[_Row], Problem | None]:
-    """The rows of a table, and a note on the table. Raises Problem where it has no column of files or of captions."""
+def _of_table(table: Path, places: list[Path]) -> tuple[list[_Row], set[Path], Problem | None]:
+    """The rows of a table, the files that they are in, and a note on the table. Raises Problem where it has no column
+    of files or of captions."""
     found = tables.records(table)
     file, caption, keywords = (column_of(found.columns, known) for known in (FILES, CAPTIONS, KEYWORDS))
     if file is None or caption is None:
@@ -107,7 +120,7 @@ def _of_table(table: Path, places: list[Path]) -> tuple[list[_Row], Problem | No
         for each in text if text and isinstance(text, list) else [text]:  # JSON may hold several captions of an image
             rows.append(_Row(line, name, by_name.get(key(name)), label_text(each), _keywords(row.get(keywords))))
     unused = [_short(name) for name in found.columns if name and name not in (file, caption, keywords)]
-    return rows, joined(found.note, noted(Problem("captions_columns_unused", **counted(unused))))
+    return rows, {Path(table.name)}, joined(found.note, noted(Problem("captions_columns_unused", **counted(unused))))
 
 
 def _keywords(cell: Any) -> tuple[str, ...]:
@@ -119,19 +132,21 @@ def _keywords(cell: Any) -> tuple[str, ...]:
 # Texts beside images
 
 
-def _of_texts(folder: Path, places: list[Path], images: set[Path]) -> tuple[list[_Row], Problem | None]:
-    """A row for each image with a text of its name, and a note on encodings. Raises Problem if there is none."""
+def _of_texts(folder: Path, places: list[Path], images: set[Path]) -> tuple[list[_Row], set[Path], Problem | None]:
+    """A row for each image with a text of its name, these texts, and a note on encodings. Raises Problem if there is
+    none."""
     texts = {place.with_suffix(""): place for place in places if place.suffix.lower() == ".txt"}
-    found, notes = [], {}
+    found, used, notes = [], set(), {}
     for place in sorted(images):
         if text := texts.get(place.with_suffix("")):
             read = tables.decoded(tables.content(folder / text), text.as_posix())
             caption = label_text(" ".join(read.text.split()))
             found.append(_Row(1, place.as_posix(), place, caption, ()))
+            used.add(text)
             notes.setdefault(read.encoding, read.note)
     if not found:
         raise _no_captions(folder)
-    return found, joined(*notes.values())
+    return found, used, joined(*notes.values())
 
 
 def _no_captions(folder: Path) -> Problem:
@@ -148,19 +163,22 @@ def _decoded(rows: list[_Row], folder: Path, side: int) -> tuple[list[_Row], lis
     """The rows that can be used, their images, and a note on the others."""
     kept, images = [], []
     lost: dict[str, list[str]] = {"caption": [], "image": [], "word": []}
-    unreadable = []
+    unreadable, several = [], []
     for row in rows:
         if lack := _lack(row):
             lost[lack].append(f"{row.line}: {_short(row.name) or '-'}")
             continue
         try:
-            images.append(image_files.image(folder / row.place, side).expand(3, -1, -1))
+            decoded = image_files.decode(folder / row.place, at_least=side)
         except image_files.UnreadableImage as problem:
             unreadable.append(f"{row.line}: {_short(row.name)} ({problem})")
             continue
+        images.append(image_files.as_tensor(decoded, side).expand(3, -1, -1))
+        several += [_short(row.name)] if decoded.info["frames"] > 1 else []
         kept.append(row)
     notes = [Problem(f"captions_no_{lack}", **counted(names)) for lack, names in lost.items()]
-    return kept, images, noted(*notes, Problem("captions_unreadable", **counted(unreadable)))
+    notes += [Problem("captions_unreadable", **counted(unreadable)), Problem("image_frames", **counted(several))]
+    return kept, images, noted(*notes)
 
 
 def _lack(row: _Row) -> str:

@@ -119,6 +119,8 @@ def codes(note) -> list[str]:
 def test_every_row_and_every_image_is_used_or_named_and_counted(tmp_path):
     (tmp_path / "bad.png").write_bytes(b"no picture")
     Image.new("RGB", (5, 5)).save(tmp_path / "d.png")
+    for name in ("a.txt", ".hidden", "film.mp4"):
+        (tmp_path / name).write_bytes(b"\1")
     rows = "file,caption,shade\na.png,one,1\nbad.png,two,2\n../a.png,three,3\nb.png,,4\nc.png,four,5\nd.png,★!,6\n"
     found = from_folder(folder(tmp_path, rows, ("a.png", "b.png", "c.png", "e.png")), 8)
     assert found.captions == ("one", "four")
@@ -131,6 +133,8 @@ def test_every_row_and_every_image_is_used_or_named_and_counted(tmp_path):
         "captions_no_word": (1, "d.png"),
         "captions_unreadable": (1, f"bad.png ({Problem('image_format')})"),
         "captions_unlisted": (1, ""),
+        "folder_not_images": (2, "film.mp4"),
+        "folder_hidden": (1, ""),
     }
 
 
