@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from core.data import image_files
-from core.data.image_folders import PARTS, part_of, walk
+from core.data.image_folders import PARTS, counted, noted, part_of, walk
 from core.problems import Problem, joined
 
 MAX_CLASSES = 10_000
@@ -247,13 +247,20 @@ def from_idx(
     if len({images.shape[1:] for images, _ in parts}) > 1:
         raise Problem("idx_sizes", folder=str(folder))
     images, labels = (torch.cat(some)[:, None] for some in zip(*parts))
-    labels, note = labels[:, 0], None
+    labels = labels[:, 0]
+    note = _unused(folder, {path for (part, _), path in files.items() if part in _IDX_PARTS[split]})
     if name.lower().startswith("emnist"):
-        images, note = images.mT.contiguous(), Problem("idx_turned", name=name)
+        images, note = images.mT.contiguous(), joined(Problem("idx_turned", name=name), note)
     if classes is None:
         everywhere = [_idx_array(folder, files, part, role).long() for part, role in files if role == "labels"]
         (labels, *_), classes = number_classes([part.numpy() for part in (labels, *everywhere)], folder.name)
     return Arrays(images, labels, tuple(classes), note)
+
+
+def _unused(folder: Path, used: set[Path]) -> Problem | None:
+    """A note on the files of a folder beside those used."""
+    unused = [place for place, kind in walk(folder) if kind != "folder" and folder / place not in used]
+    return noted(Problem("idx_unused", **counted(unused)))
 
 
 def _idx_set(folder: Path, name: str | None) -> tuple[str, dict[tuple[str, str], Path]]:

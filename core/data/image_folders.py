@@ -20,9 +20,9 @@ NAME_COLUMNS = ("file_name", "filename", "file", "image", "path")
 LABEL_COLUMNS = ("label", "labels", "class", "category", "target")
 
 PARTS = {
-    **dict.fromkeys("train training trn 训练 训练集".split(), "train"),
-    **dict.fromkeys("test testing tst 测试 测试集".split(), "test"),
-    **dict.fromkeys("val valid validation dev eval evaluation 验证 验证集".split(), "validation"),
+    **dict.fromkeys("train training trn trainset trainingset traindata trainval 训练 训练集".split(), "train"),
+    **dict.fromkeys("test testing tst testset testdata 测试 测试集".split(), "test"),
+    **dict.fromkeys("val valid validation dev eval evaluation valset validset 验证 验证集".split(), "validation"),
     **dict.fromkeys("pred predict prediction extra unlabeled unlabelled holdout".split(), "other"),
     **dict.fromkeys("mask masks annotation annotations segmentation segmentations".split(), "other"),
 }

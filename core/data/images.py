@@ -167,9 +167,9 @@ def fashion(folder: str | Path | None = None, split: str = "train") -> ImageSet:
     Raises Problem as `from_idx` does.
     """
     arrays = image_arrays.from_idx(ASSETS / "fashion" if folder is None else Path(folder), split, classes=GARMENTS)
-    note = Problem("fashion_part") if folder is None else None
+    note = Problem("fashion_part") if folder is None else arrays.note
     # All its shoes point left: a nearest-neighbour classifier with 93 % on boots has 0 % on their mirror images.
-    return replace(_of_arrays("fashion", arrays), note=joined(note, arrays.note), flip=False)
+    return replace(_of_arrays("fashion", arrays), note=note, flip=False)
 
 
 def emoji() -> ImageSet:

@@ -137,6 +137,7 @@ def test_a_tiff_of_values_that_are_no_grey_is_named_and_not_clipped(tmp_path: Pa
         ("seg_train", "seg_test", "seg_{}/"),
         ("training_set", "test_set", "{}ing_set/"),
         ("train2017", "val2017", ""),
+        ("trainset", "testset", ""),
         ("训练集", "测试集", ""),
         ("train", "test", "images/"),
     ],

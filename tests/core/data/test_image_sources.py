@@ -59,7 +59,9 @@ def test_idx_files_are_read_plain_and_gzipped_alike(tmp_path: Path):
 def test_a_folder_of_idx_files_has_training_images_test_images_and_all(tmp_path: Path, refused):
     fill(tmp_path, idx_files())
     assert [len(load(str(tmp_path), split=split).images) for split in ("train", "test", "all")] == [6, 2, 8]
-    assert load(f"fashion:{tmp_path}").classes[5] == "Sandal" and not load(f"fashion:{tmp_path}").note
+    assert load(f"fashion:{tmp_path}").classes[5] == "Sandal" and not load(f"fashion:{tmp_path}", split="all").note
+    (tmp_path / "1.png").write_bytes(png())
+    assert load(str(tmp_path)).note.values == {"lost": 3, "examples": ", ".join(sorted(["1.png", *idx_files()])[:3])}
     with refused("unknown_split", split="validation", known="train, test, all"):
         load(str(tmp_path), split="validation")
 
