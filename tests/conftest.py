@@ -2,16 +2,20 @@
 
 import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 from xdist.scheduler import LoadScopeScheduling
 
 from pages.ui.frame import text
 
 text.strict = True  # a sentence that is missing is an error
+# Every page under test looks for components in all installed packages, which takes longer than to draw it.
+manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 torch.set_num_threads(1)  # as the app does: two threads in one small product only get in each other's way
 
 ROOT = Path(__file__).parents[1]
