@@ -314,6 +314,13 @@ def test_flags_may_come_from_a_file_and_those_given_beside_it_win(tmp_path, caps
     assert sorted(path.stem for path in (tmp_path / "run").glob("*.png")) == ["samples-000003", "samples-000006"]
 
 
+@pytest.mark.parametrize(("encoding", "named"), [("utf-8-sig", "UTF-8 (BOM)"), ("utf-16", "UTF-16")])
+def test_a_file_of_flags_may_be_written_by_an_editor_of_another_encoding(tmp_path, capsys, encoding, named):
+    (tmp_path / "plan.json").write_text(json.dumps({"steps": 3, "data": "digits"}), encoding)
+    train(tmp_path / "run", 1, "--config", str(tmp_path / "plan.json"))
+    assert named in capsys.readouterr().out and config(tmp_path / "run")["data"]["source"]["data"] == "digits"
+
+
 @pytest.mark.parametrize(
     ("content", "code", "values"),
     [
