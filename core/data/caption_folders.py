@@ -109,9 +109,11 @@ def _of_table(table: Path, places: list[Path]) -> tuple[list[_Row], set[Path], P
     """The rows of a table, the files that they are in, and a note on the table. Raises Problem where it has no column
     of files or of captions."""
     found = tables.records(table)
+    if not found.columns:
+        raise Problem("captions_empty", table=str(table))
     file, caption, keywords = (column_of(found.columns, known) for known in (FILES, CAPTIONS, KEYWORDS))
     if file is None or caption is None:
-        listed = examples([_short(name) or "-" for name in found.columns or ("",)])
+        listed = examples([_short(name) or "-" for name in found.columns])
         raise Problem("captions_columns", table=str(table), columns=listed)
     by_name = {key(place.as_posix()): place for place in places}
     rows = []

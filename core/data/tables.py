@@ -80,11 +80,13 @@ def decoded(data: bytes, file: str) -> Text:
 
 
 def _unmarked(data: bytes) -> list[str]:
-    """The encodings of Unicode that bytes without a mark may have: an ASCII letter in UTF-16 has a null beside it."""
+    """The encodings of Unicode that bytes without a mark may have: an ASCII letter in UTF-16 has a null beside it. Few
+    nulls are no sign of UTF-16 but of damage."""
     even, odd = data[::2].count(0), data[1::2].count(0)
     if not even + odd:
         return ["utf-8"]
-    return ["utf-16-le"] if odd >= 5 * even else ["utf-16-be"] if even >= 5 * odd else []
+    some, few = max(even, odd), min(even, odd)
+    return ["utf-16-le" if odd > even else "utf-16-be"] if some >= max(5 * few, len(data) / 10) else []
 
 
 def _in_windows_encoding(data: bytes, file: str) -> Text:

@@ -143,7 +143,7 @@ def test_every_row_and_every_image_is_used_or_named_and_counted(tmp_path):
     [
         ("picture,text\na.png,one\n", "captions_columns"),
         ("file,caption\na.png,one\n", "captions_too_few"),
-        ("", "captions_columns"),
+        ("", "captions_empty"),
         ("file,caption\na.png,a circle, on white\nb.png,two\n", "table_cells"),
         ('file,caption\na.png,"a circle\nb.png,two\n', "table_quote"),
     ],

@@ -49,7 +49,7 @@ def test_plain_utf_8_has_no_note():
     assert decoded(codecs.BOM_UTF8 + b"a", "f").text == "a"
 
 
-@pytest.mark.parametrize("data", [bytes(range(256)) * 20, b"\x89PNG\0\r\n", b"a\0\0b"])
+@pytest.mark.parametrize("data", [bytes(range(256)) * 20, b"\x89PNG\0\r\n", b"a\0\0b", b"file;caption\n\0a.png;one"])
 def test_what_is_no_text_is_refused(data: bytes, refused):
     with refused("text_binary", file="f"):
         decoded(data, "f")
