@@ -65,7 +65,7 @@ def emoji() -> Pairs:
     in the training set. Those with an attribute of ``ARITHMETIC`` are split by combination: of "woman wearing turban"
     two tones are trained on, of "man wearing turban" two others.
     """
-    entries = [entry for entry in json.loads((ASSETS / "emoji.json").read_text()) if entry["group"] != "Flags"]
+    entries = [entry for entry in json.loads((ASSETS / "emoji.json").read_text("utf-8")) if entry["group"] != "Flags"]
     captions, keywords = [entry["caption"] for entry in entries], [entry["tags"] for entry in entries]
     return _pairs("emoji", images.emoji().images, captions, keywords, _combination, COMBINATIONS | PLAIN)
 

@@ -177,7 +177,7 @@ def emoji() -> ImageSet:
 
     Not mirrored: letters must not be, and most others are nearly symmetric.
     """
-    groups = [entry["group"] for entry in json.loads((ASSETS / "emoji.json").read_text())]
+    groups = [entry["group"] for entry in json.loads((ASSETS / "emoji.json").read_text("utf-8"))]
     sheet = image_files.image(ASSETS / "emoji32.png").movedim(0, -1)
     cells = sheet.unfold(0, 32, 32).unfold(1, 32, 32).flatten(0, 1)
     kept = [i for i, group in enumerate(groups) if group != "Flags"]
