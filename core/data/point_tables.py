@@ -89,14 +89,14 @@ def _stripped(cells: list[str]) -> list[str]:
 
 
 def _dialect(text: str) -> tuple[str, str]:
-    """The separator and the decimal mark with which most cells are numbers; the plain ones if several are as good."""
+    """The separator and the decimal mark with which, in most rows, most cells are numbers; the plain ones if several are
+    as good."""
 
     def score(dialect: tuple[str, str]) -> float:
         found = [cells for cells in tables.sample(text, dialect[0]) if not cells[0].startswith("#")]
         columns = tables.width(found[1:] or found)  # the first row may be a header
-        cells = [cell for cells in found if len(cells) == columns for cell in cells]
-        numbers = sum(number(cell, dialect[1]) is not None for cell in cells)
-        return numbers / sum(map(len, found)) if columns > 1 else 0.0
+        numbers = sum(number(cell, dialect[1]) is not None for row in found if len(row) == columns for cell in row)
+        return numbers / (columns * len(found)) if columns > 1 else 0.0
 
     return max(_DIALECTS, key=score)
 

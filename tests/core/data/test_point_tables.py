@@ -74,6 +74,7 @@ def test_a_table_in_any_of_24_dialects_gives_its_numbers(
         ("0,1\n.5,2\n3,4\n", [[0.5, 2], [3, 4]], "csv_header_of_numbers"),
         ("0,1\n3,2\n3,4\n", [[0, 1], [3, 2], [3, 4]], "csv_first_point"),
         ("sep=;\nx;y\n0,5;2\n3;4\n", [[0.5, 2], [3, 4]], "table_decimal_comma"),
+        ("x\ty\tclass\n0,5\t2,0\tcat, old\n3,0\t4,0\tcat, old\n", [[0.5, 2], [3, 4]], "table_decimal_comma"),
         ("# x y\n5.0e-01 2.0e+00\n3.0e+00 4.0e+00\n", [[0.5, 2], [3, 4]], "table_separator"),
         ("x|y\n.5|2\n3|4", [[0.5, 2], [3, 4]], "table_separator"),
         ("x,y\n−.5,2\n+3,4", [[-0.5, 2], [3, 4]], None),
