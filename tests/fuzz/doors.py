@@ -33,7 +33,7 @@ from core.data import captions, drawings, image_files, images, tables, uploads
 from core.data.people import ATTRIBUTES
 from core.diffusion import training
 from core.figures.scene import Scene
-from core.models import clip, clip_queries, image_judge, live_digits, requests, run_folder
+from core.models import clip, clip_queries, image_judge, live_digits, live_images, requests, run_folder
 from core.models import images as image_model
 from core.models import points as point_model
 from core.models.clip import ClipConfig
@@ -412,7 +412,8 @@ def train_further(found: Checkpoint) -> None:
         next(point_model.run(replace(config, steps=progress.state.step + 1), points, progress), None)
     else:
         _, config = live_digits.config_of(found)
-        next(live_digits.run(replace(config, steps=progress.state.step + 1), progress), None)
+        config = replace(config, steps=progress.state.step + 1)
+        next(live_images.run(config, live_digits.images(), progress), None)
 
 
 def log(chance: Random, folder: Path) -> None:
