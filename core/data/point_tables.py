@@ -89,7 +89,7 @@ def _stripped(cells: list[str]) -> list[str]:
 
 
 def _dialect(text: str) -> tuple[str, str]:
-    """The separator and the decimal mark with which, in most rows, most cells are numbers; the plain ones if several are
+    """The separator and the decimal mark with which most cells of most rows are numbers; the plain ones if several are
     as good."""
 
     def score(dialect: tuple[str, str]) -> float:
