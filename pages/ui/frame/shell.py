@@ -303,16 +303,20 @@ def _answer(name: str, option: str) -> str:
 def explain(name: str, right: str, shown: bool, **values: Any) -> None:
     """Once the learner has seen the run that decides (``shown``): the verdict, in the card of the question, and why.
 
-    Without a card (no questions are asked, or another scene is shown) it stands where this is called.
+    Without a card (no questions are asked, or another scene is shown) it stands where this is called, after the
+    question.
     """
     if not shown:
         return
     guess = controls.value(name) if controls.value("predictions") else None
-    place = (_verdicts.get() or {}).get(name, st)
+    card = (_verdicts.get() or {}).get(name)
     answer, why = _answer(name, right).rstrip(".。"), _own(f"predict.{name}.why", **values)
-    verdict = "shown" if guess is None else "right" if guess == right else "wrong"
+    verdict = "right" if guess == right else "answer"
     kind, icon = ("success", "check_circle") if verdict == "right" else ("info", "lightbulb")
-    message(kind, t(f"frame.predict.{verdict}", answer=answer, why=why), icon, place)
+    said = t(f"frame.predict.{verdict}", answer=answer, why=why)
+    if card is None:
+        said = f"{t('frame.predict.asked', question=_own(f'predict.{name}.question'))}\n\n{said}"
+    message(kind, said, icon, card or st)
 
 
 def mark(role: str) -> str:

@@ -205,7 +205,7 @@ def test_the_explanation_comes_after_the_run(page):
 
 def test_another_prediction_is_compared_without_scolding(page):
     app = page(guess="here", steps="20")
-    assert messages(app, "info")[0] == text.t("frame.predict.wrong", answer="there", why="It is so.")
+    assert messages(app, "info")[0] == text.t("frame.predict.answer", answer="there", why="It is so.")
 
 
 def test_a_prediction_can_be_asked_again(page):
@@ -238,7 +238,8 @@ def test_a_lecturer_switches_predictions_off_by_link(page):
     app = page(predictions="false", steps="20")
     assert not app.button
     assert [slider.label for slider in app.slider] == ["Steps", "Gated"]
-    assert messages(app, "info")[0] == text.t("frame.predict.shown", answer="there", why="It is so.")
+    asked = text.t("frame.predict.asked", question="Where to?")
+    assert messages(app, "info")[0] == f"{asked}\n\n" + text.t("frame.predict.answer", answer="there", why="It is so.")
 
 
 @pytest.mark.slow
