@@ -49,8 +49,9 @@ def request_of(config: Config, model: ImageModel) -> Request:
 def draw_request(model: ImageModel) -> bool:
     """Draw the controls of what is asked of a model: words, or classes. Whether nothing is asked."""
     if model.attributes:
-        controls.draw("ask", placeholder=t("image_models.request.example"))
-        controls.draw("avoid", placeholder=t("image_models.request.example_avoid"))
+        example = t("image_models.request.example")
+        controls.draw("ask", placeholder=t("image_models.request.placeholder", example=example))
+        controls.draw("avoid", placeholder=t("image_models.request.placeholder_avoid"))
         return False
     labels, negatives = class_options(model)
     return (controls.draw("label", labels), controls.draw("negative", negatives)) == (NO_CLASS, NO_NEGATIVE)

@@ -94,6 +94,13 @@ def test_the_distances_that_a_note_quotes_are_those_of_the_first_view(measured):
     assert round(ddpm, 2) == measured["distance_ddpm"] and round(no_noise, 2) == measured["distance_no_noise"]
 
 
+def test_the_blurred_images_that_a_note_names_are_nearest_of_all():
+    fashion = image_lesson.shipped("fashion")
+    films = films_of(Config(show="four_samplers", model="fashion"), fashion)
+    distances = {film.request.sampler: image_lesson.compare(fashion, film)[0].distance.mean() for film in films}
+    assert min(distances, key=distances.get) == DDPM_NO_NOISE
+
+
 @pytest.mark.slow
 def test_more_steps_do_not_make_people_differ_as_a_note_says(measured):
     people = image_lesson.shipped("people")

@@ -34,3 +34,9 @@ def test_copies_and_new_samples_have_frames_of_their_own(count):
     copied = lesson.memorised_people(count).copied
     assert pictures.group.count(2) == copied.sum() and pictures.group.count(1) == lesson.PICTURES
     assert len([layer for layer in losses.layers if isinstance(layer, Line)]) == 2
+
+
+@pytest.mark.parametrize("count", ["1000", "10000", "endless"])
+def test_held_out_combinations_are_as_frequent_among_clean_people_as_a_note_says(count):
+    report = lesson.memorised_people(count).report
+    assert report.copied < 0.01 and report.held_out == pytest.approx(1 / 3, abs=0.04)
