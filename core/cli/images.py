@@ -147,8 +147,8 @@ def sample(
     """Draw samples from a checkpoint: a sheet OUT.png, and OUT.npz with images and labels, which `train` can read.
 
     Args:
-        checkpoint: a checkpoint's folder, a run's folder that holds one, or the name of a shipped model, such as
-            fashion.
+        checkpoint: a checkpoint's folder, a run's folder that holds one, a zip file of either, or the name of a shipped
+            model, such as fashion.
         out: the two files' name without its ending.
         n: how many images.
         classes: the classes to draw, in turn, by name or number (info names them); none given: all of them.
@@ -194,8 +194,8 @@ def evaluate(
     """Judge samples of a checkpoint by a classifier trained on the real images: a table to place them by.
 
     Args:
-        checkpoint: a checkpoint's folder, a run's folder that holds one, or the name of a shipped model, such as
-            fashion.
+        checkpoint: a checkpoint's folder, a run's folder that holds one, a zip file of either, or the name of a shipped
+            model, such as fashion.
         data: what it was trained on, as for train; by default what the checkpoint says.
         n: how many samples, all classes in turn.
         scale: guidance scale w, as for sample.
@@ -257,7 +257,8 @@ def info(checkpoint: Path) -> None:
     """Say what a checkpoint is and how it was made.
 
     Args:
-        checkpoint: a checkpoint's folder, a run's folder that holds one, or the name of a shipped model.
+        checkpoint: a checkpoint's folder, a run's folder that holds one, a zip file of either, or the name of a shipped
+            model.
     """
     opened = open_checkpoint(checkpoint)
     parameters = sum(p.numel() for p in opened.denoiser.parameters())
