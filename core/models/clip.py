@@ -5,7 +5,7 @@ Radford et al. 2021. One loss, and the training loop of all models here; what a 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from types import MappingProxyType
 from typing import Any
 
@@ -17,12 +17,15 @@ from core import seeds
 from core.data.captions import Pairs, Tokenizer, caption_sampler, tokenizer
 from core.data.images import unit
 from core.diffusion.training import Batches, TrainConfig, TrainState, train
+from core.models.images import check_type
 from core.models.shifts import random_shifts
 from core.networks.clip import Clip
 from core.problems import Problem
 from core.runs import checkpoints
 from core.runs.checkpoints import Checkpoint
 from core.runs.distributed import ALONE, Team
+
+MAX_SHIFT = 256  # pixels, the largest side of an image
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,11 @@ class ClipConfig:
 
     @property
     def train(self) -> TrainConfig:
-        """The settings of the training loop."""
+        """The settings of the training loop. Raises Problem for values that no run can have."""
+        for field in fields(self):
+            check_type(field.name, getattr(self, field.name), field.type)
+        if not 0 <= self.shift <= MAX_SHIFT:
+            raise Problem("train_setting", name="shift", value=repr(self.shift))
         return train_config(self)
 
 

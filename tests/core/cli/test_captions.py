@@ -85,6 +85,11 @@ def test_one_table_compares_towers_with_the_baseline_and_pictures_with_real_ones
     [
         (["evaluate", "unclip", "--judge", "clip"], "judge_is_judged", {}),
         (["train", "clip", "--out", "new", "--data", "people", "--n", "2"], "clip_pairs", {"pairs": 1}),
+        (
+            ["train", "clip", "--out", "new", "--data", "people", "--n", "9", "--batch", "2", "--shift", "-1"],
+            "train_setting",
+            {"name": "shift", "value": "-1"},
+        ),
         (["train", "prior", "--out", "new", "--encoders", "fashion"], "checkpoint_no_part", {"part": "clip"}),
         (["evaluate", "unclip", "--judge", "prior"], "checkpoint_no_part", {"part": "clip"}),
         (["evaluate", "unclip", "--judge", "judge", "--data", "few"], "captions_none_to_judge", {"pairs": 3}),
