@@ -26,9 +26,11 @@ ABSENT = {"hair": "bald"} | {name: "none" for name, values in ATTRIBUTES.items()
 COLOURS_OF = {"hair": "hair_colour", "beard": "hair_colour", "hat": "hat_colour", "clothes": "clothes_colour",
               "background": "background"}  # fmt: skip
 ADJECTIVES_OF = {"hair": ("hair", "hair_colour"), "beard": ("hair_colour",), "clothes": ("pattern",), "skin": ("skin",)}
-SELDOM = {"skin": 0.6, "pattern": 0.6, "background": 0.5}
+WEIGHT = {"skin": 0.6, "pattern": 0.6, "background": 0.5, "hair": 1.2, "hair_colour": 1.2, "hat_colour": 2.0}
+"""How often captions name an attribute that can be seen, relative to others. Colours of hats that are named seldom
+leave hardly a trace in the image vectors of CLIP, and a decoder cannot draw what they lack."""
 ABSENCE = 0.2  # how often an absence is said, relative to what can be seen
-CLASS = 0.4  # how often a hat is called just that; more often, and its kinds are not learned
+CLASS = 0.5  # how often a hat is called just that; more often, and its kinds are not learned
 _CAPTION, _CHOICE = 0xCA9, 0xC01CE  # keep the draws of wordings and of attributes apart from all others
 
 
@@ -55,7 +57,7 @@ def choose(named: Mapping[str, str], seed: int = 0, fewest: int = 1, most: int =
     name them.
 
     Absences ("no hat") are chosen seldom. A hat's kind is often replaced by "hat". The colour of a hat is only chosen
-    together with the hat, and that of a beard that alone shows it together with the beard.
+    together with the hat, which takes the place before it, and that of a beard that alone shows it with the beard.
     """
     random = Random(seeds.mix(seed, _CHOICE))
     at = {name: random.random() ** (1 / _weight(name, value)) for name, value in named.items()}
@@ -63,8 +65,8 @@ def choose(named: Mapping[str, str], seed: int = 0, fewest: int = 1, most: int =
     bearer = "beard" if named.get("hair", "bald") == "bald" and named.get("beard", "none") != "none" else "hair_colour"
     for colour, thing in (("hat_colour", "hat"), ("hair_colour", bearer)):
         if colour in order and thing in order and order.index(colour) < order.index(thing):
-            i, j = order.index(colour), order.index(thing)
-            order[i], order[j] = thing, colour
+            order.remove(thing)
+            order.insert(order.index(colour), thing)
     chosen = {name: named[name] for name in order[: random.randint(fewest, most)]}
     if chosen.get("hat", "none") != "none" and random.random() < CLASS:
         chosen["hat"] = "hat"
@@ -72,7 +74,7 @@ def choose(named: Mapping[str, str], seed: int = 0, fewest: int = 1, most: int =
 
 
 def _weight(attribute: str, value: str) -> float:
-    return ABSENCE if value == "none" else SELDOM.get(attribute, 1.0)
+    return ABSENCE if value == "none" else WEIGHT.get(attribute, 1.0)
 
 
 def caption(named: Mapping[str, str], language: str = "en", seed: int = 0) -> str:

@@ -83,7 +83,7 @@ CAPTION_CONFIGS: dict[str, ClipConfig | PriorConfig | DecoderConfig] = {
     "prior": PriorConfig(),
     "decoder": DecoderConfig(),
     # Captions are drawn anew without end, and the parts of people stay where they are.
-    "people-clip": ClipConfig(batch=256, steps=3_500, weight_decay=0.05, shift=0, neighbours=5),
+    "people-clip": ClipConfig(batch=256, steps=4_000, weight_decay=0.05, shift=0, neighbours=5),
     "people-prior": PriorConfig(batch=128, steps=4_000),
     # It begins as the image model of people; noise of 0.4 would hide colours of hats and hair.
     "people-decoder": DecoderConfig(steps=2_000, lr=5e-4, warmup=100, blur=0.2),

@@ -148,6 +148,11 @@ def test_a_language_that_is_not_written_is_refused(refused):
         caption({"hat": "cap"}, "fr")
 
 
+def test_the_colour_of_a_hat_is_named_in_half_of_the_captions_of_its_bearer(named):
+    chosen = [choose(whole, seed=k) for k, whole in enumerate(named) if "hat_colour" in whole]
+    assert 0.5 < sum("hat_colour" in some for some in chosen) / len(chosen) < 0.65
+
+
 def test_absences_are_said_seldom(named):
     chosen = [choose(whole, seed=k) for k, whole in enumerate(named)]
     absent = sum(some.get(name) == ABSENT[name] for some in chosen for name in ("hat", "beard", "glasses"))

@@ -48,7 +48,7 @@ def test_the_numbers_that_the_page_quotes_of_people(space):
         "people_retrieval_first": round(100 * first),
         "people_retrieval_ten": round(100 * ten),
         "people_glasses": round(100 * right["glasses"]),
-        "people_hat_colour": round(100 * right["hat_colour"]),
+        "people_hair_colour": round(100 * right["hair_colour"]),
         **{f"people_{name}_{language}": percent(lesson.stored_answers(who, language))
            for name, who in (("right", "clip"), ("linear", "linear")) for language in people_captions.LANGUAGES},
     }  # fmt: skip
@@ -65,7 +65,7 @@ def test_the_stored_answers_are_those_of_the_shipped_encoders(space):
 def test_training_leaves_the_cosines_of_other_people_near_zero_on_average(space):
     for cosines in clip_lesson.matrix(space.clip, space.tokenizer, "people"):
         others = cosines[~torch.eye(len(cosines), dtype=torch.bool)]
-        assert cosines.diag().mean() > 0.4 and others.mean().abs() < 0.05 and others.min() > -0.5
+        assert cosines.diag().mean() > 0.4 and others.mean().abs() < 0.05 and others.min() > -0.6
 
 
 def test_a_hat_may_be_named_by_its_kind_or_as_a_hat(space):
