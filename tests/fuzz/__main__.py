@@ -5,6 +5,8 @@ of a door follows from its name and k alone: ``python -m tests.fuzz csv --first 
 """
 
 import argparse
+import contextlib
+import io
 import sys
 import tempfile
 import time
@@ -36,7 +38,8 @@ class Outcome:
 def attempt(door: str, number: int) -> Outcome:
     """Try an input of a door."""
     begun, code, fault = time.perf_counter(), None, None
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+    silent = contextlib.redirect_stdout(io.StringIO())
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), silent:
         warnings.simplefilter("ignore")
         try:
             code = _refusal(DOORS[door], Random(f"{door} {number}"), Path(folder))
