@@ -1,5 +1,6 @@
 """Chapter 7 without a browser: stages and scenes, unknown words, no caption, controls, links, tasks."""
 
+import re
 import time
 from collections.abc import Callable
 
@@ -124,7 +125,12 @@ def test_the_stage_of_words_shows_a_vector_for_each_and_what_is_nearest_to_all(c
     app = chapter(show="text_vector", caption="smiling person")
     each, own = panels(app).values()
     assert each["layers"][0]["names"] == ["smiling", "person"] and own["layers"][0]["n"] == 1
-    assert markdown(app).count('<th scope="row">') == 12
+    assert markdown(app).count('<th scope="row">') == 6 and markdown(app).count("<figure>") == 6
+
+
+def test_a_caption_is_compared_with_captions_of_the_language_of_the_page(chapter):
+    rows = re.findall(r'<th scope="row">(.*?)</th>', markdown(chapter(show="text_vector", lang="zh")))
+    assert len(rows) == 6 and all(re.search("[一-鿿]", row) for row in rows)
 
 
 def test_the_prior_draws_what_its_guess_is_near_to_at_every_level(chapter):

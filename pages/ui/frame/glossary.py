@@ -21,6 +21,7 @@ from pages.ui.frame.text import t
 _marked: ContextVar[dict[str, object] | None] = ContextVar("marked", default=None)
 _part: ContextVar[object] = ContextVar("part", default=None)
 KEPT = re.compile(r"(\$[^$]*\$|`[^`]*`|<[^<>]*>|\[[^\]]*\]\([^)]*\))")  # formulas, code, HTML, links: as they are
+AFTER_ENGLISH = re.compile(r'(<span lang="en">[^<>]*</span>(?:，\w+)?）) ')  # a full-width bracket needs no space
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
@@ -71,7 +72,8 @@ def mark_terms(markdown: str) -> str:
 
     pattern = _pattern(text.language.get())
     parts = KEPT.split(markdown)
-    return "".join(part if KEPT.fullmatch(part) else pattern.sub(first_use, part) for part in parts)
+    shown = "".join(part if KEPT.fullmatch(part) else pattern.sub(first_use, part) for part in parts)
+    return AFTER_ENGLISH.sub(r"\1", shown)
 
 
 def _button(term: str, used: str) -> str:

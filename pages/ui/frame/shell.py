@@ -313,10 +313,10 @@ def explain(name: str, right: str, shown: bool, **values: Any) -> None:
     answer, why = _answer(name, right).rstrip(".。"), _own(f"predict.{name}.why", **values)
     verdict = "right" if guess == right else "answer"
     kind, icon = ("success", "check_circle") if verdict == "right" else ("info", "lightbulb")
-    said = t(f"frame.predict.{verdict}", answer=answer, why=why)
+    sentences = t(f"frame.predict.{verdict}", answer=answer, why=why)
     if card is None:
-        said = f"{t('frame.predict.asked', question=_own(f'predict.{name}.question'))}\n\n{said}"
-    message(kind, said, icon, card or st)
+        sentences = f"{t('frame.predict.asked', question=_own(f'predict.{name}.question'))}\n\n{sentences}"
+    message(kind, sentences, icon, card or st)
 
 
 def mark(role: str) -> str:

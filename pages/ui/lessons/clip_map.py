@@ -14,7 +14,7 @@ from pages.ui.frame.text import t
 
 PICTURES, CAPTIONS = "pictures", "captions"
 SYMBOLS = {
-    "person": ("unconditional", "circle"), "face": ("conditional", "hexagon"), "animal": ("guided", "triangle-up"),
+    "person": ("unconditional", "circle"), "face": ("conditional", "x"), "animal": ("guided", "triangle-up"),
     "food": ("negative", "square"), "place": ("data", "diamond"), "activity": ("noise", "star"),
     "object": ("denoise", "triangle-down"), "sign": ("difference", "cross"),
 }  # fmt: skip

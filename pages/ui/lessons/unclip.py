@@ -181,7 +181,8 @@ SCENES: dict[str, Callable[[Config], Scene]] = {name: _scene(name) for name in S
 
 
 def all_stages(config: Config, films: Films, k: int | None, theme: str) -> tuple[list[Panel], Clock]:
-    """All stages on one clock that counts steps: first those of the prior, then those of the decoder."""
+    """All stages on one clock that counts steps: first those of the prior, then those of the decoder, whose noise
+    stands at the last step of the prior."""
     (film,) = films
     text, grid, n = text_vector(config.data, film.request.caption), image_model.grid(film.request.steps), film.request.n
     guesses = [guess[:n] for guess in film.guesses] or [torch.zeros(n, len(text))]
@@ -203,7 +204,8 @@ def all_stages(config: Config, films: Films, k: int | None, theme: str) -> tuple
         vectors(t("unclip.panels.image_vector"), torch.stack(guesses), theme, guess_captions),
         Panel(t("unclip.panels.picture"), [Images(torch.stack(x).movedim(-3, -1), colour="sample")], caption=captions),
     ]
-    return panels, Clock(range(count)[-len(shown) :], t("unclip.clock.step"), start=-1)
+    steps = [at - (at >= len(film.guesses) > 0) for at in range(count)]
+    return panels, Clock(steps[-len(shown) :], t("unclip.clock.step"), start=-1)
 
 
 def _with_text(value: float) -> str:
@@ -245,7 +247,10 @@ def prior(config: Config, films: Films, k: int | None, theme: str) -> tuple[list
     near = known.images[path.pictures[now]].movedim(-3, -1)
     first = zip(path.pictures[now, 0].tolist(), path.cosines[now, 0].tolist())
     people = config.data == "people"  # their captions are too long for a line under the picture
-    captions = [fixed(value) if people else f"{known.captions[i]}, {fixed(value)}" for i, value in first]
+    captions = [
+        t("unclip.captions.nearest", cosine=fixed(value)) if people else f"{known.captions[i]}, {fixed(value)}"
+        for i, value in first
+    ]
     panels = [
         Panel(t("unclip.panels.cosines"), lines, ends, (low, 1.02), **axes, marker=sigma[now]),
         gap(config.data, film.request.caption, {"guess": (guesses, "denoise")}),

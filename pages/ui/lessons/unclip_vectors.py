@@ -8,6 +8,7 @@ from core.figures import palette
 from core.figures.scene import Images, Panel, Points
 from core.lessons import unclip as lesson
 from core.lessons.unclip import Film, Space
+from core.models import clip_queries
 from core.models import unclip as unclip_model
 from core.models.unclip import Unclip
 from core.runs.caching import shared_cache
@@ -26,6 +27,16 @@ def models(data: str) -> Unclip:
 def space(data: str) -> Space:
     """The vectors that the shipped CLIP gives to the collection of a set."""
     return lesson.embed(models(data), lesson.pairs(data))
+
+
+@shared_cache(4)
+def named_captions(data: str, language: str) -> tuple[tuple[str, ...], Tensor]:
+    """The captions of the collection in a language, where it has them, and their unit vectors."""
+    known, whole = lesson.pairs(data), models(data)
+    if language == "en" or data == "emoji":
+        return known.captions, space(data).captions
+    names = tuple(some[0] for some in known.keywords)
+    return names, clip_queries.text_vectors(whole.clip, whole.known, names)
 
 
 def strips(vectors: Tensor, theme: str) -> Tensor:

@@ -4,6 +4,7 @@ import math
 
 import streamlit as st
 import torch
+from torch import Tensor
 
 from core.figures import palette
 from core.lessons import unclip as lesson
@@ -14,11 +15,12 @@ from pages.ui.frame import controls, shell, text
 from pages.ui.frame.text import fixed, t
 from pages.ui.lessons import clip_collection as collection
 from pages.ui.lessons.unclip import ALL_SETTINGS, FIELDS, SETTINGS, Config, Films, fields, scene
-from pages.ui.lessons.unclip_vectors import models, space, text_vector
+from pages.ui.lessons.unclip_vectors import models, named_captions, space, text_vector
 from pages.ui.stage import player
 from pages.ui.widgets import html_cards
 from pages.ui.widgets.html_cards import Bar, EnglishText
 
+LARGE = 128  # pixels a side at which the browser does not blur the squares of a picture
 JUDGED = ("all_stages", "decoder", "prior_skipped")
 """The scenes under which the attributes asked for stand beside those of the pictures."""
 
@@ -109,12 +111,25 @@ def neighbours(caption: str, data: str) -> None:
     if not whole.known.known(caption):
         return
     vector = clip_queries.text_vectors(whole.clip, whole.known, [caption])[0]
-    tables = []
-    for name, among, role in (("captions", space(data).captions, "sample"), ("pictures", space(data).pictures, "data")):
-        found = clip_space.nearest(among, vector, torch.arange(len(among)), 6)
-        rows = [(_name(known.captions[i]), [Bar(value, fixed(value), role)]) for i, value in found]
-        tables.append(html_cards.bars(rows, t(f"unclip.neighbours.{name}")))
-    html_cards.row(*tables, label=t("unclip.neighbours.label"))
+    names, vectors = named_captions(data, text.language.get())
+    rows = [(_name(names[i]), [Bar(value, fixed(value), "sample")]) for i, value in _nearest(vectors, vector)]
+    html_cards.row(html_cards.bars(rows, t("unclip.neighbours.captions")), label=t("unclip.neighbours.captions"))
+    shell.caption(t("unclip.neighbours.pictures"))
+    figures = [
+        html_cards.figure(html_cards.image(_large(known.images[i]), _name(names[i])), fixed(value))
+        for i, value in _nearest(space(data).pictures, vector)
+    ]
+    html_cards.shelf(figures, t("unclip.neighbours.pictures"))
+
+
+def _nearest(among: Tensor, vector: Tensor) -> list[tuple[int, float]]:
+    return clip_space.nearest(among, vector, torch.arange(len(among)), 6)
+
+
+def _large(pixels: Tensor) -> Tensor:
+    """A picture with each pixel repeated, so that the browser does not blur it."""
+    times = max(1, LARGE // pixels.shape[-1])
+    return pixels.repeat_interleave(times, -1).repeat_interleave(times, -2)
 
 
 def _name(caption: str) -> str:
@@ -153,7 +168,7 @@ def judged(films: Films) -> str:
     for same in zip(*(lesson.asked_and_got(caption, film.images) for film in films)):
         label, value = text.label("attributes", same[0].attribute), text.label("attribute_values", same[0].value)
         cells = _got(same[0]) if len(same) == 1 else [_count(row) for row in same]
-        rows.append([f"{label}: {value}", *cells])
+        rows.append([t("unclip.judged.row", attribute=label, value=value), *cells])
     return shell.table(head, rows) if rows else ""
 
 

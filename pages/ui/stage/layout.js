@@ -37,10 +37,11 @@ function steps(lo, hi, room) {
 }
 
 function decades(lo, hi, room) {
-  const stride = Math.max(1, Math.ceil((hi - lo) / Math.max(1, room)));
+  let stride = Math.max(1, Math.ceil((hi - lo) / Math.max(1, room)));
+  while (stride > 1 && Math.floor(hi / stride + 1e-6) - Math.ceil(lo / stride - 1e-6) < 1) stride--; // one says too little
   const list = [];
   for (let e = Math.ceil(lo / stride - 1e-6) * stride; e <= hi + 1e-6; e += stride)
-    list.push([e, e >= -3 && e <= 3 ? String(+(10 ** e).toFixed(3)) : '10' + superscript(e)]);
+    list.push([e, e >= -3 && e <= 4 ? String(+(10 ** e).toFixed(3)) : '10' + superscript(e)]);
   return list;
 }
 

@@ -32,6 +32,10 @@ def test_a_scene_makes_its_films_where_none_are_given():
     assert made.panels[0].layers[0].pixels.shape == (3, 2, 16, 16, 3)
 
 
+def test_the_clock_of_all_stages_counts_the_steps_of_both():
+    assert unclip.SCENES["all_stages"](QUICK).clock.values == [0, 1, 2, 2, 3, 4]
+
+
 def test_the_requests_of_a_scene_differ_in_what_the_scene_compares():
     def asked(show):
         return requests_of(replace(QUICK, show=show))
