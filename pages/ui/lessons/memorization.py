@@ -75,11 +75,11 @@ def _number(count: str) -> str:
 def _cloud(request: MeasuredTraining, count: str, measured: tuple, chance: float) -> Panel:
     """Samples over the training points and the distribution that these were drawn from."""
     known, curve = lesson.trained_on(request.config, request.data), request.data.curve
-    size = 4.5 if len(known) <= 100 else 1.6
+    size, alpha = (6.5, 0.5) if len(known) <= 100 else (1.6, 0.9)  # samples on few points stay in view
     layers = [
         Line(*curve.unbind(1), "unconditional", t("training.layers.distribution"), dash=(), width=1),
-        Points(known, "data", size=size, alpha=0.9, label=t("training.layers.known")),
-        Points([each.samples for each in measured], "sample", size=2.6, label=t("training.layers.samples")),
+        Points(known, "data", size=size, alpha=alpha, label=t("training.layers.known")),
+        Points([each.samples for each in measured], "sample", size=2.6, alpha=1, label=t("training.layers.samples")),
     ]
     captions = [t("training.captions.copies", copied=each.copied, chance=chance) for each in measured]
     limits = {"xlim": (-REACH, REACH), "ylim": (-REACH, REACH)}
@@ -176,7 +176,7 @@ def _shares(count: str) -> Panel:
     layers.append(Points([[place, report.copied]], "negative", size=8, alpha=1, shape="ring"))
     caption = t("image_models.memorised_or_learned.shares_caption", right=report.right, held_out=report.held_out)
     xlabel = t("image_models.memorised_or_learned.number")
-    limits = {"xlim": (7, 1.4 * ENDLESS), "ylim": (-0.03, 1.03), "equal": False, "xlog": True}
+    limits = {"xlim": (5, 1.4 * ENDLESS), "ylim": (-0.03, 1.03), "equal": False, "xlog": True}
     return Panel(t("image_models.memorised_or_learned.shares"), layers, xlabel=xlabel, caption=caption, **limits)
 
 
