@@ -9,7 +9,7 @@ from pages.ui.frame.text import t
 from pages.ui.lessons import lab
 from pages.ui.lessons.lab import ANY, MORE_ROWS, NO_CLASS, ROWS
 
-WIDTHS = (4, 8, 8)  # of a row's label and of its two controls
+WIDTHS = (5, 8, 8)  # of a row's label and of its two controls
 
 
 def draw_controls(answered: bool, models: list[str]) -> None:

@@ -176,7 +176,7 @@ def _shares(count: str) -> Panel:
     layers.append(Points([[place, report.copied]], "negative", size=8, alpha=1, shape="ring"))
     caption = t("image_models.memorised_or_learned.shares_caption", right=report.right, held_out=report.held_out)
     xlabel = t("image_models.memorised_or_learned.number")
-    limits = {"xlim": (5, 1.4 * ENDLESS), "ylim": (-0.03, 1.03), "equal": False, "xlog": True}
+    limits = {"xlim": (5, 1.4 * ENDLESS), "ylim": (-0.05, 1.08), "equal": False, "xlog": True}
     return Panel(t("image_models.memorised_or_learned.shares"), layers, xlabel=xlabel, caption=caption, **limits)
 
 

@@ -32,9 +32,11 @@ function drawMatrix(c, layer, p, k, look) {
 function writeCaption(c, name, x, y, cell, look, room) {
   c.font = `400 ${13 * look.unit}px ${look.font}`;
   const lines = c.measureText(name).width > room ? halves(name) : [name];
-  const size = Math.min(lines.length > 1 ? 12 : 13, 0.95 * cell / look.unit / lines.length);
+  const apart = 1.2; // lines, in heights of a letter: Chinese ones fill theirs
+  const size = lines.length > 1 ? Math.min(12, 0.95 * cell / look.unit / apart / lines.length) : Math.min(13, 0.95 * cell / look.unit);
   lines.forEach((line, i) => {
-    write(c, line, x, y + (i - (lines.length - 1) / 2 + 0.36) * size * look.unit, look, size, 'right', 0.9, room);
+    const below = apart * (i - (lines.length - 1) / 2) + 0.36;
+    write(c, line, x, y + below * size * look.unit, look, size, 'right', 0.9, room);
   });
 }
 
