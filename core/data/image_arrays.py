@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from core.data import image_files
-from core.data.image_folders import PARTS, counted, noted, part_of, walk
+from core.data.image_folders import PARTS, counted, label_text, noted, part_of, walk
 from core.problems import Problem, joined
 
 MAX_CLASSES = 10_000
@@ -39,12 +39,12 @@ class Arrays:
 def number_classes(values: Sequence[np.ndarray], file: str) -> tuple[list[Tensor], tuple[str, ...]]:
     """Labels [N] (int64) of several parts of a set, and the names of their classes: all that occur in any part.
 
-    Numbers are in order of value, names in alphabetical order. Raises Problem for numbers below 0 and for more than
-    10,000 classes.
+    Numbers are in order of value, names in alphabetical order. Raises Problem for numbers below 0, an empty name and
+    more than 10,000 classes.
     """
     known, numbers = np.unique(np.concatenate(values), return_inverse=True)
-    if known.dtype.kind != "U" and known[0] < 0:
-        raise Problem("class_negative", file=file, label=known[0].item())
+    if known[0] == "" if known.dtype.kind == "U" else known[0] < 0:
+        raise Problem("class_negative", file=file, label=repr(known[0].item()))
     if len(known) > MAX_CLASSES:
         raise Problem("class_numbers", file=file, found=len(known), most=MAX_CLASSES)
     ends = np.cumsum([len(part) for part in values])[:-1]
@@ -64,11 +64,20 @@ def labels_of(array: np.ndarray, file: str) -> np.ndarray:
     whole = kind in "US" or (kind in "biuf" and np.isfinite(array).all() and (array == np.trunc(array)).all())
     if array.ndim != 1 or not array.size or not whole:
         raise Problem("npz_labels", file=file, shape=str(list(shape)), dtype=str(array.dtype))
-    return _texts(array) if kind in "US" else array.astype(np.int64)
+    return _texts(array, file) if kind in "US" else array.astype(np.int64)
 
 
-def _texts(array: np.ndarray) -> np.ndarray:
-    return np.char.decode(array, "utf-8", "replace") if array.dtype.kind == "S" else array
+def _texts(array: np.ndarray, file: str) -> np.ndarray:
+    """Names of classes as texts that are equal if they look alike. Raises Problem for bytes that are not UTF-8."""
+    known, numbers = np.unique(array, return_inverse=True)
+    return np.array([label_text(_text(name, file)) for name in known.tolist()])[numbers]
+
+
+def _text(name: str | bytes, file: str) -> str:
+    try:
+        return name if isinstance(name, str) else name.decode()
+    except UnicodeDecodeError:
+        raise Problem("npz_encoding", file=file, name=str(name)[1:]) from None
 
 
 # Pixels
@@ -82,6 +91,8 @@ def pixels_of(array: np.ndarray, file: str) -> tuple[Tensor, Problem | None]:
     shape, dtype = str(list(array.shape)), str(array.dtype)
     if array.dtype.kind not in "biuf" or not 3 <= array.ndim <= 5:
         raise Problem("npz_images", file=file, shape=shape, dtype=dtype)
+    if axes := _unusual_axes(array.shape):
+        raise Problem("npz_axes", file=file, shape=shape, axes=axes)
     if not array.size:
         raise Problem("npz_empty", file=file, shape=shape)
     limits = image_files.range_of(array)
@@ -90,6 +101,16 @@ def pixels_of(array: np.ndarray, file: str) -> tuple[Tensor, Problem | None]:
     same = array.dtype == np.uint8 and limits == (0, 255)
     note = None if same else Problem("npz_converted", file=file, dtype=dtype, low=limits[0], high=limits[1])
     return _channels_first(torch.from_numpy(image_files.in_bytes(array, limits))), note
+
+
+def _unusual_axes(shape: tuple[int, ...]) -> str:
+    """The order of the axes of one picture, or of pictures along the last axis (MATLAB); "" for the usual orders."""
+    if min(shape[:2]) > 4:
+        if len(shape) == 3 and shape[2] in (1, 3, 4):
+            return "[H, W, C]"
+        if len(shape) == 4 and shape[2] in (3, 4) and shape[3] > 4:
+            return "[H, W, C, N]"
+    return ""
 
 
 def _channels_first(pixels: Tensor) -> Tensor:
@@ -195,7 +216,7 @@ def _numbered(
     if names is None or any(part.dtype.kind == "U" for part in labels.values()):
         numbers, classes = number_classes(list(labels.values()), file)
         return dict(zip(labels, numbers)), classes
-    return {part: torch.from_numpy(values) for part, values in labels.items()}, tuple(_texts(names).tolist())
+    return {part: torch.from_numpy(values) for part, values in labels.items()}, tuple(_texts(names, file).tolist())
 
 
 # IDX files

@@ -239,6 +239,8 @@ def npz_names(path: Path) -> list[str]:
     if _is_npy(path):
         return ["arr_0"]
     if not zipfile.is_zipfile(path):
+        if _start(path) in (b"", b"PK\3\4"):  # as an interrupted download leaves it: the list of a zip is at its end
+            raise Problem("file_damaged", file=path.name)
         raise Problem("npz_format", file=path.name)
     try:
         with zipfile.ZipFile(path) as archive:
@@ -272,11 +274,16 @@ def npz(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
 
 
 def _is_npy(path: Path) -> bool:
+    return _start(path) == b"\x93NUM"
+
+
+def _start(path: Path) -> bytes:
+    """The first four bytes of a file; none if it cannot be opened."""
     try:
         with open(path, "rb") as file:
-            return file.read(6) == b"\x93NUMPY"
+            return file.read(4)
     except OSError:
-        return False
+        return b""
 
 
 def _refuse_large(size: int, path: Path) -> None:

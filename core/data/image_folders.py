@@ -88,10 +88,10 @@ def listing(top: Path, split: str = "train") -> Listing:
     if not images:
         raise Problem("folder_without_images", folder=str(top), files=len(files))
     labelled = _tables(top, files)
-    parts = _parts(images, labelled, top.resolve().name)
+    parts = _parts(images, labelled, top.resolve().name, split)
     chosen = _chosen(top, parts, split)
     places, labels, classes, note = _classified(chosen, parts, labelled)
-    used = {*images, *(labelled[part.folder].place for part in chosen if part.folder in labelled)}
+    used = {*images, *(table.place for part in chosen if (table := _table_of(part, labelled)))}
     others = [place for place in files if place not in used]
     hidden, special, folders = ([place for place, is_a in found if is_a == kind] for kind in KINDS[1:])
     left_out = noted(
@@ -162,11 +162,11 @@ def _empty(folders: list[Path], images: list[Path]) -> list[Path]:
 # Parts of a set
 
 
-def _parts(images: list[Path], labelled: dict[Path, _Table], name: str) -> list[_Part]:
-    """The parts that folders divide the images into; one of no kind if they do not."""
+def _parts(images: list[Path], labelled: dict[Path, _Table], name: str, split: str) -> list[_Part]:
+    """The parts that folders divide the images into; one of no kind if they do not, or if one table names all."""
     depth = _depth(images, labelled, name, 0, _kinds)
     whole = _Part("", images, depth)
-    kinds = {} if whole.folder in labelled else _kinds(_folders(images, depth))
+    kinds = {} if split == "all" and whole.folder in labelled else _kinds(_folders(images, depth))
     parts = []
     for folder, kind in kinds.items():
         some = [place for place in images if place.parts[depth] == folder]
@@ -256,9 +256,9 @@ def _classified(
     chosen: list[_Part], parts: list[_Part], labelled: dict[Path, _Table]
 ) -> tuple[list[Path], list[str], Sequence[str], Problem | None]:
     """The images of the chosen parts, the class of each, the classes of the training part, and a note."""
-    named = [_labels(part, labelled.get(part.folder)) for part in chosen]
+    named = [_labels(part, parts, labelled) for part in chosen]
     labels = dict(ChainMap(*(some for some, _ in named)))
-    known = _training_classes([part for part in parts if part not in chosen], labelled)
+    known = set() if any(part.kind == "train" for part in chosen) else _training_classes(parts, labelled)
     strange = [place for place, label in labels.items() if known and label and label not in known]
     note = joined(*(note for _, note in named), noted(Problem("folder_strange_classes", **counted(strange))))
     places = sorted({*labels} - {*strange})
@@ -278,15 +278,15 @@ def _all_or_none(labels: list[tuple[Path, str]]) -> list[str]:
 
 
 def _training_classes(parts: list[_Part], labelled: dict[Path, _Table]) -> set[str]:
-    """The classes of the training images among some parts."""
-    named = [_labels(part, labelled.get(part.folder))[0] for part in parts if part.kind == "train"]
+    """The classes of the training images."""
+    named = [_labels(part, parts, labelled)[0] for part in parts if part.kind == "train"]
     return {label for labels in named for label in labels.values() if label}
 
 
-def _labels(part: _Part, table: _Table | None) -> tuple[dict[Path, str], Problem | None]:
+def _labels(part: _Part, parts: list[_Part], labelled: dict[Path, _Table]) -> tuple[dict[Path, str], Problem | None]:
     """The class of each image of a part, "" for those that lie in no folder of a class, and a note."""
-    if table:
-        return _from_table(part, table)
+    if table := _table_of(part, labelled):
+        return _from_table(part, parts, table)
     labels = {
         place: unicodedata.normalize("NFC", place.parts[part.depth]) if len(place.parts) > part.depth + 1 else ""
         for place in part.images
@@ -295,22 +295,35 @@ def _labels(part: _Part, table: _Table | None) -> tuple[dict[Path, str], Problem
     return labels, noted(Problem("folder_nested", **counted(deeper)))
 
 
-def _from_table(part: _Part, table: _Table) -> tuple[dict[Path, str], Problem | None]:
-    images = {key(Path(*place.parts[part.depth :]).as_posix()): place for place in part.images}
+def _table_of(part: _Part, labelled: dict[Path, _Table]) -> _Table | None:
+    """The table that names the classes of a part: in its folder, or in one around it."""
+    return next((labelled[folder] for folder in (part.folder, *part.folder.parents) if folder in labelled), None)
+
+
+def _from_table(part: _Part, parts: list[_Part], table: _Table) -> tuple[dict[Path, str], Problem | None]:
+    """The class of each image of a part by a table, which may also name images of other parts, and a note."""
+    images, mine = _by_key(parts, table.place.parent), {*part.images}
     labels: dict[Path, str] = {}
-    lost = []
+    others = []
     for line, name, label in table.rows:
         place = images.get(key(name))
-        if place is None or not label or place in labels:
-            lost.append(line)
-        else:
+        if place in mine and label and place not in labels:
             labels[place] = label
+        else:
+            others.append((line, place))
     if not labels:
         raise Problem("metadata_no_image", table=table.place.as_posix(), name=table.rows[0][1] if table.rows else "")
+    lost = [line for line, place in others if place is None or place in labels]
     unlisted = [place for place in part.images if place not in labels]
     where = table.place.as_posix()
     rows = Problem("metadata_rows", lost=len(lost), table=where, lines=examples(lost))
     return labels, joined(table.note, noted(rows, Problem("metadata_unlisted", table=where, **counted(unlisted))))
+
+
+def _by_key(parts: list[_Part], top: Path) -> dict[str, Path]:
+    """The images of all parts that lie in a folder, by the keys of their names there."""
+    inside = (place for part in parts for place in part.images if place.is_relative_to(top))
+    return {key(place.relative_to(top).as_posix()): place for place in inside}
 
 
 def key(name: str) -> str:

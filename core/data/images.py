@@ -5,6 +5,8 @@ An image is stored as bytes and becomes numbers from -1 (black) to 1 (white) whe
 
 import json
 import os
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -53,13 +55,17 @@ class ImageSet:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", printable(self.name))  # both may come from names of files
-        object.__setattr__(self, "classes", tuple(map(printable, self.classes)))
+        classes = tuple(printable(unicodedata.normalize("NFC", name)) for name in self.classes)
+        object.__setattr__(self, "classes", classes)
         shape = tuple(self.images.shape)
         if self.images.dtype != torch.uint8 or len(shape) < 4 or 0 in shape:
             dtype = str(self.images.dtype).removeprefix("torch.")
             raise Problem("image_set_shape", name=self.name, shape=str(list(shape)), dtype=dtype)
         if self.labels is None:
             return
+        name, times = Counter(classes).most_common(1)[0] if classes else ("", 1)
+        if times > 1:
+            raise Problem("class_twice", name=self.name, label=name)
         if self.labels.shape != shape[:1]:
             raise Problem("image_set_labels", name=self.name, images=shape[0], labels=self.labels.numel())
         low, high = self.labels.min().item(), self.labels.max().item()
@@ -222,7 +228,7 @@ def from_folder(path: str | Path, side: int | None = None, damaged: str = "refus
     top = Path(path)
     found = image_folders.listing(top, split)
     files = [(place.as_posix(), top / place) for place in found.images]
-    images, kept, note = _decoded(top.name, files, len(files), side, damaged)
+    images, kept, note = _decoded(top.resolve().name, files, len(files), side, damaged)
     labels = _numbers([found.labels[i] for i in kept], found.classes) if found.labels else None
     result = ImageSet(top.resolve().name, images, labels, found.classes, joined(found.note, note))
     return replace(result, note=joined(result.note, _without_images(result)))
@@ -267,7 +273,7 @@ def _table_labels(table: "datasets.Dataset") -> tuple[list[str], list[str], tupl
 
     columns = [name for name, feature in table.features.items() if isinstance(feature, datasets.ClassLabel)]
     if columns:
-        classes = table.features[columns[0]].names
+        classes = [image_folders.label_text(name) for name in table.features[columns[0]].names]
         numbers = [-1 if number is None else number for number in table[columns[0]]]
         return columns, [classes[number] if number >= 0 else "" for number in numbers], tuple(classes)
     column = image_folders.column_of(table.column_names, image_folders.LABEL_COLUMNS)
@@ -307,12 +313,13 @@ def _decoded(
     be read."""
     if damaged not in ("refuse", "skip"):
         raise Problem("damaged_option", value=damaged)
-    images, kept, lost, several, first = [], [], [], [], ""
+    images, kept, lost, several, first, reasons = [], [], [], [], "", {}
     for i, (file_name, file) in enumerate(files):
         try:
             decoded = image_files.decode(file, at_least=side)
         except image_files.UnreadableImage as problem:
-            lost.append(f"{file_name} ({problem})")
+            lost.append(file_name)
+            reasons.setdefault(problem.code, problem)
             continue
         image, first = image_files.as_tensor(decoded, side), first or file_name
         image_files.check_memory(name, n, image.shape)
@@ -321,9 +328,13 @@ def _decoded(
         several += [file_name] if decoded.info["frames"] > 1 else []
         images.append(image)
         kept.append(i)
-    note = noted(Problem("unreadable_images", total=len(lost) + len(kept), **counted(lost)))
-    if note and (damaged == "refuse" or not kept):
-        raise note
+    if lost and (damaged == "refuse" or not kept):
+        some, none = (
+            Problem("unreadable_images", total=n, **counted(lost)),
+            Problem("unreadable_all", name=name, **counted(lost)),
+        )
+        raise joined(some if kept else none, *reasons.values())
+    note = joined(noted(Problem("unreadable_skipped", total=n, **counted(lost))), *reasons.values())
     channels = max((len(image) for image in images), default=1)
     whole = torch.stack([image.expand(channels, -1, -1) for image in images])
     return whole, kept, joined(note, noted(Problem("image_frames", **counted(several))))

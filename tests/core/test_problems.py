@@ -65,6 +65,11 @@ def test_every_code_that_is_raised_has_a_sentence_with_the_same_placeholders_and
     assert not wrong
 
 
+def test_what_a_note_counts_does_not_follow_the_number_which_may_be_one():
+    found = {code: re.search(r"%\{(lost|files)\b[^}]*\} [a-z]+", text) for code, text in sentences().items()}
+    assert [f"{code}: {match[0]}" for code, match in found.items() if match and "} of" not in match[0]] == []
+
+
 def test_a_problem_is_a_value_error_whose_text_is_its_sentence():
     problem = Problem("number_of_points", most=1_000_000, n=0)
     assert isinstance(problem, ValueError) and problem.code == "number_of_points"

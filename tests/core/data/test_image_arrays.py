@@ -63,6 +63,12 @@ def test_channels_come_first(tmp_path: Path, shape: tuple, expected: tuple):
     assert load(saved(tmp_path, images=np.zeros(shape, np.uint8))).shape == expected
 
 
+@pytest.mark.parametrize(("shape", "axes"), [((9, 8, 3), "[H, W, C]"), ((8, 8, 3, 40), "[H, W, C, N]")])
+def test_a_single_picture_and_pictures_along_the_last_axis_are_not_taken_for_others(tmp_path, shape, axes, refused):
+    with refused("npz_axes", axes=axes):
+        load(saved(tmp_path, images=np.zeros(shape, np.uint8)))
+
+
 # Names
 
 
@@ -104,6 +110,11 @@ def test_an_npy_is_read_and_a_zip_of_images_is_refused_with_what_to_do(tmp_path:
     (tmp_path / "set.npy").write_bytes((tmp_path / "set.npy").read_bytes()[:-1])
     with refused("file_damaged"):
         load(str(tmp_path / "set.npy"))
+    whole = Path(saved(tmp_path, images=RAMP)).read_bytes()
+    for length in (len(whole) - 9, 20, 0):
+        (tmp_path / "set.npz").write_bytes(whole[:length])
+        with refused("file_damaged"):
+            load(str(tmp_path / "set.npz"))
     with refused("npz_zip"):
         load(saved(tmp_path, **{"cat/1.png": RAMP}))
 
@@ -127,6 +138,17 @@ def test_an_npy_is_read_and_a_zip_of_images_is_refused_with_what_to_do(tmp_path:
 def test_the_classes_are_those_that_occur(tmp_path: Path, labels, classes, numbers):
     found = from_npz(saved(tmp_path, images=np.zeros((4, 2, 2), np.uint8), labels=labels))
     assert found.classes == classes and found.labels.tolist() == numbers and 0 not in found.counts
+
+
+def test_names_of_classes_that_look_alike_are_one_and_those_that_cannot_be_read_are_refused(tmp_path: Path, refused):
+    looks, found = np.array(["é", "e\u0301"]), np.array([0, 1])
+    assert load(saved(tmp_path, images=RAMP, labels=looks)).classes == ("é",)
+    with refused("class_twice", label="é"):
+        load(saved(tmp_path, images=RAMP, labels=found, classes=looks))
+    with refused("npz_encoding", name=r"'\xe9'"):
+        load(saved(tmp_path, images=RAMP, labels=np.array([b"\xe9", b"cat"])))
+    with refused("class_negative", label="''"):
+        load(saved(tmp_path, images=RAMP, labels=np.array(["", "cat"])))
 
 
 def test_a_named_class_without_an_image_is_named(tmp_path: Path):

@@ -20,9 +20,9 @@ from core.problems import Problem
 
 COUNT_FILES = {
     "folder_not_images", "folder_hidden", "folder_special", "folder_other_parts", "folder_strange_classes",
-    "unreadable_images", "metadata_unlisted",
+    "unreadable_skipped", "metadata_unlisted",
 }  # fmt: skip
-REFUSALS = {"folder_without_images", "folder_mixed", "folder_parts", "unreadable_images", "metadata_no_image"}
+REFUSALS = {"folder_without_images", "folder_mixed", "folder_parts", "unreadable_all", "metadata_no_image"}
 ENDINGS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp", "TIFF": ".tif", "PPM": ".ppm",
            "AVIF": ".avif"}  # fmt: skip
 MODES = {"PNG": "1 L LA P RGB RGBA I;16", "JPEG": "L RGB CMYK", "WEBP": "RGB RGBA", "GIF": "L P RGB",
@@ -121,7 +121,7 @@ def test_a_tiff_of_fractions_goes_from_black_to_white(tmp_path: Path, values):
 
 def test_a_tiff_of_values_that_are_no_grey_is_named_and_not_clipped(tmp_path: Path, refused):
     Image.fromarray(np.array([[-300.0, 9000.0]], np.float32)).save(tmp_path / "1.tif")
-    with refused("unreadable_images", lost=1):
+    with refused("unreadable_all", lost=1):
         from_folder(tmp_path)
 
 
@@ -228,7 +228,7 @@ def test_rows_without_an_image_and_images_without_a_row_are_counted(tmp_path: Pa
     fill(tmp_path / "train", **{"metadata.csv": "\n".join(["file_name,label", *rows]).encode()})
     found = from_folder(tmp_path)
     assert classes(found) == {"9": 2, "10": 1}
-    assert notes(found)["metadata_rows"] == {"lost": 4, "table": "train/metadata.csv", "lines": "4, 5, 6, ..."}
+    assert notes(found)["metadata_rows"] == {"lost": 3, "table": "train/metadata.csv", "lines": "4, 5, 6"}
     assert notes(found)["metadata_unlisted"]["examples"] == "train/c.png, train/d.png"
 
 
@@ -256,6 +256,16 @@ def test_each_part_may_have_a_table_of_its_own(tmp_path: Path):
     assert (
         classes(test) == {"a": 0, "b": 1} and notes(test)["folder_strange_classes"]["examples"] == "test/images/d.png"
     )
+
+
+def test_a_table_above_the_parts_names_the_classes_of_each_and_divides_nothing_else(tmp_path: Path):
+    places = [f"{part}/{n}.png" for part in ("train", "test") for n in range(3)]
+    rows = "".join(f"{place},{'ab'[n % 2]}\n" for n, place in enumerate(places))
+    fill(tmp_path, *places, **{"metadata.csv": f"file_name,label\n{rows}gone.png,a\n".encode()})
+    for split, n, others in (("train", 3, 3), ("test", 3, 3), ("all", 6, 0)):
+        found = load(str(tmp_path), split=split)
+        assert len(found) == n and found.classes == ("a", "b") and notes(found)["metadata_rows"]["lines"] == "8"
+        assert notes(found).get("folder_other_parts", {"lost": 0})["lost"] == others
 
 
 # Every file of a random folder
@@ -353,11 +363,11 @@ def test_of_a_random_folder_every_file_is_used_or_counted_and_named(entries, lin
         lost = {code: values for code, values in notes(found).items() if code in COUNT_FILES}
         assert len(found) + sum(values["lost"] for values in lost.values()) == len(there)
         used = [top / place for place in listing(top).images]
-        assert set(used) <= set(there) and len(used) == len(found) + lost.get("unreadable_images", {}).get("lost", 0)
+        assert set(used) <= set(there) and len(used) == len(found) + lost.get("unreadable_skipped", {}).get("lost", 0)
         good = {path for path in there if _is_visible(path.relative_to(top)) and path.is_file() and is_good(path)}
         if not {"folder_other_parts", "metadata_unlisted"} & lost.keys():
             assert good <= set(used) and len(good) == len(found)
         for code, values in lost.items():
-            if code not in ("folder_other_parts", "unreadable_images"):
+            if code not in ("folder_other_parts", "unreadable_skipped"):
                 named = {top / name for name in values["examples"].removesuffix(", ...").split(", ")}
                 assert named <= set(there) - set(used) and len(named) == min(3, values["lost"])
