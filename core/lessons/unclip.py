@@ -392,10 +392,10 @@ class Examples:
 EXAMPLES = {
     ("people", "en"): Examples(
         "a smiling person with long green hair and a beard, no glasses", "a person with glasses",
-        "a person with glasses", "hat", "a person with a blue hat and sunglasses", 3, 1.0, 4.0,
+        "a person with glasses", "hat", "a person with a blue hat and sunglasses", 3, 2.0, 4.0,
     ),
     ("people", "zh"): Examples(
-        "戴红帽子和眼镜、没有胡子的人", "戴眼镜的人", "戴眼镜的人", "帽子", "留绿色长发、有胡子的人", 3, 1.0, 4.0,
+        "戴红帽子和眼镜、没有胡子的人", "戴眼镜的人", "戴眼镜的人", "帽子", "留绿色长发、有胡子的人", 3, 2.0, 4.0,
     ),
     ("emoji", "en"): Examples("woman firefighter", "princess", "circle", "blue", "woman farmer", 599, 4.0, 2.0),
 }  # fmt: skip

@@ -28,7 +28,7 @@ def caption_of(request: Tensor, language: str = "en", seed: int = 0) -> str:
 class Scales:
     """How pictures are sampled: the guidance scales of the decoder and of the prior, and the steps of each."""
 
-    decoder: float = 1.0
+    decoder: float = 2.0
     prior: float = 4.0
     steps: int = 20
 
