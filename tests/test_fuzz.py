@@ -13,6 +13,7 @@ from tests.fuzz.doors import DOORS
 INPUTS = 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("door", DOORS)
 def test_random_data_are_read_or_refused_with_a_sentence(door):
     assert not [outcome.fault for outcome in map(fuzz.attempt, [door] * INPUTS, range(INPUTS)) if outcome.fault]

@@ -57,6 +57,7 @@ def test_a_scene_follows_from_an_address_alone(page, scene):
     assert pack(made.panels, made.clock) == pack(lesson.SCENES[scene](config).panels, made.clock)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "page, scene, state", cases(*((*case, state) for case in SCENES for state in noted.combinations(*case)))
 )

@@ -48,6 +48,7 @@ def of(runs: Path, *names: str) -> list[str]:
     return [text for name in names for text in (f"--{name}", str(runs / folders.get(name, name)))]
 
 
+@pytest.mark.slow
 def test_each_run_leaves_a_checkpoint_and_its_metrics(runs):
     for name, steps in {"clip": 3, "prior": 2, "decoder": 2}.items():
         assert config(runs / name)["step"] == steps == metrics(runs / name)[-1]["step"]
@@ -55,6 +56,7 @@ def test_each_run_leaves_a_checkpoint_and_its_metrics(runs):
     assert (runs / "decoder" / "samples-000002.png").exists()
 
 
+@pytest.mark.slow
 def test_a_caption_becomes_pictures_and_unknown_words_are_named(runs, tmp_path, capsys):
     asked = ["--caption", "shade1 top zebra", "--negative", "left", "--n", "3", "--steps", "2"]
     main(["sample", "unclip", *asked, "--out", str(tmp_path / "a"), *of(runs, "encoders", "prior", "decoder")])
@@ -62,6 +64,7 @@ def test_a_caption_becomes_pictures_and_unknown_words_are_named(runs, tmp_path, 
     assert np.load(tmp_path / "a.npz")["images"].shape == (3, 3, 8, 8) and (tmp_path / "a.png").exists()
 
 
+@pytest.mark.slow
 def test_a_decoder_is_trained_on_pictures_of_which_none_is_held_out(runs, folder, tmp_path, capsys):
     begin = ["train", "decoder", "--out", str(tmp_path), "--encoders", str(runs / "clip")]
     main([*begin, *HALF, "--size", "tiny", *data(few(folder, tmp_path / "few"))])
@@ -80,6 +83,7 @@ def test_one_table_compares_towers_with_the_baseline_and_pictures_with_real_ones
     assert "seeds: CLIP 0, judge 1, samples 0" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("asked", "code", "values"),
     [

@@ -20,6 +20,7 @@ def model(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_evaluate_prints_a_table_to_place_an_image_model_by(model, capsys, monkeypatch):
     monkeypatch.setattr(command, "REFERENCE", 100)
     for section in ("print_clip", "print_unclip"):  # measured by the tests of their own models

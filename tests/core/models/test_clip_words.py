@@ -51,6 +51,7 @@ def test_captions_of_known_words_and_images_keep_their_vectors(trained, extended
     assert torch.equal(trained.state.ema.images(x), extended.state.ema.images(x))
 
 
+@pytest.mark.slow
 def test_new_words_find_their_images(extended):
     known, clip = tokenizer_of(extended.config), extended.state.ema
     assert known.vocabulary[4:] == tuple(sorted(CHINESE)) and not known.unknown("红 red")

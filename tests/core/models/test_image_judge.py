@@ -42,16 +42,19 @@ def test_real_images_are_told_from_blurred_ones_wrong_ones_and_noise(judge):
     assert (true.diversity, true.nearest) == (1, 1)
 
 
+@pytest.mark.slow
 def test_images_of_one_class_are_real_ones_that_are_not_all_there(judge):
     some = judge.labels == 3
     one = judge.report(judge.real[some], judge.labels[some])
     assert one.agreement > 0.8 and one.frechet > 5 * judge.report(judge.real, judge.labels).frechet
 
 
+@pytest.mark.slow
 def test_copies_of_training_images_are_found_out(judge):
     assert judge.report(judge.known[:100], torch.zeros(100)).nearest < 1e-6
 
 
+@pytest.mark.slow
 def test_one_image_again_and_again_has_no_diversity(judge):
     assert judge.report(judge.real[:1].expand(20, -1, -1, -1), torch.zeros(20)).diversity == 0
 
