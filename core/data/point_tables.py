@@ -2,8 +2,10 @@
 
 What is not a point is recognised and named: a header (also one of numbers, as pandas writes it), a column that counts
 the rows, comments. Where the separator and the decimal mark are not a comma and a point, a note says what was found.
+A table of numbers alone is read by NumPy; any other, and one with a mistake, cell by cell.
 """
 
+import io
 import re
 import unicodedata
 from array import array
@@ -20,13 +22,16 @@ from core.data.tables import Row
 from core.problems import Problem, joined
 
 UNNAMED = ("", "unnamed: 0")  # as pandas writes the index
-INDEX_NAMES = (*UNNAMED, "index", "idx", "id", "#", "row", "序号", "编号", "索引")
+INDEX_NAMES = (*UNNAMED, "index", "idx", "id", "#", "序号", "编号", "索引")  # "row" may be a coordinate of pixels
 MAX_CLASSES = 3
 
 _SWAPPED = str.maketrans(".,", ",.")
 _SPACED = re.compile(r"(?<=\d)[ \u00a0\u2009\u202f'’](?=\d{3}(?!\d))")
 _GROUPED = re.compile(r"[-+]?\d{1,3}(,\d{3})+\.\d+")
-_DIALECTS = [(separator, mark) for mark in ".," for separator in (*tables.SEPARATORS, " ")]
+_THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}([.,]\d{3})+")
+_SEPARATORS = (*tables.SEPARATORS, " ")
+_DIALECTS = [(each, ".") for each in _SEPARATORS] + [(",", "")] + [(each, ",") for each in _SEPARATORS]
+"""Separators and decimal marks, the plain ones first. "" means that quoted commas divide thousands, as in "1,234"."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +60,15 @@ def read(data: bytes) -> PointTable:
     if not start:
         raise Problem("csv_empty")
     layout = _layout(header, start, mark)
-    values, names = _values(chain(start, body), layout, mark)
-    values, index = (values, None) if layout.named else _without_index(values, names is not None)
+    values, names = _plain_values(text, start[0][0], layout, separator, mark), None
+    if values is None:
+        values, names = _values(chain(start, body), layout, mark)
+    titled = header is not None and len(header) > 1
+    values, index = (values, None) if layout.named else _without_index(values, titled, names is not None)
     if len(values) < 2:
         raise Problem("csv_one_point")
     labels, classes = _classes(values, names, encoding)
-    marks = Problem("table_decimal_comma") if mark == "," else None
+    marks = _mark_note([cell for _, cells in start for cell in cells], separator, mark)
     notes = encoding, tables.separator_note(separator), marks, note, layout.note, index
     return PointTable(values[:, :2], labels, classes, joined(*notes))
 
@@ -101,9 +109,24 @@ def _dialect(text: str) -> tuple[str, str]:
     return max(_DIALECTS, key=score)
 
 
+def _mark_note(cells: list[str], separator: str, mark: str) -> Problem | None:
+    """A note on a decimal comma, on commas between thousands, and on a decimal mark that may divide thousands: three
+    digits follow it everywhere. In plain CSV it does not, because there a thousand is quoted."""
+    grouped = [cell for cell in cells if _THOUSANDS.fullmatch(cell)]
+    if not mark:
+        return Problem("table_thousands", example=grouped[0]) if grouped else None
+    comma = Problem("table_decimal_comma") if mark == "," else None
+    if separator in (",", " ") or not grouped or any(mark in cell for cell in cells if cell not in grouped):
+        return comma
+    value = number(grouped[0], mark)
+    return joined(comma, Problem("table_maybe_thousands", example=grouped[0], value=value))
+
+
 def number(cell: str, mark: str) -> float | None:
     """A cell as a number with that decimal mark, None if it is none. "1.234" is none where commas are decimal, because
-    it may be a thousand."""
+    it may be a thousand. Without a mark, commas divide thousands."""
+    if not mark:
+        return number(cell.replace(",", "") if _THOUSANDS.fullmatch(cell) and "." not in cell else cell, ".")
     plain = cell if mark == "." else cell.translate(_SWAPPED)
     try:
         value = float(plain)
@@ -173,18 +196,31 @@ def _layout(header: list[str] | None, rows: list[Row], mark: str) -> _Layout:
 
 def _named(names: list[str]) -> _Layout | None:
     """The layout of a table whose columns are named; None where their order decides."""
-    if len(names) == 2 and names[0] in UNNAMED:
-        raise Problem("csv_one_column")
-    if len(names) in (3, 4) and names[0] in INDEX_NAMES:
-        return _indexed(len(names))
-    if not {"x", "y"} <= set(names):
+    index, classes, rest = _roles(names)
+    if {"x", "y"} <= set(names):
+        rest = list(dict.fromkeys([names.index("x"), names.index("y"), *rest]))
+    elif not index and not (classes and len(rest) == 2):
         return None
-    if len(names) < 4 and names[:2] == ["x", "y"]:
-        return _Layout(len(names), range(len(names)), named=True)
-    classes = [names.index(name) for name in LABEL_COLUMNS if name in names]
-    used = [names.index("x"), names.index("y"), *classes[:1]]
-    others = [name for i, name in enumerate(names) if name and i not in used]
-    return _Layout(len(names), used, named=True, note=noted(Problem("csv_unused", **counted(others))))
+    if not classes and len(rest) == 3 and rest[2] > max(rest[:2]):
+        classes = rest[2:]  # after x and y it may have any name
+    return _of_columns(names, index, [*rest[:2], *classes])
+
+
+def _roles(names: list[str]) -> tuple[list[int], list[int], list[int]]:
+    """The places of the index, of the class, and of the other columns. A name of an index is one only if two others
+    remain beside the class."""
+    classes = [names.index(name) for name in LABEL_COLUMNS if name in names][:1]
+    others = [i for i in range(len(names)) if i not in classes]
+    if len(others) == 2 and names[0] in UNNAMED:
+        raise Problem("csv_one_column")
+    index = others[: len(names) in (3, 4) and names[0] in INDEX_NAMES and len(others) > 2]
+    return index, classes, others[len(index) :]
+
+
+def _of_columns(names: list[str], index: list[int], used: list[int]) -> _Layout:
+    others = [name for i, name in enumerate(names) if name and i not in index + used]
+    left_out = noted(Problem("csv_unused", **counted(others)))
+    return _Layout(len(names), used, named=True, note=joined(Problem("csv_index") if index else None, left_out))
 
 
 def _indexed(columns: int) -> _Layout:
@@ -196,21 +232,41 @@ def _is_index(values: Sequence[float | None]) -> bool:
     return None in values or (values[0] in (0, 1) and all(values[i] == values[0] + i for i in range(len(values))))
 
 
-def _without_index(values: np.ndarray, named: bool) -> tuple[np.ndarray, Problem | None]:
-    """The columns without a first one that counts the rows, and a note if there was one. Three columns may be points
-    with a class, whose names may be ``named``: there it only is an index if the last has too many values for a class.
+def _without_index(values: np.ndarray, titled: bool, named: bool) -> tuple[np.ndarray, Problem | None]:
+    """The columns without a first one that counts the rows, and a note if there was one.
+
+    Three columns may be points with a class. They are if the classes are ``named``, and if a header stands above them
+    (``titled``) and the last has few values.
     """
     columns = values.shape[1]
-    if columns == 2 or columns == 3 and (named or len(np.unique(values[:, 2])) <= MAX_CLASSES):
+    if columns == 2 or columns == 3 and (named or titled and len(np.unique(values[:, 2])) <= MAX_CLASSES):
         return values, None
     if len(values) > 2 and _is_index(values[:, 0].tolist()):
-        return values[:, 1:], Problem("csv_index")
+        unclear = columns == 3 and not titled
+        return values[:, 1:], Problem("csv_index_of_three") if unclear else Problem("csv_index")
     if columns == 4:
         raise Problem("csv_columns", columns=4)
     return values, None
 
 
 # Cells
+
+
+def _plain_values(text: str, line: int, layout: _Layout, separator: str, mark: str) -> np.ndarray | None:
+    """The numbers in the used columns, from that line on [N, columns], as NumPy reads them, many times as fast as cell
+    by cell. None if anything else is in the table: then `_values` reads it, or names the line that cannot be read."""
+    if mark == ",":
+        if "." in text:
+            return None
+        text = text.replace(",", ".")
+    try:
+        lines = io.StringIO(text, newline=None)
+        values = np.loadtxt(lines, delimiter=separator, skiprows=line - 1, comments=None, ndmin=2)
+    except ValueError:
+        return None
+    if values.shape[1] != layout.columns or not np.isfinite(values).all():
+        return None
+    return values[:, layout.used]
 
 
 def _values(rows: Iterable[Row], layout: _Layout, mark: str) -> tuple[np.ndarray, list[str] | None]:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from core.data import point_tables
 from core.data.point_tables import number, read
 
 DIALECTS = list(product(",;\t ", ".,", ("utf-8", "utf-8-sig", "utf-16")))
@@ -65,7 +66,12 @@ def test_a_table_in_any_of_24_dialects_gives_its_numbers(
         (",x,y\nmon,.5,2\ntue,3,4\n", [[0.5, 2], [3, 4]], "csv_index"),
         ('"","x","y"\n"1",.5,2\n"2",3,4\n', [[0.5, 2], [3, 4]], "csv_index"),
         ('"x" "y"\n"1" .5 2\n"2" 3 4\n', [[0.5, 2], [3, 4]], "csv_index"),
-        ("0,.5,2\n1,3,4\n2,5,6\n3,7,9\n", [[0.5, 2], [3, 4], [5, 6], [7, 9]], "csv_index"),
+        ("0,.5,2\n1,3,4\n2,5,6\n3,7,9\n", [[0.5, 2], [3, 4], [5, 6], [7, 9]], "csv_index_of_three"),
+        ("1,.5,1\n2,3,1\n3,7,1\n", [[0.5, 1], [3, 1], [7, 1]], "csv_index_of_three"),
+        ("id,y,x\n7,2,.5\n9,4,3\n", [[0.5, 2], [3, 4]], "csv_index"),
+        ("row,col,label\n1,2,a\n2,4,b\n3,0,b\n", [[1, 2], [2, 4], [3, 0]], None),
+        ("id,u,class\n1,2,a\n2,4,b\n3,0,b\n", [[1, 2], [2, 4], [3, 0]], None),
+        ("label,f1,f2\n0,.5,2\n1,3,4\n", [[0.5, 2], [3, 4]], None),
         ("1,.5,2,0\n2,3,4,1\n3,5,6,1\n", [[0.5, 2], [3, 4], [5, 6]], "csv_index"),
         ("y,X\n2,.5\n4,3\n", [[0.5, 2], [3, 4]], None),
         ("label,y,z,x\na,2,-,.5\nb,4,-,3\n", [[0.5, 2], [3, 4]], "csv_unused"),
@@ -79,13 +85,40 @@ def test_a_table_in_any_of_24_dialects_gives_its_numbers(
         ("x|y\n.5|2\n3|4", [[0.5, 2], [3, 4]], "table_separator"),
         ("x,y\n−.5,2\n+3,4", [[-0.5, 2], [3, 4]], None),
         ("My points\n.5,2,\n3,4,\n", [[0.5, 2], [3, 4]], None),
-        ("0,.5,1\n1,3,1\n2,7,1\n", [[0, 0.5], [1, 3], [2, 7]], None),  # the third is a class, not a coordinate
+        ("0,.5,a\n1,3,a\n2,7,b\n", [[0, 0.5], [1, 3], [2, 7]], None),  # the third is a class, not a coordinate
+        ("t,u,v\n0,.5,1\n1,3,1\n2,7,1\n", [[0, 0.5], [1, 3], [2, 7]], None),
     ],
 )
 def test_headers_and_indices_of_many_programs_are_no_points(text: str, points: list, code: str | None):
     found = read(text.encode())
     assert np.array_equal(found.xy, points)
     assert code in codes(found.note) if code else not found.note
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "code"),
+    [
+        ('x,y\n"1,234",567\n"2,345",890\n', [1234, 567], "table_thousands"),
+        ('x,y\n"1,234","5,6"\n"2,345","7,8"\n', [1.234, 5.6], "table_decimal_comma"),
+        ('x,y\n"0,234",567\n"2,345",890\n', [0.234, 567], "table_decimal_comma"),
+        ("x\ty\n1,234\t567\n2,345\t890\n", [1.234, 567], "table_maybe_thousands"),
+        ("x;y\n1.234;567\n2.345;890\n", [1.234, 567], "table_maybe_thousands"),
+        ("x;y\n1.234;5.5\n2.345;8.9\n", [1.234, 5.5], "table_separator"),
+        ("1.234,5.678\n2.345,6.789\n", [1.234, 5.678], None),
+    ],
+)
+def test_a_mark_that_may_divide_thousands_is_named(text: str, first: list, code: str | None):
+    found = read(text.encode())
+    assert found.xy[0].tolist() == first
+    assert found.note.parts[-1].code == code if code else not found.note
+
+
+def test_numbers_alone_are_read_by_numpy_and_a_mistake_among_them_by_its_line(monkeypatch, refused):
+    plain = "\n\n".join(["x;y", *(f"{i},5;{i}" for i in range(100))])
+    with refused("csv_not_number", line=203):
+        read((plain + "\n\nsix;6\n").encode())
+    monkeypatch.setattr(point_tables, "_values", None)
+    assert read(plain.encode()).xy.tolist() == [[i + 0.5, i] for i in range(100)]
 
 
 @pytest.mark.parametrize(
@@ -100,6 +133,8 @@ def test_headers_and_indices_of_many_programs_are_no_points(text: str, points: l
         ("１２", ".", 12),
         ("1.234", ",", None),
         ("1,234", ".", None),
+        ("1,234", "", 1234),
+        ("0,234", "", None),
         ("12 34", ".", None),
         ("1_0", ".", None),
         ("0x1", ".", None),
