@@ -34,9 +34,12 @@ class Captioned:
 
 @dataclass(frozen=True)
 class _Row:
-    """What a row says, and the place of its image in the folder, None where there is no such image."""
+    """What a row says, and the place of its image in the folder, None where there is no such image.
 
-    line: int
+    ``source`` is where it stands, as "captions.csv:3" for line or entry 3, or a text of its own.
+    """
+
+    source: str
     name: str
     place: Path | None
     caption: str
@@ -87,8 +90,11 @@ def _others(walked: list[tuple[Path, str]], named: set[Path | None]) -> Problem 
 
 
 def _table(path: Path) -> tuple[Path | None, list[str]]:
-    """The table of a folder, None if there is none, and the names of others that could be it."""
+    """The table of a folder, None if there is none, and the names of others that could be it. Raises Problem for an
+    image or a zip in the place of a table."""
     if os.path.isfile(path):
+        if path.suffix.lower() in (".zip", *image_files.ENDINGS):
+            raise Problem("captions_no_table", file=path.name)
         return path, []
     if not os.path.isdir(path):  # unlike Path.is_dir it answers for any text
         raise Problem("captions_no_folder", folder=str(path)[:80])
@@ -120,7 +126,11 @@ def _of_table(table: Path, places: list[Path]) -> tuple[list[_Row], set[Path], P
     for line, row in found.rows:
         name, text = label_text(row.get(file)), row.get(caption)
         for each in text if text and isinstance(text, list) else [text]:  # JSON may hold several captions of an image
-            rows.append(_Row(line, name, by_name.get(key(name)), label_text(each), _keywords(row.get(keywords))))
+            rows.append(
+                _Row(
+                    f"{table.name}:{line}", name, by_name.get(key(name)), label_text(each), _keywords(row.get(keywords))
+                )
+            )
     unused = [_short(name) for name in found.columns if name and name not in (file, caption, keywords)]
     return rows, {Path(table.name)}, joined(found.note, noted(Problem("captions_columns_unused", **counted(unused))))
 
@@ -143,7 +153,7 @@ def _of_texts(folder: Path, places: list[Path], images: set[Path]) -> tuple[list
         if text := texts.get(place.with_suffix("")):
             read = tables.decoded(tables.content(folder / text), text.as_posix())
             caption = label_text(" ".join(read.text.split()))
-            found.append(_Row(1, place.as_posix(), place, caption, ()))
+            found.append(_Row(text.as_posix(), place.as_posix(), place, caption, ()))
             used.add(text)
             notes.setdefault(read.encoding, read.note)
     if not found:
@@ -165,22 +175,28 @@ def _decoded(rows: list[_Row], folder: Path, side: int) -> tuple[list[_Row], lis
     """The rows that can be used, their images, and a note on the others."""
     kept, images = [], []
     lost: dict[str, list[str]] = {"caption": [], "image": [], "word": []}
-    unreadable, several = [], []
+    unreadable, reasons, several = [], {}, []
     for row in rows:
         if lack := _lack(row):
-            lost[lack].append(f"{row.line}: {_short(row.name) or '-'}")
+            lost[lack].append(_shown(row))
             continue
         try:
             decoded = image_files.decode(folder / row.place, at_least=side)
         except image_files.UnreadableImage as problem:
-            unreadable.append(f"{row.line}: {_short(row.name)} ({problem})")
+            unreadable.append(_shown(row))
+            reasons.setdefault(problem.code, problem)
             continue
         images.append(image_files.as_tensor(decoded, side).expand(3, -1, -1))
         several += [_short(row.name)] if decoded.info["frames"] > 1 else []
         kept.append(row)
     notes = [Problem(f"captions_no_{lack}", **counted(names)) for lack, names in lost.items()]
-    notes += [Problem("captions_unreadable", **counted(unreadable)), Problem("image_frames", **counted(several))]
-    return kept, images, noted(*notes)
+    why = joined(noted(*notes, Problem("captions_unreadable", **counted(unreadable))), *reasons.values())
+    return kept, images, joined(why, noted(Problem("image_frames", **counted(several))))
+
+
+def _shown(row: _Row) -> str:
+    """A row as a note quotes it, such as "captions.csv:3: a.png"."""
+    return f"{row.source}: {_short(row.name) or '-'}"
 
 
 def _lack(row: _Row) -> str:

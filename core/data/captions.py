@@ -108,10 +108,10 @@ def load(source: str, side: int | None = None, n: int | None = None) -> Pairs:
     many. Raises Problem as the sources do, and for an n of other data.
     """
     if source == "people":
-        return of_people(N_PEOPLE if n is None else n, side or SIDE)
+        return of_people(N_PEOPLE if n is None else n, SIDE if side is None else side)
     if n is not None:
         raise Problem("data_count", name=source)
-    return emoji() if source == "emoji" else from_folder(source, side or 32)
+    return emoji() if source == "emoji" else from_folder(source, 32 if side is None else side)
 
 
 def from_folder(folder: str | Path, side: int = 32) -> Pairs:

@@ -9,7 +9,6 @@ from core.data import captions, images
 from core.data.captions import LENGTH, Tokenizer, caption_sampler, emoji, from_folder, kind, tokenizer, tone, words
 from core.data.people import is_held_out
 from core.data.people_captions import parse, values
-from core.problems import Problem
 
 pytestmark = pytest.mark.usefixtures("global_randomness_untouched")
 
@@ -124,17 +123,16 @@ def test_every_row_and_every_image_is_used_or_named_and_counted(tmp_path):
     rows = "file,caption,shade\na.png,one,1\nbad.png,two,2\n../a.png,three,3\nb.png,,4\nc.png,four,5\nd.png,★!,6\n"
     found = from_folder(folder(tmp_path, rows, ("a.png", "b.png", "c.png", "e.png")), 8)
     assert found.captions == ("one", "four")
-    assert {
-        part.code: (part.values["lost"], part.values["examples"].partition(" ")[2]) for part in found.note.parts
-    } == {
-        "captions_columns_unused": (1, ""),
-        "captions_no_caption": (1, "b.png"),
-        "captions_no_image": (1, "../a.png"),
-        "captions_no_word": (1, "d.png"),
-        "captions_unreadable": (1, f"bad.png ({Problem('image_format')})"),
-        "captions_unlisted": (1, ""),
-        "folder_not_images": (2, "film.mp4"),
-        "folder_hidden": (1, ""),
+    assert {part.code: (part.values.get("lost"), part.values.get("examples")) for part in found.note.parts} == {
+        "captions_columns_unused": (1, "shade"),
+        "captions_no_caption": (1, "captions.csv:5: b.png"),
+        "captions_no_image": (1, "captions.csv:4: ../a.png"),
+        "captions_no_word": (1, "captions.csv:7: d.png"),
+        "captions_unreadable": (1, "captions.csv:3: bad.png"),
+        "image_format": (None, None),  # the reason, a sentence of its own
+        "captions_unlisted": (1, "e.png"),
+        "folder_not_images": (2, "a.txt, film.mp4"),
+        "folder_hidden": (1, ".hidden"),
     }
 
 
@@ -166,6 +164,21 @@ def test_a_folder_without_a_table_is_refused_with_the_folder_to_give_instead(tmp
     assert from_folder(inner / "captions.csv").captions == ("one", "two")
 
 
+@pytest.mark.parametrize("name", ["a.png", "pictures.ZIP"])
+def test_an_image_or_a_zip_in_the_place_of_a_table_is_refused_as_that(tmp_path, name: str, refused):
+    (tmp_path / name).write_bytes(b"PK\3\4")
+    with refused("captions_no_table", file=name):
+        from_folder(tmp_path / name)
+
+
+def test_a_side_of_no_pixels_is_refused(tmp_path, refused):
+    folder(tmp_path, "file,caption\na.png,one\nb.png,two\n")
+    with refused("image_side", side=0):
+        captions.load(str(tmp_path), side=0)
+    with refused("people_side", side=0):
+        captions.load("people", side=0)
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -189,6 +202,13 @@ def test_without_a_table_the_caption_of_an_image_is_the_text_of_its_name(tmp_pat
         (tmp_path / f"{name}.txt").write_text(text, "cp1252")
     found = from_folder(tmp_path, 8)
     assert found.captions == ("one", "zwei Füße") and codes(found.note) == ["text_encoding_guess"]
+
+
+def test_a_text_beside_an_image_is_named_as_a_text(tmp_path):
+    for name, text in (("a", "one"), ("b", "two"), ("c", ""), ("d", "!")):
+        Image.new("RGB", (8, 8)).save(tmp_path / f"{name}.png")
+        (tmp_path / f"{name}.txt").write_text(text)
+    assert [part.values["examples"] for part in from_folder(tmp_path, 8).note.parts] == ["c.txt: c.png", "d.txt: d.png"]
 
 
 def test_names_and_captions_are_the_same_in_composed_and_decomposed_letters(tmp_path):
