@@ -33,8 +33,11 @@ class Training:
 
 
 def stored_flags(command: Training, stored: dict[str, Any]) -> dict[str, Any]:
-    """The flags that a checkpoint was trained with."""
-    return asdict(command.config_of(stored)) | command.other_flags(stored)
+    """The flags that a checkpoint was trained with. Raises Problem if it does not say them."""
+    try:
+        return asdict(command.config_of(stored)) | command.other_flags(stored)
+    except (LookupError, TypeError, AttributeError):
+        raise Problem("checkpoint_no_flags") from None
 
 
 def defaults(command: Training, arguments: list[str]) -> dict[str, Any]:

@@ -211,6 +211,9 @@ def evaluate(
     images, test, kept_apart = _split(opened, data)
     image_judge.check(images, test)
     print(f"Training a classifier on {len(images):,} images of {images.name}.")
+    for part, some in {"training": images, **({"test": test} if kept_apart else {})}.items():
+        if some.note:
+            print(f"{images.name}, {part} images: {some.note}")
     judge = image_judge.judge(images, test)
     labels = labels_in_turn(opened, n)
     copies = image_judge.blurred(judge.known[: len(judge.real)])
@@ -235,7 +238,7 @@ def evaluate(
 def _split(checkpoint: Checkpoint, data: str | None) -> tuple[ImageSet, ImageSet, bool]:
     """The images to train a classifier on and those to judge it by, of the set that a checkpoint was trained on; and
     whether the set itself separates them, or they are split at random. Raises Problem for another set."""
-    shape, flags = image_model.shape_of(checkpoint.config), _other_flags(checkpoint.config)
+    shape, flags = image_model.shape_of(checkpoint.config), stored_flags(TRAINING, checkpoint.config)
     side = shape[-1] if len(set(shape[-2:])) == 1 else None  # images that are no squares were never resized
 
     def part(split: str) -> ImageSet:

@@ -36,7 +36,8 @@ SIGMA_MIN, SIGMA_MAX = 0.002, 80.0
 CHUNK = 256  # samples in one call of a network
 JOINT = 64  # so many are computed faster in one call than in two
 _PLACE = 0x1055  # keeps the noise that measures a loss apart from that of training
-MAX_BATCH = 2**31  # no memory holds more
+MAX_BATCH = 2**31
+MAX_VALUES = 10**9  # in one part of a batch: a step makes several copies of them, each of 4 GB
 MAX_LENGTH = 64 * MAX_SIDE  # of one axis of a sample
 
 
@@ -248,6 +249,7 @@ def run(
     if config.batch % (config.accumulate * team.world):
         raise Problem("batch_shares", batch=config.batch, world=team.world, parts=config.accumulate,
                       multiple=config.accumulate * team.world)  # fmt: skip
+    check_batch(config.batch // config.accumulate, data.shape)
     precision = torch.autocast(team.device.type, torch.bfloat16) if team.bf16 else nullcontext()
 
     def loss_fn(model: Denoiser, batch: tuple) -> Tensor:
@@ -258,6 +260,13 @@ def run(
         return loss
 
     return train(loss_fn, batches(config, data, team), train_config, state, team.average_)
+
+
+def check_batch(part: int, shape: Sequence[int]) -> None:
+    """Raise Problem for more samples [*shape] at once than any memory holds."""
+    if part * math.prod(shape) > MAX_VALUES:
+        most = MAX_VALUES // math.prod(shape)
+        raise Problem("batch_memory", part=part, shape=str(list(shape)), most=most)
 
 
 def batches(config: ImageConfig, data: TrainingSet, team: Team = ALONE) -> Batches:

@@ -26,7 +26,7 @@ from core.models.images import ImageConfig
 from core.models.points import PointConfig
 from core.problems import Problem
 from core.runs import distributed
-from core.runs.checkpoints import CUSTOM, Checkpoint, class_name, load_run, save_folder
+from core.runs.checkpoints import CONFIG, CUSTOM, Checkpoint, NoCheckpoint, class_name, load_run, save_folder
 from core.runs.progress import Progress, resume
 
 SHIPPED = Path(__file__).parents[1] / "pretrained"
@@ -134,14 +134,14 @@ class Model:
         """The denoiser under the guidance that ``sample`` describes."""
         if label is None and negative is None and attributes is None:
             return in_chunks(self.denoiser, image_model.CHUNK)
+        several = label if isinstance(label, list | tuple) else [label]
+        if not several:
+            raise Problem("image_labels")
+        numbers = [self._number(each) for each in several]  # a model with attributes has no classes
         if label is None and self.attributes or attributes is not None:
             wanted = requests.condition(self._values({} if attributes is None else attributes), n)
             away = None if negative is None else requests.negative(self._values(negative), n)
             return image_model.guided(self.denoiser, wanted, scale, away)
-        several = label if isinstance(label, list | tuple) else [label]
-        if not several:
-            raise Problem("image_labels")
-        numbers = [self._number(each) for each in several]
         labels = [numbers[k % len(numbers)] for k in range(n)]
         return image_model.guided(self.denoiser, labels, scale, self._number(negative))
 
@@ -295,8 +295,13 @@ def load(name: str | Path, network: nn.Module | None = None) -> Model:
 
 
 def open_checkpoint(path: Path, network: nn.Module | None = None) -> Checkpoint:
-    """The checkpoint in a folder, in the folder of a run, in a zip file of either, or the shipped one of that name."""
-    shipped = SHIPPED / path
-    if not os.path.exists(path) and len(path.parts) == 1 and os.path.isdir(shipped):
-        path = shipped
-    return load_run(path, network)
+    """The checkpoint in a folder, in the folder of a run, in a zip file of either, or the shipped one of that name.
+
+    Raises NoCheckpoint if there is none, and Problem as `load_run` does.
+    """
+    if os.path.exists(path):
+        return load_run(path, network)
+    known = sorted(config.parent.name for config in SHIPPED.glob(f"*/{CONFIG}"))
+    if str(path) not in known:
+        raise NoCheckpoint("no_model", name=str(path), known=", ".join(known))
+    return load_run(SHIPPED / path, network)

@@ -21,7 +21,7 @@ from core.diffusion.exact import EmpiricalDenoiser
 from core.diffusion.samplers import SamplerConfig
 from core.diffusion.schedules import SCHEDULES, log_linear, make_schedule
 from core.diffusion.training import Batches, TrainConfig, as_dict, diffusion_batches, diffusion_loss, train
-from core.models.images import MAX_BATCH, check_type
+from core.models.images import MAX_BATCH, check_batch, check_type
 from core.problems import Problem
 from core.runs import checkpoints
 from core.runs.caching import shared_cache
@@ -70,6 +70,7 @@ class PointConfig:
             check_type(field.name, getattr(self, field.name), type(field.default))
         if not 2 <= self.batch <= MAX_BATCH:
             raise Problem("train_setting", name="batch", value=repr(self.batch))
+        check_batch(self.batch, (2,))
         return TrainConfig(steps=self.steps, lr=self.lr, decay_from=self.decay_from, ema=self.ema)
 
 

@@ -35,9 +35,11 @@ def read(query: str | Mapping[str, str], attributes: Mapping[str, Sequence[str]]
     """The request for ``attributes`` (names to their values) in a sentence, such as "a person with a red hat", or in
     names with values, such as {"hat": "cap"}. The value "hat" of a hat stands for all kinds of hats.
 
-    Raises Problem for an attribute or a value that does not exist, and for a sentence that cannot be read (see
-    ``people_captions.parse``).
+    Raises Problem for a model without attributes, for an attribute or a value that does not exist, and for a sentence
+    that cannot be read (see ``people_captions.parse``).
     """
+    if not attributes:
+        raise Problem("model_no_attributes")
     unknown = ()
     if isinstance(query, str):
         parsed = people_captions.parse(query)
@@ -49,7 +51,7 @@ def read(query: str | Mapping[str, str], attributes: Mapping[str, Sequence[str]]
     found = dict.fromkeys(attributes, ())
     for name, value in query.items():
         if name not in attributes:
-            raise Problem("unknown_attribute", name=name, known=", ".join(attributes) or "none in this model")
+            raise Problem("unknown_attribute", name=name, known=", ".join(attributes))
         some = people_captions.values(name, value)
         if not set(some) <= set(attributes[name]):
             raise Problem("unknown_attribute_value", name=name, value=value, known=", ".join(attributes[name]))

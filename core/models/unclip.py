@@ -25,6 +25,7 @@ from core.diffusion import samplers
 from core.diffusion.denoiser import Cond, in_chunks
 from core.diffusion.guidance import cfg
 from core.diffusion.samplers import Step
+from core.diffusion.training import TrainConfig
 from core.models import clip_queries
 from core.models import images as image_model
 from core.models.clip import check_images, tokenizer_of
@@ -67,11 +68,12 @@ class DecoderConfig(ImageConfig):
     lr: float = 1.5e-3
     blur: float = 0.4
 
-    def __post_init__(self) -> None:
-        """Raises Problem for a value of another type, and for an impossible ``blur``."""
-        super().__post_init__()
+    @property
+    def train(self) -> TrainConfig:
+        """The settings of the training loop. Raises Problem for values that no run can have."""
         if not 0 <= self.blur < math.inf:
             raise Problem("train_setting", name="blur", value=repr(self.blur))
+        return super().train
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,6 +263,11 @@ class Examples:
 
     x: Tensor
     condition: Callable[[Tensor, torch.Generator], Cond]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one of the data."""
+        return tuple(self.x.shape[1:])
 
     def sample(self, n: int, generator: torch.Generator, flip: bool | None = None) -> tuple[Tensor, Cond]:
         """n data drawn with replacement, and their condition. ``flip`` is ignored."""

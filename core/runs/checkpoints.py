@@ -230,7 +230,12 @@ def load_run(path: Path, network: nn.Module | None = None) -> Checkpoint:
         path = path.parent
     if os.path.isfile(path):
         return from_bytes(path.read_bytes(), network, trusted=True)
-    return load_folder(path if os.path.exists(path / CONFIG) else path / "checkpoint", network)
+    if os.path.exists(path / CONFIG):
+        return load_folder(path, network)
+    try:
+        return load_folder(path / "checkpoint", network)
+    except NoCheckpoint:
+        raise NoCheckpoint("no_checkpoint", folder=str(path)) from None
 
 
 def to_bytes(checkpoint: Checkpoint) -> bytes:

@@ -170,14 +170,15 @@ def test_evaluate_prints_a_table_to_place_samples_by(run, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "code", "values"),
     [
-        (["info", "--checkpoint", "nowhere"], "no_checkpoint", {"folder": "nowhere/checkpoint"}),
-        (["info", "--checkpoint", "OUT/odd"], "no_checkpoint", {}),
+        (["info", "--checkpoint", "nowhere"], "no_model", {"name": "nowhere"}),
+        (["info", "--checkpoint", "ODD"], "no_checkpoint", {}),
         (["train", "--out", "OUT", "--data", "nothing-of-the-kind"], "unknown_images", {"name": "nothing-of-the-kind"}),
         (["train", "--out", "RUN", "--steps", "1"], "run_exists", {}),
         (["train", "--out", "OUT", "--resume"], "no_checkpoint", {}),
         (["train", "--out", "OUT", "--batch", "7", "--accumulate", "2"], "batch_shares", {"multiple": 2}),
         (["train", "--out", "OUT", "--steps", "0"], "train_setting", {"name": "steps", "value": "0"}),
         (["train", "--out", "OUT", "--batch", str(2**70)], "train_setting", {"name": "batch"}),
+        (["train", "--out", "OUT", "--batch", "1000000000"], "batch_memory", {"most": 15_625_000}),
         (["train", "--out", "OUT", "--every", "0"], "flag_positive", {"flag": "every"}),
         (["train", "--out", "OUT", "--data", "ODD"], "network_side", {"padded": 12}),
         (["train", "--out", "OUT", "--data", "BROKEN"], "unreadable_images", {"lost": 1, "total": 9}),
@@ -185,6 +186,11 @@ def test_evaluate_prints_a_table_to_place_samples_by(run, capsys, monkeypatch):
         (["train", "--out", "OUT", "--config", "nowhere.json"], FileNotFoundError, {}),
         (["sample", "--checkpoint", "RUN", "--out", "OUT", "--classes", "cat"], "model_unknown_class", {"name": "cat"}),
         (["sample", "--checkpoint", "RUN", "--out", "OUT", "--negative", "10"], "model_unknown_class", {"name": "10"}),
+        (
+            ["sample", "--checkpoint", "RUN", "--out", "OUT", "--caption", "cat", "--classes", "3"],
+            "model_no_attributes",
+            {},
+        ),
         (["sample", "--checkpoint", "RUN", "--out", "OUT", "--n", "0"], "flag_samples", {"value": 0}),
         (["sample", "--checkpoint", "RUN", "--out", "OUT", "--columns", "0"], "flag_positive", {"flag": "columns"}),
         (["sample", "--checkpoint", "RUN", "--out", "OUT", "--steps", "0"], "sampler_steps", {"steps": 0}),
@@ -208,11 +214,42 @@ def test_what_cannot_be_done_ends_as_a_sentence(run, tmp_path, monkeypatch, argu
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("arguments", [["info", "--checkpoint", "OUT"], ["train", "--out", "OUT", "--resume"]])
+def test_a_checkpoint_that_does_not_say_its_data_ends_as_a_sentence(tmp_path, arguments, ends):
+    train(tmp_path, 1)
+    stored = config(tmp_path)
+    nameless = {name: value for name, value in stored["data"].items() if name != "name"}
+    for data in ({}, {"data": nameless}, {"data": stored["data"] | {"source": 5}}):
+        changed = {name: value for name, value in stored.items() if name != "data"} | data
+        (tmp_path / "checkpoint" / "config.json").write_text(json.dumps(changed))
+        with ends("checkpoint_no_flags"):
+            main([str(tmp_path) if word == "OUT" else word for word in arguments])
+
+
 def test_a_set_too_small_to_hold_images_out_is_refused_before_a_classifier_is_trained(tmp_path, monkeypatch, ends):
     train(tmp_path / "run", 1, "--data", str(fill(tmp_path / "few")))
     monkeypatch.setattr(image_judge, "classifier", lambda *_: pytest.fail("it was trained"))
     with ends("judge_too_few", total=8, test=1):
         main(["evaluate", "--checkpoint", str(tmp_path / "run")])
+
+
+def test_what_is_left_out_of_the_images_that_samples_are_judged_by_is_named(tmp_path, monkeypatch, capsys, ends):
+    fill(tmp_path / "zoo" / "train"), fill(tmp_path / "zoo" / "test", broken=True)
+    Path(tmp_path / "zoo" / "test" / "cat" / "8.png").rename(tmp_path / "zoo" / "test" / "notes.txt")
+    train(tmp_path / "run", 1, "--data", str(tmp_path / "zoo"))
+
+    def stop(*_):
+        raise Problem("word_empty")
+
+    monkeypatch.setattr(image_judge, "judge", stop)
+    with ends("word_empty"):
+        main(["evaluate", "--checkpoint", str(tmp_path / "run")])
+    shown = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in shown if line.startswith("zoo, ")] == [
+        "zoo, training images",
+        "zoo, test images",
+    ]
+    assert "notes.txt" in shown[-1]
 
 
 FATAL = """
@@ -296,7 +333,7 @@ def test_a_run_goes_on_with_its_own_data_and_plan_but_for_what_flags_say(run, tm
     fill(tmp_path / "zoo", broken=True)
     more = ["--data", str(tmp_path / "zoo"), "--side", "4", "--damaged", "skip", "--size", "small"]
     train(tmp_path / "run", 2, *more)
-    assert "1 of 9 images cannot be read: cat/8.png (" in capsys.readouterr().out
+    assert "cannot be read were left out: 1 of 9 (cat/8.png)." in capsys.readouterr().out
     main(["train", "--out", str(tmp_path / "run"), "--resume", "--steps", "4", "--ema", "0.5"])
     assert "zoo: 8 images" in capsys.readouterr().out
     assert config(tmp_path / "run")["step"] == 4 and config(tmp_path / "run")["plan"]["ema"] == 0.5

@@ -52,7 +52,7 @@ def test_evaluate_prints_a_table_to_place_an_image_model_by(model, capsys, monke
         (["--checkpoint", "spiral"], "people_other_model", {"name": "spiral"}),
         (["--checkpoint", "clip"], "people_other_model", {"name": "clip"}),
         (["--checkpoint", "people-judge"], "people_other_model", {"name": "people-judge"}),
-        (["--checkpoint", "nothing-of-the-kind"], "no_checkpoint", {}),
+        (["--checkpoint", "nothing-of-the-kind"], "no_model", {}),
     ],
 )
 def test_what_cannot_be_evaluated_ends_as_a_sentence(model, arguments, code, values, ends):

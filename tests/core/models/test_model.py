@@ -228,7 +228,7 @@ def test_words_that_name_no_attribute_are_warned_of_and_a_model_of_classes_has_n
         people.sample(1, steps=1, attributes="a dragon with a beard")
     with refused("unknown_attribute", name="wings"):
         people.sample(1, attributes={"wings": "two"})
-    with refused("unknown_attribute", name="hat"):
+    with refused("model_no_attributes"):
         load("digits").sample(1, attributes={"hat": "cap"})
     with refused("model_unknown_class", name="cap"):
         people.sample(1, label="cap")
@@ -247,7 +247,9 @@ def test_a_shipped_model_is_loaded_by_its_name_from_any_folder(name, tmp_path, m
     [
         ({"n": -1}, "sample_count"), ({"n": 2.5}, "setting_type"), ({"steps": "3"}, "setting_type"),
         ({"seed": None}, "setting_type"), ({"scale": float("nan")}, "guidance_scale"), ({"label": []}, "image_labels"),
-        ({"shape": (-1, 8, 8)}, "sample_shape"), ({"shape": 8}, "sample_shape"), ({"attributes": 5}, "setting_type"),
+        ({"shape": (-1, 8, 8)}, "sample_shape"), ({"shape": 8}, "sample_shape"),
+        ({"attributes": 5}, "model_no_attributes"),
+        ({"label": 3, "attributes": "a cat"}, "model_no_attributes"),
     ],
 )  # fmt: skip
 def test_numbers_that_no_samples_can_have_are_refused_before_anything_is_drawn(given, code, refused):
@@ -258,10 +260,12 @@ def test_numbers_that_no_samples_can_have_are_refused_before_anything_is_drawn(g
 def test_points_are_not_trained_on_in_batches_without_a_point(refused):
     with refused("train_setting", name="batch"):
         next(train(PointConfig(batch=0), make_points("spiral", 10)))
+    with refused("batch_memory", most=500_000_000):
+        next(train(PointConfig(batch=10**9), make_points("spiral", 10)))
 
 
 def test_a_clip_draws_nothing_and_an_unknown_name_is_said_so(refused):
     with refused("model_no_denoiser"):
         load("clip")
-    with refused("no_checkpoint"):
+    with refused("no_model", name="no-such-model"):
         load("no-such-model")

@@ -176,7 +176,7 @@ def test_a_decoder_is_told_vectors_with_as_much_noise_as_its_plan_says(clip, pai
 )
 def test_a_blur_that_no_noise_has_is_refused(blur, refused):
     with refused("train_setting", name="blur"):
-        replace(DECODER, blur=blur)
+        _ = replace(DECODER, blur=blur).train
 
 
 def test_a_decoder_has_a_size_that_its_network_comes_in(clip, pairs, refused):
