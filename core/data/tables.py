@@ -46,8 +46,15 @@ _ALPHABETS = {  # what words beyond ASCII look like in each, the first that fits
     "gb2312": re.compile(rf"[\u4e00-\u9fff{_CJK}]+"),
     "cp932": re.compile(rf"[\u3041-\u30ff\u4e00-\u9fff{_CJK}]+"),
     "cp1251": re.compile(r"[«»“”„‘’…–—№]+|[«»“”„]?([А-ЯЁІЇЄҐЎ]?[а-яёіїєґў]+|[А-ЯЁІЇЄҐЎ]+)[»“”…]?"),
-    "cp1252": re.compile(r"[«»“”„‘’…–—€£°§¿¡©®™µ½¼¾²³×·À-ÖØ-öø-ÿŒœŠšŽžŸ]+"),
+    "cp1252": re.compile(r"[«»“”„‘’…–—€£°§¿¡©®™µ½¼¾²³×·ªºÀ-ÖØ-öø-ÿŒœŠšŽžŸ]+"),
 }
+_WESTERN = set("àâãäáåçèéêëìíîïñòóôõöùúûüÿßæœ"), set("áâäåæéíðóôöøúüýþšž")
+"""The letters of Romance and most Germanic languages, and of Northern ones. Bytes of Central European and Turkish
+encodings give letters of both, or what `_NOT_WESTERN` names."""
+_NOT_WESTERN = re.compile(
+    r"(?i:[a-zß-ÿ](?<!\bm)(?<!\b[ckdm]m)[²³]|[a-zß-ÿ][£½¼¾¿¡]|[£²³½¼¾ªº][a-zß-ÿ])"  # signs beside letters, but for m²
+    r"|Ÿ[a-z]|[a-z]Ÿ|œ(?![cdilnstu])|õ(?!e)|(?i:[a-zß-ÿ]þ)"  # letters where no word has them
+)
 
 
 @dataclass(frozen=True)
@@ -119,13 +126,24 @@ def _fits(word: str, encoding: str, alphabet: re.Pattern) -> bool:
 
 def _is_typical(encoding: str, text: str) -> bool:
     """Korean bytes are Chinese characters too, but Chinese words have no space between them; Japanese has kana."""
+    if encoding == "cp1252":
+        return _is_western(text)
     typical = {
         "cp949": r"[가-힣] [가-힣]",
         "gb2312": r"[\u4e00-\u9fff]",
         "cp932": r"[\u3041-\u30ff]",
         "cp1251": r"[А-я]",
     }
-    return re.search(typical.get(encoding, ""), text) is not None
+    return re.search(typical[encoding], text) is not None
+
+
+def _is_western(text: str) -> bool:
+    """Whether the letters beyond ASCII may be of one Western language: the same bytes are letters of others too."""
+    letters = {letter for letter in text.lower() if letter.isalpha() and not letter.isascii()} - set("ªºµ")
+    if letters & set("ðýþ") and not letters & set("áíúæ"):  # Icelandic has both; Turkish bytes give the former alone
+        return False
+    paired = text.count("¿") <= text.count("?") and text.count("¡") <= text.count("!")
+    return paired and any(letters <= alphabet for alphabet in _WESTERN) and not _NOT_WESTERN.search(text)
 
 
 # Rows

@@ -63,8 +63,9 @@ class ClipConfig:
         """The settings of the training loop. Raises Problem for values that no run can have."""
         for field in fields(self):
             check_type(field.name, getattr(self, field.name), field.type)
-        if not 0 <= self.shift <= MAX_SHIFT:
-            raise Problem("train_setting", name="shift", value=repr(self.shift))
+        for name, possible in (("steps", self.steps >= 1), ("shift", 0 <= self.shift <= MAX_SHIFT)):
+            if not possible:
+                raise Problem("train_setting", name=name, value=repr(getattr(self, name)))
         return train_config(self)
 
 

@@ -95,6 +95,11 @@ def test_one_table_compares_towers_with_the_baseline_and_pictures_with_real_ones
             {"name": "shift", "value": "-1"},
         ),
         (["train", "decoder", "--out", "new", "--blur", "-1"], "train_setting", {"name": "blur"}),
+        (
+            ["train", "clip", "--out", "new", "--data", "people", "--n", "9", "--batch", "2", "--steps", "0"],
+            "train_setting",
+            {"name": "steps", "value": "0"},
+        ),
         (["train", "prior", "--out", "new", "--encoders", "fashion"], "checkpoint_no_part", {"part": "clip"}),
         (["evaluate", "unclip", "--judge", "prior"], "checkpoint_no_part", {"part": "clip"}),
         (["evaluate", "unclip", "--judge", "judge", "--data", "few"], "captions_none_to_judge", {"pairs": 3}),

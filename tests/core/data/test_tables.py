@@ -29,6 +29,10 @@ def cells(found) -> list[list[str]]:
         ("un café, été où", "cp1252"),
         ("“groß” – Äpfel –”", "cp1252"),
         ("1\xa0000 m", "cp1252"),
+        ("¿Qué? ¡Sí! 3 m², 1ª y £5, ½", "cp1252"),
+        ("cœur ŒUVRE pôes L'HAŸ põe", "cp1252"),
+        ("rødgrød på Åland", "cp1252"),
+        ("þæðir, ýsa", "cp1252"),
         ("красный Круг", "cp1251"),
         ("红色的圆", "gbk"),
         ("赤い丸", "cp932"),
@@ -56,7 +60,23 @@ def test_what_is_no_text_is_refused(data: bytes, refused):
 
 
 @pytest.mark.parametrize(
-    ("text", "encoding"), [("γάτα κόκκινη", "cp1253"), ("紅色的貓", "big5"), ("příliš žluť", "cp1250")]
+    ("text", "encoding"),
+    [
+        ("γάτα κόκκινη", "cp1253"),
+        ("紅色的貓", "big5"),
+        ("příliš žluť", "cp1250"),
+        ("třída koček", "cp1250"),
+        ("piłka", "cp1250"),
+        ("żółty pies", "cp1250"),
+        ("żaba", "cp1250"),
+        ("źle, świat", "cp1250"),
+        ("kék erdő", "cp1250"),
+        ("ştiinţă", "cp1250"),
+        ("ığdır", "cp1254"),
+        ("köpek şaş", "cp1254"),
+        ("kırmızı çiçek", "cp1254"),
+        ("šuo ąžuolas", "cp1257"),
+    ],
 )
 def test_an_encoding_that_is_not_recognised_is_refused(text: str, encoding: str, refused):
     with refused("text_encoding_unknown", file="f"):
