@@ -68,8 +68,14 @@ def fill(sentence: str, values: Mapping[str, Any]) -> str:
 
 
 def printable(text: str) -> str:
-    """The text with escapes, such as ``\\udce9``, for what no encoding has: file names may be any bytes."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    """The text with escapes, such as ``\\udce9``, for what no encoding has: file names may be any bytes.
+
+    Bytes that are UTF-8 are read as such, where the system's encoding is another.
+    """
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8")
+    except UnicodeError:
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def placeholders(sentence: str) -> set[str]:

@@ -16,8 +16,8 @@ from core.data.image_folders import column_of, counted, examples, key, label_tex
 from core.data.words import LENGTH, has_signs, is_undivided, words
 from core.problems import Problem, joined
 
-TABLES = "captions.csv", "metadata.csv", "metadata.jsonl", "captions.jsonl", "captions.tsv", "captions.txt"
-FILES = "file", "file_name", "filename", "image", "image_name", "path"
+TABLES = "captions.csv", *image_folders.METADATA, "captions.jsonl", "captions.tsv", "captions.txt"
+FILES = image_folders.NAME_COLUMNS
 CAPTIONS = "caption", "text", "prompt", "description", "comment"
 KEYWORDS = "keywords", "tags"
 
@@ -175,7 +175,7 @@ def _decoded(rows: list[_Row], folder: Path, side: int) -> tuple[list[_Row], lis
     """The rows that can be used, their images, and a note on the others."""
     kept, images = [], []
     lost: dict[str, list[str]] = {"caption": [], "image": [], "word": []}
-    unreadable, reasons, several = [], {}, []
+    unreadable, reasons, several, dark = [], {}, [], []
     for row in rows:
         if lack := _lack(row):
             lost[lack].append(_shown(row))
@@ -188,10 +188,12 @@ def _decoded(rows: list[_Row], folder: Path, side: int) -> tuple[list[_Row], lis
             continue
         images.append(image_files.as_tensor(decoded, side).expand(3, -1, -1))
         several += [_short(row.name)] if decoded.info["frames"] > 1 else []
+        dark += [_short(row.name)] if decoded.info["dark"] else []
         kept.append(row)
     notes = [Problem(f"captions_no_{lack}", **counted(names)) for lack, names in lost.items()]
     why = joined(noted(*notes, Problem("captions_unreadable", **counted(unreadable))), *reasons.values())
-    return kept, images, joined(why, noted(Problem("image_frames", **counted(several))))
+    about = noted(Problem("image_frames", **counted(several)), Problem("images_dark", **counted(dark)))
+    return kept, images, joined(why, about)
 
 
 def _shown(row: _Row) -> str:

@@ -228,6 +228,11 @@ _IDX = re.compile(
 _IDX_PARTS = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
 
 
+def is_idx(path: Path) -> bool:
+    """Whether a file has the name of an IDX file of a set."""
+    return _IDX.fullmatch(path.name) is not None
+
+
 def idx_sets(folder: Path) -> dict[str, dict[tuple[str, str], Path]]:
     """The sets of IDX files in a folder itself, by what stands before "train": ``emnist-letters``, mostly "". Of each
     set the file of each part (train, test) and role (images, labels)."""

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from core.problems import Problem
+from core.problems import Problem, joined
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -56,7 +56,8 @@ def decode(
     file: Path | BinaryIO, at_least: int | None = None, at_most: int | None = None, megapixels: int = MAX_MEGAPIXELS
 ) -> "Image.Image":
     """The image in a file, in mode "L" (grey) or "RGB", upright, on white, 16 bits scaled to 8. Every image of the
-    project is decoded here. Of several frames or pages it is the first, and ``info["frames"]`` is how many there are.
+    project is decoded here. Of several frames or pages it is the first, and ``info["frames"]`` is how many there are;
+    ``info["dark"]`` is whether it has 16 bits and none of its values reaches a sixteenth of white.
 
     at_least: a JPEG may be decoded at a fraction of its size, as long as its sides stay that long. at_most: the image
     is shrunk until neither side is longer. Raises UnreadableImage for what is not a complete PNG, JPEG, WebP, GIF,
@@ -70,11 +71,12 @@ def decode(
             if at_least is not None:
                 opened.draft(None, (at_least, at_least))
             image = _upright_on_white(opened, at_most)
+            dark = opened.mode.startswith("I") and 0 < np.asarray(opened).max() < 4096
         except UnreadableImage:
             raise
         except Exception:
             raise UnreadableImage("image_damaged") from None
-    image.info = {"frames": frames}
+    image.info = {"frames": frames, "dark": dark}
     return image
 
 
@@ -135,10 +137,13 @@ def _in_8_bits(values: np.ndarray) -> np.ndarray:
     return in_bytes(values, limits)
 
 
-def frames_note(decoded: "Image.Image") -> Problem | None:
-    """A note on the frames or pages of a decoded file that are not used."""
+def note_of(decoded: "Image.Image") -> Problem | None:
+    """A note on the frames or pages of a decoded file that are not used, and on values of 16 bits that are all dark."""
     frames = decoded.info["frames"]
-    return Problem("image_first_frame", frames=frames) if frames > 1 else None
+    return joined(
+        Problem("image_first_frame", frames=frames) if frames > 1 else None,
+        Problem("image_dark") if decoded.info["dark"] else None,
+    )
 
 
 def image(file: Path | BinaryIO, side: int | None = None) -> Tensor:

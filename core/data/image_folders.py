@@ -15,9 +15,10 @@ from pathlib import Path
 from core.data import image_files, tables
 from core.problems import Problem, joined, printable
 
-METADATA = {"metadata.csv", "metadata.tsv", "metadata.jsonl"}  # as Hugging Face's ImageFolder has them
-NAME_COLUMNS = ("file_name", "filename", "file", "image", "path")
+METADATA = "metadata.csv", "metadata.tsv", "metadata.jsonl"  # as Hugging Face's ImageFolder has them
+NAME_COLUMNS = ("file_name", "filename", "file", "image", "image_name", "path")
 LABEL_COLUMNS = ("label", "labels", "class", "category", "target")
+PART_COLUMNS = ("split", "subset", "part", "partition", "set")
 
 PARTS = {
     **dict.fromkeys("train training trn trainset trainingset traindata trainval 训练 训练集".split(), "train"),
@@ -54,23 +55,33 @@ class Listing:
 
 @dataclass(frozen=True)
 class _Part:
-    """The images of one part of a set, "" for a set without parts. Their classes are the folders at ``depth``."""
+    """The images of one part of a set, "" for a set without parts. Their classes are the folders at ``depth``.
+
+    ``table``: where the names of the parts stand, if they are no folders.
+    """
 
     kind: str
     images: list[Path]
     depth: int
+    table: Path | None = None
 
     @property
     def folder(self) -> Path:
         return Path(*self.images[0].parts[: self.depth])
 
+    @property
+    def name(self) -> str:
+        return f"{self.kind} ({self.table.as_posix()})" if self.table else self.folder.as_posix()
+
 
 @dataclass(frozen=True)
 class _Table:
-    """The rows (line, name of a file, class) of a table of metadata."""
+    """The rows (line, name of a file, class) of a table of metadata, and the part of a set that each file is of, by the
+    key of its name; empty if no column says it."""
 
     place: Path
     rows: list[tuple[int, str, str]]
+    parts: dict[str, str]
     note: Problem | None
 
 
@@ -166,12 +177,23 @@ def _parts(images: list[Path], labelled: dict[Path, _Table], name: str, split: s
     """The parts that folders divide the images into; one of no kind if they do not, or if one table names all."""
     depth = _depth(images, labelled, name, 0, _kinds)
     whole = _Part("", images, depth)
-    kinds = {} if split == "all" and whole.folder in labelled else _kinds(_folders(images, depth))
+    if (table := labelled.get(whole.folder)) and (split == "all" or table.parts):
+        return [whole] if split == "all" else _parts_of_table(whole, table)
+    kinds = _kinds(_folders(images, depth))
     parts = []
     for folder, kind in kinds.items():
         some = [place for place in images if place.parts[depth] == folder]
         parts.append(_Part(kind, some, _depth(some, labelled, folder, depth + 1, lambda _: None)))
     return parts or [whole]
+
+
+def _parts_of_table(whole: _Part, table: _Table) -> list[_Part]:
+    """The parts that a column of a table divides images into. Those without a row are with the training images."""
+    kinds = [table.parts.get(key(place.relative_to(whole.folder).as_posix()), "train") for place in whole.images]
+    return [
+        _Part(kind, [place for place, each in zip(whole.images, kinds) if each == kind], whole.depth, table.place)
+        for kind in sorted(set(kinds))
+    ]
 
 
 def _depth(
@@ -245,7 +267,7 @@ def _inner(chosen: list[_Part], parts: list[_Part]) -> Problem | None:
 def _other_parts(chosen: list[_Part], parts: list[_Part]) -> Problem | None:
     others = [part for part in parts if part not in chosen]
     lost = sum(len(part.images) for part in others)
-    used, left = (examples([part.folder.as_posix() for part in some]) for some in (chosen, others))
+    used, left = (examples([part.name for part in some]) for some in (chosen, others))
     return Problem("folder_other_parts", used=used, lost=lost, others=left) if others else None
 
 
@@ -340,9 +362,23 @@ def _tables(top: Path, files: list[Path]) -> dict[Path, _Table]:
             records = tables.records(top / place)
             name, label = (column_of(records.columns, known) for known in (NAME_COLUMNS, LABEL_COLUMNS))
             if name is not None and label is not None:
-                rows = [(line, label_text(row.get(name)), label_text(row.get(label))) for line, row in records.rows]
-                found.setdefault(place.parent, _Table(place, rows, records.note))
+                found.setdefault(place.parent, _table(place, records, name, label))
     return found
+
+
+def _table(place: Path, records: tables.Records, name: str, label: str) -> _Table:
+    """The table of metadata with these columns of names and labels."""
+    rows = [(line, label_text(row.get(name)), label_text(row.get(label))) for line, row in records.rows]
+    column, parts = column_of(records.columns, PART_COLUMNS), {}
+    if column is not None:
+        parts = {
+            key(label_text(row.get(name))): PARTS.get(label_text(row.get(column)).lower()) for _, row in records.rows
+        }
+    if not all(parts.values()):  # it is something else
+        column, parts = None, {}
+    unused = [each for each in records.columns if each.strip() and each not in (name, label, column)]
+    columns = Problem("metadata_columns", table=place.as_posix(), **counted(unused))
+    return _Table(place, rows, parts, joined(records.note, noted(columns)))
 
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:

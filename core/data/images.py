@@ -140,15 +140,25 @@ def _from_path(name: str, side: int | None, split: str, damaged: str) -> ImageSe
     if (path / "state.json").exists() or (path / "dataset_dict.json").exists():
         return from_hugging_face(name, split, side, damaged)
     if not path.is_dir():
+        if image_arrays.is_idx(path) or image_files.is_image(path):
+            raise Problem("one_of_a_set", file=path.name, folder=str(path.resolve().parent))
         return _resized(from_npz(path, split), side)
     if image_arrays.idx_sets(path):
         return _resized(from_idx(path, split), side)
     try:
         return from_folder(path, side, damaged, split)
     except Problem as problem:
-        if problem.code != "folder_without_images" or not image_arrays.idx_sets_below(path):
+        if problem.code != "folder_without_images":
             raise
+        if not image_arrays.idx_sets_below(path):
+            raise _arrays_in(path) or problem from None
     return _resized(from_idx(path, split), side)
+
+
+def _arrays_in(folder: Path) -> Problem | None:
+    """What to say of a folder that has arrays in place of images."""
+    files = [str(folder / place) for place, _ in image_folders.walk(folder) if place.suffix in (".npz", ".npy")]
+    return Problem("folder_arrays", folder=str(folder), known=image_folders.examples(files)) if files else None
 
 
 def _resized(found: ImageSet, side: int | None) -> ImageSet:
@@ -313,7 +323,7 @@ def _decoded(
     be read."""
     if damaged not in ("refuse", "skip"):
         raise Problem("damaged_option", value=damaged)
-    images, kept, lost, several, first, reasons = [], [], [], [], "", {}
+    images, kept, lost, several, dark, first, reasons = [], [], [], [], [], "", {}
     for i, (file_name, file) in enumerate(files):
         try:
             decoded = image_files.decode(file, at_least=side)
@@ -326,6 +336,7 @@ def _decoded(
         if images and image.shape[1:] != images[0].shape[1:]:
             raise Problem("image_sizes", name=file_name, size=_size(image), first=first, first_size=_size(images[0]))
         several += [file_name] if decoded.info["frames"] > 1 else []
+        dark += [file_name] if decoded.info["dark"] else []
         images.append(image)
         kept.append(i)
     if lost and (damaged == "refuse" or not kept):
@@ -337,7 +348,8 @@ def _decoded(
     note = joined(noted(Problem("unreadable_skipped", total=n, **counted(lost))), *reasons.values())
     channels = max((len(image) for image in images), default=1)
     whole = torch.stack([image.expand(channels, -1, -1) for image in images])
-    return whole, kept, joined(note, noted(Problem("image_frames", **counted(several))))
+    about = noted(Problem("image_frames", **counted(several)), Problem("images_dark", **counted(dark)))
+    return whole, kept, joined(note, about)
 
 
 def _size(image: Tensor) -> str:

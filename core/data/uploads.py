@@ -64,7 +64,7 @@ def from_image(data: bytes, n: int = 1000, seed: int = 0) -> PointSet:
     darkness = (paper - grey) / (paper - ink)
     # The lightest tenth counts as paper: compression noise on a white page would otherwise attract many points.
     points = from_shape("image", Shape(_over_ink(np.where(darkness < 0.1, 0.0, darkness))), n, seed)
-    return replace(points, note=image_files.frames_note(image))
+    return replace(points, note=image_files.note_of(image))
 
 
 def from_csv(data: bytes) -> PointSet:

@@ -9,6 +9,8 @@ import unicodedata
 from collections.abc import Sequence
 from functools import cache
 
+from core.problems import printable
+
 LENGTH = 64  # words of a caption that are read at most
 
 _SIGNS = "\u3005\u3007\u3041-\u3096\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -56,7 +58,8 @@ def has_signs(text: str) -> bool:
 
 
 def position(name: object, names: Sequence[str]) -> int | None:
-    """The place of a name among others, None if it is none of them. Composed and decomposed letters are the same."""
+    """The place of a name among others, None if it is none of them. Composed and decomposed letters are the same.
+    The others are printable, as classes are: what is typed may be any bytes."""
     composed = [unicodedata.normalize("NFC", each) for each in names]
-    name = unicodedata.normalize("NFC", name) if isinstance(name, str) else name
+    name = unicodedata.normalize("NFC", printable(name)) if isinstance(name, str) else name
     return composed.index(name) if name in composed else None

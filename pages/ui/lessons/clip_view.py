@@ -204,7 +204,7 @@ def uploaded() -> Tensor | None:
     except image_files.UnreadableImage as error:
         shell.sorry(t("clip.file.unreadable", name=file.name, error=text.problem(error)))
         return None
-    if note := image_files.frames_note(decoded):
+    if note := image_files.note_of(decoded):
         shell.caption(text.problem(note))
     return image_files.as_tensor(decoded, SIDE).expand(3, -1, -1)
 

@@ -186,6 +186,16 @@ def test_emnist_is_read_by_its_names_turned_and_has_no_class_0_where_labels_begi
     assert torch.equal(load(str(folder / "emnist-letters")).images, found.images)
 
 
+def test_one_file_of_a_set_is_refused_with_its_folder_and_a_folder_of_arrays_with_its_files(tmp_path: Path, refused):
+    for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte.gz"):
+        with refused("one_of_a_set", folder=str(tmp_path / "raw")):
+            load(str(idx_set(tmp_path / "raw") / name))
+    (tmp_path / "arrays").mkdir()
+    path = saved(tmp_path / "arrays", images=RAMP)
+    with refused("folder_arrays", known=path):
+        load(str(tmp_path / "arrays"))
+
+
 @pytest.mark.parametrize("inner", ["MNIST/raw", "raw"])
 def test_idx_files_may_lie_in_folders_inside(tmp_path: Path, inner: str, refused):
     idx_set(tmp_path / inner)

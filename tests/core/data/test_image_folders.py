@@ -119,6 +119,13 @@ def test_a_tiff_of_fractions_goes_from_black_to_white(tmp_path: Path, values):
     assert from_folder(tmp_path).images.flatten().tolist() == [0, 255]
 
 
+@pytest.mark.parametrize(("highest", "dark"), [(4095, 1), (4096, 0), (0, 0)])
+def test_images_of_16_bits_that_are_all_dark_are_named(tmp_path: Path, highest: int, dark: int):
+    for ending in ("png", "tif"):
+        Image.fromarray(np.array([[0, highest]], np.uint16)).save(tmp_path / f"1.{ending}")
+    assert notes(from_folder(tmp_path)).get("images_dark", {"lost": 0})["lost"] == 2 * dark
+
+
 def test_a_tiff_of_values_that_are_no_grey_is_named_and_not_clipped(tmp_path: Path, refused):
     Image.fromarray(np.array([[-300.0, 9000.0]], np.float32)).save(tmp_path / "1.tif")
     with refused("unreadable_all", lost=1):
@@ -266,6 +273,18 @@ def test_a_table_above_the_parts_names_the_classes_of_each_and_divides_nothing_e
         found = load(str(tmp_path), split=split)
         assert len(found) == n and found.classes == ("a", "b") and notes(found)["metadata_rows"]["lines"] == "8"
         assert notes(found).get("folder_other_parts", {"lost": 0})["lost"] == others
+
+
+@pytest.mark.parametrize(("words", "n"), [(("train", "train", "test"), 2), (("a", "b", "c"), 3)])
+def test_a_column_of_a_table_may_divide_a_set_and_other_columns_are_named(tmp_path: Path, words: tuple, n: int):
+    rows = "".join(f"{i}.png,{'ab'[i % 2]},{word},x\n" for i, word in enumerate(words))
+    fill(tmp_path, "0.png", "1.png", "2.png", **{"metadata.csv": f"file_name,label,split,artist\n{rows}".encode()})
+    found = load(str(tmp_path))
+    assert len(found) == n and len(load(str(tmp_path), split="all")) == 3
+    assert notes(found)["metadata_columns"]["examples"] == ("artist" if n == 2 else "split, artist")
+    assert notes(found).get("folder_other_parts", {"lost": 0})["lost"] == 3 - n
+    if n == 2:
+        assert load(str(tmp_path), split="test").counts == (1, 0)
 
 
 # Every file of a random folder

@@ -36,4 +36,6 @@ def test_scripts_without_spaces_between_words_are_known():
 
 def test_a_name_is_found_in_both_forms_of_unicode():
     assert position("café", ["a", "cafe\u0301"]) == position("cafe\u0301", ["a", "café"]) == 1
+    assert position(b"caf\xe9".decode("utf-8", "surrogateescape"), [r"caf\udce9"]) == 0
+    assert position("猫".encode().decode("ascii", "surrogateescape"), ["猫"]) == 0
     assert position("b", ["a"]) is None and position(0, ["a"]) is None
