@@ -48,9 +48,16 @@ _ALPHABETS = {  # what words beyond ASCII look like in each, the first that fits
     "cp1251": re.compile(r"[«»“”„‘’…–—№]+|[«»“”„]?([А-ЯЁІЇЄҐЎ]?[а-яёіїєґў]+|[А-ЯЁІЇЄҐЎ]+)[»“”…]?"),
     "cp1252": re.compile(r"[«»“”„‘’…–—€£°§¿¡©®™µ½¼¾²³×·ªºÀ-ÖØ-öø-ÿŒœŠšŽžŸ]+"),
 }
+_HANGUL = set(
+    "이다는을의가에고하지로은도사한기를어나인리대서자그시아보정수일해있부과와주상들전구제게장만라스여면적국경중동소우위공비생성조신문것"
+    "물안거오모원유진세무실관개당없선간내방마학입말발요미연때명통음반심화분체영양강차교회법드했트었려력산노달데러람름살월남작재집행현후"
+    "계용각건결속단더되두등련빨파초검흰큰색꽃새"
+)
+"""The commonest syllables of Korean. The bytes of Chinese characters give others, mostly."""
 _WESTERN = set("àâãäáåçèéêëìíîïñòóôõöùúûüÿßæœ"), set("áâäåæéíðóôöøúüýþšž")
 """The letters of Romance and most Germanic languages, and of Northern ones. Bytes of Central European and Turkish
 encodings give letters of both, or what `_NOT_WESTERN` names."""
+_ONE_SIGN = re.compile(r"[a-z][^\x00-\x7f](?![^\x00-\x7f])|(?<![^\x00-\x7f])[^\x00-\x7f][a-z]")
 _NOT_WESTERN = re.compile(
     r"(?i:[a-zß-ÿ](?<!\bm)(?<!\b[ckdm]m)[²³]|[a-zß-ÿ][£½¼¾¿¡]|[£²³½¼¾ªº][a-zß-ÿ])"  # signs beside letters, but for m²
     r"|Ÿ[a-z]|[a-z]Ÿ|œ(?![cdilnstu])|õ(?!e)|(?i:[a-zß-ÿ]þ)"  # letters where no word has them
@@ -117,24 +124,38 @@ def _guess(encoding: str, found: list[str]) -> Problem:
 
 
 def _fits(word: str, encoding: str, alphabet: re.Pattern) -> bool:
-    """Whether a word may be one in an encoding. Western words have ASCII letters too, Cyrillic ones have none."""
+    """Whether a word may be one in an encoding. Western words have ASCII letters too, Cyrillic ones have none, and a
+    single sign of an East Asian one stands beside no small letter: there it is two accented letters."""
     has_ascii, letters = re.search("[a-zA-Z]", word), sum(map(str.isalpha, word))
-    if (encoding == "cp1252" and not has_ascii and letters > 1) or (encoding == "cp1251" and has_ascii):
-        return False
-    return all(map(alphabet.fullmatch, re.findall(r"[^\x00-\x7f]+", word)))
+    if encoding == "cp1252":
+        strange = not has_ascii and letters > 1
+    elif encoding == "cp1251":
+        strange = has_ascii
+    else:
+        strange = _ONE_SIGN.search(word)
+    return not strange and all(map(alphabet.fullmatch, re.findall(r"[^\x00-\x7f]+", word)))
 
 
 def _is_typical(encoding: str, text: str) -> bool:
-    """Korean bytes are Chinese characters too, but Chinese words have no space between them; Japanese has kana."""
+    """Whether a text of fitting words is likely. Korean bytes are Chinese characters too: most syllables have to be
+    common for Korean, and none for Chinese. Japanese has kana; Russian has words of several letters, with a vowel."""
     if encoding == "cp1252":
         return _is_western(text)
-    typical = {
-        "cp949": r"[가-힣] [가-힣]",
-        "gb2312": r"[\u4e00-\u9fff]",
-        "cp932": r"[\u3041-\u30ff]",
-        "cp1251": r"[А-я]",
-    }
+    if encoding == "cp949":
+        return 2 * _common_hangul(text) >= 1
+    if encoding == "gb2312":
+        try:
+            return not _common_hangul(text.encode("gb2312").decode("cp949"))
+        except UnicodeError:
+            return True
+    typical = {"cp932": r"[\u3041-\u30ff]", "cp1251": r"(?i)[а-яё][аеёиоуыэюяіїє]|[аеёиоуыэюяіїє][а-яё]"}
     return re.search(typical[encoding], text) is not None
+
+
+def _common_hangul(text: str) -> float:
+    """The share of common syllables in a Korean text; 0 in any other."""
+    found = [letter for letter in text if letter >= "\u3000"]
+    return 0.0 if re.search("[\u4e00-\u9fff]", text) else sum(map(_HANGUL.__contains__, found)) / max(1, len(found))
 
 
 def _is_western(text: str) -> bool:
