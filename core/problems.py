@@ -5,7 +5,7 @@ The English sentence of each code stands in ``problems.toml``, its only copy.
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,22 @@ def joined(*notes: Problem | None) -> Problem | None:
     """Several notes as one, whose sentences follow each other; None where there is none."""
     parts = [part for note in notes if note for part in note.parts]
     return _rebuild(Problem, parts[0].code, parts[0].values, tuple(parts[1:])) if parts else None
+
+
+def examples(names: Sequence[object]) -> str:
+    """The first three of several names."""
+    return ", ".join([*map(str, names[:3]), "..."] if len(names) > 3 else map(str, names))
+
+
+def counted(names: Sequence[object]) -> dict[str, object]:
+    """What a note says of names that were left out: how many they are, and the first three."""
+    shown = [name.as_posix() if isinstance(name, Path) else name for name in names]
+    return {"lost": len(names), "examples": examples(shown)}
+
+
+def noted(*notes: Problem) -> Problem | None:
+    """The notes of `counted` names as one, without those that count none."""
+    return joined(*(note for note in notes if note.values["lost"]))
 
 
 @cache

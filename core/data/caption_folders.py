@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from core.data import image_files, image_folders, tables
-from core.data.image_folders import column_of, counted, examples, key, label_text, noted
+from core.data.tables import column_of, key, label_text
 from core.data.words import LENGTH, has_signs, is_undivided, words
-from core.problems import Problem, joined
+from core.problems import Problem, counted, examples, joined, noted
 
 TABLES = "captions.csv", *image_folders.METADATA, "captions.jsonl", "captions.tsv", "captions.txt"
 FILES = image_folders.NAME_COLUMNS

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from core.data import image_files
-from core.data.image_folders import PARTS, counted, label_text, noted, part_of, walk
-from core.problems import Problem, joined
+from core.data.image_folders import PARTS, part_of, walk
+from core.data.tables import label_text
+from core.problems import Problem, counted, joined, noted
 
 MAX_CLASSES = 10_000
 IMAGE_NAMES = ("images", "image", "imgs", "x", "data", "samples", "pixels", "arr_0")

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.data import image_files, tables
-from core.problems import Problem, joined, printable
+from core.data.tables import LABEL_COLUMNS, column_of, key, label_text
+from core.problems import Problem, counted, examples, joined, noted
 
 METADATA = "metadata.csv", "metadata.tsv", "metadata.jsonl"  # as Hugging Face's ImageFolder has them
 NAME_COLUMNS = ("file_name", "filename", "file", "image", "image_name", "path")
-LABEL_COLUMNS = ("label", "labels", "class", "category", "target")
 PART_COLUMNS = ("split", "subset", "part", "partition", "set")
 
 PARTS = {
@@ -113,22 +113,6 @@ def listing(top: Path, split: str = "train") -> Listing:
     )
     note = joined(_inner(chosen, parts), _other_parts(chosen, parts), note, left_out)
     return Listing(tuple(places), tuple(labels), tuple(classes), note)
-
-
-def examples(names: Sequence[object]) -> str:
-    """The first three of several names."""
-    return ", ".join([*map(str, names[:3]), "..."] if len(names) > 3 else map(str, names))
-
-
-def counted(names: Sequence[object]) -> dict[str, object]:
-    """What a note says of names that were left out: how many they are, and the first three."""
-    shown = [name.as_posix() if isinstance(name, Path) else name for name in names]
-    return {"lost": len(names), "examples": examples(shown)}
-
-
-def noted(*notes: Problem) -> Problem | None:
-    """The notes of `counted` names as one, without those that count none."""
-    return joined(*(note for note in notes if note.values["lost"]))
 
 
 # Files
@@ -348,11 +332,6 @@ def _by_key(parts: list[_Part], top: Path) -> dict[str, Path]:
     return {key(place.relative_to(top).as_posix()): place for place in inside}
 
 
-def key(name: str) -> str:
-    """A name as it is compared: a file system may write it with other separators and decomposed letters."""
-    return unicodedata.normalize("NFC", name.replace("\\", "/").removeprefix("./"))
-
-
 def _tables(top: Path, files: list[Path]) -> dict[Path, _Table]:
     """The tables of metadata that name a class of each file, by their folders. Raises Problem for one that is no
     table."""
@@ -387,14 +366,3 @@ def in_order(names: Iterable[str]) -> tuple[str, ...]:
     if all(map(str.isdecimal, names)):
         names.sort(key=lambda name: (len(name.lstrip("0")), name.lstrip("0")))
     return tuple(names)
-
-
-def column_of(columns: Sequence[str], known: Sequence[str]) -> str | None:
-    """The first of the known columns that a table has, in its own spelling."""
-    spelling = {column.strip().lower().replace(" ", "_"): column for column in reversed(columns)}
-    return next((spelling[name] for name in known if name in spelling), None)
-
-
-def label_text(value: object) -> str:
-    """A cell as a text that can be printed; empty for what is none, such as a list."""
-    return printable(unicodedata.normalize("NFC", str(value).strip())) if isinstance(value, str | int | float) else ""

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from core.data import image_arrays, image_files, image_folders
 from core.data.image_arrays import Arrays
-from core.data.image_folders import counted, noted
-from core.problems import Problem, joined, printable
+from core.data.tables import LABEL_COLUMNS, column_of, label_text
+from core.problems import Problem, counted, examples, joined, noted, printable
 
 if TYPE_CHECKING:
     import datasets
@@ -158,7 +158,7 @@ def _from_path(name: str, side: int | None, split: str, damaged: str) -> ImageSe
 def _arrays_in(folder: Path) -> Problem | None:
     """What to say of a folder that has arrays in place of images."""
     files = [str(folder / place) for place, _ in image_folders.walk(folder) if place.suffix in (".npz", ".npy")]
-    return Problem("folder_arrays", folder=str(folder), known=image_folders.examples(files)) if files else None
+    return Problem("folder_arrays", folder=str(folder), known=examples(files)) if files else None
 
 
 def _resized(found: ImageSet, side: int | None) -> ImageSet:
@@ -283,13 +283,13 @@ def _table_labels(table: "datasets.Dataset") -> tuple[list[str], list[str], tupl
 
     columns = [name for name, feature in table.features.items() if isinstance(feature, datasets.ClassLabel)]
     if columns:
-        classes = [image_folders.label_text(name) for name in table.features[columns[0]].names]
+        classes = [label_text(name) for name in table.features[columns[0]].names]
         numbers = [-1 if number is None else number for number in table[columns[0]]]
         return columns, [classes[number] if number >= 0 else "" for number in numbers], tuple(classes)
-    column = image_folders.column_of(table.column_names, image_folders.LABEL_COLUMNS)
+    column = column_of(table.column_names, LABEL_COLUMNS)
     if column is None:
         return [], [], ()
-    names = [image_folders.label_text(value) for value in table[column]]
+    names = [label_text(value) for value in table[column]]
     return [column], names, image_folders.in_order({*names} - {""})
 
 

@@ -17,9 +17,8 @@ from math import isfinite
 import numpy as np
 
 from core.data import tables
-from core.data.image_folders import LABEL_COLUMNS, counted, noted
-from core.data.tables import Row
-from core.problems import Problem, joined
+from core.data.tables import LABEL_COLUMNS, Row
+from core.problems import Problem, counted, joined, noted
 
 UNNAMED = ("", "unnamed: 0")  # as pandas writes the index
 INDEX_NAMES = (*UNNAMED, "index", "idx", "id", "#", "序号", "编号", "索引")  # "row" may be a coordinate of pixels

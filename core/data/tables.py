@@ -10,15 +10,16 @@ import csv
 import io
 import json
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from core.problems import Problem, joined
+from core.problems import Problem, joined, printable
 
 MAX_MB = 200
 SEPARATORS = (",", ";", "\t", "|")
@@ -333,3 +334,24 @@ def _json_records(data: bytes, file: str) -> Records:
             raise Problem("json_object", file=file, line=number)
     columns = dict.fromkeys(name for _, value in values for name in value)
     return Records(tuple(columns), tuple(values), found.note)
+
+
+# Columns and cells
+
+LABEL_COLUMNS = ("label", "labels", "class", "category", "target")
+
+
+def column_of(columns: Sequence[str], known: Sequence[str]) -> str | None:
+    """The first of the known columns that a table has, in its own spelling."""
+    spelling = {column.strip().lower().replace(" ", "_"): column for column in reversed(columns)}
+    return next((spelling[name] for name in known if name in spelling), None)
+
+
+def label_text(value: object) -> str:
+    """A cell as a text that can be printed; empty for what is none, such as a list."""
+    return printable(unicodedata.normalize("NFC", str(value).strip())) if isinstance(value, str | int | float) else ""
+
+
+def key(name: str) -> str:
+    """A name as it is compared: a file system may write it with other separators and decomposed letters."""
+    return unicodedata.normalize("NFC", name.replace("\\", "/").removeprefix("./"))

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from PIL import Image
 
-from core.data.image_folders import examples, listing, part_of
+from core.data.image_folders import listing, part_of
 from core.data.images import from_folder, load
-from core.problems import Problem
+from core.problems import Problem, examples
 
 COUNT_FILES = {
     "folder_not_images", "folder_hidden", "folder_special", "folder_other_parts", "folder_strange_classes",
