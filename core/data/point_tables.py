@@ -52,7 +52,8 @@ def read(data: bytes) -> PointTable:
     """
     text, encoding = _text(data)
     separator, mark = _dialect(text)
-    body = _without_comments(tables.rows(text, separator))
+    comments: list[int] = []
+    body = _without_comments(_titled(tables.rows(text, separator), mark), comments)
     start = list(islice(body, tables.SAMPLE))
     header, note = _header([cells for _, cells in start], mark)
     start = start[header is not None :]
@@ -68,7 +69,8 @@ def read(data: bytes) -> PointTable:
         raise Problem("csv_one_point")
     labels, classes = _classes(values, names, encoding)
     marks = _mark_note([cell for _, cells in start for cell in cells], separator, mark)
-    notes = encoding, tables.separator_note(separator), marks, note, layout.note, index
+    about = noted(Problem("csv_comments", **counted(comments)))
+    notes = encoding, tables.separator_note(separator), marks, note, layout.note, index, about
     return PointTable(values[:, :2], labels, classes, joined(*notes))
 
 
@@ -83,8 +85,39 @@ def _text(data: bytes) -> tuple[str, Problem | None]:
         return data.decode("latin-1"), problem
 
 
-def _without_comments(rows: Iterable[Row]) -> Iterator[Row]:
-    return (row for row in rows if not row[1][0].startswith("#"))
+def _titled(rows: Iterator[Row], mark: str) -> Iterator[Row]:
+    """The rows. The last comment before the first point with a name for each column is the header, without "#"."""
+    start = []
+    for row in rows:
+        start.append(row)
+        if not row[1][0].startswith("#"):
+            break
+    if start and any(number(cell, mark) is not None for cell in start[-1][1]):
+        columns = len(_stripped(start[-1][1]))
+        for i, (line, cells) in reversed(list(enumerate(start[:-1]))):
+            if _is_header(title := _title(cells, columns), columns, mark):
+                start[i] = line, title
+                break
+    yield from chain(start, rows)
+
+
+def _title(cells: list[str], columns: int) -> list[str]:
+    """A comment as a header: its "#" stands alone or before the first name, or is the name of an index."""
+    first = cells[0].lstrip("# ")
+    return cells[1:] if not first and len(cells) > columns else [first, *cells[1:]]
+
+
+def _is_header(cells: list[str], columns: int, mark: str) -> bool:
+    return len(cells) == columns and all(number(cell, mark) is None for cell in cells)
+
+
+def _without_comments(rows: Iterable[Row], comments: list[int]) -> Iterator[Row]:
+    """The rows but those that begin with "#", of which the lines are appended to ``comments``."""
+    for line, cells in rows:
+        if cells[0].startswith("#"):
+            comments.append(line)
+        else:
+            yield line, cells
 
 
 def _stripped(cells: list[str]) -> list[str]:
@@ -185,7 +218,7 @@ def _layout(header: list[str] | None, rows: list[Row], mark: str) -> _Layout:
             return _indexed(columns)
         if len(header) < columns or len(header) > len(first):
             raise Problem("table_cells", line=line, cells=columns, columns=len(header))
-        if found := _named([name.lower() for name in header]):
+        if found := _named([name.lower() for name in header], rows):
             return found
         columns = len(header)
     if columns not in (2, 3, 4):
@@ -193,15 +226,17 @@ def _layout(header: list[str] | None, rows: list[Row], mark: str) -> _Layout:
     return _Layout(columns, range(columns))
 
 
-def _named(names: list[str]) -> _Layout | None:
-    """The layout of a table whose columns are named; None where their order decides."""
+def _named(names: list[str], rows: list[Row]) -> _Layout | None:
+    """The layout of a table whose columns are named; None where their order decides. After x and y, a third column of
+    any name is the class if its first rows may be classes."""
     index, classes, rest = _roles(names)
     if {"x", "y"} <= set(names):
         rest = list(dict.fromkeys([names.index("x"), names.index("y"), *rest]))
     elif not index and not (classes and len(rest) == 2):
         return None
     if not classes and len(rest) == 3 and rest[2] > max(rest[:2]):
-        classes = rest[2:]  # after x and y it may have any name
+        values = {cells[rest[2]] if len(cells) > rest[2] else "" for _, cells in rows}
+        classes = rest[2:] if len(values) <= MAX_CLASSES and "" not in values else []
     return _of_columns(names, index, [*rest[:2], *classes])
 
 
