@@ -136,20 +136,20 @@ def from_npz(path: Path, split: str = "train") -> Arrays:
     images, for arrays that are no images, labels or names, and for another split.
     """
     found = image_files.npz_names(path)
-    parts = _named_parts(found)
-    chosen = _chosen(path, parts, split, found)
+    parts = _parts_of(found)
+    chosen = _parts_in_split(path, parts, split, found)
     pictures = [parts[part]["images"] for part in chosen]
     labelled = _label_names(parts, chosen)
     names = [name for name in found if labelled and name.lower() in CLASS_NAMES][:1]
     arrays = image_files.npz(path, (*pictures, *labelled.values(), *names))
-    images, note = _joined_pixels([arrays[name] for name in pictures], path.name)
+    images, note = _all_pixels([arrays[name] for name in pictures], path.name)
     unused = sorted({*found} - {*pictures, *names, *map(labelled.get, chosen)})
     note = joined(note, Problem("npz_unused", file=path.name, arrays=", ".join(unused)) if unused else None)
     if not labelled:
         return Arrays(images, None, (), note)
     labels = {part: labels_of(arrays[name], path.name) for part, name in labelled.items()}
     _check_counts(path, [arrays[name] for name in pictures], [labels[part] for part in chosen])
-    numbers, classes = _numbered(labels, arrays[names[0]] if names else None, path.name)
+    numbers, classes = _class_numbers(labels, arrays[names[0]] if names else None, path.name)
     return Arrays(images, torch.cat([numbers[part] for part in chosen]), classes, note)
 
 
@@ -159,7 +159,7 @@ def _label_names(parts: dict[str, dict[str, str]], chosen: list[str]) -> dict[st
     return found if set(chosen) <= found.keys() else {}
 
 
-def _joined_pixels(arrays: list[np.ndarray], file: str) -> tuple[Tensor, Problem | None]:
+def _all_pixels(arrays: list[np.ndarray], file: str) -> tuple[Tensor, Problem | None]:
     images, notes = zip(*(pixels_of(array, file) for array in arrays))
     if len({part.shape[1:] for part in images}) > 1:
         raise Problem("npz_sizes", file=file)
@@ -172,7 +172,7 @@ def _check_counts(path: Path, images: list[np.ndarray], labels: list[np.ndarray]
             raise Problem("image_set_labels", name=path.stem, images=len(some), labels=len(numbers))
 
 
-def _named_parts(names: Iterable[str]) -> dict[str, dict[str, str]]:
+def _parts_of(names: Iterable[str]) -> dict[str, dict[str, str]]:
     """The names of the arrays of each part of a set ("" for a set without parts), by "images" and "labels"."""
     parts: dict[str, dict[str, str]] = {}
     for role, known in (("images", IMAGE_NAMES), ("labels", LABEL_NAMES)):
@@ -189,7 +189,7 @@ def _place(name: str, known: Sequence[str]) -> int:
     return known.index(plain) if plain in known else len(known)
 
 
-def _chosen(path: Path, parts: dict[str, dict[str, str]], split: str, names: Sequence[str]) -> list[str]:
+def _parts_in_split(path: Path, parts: dict[str, dict[str, str]], split: str, names: Sequence[str]) -> list[str]:
     """The parts of a split."""
     if not parts:
         if any(Path(name).suffix.lower() in image_files.ENDINGS for name in names):
@@ -208,7 +208,7 @@ def _chosen(path: Path, parts: dict[str, dict[str, str]], split: str, names: Seq
     return [wanted]
 
 
-def _numbered(
+def _class_numbers(
     labels: dict[str, np.ndarray], names: np.ndarray | None, file: str
 ) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     """The labels of each part as numbers, and the names of the classes. Names are those of the numbers from 0."""
@@ -275,7 +275,7 @@ def from_idx(
         raise Problem("idx_sizes", folder=str(folder))
     images, labels = (torch.cat(some)[:, None] for some in zip(*parts))
     labels = labels[:, 0]
-    note = _unused(folder, {path for (part, _), path in files.items() if part in _IDX_PARTS[split]})
+    note = _other_files(folder, {path for (part, _), path in files.items() if part in _IDX_PARTS[split]})
     if name.lower().startswith("emnist"):
         images, note = images.mT.contiguous(), joined(Problem("idx_turned", name=name), note)
     if classes is None:
@@ -284,7 +284,7 @@ def from_idx(
     return Arrays(images, labels, tuple(classes), note)
 
 
-def _unused(folder: Path, used: set[Path]) -> Problem | None:
+def _other_files(folder: Path, used: set[Path]) -> Problem | None:
     """A note on the files of a folder beside those used."""
     unused = [place for place, kind in walk(folder) if kind != "folder" and folder / place not in used]
     return noted(Problem("idx_unused", **counted(unused)))

@@ -46,7 +46,7 @@ def is_image(path: Path) -> bool:
     if ending in ENDINGS or ending in _RAW:
         return ending in ENDINGS
     try:
-        with _opened(path):
+        with _open_image(path):
             return True
     except UnreadableImage:
         return False
@@ -65,7 +65,7 @@ def decode(
     """
     if at_least is not None:
         check_side(at_least)
-    with _opened(file, megapixels) as opened:
+    with _open_image(file, megapixels) as opened:
         try:
             frames = _frames(opened)
             if at_least is not None:
@@ -80,7 +80,7 @@ def decode(
     return image
 
 
-def _opened(file: Path | BinaryIO, megapixels: int = MAX_MEGAPIXELS) -> "Image.Image":
+def _open_image(file: Path | BinaryIO, megapixels: int = MAX_MEGAPIXELS) -> "Image.Image":
     """An image of which only the header is read. Raises UnreadableImage for another file and for too large a one."""
     from PIL import Image  # here, because most pages never decode an image
 

@@ -100,8 +100,8 @@ def listing(top: Path, split: str = "train") -> Listing:
         raise Problem("folder_without_images", folder=str(top), files=len(files))
     labelled = _tables(top, files)
     parts = _parts(images, labelled, top.resolve().name, split)
-    chosen = _chosen(top, parts, split)
-    places, labels, classes, note = _classified(chosen, parts, labelled)
+    chosen = _parts_in_split(top, parts, split)
+    places, labels, classes, note = _images_and_classes(chosen, parts, labelled)
     used = {*images, *(table.place for part in chosen if (table := _table_of(part, labelled)))}
     others = [place for place in files if place not in used]
     hidden, special, folders = ([place for place, is_a in found if is_a == kind] for kind in KINDS[1:])
@@ -225,7 +225,7 @@ def part_of(name: str) -> str:
     return next((PARTS[word.lower()] for word in words if word.lower() in PARTS), "")
 
 
-def _chosen(top: Path, parts: list[_Part], split: str) -> list[_Part]:
+def _parts_in_split(top: Path, parts: list[_Part], split: str) -> list[_Part]:
     """The parts of a split. Raises Problem if it names none, or several of which one has to be given."""
     kinds = {part.kind for part in parts}
     if split == "all" or (split == "train" and kinds == {""}):
@@ -258,7 +258,7 @@ def _other_parts(chosen: list[_Part], parts: list[_Part]) -> Problem | None:
 # Classes
 
 
-def _classified(
+def _images_and_classes(
     chosen: list[_Part], parts: list[_Part], labelled: dict[Path, _Table]
 ) -> tuple[list[Path], list[str], Sequence[str], Problem | None]:
     """The images of the chosen parts, the class of each, the classes of the training part, and a note."""

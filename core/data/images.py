@@ -128,23 +128,23 @@ def load(source: str, side: int | None = None, split: str = "train", damaged: st
             return from_hugging_face(name, split, side, damaged)
         case _:
             return _from_path(os.path.expanduser(source), side, split, damaged)
-    return _resized(found, side)
+    return _at_side(found, side)
 
 
 def _from_path(name: str, side: int | None, split: str, damaged: str) -> ImageSet:
     path = Path(name)
     if not os.path.exists(name):  # unlike Path.exists it answers for any text
         if os.path.isdir(path.parent) and path.name and path.name in image_arrays.idx_sets(path.parent):
-            return _resized(from_idx(path.parent, split, path.name), side)
+            return _at_side(from_idx(path.parent, split, path.name), side)
         raise Problem("unknown_images", name=name[:80])
     if (path / "state.json").exists() or (path / "dataset_dict.json").exists():
         return from_hugging_face(name, split, side, damaged)
     if not path.is_dir():
         if image_arrays.is_idx(path) or image_files.is_image(path):
             raise Problem("one_of_a_set", file=path.name, folder=str(path.resolve().parent))
-        return _resized(from_npz(path, split), side)
+        return _at_side(from_npz(path, split), side)
     if image_arrays.idx_sets(path):
-        return _resized(from_idx(path, split), side)
+        return _at_side(from_idx(path, split), side)
     try:
         return from_folder(path, side, damaged, split)
     except Problem as problem:
@@ -152,7 +152,7 @@ def _from_path(name: str, side: int | None, split: str, damaged: str) -> ImageSe
             raise
         if not image_arrays.idx_sets_below(path):
             raise _arrays_in(path) or problem from None
-    return _resized(from_idx(path, split), side)
+    return _at_side(from_idx(path, split), side)
 
 
 def _arrays_in(folder: Path) -> Problem | None:
@@ -161,7 +161,7 @@ def _arrays_in(folder: Path) -> Problem | None:
     return Problem("folder_arrays", folder=str(folder), known=examples(files)) if files else None
 
 
-def _resized(found: ImageSet, side: int | None) -> ImageSet:
+def _at_side(found: ImageSet, side: int | None) -> ImageSet:
     return found if side is None else found.resized(side)
 
 
@@ -238,7 +238,7 @@ def from_folder(path: str | Path, side: int | None = None, damaged: str = "refus
     top = Path(path)
     found = image_folders.listing(top, split)
     files = [(place.as_posix(), top / place) for place in found.images]
-    images, kept, note = _decoded(top.resolve().name, files, len(files), side, damaged)
+    images, kept, note = _read_all(top.resolve().name, files, len(files), side, damaged)
     labels = _numbers([found.labels[i] for i in kept], found.classes) if found.labels else None
     result = ImageSet(top.resolve().name, images, labels, found.classes, joined(found.note, note))
     return replace(result, note=joined(result.note, _without_images(result)))
@@ -266,8 +266,8 @@ def from_hugging_face(
     column, (label_columns, names, classes) = columns[0], _table_labels(table)
     rows = table.select_columns(column).cast_column(column, datasets.Image(decode=False))
     labelled = [i for i, label in enumerate(names) if label] or range(len(table))
-    files = ((f"image {i}", _stored(rows[i][column])) for i in labelled)
-    images, kept, note = _decoded(name, files, len(labelled), side, damaged)
+    files = ((f"image {i}", _file_of(rows[i][column])) for i in labelled)
+    images, kept, note = _read_all(name, files, len(labelled), side, damaged)
     used, unused = [column, *label_columns[:1]], [*columns[1:], *label_columns[1:]]
     others = Problem("hf_columns", used=", ".join(used), unused=", ".join(unused)) if unused else None
     nameless = [f"image {i}" for i in sorted({*range(len(table))} - {*labelled})]
@@ -309,14 +309,14 @@ def _table(name_or_path: str, split: str) -> "datasets.Dataset":
     return splits[split]
 
 
-def _stored(cell: dict | None) -> Path | BinaryIO:
+def _file_of(cell: dict | None) -> Path | BinaryIO:
     # An absent image is reported like an empty file: it cannot be decoded.
     if cell and cell["bytes"] is None and cell["path"]:
         return Path(cell["path"])
     return BytesIO(cell["bytes"] or b"" if cell else b"")
 
 
-def _decoded(
+def _read_all(
     name: str, files: Iterable[tuple[str, Path | BinaryIO]], n: int, side: int | None, damaged: str
 ) -> tuple[Tensor, list[int], Problem | None]:
     """Images [N, C, H, W] of the n named files of a set, the indices of their files, and a note on those that could not
