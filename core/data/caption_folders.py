@@ -165,7 +165,7 @@ def _no_captions(folder: Path) -> Problem:
     below = [inner for inner in sorted(folder.iterdir()) if inner.is_dir() and _named(inner)]
     if below:
         return Problem("captions_table_below", folder=str(folder), below=", ".join(map(str, below[:3])))
-    return Problem("captions_table", folder=str(folder), tables=", ".join(TABLES[:3]))
+    return Problem("captions_table", folder=str(folder), tables=", ".join(TABLES))
 
 
 # Images

@@ -138,7 +138,7 @@ def from_files(files: dict[str, bytes], network: nn.Module | None = None) -> Che
     except NetworkNeeded:
         raise
     except UNREADABLE as error:
-        raise Problem("checkpoint_config", file=CONFIG, reason=str(error)) from error
+        raise Problem("checkpoint_config", file=CONFIG, reason=_reason(error)) from error
     tensors = {part: _read_tensors(file, files[f"{file}.safetensors"]) for part, file in parts.items()}
     # Memory is allocated only for a network that the files contain, not for any that a config describes.
     for part in PARTS[:2]:
@@ -156,6 +156,11 @@ def from_files(files: dict[str, bytes], network: nn.Module | None = None) -> Che
 UNREADABLE = ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError
 
 
+def _reason(error: Exception) -> Problem | str:
+    """What a sentence quotes of an error: a page translates a Problem."""
+    return error if isinstance(error, Problem) else str(error)
+
+
 def _read_config(content: bytes) -> tuple[dict[str, Any], TrainConfig, int, float]:
     """A checkpoint's config without what belongs to its state; training settings, step and loss."""
     if len(content) > CONFIG_LIMIT:
@@ -169,7 +174,7 @@ def _read_config(content: bytes) -> tuple[dict[str, Any], TrainConfig, int, floa
         if not isinstance(config.get("data", {}), dict):
             raise ValueError(f"data {config['data']!r:.60}")
     except UNREADABLE as error:
-        raise Problem("checkpoint_config", file=CONFIG, reason=str(error)) from error
+        raise Problem("checkpoint_config", file=CONFIG, reason=_reason(error)) from error
     return {name: value for name, value in config.items() if name not in ("format", "step", "loss")}, train, step, loss
 
 

@@ -9,7 +9,7 @@ for the placeholders.
 import logging
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from functools import cache, wraps
 from pathlib import Path
@@ -112,11 +112,18 @@ def label(kind: str, name: Any) -> str:
 
 
 def problem(error: Exception) -> str:
-    """What an error says, in the visitor's language where it has a code."""
+    """What an error says, in the visitor's language where it has a code; so does a Problem among its values."""
     if not isinstance(error, Problem):
         return str(error)
     translated = problems.sentences() | catalogue(language.get()).get("problems", {})
-    return join(problems.fill(translated[part.code], part.values) for part in error.parts)
+    return join(problems.fill(translated[part.code], _translated(part.values)) for part in error.parts)
+
+
+def _translated(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a sentence, a Problem among them as its own sentence without the full stop."""
+    return {
+        name: problem(value).rstrip(".。") if isinstance(value, Problem) else value for name, value in values.items()
+    }
 
 
 def join(sentences: Iterable[str]) -> str:

@@ -69,6 +69,8 @@ def test_an_error_with_a_code_is_said_in_the_visitors_language(chinese):
     assert text.problem(Problem("sampler_eta", eta=2)) == "eta 不能是 2。"
     assert text.problem(Problem("sampler_steps", most=512, steps=0)) == str(Problem("sampler_steps", most=512, steps=0))
     assert text.problem(OSError("disk")) == "disk"
+    quoted = Problem("checkpoint_config", file="config.json", reason=Problem("sampler_eta", eta=2))
+    assert "(eta 不能是 2)" in text.problem(quoted)
 
 
 def test_the_sentences_of_several_notes_follow_each_other(chinese):
