@@ -59,6 +59,7 @@ _WESTERN = set("àâãäáåçèéêëìíîïñòóôõöùúûüÿßæœ"), se
 """The letters of Romance and most Germanic languages, and of Northern ones. Bytes of Central European and Turkish
 encodings give letters of both, or what `_NOT_WESTERN` names."""
 _ONE_SIGN = re.compile(r"[a-z][^\x00-\x7f](?![^\x00-\x7f])|(?<![^\x00-\x7f])[^\x00-\x7f][a-z]")
+_ALONE = re.compile(r"(?<![^\W\d_])[À-ÖØ-öø-ÿ](?![^\W\d_])")
 _NOT_WESTERN = re.compile(
     r"(?i:[a-zß-ÿ](?<!\bm)(?<!\b[ckdm]m)[²³]|[a-zß-ÿ][£½¼¾¿¡]|[£²³½¼¾ªº][a-zß-ÿ])"  # signs beside letters, but for m²
     r"|Ÿ[a-z]|[a-z]Ÿ|œ(?![cdilnstu])|õ(?!e)|(?i:[a-zß-ÿ]þ)"  # letters where no word has them
@@ -163,6 +164,8 @@ def _is_western(text: str) -> bool:
     """Whether the letters beyond ASCII may be of one Western language: the same bytes are letters of others too."""
     letters = {letter for letter in text.lower() if letter.isalpha() and not letter.isascii()} - set("ªºµ")
     if letters & set("ðýþ") and not letters & set("áíúæ"):  # Icelandic has both; Turkish bytes give the former alone
+        return False
+    if len(_ALONE.findall(text)) > len(re.findall("[a-zA-Z]{2,}", text)):  # "à" is a word among words, Cyrillic "а" too
         return False
     paired = text.count("¿") <= text.count("?") and text.count("¡") <= text.count("!")
     return paired and any(letters <= alphabet for alphabet in _WESTERN) and not _NOT_WESTERN.search(text)
