@@ -263,7 +263,7 @@ def run(
 
 
 def check_batch(part: int, shape: Sequence[int]) -> None:
-    """Raise Problem for more samples [*shape] at once than any memory holds."""
+    """Raise Problem for more samples [*shape] at once than have ``MAX_VALUES`` values together."""
     if part * math.prod(shape) > MAX_VALUES:
         most = MAX_VALUES // math.prod(shape)
         raise Problem("batch_memory", part=part, shape=str(list(shape)), most=most)
