@@ -73,7 +73,7 @@ def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
     press(text, "ControlOrMeta+A")
     page.keyboard.type("pizza blorp")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("alert").filter(has_text="blorp")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="blorp")).to_be_visible()
     expect(page.get_by_role("img", name="pizza", exact=True)).to_be_visible()
 
 

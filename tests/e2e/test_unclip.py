@@ -38,7 +38,7 @@ def test_a_typed_caption_forms_on_the_same_stage_and_then_stands_at_its_end(chap
     caption.fill("green apple xyzzy")
     caption.press("Enter")
     chapter.until("now.T === 1")
-    expect(chapter.page.get_by_role("alert").filter(has_text="xyzzy")).to_be_visible()
+    expect(chapter.page.get_by_role("status").filter(has_text="xyzzy")).to_be_visible()
     formed(chapter, 42)
     assert chapter.now("mounted") == mounted and chapter.now("k") == 41
     expect(chapter.page).to_have_url(re.compile("emoji=green"))
