@@ -67,12 +67,13 @@ def test_no_light_page_that_asks_has_a_violation_and_its_verdict_is_read_without
 
 def answered(card: Locator) -> Locator:
     """Predicts the first outcome and decides; the verdict."""
-    card.locator(".stButton button").first.click()
-    rest(card.page, live=True)
     decide = card.get_by_role("button", name=t("frame.predict.decide"))
+    verdict = card.locator(".message")
+    card.locator(".stButton button").first.click()
+    expect(decide.or_(verdict)).to_be_visible()
+    rest(card.page, live=True)
     if decide.count():
         decide.click()
-    verdict = card.locator(".message")
     expect(verdict).to_be_visible()
     return verdict
 
