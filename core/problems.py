@@ -20,7 +20,7 @@ class Problem(ValueError):
         code: the key of its sentence in ``problems.toml``.
         **values: the values that the sentence quotes.
 
-    ``str(problem)`` is the English sentence. ``more`` are the notes that `joined` put after this one.
+    ``str(problem)`` is the English sentence. ``more`` are the notes that `join_notes` put after this one.
     """
 
     def __init__(self, code: str, **values: Any):
@@ -46,7 +46,7 @@ def _rebuild(kind: type[Problem], code: str, values: dict[str, Any], more: tuple
     return problem
 
 
-def joined(*notes: Problem | None) -> Problem | None:
+def join_notes(*notes: Problem | None) -> Problem | None:
     """Several notes as one, whose sentences follow each other; None where there is none."""
     parts = [part for note in notes if note for part in note.parts]
     return _rebuild(Problem, parts[0].code, parts[0].values, tuple(parts[1:])) if parts else None
@@ -57,15 +57,15 @@ def examples(names: Sequence[object]) -> str:
     return ", ".join([*map(str, names[:3]), "..."] if len(names) > 3 else map(str, names))
 
 
-def counted(names: Sequence[object]) -> dict[str, object]:
+def count_names(names: Sequence[object]) -> dict[str, object]:
     """What a note says of names that were left out: how many they are, and the first three."""
     shown = [name.as_posix() if isinstance(name, Path) else name for name in names]
     return {"lost": len(names), "examples": examples(shown)}
 
 
-def noted(*notes: Problem) -> Problem | None:
-    """The notes of `counted` names as one, without those that count none."""
-    return joined(*(note for note in notes if note.values["lost"]))
+def left_out_note(*notes: Problem) -> Problem | None:
+    """The notes of `count_names` names as one, without those that count none."""
+    return join_notes(*(note for note in notes if note.values["lost"]))
 
 
 @cache

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, get_args
 
-from core.data.tables import decoded, parse_json
+from core.data.tables import decode_text, parse_json
 from core.models.images import check_type
 from core.problems import Problem
 from core.runs.checkpoints import load_folder
@@ -82,7 +82,7 @@ def _checked(name: str, value: Any, annotation: Any) -> Any:
 def _read(file: Path) -> dict[str, Any]:
     """The flags in a file. Prints a note on an encoding that is not plain UTF-8."""
     content = file.read_bytes()
-    if note := decoded(content, str(file)).note:
+    if note := decode_text(content, str(file)).note:
         print(note)
     flags = parse_json(content, str(file))
     if not isinstance(flags, dict):

@@ -14,7 +14,7 @@ from torch import Tensor
 from core.data import image_files, image_folders, tables
 from core.data.tables import column_of, key, label_text
 from core.data.words import LENGTH, has_signs, is_undivided, words
-from core.problems import Problem, counted, examples, joined, noted
+from core.problems import Problem, count_names, examples, join_notes, left_out_note
 
 TABLES = "captions.csv", *image_folders.METADATA, "captions.jsonl", "captions.tsv", "captions.txt"
 FILES = image_folders.NAME_COLUMNS
@@ -62,16 +62,18 @@ def read(path: Path, side: int) -> Captioned:
     rows, sources, about = _of_table(table, places) if table else _of_texts(path, places, images)
     kept, pixels, lost = _decoded(rows, folder, side)
     named = {row.place for row in rows}
-    note = joined(
+    note = join_notes(
         Problem("captions_other_tables", table=table.name, others=", ".join(others)) if others else None,
         about,
         lost,
-        noted(Problem("captions_unlisted", **counted([place for place in places if place in images - named]))),
+        left_out_note(
+            Problem("captions_unlisted", **count_names([place for place in places if place in images - named]))
+        ),
         _about_words(kept),
         _others(walked, {*images, *named, *sources, *map(Path, others)}),
     )
     if len(kept) < 2:
-        raise joined(Problem("captions_too_few", folder=str(path), found=len(kept)), note)
+        raise join_notes(Problem("captions_too_few", folder=str(path), found=len(kept)), note)
     captions, keywords = (tuple(getattr(row, name) for row in kept) for name in ("caption", "keywords"))
     return Captioned(torch.stack(pixels), captions, keywords, note)
 
@@ -79,10 +81,10 @@ def read(path: Path, side: int) -> Captioned:
 def _others(walked: list[tuple[Path, str]], named: set[Path | None]) -> Problem | None:
     """A note on what else is in a folder, as of folders of images."""
     files, hidden, special = ([place for place, kind in walked if kind == wanted] for wanted in image_folders.KINDS[:3])
-    return noted(
-        Problem("folder_not_images", **counted([place for place in files if place not in named])),
-        Problem("folder_hidden", **counted(hidden)),
-        Problem("folder_special", **counted(special)),
+    return left_out_note(
+        Problem("folder_not_images", **count_names([place for place in files if place not in named])),
+        Problem("folder_hidden", **count_names(hidden)),
+        Problem("folder_special", **count_names(special)),
     )
 
 
@@ -132,7 +134,11 @@ def _of_table(table: Path, places: list[Path]) -> tuple[list[_Row], set[Path], P
                 )
             )
     unused = [_short(name) for name in found.columns if name and name not in (file, caption, keywords)]
-    return rows, {Path(table.name)}, joined(found.note, noted(Problem("captions_columns_unused", **counted(unused))))
+    return (
+        rows,
+        {Path(table.name)},
+        join_notes(found.note, left_out_note(Problem("captions_columns_unused", **count_names(unused)))),
+    )
 
 
 def _keywords(cell: Any) -> tuple[str, ...]:
@@ -151,14 +157,14 @@ def _of_texts(folder: Path, places: list[Path], images: set[Path]) -> tuple[list
     found, used, notes = [], set(), {}
     for place in sorted(images):
         if text := texts.get(place.with_suffix("")):
-            read = tables.decoded(tables.content(folder / text), text.as_posix())
+            read = tables.decode_text(tables.content(folder / text), text.as_posix())
             caption = label_text(" ".join(read.text.split()))
             found.append(_Row(text.as_posix(), place.as_posix(), place, caption, ()))
             used.add(text)
             notes.setdefault(read.encoding, read.note)
     if not found:
         raise _no_captions(folder)
-    return found, used, joined(*notes.values())
+    return found, used, join_notes(*notes.values())
 
 
 def _no_captions(folder: Path) -> Problem:
@@ -190,10 +196,12 @@ def _decoded(rows: list[_Row], folder: Path, side: int) -> tuple[list[_Row], lis
         several += [_short(row.name)] if decoded.info["frames"] > 1 else []
         dark += [_short(row.name)] if decoded.info["dark"] else []
         kept.append(row)
-    notes = [Problem(f"captions_no_{lack}", **counted(names)) for lack, names in lost.items()]
-    why = joined(noted(*notes, Problem("captions_unreadable", **counted(unreadable))), *reasons.values())
-    about = noted(Problem("image_frames", **counted(several)), Problem("images_dark", **counted(dark)))
-    return kept, images, joined(why, about)
+    notes = [Problem(f"captions_no_{lack}", **count_names(names)) for lack, names in lost.items()]
+    why = join_notes(
+        left_out_note(*notes, Problem("captions_unreadable", **count_names(unreadable))), *reasons.values()
+    )
+    about = left_out_note(Problem("image_frames", **count_names(several)), Problem("images_dark", **count_names(dark)))
+    return kept, images, join_notes(why, about)
 
 
 def _shown(row: _Row) -> str:
@@ -222,11 +230,11 @@ def _about_words(rows: list[_Row]) -> Problem | None:
     undivided, signs = (
         [_short(row.caption) for row in rows if test(row.caption)] for test in (is_undivided, has_signs)
     )
-    return noted(
-        Problem("captions_lines", **counted(broken)),
-        Problem("captions_long", most=LENGTH, cut=cut, **counted(long)),
-        Problem("captions_undivided", **counted(undivided)),
-        Problem("captions_signs", **counted(signs)),
+    return left_out_note(
+        Problem("captions_lines", **count_names(broken)),
+        Problem("captions_long", most=LENGTH, cut=cut, **count_names(long)),
+        Problem("captions_undivided", **count_names(undivided)),
+        Problem("captions_signs", **count_names(signs)),
     )
 
 

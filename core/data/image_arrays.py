@@ -15,7 +15,7 @@ from torch import Tensor
 from core.data import image_files
 from core.data.image_folders import PARTS, part_of, walk
 from core.data.tables import label_text
-from core.problems import Problem, counted, joined, noted
+from core.problems import Problem, count_names, join_notes, left_out_note
 
 MAX_CLASSES = 10_000
 IMAGE_NAMES = ("images", "image", "imgs", "x", "data", "samples", "pixels", "arr_0")
@@ -144,7 +144,7 @@ def from_npz(path: Path, split: str = "train") -> Arrays:
     arrays = image_files.npz(path, (*pictures, *labelled.values(), *names))
     images, note = _all_pixels([arrays[name] for name in pictures], path.name)
     unused = sorted({*found} - {*pictures, *names, *map(labelled.get, chosen)})
-    note = joined(note, Problem("npz_unused", file=path.name, arrays=", ".join(unused)) if unused else None)
+    note = join_notes(note, Problem("npz_unused", file=path.name, arrays=", ".join(unused)) if unused else None)
     if not labelled:
         return Arrays(images, None, (), note)
     labels = {part: labels_of(arrays[name], path.name) for part, name in labelled.items()}
@@ -163,7 +163,7 @@ def _all_pixels(arrays: list[np.ndarray], file: str) -> tuple[Tensor, Problem | 
     images, notes = zip(*(pixels_of(array, file) for array in arrays))
     if len({part.shape[1:] for part in images}) > 1:
         raise Problem("npz_sizes", file=file)
-    return torch.cat(images), joined(*notes)
+    return torch.cat(images), join_notes(*notes)
 
 
 def _check_counts(path: Path, images: list[np.ndarray], labels: list[np.ndarray]) -> None:
@@ -277,7 +277,7 @@ def from_idx(
     labels = labels[:, 0]
     note = _other_files(folder, {path for (part, _), path in files.items() if part in _IDX_PARTS[split]})
     if name.lower().startswith("emnist"):
-        images, note = images.mT.contiguous(), joined(Problem("idx_turned", name=name), note)
+        images, note = images.mT.contiguous(), join_notes(Problem("idx_turned", name=name), note)
     if classes is None:
         everywhere = [_idx_array(folder, files, part, role).long() for part, role in files if role == "labels"]
         (labels, *_), classes = number_classes([part.numpy() for part in (labels, *everywhere)], folder.name)
@@ -287,7 +287,7 @@ def from_idx(
 def _other_files(folder: Path, used: set[Path]) -> Problem | None:
     """A note on the files of a folder beside those used."""
     unused = [place for place, kind in walk(folder) if kind != "folder" and folder / place not in used]
-    return noted(Problem("idx_unused", **counted(unused)))
+    return left_out_note(Problem("idx_unused", **count_names(unused)))
 
 
 def _idx_set(folder: Path, name: str | None) -> tuple[str, dict[tuple[str, str], Path]]:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from core.problems import Problem, joined
+from core.problems import Problem, join_notes
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -140,7 +140,7 @@ def _in_8_bits(values: np.ndarray) -> np.ndarray:
 def note_of(decoded: "Image.Image") -> Problem | None:
     """A note on the frames or pages of a decoded file that are not used, and on values of 16 bits that are all dark."""
     frames = decoded.info["frames"]
-    return joined(
+    return join_notes(
         Problem("image_first_frame", frames=frames) if frames > 1 else None,
         Problem("image_dark") if decoded.info["dark"] else None,
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from core.data import image_files, tables
 from core.data.tables import LABEL_COLUMNS, column_of, key, label_text
-from core.problems import Problem, counted, examples, joined, noted
+from core.problems import Problem, count_names, examples, join_notes, left_out_note
 
 METADATA = "metadata.csv", "metadata.tsv", "metadata.jsonl"  # as Hugging Face's ImageFolder has them
 NAME_COLUMNS = ("file_name", "filename", "file", "image", "image_name", "path")
@@ -105,13 +105,13 @@ def listing(top: Path, split: str = "train") -> Listing:
     used = {*images, *(table.place for part in chosen if (table := _table_of(part, labelled)))}
     others = [place for place in files if place not in used]
     hidden, special, folders = ([place for place, is_a in found if is_a == kind] for kind in KINDS[1:])
-    left_out = noted(
-        Problem("folder_not_images", **counted(others)),
-        Problem("folder_hidden", **counted(hidden)),
-        Problem("folder_special", **counted(special)),
-        Problem("folder_empty", **counted(_empty(folders, images))),
+    left_out = left_out_note(
+        Problem("folder_not_images", **count_names(others)),
+        Problem("folder_hidden", **count_names(hidden)),
+        Problem("folder_special", **count_names(special)),
+        Problem("folder_empty", **count_names(_empty(folders, images))),
     )
-    note = joined(_inner(chosen, parts), _other_parts(chosen, parts), note, left_out)
+    note = join_notes(_inner(chosen, parts), _other_parts(chosen, parts), note, left_out)
     return Listing(tuple(places), tuple(labels), tuple(classes), note)
 
 
@@ -266,7 +266,9 @@ def _images_and_classes(
     labels = dict(ChainMap(*(some for some, _ in named)))
     known = set() if any(part.kind == "train" for part in chosen) else _training_classes(parts, labelled)
     strange = [place for place, label in labels.items() if known and label and label not in known]
-    note = joined(*(note for _, note in named), noted(Problem("folder_strange_classes", **counted(strange))))
+    note = join_notes(
+        *(note for _, note in named), left_out_note(Problem("folder_strange_classes", **count_names(strange)))
+    )
     places = sorted({*labels} - {*strange})
     if not places:
         raise note
@@ -298,7 +300,7 @@ def _labels(part: _Part, parts: list[_Part], labelled: dict[Path, _Table]) -> tu
         for place in part.images
     }
     deeper = sorted({place.parent for place in part.images if len(place.parts) > part.depth + 2})
-    return labels, noted(Problem("folder_nested", **counted(deeper)))
+    return labels, left_out_note(Problem("folder_nested", **count_names(deeper)))
 
 
 def _table_of(part: _Part, labelled: dict[Path, _Table]) -> _Table | None:
@@ -323,7 +325,9 @@ def _from_table(part: _Part, parts: list[_Part], table: _Table) -> tuple[dict[Pa
     unlisted = [place for place in part.images if place not in labels]
     where = table.place.as_posix()
     rows = Problem("metadata_rows", lost=len(lost), table=where, lines=examples(lost))
-    return labels, joined(table.note, noted(rows, Problem("metadata_unlisted", table=where, **counted(unlisted))))
+    return labels, join_notes(
+        table.note, left_out_note(rows, Problem("metadata_unlisted", table=where, **count_names(unlisted)))
+    )
 
 
 def _by_key(parts: list[_Part], top: Path) -> dict[str, Path]:
@@ -356,8 +360,8 @@ def _table(place: Path, records: tables.Records, name: str, label: str) -> _Tabl
     if not all(parts.values()):  # it is something else
         column, parts = None, {}
     unused = [each for each in records.columns if each.strip() and each not in (name, label, column)]
-    columns = Problem("metadata_columns", table=place.as_posix(), **counted(unused))
-    return _Table(place, rows, parts, joined(records.note, noted(columns)))
+    columns = Problem("metadata_columns", table=place.as_posix(), **count_names(unused))
+    return _Table(place, rows, parts, join_notes(records.note, left_out_note(columns)))
 
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:

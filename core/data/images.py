@@ -20,7 +20,7 @@ from torch import Tensor
 from core.data import image_arrays, image_files, image_folders
 from core.data.image_arrays import Arrays
 from core.data.tables import LABEL_COLUMNS, column_of, label_text
-from core.problems import Problem, counted, examples, joined, noted, printable
+from core.problems import Problem, count_names, examples, join_notes, left_out_note, printable
 
 if TYPE_CHECKING:
     import datasets
@@ -218,13 +218,13 @@ def from_npz(path: str | Path, split: str = "train") -> ImageSet:
 
 def _of_arrays(name: str, arrays: Arrays) -> ImageSet:
     found = ImageSet(name, arrays.images, arrays.labels, arrays.classes, arrays.note)
-    return replace(found, note=joined(found.note, _without_images(found)))
+    return replace(found, note=join_notes(found.note, _without_images(found)))
 
 
 def _without_images(found: ImageSet) -> Problem | None:
     """A note on the classes that have no image."""
     names = [name for name, n in zip(found.classes, found.counts) if not n]
-    return noted(Problem("classes_without_images", **counted(names)))
+    return left_out_note(Problem("classes_without_images", **count_names(names)))
 
 
 def from_folder(path: str | Path, side: int | None = None, damaged: str = "refuse", split: str = "train") -> ImageSet:
@@ -240,8 +240,8 @@ def from_folder(path: str | Path, side: int | None = None, damaged: str = "refus
     files = [(place.as_posix(), top / place) for place in found.images]
     images, kept, note = _read_all(top.resolve().name, files, len(files), side, damaged)
     labels = _numbers([found.labels[i] for i in kept], found.classes) if found.labels else None
-    result = ImageSet(top.resolve().name, images, labels, found.classes, joined(found.note, note))
-    return replace(result, note=joined(result.note, _without_images(result)))
+    result = ImageSet(top.resolve().name, images, labels, found.classes, join_notes(found.note, note))
+    return replace(result, note=join_notes(result.note, _without_images(result)))
 
 
 def from_hugging_face(
@@ -271,10 +271,10 @@ def from_hugging_face(
     used, unused = [column, *label_columns[:1]], [*columns[1:], *label_columns[1:]]
     others = Problem("hf_columns", used=", ".join(used), unused=", ".join(unused)) if unused else None
     nameless = [f"image {i}" for i in sorted({*range(len(table))} - {*labelled})]
-    note = joined(note, others, noted(Problem("hf_unlabelled", **counted(nameless))))
+    note = join_notes(note, others, left_out_note(Problem("hf_unlabelled", **count_names(nameless))))
     labels = _numbers([names[labelled[k]] for k in kept], classes) if any(names) else None
     found = ImageSet(name, images, labels, classes if any(names) else (), note)
-    return replace(found, note=joined(found.note, _without_images(found)))
+    return replace(found, note=join_notes(found.note, _without_images(found)))
 
 
 def _table_labels(table: "datasets.Dataset") -> tuple[list[str], list[str], tuple[str, ...]]:
@@ -341,15 +341,15 @@ def _read_all(
         kept.append(i)
     if lost and (damaged == "refuse" or not kept):
         some, none = (
-            Problem("unreadable_images", total=n, **counted(lost)),
-            Problem("unreadable_all", name=name, **counted(lost)),
+            Problem("unreadable_images", total=n, **count_names(lost)),
+            Problem("unreadable_all", name=name, **count_names(lost)),
         )
-        raise joined(some if kept else none, *reasons.values())
-    note = joined(noted(Problem("unreadable_skipped", total=n, **counted(lost))), *reasons.values())
+        raise join_notes(some if kept else none, *reasons.values())
+    note = join_notes(left_out_note(Problem("unreadable_skipped", total=n, **count_names(lost))), *reasons.values())
     channels = max((len(image) for image in images), default=1)
     whole = torch.stack([image.expand(channels, -1, -1) for image in images])
-    about = noted(Problem("image_frames", **counted(several)), Problem("images_dark", **counted(dark)))
-    return whole, kept, joined(note, about)
+    about = left_out_note(Problem("image_frames", **count_names(several)), Problem("images_dark", **count_names(dark)))
+    return whole, kept, join_notes(note, about)
 
 
 def _size(image: Tensor) -> str:

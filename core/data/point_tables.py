@@ -18,7 +18,7 @@ import numpy as np
 
 from core.data import tables
 from core.data.tables import LABEL_COLUMNS, Row
-from core.problems import Problem, counted, joined, noted
+from core.problems import Problem, count_names, join_notes, left_out_note
 
 UNNAMED = ("", "unnamed: 0")  # as pandas writes the index
 INDEX_NAMES = (*UNNAMED, "index", "idx", "id", "#", "序号", "编号", "索引")  # "row" may be a coordinate of pixels
@@ -69,15 +69,15 @@ def read(data: bytes) -> PointTable:
         raise Problem("csv_one_point")
     labels, classes = _classes(values, names, encoding)
     marks = _mark_note([cell for _, cells in start for cell in cells], separator, mark)
-    about = noted(Problem("csv_comments", **counted(comments)))
+    about = left_out_note(Problem("csv_comments", **count_names(comments)))
     notes = encoding, tables.separator_note(separator), marks, note, layout.note, index, about
-    return PointTable(values[:, :2], labels, classes, joined(*notes))
+    return PointTable(values[:, :2], labels, classes, join_notes(*notes))
 
 
 def _text(data: bytes) -> tuple[str, Problem | None]:
     """The text of a file, with a note. Numbers are ASCII: a header in an unknown encoding does no harm."""
     try:
-        found = tables.decoded(data, "CSV")
+        found = tables.decode_text(data, "CSV")
         return found.text, found.note
     except Problem as problem:
         if problem.code != "text_encoding_unknown":
@@ -151,7 +151,7 @@ def _mark_note(cells: list[str], separator: str, mark: str) -> Problem | None:
     if separator in (",", " ") or not grouped or any(mark in cell for cell in cells if cell not in grouped):
         return comma
     value = number(grouped[0], mark)
-    return joined(comma, Problem("table_maybe_thousands", example=grouped[0], value=value))
+    return join_notes(comma, Problem("table_maybe_thousands", example=grouped[0], value=value))
 
 
 def number(cell: str, mark: str) -> float | None:
@@ -253,8 +253,8 @@ def _roles(names: list[str]) -> tuple[list[int], list[int], list[int]]:
 
 def _of_columns(names: list[str], index: list[int], used: list[int]) -> _Layout:
     others = [name for i, name in enumerate(names) if name and i not in index + used]
-    left_out = noted(Problem("csv_unused", **counted(others)))
-    return _Layout(len(names), used, named=True, note=joined(Problem("csv_index") if index else None, left_out))
+    left_out = left_out_note(Problem("csv_unused", **count_names(others)))
+    return _Layout(len(names), used, named=True, note=join_notes(Problem("csv_index") if index else None, left_out))
 
 
 def _indexed(columns: int) -> _Layout:
@@ -312,7 +312,7 @@ def _values(rows: Iterable[Row], layout: _Layout, mark: str) -> tuple[np.ndarray
     cell = first[1][last] if len(layout.used) > 2 and len(first[1]) > last else ""
     named = cell != "" and number(cell, mark) is None
     names, values = {}, array("d")
-    for line, cells in tables.even(chain([first], rows), layout.columns):
+    for line, cells in tables.with_width(chain([first], rows), layout.columns):
         values.extend(_number(cells[i], mark, line, i + 1) for i in numbers)
         if named and (name := unicodedata.normalize("NFC", cells[last])):
             values.append(names.setdefault(name, len(names)))

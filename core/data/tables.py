@@ -1,7 +1,7 @@
 """Tables and JSON from untrusted files: every one in the project is read here.
 
-A file is text in some encoding (`decoded`), a table is text with some separator (`records`). Both are recognised from
-the file, and a note names them where they are not UTF-8 and a comma. Nothing is guessed about cells: a row with too
+A file is text in some encoding (`decode_text`), a table is text with some separator (`records`). Both are recognised
+from the file, and a note names them where they are not UTF-8 and a comma. Nothing is guessed about cells: a row with too
 many, and a quote that is never closed, are refused with the line, because what follows would be lost or misplaced.
 """
 
@@ -19,7 +19,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from core.problems import Problem, joined, printable
+from core.problems import Problem, join_notes, printable
 
 MAX_MB = 200
 SEPARATORS = (",", ";", "\t", "|")
@@ -75,7 +75,7 @@ class Text:
     note: Problem | None = None
 
 
-def decoded(data: bytes, file: str) -> Text:
+def decode_text(data: bytes, file: str) -> Text:
     """The text in a file: UTF-8, UTF-16 or UTF-32, with a byte order mark or without, or Windows' encodings of Western
     European, Cyrillic, Chinese, Japanese and Korean letters.
 
@@ -197,7 +197,7 @@ def rows(text: str, separator: str) -> Iterator[Row]:
         raise Problem("table_quote", line=line) from None
 
 
-def even(rows: Iterable[Row], columns: int) -> Iterator[Row]:
+def with_width(rows: Iterable[Row], columns: int) -> Iterator[Row]:
     """The rows, each with so many cells: empty cells beyond are dropped. Raises Problem for a row with another number
     of cells."""
     for line, cells in rows:
@@ -267,7 +267,7 @@ def records(path: Path) -> Records:
     data = content(path)
     if path.suffix.lower() in (".jsonl", ".json"):
         return _json_records(data, path.name)
-    found = decoded(data, path.name)
+    found = decode_text(data, path.name)
     separator = _separator(found.text)
     body = rows(found.text, separator)
     header = next(body, (1, []))[1]
@@ -276,8 +276,8 @@ def records(path: Path) -> Records:
     if twice := _twice(header):
         raise Problem("table_column_twice", file=path.name, column=twice[:40])
     padded = ((line, cells + [""] * (len(header) - len(cells))) for line, cells in body)
-    named = tuple((line, dict(zip(header, cells))) for line, cells in even(padded, len(header)))
-    return Records(tuple(header), named, joined(found.note, separator_note(separator)))
+    named = tuple((line, dict(zip(header, cells))) for line, cells in with_width(padded, len(header)))
+    return Records(tuple(header), named, join_notes(found.note, separator_note(separator)))
 
 
 def _twice(names: Iterable[str]) -> str | None:
@@ -302,7 +302,7 @@ def content(path: Path) -> bytes:
 
 def parse_json(data: bytes, file: str) -> Any:
     """The value in a JSON file. Raises Problem for what is not JSON."""
-    return _json(decoded(data, file).text, file, 1)
+    return _json(decode_text(data, file).text, file, 1)
 
 
 def _json(text: str, file: str, line: int) -> Any:
@@ -325,7 +325,7 @@ def _object(file: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _json_records(data: bytes, file: str) -> Records:
     """JSON lines, or one list of objects."""
-    found = decoded(data, file)
+    found = decode_text(data, file)
     if found.text.lstrip().startswith("["):
         whole = _json(found.text, file, 1)
         values = list(enumerate(whole, 1)) if isinstance(whole, list) else []

@@ -17,7 +17,7 @@ from torch import Tensor
 from core import seeds
 from core.data import image_files, point_tables
 from core.data.points import Draw, PointSet, Shape, from_raw, from_shape, join_strokes, uniform_along
-from core.problems import Problem, joined
+from core.problems import Problem, join_notes
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
@@ -84,7 +84,7 @@ def from_csv(data: bytes) -> PointSet:
     if total > MAX_CSV_POINTS:
         kept = torch.randperm(total, generator=seeds.generator(0))[:MAX_CSV_POINTS].sort().values
         raw, labels = raw[kept], None if labels is None else labels[kept]
-        note = joined(Problem("csv_sampled", total=total, kept=len(kept)), note)
+        note = join_notes(Problem("csv_sampled", total=total, kept=len(kept)), note)
 
     def draw(u: Tensor) -> tuple[Tensor, Tensor | None]:
         chosen = (u[:, 0] * len(raw)).long()

@@ -18,6 +18,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from tests.bench.browsing import Server, serving
 from tests.bench.figure import Figure
+from tests.reading import without_entries
 
 LEARNERS, SEEDS, SECONDS = 30, 4, 40.0  # several learners share the run of one seed
 ARRIVAL = 0.2  # seconds between two arrivals
@@ -86,7 +87,7 @@ class Learner:
             self.errors.append(element.exception.message)
         elif kind == "alert" and element.alert.format == Alert.ERROR:  # how a page says that it failed
             self.errors.append(element.alert.body)
-        elif kind == "markdown" and (found := STEP.search(element.markdown.body)):
+        elif kind == "markdown" and (found := STEP.search(without_entries(element.markdown.body))):
             self.steps.append((time.monotonic(), int(found[1].replace(",", ""))))
 
 

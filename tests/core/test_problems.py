@@ -90,8 +90,8 @@ def test_braces_without_a_percent_sign_are_text_and_a_missing_value_is_an_error(
 
 
 def test_several_notes_become_one_that_says_all_of_them():
-    note = problems.joined(None, Problem("word_empty"), problems.joined(None), Problem("word_invisible"))
+    note = problems.join_notes(None, Problem("word_empty"), problems.join_notes(None), Problem("word_invisible"))
     assert [part.code for part in note.parts] == ["word_empty", "word_invisible"]
     again = pickle.loads(pickle.dumps(note))
     assert str(again) == str(note) == f"{Problem('word_empty')} {Problem('word_invisible')}"
-    assert problems.joined(None, None) is None
+    assert problems.join_notes(None, None) is None

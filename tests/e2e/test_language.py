@@ -99,8 +99,8 @@ def test_a_switch_of_the_language_keeps_scene_clock_and_probe_and_goes_along_to_
 def test_a_switch_of_the_language_keeps_a_training_run(page, serve):
     chapter = Learner(page, f"{serve('app.py')}/training", "training").open("predictions=false")
     page.locator(".st-key-_main button").click()
-    expect(page).to_have_url(re.compile(r"run=\w+"))
-    run = re.search(r"run=(\w+)", page.url)[1]
+    expect(page).to_have_url(re.compile(r"run=[\w-]+"))
+    run = re.search(r"run=([\w-]+)", page.url)[1]
     page.locator(".st-key-_main button").click()
     expect(page.get_by_text(t("runs.status.paused").strip("*"), exact=True)).to_be_visible()
     chapter.rests()

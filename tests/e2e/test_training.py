@@ -44,7 +44,8 @@ class Trainer(Learner):
 
     def says(self, key: str, **values: object) -> None:
         """Waits until the line on how the run stands holds a sentence of the catalogue."""
-        expect(self.standing).to_contain_text(t(f"runs.{key}", **values).replace("*", ""))
+        # As it is seen: without the explanations of its terms.
+        expect(self.standing).to_contain_text(t(f"runs.{key}", **values).replace("*", ""), use_inner_text=True)
 
     def train(self) -> "Trainer":
         self.main.click()
@@ -157,7 +158,8 @@ def test_another_chapter_and_back_and_a_reload_find_the_run_going_on(meet):
     learner.arrived(live=True).says("status.running")
     learner.trains_beyond(before)
     assert learner.parameters()["run"] == run
-    expect(learner.standing).not_to_contain_text(t("runs.standing.viewers", viewers=2))  # who reloads is no second one
+    seen_by_two = t("runs.standing.viewers", viewers=2)
+    expect(learner.standing).not_to_contain_text(seen_by_two, use_inner_text=True)  # who reloads is no second one
 
 
 def test_a_link_restores_the_controls_and_is_copied_without_the_run(meet, serve):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from core.data.tables import decoded, parse_json, records
+from core.data.tables import decode_text, parse_json, records
 
 
 def table(folder, text: str, encoding: str = "utf-8", name: str = "captions.csv"):
@@ -51,19 +51,19 @@ def cells(found) -> list[list[str]]:
     ],
 )
 def test_text_is_read_in_its_encoding_and_the_note_names_it(text: str, encoding: str):
-    found = decoded(text.encode(encoding), "f")
+    found = decode_text(text.encode(encoding), "f")
     assert found.text == text and found.note.code.startswith("text_encoding")
 
 
 def test_plain_utf_8_has_no_note():
-    assert decoded("café 红 سلام".encode(), "f").note is None
-    assert decoded(codecs.BOM_UTF8 + b"a", "f").text == "a"
+    assert decode_text("café 红 سلام".encode(), "f").note is None
+    assert decode_text(codecs.BOM_UTF8 + b"a", "f").text == "a"
 
 
 @pytest.mark.parametrize("data", [bytes(range(256)) * 20, b"\x89PNG\0\r\n", b"a\0\0b", b"file;caption\n\0a.png;one"])
 def test_what_is_no_text_is_refused(data: bytes, refused):
     with refused("text_binary", file="f"):
-        decoded(data, "f")
+        decode_text(data, "f")
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_what_is_no_text_is_refused(data: bytes, refused):
 )
 def test_an_encoding_that_is_not_recognised_is_refused(text: str, encoding: str, refused):
     with refused("text_encoding_unknown", file="f"):
-        decoded(text.encode(encoding), "f")
+        decode_text(text.encode(encoding), "f")
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.problems import Problem, joined
+from core.problems import Problem, join_notes
 from pages.ui.frame import text
 from pages.ui.frame.text import t
 
@@ -75,7 +75,7 @@ def test_an_error_with_a_code_is_said_in_the_visitors_language(chinese):
 
 def test_the_sentences_of_several_notes_follow_each_other(chinese):
     translated, english = Problem("sampler_eta", eta=2), Problem("sampler_steps", most=512, steps=0)
-    note = joined(translated, english, translated)
+    note = join_notes(translated, english, translated)
     assert text.problem(note) == f"eta 不能是 2。{english} eta 不能是 2。"
 
 
