@@ -1,8 +1,8 @@
 """Tables and JSON from untrusted files: every one in the project is read here.
 
 A file is text in some encoding (`decode_text`), a table is text with some separator (`records`). Both are recognised
-from the file, and a note names them where they are not UTF-8 and a comma. Nothing is guessed about cells: a row with too
-many, and a quote that is never closed, are refused with the line, because what follows would be lost or misplaced.
+from the file, and a note names them where they are not UTF-8 and a comma. Nothing is guessed about cells: a row with
+too many, and a quote that is never closed, are refused with the line, because what follows would be lost or misplaced.
 """
 
 import codecs
