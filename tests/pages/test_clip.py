@@ -160,6 +160,7 @@ def test_a_text_finds_pictures_and_says_their_cosines(chapter):
     assert not tasks(app)["held_out"]
 
 
+@pytest.mark.slow
 def test_held_out_pictures_alone_can_be_searched(chapter):
     assert all(held_out(pictures(chapter("retrieval", among="held_out"))))
 
@@ -341,6 +342,7 @@ def test_a_person_with_a_hat_minus_one_without_is_a_word_for_a_hat(people, langu
     assert clip[0] >= 98 and linear[0] < clip[0]
 
 
+@pytest.mark.slow
 def test_any_two_people_can_be_subtracted_and_words_move_a_person(people):
     app = people("arithmetic", kind="pictures")
     assert len(pictures(app)) == 2 and len(rows(app)) == 8

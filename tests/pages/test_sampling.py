@@ -29,6 +29,7 @@ def address(app: AppTest) -> dict[str, str]:
 # The prediction
 
 
+@pytest.mark.slow
 def test_what_happens_without_the_noise_is_kept_back_until_the_prediction_is_made(chapter):
     app = chapter(b=DDPM_NO_NOISE)
     assert [panel["caption"] for panel in header(app)["panels"]] == captions(Config())

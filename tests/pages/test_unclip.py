@@ -54,6 +54,7 @@ def test_the_stages_are_kept_back_until_the_prediction_is_made(chapter):
     assert group(app, "show").value == "prior_skipped" and len(messages(app, "success")) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "shown", [{"data": "people"}, {"n": "1"}, {"prior_emoji": "pizza"}, {"prior_emoji": "pizza", "n": "1"}]
 )

@@ -118,6 +118,7 @@ def test_people_are_asked_for_in_words_and_words_that_are_not_understood_are_nam
     assert str(Problem("unknown_words", words="woman")) in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_info_gives_the_command_of_a_run_on_people(people, capsys):
     main(["info", "--checkpoint", str(people)])
     shown = capsys.readouterr().out

@@ -137,6 +137,7 @@ def test_with_noise_ddpm_reaches_all_points_and_without_it_a_few_near_the_mean(m
     assert no_noise.collapsed and not ddpm.collapsed and not ddim.collapsed
 
 
+@pytest.mark.slow
 def test_collapsed_samples_are_closer_to_the_data_than_ddpms():
     ddpm, no_noise = (trajectory(FOURIER, SamplerConfig(name)).quality for name in (DDPM, DDPM_NO_NOISE))
     assert no_noise.distance < ddpm.distance

@@ -51,6 +51,7 @@ def test_the_people_that_a_run_was_trained_on_are_those_of_its_batches(n):
     assert not is_held_out(torch.cat([part.attributes for part in memorization.training_people(made, data)])).any()
 
 
+@pytest.mark.slow
 def test_both_losses_of_an_untrained_network_are_those_of_data_of_one_kind():
     losses = memorization.train_and_test_loss(checkpoint(data := PeopleSet()), data)
     assert losses["train"] == pytest.approx(losses["test"], rel=0.05)

@@ -319,6 +319,7 @@ def test_before_the_answer_the_way_on_is_first_the_answer_then_the_next_chapter(
     assert way_on(predictions="false") == (False, ["_next"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "page, address, key",
     [

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import pytest
 import torch
 
 from core.data import drawings
@@ -36,6 +37,7 @@ def test_what_does_not_belong_together_is_off_the_diagonal():
     assert clip_live.mean_of_others(torch.tensor([[9.0, 1.0], [3.0, 9.0]])) == 2
 
 
+@pytest.mark.slow
 def test_the_pictures_found_have_their_captions_and_cosines_as_names():
     found = images(clip.retrieval(Config(text="red heart", among="held_out")))
     assert any(name.startswith("red heart, 0.") for name in found.names)
@@ -99,6 +101,7 @@ def test_the_map_has_a_cloud_for_pictures_and_one_for_captions():
     assert len(clip.vector_map(Config(shown=())).panels[0].layers) == 1
 
 
+@pytest.mark.slow
 def test_the_scenes_of_people_say_in_words_what_they_show():
     person = clip.Config(person=3_201)
     assert len(images(clip.retrieval(person)).names) == 12
