@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from core.data.tables import parse_json
 from core.diffusion.training import Diverged, TrainState
 from core.models import images as image_model
 from core.problems import Problem
@@ -133,7 +134,7 @@ def file_log(path: Path, step: int) -> Log:
 
     def is_earlier(line: bytes) -> bool:
         try:
-            return json.loads(line)["step"] <= step
+            return parse_json(line, path.name)["step"] <= step
         except (ValueError, LookupError, TypeError, RecursionError):  # cut short
             return False
 

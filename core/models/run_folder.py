@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from core.data import image_files
+from core.data.tables import parse_json
 from core.diffusion.denoiser import Denoiser
 from core.models import images as image_model
 from core.problems import Problem, printable
@@ -131,7 +132,7 @@ def read_log(run: Path, before: Log = Log()) -> Log:
 
 def _entry(line: bytes) -> Entry | None:
     try:
-        fields = json.loads(line)
+        fields = parse_json(line, LOG)
         by_sigma = {float(low): _number(loss) for low, loss in fields["loss_by_sigma"].items()}
         steps, batch = (None if fields.get(name) is None else int(_number(fields[name])) for name in ("of", "batch"))
         step, loss, pace = (_number(fields[name]) for name in ("step", "loss", "images_per_second"))
@@ -192,7 +193,7 @@ def _place(run: Path) -> Path:
 def saved_step(run: Path) -> int | None:
     """The step of the newest checkpoint of a run; None if none can be read."""
     try:
-        return int(_number(json.loads((_place(run) / CONFIG).read_bytes())["step"]))
+        return int(_number(parse_json((_place(run) / CONFIG).read_bytes(), CONFIG)["step"]))
     except (OSError, ValueError, TypeError, LookupError, OverflowError, RecursionError):
         return None
 

@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core import seeds
-from core.data.captions import PADDING
 from core.networks.layers import MAX_CHANNELS, MAX_WIDTH, Attention, allocate, check, group_norm
 from core.problems import Problem
 
@@ -52,7 +51,7 @@ class TextEncoder(nn.Module):
         self.out = nn.Linear(width, size)
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        present = tokens != PADDING
+        present = tokens != 0  # padding
         length = max([1, *present.sum(1).tolist()])  # padding at the end of all captions is not computed with
         rest, tokens, present = tokens.shape[1] - length, tokens[:, :length], present[:, :length]
         h = self.word(tokens)

@@ -20,6 +20,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from core.data.tables import parse_json
 from core.diffusion.denoiser import Denoiser
 from core.diffusion.training import TrainConfig, TrainState, as_dict, new_state
 from core.networks import make_network
@@ -166,7 +167,7 @@ def _read_config(content: bytes) -> tuple[dict[str, Any], TrainConfig, int, floa
     if len(content) > CONFIG_LIMIT:
         raise Problem("checkpoint_config_size", file=CONFIG)
     try:
-        config = json.loads(content)
+        config = parse_json(content, CONFIG)
         train = TrainConfig(**{**config["train"], "betas": tuple(config["train"]["betas"])})
         step, loss = int(config["step"]), float(config["loss"])
         if step < 0 or not isinstance(config["network"]["name"], str):
