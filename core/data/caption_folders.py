@@ -4,6 +4,7 @@ Every row of the table and every image of the folder is used, or a note counts a
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,28 +118,34 @@ def _of_table(table: Path, places: list[Path]) -> tuple[list[_Row], set[Path], P
     """The rows of a table, the files that they are in, and a note on the table. Raises Problem where it has no column
     of files or of captions."""
     found = tables.records(table)
-    if not found.columns:
-        raise Problem("captions_empty", table=str(table))
-    file, caption, keywords = (column_of(found.columns, known) for known in (FILES, CAPTIONS, KEYWORDS))
-    if file is None or caption is None:
-        listed = examples([_short(name) or "-" for name in found.columns])
-        raise Problem("captions_columns", table=str(table), columns=listed)
+    file, caption, keywords = _columns(table, found.columns)
     by_name = {key(place.as_posix()): place for place in places}
     rows = []
     for line, row in found.rows:
-        name, text = label_text(row.get(file)), row.get(caption)
-        for each in text if text and isinstance(text, list) else [text]:  # JSON may hold several captions of an image
-            rows.append(
-                _Row(
-                    f"{table.name}:{line}", name, by_name.get(key(name)), label_text(each), _keywords(row.get(keywords))
-                )
-            )
+        name, place = label_text(row.get(file)), f"{table.name}:{line}"
+        rows += [
+            _Row(place, name, by_name.get(key(name)), label_text(text), _keywords(row.get(keywords)))
+            for text in _captions(row.get(caption))
+        ]
     unused = [_short(name) for name in found.columns if name and name not in (file, caption, keywords)]
-    return (
-        rows,
-        {Path(table.name)},
-        join_notes(found.note, left_out_note(Problem("captions_columns_unused", **count_names(unused)))),
-    )
+    note = left_out_note(Problem("captions_columns_unused", **count_names(unused)))
+    return rows, {Path(table.name)}, join_notes(found.note, note)
+
+
+def _columns(table: Path, columns: Sequence[str]) -> tuple[str, str, str | None]:
+    """The names of the columns of files, of captions and of keywords."""
+    if not columns:
+        raise Problem("captions_empty", table=str(table))
+    file, caption, keywords = (column_of(columns, known) for known in (FILES, CAPTIONS, KEYWORDS))
+    if file is None or caption is None:
+        listed = examples([_short(name) or "-" for name in columns])
+        raise Problem("captions_columns", table=str(table), columns=listed)
+    return file, caption, keywords
+
+
+def _captions(cell: Any) -> list[Any]:
+    """The captions in a cell: JSON may hold several of one image."""
+    return cell if cell and isinstance(cell, list) else [cell]
 
 
 def _keywords(cell: Any) -> tuple[str, ...]:

@@ -232,13 +232,16 @@ def _parts_in_split(top: Path, parts: list[_Part], split: str) -> list[_Part]:
         return parts
     if kinds == {""}:
         raise Problem("no_splits", name=top.resolve().name, split=split)
-    wanted = "validation" if split == "test" and "test" not in kinds else split
-    chosen = [part for part in parts if part.kind == wanted]
+    chosen = _of_kind(parts, split) or (_of_kind(parts, "validation") if split == "test" else [])
     if len(chosen) > 1 or (split == "train" and not chosen):
         raise Problem("folder_parts", folder=str(top), known=examples([str(top / part.folder) for part in parts]))
     if not chosen:
         raise Problem("unknown_split", name=top.resolve().name, split=split, known=", ".join(sorted(kinds)))
     return chosen
+
+
+def _of_kind(parts: list[_Part], kind: str) -> list[_Part]:
+    return [part for part in parts if part.kind == kind]
 
 
 def _inner(chosen: list[_Part], parts: list[_Part]) -> Problem | None:

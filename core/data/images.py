@@ -134,15 +134,28 @@ def load(source: str, side: int | None = None, split: str = "train", damaged: st
 def _from_path(name: str, side: int | None, split: str, damaged: str) -> ImageSet:
     path = Path(name)
     if not os.path.exists(name):  # unlike Path.exists it answers for any text
-        if os.path.isdir(path.parent) and path.name and path.name in image_arrays.idx_sets(path.parent):
-            return _at_side(from_idx(path.parent, split, path.name), side)
-        raise Problem("unknown_images", name=name[:80])
-    if (path / "state.json").exists() or (path / "dataset_dict.json").exists():
-        return from_hugging_face(name, split, side, damaged)
+        return _at_side(_of_a_name(path, name, split), side)
     if not path.is_dir():
-        if image_arrays.is_idx(path) or image_files.is_image(path):
-            raise Problem("one_of_a_set", file=path.name, folder=str(path.resolve().parent))
-        return _at_side(from_npz(path, split), side)
+        return _at_side(_from_file(path, split), side)
+    return _from_directory(path, side, split, damaged)
+
+
+def _of_a_name(path: Path, name: str, split: str) -> ImageSet:
+    """The set that IDX files in a folder share the name of: ``FOLDER/emnist-letters``."""
+    if os.path.isdir(path.parent) and path.name and path.name in image_arrays.idx_sets(path.parent):
+        return from_idx(path.parent, split, path.name)
+    raise Problem("unknown_images", name=name[:80])
+
+
+def _from_file(path: Path, split: str) -> ImageSet:
+    if image_arrays.is_idx(path) or image_files.is_image(path):
+        raise Problem("one_of_a_set", file=path.name, folder=str(path.resolve().parent))
+    return from_npz(path, split)
+
+
+def _from_directory(path: Path, side: int | None, split: str, damaged: str) -> ImageSet:
+    if (path / "state.json").exists() or (path / "dataset_dict.json").exists():
+        return from_hugging_face(str(path), split, side, damaged)
     if image_arrays.idx_sets(path):
         return _at_side(from_idx(path, split), side)
     try:
@@ -339,17 +352,23 @@ def _read_all(
         dark += [file_name] if decoded.info["dark"] else []
         images.append(image)
         kept.append(i)
-    if lost and (damaged == "refuse" or not kept):
-        some, none = (
-            Problem("unreadable_images", total=n, **count_names(lost)),
-            Problem("unreadable_all", name=name, **count_names(lost)),
-        )
-        raise join_notes(some if kept else none, *reasons.values())
-    note = join_notes(left_out_note(Problem("unreadable_skipped", total=n, **count_names(lost))), *reasons.values())
+    note = _unreadable(name, n, lost, list(reasons.values()), damaged == "skip", kept) if lost else None
     channels = max((len(image) for image in images), default=1)
     whole = torch.stack([image.expand(channels, -1, -1) for image in images])
     about = left_out_note(Problem("image_frames", **count_names(several)), Problem("images_dark", **count_names(dark)))
     return whole, kept, join_notes(note, about)
+
+
+def _unreadable(
+    name: str, n: int, lost: list[str], reasons: list[Problem], skip: bool, kept: list[int]
+) -> Problem | None:
+    """What says that some of n files cannot be read, and why. Raised unless they are to be skipped and others are
+    left."""
+    if not kept:
+        raise join_notes(Problem("unreadable_all", name=name, **count_names(lost)), *reasons)
+    if not skip:
+        raise join_notes(Problem("unreadable_images", total=n, **count_names(lost)), *reasons)
+    return join_notes(Problem("unreadable_skipped", total=n, **count_names(lost)), *reasons)
 
 
 def _size(image: Tensor) -> str:

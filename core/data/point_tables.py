@@ -184,15 +184,19 @@ def _header(found: list[list[str]], mark: str) -> tuple[list[str] | None, Proble
     numbers.
     """
     first = _stripped(found[0]) if found else []
-    index = first[0] == "" if first else False
+    index = first[:1] == [""]
     places = [str(i) for i in range(len(first) - index)]
-    if first[index:] == places and len(first) > 1:
-        whole = all(cell.lstrip("+-").isdigit() for cells in found[1:] for cell in cells[index:2] if cell)
-        listed = ", ".join(places)
-        if index or not whole:
-            return first, Problem("csv_header_of_numbers", header=listed)
-        return None, Problem("csv_first_point", header=listed) if len(found) > 1 else None
-    return first if first and all(number(cell, mark) is None for cell in first) else None, None
+    if len(first) < 2 or first[index:] != places:
+        return first if first and all(number(cell, mark) is None for cell in first) else None, None
+    listed = ", ".join(places)
+    if index or not _are_whole(found[1:]):
+        return first, Problem("csv_header_of_numbers", header=listed)
+    return None, Problem("csv_first_point", header=listed) if len(found) > 1 else None
+
+
+def _are_whole(rows: list[list[str]]) -> bool:
+    """Whether the first two cells of all rows are whole numbers."""
+    return all(cell.lstrip("+-").isdigit() for cells in rows for cell in cells[:2] if cell)
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def entry(key: str) -> Any:
             return found
         if strict:
             break
-    raise KeyError(f"the catalogue has no entry {key!r}")
+    raise KeyError(key)
 
 
 def has(key: str) -> bool:
@@ -73,7 +73,7 @@ def t(key: str, **values: Any) -> str:
     except KeyError:
         if strict:
             raise
-        logging.getLogger(__name__).exception("a sentence is missing")
+        logging.getLogger(__name__).exception(key)
         return key
 
 

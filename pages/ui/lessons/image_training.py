@@ -73,7 +73,7 @@ def commands(config: Config) -> dict[str, str]:
     return {
         "train": f"{train} \\\n  --data {data} {network}",
         "resume": f"{train} --resume",
-        "evaluate": f"python -m core evaluate --checkpoint {out}",
+        "evaluate": " ".join(("python", "-m", "core", "evaluate", "--checkpoint", out)),
     }
 
 

@@ -122,5 +122,6 @@ _engine = st.components.v2.component(
     "stage_engine", js=f"{_code}\n{_promise}.resolve(show);\nexport default () => {{}};\n"
 )
 _player = st.components.v2.component(
-    "stage_player", js=f"const engine = {_promise};\nexport default async given => (await engine.promise)(given);\n"
+    "stage_player",
+    js=f"const engine = {_promise};\n{(pathlib.Path(__file__).parent / 'stub.js').read_text('utf-8')}",
 )

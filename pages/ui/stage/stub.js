@@ -1,0 +1,1 @@
+export default async given => (await engine.promise)(given)
