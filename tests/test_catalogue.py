@@ -9,7 +9,7 @@ from functools import cache
 
 import pytest
 
-from pages.ui.frame import controls, links, shell, text
+from pages.ui.frame import chapters, controls, links, shell, text
 from tests.test_architecture import ROOT, files, tree
 
 KEY = re.compile(r"[a-z_]+(\.[\w{}-]+)+")
@@ -118,14 +118,14 @@ def config_of(page: str) -> type | None:
 
 def pages() -> list[str]:
     """The pages that have a configuration."""
-    return [name for name in shell.present() if config_of(name)]
+    return [name for name in chapters.present() if config_of(name)]
 
 
 # Keys that are used exist
 
 
 def test_every_page_has_a_configuration():
-    assert pages() == shell.present()
+    assert pages() == chapters.present()
 
 
 def test_every_key_that_code_reads_exists():

@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
-from pages.ui.frame import shell
+from pages.ui.frame import chapters, shell
 from pages.ui.frame.text import t
 from tests.e2e.learner import LONG, box, rest
 
@@ -49,7 +49,7 @@ def test_no_light_page_that_asks_has_a_violation_and_its_verdict_is_read_without
     visitor.emulate_media(color_scheme="light")
     visitor.goto(serve("app.py"))
     wrong = []
-    for name in shell.present():
+    for name in chapters.present():
         visit(visitor, name)
         wrong += [(name, fault) for fault in violations(visitor)]
         card = visitor.locator("[class*=st-key-predict_]").first
@@ -82,7 +82,7 @@ def test_no_dark_page_that_shows_all_has_a_violation_and_on_a_phone_the_picture_
     visitor.emulate_media(color_scheme="dark")
     visitor.goto(f"{serve('app.py')}/?predictions=false")
     wrong = []
-    for name in shell.present():
+    for name in chapters.present():
         visit(visitor, name)
         wrong += [(name, fault) for fault in violations(visitor)]
         if name == "glossary":

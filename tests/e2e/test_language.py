@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from core.data import captions
-from pages.ui.frame import shell, text
+from pages.ui.frame import chapters, shell, text
 from pages.ui.frame.text import t
 from tests.e2e.conftest import SIZE, watch
 from tests.e2e.learner import LONG, Learner, rest
@@ -16,7 +16,7 @@ from tests.pages.noted import scenes
 from tests.pages.test_words import NAMES
 
 OTHER = "zh"
-PAGES = [name for name in shell.present() if (text.FOLDER / OTHER / f"{name}.toml").exists()]
+PAGES = [name for name in chapters.present() if (text.FOLDER / OTHER / f"{name}.toml").exists()]
 ENGLISH = re.compile(r"[A-Za-z]{2,}(?:[ ,]+[A-Za-z]{2,}){2,}")
 # What Streamlit says to a screen reader only, or only when one searches a list or the server is gone.
 REMAINS = re.compile(
@@ -168,7 +168,7 @@ def test_no_english_is_left_on_a_chinese_page_as_one_comes_to_it(page, serve):
     page.set_default_timeout(LONG)
     page.goto(f"{serve('app.py')}/?lang={OTHER}")
     english = set()
-    for name in shell.present():
+    for name in chapters.present():
         say = said if name in PAGES else t
         if name != "home":  # on from page to page: only the first is loaded
             links = page.get_by_role("navigation") if name in shell.UNNUMBERED else page.locator(".st-key-switches")

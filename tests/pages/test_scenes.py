@@ -7,11 +7,11 @@ import pytest
 
 from core.figures.palette import ROLES
 from core.figures.scene import Arrows, Images, Layer, Line, Matrix, Path, Scene
-from pages.ui.frame import links, shell
+from pages.ui.frame import chapters, links, shell
 from pages.ui.stage.packing import pack
 from tests.pages import noted
 
-PAGES = [name for name in shell.present() if (shell.ROOT / "pages" / "ui" / "lessons" / f"{name}.py").exists()]
+PAGES = [name for name in chapters.present() if (shell.ROOT / "pages" / "ui" / "lessons" / f"{name}.py").exists()]
 QUICK = {"unclip": {"steps": "2", "n": "2"}}  # fewer steps where the scenes make films
 LONG = {"unclip", "image_models", "quality"}  # pages that make films, and a scene of two hundred runs
 SCENES = [(page, scene) for page in PAGES for scene in getattr(import_module(f"pages.ui.lessons.{page}"), "SCENES", ())]

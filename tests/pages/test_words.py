@@ -8,13 +8,13 @@ from importlib import import_module
 import pytest
 
 from core import problems
-from pages.ui.frame import glossary, links, shell, text
+from pages.ui.frame import chapters, glossary, links, shell, text
 from tests.pages import noted
 from tests.pages import reading_ease as reading
 
 LANGUAGES = text.languages()
 OTHERS = [name for name in LANGUAGES if name != text.DEFAULT]
-PAGES = [name for name in shell.present() if name != "glossary"]
+PAGES = [name for name in chapters.present() if name != "glossary"]
 NO_PROSE = {"labels", "problems"}
 SAID_AS_THEY_ARE = ("labels.captions",)  # the captions of a data set are data
 NAMES = re.compile(
@@ -108,7 +108,7 @@ def test_how_a_scene_works_is_said_in_at_most_three_sentences(language: str):
 
 
 def test_every_page_and_scene_leads_on():
-    missing = [f"{page}.next" for page in shell.present() if not text.has(f"{page}.next")]
+    missing = [f"{page}.next" for page in chapters.present() if not text.has(f"{page}.next")]
     for page in PAGES:
         missing += [f"{page}.{scene}.next" for scene in noted.scenes(page)[:-1] if not text.has(f"{page}.{scene}.next")]
     assert not missing
@@ -123,7 +123,7 @@ def test_no_english_sentence_has_more_than_25_words():
     assert not [f"{key}: {count} words" for key, count in found if count > 25]
 
 
-@pytest.mark.parametrize("page", shell.present())
+@pytest.mark.parametrize("page", chapters.present())
 def test_the_sentences_of_a_page_are_short_and_its_words_plain(page: str):
     counts = [len(reading.words(sentence)) for said in prose(page) for sentence in reading.sentences(said)]
     assert sum(counts) / len(counts) <= 16

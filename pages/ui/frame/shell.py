@@ -36,17 +36,10 @@ from streamlit.navigation.page import Page
 
 from core.figures import palette
 from pages.ui.frame import controls, glossary, links, text
+from pages.ui.frame.chapters import PAGES, ROOT, SECTIONS, UNNUMBERED, number_of, page_of, title_of
 from pages.ui.frame.text import t
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[2]
-SECTIONS = {
-    "points": ("forward_noise", "training", "vector_field", "sampling", "guidance"),
-    "images": ("clip", "unclip", "image_models"),
-}
-UNNUMBERED = ("home", "lab", "glossary")
-PAGES = ("home", *(name for section in SECTIONS.values() for name in section), "lab", "glossary")
-"""All pages in the order in which each leads to the next."""
 UNSHARED = ("run",)  # somebody's own training run: a copied link leaves it out
 # What Streamlit says by itself.
 STREAMLIT = (
@@ -66,23 +59,7 @@ _copy_link = st.components.v2.component(
 _address = st.components.v2.component("address", js=(HERE / "address.js").read_text("utf-8"))
 
 
-# The pages, their order, their frame
-
-
-def present() -> list[str]:
-    """The pages that there are, in the order of the lesson."""
-    return [name for name in PAGES if (ROOT / "pages" / f"{name}.py").exists()]
-
-
-def number_of(name: str) -> int:
-    """The number of a chapter, from its place among the pages that there are; 0 for a page without one."""
-    numbered = [each for each in present() if each not in UNNUMBERED]
-    return numbered.index(name) + 1 if name in numbered else 0
-
-
-def title_of(name: str) -> str:
-    """A page as the navigation names it, its number first."""
-    return f"{number_of(name) or ''} {t(f'{name}.navigation')}".strip()
+# The frame of all pages
 
 
 def navigation() -> dict[str, list[Page]]:
@@ -90,11 +67,6 @@ def navigation() -> dict[str, list[Page]]:
     text.language.set(controls.language())
     sections = {t(f"frame.sections.{name}"): members for name, members in SECTIONS.items()}
     return {name: [page_of(each) for each in members] for name, members in {"": UNNUMBERED, **sections}.items()}
-
-
-def page_of(name: str) -> Page:
-    """A page as Streamlit's navigation knows it."""
-    return st.Page(ROOT / "pages" / f"{name}.py", title=title_of(name), url_path=name, default=name == "home")
 
 
 def address_to_share() -> str:

@@ -1,0 +1,38 @@
+"""The pages of the lesson, their order and their numbers."""
+
+from pathlib import Path
+
+import streamlit as st
+from streamlit.navigation.page import Page
+
+from pages.ui.frame.text import t
+
+ROOT = Path(__file__).parents[3]
+SECTIONS = {
+    "points": ("forward_noise", "training", "vector_field", "sampling", "guidance"),
+    "images": ("clip", "unclip", "image_models"),
+}
+UNNUMBERED = ("home", "lab", "glossary")
+PAGES = ("home", *(name for section in SECTIONS.values() for name in section), "lab", "glossary")
+"""All pages in the order in which each leads to the next."""
+
+
+def present() -> list[str]:
+    """The pages that there are, in the order of the lesson."""
+    return [name for name in PAGES if (ROOT / "pages" / f"{name}.py").exists()]
+
+
+def number_of(name: str) -> int:
+    """The number of a chapter, from its place among the pages that there are; 0 for a page without one."""
+    numbered = [each for each in present() if each not in UNNUMBERED]
+    return numbered.index(name) + 1 if name in numbered else 0
+
+
+def title_of(name: str) -> str:
+    """A page as the navigation names it, its number first."""
+    return f"{number_of(name) or ''} {t(f'{name}.navigation')}".strip()
+
+
+def page_of(name: str) -> Page:
+    """A page as Streamlit's navigation knows it."""
+    return st.Page(ROOT / "pages" / f"{name}.py", title=title_of(name), url_path=name, default=name == "home")
