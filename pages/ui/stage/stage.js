@@ -100,23 +100,33 @@ function restart(s) {
 
 // ---- the page's address remembers the clock
 
+// A page's parameters: its query; in a page of plain files, whose query a browser may not change, its fragment.
+const inFragment = document.documentElement.hasAttribute('data-parameters-in-fragment');
+const parameters = () => new URLSearchParams(inFragment ? location.hash.slice(1) : location.search);
+
+// Sets the parameters that have a value and takes out those that are null.
+function setParameters(values) {
+  const url = new URL(location.href), given = parameters();
+  for (const [name, value] of Object.entries(values)) if (value === null) given.delete(name); else given.set(name, value);
+  url[inFragment ? 'hash' : 'search'] = given;
+  history.replaceState(history.state, '', url);
+}
+
 // Which path wrote which value last: a value carried over from another page is not this page's.
-let written = {path: location.pathname, value: new URLSearchParams(location.search).get('clock')};
+let written = {path: location.pathname, value: parameters().get('clock')};
 
 function readClock() {
-  const text = new URLSearchParams(location.search).get('clock'), value = Number(text);
+  const text = parameters().get('clock'), value = Number(text);
   const foreign = written.path !== location.pathname && written.value === text;
   return text === null || text === '' || foreign || !(value >= 0 && value <= 1) ? null : value;
 }
 
 function writeClock(s, gone = false) {
   if (!s.scene.permalink || s.scene.T < 2) return;
-  const url = new URL(location.href), value = String(+(s.k / (s.scene.T - 1)).toFixed(3));
-  const plain = gone || s.k === (s.scene.start ?? 0);
-  if ((plain ? null : value) === url.searchParams.get('clock')) return;
-  if (plain) url.searchParams.delete('clock'); else url.searchParams.set('clock', value);
-  written = {path: location.pathname, value: plain ? null : value};
-  history.replaceState(history.state, '', url);
+  const place = String(+(s.k / (s.scene.T - 1)).toFixed(3)), value = gone || s.k === (s.scene.start ?? 0) ? null : place;
+  if (value === parameters().get('clock')) return;
+  written = {path: location.pathname, value};
+  setParameters({clock: value});
 }
 
 // The page may rewrite its address from what it knew before; put the clock back when it does.
