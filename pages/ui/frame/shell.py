@@ -35,7 +35,7 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.navigation.page import Page
 
 from core.figures import palette
-from pages.ui.frame import controls, glossary, links, text
+from pages.ui.frame import controls, glossary, kept, links, text
 from pages.ui.frame.chapters import PAGES, ROOT, SECTIONS, UNNUMBERED, number_of, page_of, title_of
 from pages.ui.frame.text import t
 
@@ -185,6 +185,7 @@ def chapter(name: str, config: type) -> None:
             presenting = _switches(name)
         draw_html("\n\n".join(glossary.mark_terms(t(f"{name}.{part}")) for part in ("sentence", "why")))
         _address(key="address", data=[text.language.get()])
+        kept.begin()
         if presenting:
             draw_html(f"<style>{(HERE / 'present.css').read_text('utf-8')}</style>")
 
