@@ -4,6 +4,7 @@ Streamlit's own binding would write the labels that it shows into the address; h
 writes. A value that a control had is remembered for the visit, also while another scene hides the control.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,9 +19,10 @@ C = TypeVar("C")
 COMMON = {
     "predictions": Toggle(True),
     "present": Toggle(False),
+    "plan": Number(0, 0, 999),
     "lang": Choice(text.DEFAULT, text.languages, style="select"),
 }
-"""The choices that hold on every page: the lecturer's switches and the language."""
+"""The choices that hold on every page: the lecturer's switches, the place in the lecture plan and the language."""
 
 
 @dataclass
@@ -32,21 +34,39 @@ class Memory:
     values: dict[str, dict[str, Any]] = field(default_factory=dict)  # page -> control -> what it was left at
     options: dict[str, tuple] = field(default_factory=dict)  # what each control of this page last offered
     drawn: set[str] = field(default_factory=set)  # in this run of the script
+    parts: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)  # page -> "hide" or "fix" -> controls
+    opened: str = ""  # the last view that a link opened as a whole
+    view: tuple[str, dict[str, str]] | None = None  # its number and how its picture stands, while its page is shown
     ignored: tuple[str, ...] = ()
-    greeted: bool = False  # only the link that began the session is the visitor's own
+    greeted: bool = (
+        False  # what is ignored is named for the link that began the session, and for a view opened as a whole
+    )
 
 
 def arrive(page: str, config: type) -> None:
     """Begin a run of ``page``; when a visitor comes to it, read the address.
 
-    Coming back to a page opens it as it was left. Parameters of the link that led here win.
+    Coming back to a page opens it as it was left. Parameters of the link that led here win. A link with ``open``, any
+    new text, opens a view as a whole: no other control is left as it was, also on the page where the visitor is.
     """
-    memory = _memory()
+    memory, given = _memory(), st.query_params.to_dict()
     memory.drawn = set()
-    if memory.page == page:
+    token = given.pop("open", memory.opened)
+    st.query_params.pop("open", None)
+    if memory.page == page and token == memory.opened:
         return
-    memory.page, memory.config, memory.options = page, config, {}
-    given = st.query_params.to_dict()
+    memory.page, memory.config, memory.options, memory.view = page, config, {}, None
+    if token != memory.opened:
+        memory.values.pop(page, None)
+        memory.parts.pop(page, None)
+        memory.opened, memory.greeted = token, False
+        memory.view = str(time.time_ns()), {name: given[name] for name in links.STAGE if name in given}
+    _read(config, given)
+
+
+def _read(config: type, given: dict[str, str]) -> None:
+    """Take over what the address says, and name what cannot be read."""
+    memory = _memory()
     read, memory.ignored = links.parse(config, given)
     known = {**links.controls(config), **COMMON}
     for name in known.keys() & set(st.session_state):
@@ -64,6 +84,31 @@ def arrive(page: str, config: type) -> None:
             del st.query_params[name]
     for name in known:
         _to_address(name)
+    _read_parts(config, given)
+
+
+def _read_parts(config: type, given: dict[str, str]) -> None:
+    """What the address hides and fixes of the page; without a word of it, what it was left with."""
+    kept = _memory().parts.setdefault(str(_memory().page), {})
+    for part in links.PARTS:
+        if part in given:
+            kept[part] = links.named(config, given[part])
+        written = ",".join(kept.get(part, ()))
+        if not written:
+            st.query_params.pop(part, None)
+        elif st.query_params.get(part) != written:
+            st.query_params[part] = written
+
+
+def link_to(parameters: dict[str, str]) -> dict[str, str]:
+    """The parameters of a link that opens a view as a whole, also on the page where the visitor is."""
+    return {**parameters, "open": "2" if _memory().opened == "1" else "1"}
+
+
+def view() -> tuple[str, dict[str, str]] | None:
+    """The number of the view that a link opened as a whole, and how its picture is to stand (`links.STAGE`), while its
+    page is shown."""
+    return _memory().view
 
 
 def language() -> str:
@@ -82,17 +127,24 @@ def _default(name: str) -> Any:
 
 
 def draw(name: str, options: Sequence[Any] | None = None, **given: Any) -> Any:
-    """Draw the control ``name`` of this page's configuration in the current container and return its value.
+    """Draw the control ``name`` of this page's configuration in the current container and return its value. One that
+    the address hides is not drawn, and one that it fixes cannot be changed.
 
     options: those of its options that there are now. given: more for Streamlit's widget.
     """
     memory, control = _memory(), _control(name)
+    parts = memory.parts.get(str(memory.page), {})
     choices = tuple(options if options is not None else control.choices) if isinstance(control, Choice) else ()
-    if name not in st.session_state or memory.options.get(name, choices) != choices:
-        st.session_state[name] = _possible(control, value(name), choices)
+    hidden, offered = name in parts.get("hide", ()), memory.options.get(name, choices)
     memory.options[name] = choices
-    given = {**_start(control, choices, st.session_state[name]), **_help(name), **given}
-    found = _widget(name, control, choices)(_text(name, "label"), key=name, **given)
+    if hidden:
+        found = _possible(control, value(name), choices)
+    else:
+        if name not in st.session_state or offered != choices:
+            st.session_state[name] = _possible(control, value(name), choices)
+        fixed = {"disabled": True} if name in parts.get("fix", ()) else {}
+        given = {**_start(control, choices, st.session_state[name]), **_help(name), **fixed, **given}
+        found = _widget(name, control, choices)(_text(name, "label"), key=name, **given)
     found = tuple(found) if isinstance(control, Several) else found
     if found is None:
         found = _default(name)

@@ -18,7 +18,10 @@ from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 C = TypeVar("C")
-EVERYWHERE = ("present", "predictions", "lang")  # these choices hold on every page
+EVERYWHERE = ("present", "predictions", "lang", "plan", "open")  # these hold on every page
+OWN = ("guess", "present", "predictions", "run", "plan", "open")
+"""What belongs to one visitor only, such as an answer or a training run: a copied link leaves it out."""
+PARTS = ("hide", "fix")  # they name controls of the page
 
 
 @dataclass(frozen=True)
@@ -169,7 +172,34 @@ class Code(Control):
         return raw
 
 
-BROWSER = {"clock": Number(0.0, 0, 1), "embed": Control(""), "embed_options": Control("")}
+@dataclass(frozen=True)
+class Zoom(Control):
+    """What a stage shows of its panels: "panel,x,y,scale", one after the other. x and y are the centre in fractions of
+    the panel's whole view, and scale is how many times larger it is drawn."""
+
+    def parse(self, raw: str) -> dict[str, dict[str, float]]:
+        numbers = [float(part) for part in raw.split(",")]
+        if len(numbers) % 4 or not all(map(math.isfinite, numbers)):
+            raise ValueError(raw)
+        found = {}
+        for panel, x, y, scale in zip(*[iter(numbers)] * 4, strict=True):
+            if panel != int(panel) or not (0 <= panel < 1000 and 0.1 <= scale <= 100 and max(abs(x), abs(y)) <= 1000):
+                raise ValueError(raw)
+            found[str(int(panel))] = {"x": x, "y": y, "scale": scale}
+        return found
+
+    def write(self, value: Mapping[str, Mapping[str, float]]) -> str:
+        return ",".join(f"{panel},{at['x']:g},{at['y']:g},{at['scale']:g}" for panel, at in value.items())
+
+
+STAGE = {
+    "clock": Number(0.0, 0, 1),
+    "zoom": Zoom({}),
+    "speed": Choice(1.0, (0.25, 0.5, 1.0, 2.0, 4.0)),
+    "loop": Toggle(False),
+}
+"""How the picture of a page stands: where the clock is as a part of its way, what is enlarged, how it plays."""
+BROWSER = {**STAGE, "embed": Control(""), "embed_options": Control("")}
 """Parameters that the stage and Streamlit read and write in the browser."""
 
 
@@ -230,12 +260,21 @@ def parse(config: type[C], given: Mapping[str, str]) -> tuple[C, tuple[str, ...]
     for name, raw in given.items():
         if name in EVERYWHERE:
             continue
+        if name in PARTS:
+            ignored += [f"{name}={part}" for part in raw.split(",") if part and part not in known]
+            continue
         try:
             value = (BROWSER.get(name) or known[name]).parse(raw)
             values |= {name: value} if name in known else {}
         except (KeyError, ValueError):
             ignored.append(f"{name}={raw}")
     return config(**values), tuple(ignored)
+
+
+def named(config: type, raw: str) -> tuple[str, ...]:
+    """The controls of a page that ``hide`` or ``fix`` names in its address."""
+    known = controls(config)
+    return tuple(dict.fromkeys(name for name in raw.split(",") if name in known))
 
 
 def address(config: Any) -> dict[str, str]:

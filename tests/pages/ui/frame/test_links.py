@@ -71,3 +71,25 @@ def test_addresses_are_parsed_without_streamlit():
 def test_a_strangers_text_is_quoted_as_inert_code():
     assert links.name_of("`![x](http://a)`\n") == "`'![x](http://a)'`"
     assert links.plain("a*b_[c](d)") == r"a\*b\_\[c\]\(d\)"
+
+
+def test_an_address_names_the_controls_that_it_hides_and_those_that_are_none():
+    assert parse(Config, {"hide": "steps,bogus,,eta", "fix": "show", "steps": "8"}) == (
+        Config(steps=8),
+        ("hide=bogus",),
+    )
+    assert links.named(Config, "steps,bogus,eta,steps") == ("steps", "eta")
+
+
+@pytest.mark.parametrize("name, raw", [
+    ("zoom", "0,0.5,0.5"), ("zoom", "0,0.5,0.5,0"), ("zoom", "0.5,0,0,1"), ("zoom", "0,nan,0,1"), ("speed", "3"),
+    ("loop", "yes"), ("clock", "2"),
+])  # fmt: skip
+def test_what_a_picture_cannot_stand_like_is_named(name, raw):
+    assert parse(Config, {name: raw})[1] == (f"{name}={raw}",)
+
+
+def test_a_zoom_comes_back_from_its_address():
+    raw = "0,0.5,0.25,2,3,-0.5,1,0.5"
+    assert links.STAGE["zoom"].write(links.STAGE["zoom"].parse(raw)) == raw
+    assert parse(Config, {"zoom": raw, "speed": "0.25", "loop": "true"}) == (Config(), ())

@@ -188,6 +188,36 @@ def test_what_nothing_on_the_page_reads_leaves_the_address_and_the_clock_stays(p
     assert dict(app.query_params) == {"clock": "0.4", "steps": "20"}
 
 
+def test_a_link_opens_a_view_as_a_whole_also_on_the_page_where_the_visitor_is(page):
+    app = page(steps="20", rate="0.5", guess="here")
+    open_view(app, steps="32", clock="0.5", unheard="of", open="1")
+    assert said(app) == (32, *DEFAULTS[1:]) and "gated" not in [slider.key for slider in app.slider]
+    assert dict(app.query_params) == {"steps": "32", "clock": "0.5"} and "unheard=of" in app.toast[0].value
+    assert app.session_state["_controls"].view[1] == {"clock": "0.5"}
+    app.slider(key="steps").set_value(40).run()
+    app.query_params["open"] = "1"  # from a browser that has not yet heard that it was opened
+    assert said(app.run())[0] == 40 and "open" not in app.query_params
+
+
+def open_view(app: AppTest, **address: str) -> None:
+    app.query_params.clear()
+    for name, value in address.items():
+        app.query_params[name] = value
+    app.run()
+
+
+def test_an_address_hides_controls_and_fixes_others(page):
+    app = page(hide="steps,view,nothing", fix="rate,data", steps="20", rate="0.5")
+    assert said(app)[:2] == (20, 0.5) and "hide=nothing" in app.toast[0].value
+    assert [slider.key for slider in app.slider] == [] and not app.get("button_group")
+    assert (
+        app.number_input(key="rate").disabled
+        and app.selectbox(key="data").disabled
+        and not app.toggle(key="trail").disabled
+    )
+    assert dict(app.run().query_params) == {"hide": "steps,view", "fix": "rate,data", "steps": "20", "rate": "0.5"}
+
+
 def test_the_gated_control_waits_for_the_prediction(page):
     app = page()
     assert [slider.label for slider in app.slider] == ["Steps"]
