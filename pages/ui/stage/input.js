@@ -16,7 +16,7 @@ function press(s, event) {
 }
 
 function nudge(s, dx, dy) {
-  const p = s.scene.panels.find(p => p.probe);
+  const p = s.scene.panels.find(p => movable(s, p));
   if (!p) return;
   const from = s.probe ? [axis(s.probe[0], p.xlog), axis(s.probe[1], p.ylog)] : [(p.view.x0 + p.view.x1) / 2, (p.view.y0 + p.view.y1) / 2];
   const moved = s.probe ? [from[0] + dx * (p.view.x1 - p.view.x0) / 40, from[1] + dy * (p.view.y1 - p.view.y0) / 40] : from;
@@ -37,6 +37,7 @@ function zoomAll(s, by) {
 const axis = (v, log) => log ? Math.log10(v) : v;
 const value = (v, log) => log ? 10 ** v : v;
 
+const movable = (s, p) => p.probe && s.send;
 const panelAt = (s, x, y) => s.scene.panels.find(({plot}) => x >= plot.x && x <= plot.x + plot.w && y >= plot.y && y <= plot.y + plot.h);
 
 // What is under the pointer stays under it.
@@ -68,7 +69,7 @@ function pointerDown(s, event) {
   if (!p || isPicture(p)) return;
   s.canvas.setPointerCapture(event.pointerId);
   s.pointers.set(event.pointerId, [event.offsetX, event.offsetY]);
-  s.drag = {p, pans: event.shiftKey || !p.probe};
+  s.drag = {p, pans: event.shiftKey || !movable(s, p)};
   if (!s.drag.pans && s.pointers.size === 1) place(s, event, false);
 }
 

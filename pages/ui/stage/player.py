@@ -9,24 +9,16 @@ Streamlit to send only its hash from then on, while the component that carries t
 """
 
 import hashlib
-import json
 import pathlib
-import re
 import time
 from collections.abc import Hashable
 
 import streamlit as st
 
-from core.figures.palette import ROLES, SEQUENTIAL
 from core.figures.scene import Scene
 from pages.ui.frame import component, controls, text
 from pages.ui.stage.packing import pack
-
-WORDS = (
-    "player", "role", "figure", "play", "pause", "back", "forward", "loop", "speed", "whole", "save", "frame", "clock",
-    "keys", "keys_probe", "probe", "point", "arrow", "vector", "particle", "value", "curve", "image", "pixel", "cell",
-)  # fmt: skip
-"""What the player shows or tells a screen reader: names of entries of the catalogue."""
+from pages.ui.stage.source import source
 
 
 def show(
@@ -61,17 +53,6 @@ def show(
     return None if place is None else (float(place[0]), float(place[1]))
 
 
-def words() -> dict[str, dict[str, str]]:
-    """The texts of ``WORDS`` in each language; their placeholders are filled in the browser. They travel with the
-    player's code, and a scene names its language only."""
-    found = {}
-    for name in text.languages():
-        token = text.language.set(name)
-        found[name] = {word: text.entry(f"frame.stage.{word}") for word in WORDS}
-        text.language.reset(token)
-    return found
-
-
 def newest_probe(key: str, default: tuple[float, float] | None = None) -> tuple[float, float] | None:
     """Where the learner put the probe of stage ``key``, known before the stage is drawn; ``default`` until then."""
     sent = (st.session_state.get(key) or {}).get("probe")
@@ -96,27 +77,9 @@ def _in_turn(key: str, data: bytes) -> bytes:
     return data + turn.to_bytes(8, "little")
 
 
-def _source() -> str:
-    """The player's JavaScript: palette, style and code in one module, without indentation and comment lines."""
-    here = pathlib.Path(__file__).parent
-    roles = {name: [role.light, role.dark, role.shape, role.dash] for name, role in ROLES.items()}
-    constants = {"ROLES": roles, "RAMPS": SEQUENTIAL, "WORDS": words(), "CSS": (here / "stage.css").read_text("utf-8")}
-    given = [f"const {name} = {json.dumps(value)};" for name, value in constants.items()]
-    code = "\n".join(
-        [
-            *given,
-            *(
-                (here / name).read_text("utf-8")
-                for name in ("layout.js", "matrix.js", "paint.js", "readout.js", "input.js", "stage.js")
-            ),
-        ]
-    )
-    return re.sub(r"^\s*(//.*)?\n?", "", code, flags=re.MULTILINE)
-
-
 # The stub waits for the engine of the same version; whichever of the two arrives first makes the promise.
 _promise = "((globalThis.__stageEngines ??= {{}}).{0} ??= Promise.withResolvers())"
-_code = _source()
+_code = source(text.languages())
 _promise = _promise.format("v" + hashlib.sha256(_code.encode()).hexdigest()[:12])
 _engine = st.components.v2.component(
     "stage_engine", js=f"{_code}\n{_promise}.resolve(show);\nexport default () => {{}};\n"

@@ -8,7 +8,7 @@ function hover(s, event) {
   if (!text) return;
   const {offsetWidth: w, offsetHeight: h} = s.readout;
   style.transform = `translate(${x + 16 + w > s.width ? x - 12 - w : x + 16}px, ${clamp(y - h - 8, 0, s.height - h)}px)`;
-  s.canvas.style.cursor = p.probe ? 'crosshair' : 'default';
+  s.canvas.style.cursor = movable(s, p) ? 'crosshair' : 'default';
 }
 
 function readPanel(p, k, x, y, unit) {

@@ -1,17 +1,18 @@
 // The player: clock, controls, pointer and keyboard of one stage. `paint.js` draws its frames.
 // `show` is called by Streamlit at mount and at each data update; a player lives as long as its parent element does.
+// Without `setStateValue` nobody computes a scene for another place of the probe, and it stays where it is.
 
 const PLAYERS = new WeakMap();
 const LEFT = new Map(); // what a stage showed when the page took it down: it may put it up again in another place at once
 const still = matchMedia('(prefers-reduced-motion: reduce)');
 const clamp = (v, lo, hi) => Math.min(hi, Math.max(lo, v));
 
-function show({data, parentElement: root, setStateValue}) {
+function show({data, parentElement: root, setStateValue = null}) {
   if (!data) return;
   const s = PLAYERS.get(root) ?? mount(root), turn = turnOf(data);
   if (turn >= s.turn) { // several first imports of one module may end in any order, and the calls that wait for them
     s.turn = turn;
-    s.send = place => setStateValue('probe', place);
+    s.send = setStateValue && (place => setStateValue('probe', place));
     update(s, data);
   }
   return () => root.isConnected || unmount(s); // called as well, and late, for a picture that stays
@@ -251,14 +252,21 @@ function measure(s) {
   s.context.setTransform(1, 0, 0, 1, 0, 0);
   s.context.font = `${LEGEND * look.unit}px ${look.font}`;
   s.box.style.setProperty('--unit', look.unit);
-  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize); // what stands around it grows with text
-  const around = s.scene.panels.length > 5 ? 294 : 340; // many small panels take what is left; below fewer, notes begin
-  const room = Math.max(0.54 * innerHeight, innerHeight - around * rem / 16);
-  s.height = Math.round(layout(s.scene, s.width, room, look.unit, look.least, s.scene.height, text => s.context.measureText(text).width));
+  const {room, least, fixed} = roomFor(s);
+  s.height = Math.round(layout(s.scene, s.width, room, look.unit, least, fixed, text => s.context.measureText(text).width));
   const w = Math.round(s.width * look.ratio), h = Math.round(s.height * look.ratio);
   if (s.canvas.width !== w || s.canvas.height !== h) Object.assign(s.canvas, {width: w, height: h});
   s.canvas.style.height = `${s.height}px`;
-  s.canvas.style.touchAction = s.scene.panels.some(p => p.probe) ? 'none' : 'pan-y';
+  s.canvas.style.touchAction = s.scene.panels.some(p => movable(s, p)) ? 'none' : 'pan-y';
+}
+
+// The height that a picture may take, the least of its plots, and the height of a row of panels if the scene says it.
+function roomFor(s) {
+  const host = s.root.host ?? s.root;
+  if (getComputedStyle(host).getPropertyValue('--stage-fill')) return {room: host.clientHeight - s.group.offsetHeight, least: 0};
+  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize); // what stands around it grows with text
+  const around = s.scene.panels.length > 5 ? 294 : 340; // many small panels take what is left; below fewer, notes begin
+  return {room: Math.max(0.54 * innerHeight, innerHeight - around * rem / 16), least: s.look.least, fixed: s.scene.height};
 }
 
 function draw(s) {
@@ -317,7 +325,7 @@ function name(control, text) {
 }
 
 function describe(s) {
-  const {scene} = s, {words} = scene, probes = scene.panels.some(p => p.probe);
+  const {scene} = s, {words} = scene, probes = scene.panels.some(p => movable(s, p));
   for (const part of ['back', 'forward', 'loop', 'whole', 'save']) name(s.buttons[part], words[part]);
   name(s.pace, words.speed);
   s.group.setAttribute('aria-label', words.player);

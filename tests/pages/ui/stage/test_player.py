@@ -11,8 +11,8 @@ from streamlit.testing.v1 import AppTest
 
 from core.figures.scene import Arrows, Clock, Heat, Images, Line, Panel, Path, Points
 from pages.ui.frame import text
-from pages.ui.stage import player
 from pages.ui.stage.packing import pack
+from pages.ui.stage.source import WORDS, words
 from pages.ui.stage.wire import MISSING, Wire, quantise
 
 TYPES = {name: dtype for dtype, name in Wire.TYPES.items()}
@@ -210,7 +210,7 @@ def test_a_script_sees_one_payload_and_the_probe_it_asked_for():
 
 
 def test_the_player_knows_its_words_in_every_language(tmp_path, monkeypatch):
-    assert set(player.WORDS) == set(text.entry("frame.stage")) and player.words().keys() == set(text.languages())
+    assert set(WORDS) == set(text.entry("frame.stage")) and words(text.languages()).keys() == set(text.languages())
     shutil.copytree(text.FOLDER, tmp_path / "text")
     (tmp_path / "text" / "xx").mkdir()
     (tmp_path / "text" / "xx" / "frame.toml").write_text('[stage]\nplay = "abspielen"')
@@ -218,10 +218,10 @@ def test_the_player_knows_its_words_in_every_language(tmp_path, monkeypatch):
     monkeypatch.setattr(text, "strict", False)
     text.catalogue.cache_clear()
     text.languages.cache_clear()
-    words = player.words()
+    spoken = words(text.languages())
     text.catalogue.cache_clear()
     text.languages.cache_clear()
-    assert [name for name, said in words["xx"].items() if said != words["en"][name]] == ["play"]
+    assert [name for name, said in spoken["xx"].items() if said != spoken["en"][name]] == ["play"]
 
 
 def test_data_say_when_they_changed_and_stay_the_same_bytes_otherwise():

@@ -1,0 +1,124 @@
+"""A scene as one HTML file: the same player with the scene's bytes inside. It makes no request, and plays from disk.
+
+A page of several scenes puts the same parts together: `style` and `engine` once, and an `element` for each scene.
+"""
+
+import base64
+import html
+import zlib
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+from string import Template
+
+import streamlit as st
+
+from core.figures import palette
+from core.figures.scene import Scene
+from pages.ui.frame import text
+from pages.ui.frame.mathml import mathml
+from pages.ui.frame.text import t
+from pages.ui.stage.packing import pack
+from pages.ui.stage.source import HERE, source
+
+THEMES = ("light", "dark", "auto")
+FONT = '"Source Sans"', "sans-serif"  # as in the app
+
+
+def page(
+    scene: Scene,
+    formula: Iterable[tuple[str, str]] = (),
+    theme: str = "auto",
+    frame: int | None = None,
+    loop: bool = False,
+    autoplay: bool = False,
+) -> str:
+    """The whole file, in the language of ``text.language``: the scene with its title, its caption and its address.
+
+    Args:
+        scene: what to show. A title, a caption or an address that it does not have is left out.
+        formula: its terms (LaTeX, role of its colour or "").
+        theme: "light", "dark", or "auto" for the one that the reader's browser asks for.
+        frame: where the clock stands at first; None: where the scene says.
+        loop, autoplay: how the clock plays.
+    """
+    drawn = mathml(formula, None if theme == "auto" else theme) if formula else ""
+    parts = (
+        f"<h1>{html.escape(scene.title)}</h1>" if scene.title else "",
+        element(scene, frame=frame, loop=loop, autoplay=autoplay),
+        f"<p>{html.escape(scene.caption)}</p>" if scene.caption else "",
+        f'<div class="formula" tabindex="0" role="group" aria-label="{_label("formula")}">{drawn}</div>'
+        if drawn
+        else "",
+        f"<footer>{_link(scene.address)}</footer>" if scene.address else "",
+    )
+    return Template((HERE / "standalone.html").read_text("utf-8")).substitute(
+        language=text.language.get(),
+        title=html.escape(scene.title) or _label("figure"),
+        alt=html.escape(scene.alt or scene.title),
+        style=f"{style(theme)}\n{(HERE / 'standalone.css').read_text('utf-8')}",
+        body="\n".join(filter(None, parts)),
+        script=engine((text.language.get(),)),
+    )
+
+
+def element(
+    scene: Scene, frame: int | None = None, loop: bool = False, autoplay: bool = False, key: str = "scene"
+) -> str:
+    """The place of a scene on a page with the scene's bytes in it. ``key`` is its name among the scenes of the page."""
+    probe = None if scene.probe is None else [round(float(v), 4) for v in scene.probe]
+    data = pack(
+        scene.panels, scene.clock, key=key, alt=scene.alt, probe=probe, fps=scene.fps, start=frame,
+        loop=loop or None, autoplay=autoplay or None, language=text.language.get(),
+    )  # fmt: skip
+    packed = base64.b64encode(zlib.compress(data + (1).to_bytes(8, "little"), 9)).decode()
+    return (
+        f'<div class="scene"><script type="application/octet-stream">{packed}</script>'
+        f"<noscript>{html.escape(scene.alt)}</noscript></div>"
+    )
+
+
+def engine(languages: Iterable[str]) -> str:
+    """The script that shows all scenes of a page. It speaks ``languages``."""
+    return f"{source(languages)}{(HERE / 'standalone.js').read_text('utf-8')}".replace("</script", r"<\/script")
+
+
+def style(theme: str = "auto", font: str | None = None) -> str:
+    """What the player takes from its page: colours of a theme ("light", "dark" or "auto") and the font. ``font`` is the
+    address of the file ``font_file``; None: its bytes are inside."""
+    source_of_font = font or f"data:font/woff2;base64,{base64.b64encode(font_file()).decode()}"
+    face = f'@font-face{{font-family:"Source Sans";font-weight:200 900;src:url("{source_of_font}") format("woff2")}}'
+    first = "dark" if theme == "dark" else "light"
+    sheet = f"{face}\n:root{{{_colours(first)}--st-font:{', '.join(FONT)};}}"
+    if theme == "auto":
+        sheet += f"\n@media (prefers-color-scheme:dark){{:root{{{_colours('dark')}}}}}"
+    return sheet
+
+
+@cache
+def font_file() -> bytes:
+    """The font of the app, woff2."""
+    media = files("streamlit") / "static" / "static" / "media"
+    return next(file for file in media.iterdir() if file.name.startswith("SourceSansVF-Upright")).read_bytes()
+
+
+def _colours(theme: str) -> str:
+    colours = {
+        "color-scheme": theme,
+        "--st-background-color": palette.BACKGROUND[theme],
+        "--st-text-color": palette.INK[theme],
+        "--st-primary-color": st.get_option(f"theme.{theme}.primaryColor"),
+    }
+    return "".join(f"{name}:{value};" for name, value in colours.items())
+
+
+def _link(address: str) -> str:
+    """The address, as a link where it names a server."""
+    written = html.escape(address)
+    if address.startswith(("http://", "https://")):
+        written = f'<a href="{written}" target="_blank" rel="noopener">{written}</a>'
+    return t("frame.standalone.link", address=written)
+
+
+def _label(name: str) -> str:
+    return html.escape(t(f"frame.standalone.{name}"))
