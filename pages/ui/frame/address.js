@@ -1,7 +1,7 @@
 // Streamlit's client calls history.pushState for every change of the page's parameters, so that the browser's back
 // button would undo one control after the other. Here a page is one entry of the history: an address of the same path
-// replaces the one before. The clock is the stage's own parameter, which only the address of the browser knows.
-// `data` is the language of the page, which the browser's fonts and screen readers ask for.
+// replaces the one before. How the picture stands (clock, zoom, how it plays) is the stage's own matter, which only the
+// address of the browser knows. `data` is the language of the page, which the browser's fonts and screen readers ask for.
 export default function ({data}) {
   document.documentElement.lang = data[0]
   const push = history.pushState
@@ -10,9 +10,11 @@ export default function ({data}) {
   history.pushState = function (state, unused, url) {
     const target = new URL(url ?? location.href, location.href)
     if (target.origin + target.pathname !== location.origin + location.pathname) return push.call(history, state, unused, url)
-    const clock = new URLSearchParams(location.search).get("clock")
-    if (clock === null) target.searchParams.delete("clock")
-    else target.searchParams.set("clock", clock)
+    const kept = new URLSearchParams(location.search)
+    for (const name of ["clock", "zoom", "speed", "loop"])
+      if (kept.has(name)) target.searchParams.set(name, kept.get(name))
+      else target.searchParams.delete(name)
+    target.hash = location.hash
     history.replaceState(state, unused, target)
   }
   history.pushState.keepsPage = true

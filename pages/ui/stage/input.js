@@ -9,7 +9,7 @@ function press(s, event) {
     : event.ctrlKey || event.metaKey || event.altKey ? null
     : way ? () => step(s, way[0] + way[1])
     : {' ': () => s.playing ? pause(s) : play(s), Home: () => step(s, -s.scene.T), End: () => step(s, s.scene.T),
-      '+': () => zoomAll(s, 1.25), '=': () => zoomAll(s, 1.25), '-': () => zoomAll(s, 0.8), '0': () => { s.zoom = {}; refresh(s); }}[event.key];
+      '+': () => zoomAll(s, 1.25), '=': () => zoomAll(s, 1.25), '-': () => zoomAll(s, 0.8), '0': () => { s.zoom = {}; refresh(s); keepAddress(s); }}[event.key];
   if (!act) return;
   event.preventDefault();
   act();
@@ -47,12 +47,14 @@ function zoomAt(s, p, x, y, by) {
   s.zoom[p.group] = {x: old.x + fx / old.scale - fx / scale, y: old.y + fy / old.scale - fy / scale, scale};
   if (Math.abs(scale - 1) < 0.02 && by < 1) delete s.zoom[p.group];
   refresh(s);
+  keepAddress(s);
 }
 
 function panBy(s, p, dx, dy) {
   const old = s.zoom[p.group] ?? {x: 0.5, y: 0.5, scale: 1};
   s.zoom[p.group] = {...old, x: old.x - dx / p.plot.w / old.scale, y: old.y + dy / p.plot.h / old.scale};
   refresh(s);
+  keepAddress(s);
 }
 
 function wheel(s, event) {

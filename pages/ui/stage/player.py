@@ -38,14 +38,14 @@ def show(
         key: the component's key.
         height: of a row of panels in CSS pixels; None: about half the window.
         loop, autoplay: how the clock plays.
-        permalink: keep the clock in the address (at most one stage of a page).
+        permalink: keep in the address how the picture stands, clock and zoom (at most one stage of a page).
         restart: a changed value puts the clock back to its start; other updates keep clock, zoom and probe.
     """
     place = component.latest(key, "probe", None if scene.probe is None else [round(float(v), 4) for v in scene.probe])
     data = pack(
         scene.panels, scene.clock, key=key, alt=scene.alt, height=height, probe=place, fps=scene.fps,
         loop=loop or None, autoplay=autoplay or None, permalink=permalink or None,
-        restart=None if restart is None else str(restart), language=text.language.get(),
+        restart=None if restart is None else str(restart), view=controls.view() if permalink else None, language=text.language.get(),
     )  # fmt: skip
     with st.container(gap=None):
         _player(key=key, data=_in_turn(key, data), on_probe_change=component.nothing)
@@ -61,9 +61,13 @@ def newest_probe(key: str, default: tuple[float, float] | None = None) -> tuple[
 
 def take_probe(key: str, name: str) -> None:
     """Put the newest probe of stage ``key`` into the control ``name``: the address holds it, and the scene starts
-    there."""
-    default = controls.value(name)
-    controls.put(name, newest_probe(key, default))
+    there. What the learner moved before an address said another place is older than it."""
+    memory, sent = f"{key}-taken", newest_probe(key)
+    if sent is not None and sent != st.session_state.get(memory):
+        st.session_state[memory] = sent
+        controls.put(name, sent)
+    else:
+        controls.use(name)
 
 
 def _in_turn(key: str, data: bytes) -> bytes:

@@ -54,6 +54,7 @@ function update(s, data) {
   s.ticks++;
   s.fps = scene.fps;
   if (!before) begin(s);
+  else if (opens(scene)) stand(s, scene.view[1]);
   else if (scene.restart !== before.restart) restart(s);
   else if (scene.T !== before.T) {
     s.place = placeOf(s, before);
@@ -68,7 +69,7 @@ function update(s, data) {
   measure(s);
   draw(s);
   if (!before) s.ready = performance.now();
-  keepClock(s);
+  keepAddress(s);
 }
 
 // Where the clock stands as a part of its way, which holds for one of another length. A scene of a single frame has none:
@@ -77,17 +78,15 @@ const placeOf = (s, scene) => scene.T > 1 ? s.k / (scene.T - 1) : s.place;
 const frameAt = (scene, place) => place === null ? scene.start ?? 0 : Math.round(place * (scene.T - 1));
 
 function begin(s) {
-  const {scene} = s, linked = scene.permalink ? readClock() : null;
-  s.loop = !!scene.loop;
-  s.place = linked;
-  const left = LEFT.get(scene.key);
-  if (left?.path === location.pathname && performance.now() - left.at < 2000) {
-    s.place = left.place;
-    s.zoom = left.zoom;
+  const {scene} = s, left = LEFT.get(scene.key);
+  if (opens(scene)) stand(s, scene.view[1]);
+  else {
+    stand(s, scene.permalink ? readAddress(scene.key) : {});
+    if (left?.path === location.pathname && performance.now() - left.at < 2000) Object.assign(s, {place: left.place, zoom: left.zoom});
+    s.k = frameAt(scene, s.place);
   }
-  s.k = frameAt(scene, s.place);
   if (scene.autoplay && s.place === null && !still.matches && scene.T > 1) play(s);
-  const counters = ['k', 'drawn', 'ms', 'ticks', 'mounted', 'ready', 'bytes', 'playing', 'probe', 'zoom', 'frames'];
+  const counters = ['k', 'drawn', 'ms', 'ticks', 'mounted', 'ready', 'bytes', 'playing', 'probe', 'zoom', 'frames', 'speed', 'loop'];
   const own = globalThis.__stage ??= {};
   own[scene.key] = Object.defineProperties({get T() { return s.scene.T; }, get plots() { return s.scene.panels.map(p => p.plot); }},
     Object.fromEntries(counters.map(name => [name, {get: () => s[name], enumerable: true}])));
@@ -99,42 +98,68 @@ function restart(s) {
   if (s.scene.autoplay && !still.matches) play(s); else pause(s);
 }
 
-// ---- the page's address remembers the clock
+// How the picture stands as an address says it (`links.STAGE` in Python): the clock as a part of its way, what is enlarged,
+// how it plays. What an address does not say is as the scene has it.
+function stand(s, {clock, zoom, speed, loop}) {
+  s.place = clock ? Number(clock) : null;
+  s.zoom = {};
+  for (const [, panel, x, y, scale] of (zoom ?? '').matchAll(/(\d+),([-.\de]+),([-.\de]+),([.\d]+)/g)) s.zoom[panel] = {x: +x, y: +y, scale: clamp(+scale, 0.1, 100)};
+  s.loop = loop ? loop === 'true' : !!s.scene.loop;
+  s.pace.value = [...s.pace.options].find(option => option.value && +option.value === Number(speed ?? 1))?.value ?? '1';
+  s.speed = +s.pace.value;
+  s.playing = false;
+  s.k = frameAt(s.scene, s.place);
+}
 
-// A page's parameters: its query; in a page of plain files, whose query a browser may not change, its fragment.
-const inFragment = document.documentElement.hasAttribute('data-parameters-in-fragment');
-const parameters = () => new URLSearchParams(inFragment ? location.hash.slice(1) : location.search);
+let opened = null; // the number of the last view that was opened as a whole
 
-// Sets the parameters that have a value and takes out those that are null.
-function setParameters(values) {
-  const url = new URL(location.href), given = parameters();
-  for (const [name, value] of Object.entries(values)) if (value === null) given.delete(name); else given.set(name, value);
-  url[inFragment ? 'hash' : 'search'] = given;
+// Whether the page asks, for the first time, that the picture stands as one view has it.
+function opens({view}) {
+  if (!view || view[0] === opened) return false;
+  opened = view[0];
+  return true;
+}
+
+// ---- the page's address remembers how the picture stands
+
+const KEPT = ['clock', 'zoom', 'speed', 'loop'];
+const addressOf = () => Object.fromEntries(KEPT.map(name => [name, new URLSearchParams(location.search).get(name)]));
+
+// Which path and which stage wrote last: a value carried over from another page is not this page's, nor is a zoom from
+// another picture.
+let written = {path: location.pathname, key: null, ...addressOf()};
+
+function readAddress(key) {
+  const given = addressOf(), place = Number(given.clock), elsewhere = written.path !== location.pathname;
+  for (const name of KEPT) if (elsewhere && written[name] === given[name]) given[name] = null;
+  if (!(place >= 0 && place <= 1)) given.clock = null;
+  if (written.key !== null && written.key !== key && written.zoom === given.zoom) given.zoom = null;
+  return given;
+}
+
+const short = number => String(+number.toFixed(3));
+const zoomText = zoom => Object.entries(zoom).map(([panel, {x, y, scale}]) => [panel, ...[x, y, scale].map(short)].join()).join();
+
+function writeAddress(s, gone = false) {
+  if (!s.scene?.permalink) return;
+  const url = new URL(location.href), moving = s.scene.T > 1, before = addressOf();
+  const values = {
+    clock: !moving ? before.clock : gone || s.k === (s.scene.start ?? 0) ? null : short(s.k / (s.scene.T - 1)),
+    zoom: gone ? null : zoomText(s.zoom) || null,
+    speed: s.speed === 1 ? null : String(s.speed),
+    loop: s.loop === !!s.scene.loop ? null : String(s.loop),
+  };
+  if (KEPT.every(name => values[name] === before[name])) return;
+  for (const name of KEPT) if (values[name] === null) url.searchParams.delete(name); else url.searchParams.set(name, values[name]);
+  written = {path: location.pathname, key: s.scene.key, ...values};
   history.replaceState(history.state, '', url);
 }
 
-// Which path wrote which value last: a value carried over from another page is not this page's.
-let written = {path: location.pathname, value: parameters().get('clock')};
-
-function readClock() {
-  const text = parameters().get('clock'), value = Number(text);
-  const foreign = written.path !== location.pathname && written.value === text;
-  return text === null || text === '' || foreign || !(value >= 0 && value <= 1) ? null : value;
-}
-
-function writeClock(s, gone = false) {
-  if (!s.scene.permalink || s.scene.T < 2) return;
-  const place = String(+(s.k / (s.scene.T - 1)).toFixed(3)), value = gone || s.k === (s.scene.start ?? 0) ? null : place;
-  if (value === parameters().get('clock')) return;
-  written = {path: location.pathname, value};
-  setParameters({clock: value});
-}
-
-// The page may rewrite its address from what it knew before; put the clock back when it does.
-function keepClock(s) {
+// The page may rewrite its address from what it knew before; put back what it lost, and what has changed meanwhile.
+function keepAddress(s) {
   if (!s.scene.permalink) return;
   clearTimeout(s.keeping);
-  s.keeping = setTimeout(() => s.playing || !s.mounted || writeClock(s), 400);
+  s.keeping = setTimeout(() => s.playing || !s.mounted || writeAddress(s), 400);
 }
 
 // ---- mounting
@@ -178,20 +203,21 @@ function listen(s, get) {
   on(s.buttons.play, 'click', () => s.playing ? pause(s) : play(s));
   on(s.buttons.back, 'click', () => step(s, -1));
   on(s.buttons.forward, 'click', () => step(s, 1));
-  on(s.buttons.loop, 'click', () => { s.loop = !s.loop; controls(s); });
-  on(s.buttons.whole, 'click', () => { s.zoom = {}; refresh(s); });
+  on(s.buttons.loop, 'click', () => { s.loop = !s.loop; controls(s); keepAddress(s); });
+  on(s.buttons.whole, 'click', () => { s.zoom = {}; refresh(s); keepAddress(s); });
   on(s.buttons.save, 'click', () => save(s));
-  on(s.pace, 'change', event => { s.speed = +event.target.value; });
+  on(s.pace, 'change', event => { s.speed = +event.target.value; keepAddress(s); });
   on(s.slider, 'input', () => { s.playing = false; go(s, +s.slider.value); });
-  on(s.slider, 'change', () => writeClock(s));
+  on(s.slider, 'change', () => writeAddress(s));
   on(s.canvas, 'keydown', event => press(s, event));
   on(s.canvas, 'wheel', event => wheel(s, event), {passive: false});
   on(s.canvas, 'pointerdown', event => pointerDown(s, event));
   on(s.canvas, 'pointermove', event => pointerMove(s, event));
   for (const name of ['pointerup', 'pointercancel']) on(s.canvas, name, event => pointerUp(s, event));
   on(s.canvas, 'pointerleave', () => { s.readout.style.visibility = 'hidden'; });
-  on(s.canvas, 'dblclick', () => { s.zoom = {}; refresh(s); });
+  on(s.canvas, 'dblclick', () => { s.zoom = {}; refresh(s); keepAddress(s); });
   on(document, 'visibilitychange', () => refresh(s));
+  on(document, 'stage-address', () => writeAddress(s)); // whoever copies the address asks for the frame that is shown
   on(window, 'resize', () => { measure(s); draw(s); });
   s.resizing = new ResizeObserver(() => { if (s.box.clientWidth !== s.width) { measure(s); draw(s); } });
   s.resizing.observe(s.box);
@@ -202,7 +228,7 @@ function listen(s, get) {
 function unmount(s) {
   if (s.scene) {
     LEFT.set(s.scene.key, {place: placeOf(s, s.scene), zoom: s.zoom, path: location.pathname, at: performance.now()});
-    writeClock(s, true);
+    writeAddress(s, true);
   }
   cancelAnimationFrame(s.raf);
   clearTimeout(s.keeping);
@@ -382,7 +408,7 @@ function pause(s, note = true) {
   s.playing = false;
   controls(s);
   refresh(s);
-  if (note) writeClock(s);
+  if (note) writeAddress(s);
 }
 
 function go(s, k) {
@@ -394,7 +420,7 @@ function step(s, by) {
   pause(s, false);
   go(s, s.k + by);
   controls(s);
-  writeClock(s);
+  writeAddress(s);
 }
 
 // ---- save
