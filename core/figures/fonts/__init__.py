@@ -5,6 +5,11 @@ from pathlib import Path
 
 CHINESE = Path(__file__).with_name("NotoSansSC-subset.ttf")
 FAMILY = "Noto Sans SC subset"
+ELSEWHERE = (
+    "'Source Sans 3'", "'Source Sans Pro'", "'Segoe UI'", "'Helvetica Neue'", "Arial", "'Noto Sans'", "'DejaVu Sans'",
+    "'PingFang SC'", "'Microsoft YaHei'", "'Noto Sans SC'", "'Noto Sans CJK SC'", "sans-serif",
+)  # fmt: skip
+"""What other machines have, for text that they draw themselves."""
 
 
 @cache

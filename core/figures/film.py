@@ -1,0 +1,116 @@
+"""A scene as a film: MP4 (H.264, which PowerPoint and Keynote play) or GIF, drawn frame by frame."""
+
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.figures import paper
+from core.figures.scene import Scene
+from core.figures.sheet import SLIDE, Sheet, Zoom, sheet
+from core.problems import Problem
+
+KINDS = {"mp4": "video/mp4", "gif": "image/gif"}
+WIDTHS = {"mp4": 1920, "gif": 960}
+REST = 150  # hundredths of a second that a GIF stays at its last frame
+
+
+@dataclass(frozen=True)
+class Progress:
+    """``frame`` of ``frames`` are drawn; ``file`` is the whole film, and None while it is not finished."""
+
+    frame: int
+    frames: int
+    file: bytes | None = None
+
+
+def film(
+    scene: Scene, kind: str, theme: str = "light", width: int | None = None, zoom: Zoom | None = None
+) -> Iterator[Progress]:
+    """Draw all frames of a scene as a film of ``kind`` "mp4" or "gif", of the shape of a slide.
+
+    Yields after each frame, and at the end once more with the file. Closing the generator ends the work and leaves
+    nothing behind. ``width`` is in pixels, and made even; see `paper.figure` for the rest. Raises Problem for another
+    kind, for a scene that cannot be drawn, and where the film cannot be written.
+    """
+    if kind not in KINDS:
+        raise Problem("figure_format", kind=kind, known=", ".join(KINDS))
+    width = 2 * round((width or WIDTHS[kind]) / 2)
+    made = sheet(scene, paper.measure, theme, width, 2 * round(width * SLIDE / 2), zoom)
+    with tempfile.TemporaryDirectory(prefix="film-") as folder:
+        target = Path(folder) / f"film.{kind}"
+        with _encoder(made, kind, target) as pipe:
+            for k, picture in enumerate(_pictures(made)):
+                pipe.write(picture)
+                yield Progress(k + 1, made.frames)
+        content = target.read_bytes()
+    yield Progress(made.frames, made.frames, _with_comment(content, scene) if kind == "gif" else content)
+
+
+def _pictures(made: Sheet) -> Iterator[memoryview]:
+    """The pixels of each frame, RGBA. What does not move is drawn once."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    drawn = paper.blank(made)
+    canvas = FigureCanvasAgg(drawn)
+    for artist in paper.artists(drawn, made, made.still()):
+        drawn.add_artist(artist)
+    canvas.draw()
+    still = canvas.copy_from_bbox(drawn.bbox)
+    for k in range(made.frames):
+        canvas.restore_region(still)
+        for artist in paper.artists(drawn, made, made.moving(k)):
+            artist.draw(canvas.get_renderer())
+        yield canvas.buffer_rgba()
+
+
+@contextmanager
+def _encoder(made: Sheet, kind: str, target: Path) -> Iterator:
+    """What takes the pixels of the frames one after the other and writes the film."""
+    try:
+        from imageio_ffmpeg import get_ffmpeg_exe
+
+        program = [get_ffmpeg_exe(), *_options(made, kind), str(target)]
+        running = subprocess.Popen(program, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    except (ImportError, OSError, RuntimeError) as error:
+        raise Problem("film_encoder", reason=str(error)) from error
+    try:
+        yield running.stdin
+        running.stdin.close()
+        reason = running.stderr.read().decode("utf-8", "replace")
+        if running.wait():
+            raise _failure(reason)
+    except OSError as error:  # it ended before it had all frames
+        raise _failure(running.stderr.read().decode("utf-8", "replace") or str(error)) from error
+    finally:
+        running.kill()
+        running.wait()
+        running.stderr.close()
+
+
+def _failure(reason: str) -> Problem:
+    if "No space left" in reason:
+        return Problem("film_disk")
+    return Problem("film_encoder", reason=reason.strip().splitlines()[-1] if reason.strip() else "ffmpeg")
+
+
+def _options(made: Sheet, kind: str) -> Sequence[str]:
+    size, rate = f"{made.width:.0f}x{made.height:.0f}", f"{made.scene.fps:g}"
+    pixels = ["-f", "rawvideo", "-pix_fmt", "rgba", "-s", size, "-r", rate, "-i", "-"]
+    names = ["-metadata", f"title={made.scene.title}", "-metadata", f"comment={made.scene.address}"]
+    how = {
+        "mp4": ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-preset", "veryfast", "-crf", "18", "-threads", "1",
+                "-movflags", "+faststart"],
+        "gif": ["-filter_complex", "split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=none",
+                "-final_delay", str(REST)],
+    }  # fmt: skip
+    return ["-loglevel", "error", "-nostats", "-y", *pixels, *how[kind], *names]
+
+
+def _with_comment(content: bytes, scene: Scene) -> bytes:
+    """A GIF with its title and link in a comment."""
+    text = f"{scene.title}\n{scene.address}".encode()
+    blocks = b"".join(bytes([len(part)]) + part for part in (text[i : i + 255] for i in range(0, len(text), 255)))
+    return content[:-1] + b"\x21\xfe" + blocks + b"\x00" + content[-1:]

@@ -1,0 +1,216 @@
+"""What a scene shows, as numbers: NPZ for programs, CSV for spreadsheets. Equal scenes give equal bytes."""
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from functools import singledispatch
+
+import numpy as np
+
+from core.figures.frames import as_array, checked, count_frames, several
+from core.figures.marks import MOVING, moves
+from core.figures.scene import Arrows, Heat, Images, Layer, Line, Matrix, Panel, Path, Points, Scene
+from core.figures.sheet import frame_of
+from core.problems import Problem
+
+KINDS = {"npz": "application/octet-stream", "csv": "text/csv"}
+COLUMNS = ("frame", "clock", "panel", "layer", "item", "group", "x", "y", "u", "v", "value", "red", "green", "blue")
+"""Of the CSV. Where ``frame`` is empty, a row holds in all frames."""
+
+
+def arrays(scene: Scene) -> dict[str, np.ndarray]:
+    """All arrays of a scene by the number of panel and layer, in the units of the axes' numbers.
+
+    ``clock`` [T] has the values of the frames, ``panel1_layer2_points_xy`` [T or 1, n, 2] the places of the second
+    layer in the first panel, and so on; ``about`` is JSON that says what each is, with title, caption and link. Raises
+    Problem for a scene that cannot be drawn.
+    """
+    frames = count_frames(scene.panels, scene.clock)
+    found = {"about": np.array(json.dumps(_about(scene, frames), ensure_ascii=False))}
+    if scene.clock is not None:
+        found["clock"] = as_array(scene.clock.values).reshape(-1)
+    for name, layer in _layers(scene, frames):
+        for part in (*MOVING[type(layer)], *STILL.get(type(layer), ())):
+            if getattr(layer, part) is not None and len(np.shape(getattr(layer, part))):
+                found[f"{name}_{part}"] = np.asarray(getattr(layer, part))
+    return found
+
+
+STILL = {Points: ("group",), Images: ("group",), Matrix: ("pictures",), Heat: ("extent",)}
+"""What of a layer is an array beside those that move."""
+
+
+def _layers(scene: Scene, frames: int) -> Iterator[tuple[str, Layer]]:
+    for p, panel in enumerate(scene.panels, 1):
+        for number, layer in enumerate(panel.layers, 1):
+            yield f"panel{p}_layer{number}_{type(layer).__name__.lower()}", checked(layer, panel, frames)
+
+
+def _about(scene: Scene, frames: int) -> dict:
+    """What the arrays are, as data for JSON."""
+    about = {name: getattr(scene, name) for name in ("title", "caption", "alt", "address", "fps")}
+    label = scene.clock.label if scene.clock else ""
+    clock = label if isinstance(label, str) else list(label)
+    panels = [_about_panel(panel, frames) for panel in scene.panels]
+    return about | {"frames": frames, "clock": clock, "probe": scene.probe, "panels": panels}
+
+
+def _about_panel(panel: Panel, frames: int) -> dict:
+    about = {name: getattr(panel, name) for name in ("title", "xlabel", "ylabel", "xlog", "ylog", "xreversed")}
+    about["caption"] = panel.caption if isinstance(panel.caption, str) else list(panel.caption)
+    return about | {"layers": [_about_layer(checked(layer, panel, frames)) for layer in panel.layers]}
+
+
+def _about_layer(layer: Layer) -> dict:
+    names = ("label", "colour", "names", "limits")
+    return {"kind": type(layer).__name__.lower()} | {
+        name: value if isinstance(value, str) else list(value)
+        for name in names
+        if (value := getattr(layer, name, None)) is not None
+    }
+
+
+def to_file(scene: Scene, kind: str, frame: int | None = None) -> bytes:
+    """The numbers of a scene as a file of ``kind`` "npz" or "csv"; a CSV of one frame, or of all of them for None.
+
+    Raises Problem for another kind, for a scene that cannot be drawn and for a frame that it does not have.
+    """
+    if kind == "npz":
+        return _npz(arrays(scene))
+    if kind != "csv":
+        raise Problem("figure_format", kind=kind, known=", ".join(KINDS))
+    return _csv(scene, frame)
+
+
+def _npz(found: dict[str, np.ndarray]) -> bytes:
+    """As NumPy writes it, without the time of writing."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in found.items():
+            part = io.BytesIO()
+            np.lib.format.write_array(part, array, allow_pickle=False)
+            archive.writestr(
+                zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), part.getvalue(), zipfile.ZIP_DEFLATED
+            )
+    return file.getvalue()
+
+
+# ---- CSV
+
+
+def _csv(scene: Scene, frame: int | None) -> bytes:
+    """One row for each point, arrow, cell or pixel. Title and link stand in two more columns of the first row."""
+    file = io.StringIO(newline="")
+    writer = csv.writer(file)
+    writer.writerow([*COLUMNS, "title", "link"])
+    source = [_harmless(scene.title), scene.address]
+    for row in _rows(scene, frame):
+        writer.writerow([*row, *source])
+        source = ["", ""]
+    return file.getvalue().encode("utf-8-sig")  # the mark tells spreadsheets that it is UTF-8
+
+
+def _rows(scene: Scene, frame: int | None) -> Iterator[list]:
+    frames = count_frames(scene.panels, scene.clock)
+    shown = range(frames) if frame is None else [frame_of(scene, frame)]
+    clock = as_array(scene.clock.values).reshape(-1) if scene.clock else np.arange(frames)
+    for panel in scene.panels:
+        for layer in (checked(layer, panel, frames) for layer in panel.layers):
+            name = [_harmless(panel.title), _harmless(_name(layer))]
+            for k in shown if moves(layer) else shown[:1]:
+                when = [k, _number(clock[k])] if moves(layer) or frame is not None else ["", ""]
+                for items in zip(*_columns(layer, k), strict=True):
+                    yield [*when, *name, *items]
+
+
+def _name(layer: Layer) -> str:
+    labels = [label for label in several(layer.label) if label]
+    return ", ".join(labels) or type(layer).__name__.lower()
+
+
+def _harmless(text: str) -> str:
+    """A text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text[:1] in "=+-@\t" and text else text
+
+
+def _number(value: float) -> str:
+    return f"{value:.7g}" if np.isfinite(value) else ""
+
+
+def _columns(layer: Layer, k: int) -> list[list]:
+    """The columns from ``item`` on, of frame k."""
+    given = {name: np.ravel(values) for name, values in _values(layer, k).items() if values is not None}
+    n = len(given["x"])
+    item = given.pop("item", np.arange(n))
+    columns = [item.tolist()]
+    for name in COLUMNS[COLUMNS.index("item") + 1 :]:
+        if name not in given:
+            columns.append([""] * n)
+        elif given[name].dtype.kind == "f":
+            columns.append([_number(value) for value in given[name].tolist()])
+        else:
+            columns.append(given[name].tolist())
+    return columns
+
+
+def _frame(array: np.ndarray, k: int) -> np.ndarray:
+    return array[k if len(array) > 1 else 0]
+
+
+@singledispatch
+def _values(layer: Layer, k: int) -> dict[str, np.ndarray | None]:
+    """The values of a checked layer at frame k by column."""
+    raise NotImplementedError(type(layer))
+
+
+@_values.register
+def _(layer: Points, k: int) -> dict[str, np.ndarray | None]:
+    x, y = _frame(layer.xy, k).T
+    value = None if layer.value is None else _frame(layer.value, k)
+    group = None if layer.group is None else as_array(layer.group, np.int64)
+    return {"x": x, "y": y, "value": value, "group": group}
+
+
+@_values.register
+def _(layer: Arrows, k: int) -> dict[str, np.ndarray | None]:
+    (x, y), (u, v) = _frame(layer.at, k).T, _frame(layer.by, k).T
+    return {"x": x, "y": y, "u": u, "v": v}
+
+
+@_values.register
+def _(layer: Path, k: int) -> dict[str, np.ndarray | None]:
+    x, y = layer.xy[min(k, len(layer.xy) - 1)].T
+    return {"x": x, "y": y}
+
+
+@_values.register
+def _(layer: Line, k: int) -> dict[str, np.ndarray | None]:
+    return {"x": _frame(layer.x, k), "y": _frame(layer.y, k)}
+
+
+@_values.register
+def _(layer: Heat, k: int) -> dict[str, np.ndarray | None]:
+    values, (x0, x1, y0, y1) = _frame(layer.values, k), layer.extent
+    h, w = values.shape
+    x, y = np.meshgrid(x0 + (np.arange(w) + 0.5) / w * (x1 - x0), y0 + (np.arange(h) + 0.5) / h * (y1 - y0))
+    return {"x": x, "y": y, "value": values}
+
+
+@_values.register
+def _(layer: Images, k: int) -> dict[str, np.ndarray | None]:
+    pixels = _frame(layer.pixels, k)
+    item, y, x = np.indices(pixels.shape[:3])
+    group = None if layer.group is None else np.asarray(layer.group)[item]
+    if pixels.ndim == 3:
+        return {"item": item.ravel(), "x": x, "y": y, "group": group, "value": pixels}
+    red, green, blue = np.moveaxis(pixels, -1, 0)
+    return {"item": item.ravel(), "x": x, "y": y, "group": group, "red": red, "green": green, "blue": blue}
+
+
+@_values.register
+def _(layer: Matrix, k: int) -> dict[str, np.ndarray | None]:
+    values = _frame(layer.values, k)
+    row, column = np.indices(values.shape)
+    return {"x": column, "y": row, "value": values}

@@ -1,0 +1,202 @@
+"""A scene on paper: one frame as a figure of Matplotlib, or as the bytes of an SVG, PDF or PNG file.
+
+Only Matplotlib's object-oriented interface is used: ``pyplot`` has global state, and many visitors share the process.
+Equal scenes give equal bytes.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable
+from functools import cache
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.figures import fonts
+from core.figures.marks import Look, Mark, Picture, Shape, Words
+from core.figures.scene import Scene
+from core.figures.sheet import Clipped, Sheet, Zoom, frame_of, sheet
+from core.problems import Problem
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.figure import Figure
+
+KINDS = {"svg": "image/svg+xml", "pdf": "application/pdf", "png": "image/png"}
+SCALES = (1, 2, 4)
+DPI = 72  # a point is a CSS pixel
+PIXELS = 3  # of a picture inside an SVG or PDF, for each CSS pixel
+SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "scene", "pdf.fonttype": 42, "text.hinting": "none"}
+_settings = Lock()  # they are global in Matplotlib
+
+
+def figure(
+    scene: Scene, frame: int | None = None, theme: str = "light", width: float = 1280, zoom: Zoom | None = None
+) -> Figure:
+    """Draw one frame of a scene.
+
+    Args:
+        scene: what to draw; its title, caption and address stand around it.
+        frame: which frame; None: where a fresh clock stands.
+        theme: "light" or "dark".
+        width: in CSS pixels; the figure is as high as it needs.
+        zoom: the part of the axes to show, see `layout.zoomed`.
+
+    Raises Problem for a scene that cannot be drawn and for a frame that it does not have.
+    """
+    k = frame_of(scene, frame)
+    made = sheet(scene, measure, theme, width, zoom=zoom)
+    drawn = blank(made)
+    for artist in artists(drawn, made, [*made.still(), *made.moving(k)]):
+        drawn.add_artist(artist)
+    return drawn
+
+
+def to_file(
+    scene: Scene,
+    kind: str,
+    frame: int | None = None,
+    theme: str = "light",
+    width: float = 1280,
+    scale: float = 2,
+    zoom: Zoom | None = None,
+) -> bytes:
+    """One frame of a scene as a file of ``kind`` "svg", "pdf" or "png", its title and link in the metadata.
+
+    ``scale`` is the number of pixels of a PNG for each CSS pixel; see `figure` for the rest. Raises Problem for another
+    kind, and as `figure` does.
+    """
+    if kind not in KINDS:
+        raise Problem("figure_format", kind=kind, known=", ".join(KINDS))
+    from matplotlib import rc_context
+
+    drawn = figure(scene, frame, theme, width, zoom)
+    file, pixels = io.BytesIO(), scale if kind == "png" else PIXELS
+    with _settings, rc_context(SETTINGS):
+        drawn.savefig(file, format=kind, dpi=DPI * pixels, metadata=_metadata(scene, kind))
+    return _with_fonts_of_others(file.getvalue()) if kind == "svg" else file.getvalue()
+
+
+def _metadata(scene: Scene, kind: str) -> dict[str, str | None]:
+    title, link, alt = scene.title, scene.address, scene.alt
+    if kind == "svg":
+        return {"Title": title, "Source": link, "Description": alt, "Date": None}
+    if kind == "pdf":
+        return {"Title": title, "Subject": link, "Keywords": alt, "CreationDate": None}
+    return {"Title": title, "Source": link, "Description": alt}
+
+
+def _with_fonts_of_others(content: bytes) -> bytes:
+    """An SVG whose text is set in the first of several fonts that the reader's machine has."""
+    here = ", ".join(f"'{name}'" for name in fonts.families())
+    return content.replace(here.encode(), ", ".join(fonts.ELSEWHERE).encode())
+
+
+# ---- marks as artists
+
+
+def blank(made: Sheet) -> Figure:
+    """A figure of the size and the paper of a sheet."""
+    from matplotlib.figure import Figure
+
+    return Figure((made.width / DPI, made.height / DPI), dpi=DPI, facecolor=made.look.paper)
+
+
+def artists(drawn: Figure, made: Sheet, marks: Iterable[Mark | Clipped]) -> list[Artist]:
+    """What Matplotlib draws for marks, from the lowest to the highest."""
+    from matplotlib.transforms import Affine2D, Bbox, TransformedBbox
+
+    to_display = Affine2D().scale(1, -1).translate(0, made.height).scale(1 / DPI) + drawn.dpi_scale_trans
+    found = []
+    for mark in marks:
+        box = None
+        if isinstance(mark, Clipped):
+            mark, box = mark.mark, mark.box
+        artist = _artist(mark, made.look)
+        artist.set_figure(drawn)
+        artist.set_transform(to_display)
+        artist.set_zorder(len(found))
+        if box:
+            artist.set_clip_box(TransformedBbox(Bbox.from_bounds(box.x, box.y, box.w, box.h), to_display))
+        found.append(artist)
+    return found
+
+
+def _artist(mark: Mark, look: Look) -> Artist:
+    if isinstance(mark, Shape):
+        return _patch(mark)
+    return _picture()(mark) if isinstance(mark, Picture) else _text(mark, look)
+
+
+def _patch(mark: Shape) -> Artist:
+    from matplotlib.colors import to_rgba
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
+    ends = {"capstyle": "round", "joinstyle": "round"} if mark.round else {"capstyle": "butt", "joinstyle": "miter"}
+    return PathPatch(
+        Path(mark.vertices, mark.codes),
+        facecolor=to_rgba(mark.fill, mark.alpha) if mark.fill else "none",
+        edgecolor=to_rgba(mark.stroke, mark.alpha) if mark.stroke else "none",
+        linewidth=mark.width if mark.stroke else 0,
+        linestyle=(0, tuple(mark.dash)) if mark.dash else "solid",
+        snap=mark.crisp,
+        **ends,
+    )
+
+
+def _text(mark: Words, look: Look) -> Artist:
+    from matplotlib.text import Text
+
+    size = mark.size * look.unit
+    if mark.room:
+        size *= min(1, mark.room / max(1e-6, measure(mark.text, mark.bold) * size))
+    return Text(
+        mark.x, mark.y, mark.text, color=look.ink, alpha=mark.strength, fontsize=size, family=fonts.families(),
+        fontweight="bold" if mark.bold else "normal", horizontalalignment=mark.align, verticalalignment="baseline",
+        rotation=90 if mark.upright else 0, rotation_mode="anchor", parse_math=False, url=mark.link or None,
+    )  # fmt: skip
+
+
+@cache
+def _picture() -> Callable[[Picture], Artist]:
+    from matplotlib.artist import Artist
+    from PIL import Image
+
+    class Raster(Artist):
+        """Pixels over a rectangle, as many as the file has there."""
+
+        def __init__(self, mark: Picture):
+            super().__init__()
+            self.mark = mark
+
+        def draw(self, renderer) -> None:
+            box, finer = self.mark.box, renderer.get_image_magnification()
+            corners = self.get_transform().transform([(box.x, box.y + box.h), (box.x + box.w, box.y)])
+            (x, y), (w, h) = corners[0], np.maximum(1, np.rint((corners[1] - corners[0]) * finer)).astype(int)
+            how = Image.Resampling.BICUBIC if self.mark.smooth else Image.Resampling.NEAREST
+            pixels = np.array(Image.fromarray(self.mark.pixels).resize((w, h), how))
+            pixels[..., 3] = np.rint(pixels[..., 3] * self.mark.alpha)
+            context = renderer.new_gc()
+            self._set_gc_clip(context)
+            renderer.draw_image(context, x, y, pixels[::-1] if renderer.flipy() else pixels)
+            context.restore()
+
+    return Raster
+
+
+def measure(text: str, bold: bool = False) -> float:
+    """The width of a text at size 1."""
+    from matplotlib.font_manager import FontProperties
+
+    font = FontProperties(family=fonts.families(), size=100, weight="bold" if bold else "normal")
+    return _ruler().get_text_width_height_descent(text, font, False)[0] / 100
+
+
+@cache
+def _ruler():
+    from matplotlib.backends.backend_agg import RendererAgg
+
+    return RendererAgg(1, 1, DPI)
