@@ -36,3 +36,14 @@ def title_of(name: str) -> str:
 def page_of(name: str) -> Page:
     """A page as Streamlit's navigation knows it."""
     return st.Page(ROOT / "pages" / f"{name}.py", title=title_of(name), url_path=name, default=name == "home")
+
+
+def neighbours(name: str) -> dict[str, str]:
+    """The pages "previous" to and "next" after a page, where there are such. The glossary is looked up, not read in
+    order."""
+    order = PAGES[:-1]
+    if name not in order:
+        return {}
+    place = order.index(name)
+    found = {"previous": order[max(place - 1, 0) : place], "next": order[place + 1 : place + 2]}
+    return {direction: pages[0] for direction, pages in found.items() if pages}

@@ -6,11 +6,14 @@ writes. A value that a control had is remembered for the visit, also while anoth
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui.frame import links, text
 from pages.ui.frame.links import Choice, Control, Interval, Number, Several, Text, Toggle
@@ -23,6 +26,8 @@ COMMON = {
     "lang": Choice(text.DEFAULT, text.languages, style="select"),
 }
 """The choices that hold on every page: the lecturer's switches, the place in the lecture plan and the language."""
+strip: ContextVar[DeltaGenerator | None] = ContextVar("strip", default=None)
+"""Where a presented page has its main controls; None on any other page."""
 
 
 @dataclass
@@ -126,13 +131,17 @@ def _default(name: str) -> Any:
     return _control(name).initial
 
 
-def draw(name: str, options: Sequence[Any] | None = None, **given: Any) -> Any:
+def draw(name: str, options: Sequence[Any] | None = None, style: str = "", **given: Any) -> Any:
     """Draw the control ``name`` of this page's configuration in the current container and return its value. One that
-    the address hides is not drawn, and one that it fixes cannot be changed.
+    the address hides is not drawn, and one that it fixes cannot be changed. A presented page has its main controls, and
+    the choice of its scene, in its header.
 
-    options: those of its options that there are now. given: more for Streamlit's widget.
+    options: those of its options that there are now. style: another than its own. given: more for Streamlit's widget.
     """
     memory, control = _memory(), _control(name)
+    if name == "show" and strip.get():
+        return use(name)
+    control = replace(control, style=style) if style else control
     parts = memory.parts.get(str(memory.page), {})
     choices = tuple(options if options is not None else control.choices) if isinstance(control, Choice) else ()
     hidden, offered = name in parts.get("hide", ()), memory.options.get(name, choices)
@@ -144,7 +153,8 @@ def draw(name: str, options: Sequence[Any] | None = None, **given: Any) -> Any:
             st.session_state[name] = _possible(control, value(name), choices)
         fixed = {"disabled": True} if name in parts.get("fix", ()) else {}
         given = {**_start(control, choices, st.session_state[name]), **_help(name), **fixed, **given}
-        found = _widget(name, control, choices)(_text(name, "label"), key=name, **given)
+        with (control.main and strip.get()) or nullcontext():
+            found = _widget(name, control, choices)(_text(name, "label"), key=name, **given)
     found = tuple(found) if isinstance(control, Several) else found
     if found is None:
         found = _default(name)
@@ -208,6 +218,11 @@ def settle() -> None:
         listed += text.t("frame.link.more", rest=rest) if rest > 0 else ""
         st.toast(text.t("frame.link.ignored", listed=listed), icon=":material/link_off:", duration=10)
     memory.greeted, memory.ignored = True, ()
+
+
+def initial(name: str) -> Any:
+    """The value of a control of this page that nobody has set."""
+    return _default(name)
 
 
 def options(name: str) -> tuple[Any, ...]:

@@ -35,7 +35,7 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.navigation.page import Page
 
 from core.figures import palette
-from pages.ui.frame import controls, glossary, kept, links, text
+from pages.ui.frame import chapters, controls, glossary, kept, keys, links, presentation, text
 from pages.ui.frame.chapters import PAGES, ROOT, SECTIONS, UNNUMBERED, number_of, page_of, title_of
 from pages.ui.frame.text import t
 
@@ -177,26 +177,33 @@ def chapter(name: str, config: type) -> None:
     _verdicts.set({})
     glossary.begin()
     controls.arrive(name, config)
-    ordinal = number_of(name)
+    presentation.begin()
+    ordinal, presenting = number_of(name), controls.upcoming("present")
     with st.container(key="heading", gap=None):
-        with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container(horizontal=True, vertical_alignment="center", key="line"):
             draw_html(f'<a class="skip" href="#picture" target="_self">{t("frame.skip")}</a>')
             st.title(f":primary[{ordinal}] {t(f'{name}.title')}" if ordinal else t(f"{name}.title"), anchor=False)
-            presenting = _switches(name)
-        draw_html("\n\n".join(glossary.mark_terms(t(f"{name}.{part}")) for part in ("sentence", "why")))
+            if presenting:
+                presentation.header()
+            _switches(name, presenting)
+        if presenting:
+            presentation.unfold()
+            draw_html(f"<style>{(HERE / 'present.css').read_text('utf-8')}</style>")
+        with presentation.sheet():
+            draw_html("\n\n".join(glossary.mark_terms(t(f"{name}.{part}")) for part in ("sentence", "why")))
         _address(key="address", data=[text.language.get()])
         kept.begin()
-        if presenting:
-            draw_html(f"<style>{(HERE / 'present.css').read_text('utf-8')}</style>")
 
 
-def _switches(page: str) -> bool:
-    """The links to the chapters before and after, the copied link, the language and what a lecturer sets; whether the
-    page is presented."""
+def _switches(page: str, presenting: bool) -> None:
+    """The way to what comes before and after, the keys, the copied link, the language and what a lecturer sets."""
     with st.container(horizontal=True, key="switches", width="content", vertical_alignment="center"):
-        for neighbour, direction in _neighbours(page):
-            icon = f":material/arrow_{direction}:"
-            st.page_link(page_of(neighbour), label=title_of(neighbour), icon=icon, width="content")
+        if presenting:
+            presentation.turns(page)
+        else:
+            for direction, name in chapters.neighbours(page).items():
+                st.page_link(page_of(name), label=title_of(name), icon=presentation.ICONS[direction], width="content")
+        keys.listen(presenting, f"{page} {controls.upcoming('show') if controls.scenes() else ''}")
         words = {part: t(f"frame.copy_link.{part}") for part in ("label", "copied", "failed")}
         said_in = "" if text.language.get() == text.DEFAULT else text.language.get()
         # A list: in a dictionary Streamlit would look for data frames, and import pandas for it.
@@ -205,16 +212,7 @@ def _switches(page: str) -> bool:
             controls.draw("lang", label_visibility="collapsed", width=130)
         with st.popover(t("frame.lecture"), icon=":material/co_present:", width="content"):
             controls.draw("predictions")
-            return controls.draw("present")
-
-
-def _neighbours(name: str) -> Iterator[tuple[str, str]]:
-    """The chapters before and after a page, each with the direction of its arrow."""
-    order = PAGES[:-1]  # the glossary is looked up, not read in order
-    if name in order:
-        place = order.index(name)
-        yield from ((each, "back") for each in order[max(place - 1, 0) : place])
-        yield from ((each, "forward") for each in order[place + 1 : place + 2])
+            controls.draw("present")
 
 
 def columns(narrow: int = 5) -> tuple[DeltaGenerator, DeltaGenerator]:
@@ -230,15 +228,17 @@ def asking(left: DeltaGenerator, right: DeltaGenerator) -> DeltaGenerator:
     return right if controls.value("present") else left
 
 
-def predict(name: str, hidden: bool = False, decides: Mapping[str, Any] | None = None) -> bool:
+def predict(name: str, hidden: bool | None = None, decides: Mapping[str, Any] | None = None) -> bool:
     """Ask before the control that answers is shown; True when it may be shown.
 
     ``name`` is a control of the page, whose options are the answers; the catalogue holds its ``question``, the answers
     (``options``) and ``why``. `explain` puts the verdict into the same card. ``hidden`` leaves the card out, where the
     picture is of something else. ``decides``: the values of the controls at which the run that decides is seen; a
-    button sets them.
+    button sets them. A presented page asks in one scene only, and shows what its address says without an answer.
     """
     guess, questions = controls.use(name), controls.value("predictions")
+    if questions and guess is None and presentation.passes(hidden, decides or {}):
+        return True
     if not questions or hidden:
         return not questions or guess is not None
     with st.container(border=True, key=f"predict_{name}", gap="small"):
@@ -250,6 +250,7 @@ def predict(name: str, hidden: bool = False, decides: Mapping[str, Any] | None =
                 for option in controls.options(name):
                     key = f"_{name}_{option}"
                     st.button(_answer(name, option), key=key, on_click=controls.put, args=(name, option))
+            verdict = None
         else:
             prose(t("frame.predict.asked", question=question))
             with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
@@ -257,10 +258,10 @@ def predict(name: str, hidden: bool = False, decides: Mapping[str, Any] | None =
                 again = {"help": t("frame.predict.again_help"), "type": "tertiary", "key": f"_{name}_again"}
                 st.button(t("frame.predict.again"), on_click=controls.put, args=(name, None), **again)
             verdict = st.empty()
-            _verdicts.set({**(_verdicts.get() or {}), name: verdict})
             if decides and any(controls.upcoming(control) != value for control, value in decides.items()):
                 given = {"icon": ":material/arrow_forward:", "key": f"_{name}_decide", "args": (dict(decides),)}
                 verdict.button(t("frame.predict.decide"), on_click=_put_all, **given)
+        _verdicts.set({**(_verdicts.get() or {}), name: verdict})
     return guess is not None
 
 
@@ -277,19 +278,23 @@ def explain(name: str, right: str, shown: bool, **values: Any) -> None:
     """Once the learner has seen the run that decides (``shown``): the verdict, in the card of the question, and why.
 
     Without a card (no questions are asked, or another scene is shown) it stands where this is called, after the
-    question.
+    question. A presented page keeps it until it is revealed, and has it as soon as it asks.
     """
-    if not shown:
+    cards, kept = _verdicts.get() or {}, presentation.answers()
+    if not shown and not (kept and name in cards):
         return
     guess = controls.value(name) if controls.value("predictions") else None
-    card = (_verdicts.get() or {}).get(name)
     answer, why = _answer(name, right).rstrip(".。"), _own(f"predict.{name}.why", **values)
     verdict = "right" if guess == right else "answer"
     kind, icon = ("success", "check_circle") if verdict == "right" else ("info", "lightbulb")
     sentences = t(f"frame.predict.{verdict}", answer=answer, why=why)
-    if card is None:
+    if name not in cards:
         sentences = f"{t('frame.predict.asked', question=_own(f'predict.{name}.question'))}\n\n{sentences}"
-    message(kind, sentences, icon, card or st)
+    if kept:
+        hidden = f"<summary>{t('frame.predict.reveal')}</summary>\n\n{glossary.mark_terms(sentences)}\n\n"
+        kept.markdown(f'<details class="reveal">{hidden}</details>', unsafe_allow_html=True)
+    else:
+        message(kind, sentences, icon, cards.get(name) or st)
 
 
 def mark(role: str) -> str:
@@ -317,7 +322,7 @@ def notes(*names: str, **values: Any) -> None:
         return [glossary.mark_terms(t(key, **values)) for key in keys]
 
     found = [note for name in names for note in text.entry(f"{page}.{name}.notes")]
-    with st.container(key="notes", gap="small"):
+    with presentation.sheet(), st.container(key="notes", gap="small"):
         st.header(t("frame.headings.notes"), anchor=False)
         draw_html("\n\n".join([*filled("why"), *filled("how")]))
         rows = [
@@ -368,7 +373,10 @@ def equation(name: str, legend: str | Sequence[str] = (), **values: Any) -> None
     """In symbols, folded: formula ``name`` of the page on one line, each term in the colour of what it stands for;
     under it the catalogue's entries ``LEGEND.legend`` (tables of ``mark`` and ``text``) of one legend or of several,
     which name every symbol."""
-    with st.expander(t("frame.headings.equation"), icon=":material/function:", key="equation"):
+    with (
+        presentation.sheet(),
+        st.expander(t("frame.headings.equation"), icon=":material/function:", key="equation"),
+    ):
         st.latex("".join(tint(role, tex) for tex, role in formula(name, **values)))
         if legend:
             key, names = f"{_page.get()}", (legend,) if isinstance(legend, str) else legend

@@ -1,0 +1,129 @@
+// The keys of a lecture. The page hears them first, in the capture phase: Streamlit takes R and C for itself. No key
+// calls the server but those that go on to another scene, and none is taken from somebody who types.
+// `data`: the language of the page, whether it is presented, and the name of what it shows.
+
+const TYPED = ["textarea", "select", "[contenteditable=true]", "input:not([type=checkbox]):not([type=radio]):not([type=range])"]
+const ARROWED = ["[role=slider]", "[role=radio]", "[role=tab]", "input", "canvas"]
+const root = document.documentElement
+
+export default function ({ parentElement, data }) {
+  const [language, presenting, view] = data
+  const lecture = (globalThis.__lecture ??= listen({}))
+  const changed = lecture.view !== view
+  Object.assign(lecture, { presenting, view, parent: parentElement })
+  if (changed) reveal(false)
+  if (!presenting) close()
+  draw(parentElement, WORDS[language], presenting)
+}
+
+function listen(lecture) {
+  addEventListener("keydown", (event) => press(lecture, event), { capture: true })
+  addEventListener("pointerdown", () => delete root.dataset.black, { capture: true })
+  return lecture
+}
+
+// ---- which key does what
+
+function press(lecture, event) {
+  const act = actOf(lecture, event)
+  if (!act) return
+  event.preventDefault()
+  event.stopImmediatePropagation()
+  if (!event.repeat || event.key.startsWith("Arrow")) act()
+}
+
+// What an event asks for; nothing where it belongs to a field, a dialog or the control that has the focus.
+function actOf({ presenting, parent }, event) {
+  const target = event.composedPath()[0]
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return null
+  if (document.querySelector("[role=dialog]") || parent.querySelector("dialog[open]")) return null
+  if (target.matches?.(TYPED.join())) return presenting && isClosedList(target) ? TURN[key] : null
+  if (presenting && "black" in root.dataset) return () => flip("black")
+  if (presenting && key === "Escape") return isOpen() ? close : null
+  if (presenting && (key === " " || key.startsWith("Arrow"))) return clockOf(target, key)
+  return ALWAYS(parent)[key] ?? (presenting ? TURN[key] ?? SHOW[key] : null)
+}
+
+// One that was chosen from keeps the focus: while it is closed, only letters are typed into it.
+const isClosedList = (target) => target.matches("[role=combobox][aria-expanded=false]")
+
+const ALWAYS = (parent) => ({
+  e: stage()?.querySelector(".save") && (() => stage().querySelector(".save").click()),
+  "?": () => parent.querySelector("dialog").showModal(),
+})
+const TURN = {
+  PageDown: () => turn("next"),
+  PageUp: () => turn("previous"),
+}
+const SHOW = {
+  f: () => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen?.()),
+  b: () => flip("black"),
+  ".": () => flip("black"), // as many clickers say it
+  n: () => flip("notes"),
+  c: () => flip("drawer"),
+  r: () => reveal(!document.querySelector("details.reveal[open]")),
+  q: () => document.querySelector(".st-key-qr button")?.click(),
+}
+
+// ---- what they do
+
+// In a lecture plan to its next view, and nowhere from its last one; else to the next scene or chapter.
+function turn(direction) {
+  const plan = document.querySelector(`.st-key-plan_${direction}`)
+  const place = plan ?? document.querySelector(`.st-key-view_${direction}`)
+  place?.querySelector("button:enabled, a")?.click()
+}
+
+// The first player that can be seen.
+const stage = () => [...document.querySelectorAll(".st-key-picture *")].map((host) => host.shadowRoot?.querySelector(".stage"))
+  .find((found) => found?.getClientRects().length)
+
+// The player's clock hears a key as if its picture had the focus; a control that has it keeps its own keys.
+function clockOf(target, key) {
+  const own = key === " " ? target.matches(":focus-visible") && target !== document.body : target.matches(ARROWED.join())
+  const canvas = stage()?.querySelector(".controls:has(.clock:not([hidden]))") && stage().querySelector("canvas")
+  return own || !canvas ? null : () => canvas.dispatchEvent(new KeyboardEvent("keydown", { key }))
+}
+
+function flip(part) {
+  root.toggleAttribute(`data-${part}`)
+  mark()
+}
+
+const isOpen = () => ["notes", "drawer"].some((part) => part in root.dataset) || !!document.querySelector("details.reveal[open]")
+
+function close() {
+  for (const part of ["notes", "drawer", "black"]) delete root.dataset[part]
+  reveal(false)
+  mark()
+}
+
+function reveal(open) {
+  for (const part of document.querySelectorAll("details.reveal")) part.open = open
+}
+
+// ---- the buttons that do the same, and the list of keys
+
+const mark = () => globalThis.__lecture.parent.querySelectorAll("[data-part]").forEach((button) =>
+  button.setAttribute("aria-expanded", button.dataset.part in root.dataset))
+
+function draw(parent, words, presenting) {
+  const dialog = parent.querySelector("dialog"), rows = words.list.map(row)
+  parent.querySelector("nav").hidden = !presenting
+  parent.querySelector("h2").textContent = words.title
+  parent.querySelector("tbody").replaceChildren(...rows)
+  dialog.setAttribute("aria-label", words.title)
+  for (const button of parent.querySelectorAll("button")) {
+    button.textContent = words[button.name]
+    button.onclick = { controls: SHOW.c, notes: SHOW.n, listed: () => dialog.showModal(), close: () => dialog.close() }[button.name]
+  }
+  mark()
+}
+
+function row({ keys, does }) {
+  const line = document.createElement("tr")
+  const head = Object.assign(document.createElement("th"), { scope: "row", textContent: keys })
+  line.append(head, Object.assign(document.createElement("td"), { textContent: does }))
+  return line
+}

@@ -1,0 +1,76 @@
+"""What a presented page has in the place of its header, for a room that looks at one picture.
+
+One faint line with the chapter and the scene, the one or two controls that the scene is about, the answer to its
+question (key R) and the way to the scenes before and after (keys of a clicker). All other controls stand in a drawer
+(key C), what explains the picture on a sheet (key N). Drawer, sheet and answer are there all the time: ``keys.js`` and
+``present.css`` show and hide them without a run of the script.
+"""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from pages.ui.frame import chapters, controls
+
+_sheet: ContextVar[DeltaGenerator | None] = ContextVar("sheet", default=None)
+_answers: ContextVar[DeltaGenerator | None] = ContextVar("answers", default=None)
+
+
+def begin() -> None:
+    """Begin a page: as yet it has no strip, no sheet and no answers."""
+    for place in (controls.strip, _sheet, _answers):
+        place.set(None)
+
+
+def header() -> None:
+    """The scene to choose, the strip of its main controls, and where its answer is revealed."""
+    if controls.waits("show"):
+        controls.draw("show", style="select", label_visibility="collapsed", width=260)
+    controls.strip.set(st.container(key="strip", horizontal=True, vertical_alignment="center", gap="small"))
+    _answers.set(st.container(key="answers", width="content"))
+
+
+def unfold() -> None:
+    """Put the sheet here."""
+    _sheet.set(st.container(key="sheet", gap="small"))
+
+
+def sheet() -> AbstractContextManager:
+    """What is drawn inside of it stands on the sheet of a presented page; on any other page where it is drawn."""
+    return _sheet.get() or nullcontext()
+
+
+def answers() -> DeltaGenerator | None:
+    """Where a presented page keeps answers until they are revealed; None on any other page."""
+    return _answers.get()
+
+
+def passes(hidden: bool | None, decides: Mapping[str, Any]) -> bool:
+    """Whether a presented page shows what follows its question without an answer to it: in every scene but the one that
+    asks (``hidden``; None: all but the first), and where its address itself asks for the run that decides."""
+    scenes = controls.scenes()
+    elsewhere = hidden if hidden is not None else bool(scenes) and controls.value("show") != scenes[0]
+    changed = any(value != controls.initial(name) for name, value in decides.items())
+    decided = changed and all(controls.upcoming(name) == value for name, value in decides.items())
+    return controls.value("present") and (elsewhere or decided)
+
+
+def turns(page: str) -> None:
+    """The way to the scenes before and after; from the first and the last one, to another chapter."""
+    scenes = controls.scenes()
+    here = scenes.index(controls.value("show")) if scenes else 0
+    for direction, there in (("previous", here - 1), ("next", here + 1)):
+        with st.container(key=f"view_{direction}", width="content"):
+            if 0 <= there < len(scenes):
+                label, following = controls.option("show", scenes[there]), scenes[there]
+                given = {"icon": ICONS[direction], "type": "tertiary", "key": f"_view_{direction}"}
+                st.button(label, on_click=controls.put, args=("show", following), **given)
+            elif other := chapters.neighbours(page).get(direction):
+                st.page_link(chapters.page_of(other), label=chapters.title_of(other), icon=ICONS[direction])
+
+
+ICONS = {"previous": ":material/arrow_back:", "next": ":material/arrow_forward:"}
