@@ -179,6 +179,25 @@ def test_a_link_restores_the_clock_on_a_fresh_load_and_the_start_leaves_none(pag
     stage.page.wait_for_url(lambda url: "clock" not in url)
 
 
+def test_the_address_keeps_zoom_speed_and_loop_and_a_link_restores_them(stage):
+    press(stage.canvas, "+", "+")
+    stage.page.get_by_role("combobox", name=entry("frame.stage.speed")).select_option("2")
+    stage.page.get_by_role("button", name=entry("frame.stage.loop"), exact=True).click()
+    stage.page.wait_for_url(re.compile(r"\?(?=.*zoom=0)(?=.*speed=2)(?=.*loop=true)"))
+    stage.page.reload()
+    stage.arrived()
+    assert stage.now("zoom[0].scale") == 1.563 and stage.now("speed") == 2 and stage.now("loop")
+    press(stage.canvas, "0")
+    stage.page.wait_for_url(lambda url: "zoom" not in url)
+
+
+def test_who_copies_the_address_of_a_clock_that_runs_gets_the_frame_that_is_shown(stage, motion):
+    stage.page.get_by_role("button", name=entry("frame.stage.play"), exact=True).click()
+    stage.until("now.playing && now.k > 1 && now.k < 30")
+    stage.page.evaluate("document.dispatchEvent(new Event('stage-address'))")
+    assert "clock=0." in stage.page.url
+
+
 @pytest.mark.parametrize("clock", ["banana", "7", "-1", "", "NaN"])
 def test_a_nonsense_clock_in_the_address_is_ignored(page, serve, clock):
     assert Stage(page, serve(APP)).open(f"case=one&clock={clock}").now("k") == 0

@@ -122,8 +122,20 @@ function opens({view}) {
 
 // ---- the page's address remembers how the picture stands
 
+// A page's parameters: its query; in a page of plain files, whose query a browser may not change, its fragment.
+const inFragment = document.documentElement.hasAttribute('data-parameters-in-fragment');
+const parameters = () => new URLSearchParams(inFragment ? location.hash.slice(1) : location.search);
+
+// Sets the parameters that have a value and takes out those that are null.
+function setParameters(values) {
+  const url = new URL(location.href), given = parameters();
+  for (const [name, value] of Object.entries(values)) if (value === null) given.delete(name); else given.set(name, value);
+  url[inFragment ? 'hash' : 'search'] = given;
+  history.replaceState(history.state, '', url);
+}
+
 const KEPT = ['clock', 'zoom', 'speed', 'loop'];
-const addressOf = () => Object.fromEntries(KEPT.map(name => [name, new URLSearchParams(location.search).get(name)]));
+const addressOf = () => Object.fromEntries(KEPT.map(name => [name, parameters().get(name)]));
 
 // Which path and which stage wrote last: a value carried over from another page is not this page's, nor is a zoom from
 // another picture.
@@ -142,7 +154,7 @@ const zoomText = zoom => Object.entries(zoom).map(([panel, {x, y, scale}]) => [p
 
 function writeAddress(s, gone = false) {
   if (!s.scene?.permalink) return;
-  const url = new URL(location.href), moving = s.scene.T > 1, before = addressOf();
+  const moving = s.scene.T > 1, before = addressOf();
   const values = {
     clock: !moving ? before.clock : gone || s.k === (s.scene.start ?? 0) ? null : short(s.k / (s.scene.T - 1)),
     zoom: gone ? null : zoomText(s.zoom) || null,
@@ -150,9 +162,8 @@ function writeAddress(s, gone = false) {
     loop: s.loop === !!s.scene.loop ? null : String(s.loop),
   };
   if (KEPT.every(name => values[name] === before[name])) return;
-  for (const name of KEPT) if (values[name] === null) url.searchParams.delete(name); else url.searchParams.set(name, values[name]);
   written = {path: location.pathname, key: s.scene.key, ...values};
-  history.replaceState(history.state, '', url);
+  setParameters(values);
 }
 
 // The page may rewrite its address from what it knew before; put back what it lost, and what has changed meanwhile.
