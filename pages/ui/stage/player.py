@@ -2,7 +2,7 @@
 
 A page makes a `Scene` and calls `show`. Its arrays are quantised (positions int16, arrows int8,
 heat uint8, curves float32) and travel as one block of bytes; playing, scrubbing and zooming then happen in the browser
-without another run of the script. Only a moved probe comes back.
+without another run of the script. Only a moved probe comes back, and the wish for a file.
 
 The player's code goes over the wire once per session: the engine component defines it, and is large enough for
 Streamlit to send only its hash from then on, while the component that carries the data has a stub of a few lines.
@@ -17,6 +17,7 @@ import streamlit as st
 
 from core.figures.scene import Scene
 from pages.ui.frame import component, controls, text
+from pages.ui.stage import exporting
 from pages.ui.stage.packing import pack
 from pages.ui.stage.source import source
 
@@ -48,9 +49,13 @@ def show(
         restart=None if restart is None else str(restart), view=controls.view() if permalink else None, language=text.language.get(),
     )  # fmt: skip
     with st.container(gap=None):
-        _player(key=key, data=_in_turn(key, data), on_probe_change=component.nothing)
+        sent = _player(key=key, data=_in_turn(key, data), on_probe_change=component.nothing,
+                       on_export_change=component.nothing)  # fmt: skip
         _engine(key=f"{key}-engine")
-    return None if place is None else (float(place[0]), float(place[1]))
+    probe = None if place is None else (float(place[0]), float(place[1]))
+    if sent.export:
+        exporting.ask_as_shown(scene, key, sent.export, probe)
+    return probe
 
 
 def newest_probe(key: str, default: tuple[float, float] | None = None) -> tuple[float, float] | None:

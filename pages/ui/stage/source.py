@@ -11,8 +11,8 @@ from pages.ui.frame import text
 HERE = Path(__file__).parent
 FILES = ("layout.js", "matrix.js", "paint.js", "readout.js", "input.js", "stage.js")
 WORDS = (
-    "player", "role", "figure", "play", "pause", "back", "forward", "loop", "speed", "whole", "save", "frame", "clock",
-    "keys", "keys_probe", "probe", "point", "arrow", "vector", "particle", "value", "curve", "image", "pixel", "cell",
+    "player", "role", "figure", "play", "pause", "back", "forward", "loop", "speed", "whole", "save", "export", "frame",
+    "clock", "keys", "keys_probe", "probe", "point", "arrow", "vector", "particle", "value", "curve", "image", "pixel", "cell",
 )  # fmt: skip
 """What the player shows or tells a screen reader: names of entries of the catalogue."""
 

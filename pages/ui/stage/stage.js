@@ -7,12 +7,13 @@ const LEFT = new Map(); // what a stage showed when the page took it down: it ma
 const still = matchMedia('(prefers-reduced-motion: reduce)');
 const clamp = (v, lo, hi) => Math.min(hi, Math.max(lo, v));
 
-function show({data, parentElement: root, setStateValue = null}) {
+function show({data, parentElement: root, setStateValue = null, setTriggerValue = null}) {
   if (!data) return;
   const s = PLAYERS.get(root) ?? mount(root), turn = turnOf(data);
   if (turn >= s.turn) { // several first imports of one module may end in any order, and the calls that wait for them
     s.turn = turn;
     s.send = setStateValue && (place => setStateValue('probe', place));
+    s.ask = setTriggerValue && (view => setTriggerValue('export', view));
     update(s, data);
   }
   return () => root.isConnected || unmount(s); // called as well, and late, for a picture that stays
@@ -216,7 +217,7 @@ function listen(s, get) {
   on(s.buttons.forward, 'click', () => step(s, 1));
   on(s.buttons.loop, 'click', () => { s.loop = !s.loop; controls(s); keepAddress(s); });
   on(s.buttons.whole, 'click', () => { s.zoom = {}; refresh(s); keepAddress(s); });
-  on(s.buttons.save, 'click', () => save(s));
+  on(s.buttons.save, 'click', () => s.ask ? ask(s) : save(s));
   on(s.pace, 'change', event => { s.speed = +event.target.value; keepAddress(s); });
   on(s.slider, 'input', () => { s.playing = false; go(s, +s.slider.value); });
   on(s.slider, 'change', () => writeAddress(s));
@@ -363,7 +364,8 @@ function name(control, text) {
 
 function describe(s) {
   const {scene} = s, {words} = scene, probes = scene.panels.some(p => movable(s, p));
-  for (const part of ['back', 'forward', 'loop', 'whole', 'save']) name(s.buttons[part], words[part]);
+  for (const part of ['back', 'forward', 'loop', 'whole']) name(s.buttons[part], words[part]);
+  name(s.buttons.save, words[s.ask ? 'export' : 'save']);
   name(s.pace, words.speed);
   s.group.setAttribute('aria-label', words.player);
   s.canvas.setAttribute('aria-roledescription', words.role);
@@ -435,6 +437,12 @@ function step(s, by) {
 }
 
 // ---- save
+
+// Asks Python for a file of what is shown, with the frame that the clock is at.
+function ask(s) {
+  pause(s);
+  s.ask({frame: s.k, zoom: s.zoom});
+}
 
 // The whole stage as it stands, with its background and the clock's value, at twice the resolution or more.
 function save(s) {

@@ -1,0 +1,57 @@
+"""A picture that a visitor wants as a file, from the button to the menu (``pages/export/menu.py``) that makes it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import streamlit as st
+
+from core.figures.scene import Scene
+from pages.ui.frame.text import t
+
+KEY = "_export"
+
+
+@dataclass(frozen=True, eq=False)
+class ExportRequest:
+    """A scene as it was when the visitor asked for it.
+
+    Attributes:
+        scene: what was shown; its probe is where the visitor had put it.
+        key: of the stage or chart that showed it.
+        frame: where the clock stood.
+        zoom: what was enlarged, as the player keeps it.
+    """
+
+    scene: Scene
+    key: str
+    frame: int = 0
+    zoom: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+def ask(request: ExportRequest) -> None:
+    """Open the menu for a request: the page runs again, and at its end the menu is drawn."""
+    st.session_state[KEY] = request
+    st.rerun()
+
+
+def ask_as_shown(scene: Scene, key: str, view: Mapping[str, Any], probe: tuple[float, float] | None) -> None:
+    """Open the menu for a scene as a player shows it: ``view`` is what its button sent, "frame" and "zoom"."""
+    ask(ExportRequest(replace(scene, probe=probe), key, int(view["frame"]), view.get("zoom") or {}))
+
+
+def pending() -> ExportRequest | None:
+    """What the menu is open for."""
+    return st.session_state.get(KEY)
+
+
+def close() -> None:
+    """The menu is closed."""
+    st.session_state.pop(KEY, None)
+
+
+def button(scene: Callable[[], Scene], key: str) -> None:
+    """A button that opens the menu, for what is not drawn by a player. ``scene`` is made only when it is pressed."""
+    st.session_state[f"{key}-scene"] = scene
+    if st.button(t("frame.export.button"), icon=":material/download:", type="tertiary", key=f"export_{key}"):
+        ask(ExportRequest(scene(), key))
