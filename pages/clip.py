@@ -25,7 +25,7 @@ with right:
 
 scene = show if answered else "matrix"  # before the answer the notes, the formula and the code are of the matrix alone
 shell.notes(*notes_of(show, data, answered))
-formula = formula_of(scene, config)
+formula = formula_of(config, scene)
 shell.equation(formula, legend=formula)
 shell.code(*code_of(scene, data))
 shell.tasks({task: show == scene and done for scene, task in TASKS[data].items()})

@@ -3,9 +3,8 @@
 import streamlit as st
 
 from pages.ui.frame import controls, shell
-from pages.ui.frame.text import label
 from pages.ui.lessons import home_lecture
-from pages.ui.lessons.home import CODE, SCENES, Config, note_values
+from pages.ui.lessons.home import CODE, SCENES, Config, note_values, values_of
 from pages.ui.stage import player
 
 LINKS = {
@@ -42,7 +41,7 @@ with question:
     shell.explain("guess", "other_points", shown=config.seed != Config.seed and config.model == Config.model)
 
 shell.notes("figure", **note_values())
-shell.equation("figure", legend="figure", label=label("classes", config.wanted))
+shell.equation("figure", legend="figure", **values_of(config))
 shell.code(*CODE)
 if not controls.value("present"):
     home_lecture.draw()

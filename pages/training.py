@@ -73,7 +73,7 @@ quoted = {"prediction": label("predictions", config.prediction), "steps": STEPS,
 shell.notes(*lesson.notes_of(config, revealed), **quoted)
 if live:
     training_view.list_targets(revealed)
-formula = "loss" if live else "copy" if measures else "mean"
+formula = lesson.formula_of(config)
 shell.equation(formula, legend=formula)
 shell.code(*lesson.code_of(show))
 shell.tasks(training_view.tasks_done(view, request.data))

@@ -53,7 +53,7 @@ with right:
 
 shell.notes(*lesson.notes_of(show, data), guidance=shell.number_of("guidance"),
             image_models=shell.number_of("image_models"))  # fmt: skip
-formula = lesson.formula_of(show)
+formula = lesson.formula_of(config)
 shell.equation(formula, legend=formula)
 shell.code(*lesson.code_of(show))
 held_out, film = lesson.held_out(data), films[0] if films else None

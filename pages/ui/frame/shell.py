@@ -291,9 +291,7 @@ def tint(role: str | None, tex: str) -> str:
 
 def formula(name: str, **values: Any) -> list[tuple[str, str]]:
     """The terms (LaTeX, role or "") of formula ``name`` of the page, from ``formulas.toml``, placeholders filled."""
-    key = f"{_page.get()}.{name}"
-    terms = text.catalogue("")["formulas"][str(_page.get())][name]
-    return [(text.fill(key, tex, **values), role) for tex, role in terms]
+    return text.formula(str(_page.get()), name, **values)
 
 
 def equation(name: str, legend: str | Sequence[str] = (), **values: Any) -> None:

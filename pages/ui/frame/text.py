@@ -82,6 +82,12 @@ def fill(key: str, sentence: str, **values: Any) -> str:
     return emphasis(problems.fill(sentence, {**catalogue("").get("measured", {}).get(key.split(".")[0], {}), **values}))
 
 
+def formula(page: str, name: str, **values: Any) -> list[tuple[str, str]]:
+    """The terms (LaTeX, role or "") of a formula of a page, from ``formulas.toml``, placeholders filled."""
+    terms = catalogue("")["formulas"][page][name]
+    return [(fill(f"{page}.{name}", tex, **values), role) for tex, role in terms]
+
+
 def emphasis(markdown: str) -> str:
     """``markdown`` with a hair space outside each bold part, where Markdown would not know its end beside a Chinese
     character: after a full stop or bracket it looks for a space."""

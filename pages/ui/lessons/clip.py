@@ -311,8 +311,9 @@ def notes_of(show: str, data: str, answered: bool = True) -> tuple[str, ...]:
     return NOTES[show][data if answered else "before"]
 
 
-def formula_of(scene: str, config: Config) -> str:
-    """The name of the formula of a scene."""
+def formula_of(config: Config, scene: str = "") -> str:
+    """The name of the formula of a scene; that of the configuration where none is named."""
+    scene = scene or config.show
     if scene == "arithmetic":
         if config.data == "people":
             return "people_analogy" if config.kind == "words" else "people_difference"

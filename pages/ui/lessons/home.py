@@ -96,6 +96,11 @@ CODE = (lesson.compute,)
 """The lines of core that make the scene."""
 
 
+def values_of(config: Config) -> dict[str, str]:
+    """What the formula quotes."""
+    return {"label": text.label("classes", config.wanted)}
+
+
 def note_values() -> dict[str, float | str]:
     """The values that the notes quote."""
     return {"close": CLOSE, "cat": text.label("classes", "cat")}

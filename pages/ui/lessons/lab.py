@@ -117,6 +117,11 @@ def two_sides(config: Config, trained: PointModel | None = None) -> Scene:
 SCENES: dict[str, Callable[[Config], Scene]] = {"two_sides": two_sides}
 
 
+def formula_of(config: Config) -> str:
+    """The name of the formula of the scene."""
+    return "step"
+
+
 def cloud(side: str, model: str, result: Result, sigmas: Tensor, window: Window) -> Panel:
     """The particles of one side in the colour of the class where they end, a few of them with their paths.
 

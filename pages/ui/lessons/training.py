@@ -143,6 +143,14 @@ SCENES: dict[str, Callable[[Config], Scene]] = {
     "memorised_or_learned": memorised_or_learned,
 }
 
+FORMULAS = {"train_live": "loss", "why_average": "mean", "memorised_or_learned": "copy"}
+
+
+def formula_of(config: Config) -> str:
+    """The name of the formula of a scene."""
+    return FORMULAS[config.show]
+
+
 NOTES = {
     "train_live": {
         "before": ("train_live",),

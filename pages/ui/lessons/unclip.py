@@ -397,9 +397,9 @@ FORMULAS = (
 )  # fmt: skip
 
 
-def formula_of(show: str) -> str:
+def formula_of(config: Config) -> str:
     """The name of the formula of a scene: of the decoder, where it has none of its own."""
-    return show if show in FORMULAS else "decoder"
+    return config.show if config.show in FORMULAS else "decoder"
 
 
 def held_out(data: str) -> torch.Tensor:

@@ -6,11 +6,14 @@ async function unpacked(text) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-async function showAlone(place) {
-  const data = await unpacked(place.querySelector('script').textContent);
-  show({data, parentElement: place.attachShadow({mode: 'open'})});
+// Shows a scene in an element that is empty but for its bytes; returns the player.
+function showIn(place, data) {
+  const parentElement = place.attachShadow({mode: 'open'});
+  show({data, parentElement});
+  return PLAYERS.get(parentElement);
 }
 
-document.querySelectorAll('.scene').forEach(showAlone);
+for (const place of document.querySelectorAll('.scene'))
+  unpacked(place.querySelector('script').textContent).then(data => showIn(place, data));
 // The player looks at the theme whenever it measures the page.
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => dispatchEvent(new Event('resize')));

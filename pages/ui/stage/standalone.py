@@ -6,7 +6,7 @@ A page of several scenes puts the same parts together: `style` and `engine` once
 import base64
 import html
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from string import Template
@@ -15,7 +15,7 @@ import streamlit as st
 
 from core.figures import palette
 from core.figures.scene import Scene
-from pages.ui.frame import text
+from pages.ui.frame import links, text
 from pages.ui.frame.mathml import mathml
 from pages.ui.frame.text import t
 from pages.ui.stage.packing import pack
@@ -32,6 +32,7 @@ def page(
     frame: int | None = None,
     loop: bool = False,
     autoplay: bool = False,
+    zoom: Mapping | None = None,
 ) -> str:
     """The whole file, in the language of ``text.language``: the scene with its title, its caption and its address.
 
@@ -41,11 +42,12 @@ def page(
         theme: "light", "dark", or "auto" for the one that the reader's browser asks for.
         frame: where the clock stands at first; None: where the scene says.
         loop, autoplay: how the clock plays.
+        zoom: what is enlarged, as the player keeps it.
     """
     drawn = mathml(formula, None if theme == "auto" else theme) if formula else ""
     parts = (
         f"<h1>{html.escape(scene.title)}</h1>" if scene.title else "",
-        element(scene, frame=frame, loop=loop, autoplay=autoplay),
+        element(scene, frame=frame, loop=loop, autoplay=autoplay, zoom=zoom),
         f"<p>{html.escape(scene.caption)}</p>" if scene.caption else "",
         f'<div class="formula" tabindex="0" role="group" aria-label="{_label("formula")}">{drawn}</div>'
         if drawn
@@ -63,13 +65,19 @@ def page(
 
 
 def element(
-    scene: Scene, frame: int | None = None, loop: bool = False, autoplay: bool = False, key: str = "scene"
+    scene: Scene,
+    frame: int | None = None,
+    loop: bool = False,
+    autoplay: bool = False,
+    key: str = "scene",
+    zoom: Mapping | None = None,
 ) -> str:
     """The place of a scene on a page with the scene's bytes in it. ``key`` is its name among the scenes of the page."""
     probe = None if scene.probe is None else [round(float(v), 4) for v in scene.probe]
     data = pack(
         scene.panels, scene.clock, key=key, alt=scene.alt, probe=probe, fps=scene.fps, start=frame,
         loop=loop or None, autoplay=autoplay or None, language=text.language.get(),
+        view=(key, {"zoom": links.STAGE["zoom"].write(zoom)}) if zoom else None,
     )  # fmt: skip
     packed = base64.b64encode(zlib.compress(data + (1).to_bytes(8, "little"), 9)).decode()
     return (
