@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui.frame import controls, glossary, links, text
+from pages.ui.frame import controls, drawn, glossary, links, text
 from pages.ui.frame.text import t
 
 
@@ -32,6 +32,8 @@ def sorry(error: Exception | str) -> None:
 
 def prose(markdown: str, width: str | int = "stretch") -> None:
     """A text or a table whose terms of the glossary are explained at their first use, as in the notes."""
+    if markdown.startswith("| "):
+        drawn.now().tables.append(markdown)
     st.markdown(glossary.mark_terms(markdown), unsafe_allow_html=True, width=width)
 
 

@@ -33,7 +33,7 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.navigation.page import Page
 
 from core.figures import palette
-from pages.ui.frame import chapters, controls, glossary, kept, keys, presentation, text
+from pages.ui.frame import chapters, controls, drawn, glossary, kept, keys, presentation, text
 from pages.ui.frame.chapters import PAGES, ROOT, SECTIONS, UNNUMBERED, number_of, page_of, title_of
 from pages.ui.frame.drawing import caption as caption
 from pages.ui.frame.drawing import draw_html, guard, message, prose, theme
@@ -127,6 +127,7 @@ def chapter(name: str, config: type) -> None:
     _page.set(name)
     _verdicts.set({})
     glossary.begin()
+    drawn.begin()
     controls.arrive(name, config)
     presentation.begin()
     ordinal, presenting = number_of(name), controls.upcoming("present")
@@ -267,6 +268,7 @@ def notes(*names: str, **values: Any) -> None:
     filled with ``values``.
     """
     page = f"{_page.get()}"
+    drawn.now().notes.append((names, values))
 
     def filled(part: str) -> list[str]:
         keys = [key for key in (f"{page}.{name}.{part}" for name in names) if text.has(key)]
@@ -298,14 +300,16 @@ def equation(name: str, legend: str | Sequence[str] = (), **values: Any) -> None
     """In symbols, folded: formula ``name`` of the page on one line, each term in the colour of what it stands for;
     under it the catalogue's entries ``LEGEND.legend`` (tables of ``mark`` and ``text``) of one legend or of several,
     which name every symbol."""
+    legends = (legend,) if isinstance(legend, str) else tuple(legend)
+    drawn.now().formulas.append((name, legends, values))
     with (
         presentation.sheet(),
         st.expander(t("frame.headings.equation"), icon=":material/function:", key="equation"),
     ):
         st.latex("".join(tint(role, tex) for tex, role in formula(name, **values)))
-        if legend:
-            key, names = f"{_page.get()}", (legend,) if isinstance(legend, str) else legend
-            entries = [one for name in names for one in text.entry(f"{key}.{name}.legend")]
+        if legends:
+            key = f"{_page.get()}"
+            entries = [one for each in legends for one in text.entry(f"{key}.{each}.legend")]
             rows = ((one["mark"], text.fill(key, one["text"], **values)) for one in entries)
             draw_html(
                 "\n".join(f"- {mark(role) if role else ''} {glossary.mark_terms(meaning)}" for role, meaning in rows)

@@ -46,7 +46,8 @@ def show(
     data = pack(
         scene.panels, scene.clock, key=key, alt=scene.alt, height=height, probe=place, fps=scene.fps,
         loop=loop or None, autoplay=autoplay or None, permalink=permalink or None,
-        restart=None if restart is None else str(restart), view=controls.view() if permalink else None, language=text.language.get(),
+        restart=None if restart is None else str(restart), view=controls.view() if permalink else None,
+        language=text.language.get(),
     )  # fmt: skip
     with st.container(gap=None):
         sent = _player(key=key, data=_in_turn(key, data), on_probe_change=component.nothing,

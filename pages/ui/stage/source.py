@@ -12,7 +12,8 @@ HERE = Path(__file__).parent
 FILES = ("layout.js", "matrix.js", "paint.js", "readout.js", "input.js", "stage.js")
 WORDS = (
     "player", "role", "figure", "play", "pause", "back", "forward", "loop", "speed", "whole", "save", "export", "frame",
-    "clock", "keys", "keys_probe", "probe", "point", "arrow", "vector", "particle", "value", "curve", "image", "pixel", "cell",
+    "clock", "keys", "keys_probe", "probe", "point", "arrow", "vector", "particle", "value", "curve", "image", "pixel",
+    "cell",
 )  # fmt: skip
 """What the player shows or tells a screen reader: names of entries of the catalogue."""
 
