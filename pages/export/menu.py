@@ -31,6 +31,7 @@ class Menu:
         request: the scene.
         page, name: of the scene.
         base, given: the address of the page, and its parameters.
+        language: of the page.
         drawn: what the page shows beside the picture.
         link: the address, read, where it alone makes this very scene, which can then be made in any language.
         film: the run of the jobs that makes a film, and what it makes.
@@ -42,6 +43,7 @@ class Menu:
     name: str
     base: str
     given: dict[str, str]
+    language: str
     drawn: Drawn
     link: scenes.Link | None
     film: tuple[str, Hashable] | None = None
@@ -58,7 +60,7 @@ class Menu:
         token = text.language.set(language)
         try:
             made = self.request.scene
-            if language != controls.language():
+            if language != self.language:
                 if language not in self.others:
                     self.others[language] = _made_again(self.page, self.name, self.link)
                 made = self.others[language]
@@ -84,14 +86,15 @@ def draw(page: str) -> None:
 
 
 def _open(request: ExportRequest, page: str) -> Menu:
-    given, base = st.query_params.to_dict(), (st.context.url or page).split("?")[0]
-    name = scenes.scene_name(page, controls.config())
-    link = replace(scenes.read(page), config=controls.config())
+    name, config = scenes.scene_name(page, controls.config()), controls.config()
+    base = (st.context.url or page).split("?")[0]
+    opened = Menu(request, page, name, base, st.query_params.to_dict(), controls.language(), drawn.now(), None)
     with shell.guard():
+        link = replace(scenes.read(page), config=config)
         again = _made_again(page, name, link)
-        same = pack(again.panels, again.clock) == pack(request.scene.panels, request.scene.clock)
-        return Menu(request, page, name, base, given, drawn.now(), link if same else None)
-    return Menu(request, page, name, base, given, drawn.now(), None)
+        if pack(again.panels, again.clock) == pack(request.scene.panels, request.scene.clock):
+            opened.link = link
+    return opened
 
 
 def _made_again(page: str, name: str, link: scenes.Link) -> Scene:
@@ -131,7 +134,7 @@ def _contents(opened: Menu) -> None:
 def _options(opened: Menu, kind: str) -> tuple[str, files.Options]:
     """What can be chosen for a kind: the language, and the rest."""
     given: dict[str, Any] = {"frame": opened.request.frame, "zoom": opened.request.zoom}
-    language, numbers = controls.language(), kind in ("npz", "csv")
+    language, numbers = opened.language, kind in ("npz", "csv")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if not numbers:
             themes = ("light", "dark", "auto") if kind == "html" else ("light", "dark")
