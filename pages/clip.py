@@ -1,8 +1,11 @@
 """Chapter 6: CLIP. Two encoders bring pictures and captions to one space, where cosines answer questions."""
 
+from functools import partial
+
 from pages.ui.frame import controls, shell
 from pages.ui.lessons import clip_people_view, clip_view
 from pages.ui.lessons.clip import CONTROLS, TASKS, Config, code_of, formula_of, notes_of
+from pages.ui.stage import exporting
 
 shell.require_shell()
 shell.chapter("clip", Config)
@@ -21,6 +24,8 @@ with left:
 config = controls.config()
 with right:
     done = clip_view.train_live(config, answered) if show == "train_live" else view.draw(config, given)
+    if show != "train_live":
+        exporting.button(partial(view.scene, config, given), show)
     shell.explain("guess", "near_zero", shown=answered and show == "train_live")
 
 scene = show if answered else "matrix"  # before the answer the notes, the formula and the code are of the matrix alone

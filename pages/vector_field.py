@@ -9,7 +9,7 @@ from pages.ui.frame.text import t
 from pages.ui.lessons import vector_field as lesson
 from pages.ui.lessons.vector_field import FINE, OWN, REFERENCE, SCENES, Config
 from pages.ui.runs import point_runs, training_run
-from pages.ui.stage import player
+from pages.ui.stage import exporting, player
 
 shell.require_shell()
 shell.chapter("vector_field", Config)
@@ -47,6 +47,7 @@ if show == "error":
     shell.prose(t("vector_field.curve.text"))
     chart = lesson.error_chart(config, error, rival, shell.theme())
     st.plotly_chart(chart, theme=None, key="error_curve")
+    exporting.button(partial(lesson.error_curve, config, model), "error_curve", chart="error_curve")
 
 if answered:  # the figure shows the difference
     with st.container(horizontal=True, vertical_alignment="bottom"):

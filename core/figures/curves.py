@@ -1,4 +1,4 @@
-"""Curves to zoom into and read values from, as a Plotly figure."""
+"""Curves to zoom into and read values from: as a Plotly figure for a page, and as a panel of a scene for a file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.figures import palette
+from core.figures.scene import Line, Panel, Points
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -73,6 +74,28 @@ def curves(
     figure.update_xaxes(_axis(xlabel, xlog, theme), tickvals=xticks, autorange="reversed" if xreversed else None)
     figure.update_yaxes(_axis(ylabel, ylog, theme), range=np.log10(ylim) if ylim and ylog else ylim)
     return figure
+
+
+def panel(
+    lines: Sequence[Curve],
+    title: str,
+    xlabel: str,
+    ylabel: str,
+    xlog: bool = False,
+    ylim: tuple[float, float] | None = None,
+    ylog: bool = False,
+    xreversed: bool = False,
+) -> Panel:
+    """The same curves as a panel of a scene."""
+    layers: list[Line | Points] = []
+    for line in lines:
+        x, y = np.asarray(line.x, np.float32), np.asarray(line.y, np.float32)
+        width, label = (1.2, "") if line.beside else (2.5, line.label)
+        layers.append(Line(x, y, line.role, label, width=width))
+        if line.marked:
+            layers.append(Points(np.stack([x, y], axis=-1), line.role, size=4, alpha=1))
+    axes = {"xlabel": xlabel, "ylabel": ylabel, "xlog": xlog, "ylog": ylog, "xreversed": xreversed}
+    return Panel(title, layers, None, ylim, equal=False, **axes)
 
 
 def _axis(title: str, log: bool, theme: str) -> dict:

@@ -62,7 +62,7 @@ class Menu:
             made = self.request.scene
             if language != self.language:
                 if language not in self.others:
-                    self.others[language] = _made_again(self.page, self.name, self.link)
+                    self.others[language] = scenes.drawn(self.page, self.link.config, self.request.chart)
                 made = self.others[language]
             link = scenes.address(self.base, self.given, made, self.request.frame, self.request.zoom)
             return scenes.describe(made, self.page, self.name, link)
@@ -91,14 +91,10 @@ def _open(request: ExportRequest, page: str) -> Menu:
     opened = Menu(request, page, name, base, st.query_params.to_dict(), controls.language(), drawn.now(), None)
     with shell.guard():
         link = replace(scenes.read(page), config=config)
-        again = _made_again(page, name, link)
+        again = scenes.drawn(page, config, request.chart)
         if pack(again.panels, again.clock) == pack(request.scene.panels, request.scene.clock):
             opened.link = link
     return opened
-
-
-def _made_again(page: str, name: str, link: scenes.Link) -> Scene:
-    return scenes.lesson_of(page).SCENES[name](link.config)
 
 
 def _close() -> None:
@@ -121,7 +117,7 @@ def _contents(opened: Menu) -> None:
     shell.caption(t(f"frame.export.kinds.{kind}"))
     language, options = _options(opened, kind)
     still = opened.frames > 1 and options.frame is not None and kind != "html"
-    parts = (opened.name, *([f"f{opened.request.frame + 1}"] if still else ()))
+    parts = (opened.request.chart or opened.name, *([f"f{opened.request.frame + 1}"] if still else ()))
     name = scenes.file_name(opened.page, parts, kind)
     if files.is_film(kind):
         _film(opened, language, kind, options, name)

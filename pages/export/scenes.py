@@ -87,15 +87,25 @@ def scene_of(link: Link, chart: str = "") -> Scene:
     """
     token = text.language.set(link.language)
     try:
-        lesson, name = lesson_of(link.page), scene_name(link.page, link.config)
-        charts = getattr(lesson, "CHARTS", {})
-        if chart and chart not in charts:
-            raise Problem("export_chart", name=chart, page=link.page, known=", ".join(charts) or "–")
-        made = charts[chart](link.config) if chart else lesson.SCENES[name](link.config)
-        frame = frame_at(made, link.clock)
-        return describe(made, link.page, name, address(link.base, link.given, made, frame, link.zoom))
+        made = drawn(link.page, link.config, chart)
+        place = address(link.base, link.given, made, frame_at(made, link.clock), link.zoom)
+        return describe(made, link.page, scene_name(link.page, link.config), place)
     finally:
         text.language.reset(token)
+
+
+def drawn(page: str, config: Any, chart: str = "") -> Scene:
+    """The scene of a configuration of a page, or one of its charts.
+
+    Raises Problem for a chart that the page does not have.
+    """
+    lesson = lesson_of(page)
+    if not chart:
+        return lesson.SCENES[scene_name(page, config)](config)
+    charts = getattr(lesson, "CHARTS", {})
+    if chart not in charts:
+        raise Problem("export_chart", name=chart, page=page, known=", ".join(charts) or "–")
+    return charts[chart](config)
 
 
 def scene_name(page: str, config: Any) -> str:

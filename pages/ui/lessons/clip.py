@@ -184,6 +184,9 @@ MORE_CONTROLS = {
 """Those that follow, by ``by`` or ``kind``."""
 
 
+AnySpace = Space | people_lesson.PeopleSpace  # of emoji or of people; None: that of the shipped CLIP
+
+
 # What is asked of a space of vectors
 
 
@@ -217,10 +220,10 @@ def train_live(config: Config, snapshot: Snapshot | None = None, compare: bool =
     return clip_live.scene(snapshot, config.batch, config.matrix, compare)
 
 
-def retrieval(config: Config, space: Space | None = None, pixels: Tensor | None = None) -> Scene:
+def retrieval(config: Config, space: AnySpace | None = None, pixels: Tensor | None = None) -> Scene:
     """From words to pictures, and from pictures to words."""
     if config.data == "people":
-        people = clip_people.space_of(config.language)
+        people = space or clip_people.space_of(config.language)
         return clip_people.retrieval(people, config.by, config.query, config.person - 1, config.among)
     found = nearest(config, space or collection.space_of(collection.shipped()), pixels)
     if config.by == "text":
@@ -232,18 +235,18 @@ def retrieval(config: Config, space: Space | None = None, pixels: Tensor | None 
     return clip_retrieval.scene_of_captions(name, pixels, found)
 
 
-def zero_shot(config: Config, space: Space | None = None) -> Scene:
+def zero_shot(config: Config, space: AnySpace | None = None) -> Scene:
     """Examples with their most probable class under both lists of prompts; a person with the most probable
     attributes."""
     if config.data == "people":
-        return clip_people.zero_shot(clip_people.space_of(config.language), config.person - 1)
+        return clip_people.zero_shot(space or clip_people.space_of(config.language), config.person - 1)
     return clip_zero_shot.scene(classified(config, space or collection.space_of(collection.shipped())))
 
 
-def arithmetic(config: Config, space: Space | None = None) -> Scene:
+def arithmetic(config: Config, space: AnySpace | None = None) -> Scene:
     """A picture minus a picture, or minus and plus words."""
     if config.data == "people":
-        return _arithmetic_of_people(config)
+        return _arithmetic_of_people(config, space or clip_people.space_of(config.language))
     space = space or collection.space_of(collection.shipped())
     if config.kind == "words":
         start, found = collection.number_of(config.start), analogies(config, space)
@@ -251,8 +254,7 @@ def arithmetic(config: Config, space: Space | None = None) -> Scene:
     return clip_arithmetic.scene_of_words(config.difference, clip_arithmetic.words_of(space, config.difference))
 
 
-def _arithmetic_of_people(config: Config) -> Scene:
-    people = clip_people.space_of(config.language)
+def _arithmetic_of_people(config: Config, people: people_lesson.PeopleSpace) -> Scene:
     if config.kind == "words":
         found = clip_people.analogies(people, config.start_person - 1, config.remove, config.add)
         return clip_people.pictures(people, t("clip.arithmetic.shelf"), found)
@@ -276,10 +278,10 @@ def named(config: Config, people: people_lesson.PeopleSpace) -> list[people_less
     return clip_people.words_of(people, config.thing, config.couple)
 
 
-def vector_map(config: Config, space: Space | None = None) -> Scene:
+def vector_map(config: Config, space: AnySpace | None = None) -> Scene:
     """The vectors of pictures and captions in two dimensions."""
     if config.data == "people":
-        people = clip_people.space_of(config.language)
+        people = space or clip_people.space_of(config.language)
         return clip_people.map_scene(people, config.axes, config.grouped_by, config.projected)
     found = clip_map.projection(space or collection.space_of(collection.shipped()), config.axes)
     return clip_map.scene(found, config.axes, config.projected)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from core.data.people import ATTRIBUTES, enlarge
 from core.figures.maps import Cloud, scatter
+from core.figures.scene import Scene
 from core.lessons import clip_people as lesson
 from core.lessons.clip_people import Answers, Description, Named, PeopleSpace
 from core.models import clip_space
@@ -52,6 +53,11 @@ def draw(config: Config, encoders: Encoders) -> bool:
     if config.show == "arithmetic":
         return arithmetic(config, space, encoders)
     return {"retrieval": retrieval, "zero_shot": zero_shot, "map": vector_map}[config.show](config, space)
+
+
+def scene(config: Config, encoders: Encoders) -> Scene:
+    """What `draw` shows, as a scene for a file."""
+    return scenes.SCENES[config.show](config, collection.people_space_of(encoders, config.language))
 
 
 def spoken(line: str, language: str) -> str:

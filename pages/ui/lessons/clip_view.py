@@ -11,6 +11,7 @@ from torch import Tensor
 from core.data import drawings, image_files
 from core.data.captions import ARITHMETIC, LENGTH
 from core.figures.maps import Cloud, scatter
+from core.figures.scene import Scene
 from core.lessons import clip as lesson
 from core.lessons.clip import Accuracy, Answer, Snapshot, Space
 from core.models import clip_space
@@ -105,6 +106,14 @@ def draw(config: Config, given: tuple[Space, Tensor | None]) -> bool:
         return retrieval(config, space, pixels)
     scene = {"zero_shot": zero_shot, "arithmetic": arithmetic, "map": vector_map}[config.show]
     return scene(config, space)
+
+
+def scene(config: Config, given: tuple[Space, Tensor | None]) -> Scene:
+    """What `draw` shows, as a scene for a file."""
+    space, pixels = given
+    if config.show == "retrieval":
+        return scenes.retrieval(config, space, pixels)
+    return scenes.SCENES[config.show](config, space)
 
 
 # Live training

@@ -189,6 +189,17 @@ SCENES: dict[str, Callable[[Config], Scene]] = {
 }
 
 
+def price(config: Config) -> Scene:
+    """What guidance gains and costs over its scale, as a chart below the picture."""
+    from pages.ui.lessons import guidance_curves  # which is drawn from the scenes above
+
+    return guidance_curves.price(config)
+
+
+CHARTS = {"price": price}
+"""The charts below the picture of a scene, by their names."""
+
+
 # Numbers beside the pictures
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 from core.diffusion.samplers import SAMPLERS, SamplerConfig
 from core.figures.curves import Curve
-from core.figures.scene import Line, Panel
+from core.figures.curves import panel as curve_panel
+from core.figures.scene import Panel
 from core.lessons import sampler_quality as lesson
 from core.lessons.sampler_quality import CALLS, PERFECT, QualityRow
 from core.models.trajectories import PointModel
@@ -80,13 +81,8 @@ def _curve(rows: Sequence[QualityRow], value: Callable[[QualityRow], float], thi
 
 def panel(rows: Rows, model: PointModel, measure: str) -> Panel:
     """A measure over network calls."""
-    log = MEASURES[measure][1]
-    drawn = [
-        Line(curve.x, curve.y, curve.role, curve.label, width=1 if curve.beside else 2.5)
-        for curve in lines(rows, model, measure)
-    ]
-    labels = {"xlabel": t("sampling.quality.calls"), "ylabel": t(f"sampling.quality.axes.{measure}")}
-    return Panel(t("sampling.quality.title"), drawn, None, None, False, **labels, xlog=True, ylog=log)
+    labels = t("sampling.quality.title"), t("sampling.quality.calls"), t(f"sampling.quality.axes.{measure}")
+    return curve_panel(lines(rows, model, measure), *labels, xlog=True, ylog=MEASURES[measure][1])
 
 
 def table(rows: Rows, model: PointModel) -> str:

@@ -26,6 +26,7 @@ from core.diffusion.samplers import (
     Step,
 )
 from core.figures.curves import Curve
+from core.figures.curves import panel as curve_panel
 from core.figures.scene import Clock, Panel, Scene, Window
 from core.lessons import sampler_quality as quality_lesson
 from core.lessons import sampling as lesson
@@ -38,6 +39,7 @@ from pages.ui.frame.links import choice, number
 from pages.ui.frame.text import pair, t
 from pages.ui.lessons import sampler_quality, sampling_panels, sampling_step
 from pages.ui.lessons.sampler_quality import MEASURES
+from pages.ui.stage import exporting
 
 EXACT, NONE = "exact", "none"
 MODELS = ("spiral-100-fourier", "spiral-100-reference", EXACT, "spiral")
@@ -260,10 +262,22 @@ def sde_and_ode(config: Config) -> Scene:
 def quality(config: Config) -> Scene:
     """The quality of every sampler over network calls. Takes seconds where the table is not known yet."""
     models = compared_models(config)
-    table = sampler_quality.finished(models, config.samplers[0])
-    panel = sampler_quality.panel(table, models[0], config.measure)
+    return quality_of_rows(config, sampler_quality.finished(models, config.samplers[0]))
+
+
+def quality_of_rows(config: Config, rows: sampler_quality.Rows) -> Scene:
+    """The same of the rows that there are."""
+    panel = sampler_quality.panel(rows, compared_models(config)[0], config.measure)
     alt = t("sampling.quality.alt", model=text.label("models", config.model), measure=panel.ylabel)
     return Scene([panel], None, alt)
+
+
+def step_size_curves(config: Config) -> Scene:
+    """How far the steps of DDPM and of DDIM go down, as a chart."""
+    sizes, title = step_sizes(config), t("sampling.step_sizes.title")
+    limits = 0, 1.2 * max(size.y.max() for size in sizes)
+    axes = {"xlog": True, "ylim": limits, "xreversed": True}
+    return exporting.scene_of(curve_panel(sizes, title, "σ", t("sampling.step_sizes.ylabel"), **axes))
 
 
 SCENES: dict[str, Callable[[Config], Scene]] = {
@@ -274,6 +288,8 @@ SCENES: dict[str, Callable[[Config], Scene]] = {
     "sde_and_ode": sde_and_ode,
     "quality": quality,
 }
+CHARTS = {"step_sizes": step_size_curves}
+"""The charts below the picture of a scene, by their names."""
 NOTES = {
     "clouds": {"before": ("clouds",), "after": ("without_noise",)},
     "quality": {"before": ("quality",), "after": ("quality", "measured_collapse")},

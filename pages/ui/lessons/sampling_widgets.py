@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 import torch
@@ -19,7 +20,7 @@ from pages.ui.lessons import sampler_quality, sampling, sampling_step
 from pages.ui.lessons.sampler_quality import MEASURES
 from pages.ui.lessons.sampling import COLLAPSE, KEPT_BACK, NONE, SCENES
 from pages.ui.runs import background
-from pages.ui.stage import player
+from pages.ui.stage import exporting, player
 
 HAIR = 1e-4  # too small a distance to be seen
 SLOTS = {"clouds": ("a", "b"), "one_step": ("a",), "sde_and_ode": ("first", "second")}  # samplers that a scene asks for
@@ -160,7 +161,7 @@ def show_quality(config: sampling.Config) -> None:
     @shell.fragment(run_every=None if known else 1.0)
     def tick() -> None:
         if rows := known or _newest(work, quality_lesson.length(models)):
-            _draw(rows, models[0], measure)
+            _draw(config, rows, models[0], measure)
 
     tick()
 
@@ -177,12 +178,13 @@ def _newest(work: Work, rows: int) -> sampler_quality.Rows:
     return view.picture or ()
 
 
-def _draw(rows: sampler_quality.Rows, model: PointModel, measure: str) -> None:
+def _draw(config: sampling.Config, rows: sampler_quality.Rows, model: PointModel, measure: str) -> None:
     """A measure over network calls, and all measures as a table."""
     xlabel, ylabel = t("sampling.quality.calls"), t(f"sampling.quality.axes.{measure}")
     options = {"xlog": True, "ylog": MEASURES[measure][1], "xticks": CALLS, "height": 400}
     chart = curves(sampler_quality.lines(rows, model, measure), shell.theme(), xlabel, ylabel, **options)
     st.plotly_chart(chart, theme=None, key="quality_curves")
+    exporting.button(partial(sampling.quality_of_rows, replace(config, measure=measure), rows), "quality_curves")
     shell.caption(t(f"sampling.quality.meaning.{measure}"))
     shell.caption(t("sampling.quality.hint"))
     shell.prose(sampler_quality.table(rows, model))
@@ -196,5 +198,6 @@ def show_step_sizes(config: sampling.Config) -> None:
         sizes, shell.theme(), "σ", t("sampling.step_sizes.ylabel"), xlog=True, ylim=(0, top), height=300, xreversed=True
     )
     st.plotly_chart(chart, theme=None, key="step_sizes")
+    exporting.button(partial(sampling.step_size_curves, config), "step_sizes", chart="step_sizes")
     longer, shorter = (float(size.y[len(size.y) // 2]) for size in sizes)
     shell.caption(t("sampling.step_sizes.caption", ddpm=longer, ddim=shorter))

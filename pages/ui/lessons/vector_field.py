@@ -20,6 +20,7 @@ from core.diffusion.exact import EmpiricalDenoiser
 from core.diffusion.schedules import scale
 from core.figures import lecture
 from core.figures.curves import Curve, curves
+from core.figures.curves import panel as curve_panel
 from core.figures.lecture import FORMATS
 from core.figures.scene import Arrows, Clock, Heat, Layer, Line, Panel, Points, Scene, Window
 from core.lessons import vector_field as lesson
@@ -30,6 +31,7 @@ from core.runs.caching import shared_cache
 from pages.ui.frame import shell, text
 from pages.ui.frame.links import choice, place, toggle
 from pages.ui.frame.text import pair, t
+from pages.ui.stage import exporting
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -138,6 +140,8 @@ def one_place(config: Config, model: PointModel | None = None) -> Scene:
 
 
 SCENES: dict[str, Callable[[Config], Scene]] = {"fields": fields, "error": error, "one_place": one_place}
+CHARTS = {"error_curve": lambda config: error_curve(config)}
+"""The charts below the picture of a scene, by their names."""
 
 
 def before_answer(scene: Scene) -> Scene:
@@ -232,6 +236,14 @@ def error_chart(config: Config, error: Tensor, rival: tuple[str, Tensor] | None,
     """The relative error over the noise levels as a chart that stands still."""
     lines, ylabel = error_curves(config, error, rival), t("vector_field.curve.ylabel")
     return curves(lines, theme, "σ", ylabel, xlog=True, ylim=(0, top(error)), xreversed=True)
+
+
+def error_curve(config: Config, model: PointModel | None = None) -> Scene:
+    """The chart as a scene."""
+    error = error_of(model or model_of(config))
+    lines, title = error_curves(config, error, rival_of(config)), t("vector_field.curve.title")
+    axes = {"xlog": True, "ylim": (0, top(error)), "xreversed": True}
+    return exporting.scene_of(curve_panel(lines, title, "σ", t("vector_field.curve.ylabel"), **axes))
 
 
 def top(error: Tensor) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from core.figures.scene import Scene
+from core.figures.scene import Line, Panel, Scene
 from pages.ui.frame.text import t
 
 KEY = "_export"
@@ -21,12 +21,20 @@ class ExportRequest:
         key: of the stage or chart that showed it.
         frame: where the clock stood.
         zoom: what was enlarged, as the player keeps it.
+        chart: its name among the charts of the page, for one of these.
     """
 
     scene: Scene
     key: str
     frame: int = 0
     zoom: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    chart: str = ""
+
+
+def scene_of(chart: Panel) -> Scene:
+    """A chart of curves as a scene that stands alone."""
+    names = t("frame.comma").join(layer.label for layer in chart.layers if isinstance(layer, Line) and layer.label)
+    return Scene([chart], alt=t("frame.export.curves", curves=names), title=chart.title)
 
 
 def ask(request: ExportRequest) -> None:
@@ -50,8 +58,9 @@ def close() -> None:
     st.session_state.pop(KEY, None)
 
 
-def button(scene: Callable[[], Scene], key: str) -> None:
-    """A button that opens the menu, for what is not drawn by a player. ``scene`` is made only when it is pressed."""
+def button(scene: Callable[[], Scene], key: str, chart: str = "") -> None:
+    """A button that opens the menu, for what is not drawn by a player, such as the page's ``chart`` of that name.
+    ``scene`` is made only when the button is pressed."""
     st.session_state[f"{key}-scene"] = scene
     if st.button(t("frame.export.button"), icon=":material/download:", type="tertiary", key=f"export_{key}"):
-        ask(ExportRequest(scene(), key))
+        ask(ExportRequest(scene(), key, chart=chart))
