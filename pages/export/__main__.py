@@ -4,6 +4,7 @@ It makes the file that the menu of the page makes: a lecturer's makefile makes a
 """
 
 import argparse
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,12 +37,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name in link.ignored:
             print(t("export.ignored", name=name), file=sys.stderr)
         made = make(link, given)
-        given.out.parent.mkdir(parents=True, exist_ok=True)
-        given.out.write_bytes(made)
+        _write(given.out, made)
     except Problem as problem:
         return _fail(text.problem(problem))
     except OSError as error:
         return _fail(text.problem(Problem("export_not_written", file=given.out, reason=error.strerror)))
+    except KeyboardInterrupt:
+        return _fail(t("export.stopped"))
+    except Exception as error:
+        logging.getLogger(__name__).debug("an export failed", exc_info=error)
+        return _fail(text.problem(Problem("export_failed", kind=type(error).__name__, link=given.link)))
     print(given.out)
     return 0
 
@@ -68,6 +73,17 @@ def make(link: scenes.Link, given: argparse.Namespace) -> bytes:
         return files.file_of(scene, kind, options, formula)
     finally:
         text.language.reset(token)
+
+
+def _write(out: Path, made: bytes) -> None:
+    """Write a file beside its place first, so that a full disk leaves no half of one."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    beside = out.with_name(f".{out.name}.part")
+    try:
+        beside.write_bytes(made)
+        beside.replace(out)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _fail(sentence: str) -> int:

@@ -67,9 +67,8 @@ def draw(config: Config, model: PointModel) -> None:
     with st.container(gap="small"):
         st.header(t("guidance.curves.heading"), anchor=False)
         shell.prose(t("guidance.curves.text", samples=scenes.N))
-        found = lines(
-            config, model, st.empty().empty
-        )  # where Streamlit notices that a control was moved, and runs anew
+        pause = st.empty().empty  # here Streamlit notices that a control was moved, and runs the page again first
+        found = lines(config, model, pause)
         chart = figures.curves(found, shell.theme(), "w", t("guidance.curves.ylabel"), ylim=(0, 1.25))
         st.plotly_chart(chart, theme=None, key="price")
         exporting.button(partial(price, config, model), "price", chart="price")

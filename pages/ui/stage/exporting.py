@@ -34,7 +34,7 @@ class ExportRequest:
 def scene_of(chart: Panel) -> Scene:
     """A chart of curves as a scene that stands alone."""
     names = t("frame.comma").join(layer.label for layer in chart.layers if isinstance(layer, Line) and layer.label)
-    return Scene([chart], alt=t("frame.export.curves", curves=names), title=chart.title)
+    return Scene([replace(chart, title="")], alt=t("frame.export.curves", curves=names), title=chart.title)
 
 
 def ask(request: ExportRequest) -> None:
