@@ -155,7 +155,7 @@ def _text(mark: Words, look: Look) -> Artist:
         size *= min(1, mark.room / max(1e-6, measure(mark.text, mark.bold) * size))
     return Text(
         mark.x, mark.y, mark.text, color=look.ink, alpha=mark.strength, fontsize=size, family=fonts.families(),
-        fontweight="bold" if mark.bold else "normal", horizontalalignment=mark.align, verticalalignment="baseline",
+        fontweight=fonts.SEMIBOLD if mark.bold else 400, horizontalalignment=mark.align, verticalalignment="baseline",
         rotation=90 if mark.upright else 0, rotation_mode="anchor", parse_math=False, url=mark.link or None,
     )  # fmt: skip
 
@@ -191,7 +191,7 @@ def measure(text: str, bold: bool = False) -> float:
     """The width of a text at size 1."""
     from matplotlib.font_manager import FontProperties
 
-    font = FontProperties(family=fonts.families(), size=100, weight="bold" if bold else "normal")
+    font = FontProperties(family=fonts.families(), size=100, weight=fonts.SEMIBOLD if bold else 400)
     return _ruler().get_text_width_height_descent(text, font, False)[0] / 100
 
 
