@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 KINDS = {"svg": "image/svg+xml", "pdf": "application/pdf", "png": "image/png"}
 SCALES = (1, 2, 4)
 DPI = 72  # a point is a CSS pixel
+LEAST = 0.7  # of its size, for a text that has to fit
 PIXELS = 3  # of a picture inside an SVG or PDF, for each CSS pixel
 SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "scene", "pdf.fonttype": 42, "text.hinting": "none"}
 _settings = Lock()  # they are global in Matplotlib
@@ -150,14 +151,23 @@ def _patch(mark: Shape) -> Artist:
 def _text(mark: Words, look: Look) -> Artist:
     from matplotlib.text import Text
 
-    size = mark.size * look.unit
-    if mark.room:
-        size *= min(1, mark.room / max(1e-6, measure(mark.text, mark.bold) * size))
+    text, size = _fitted(mark, mark.size * look.unit)
     return Text(
-        mark.x, mark.y, mark.text, color=look.ink, alpha=mark.strength, fontsize=size, family=fonts.families(),
+        mark.x, mark.y, text, color=look.ink, alpha=mark.strength, fontsize=size, family=fonts.families(),
         fontweight=fonts.SEMIBOLD if mark.bold else 400, horizontalalignment=mark.align, verticalalignment="baseline",
         rotation=90 if mark.upright else 0, rotation_mode="anchor", parse_math=False, url=mark.link or None,
     )  # fmt: skip
+
+
+def _fitted(mark: Words, size: float) -> tuple[str, float]:
+    """The text and its size, smaller where it would need more than its room; below `LEAST` of it, its end is cut."""
+    wide = measure(mark.text, mark.bold) * size
+    if not mark.room or wide <= mark.room:
+        return mark.text, size
+    if wide * LEAST <= mark.room:
+        return mark.text, size * mark.room / wide
+    cut = (f"{mark.text[:n].rstrip()}…" for n in range(len(mark.text) - 1, 0, -1))
+    return next((text for text in cut if measure(text, mark.bold) * size * LEAST <= mark.room), "…"), size * LEAST
 
 
 @cache
