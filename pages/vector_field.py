@@ -49,16 +49,6 @@ if show == "error":
     st.plotly_chart(chart, theme=None, key="error_curve")
     exporting.button(partial(lesson.error_curve, config, model), "error_curve", chart="error_curve")
 
-if answered:  # the figure shows the difference
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        level, kind = controls.draw("slide"), controls.draw("file")
-        config = controls.config()
-        make = text.in_this_language(lesson.slide_file)  # in a thread of its own, only when somebody asks for it
-        file = partial(make, config, shell.theme(), shell.address_to_share(), model)
-        st.download_button(
-            t("vector_field.download"), file, f"field-{level}.{kind}", lesson.FORMATS[kind], on_click="ignore"
-        )
-
 shell.code(*lesson.CODE)
 shell.tasks(
     {"unit_gaussian": config.view == "vp"}

@@ -1,5 +1,5 @@
-"""Scenes as data (`scene`), colours (`palette`), and still figures: by Plotly (`curves`, `maps`) and Matplotlib
-(`lecture`).
+"""Scenes as data (`scene`), colours (`palette`), what draws scenes outside of the browser (`paper`, `film`), their
+`numbers`, and charts by Plotly (`curves`, `maps`).
 
 Both libraries are imported inside the functions: a page that shows no such figure does not wait for them.
 """

@@ -179,7 +179,7 @@ def wrap(text: str, measure: Measure, room: float) -> list[str]:
 def _parts(text: str) -> list[str]:
     """The pieces of a text that a line may end after."""
     parts = [""]
-    for letter, following in zip(text, [*text[1:], ""], strict=True):
+    for letter, following in zip(text, f"{text[1:]} ", strict=False):
         parts[-1] += letter
         han = ord(letter) > 0x2E80 or (following and ord(following) > 0x2E80)
         if (letter in " &?" or han) and following not in "，。、；：？！）」』》”":

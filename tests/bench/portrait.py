@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 
 from core.data.points import PointSet
-from core.figures.lecture import WIDTH
 from core.figures.palette import BACKGROUND, INK, colour
 
 if TYPE_CHECKING:
     from tests.bench.race import Look
 
+WIDTH = 13.333  # inches: a slide
 REACH, THEME, DOTS_PER_INCH = 1.35, "light", 110
 
 

@@ -1,4 +1,4 @@
-"""Chapter 3 in a real browser: the clock, the probe, the keyboard, the address, and the file for a slide."""
+"""Chapter 3 in a real browser: the clock, the probe, the keyboard and the address."""
 
 import re
 
@@ -57,11 +57,3 @@ def test_a_link_restores_model_view_place_and_clock_for_another_visitor(page, se
     )
     expect(page.get_by_role("radio", name=text.label("views", "vp"))).to_be_checked()
     assert chapter.now("k") == 24 and chapter.now("probe") == [0.5, 0.25]
-
-
-def test_a_figure_for_a_slide_is_drawn_when_asked_for(chapter):
-    chapter.open("predictions=false&file=pdf&slide=0.1")
-    with chapter.page.expect_download() as download:
-        chapter.page.get_by_test_id("stDownloadButton").get_by_role("button").click()
-    assert download.value.suggested_filename == "field-0.1.pdf"
-    assert download.value.path().read_bytes().startswith(b"%PDF")

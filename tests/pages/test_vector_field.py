@@ -27,12 +27,12 @@ def test_nothing_gives_the_answer_away_before_the_prediction(chapter):
     def told(app):
         error = t("vector_field.alt_error", coarse=0, fine=0, at="", fine_at="").split("0")[0]
         cosines = bool(panels(app)[LEARNED].get("caption"))
-        return list(panels(app)), error in header(app)["alt"], cosines, len(tasks(app)), bool(app.select_slider)
+        return list(panels(app)), error in header(app)["alt"], cosines, len(tasks(app))
 
     app = chapter()
-    assert told(app) == ([LEARNED, EXACT], False, False, 1, False)
+    assert told(app) == ([LEARNED, EXACT], False, False, 1)
     app.button(key="_guess_large_sigma").click().run()
-    assert told(app) == ([LEARNED, EXACT, DIFFERENCE], True, True, 3, True)
+    assert told(app) == ([LEARNED, EXACT, DIFFERENCE], True, True, 3)
     assert app.query_params["guess"] == "large_sigma"
 
 
@@ -54,12 +54,9 @@ def test_every_control_changes_the_page_and_its_address(chapter):
     app.radio(key="view").set_value("vp").run()
     app.toggle(key="density").set_value(False).run()
     assert "heat" not in layers(panels(app)[EXACT])
-    app.select_slider(key="slide").set_value("0.01").run()
-    group(app, "file").set_value("pdf").run()
     assert len(panels(app)) == 2
     assert dict(app.query_params) == SHOWN | {
-        "show": "one_place", "model": "spiral-100-fourier", "view": "vp", "density": "false", "slide": "0.01",
-        "file": "pdf",
+        "show": "one_place", "model": "spiral-100-fourier", "view": "vp", "density": "false",
     }  # fmt: skip
 
 

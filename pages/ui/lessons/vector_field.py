@@ -18,10 +18,8 @@ from core.data.points import BUILT_IN
 from core.diffusion import vector_field
 from core.diffusion.exact import EmpiricalDenoiser
 from core.diffusion.schedules import scale
-from core.figures import lecture
 from core.figures.curves import Curve, curves
 from core.figures.curves import panel as curve_panel
-from core.figures.lecture import FORMATS
 from core.figures.scene import Arrows, Clock, Heat, Layer, Line, Panel, Points, Scene, Window
 from core.lessons import vector_field as lesson
 from core.lessons.vector_field import Film, Reading
@@ -34,7 +32,6 @@ from pages.ui.frame.text import pair, t
 from pages.ui.stage import exporting
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
     from plotly.graph_objects import Figure as Chart
 
 SIGMAS = vector_field.levels(49)
@@ -60,8 +57,6 @@ class Config:
     view: str = choice("ve", ("ve", "vp"), "views", "radio")
     density: bool = toggle(True)
     probe: tuple[float, float] = place((0.7, -0.8), 2)
-    slide: str = choice(LEVELS[START], LEVELS, style="slider")
-    file: str = choice("svg", tuple(FORMATS))
 
     @property
     def window(self) -> Window:
@@ -291,27 +286,6 @@ def numbers_table(learned: Reading, exact: Reading, frames: tuple[int, ...] = (8
     ]
     columns = [getattr(reading, part).tolist() for part in parts.values() for reading in (learned, exact)]
     return shell.table(["σ", *head], ([f"{SIGMAS[k]:.2g}", *(pair(column[k]) for column in columns)] for k in frames))
-
-
-def slide(config: Config, theme: str, model: PointModel | None = None) -> tuple[Figure, str]:
-    """One frame of the fields side by side as a Matplotlib figure for a slide, and its heading."""
-    model = model or model_of(config)
-    film, frame = film_of(model, config.window), LEVELS.index(config.slide)
-    heading = t("vector_field.slide", model=text.label("models", config.model), sigma=config.slide)
-    panels = [
-        lecture.FieldPanel(t(f"vector_field.panels.{name}"), by[frame].numpy(), role)
-        for name, (role, by) in triple(film).items()
-    ]
-    data = model.points.points * scale(film.sigmas[frame], config.view)
-    density = film.density[frame].numpy() if config.density else None
-    figure = lecture.fields(heading, panels, film.places.numpy(), data.numpy(), config.window.reach, density, theme)
-    return figure, heading
-
-
-def slide_file(config: Config, theme: str, link: str, model: PointModel) -> bytes:
-    """The slide as a file of the chosen kind, with its heading and the page's address in its metadata."""
-    figure, heading = slide(config, theme, model)
-    return lecture.to_file(figure, config.file, heading, link)
 
 
 def apart(learned: Reading, exact: Reading) -> float:

@@ -47,5 +47,5 @@ def test_limits_of_a_logarithmic_axis_are_given_in_its_own_units():
 
 
 def test_plotly_and_matplotlib_are_imported_only_when_a_figure_is_made():
-    code = "import sys, core.figures.curves, core.figures.lecture; print({'plotly', 'matplotlib'} & set(sys.modules))"
+    code = "import sys, core.figures.curves, core.figures.film; print({'plotly', 'matplotlib'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"

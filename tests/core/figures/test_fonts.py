@@ -1,12 +1,9 @@
-"""The Chinese font of the figures has every character that a text needs, and stays small."""
+"""The fonts of the figures have every character that a text needs, and stay small."""
 
-import pytest
 from fontTools.ttLib import TTFont
 
 from core.figures import fonts
 from core.figures.fonts import subset
-from core.figures.lecture import to_file
-from tests.core.figures.test_lecture import figure
 
 
 def test_every_chinese_character_of_the_catalogues_and_of_gb2312_level_1_has_a_glyph():
@@ -23,11 +20,12 @@ def test_the_font_has_at_most_one_and_a_half_megabytes_and_its_licence_beside_it
     assert "SIL OPEN FONT LICENSE" in fonts.CHINESE.with_name("OFL.txt").read_text("utf-8")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["svg", "pdf", "png"])
-def test_a_figure_with_chinese_text_is_drawn_without_a_missing_glyph(kind: str, recwarn):
-    made = figure()
-    made.axes[0].set_title("学到的向量场，σ = 0.5", family=fonts.families())
-    made.suptitle("向量场（vector field）", family=fonts.families())
-    assert to_file(made, kind, "向量场", "https://example.org")
-    assert not [warning for warning in recwarn if "Glyph" in str(warning.message)]
+def test_the_letters_of_the_english_texts_are_in_both_weights_of_the_latin_font():
+    texts = {c for file in (subset.TEXTS / "en").rglob("*.toml") for c in file.read_text("utf-8")}
+    for file in fonts.LATIN.values():
+        has = TTFont(file).getBestCmap()
+        assert not {c for c in texts if c.isprintable() and ord(c) < 0x2E80 and ord(c) not in has} - set(
+            "ₜ◇"
+        )  # the font behind them has these
+        assert file.stat().st_size < 150_000
+    assert "SIL OPEN FONT LICENSE" in fonts.CHINESE.with_name("OFL-latin.txt").read_text("utf-8")

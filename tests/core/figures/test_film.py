@@ -1,0 +1,85 @@
+"""Films of scenes: what is in the file, what is left when somebody stops, and what is said when it fails."""
+
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+from imageio_ffmpeg import get_ffmpeg_exe
+
+from core.figures import film
+from core.problems import Problem
+from tests.core.figures.scenes import FRAMES, LINK, everything
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """Where temporary files go."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def described(file: Path) -> str:
+    """What ffmpeg says of a film that it decodes as a whole."""
+    command = [get_ffmpeg_exe(), "-i", str(file), "-f", "null", "-"]
+    return subprocess.run(command, capture_output=True, text=True).stderr
+
+
+def test_an_mp4_has_every_frame_in_a_form_that_slides_play(folder):
+    *drawn, last = film.film(everything(), "mp4", width=321)
+    assert [(step.frame, step.file) for step in drawn] == [(k + 1, None) for k in range(FRAMES)]
+    assert not list(folder.iterdir())
+    file = folder / "it.mp4"
+    file.write_bytes(last.file)
+    said = described(file)
+    assert "h264" in said and "yuv420p" in said and "320x180" in said and f"frame={FRAMES:5d}" in said
+    assert LINK in said and "Guidance 引导" in said
+    assert last.file.index(b"moov") < last.file.index(b"mdat")  # it plays before all of it is there
+
+
+def test_a_gif_names_what_it_shows(folder):
+    last = list(film.film(everything(), "gif", width=320))[-1]
+    assert last.file.startswith(b"GIF89a") and LINK.encode() in last.file
+    file = folder / "it.gif"
+    file.write_bytes(last.file)
+    assert f"frame={FRAMES:5d}" in described(file)
+
+
+def test_who_stops_leaves_no_file_and_no_process(folder, monkeypatch):
+    started = []
+    popen = subprocess.Popen
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda *given, **more: started.append(popen(*given, **more)) or started[-1]
+    )
+    drawing = film.film(everything(), "mp4", width=320)
+    next(drawing)
+    assert list(folder.iterdir()) and started[0].poll() is None
+    drawing.close()
+    assert not list(folder.iterdir()) and started[0].poll() is not None
+
+
+@pytest.mark.parametrize(
+    "script, code", [("echo No space left on device >&2; exit 1", "film_disk"), ("exit 1", "film_encoder"),
+                     ("cat > /dev/null; echo broken >&2; exit 3", "film_encoder")],
+)  # fmt: skip
+def test_a_film_that_cannot_be_written_is_one_problem(folder, monkeypatch, script, code):
+    program = folder / "ffmpeg"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(program))
+    with pytest.raises(Problem) as failed:
+        list(film.film(everything(), "mp4", width=320))
+    assert failed.value.code == code
+    program.unlink()
+    assert not list(folder.iterdir())
+
+
+def test_no_ffmpeg_is_one_problem(monkeypatch, refused):
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "/nowhere/ffmpeg")
+    with refused("film_encoder"):
+        list(film.film(everything(), "mp4", width=320))
+
+
+def test_another_kind_is_refused(refused):
+    with refused("figure_format", kind="avi"):
+        list(film.film(everything(), "avi"))
