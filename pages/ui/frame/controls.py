@@ -179,6 +179,16 @@ def scenes() -> tuple[str, ...]:
     return tuple(_memory().options.get("show", ())) if "show" in _memory().drawn else ()
 
 
+def page() -> str:
+    """The page that is shown."""
+    return str(_memory().page)
+
+
+def scene() -> str:
+    """The label of the scene that the page shows; empty where it has but one."""
+    return option("show", upcoming("show")) if "show" in links.controls(_memory().config) else ""
+
+
 def waits(name: str) -> bool:
     """Whether the page has a control that it does not offer yet: a question comes first."""
     memory = _memory()

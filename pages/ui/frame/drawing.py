@@ -89,3 +89,15 @@ def fragment(run_every: float | None = None) -> Callable[[Callable[..., None]], 
         return draw
 
     return decorate
+
+
+def dialog(title: str, contents: Callable[[], None], **given: Any) -> None:
+    """Open a dialog whose ``contents`` also run by themselves, like a `fragment`. given: more for Streamlit's."""
+    terms = glossary.part()
+
+    def draw() -> None:
+        text.language.set(controls.language())
+        with guard(), terms():
+            contents()
+
+    st.dialog(title, **given)(draw)()

@@ -28,11 +28,9 @@ class Memory:
 
 
 def begin(identity: str = "") -> None:
-    """Take in what the browser sent, and hand on what was `put`. ``identity``: a name under which the browser keeps a
+    """Ask the browser what it keeps, and hand on what was `put`. ``identity``: a name under which the browser keeps a
     random text of 32 hexadecimal digits, which it makes at its first visit."""
-    memory, sent = _memory(), (st.session_state.get(KEY) or {}).get("values")
-    if sent and sent != memory.sent:
-        memory.sent, memory.values = sent, {**_read(sent), **memory.written}
+    memory = _memory()
     known = bool(memory.sent) and (not identity or identity in memory.values)
     # A list: in a dictionary Streamlit would look for data frames, and import pandas for it.
     _kept(key=KEY, data=[json.dumps(memory.written), known, identity], on_values_change=component.nothing)
@@ -60,4 +58,8 @@ def _read(sent: Any) -> dict[str, Any]:
 
 
 def _memory() -> Memory:
-    return st.session_state.setdefault("_kept", Memory())
+    """What the session knows, with what the browser has just sent."""
+    memory, sent = st.session_state.setdefault("_kept", Memory()), (st.session_state.get(KEY) or {}).get("values")
+    if sent and sent != memory.sent:
+        memory.sent, memory.values = sent, {**_read(sent), **memory.written}
+    return memory

@@ -33,7 +33,7 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.navigation.page import Page
 
 from core.figures import palette
-from pages.ui.frame import chapters, controls, drawn, glossary, kept, keys, presentation, text
+from pages.ui.frame import chapters, controls, drawn, glossary, kept, keys, links, plan_view, presentation, share, text
 from pages.ui.frame.chapters import PAGES, ROOT, SECTIONS, UNNUMBERED, number_of, page_of, title_of
 from pages.ui.frame.drawing import caption as caption
 from pages.ui.frame.drawing import draw_html, guard, message, prose, theme
@@ -43,7 +43,6 @@ from pages.ui.frame.drawing import table as table
 from pages.ui.frame.text import t
 
 HERE = Path(__file__).parent
-UNSHARED = ("run",)  # somebody's own training run: a copied link leaves it out
 # What Streamlit says by itself.
 STREAMLIT = (
     "upload", "file_limit", "enter", "ctrl_enter", "stop", "connecting", "lost", "lost_help", "no_page", "no_page_help",
@@ -53,12 +52,6 @@ KINDS = {"arrow": "→", "line": "━", "dashes": "┄", "frame": "▢"}  # of w
 
 _page: ContextVar[str | None] = ContextVar("page", default=None)
 _verdicts: ContextVar[dict[str, DeltaGenerator] | None] = ContextVar("verdicts", default=None)  # by question
-_copy_link = st.components.v2.component(
-    "copy_link",
-    html='<button type="button"></button><span role="status"></span>',
-    css=(HERE / "copy_link.css").read_text("utf-8"),
-    js=(HERE / "copy_link.js").read_text("utf-8"),
-)
 _address = st.components.v2.component("address", js=(HERE / "address.js").read_text("utf-8"))
 
 
@@ -74,7 +67,7 @@ def navigation() -> dict[str, list[Page]]:
 
 def address_to_share() -> str:
     """The address of the page as it stands, in the visitor's language, without what belongs to one visitor only."""
-    given = {name: value for name, value in st.query_params.to_dict().items() if name not in UNSHARED}
+    given = {name: value for name, value in st.query_params.to_dict().items() if name not in links.OWN}
     if text.language.get() != text.DEFAULT:
         given["lang"] = text.language.get()
     return f"{(st.context.url or '').split('?')[0]}?{urlencode(given)}".rstrip("?")
@@ -141,30 +134,35 @@ def chapter(name: str, config: type) -> None:
         if presenting:
             presentation.unfold()
             draw_html(f"<style>{(HERE / 'present.css').read_text('utf-8')}</style>")
+        if presenting:
+            plan_view.notes()
         with presentation.sheet():
             draw_html("\n\n".join(glossary.mark_terms(t(f"{name}.{part}")) for part in ("sentence", "why")))
         _address(key="address", data=[text.language.get()])
+        plan_view.dialog()
         kept.begin()
 
 
 def _switches(page: str, presenting: bool) -> None:
     """The way to what comes before and after, the keys, the copied link, the language and what a lecturer sets."""
     with st.container(horizontal=True, key="switches", width="content", vertical_alignment="center"):
-        if presenting:
+        if plan_view.running():
+            plan_view.turns()
+        elif presenting:
             presentation.turns(page)
         else:
             for direction, name in chapters.neighbours(page).items():
                 st.page_link(page_of(name), label=title_of(name), icon=presentation.ICONS[direction], width="content")
         keys.listen(presenting, f"{page} {controls.upcoming('show') if controls.scenes() else ''}")
-        words = {part: t(f"frame.copy_link.{part}") for part in ("label", "copied", "failed")}
-        said_in = "" if text.language.get() == text.DEFAULT else text.language.get()
-        # A list: in a dictionary Streamlit would look for data frames, and import pandas for it.
-        _copy_link(key="copy_link", data=[list(UNSHARED), words, said_in], width="content")
+        plan_view.receive(share.buttons("copy_link", ("copy", "plan")).plan)
+        if code := share.buttons("qr", ("qr",)).qr:
+            share.show_code(code)
         if len(text.languages()) > 1:
             controls.draw("lang", label_visibility="collapsed", width=130)
         with st.popover(t("frame.lecture"), icon=":material/co_present:", width="content"):
             controls.draw("predictions")
             controls.draw("present")
+            plan_view.menu()
 
 
 def columns(narrow: int = 5) -> tuple[DeltaGenerator, DeltaGenerator]:
@@ -275,6 +273,8 @@ def notes(*names: str, **values: Any) -> None:
         return [glossary.mark_terms(t(key, **values)) for key in keys]
 
     found = [note for name in names for note in text.entry(f"{page}.{name}.notes")]
+    if not controls.value("present"):
+        plan_view.notes()
     with presentation.sheet(), st.container(key="notes", gap="small"):
         st.header(t("frame.headings.notes"), anchor=False)
         draw_html("\n\n".join([*filled("why"), *filled("how")]))
