@@ -25,7 +25,7 @@ class Link:
         base: what stands before the parameters: a server and its page, or the page alone.
         page: the name of the page.
         config: its configuration.
-        given: the parameters as they were written.
+        given: the parameters as they were written, without those that are ignored.
         clock: where the clock stands, as a part of its way; None: where the scene says.
         zoom: what is enlarged, as the player keeps it.
         language: of the page.
@@ -56,7 +56,9 @@ def read(link: str) -> Link:
         ignored, language = (*ignored, f"lang={language}"), text.DEFAULT
     stands = {name: links.STAGE[name].parse(given[name]) for name in ("clock", "zoom")
               if name in given and f"{name}={given[name]}" not in ignored}  # fmt: skip
-    return Link(base, page, config, given, language=language, ignored=(*ignored, *of_visitor), **stands)
+    ignored = tuple(dict.fromkeys((*ignored, *of_visitor)))
+    given = {name: value for name, value in given.items() if f"{name}={value}" not in ignored}
+    return Link(base, page, config, given, language=language, ignored=ignored, **stands)
 
 
 def _without_runs(config: Any, given: Mapping[str, str]) -> tuple[Any, tuple[str, ...]]:

@@ -1,0 +1,183 @@
+"""Every scene as a file of every kind, each opened and checked: ``python -m tests.exports [page ...]``.
+
+It prints a line for each file and ends with status 1 if one is wrong. Films are made small, and of unCLIP's scenes those
+with few steps; all else is as the menu makes it.
+"""
+
+import argparse
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from xml.etree import ElementTree
+
+import numpy as np
+from imageio_ffmpeg import get_ffmpeg_exe
+from PIL import Image
+from playwright.sync_api import Browser, sync_playwright
+
+from core.figures.frames import count_frames
+from core.figures.scene import Scene
+from pages.export import files, scenes
+from tests.browser import FLAGS, chromium
+
+SVG = "{http://www.w3.org/2000/svg}"
+QUICK = {"unclip": "&steps=2&n=2", "image_models": "&steps=4"}  # where scenes make films of their own
+SMALL = {"mp4": 480, "gif": 320}  # the width of films
+
+
+# What a file has to hold
+
+
+def is_png(content: bytes, scene: Scene) -> None:
+    """A picture with more than one colour, its link in the metadata."""
+    picture = Image.open(io.BytesIO(content))
+    assert picture.format == "PNG" and picture.size[0] == 2560 and scene.address in picture.text.values()
+    assert len(set(map(tuple, np.asarray(picture.convert("RGB"))[::8, ::8].reshape(-1, 3)))) > 8
+
+
+def is_svg(content: bytes, scene: Scene) -> None:
+    """Real text: the title of the scene and of its panels; the link in the metadata; nothing from elsewhere."""
+    tree = ElementTree.fromstring(content)
+    written = "".join("".join(node.itertext()) for node in tree.iter(f"{SVG}text"))
+    assert all(_bare(title) in _bare(written) for title in (scene.title, *_titles(scene)))
+    link = scene.address.encode().replace(b"&", b"&amp;")
+    assert link in content and not re.search(rb'href="(?!#|data:)', content.replace(link, b"#"))
+
+
+def is_pdf(content: bytes, scene: Scene) -> None:
+    """Fonts inside, as TrueType outlines."""
+    assert content.startswith(b"%PDF") and b"/FontFile2" in content and b"/Type3" not in content
+
+
+def is_mp4(content: bytes, scene: Scene) -> None:
+    """H.264 with a frame for each of the scene, of even size, that plays before all of it is there."""
+    told = _decoded(content, "mp4")
+    assert "h264" in told and "yuv420p" in told and _count(told) == _frames(scene)
+    assert content.index(b"moov") < content.index(b"mdat")
+
+
+def is_gif(content: bytes, scene: Scene) -> None:
+    """A frame for each of the scene, or fewer where two are equal."""
+    assert content.startswith(b"GIF89a") and 1 <= _count(_decoded(content, "gif")) <= _frames(scene)
+
+
+def is_html(content: bytes, scene: Scene) -> None:
+    """One file that names no other."""
+    page = content.decode()
+    assert not re.search(
+        r'(?:src|href)="(?!data:|http)|url\("?(?!data:|"data:)|@import', page.replace(scene.address, "")
+    )
+    assert 'class="scene"' in page and "default-src 'none'" in page
+
+
+def is_npz(content: bytes, scene: Scene) -> None:
+    """Arrays of numbers, with what they are and the link."""
+    found = np.load(io.BytesIO(content), allow_pickle=False)
+    assert len(found.files) > 1 and any(scene.address in str(found[name]) for name in found.files)
+
+
+def is_csv(content: bytes, scene: Scene) -> None:
+    """A header and rows of its length."""
+    head, *rows = csv.reader(io.StringIO(content.decode("utf-8-sig")))
+    assert rows and {len(row) for row in rows} == {len(head)}
+
+
+CHECKS: dict[str, Callable[[bytes, Scene], None]] = {
+    "png": is_png, "svg": is_svg, "pdf": is_pdf, "mp4": is_mp4, "gif": is_gif, "html": is_html, "npz": is_npz,
+    "csv": is_csv,
+}  # fmt: skip
+
+
+def _titles(scene: Scene) -> list[str]:
+    return [panel.title for panel in scene.panels]
+
+
+def _bare(words: str) -> str:
+    return re.sub(r"\s+", "", words)
+
+
+def _frames(scene: Scene) -> int:
+    return count_frames(scene.panels, scene.clock)
+
+
+def _decoded(content: bytes, kind: str) -> str:
+    """What ffmpeg says of a film that it decodes as a whole."""
+    with tempfile.NamedTemporaryFile(suffix=f".{kind}") as file:
+        file.write(content)
+        file.flush()
+        command = [get_ffmpeg_exe(), "-i", file.name, "-f", "null", "-"]
+        return subprocess.run(command, capture_output=True, text=True).stderr
+
+
+def _count(told: str) -> int:
+    return int(re.findall(r"frame=\s*(\d+)", told)[-1])
+
+
+# The matrix
+
+
+def links(pages: list[str]) -> Iterator[str]:
+    """A link to every scene of some pages, or of all."""
+    for page in pages or scenes.drawn_pages():
+        names = scenes.lesson_of(page).SCENES
+        shown = [f"show={name}" for name in names] if len(names) > 1 else [""]
+        yield from (f"{page}?{name}{QUICK.get(page, '')}" for name in shown)
+
+
+def opens(browser: Browser, content: bytes) -> list[str]:
+    """What is wrong with an HTML file in a browser: errors, requests, a bar that covers the picture."""
+    problems = []
+    with tempfile.NamedTemporaryFile(suffix=".html") as file:
+        file.write(content)
+        file.flush()
+        page = browser.new_page(viewport={"width": 960, "height": 540})
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("request", lambda request: request.url.startswith(("file:", "data:")) or problems.append(request.url))
+        page.goto(f"file://{file.name}")
+        page.wait_for_function("globalThis.__stage?.scene?.drawn")
+        canvas, bar = (page.locator(f".scene {part}").bounding_box() for part in ("canvas", ".controls"))
+        if canvas["y"] + canvas["height"] > bar["y"] + 1 or bar["y"] + bar["height"] > 540:
+            problems.append(f"the bar covers the picture: {canvas} {bar}")
+        page.close()
+    return problems
+
+
+def check(link: str, kind: str, browser: Browser | None = None) -> str:
+    """What is wrong with the file of a kind of the scene at a link; empty if nothing is."""
+    read = scenes.read(link)
+    scene = scenes.scene_of(read)
+    options = files.Options(width=SMALL.get(kind))
+    content = files.file_of(scene, kind, options, scenes.formula_of(read.page, read.config))
+    try:
+        CHECKS[kind](content, scene)
+    except (AssertionError, ValueError, OSError) as error:
+        return f"{type(error).__name__} {error}"
+    return "; ".join(opens(browser, content)) if kind == "html" and browser else ""
+
+
+def main() -> int:
+    """Make and check all files of the matrix."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("pages", nargs="*")
+    wrong = 0
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(playwright), args=[*FLAGS])
+        for link in links(parser.parse_args().pages):
+            for kind in files.kinds_of(scenes.scene_of(scenes.read(link))):
+                begun = time.perf_counter()
+                found = check(link, kind, browser)
+                wrong += bool(found)
+                print(f"{time.perf_counter() - begun:6.1f} s  {kind:5}{link}  {found or 'ok'}", flush=True)
+        browser.close()
+    print(json.dumps({"wrong": wrong}))
+    return bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
