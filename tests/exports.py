@@ -1,7 +1,7 @@
 """Every scene as a file of every kind, each opened and checked: ``python -m tests.exports [page ...]``.
 
-It prints a line for each file and ends with status 1 if one is wrong. Films are made small, and of unCLIP's scenes those
-with few steps; all else is as the menu makes it.
+It prints a line for each file and ends with status 1 if one is wrong. Films are small, and scenes that make films of
+their own have few steps; all else is as the menu makes it.
 """
 
 import argparse

@@ -2,17 +2,20 @@
 
 import csv
 import io
+import threading
 from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
+from core.figures.film import Progress
 from core.problems import Problem
-from pages.export import files, scenes, texts
+from pages.export import files, menu, scenes, texts
 from pages.export.__main__ import main, make
 from pages.ui.frame import text
 from pages.ui.frame.drawn import Drawn
 from pages.ui.frame.text import t
+from pages.ui.stage.exporting import ExportRequest
 from tests import exports
 
 LINK = "http://example.org/app/forward_noise?show=dissolve&guess=same&clock=0.5&zoom=0,0.5,0.5,2&colour=red"
@@ -110,3 +113,22 @@ def test_notes_become_markdown_with_formula_and_link():
     made = texts.notes(scene, "guidance", drawn).decode()
     assert made.startswith(f"# {scene.title}\n") and "\n1. " in made and "$$" in made
     assert made.endswith("<guidance?show=beyond>\n") and "%{" not in made and "<span" not in made
+
+
+def test_a_film_that_is_cancelled_ends_at_once(monkeypatch):
+    ended = threading.Event()
+
+    def drawn_slowly(*_):
+        try:
+            for k in range(10_000):
+                yield Progress(k, 10_000)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(files, "frames", drawn_slowly)
+    scene = scenes.scene_of(scenes.read("forward_noise"))
+    opened = menu.Menu(ExportRequest(scene, "forward"), "forward_noise", "two_pixels", "", {}, "en", Drawn(), None)
+    menu._begin(opened, "wanted", "en", "mp4", files.Options())
+    assert opened.film and not ended.is_set()
+    menu._cancel(opened)
+    assert opened.film is None and ended.wait(10)
