@@ -23,7 +23,8 @@ FLAGS = (
     "--disable-sync",
     "--js-flags=--max-semi-space-size=64",  # collects garbage less often: a page lives for seconds
 )
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# The first has no window: it takes four fifths of the processor that the others take without showing theirs.
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 class NoBrowser(RuntimeError):
@@ -59,8 +60,10 @@ def _found_or_installed(playwright: Playwright) -> str:
 
 def _present(playwright: Playwright) -> str | None:
     on_path = next(filter(None, map(shutil.which, NAMES)), None)
-    own = playwright.chromium.executable_path
-    return on_path or (own if Path(own).exists() else None)
+    own = Path(playwright.chromium.executable_path)
+    folder = own.parents[1]
+    shells = folder.parent.glob(f"{folder.name.replace('chromium', 'chromium_headless_shell')}/*/*headless*shell*")
+    return on_path or next((str(path) for path in (*shells, own) if path.is_file()), None)
 
 
 def _installers() -> Iterator[list[str]]:
