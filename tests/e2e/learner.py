@@ -14,15 +14,16 @@ LONG = 180_000  # milliseconds; a machine with other work is no failure
 FRAMES = 10  # of the browser, over which a page at rest does not change
 OFTEN = 100  # milliseconds between two checks of a condition
 
-# True once the script does not run and something of the page is there.
+# True once the script does not run and something of the page is there; a page of our own has no script.
 IDLE = """() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'
-    && !!document.querySelector('[data-testid=stElementContainer]')"""
+    && !!document.querySelector('[data-testid=stElementContainer]') || !!document.querySelector('body > .scene')"""
 # True once the script does not run, fonts are there, and no element has moved for so many frames; without `live`, no
 # stage has been drawn anew either, unless it plays.
 AT_REST = """([id, frames, live]) => {
     const seen = globalThis.__rest?.id === id ? globalThis.__rest : (globalThis.__rest = {id, same: 0});
-    const app = document.querySelector('[data-testid=stApp]'), idle = app?.dataset.testScriptState === 'notRunning';
-    const boxes = [...document.querySelectorAll('[data-testid=stElementContainer]')].map(element => {
+    const app = document.querySelector('[data-testid=stApp]'), alone = !!document.querySelector('body > .scene');
+    const idle = app?.dataset.testScriptState === 'notRunning' || alone;
+    const boxes = [...document.querySelectorAll('[data-testid=stElementContainer], body > .scene')].map(element => {
         const {x, y, width, height} = element.getBoundingClientRect();
         return [x, y, width, height];
     });

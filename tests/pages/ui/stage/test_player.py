@@ -209,6 +209,23 @@ def test_a_script_sees_one_payload_and_the_probe_it_asked_for():
     assert app.text[0].value == "(0.25, 1.0)"
 
 
+def test_a_page_says_when_the_clock_is_to_start_again():
+    def script() -> None:
+        import numpy as np
+        import streamlit as st
+
+        from core.figures.scene import Panel, Points, Scene
+        from pages.ui.stage import player
+
+        scene = Scene([Panel("P", [Points(np.zeros((3, 2)))])], alt="Points.")
+        player.show(scene, key="s", restart=st.number_input("n", value=1))
+
+    app = AppTest.from_function(script)
+    sent = [app.run().get("bidi_component")[0].proto.bytes]
+    sent += [app.number_input[0].set_value(2).run().get("bidi_component")[0].proto.bytes]
+    assert [unpack(data)[0]["restart"] for data in sent] == ["1", "2"]
+
+
 def test_the_player_knows_its_words_in_every_language(tmp_path, monkeypatch):
     assert set(WORDS) == set(text.entry("frame.stage")) and words(text.languages()).keys() == set(text.languages())
     shutil.copytree(text.FOLDER, tmp_path / "text")
