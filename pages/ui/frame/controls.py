@@ -153,13 +153,20 @@ def draw(name: str, options: Sequence[Any] | None = None, style: str = "", **giv
             st.session_state[name] = _possible(control, value(name), choices)
         fixed = {"disabled": True} if name in parts.get("fix", ()) else {}
         given = {**_start(control, choices, st.session_state[name]), **_help(name), **fixed, **given}
-        with (control.main and strip.get()) or nullcontext():
+        given |= {"label_visibility": "visible"} if (place := _main_place(control)) else {}
+        with place or nullcontext():
             found = _widget(name, control, choices)(_text(name, "label"), key=name, **given)
     found = tuple(found) if isinstance(control, Several) else found
     if found is None:
         found = _default(name)
     _keep(name, found)
     return found
+
+
+def _main_place(control: Control) -> DeltaGenerator | None:
+    """Where a presented page draws one of its main controls; None for any other control or page."""
+    main = control.main if isinstance(control.main, bool) else value("show") in control.main
+    return strip.get() if main else None
 
 
 def value(name: str) -> Any:

@@ -110,7 +110,7 @@ const mark = () => globalThis.__lecture.parent.querySelectorAll("[data-part]").f
 
 function draw(parent, words, presenting) {
   const dialog = parent.querySelector("dialog"), rows = words.list.map(row)
-  parent.querySelector("nav").hidden = !presenting
+  parent.querySelector(".parts").hidden = !presenting
   parent.querySelector("h2").textContent = words.title
   parent.querySelector("tbody").replaceChildren(...rows)
   dialog.setAttribute("aria-label", words.title)

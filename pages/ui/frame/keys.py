@@ -12,11 +12,11 @@ from pages.ui.frame import text
 
 HERE = Path(__file__).parent
 BODY = """
-<nav hidden>
+<div class="parts" hidden>
   <button type="button" name="controls" data-part="drawer"></button>
   <button type="button" name="notes" data-part="notes"></button>
   <button type="button" name="listed"></button>
-</nav>
+</div>
 <dialog><h2></h2><table><tbody></tbody></table><button type="button" name="close"></button></dialog>
 """
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 C = TypeVar("C")
+Main = bool | tuple[str, ...]
 EVERYWHERE = ("present", "predictions", "lang", "plan", "open")  # these hold on every page
 OWN = ("guess", "present", "predictions", "run", "plan", "open")
 """What belongs to one visitor only, such as an answer or a training run: a copied link leaves it out."""
@@ -26,11 +27,11 @@ PARTS = ("hide", "fix")  # they name controls of the page
 
 @dataclass(frozen=True)
 class Control:
-    """A control of a page: its default, or a function that returns it, and what values it can have. A main one is what
-    its scenes are about: it stays in view while the page is presented."""
+    """A control of a page: its default, or a function that returns it, and what values it can have. ``main``: whether
+    it is what the picture is about, or in which scenes; there it stays in view while the page is presented."""
 
     default: Any
-    main: bool = field(default=False, kw_only=True)
+    main: Main = field(default=False, kw_only=True)
 
     @property
     def initial(self) -> Any:
@@ -205,7 +206,7 @@ BROWSER = {**STAGE, "embed": Control(""), "embed_options": Control("")}
 """Parameters that the stage and Streamlit read and write in the browser."""
 
 
-def choice(default: Any, options: Any, labels: str = "", style: str = "segmented", main: bool = False) -> Any:
+def choice(default: Any, options: Any, labels: str = "", style: str = "segmented", main: Main = False) -> Any:
     """A field with a `Choice`."""
     return _field(Choice(default, options, labels, style, main=main))
 
@@ -215,23 +216,23 @@ def several(default: tuple, options: Any, labels: str = "", style: str = "select
     return _field(Several(default, options, labels, style))
 
 
-def interval(default: tuple, options: Any, main: bool = False) -> Any:
+def interval(default: tuple, options: Any, main: Main = False) -> Any:
     """A field with an `Interval`."""
     return _field(Interval(default, options, main=main))
 
 
 def number(default: float, low: float, high: float, step: float | None = None, style: str = "box",
-           form: str | None = None, main: bool = False) -> Any:  # fmt: skip
+           form: str | None = None, main: Main = False) -> Any:  # fmt: skip
     """A field with a `Number`."""
     return _field(Number(default, low, high, step, style, form, main=main))
 
 
-def toggle(default: bool, main: bool = False) -> Any:
+def toggle(default: bool, main: Main = False) -> Any:
     """A field with a `Toggle`."""
     return _field(Toggle(default, main=main))
 
 
-def text(default: str | Callable[[], str], most: int = 200, lines: bool = False, main: bool = False) -> Any:
+def text(default: str | Callable[[], str], most: int = 200, lines: bool = False, main: Main = False) -> Any:
     """A field with a `Text`."""
     return _field(Text(default, most, lines, main=main))
 

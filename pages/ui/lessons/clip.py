@@ -41,16 +41,16 @@ MODELS = ("shipped", OWN)
 PARTS = ("held_out", "all")
 
 
-def _picture(default: str) -> Any:
-    return choice(default, collection.captions, "captions", "select")
+def _picture(default: str, main: bool = False) -> Any:
+    return choice(default, collection.captions, "captions", "select", main)
 
 
-def _person(default: int) -> Any:
-    return number(default, 1, clip_space.N_PEOPLE)
+def _person(default: int, main: bool = False) -> Any:
+    return number(default, 1, clip_space.N_PEOPLE, main=main)
 
 
-def _example(name: str, most: int) -> Any:
-    return text_field(lambda: t(f"clip.examples.{name}"), most)
+def _example(name: str, most: int, main: bool = False) -> Any:
+    return text_field(lambda: t(f"clip.examples.{name}"), most, main=main)
 
 
 @dataclass(frozen=True)
@@ -62,37 +62,37 @@ class Config:
     data: str = choice("people", tuple(lesson.LANGUAGES), "data")
     captions_in: str = choice("page", ("page", "other"))  # of people: the language of the page, or the other one
     # train_live
-    which: str = choice("trained_on", ("trained_on", "held_out"))
+    which: str = choice("trained_on", ("trained_on", "held_out"), main=True)
     batch: int = choice(lesson.CONFIG.batch, (16, 32, 64, 128, 256), style="slider")
     lr: float = number(lesson.CONFIG.lr, 1e-6, 1.0, 1e-3, form="%g")
     seed: int = number(0, 0, 9999)
     run: str | None = code(training_run.check_run)
     # retrieval
     model: str = choice("shipped", MODELS, style="select")
-    by: str = choice("text", ("text", "picture", "file", "drawing"))
+    by: str = choice("text", ("text", "picture", "file", "drawing"), main=True)
     among: str = choice("all", PARTS)
-    text: str = text_field("smiling cat", 120)
-    of: str = _picture("woman firefighter")
-    query: str = _example("query", 120)
-    person: int = _person(3_216)
+    text: str = text_field("smiling cat", 120, main=True)
+    of: str = _picture("woman firefighter", main=True)
+    query: str = _example("query", 120, main=True)
+    person: int = _person(3_216, main=True)
     colour: str = choice("red", tuple(COLOURS), style="select")
     filled: bool = toggle(True)
     draw: str = code(drawings.decode, HEART)
     # zero_shot
-    classify: str = choice("all", PARTS)
+    classify: str = choice("all", PARTS, main=True)
     wording1: str = text_field(lesson.WORDINGS[0], 800, lines=True)
     wording2: str = text_field(lesson.WORDINGS[1], 800, lines=True)
     example: int = number(26, 0, 999)
     # arithmetic
-    kind: str = choice("held_out_pairs", ("held_out_pairs", "pictures", "words"))
-    attribute: str = choice("turban", ATTRIBUTES, style="select")
+    kind: str = choice("held_out_pairs", ("held_out_pairs", "pictures", "words"), main=True)
+    attribute: str = choice("turban", ATTRIBUTES, style="select", main=True)
     pair: int = number(1, 1, 12)
     minuend: str = _picture("mermaid")
     subtrahend: str = _picture("woman")
     start: str = _picture("man surfing")
     minus: str = text_field("man", 60)
     plus: str = text_field("woman", 60)
-    thing: str = choice("hat", tuple(DIFFERENCES), style="select")
+    thing: str = choice("hat", tuple(DIFFERENCES), style="select", main=True)
     couple: int = number(41, 1, clip_people.COUPLES)
     first_person: int = _person(3_216)
     second_person: int = _person(3_205)
@@ -101,7 +101,7 @@ class Config:
     add: str = text_field("", 60)
     # map
     axes: str = choice("between_groups", tuple(clip_space.AXES), style="radio")
-    grouped_by: str = choice("hat", clip_people.GROUPED_BY, "attributes", "select")
+    grouped_by: str = choice("hat", clip_people.GROUPED_BY, "attributes", "select", main=True)
     shown: tuple[str, ...] = several((clip_map.PICTURES, clip_map.CAPTIONS), (clip_map.PICTURES, clip_map.CAPTIONS))
 
     @property

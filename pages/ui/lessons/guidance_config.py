@@ -25,16 +25,17 @@ class Config:
         "two_fields",
         ("two_fields", "one_place", "weak_and_converged", "eight_scales", "negative_prompt", "beyond", "train_live"),
     )
-    model: str = choice(STRONG, MODELS, "models", "select")
+    model: str = choice(STRONG, MODELS, "models", "select", main=True)
     wanted: str = choice("cat", CLASSES, "classes")
-    negative: str = choice("person", CLASSES, "classes")
-    dropout: float = choice(0.1, (0.0, 0.1, 0.3))
-    scale: float = number(2.0, 0.0, 12.0, 0.25, "slider")
-    negative_model: str = choice(WEAK, MODELS, "models", "select")  # the negative prompt has settings of its own:
-    negative_scale: float = number(1.25, 0.0, 12.0, 0.25, "slider")  # those of other scenes hide what it does
+    negative: str = choice("person", CLASSES, "classes", main=True)
+    dropout: float = choice(0.1, (0.0, 0.1, 0.3), main=True)
+    scale: float = number(2.0, 0.0, 12.0, 0.25, "slider", main=True)
+    # The negative prompt has settings of its own: those of other scenes hide what it does.
+    negative_model: str = choice(WEAK, MODELS, "models", "select")
+    negative_scale: float = number(1.25, 0.0, 12.0, 0.25, "slider", main=True)
     beyond_model: str = choice(EARLY, MODELS, "models", "select")  # one that guidance can still improve
-    beyond_scale: float = number(4.0, 0.0, 12.0, 0.25, "slider")
-    interval: tuple[float, float] = interval((0.1, 1.0), EDGES)
+    beyond_scale: float = number(4.0, 0.0, 12.0, 0.25, "slider", main=True)
+    interval: tuple[float, float] = interval((0.1, 1.0), EDGES, main=True)
     weak: str = choice("spiral-classes-100", WEAK_MODELS, "models", "select")
     seed: int = number(0, 0, 9999)
     probe: tuple[float, float] = place(PROBE, FAR)

@@ -26,8 +26,8 @@ class Config:
     """The controls of the page."""
 
     guess: str | None = choice(None, ("same_points", "other_points", "other_shape"), style="none")
-    wanted: str = choice(Request.wanted, CLASSES, "classes")
-    w: int = choice(Request.scale, (0, 1, 2, 4, 8))
+    wanted: str = choice(Request.wanted, CLASSES, "classes", main=True)
+    w: int = choice(Request.scale, (0, 1, 2, 4, 8), main=True)
     model: str = choice(Request.model, MODELS)
     seed: int = number(Request.seed, 0, 9999)
 

@@ -51,7 +51,7 @@ class Config:
 
     guess: str | None = choice(None, ("near_its_end_in_a", "anywhere", "exactly_there"), style="none")
     amodel: str = choice(MODELS[0], (*MODELS, OWN), "models", "select")
-    akind: str = choice(DDIM, names, "samplers", "select")
+    akind: str = choice(DDIM, names, "samplers", "select", main=True)
     an: int = number(64, 1, 256)
     awant: str = choice(ANY, WANTED, style="select")
     aw: float = number(1.0, 0.0, 12.0, 0.5, form="%g")
@@ -61,7 +61,7 @@ class Config:
     agrid: str = choice(GRIDS[0], GRIDS, "schedules", "select")
     atop: float = choice(10.0, TOPS, style="slider")
     bmodel: str = choice(OTHER, (*MODELS, OWN), "models", "select")
-    bkind: str = choice(DDIM, names, "samplers", "select")
+    bkind: str = choice(DDIM, names, "samplers", "select", main=True)
     bn: int = number(64, 1, 256)
     bwant: str = choice(ANY, WANTED, style="select")
     bw: float = number(1.0, 0.0, 12.0, 0.5, form="%g")

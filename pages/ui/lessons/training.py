@@ -59,12 +59,12 @@ class Config:
     draw: str | None = code(drawings.decode)
     lr: float = number(PointConfig.lr, 1e-6, 1e6, 1e-3, form="%g")
     net: str = choice("fourier", tuple(NETWORKS), "networks")
-    prediction: str = choice("edm", tuple(PREDICTIONS), "predictions", "select")
+    prediction: str = choice("edm", tuple(PREDICTIONS), "predictions", "select", main=True)
     noise: str = choice("log-normal", tuple(SCHEDULES), "schedules", "select")
     seed: int = number(0, 0, 9999)
     probe: tuple[float, float] = place(PROBE, WINDOW.reach)
-    arrow: str = choice("untrained_eps", ("untrained_eps", "untrained_edm", "live"), style="select")
-    points: str = choice("10", POINTS)
+    arrow: str = choice("untrained_eps", ("untrained_eps", "untrained_edm", "live"), style="select", main=True)
+    points: str = choice("10", POINTS, main=True)
     run: str | None = code(training_run.check_run)
 
 

@@ -12,7 +12,8 @@ from pages.ui.runs.training_run import View
 def choose_target() -> None:
     """What the network predicts, in one row with the buttons."""
     with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"):
-        shell.prose(t("training.controls.prediction.label"), width="content")
+        if not controls.value("present"):
+            shell.prose(t("training.controls.prediction.label"), width="content")
         controls.draw("prediction", label_visibility="collapsed", width=230)
 
 

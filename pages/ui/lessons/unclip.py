@@ -57,7 +57,7 @@ FIELDS = {
 
 def _caption(data: str, role: str) -> str:
     """A field with the text of a role, which begins with the example of the set in the language of the page."""
-    return text(lambda: getattr(lesson.examples(data, language.get()), role), LONGEST)
+    return text(lambda: getattr(lesson.examples(data, language.get()), role), LONGEST, main=True)
 
 
 @dataclass(frozen=True)
@@ -72,17 +72,17 @@ class Config:
     positive_caption: str = _caption("people", "positive")  # of "negative_caption"
     negative: str = _caption("people", "negative")
     to: str = _caption("people", "to")
-    person: int = number(lesson.EXAMPLES["people", "en"].picture, 0, lesson.COLLECTED - 1)
+    person: int = number(lesson.EXAMPLES["people", "en"].picture, 0, lesson.COLLECTED - 1, main=True)
     emoji: str = _caption("emoji", "caption")
     prior_emoji: str = _caption("emoji", "alone")
     positive_emoji: str = _caption("emoji", "positive")
     negative_emoji: str = _caption("emoji", "negative")
     to_emoji: str = _caption("emoji", "to")
-    of: str = choice("man cook", collection.captions, "captions", "select")
-    w: float = number(lesson.EXAMPLES["people", "en"].scale, 0.0, 8.0, 0.5, style="slider")
-    wp: float = number(lesson.EXAMPLES["people", "en"].prior_scale, 0.0, 8.0, 0.5, style="slider")
-    w_emoji: float = number(lesson.EXAMPLES["emoji", "en"].scale, 0.0, 8.0, 0.5, style="slider")
-    wp_emoji: float = number(lesson.EXAMPLES["emoji", "en"].prior_scale, 0.0, 8.0, 0.5, style="slider")
+    of: str = choice("man cook", collection.captions, "captions", "select", main=True)
+    w: float = number(lesson.EXAMPLES["people", "en"].scale, 0.0, 8.0, 0.5, style="slider", main=("variations",))
+    wp: float = number(lesson.EXAMPLES["people", "en"].prior_scale, 0.0, 8.0, 0.5, style="slider", main=("prior",))
+    w_emoji: float = number(lesson.EXAMPLES["emoji", "en"].scale, 0.0, 8.0, 0.5, style="slider", main=("variations",))
+    wp_emoji: float = number(lesson.EXAMPLES["emoji", "en"].prior_scale, 0.0, 8.0, 0.5, style="slider", main=("prior",))
     n: int = choice(4, (1, 2, 4, 6), style="slider")
     steps: int = number(20, 2, lesson.MAX_STEPS)
     seed: int = number(0, 0, 9999)

@@ -53,9 +53,9 @@ class Config:
 
     guess: str | None = choice(None, ("large_sigma", "small_sigma", "every_sigma"), style="none")
     show: str = choice("fields", ("fields", "error", "one_place"))
-    model: str = choice(REFERENCE, MODELS, "models", "select")
+    model: str = choice(REFERENCE, MODELS, "models", "select", main=True)
     view: str = choice("ve", ("ve", "vp"), "views", "radio")
-    density: bool = toggle(True)
+    density: bool = toggle(True, main=True)
     probe: tuple[float, float] = place((0.7, -0.8), 2)
 
     @property

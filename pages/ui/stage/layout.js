@@ -2,7 +2,7 @@
 // A scene is the header that Python packed, its array references replaced by typed arrays. `layout` gives each panel its
 // `plot` rectangle; `panel.view` is the part of the axes that is visible, {x0, x1, y0, y1} in axis units.
 
-const LEGEND = 13.5; // text size in CSS pixels, before scaling
+const LEGEND = 13.5, SMALLEST = 12; // text sizes in CSS pixels, before scaling
 
 // ---- text
 

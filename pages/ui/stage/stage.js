@@ -231,8 +231,10 @@ function listen(s, get) {
   on(document, 'visibilitychange', () => refresh(s));
   on(document, 'stage-address', () => writeAddress(s)); // whoever copies the address asks for the frame that is shown
   on(window, 'resize', () => { measure(s); draw(s); });
-  s.resizing = new ResizeObserver(() => { if (s.box.clientWidth !== s.width) { measure(s); draw(s); } });
+  s.resizing = new ResizeObserver(() => { if (s.box.clientWidth !== s.width || roomFor(s).room !== s.room) { measure(s); draw(s); } });
   s.resizing.observe(s.box);
+  const page = document.querySelector('.stMainBlockContainer');
+  if (page) s.resizing.observe(page); // a picture that fills the window makes room for what comes above it
   s.seeing = new IntersectionObserver(seen => { s.visible = seen.at(-1).isIntersecting; refresh(s); });
   s.seeing.observe(s.canvas);
 }
@@ -273,10 +275,13 @@ function appearance(s) {
     s.look = {id, name, paper, table, font: css.fontFamily, ink: a => `rgba(${r},${g},${b},${a})`,
       colour: role => ROLES[role][name === 'dark' ? 1 : 0], ramp: v => `rgb(${ramp(v)})`};
   }
-  const large = parseFloat(css.getPropertyValue('--stage-type')) || 1; // in a presentation
-  const tall = clamp(innerHeight / 800, 1, 1.4);
-  return Object.assign(s.look, {unit: large * tall, least: 150 * tall, ratio: devicePixelRatio || 1});
+  const tall = clamp(innerHeight / 800, 1, 1.4), unit = isPresented(s) ? 0.875 * rem() / SMALLEST : tall;
+  return Object.assign(s.look, {unit, least: 150 * tall, ratio: devicePixelRatio || 1});
 }
+
+// In a presentation no text is smaller than the page's small print, 0.875 rem.
+const isPresented = s => !!getComputedStyle(s.box).getPropertyValue('--stage-presented');
+const rem = () => parseFloat(getComputedStyle(document.documentElement).fontSize);
 
 const mix = stops => v => {
   const i = Math.min(stops.length - 2, Math.floor(v * (stops.length - 1))), f = v * (stops.length - 1) - i, a = stops[i], b = stops[i + 1];
@@ -291,6 +296,7 @@ function measure(s) {
   s.context.font = `${LEGEND * look.unit}px ${look.font}`;
   s.box.style.setProperty('--unit', look.unit);
   const {room, least, fixed} = roomFor(s);
+  s.room = room;
   s.height = Math.round(layout(s.scene, s.width, room, look.unit, least, fixed, text => s.context.measureText(text).width));
   const w = Math.round(s.width * look.ratio), h = Math.round(s.height * look.ratio);
   if (s.canvas.width !== w || s.canvas.height !== h) Object.assign(s.canvas, {width: w, height: h});
@@ -302,10 +308,13 @@ function measure(s) {
 function roomFor(s) {
   const host = s.root.host ?? s.root;
   if (getComputedStyle(host).getPropertyValue('--stage-fill')) return {room: host.clientHeight - s.group.offsetHeight, least: 0};
-  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize); // what stands around it grows with text
+  if (isPresented(s)) return {room: Math.max(0.4 * innerHeight, innerHeight - above(s) - s.group.offsetHeight), least: 0};
   const around = s.scene.panels.length > 5 ? 294 : 340; // many small panels take what is left; below fewer, notes begin
-  return {room: Math.max(0.54 * innerHeight, innerHeight - around * rem / 16), least: s.look.least, fixed: s.scene.height};
+  return {room: Math.max(0.54 * innerHeight, innerHeight - around * rem() / 16), least: s.look.least, fixed: s.scene.height};
 }
+
+// The height of what stands above the player, wherever the page is scrolled to.
+const above = s => s.box.getBoundingClientRect().top - (document.querySelector('.stMainBlockContainer')?.getBoundingClientRect().top ?? 0);
 
 function draw(s) {
   controls(s);
