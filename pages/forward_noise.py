@@ -13,8 +13,9 @@ left, right = shell.columns()
 with right:
     show = controls.draw("show", label_visibility="collapsed")
 player.take_probe("forward", "start")
-with left:
+with shell.asking(left, right):
     answered = shell.predict("guess", hidden=show != "walk_and_jump", decides={"jumps": True, "stride": 1.0})
+with left:
     for row in CONTROLS[show]:
         for column, name in zip(st.columns(len(row)) if len(row) > 1 else [st.container()], row, strict=True):
             if name and (name != "jumps" or answered):

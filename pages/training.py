@@ -27,13 +27,16 @@ shell.require_shell()
 shell.chapter("training", Config)
 left, right = shell.columns()
 with right:
+    question = st.container()
     commands, target = st.columns([5, 8], vertical_alignment="center")
 with target:
     training_view.choose_target()
 with left:
     show = controls.draw("show")
     live, measures = show == "train_live", show == "memorised_or_learned"
+with shell.asking(left, question):
     ready = shell.predict("guess", decides={"show": "train_live"})
+with left:
     if show == "why_average":
         controls.draw("arrow")
     points = controls.draw("points") and None if measures else dataset_picker.choose()

@@ -15,8 +15,9 @@ shell.require_shell()
 shell.chapter("vector_field", Config)
 trained = training_run.latest(point_runs.POINTS)
 left, right = shell.columns()
-with left:
+with shell.asking(left, right):
     answered = shell.predict("guess", decides={"show": "error", "model": REFERENCE})
+with left:
     show = controls.draw("show") if answered else "fields"
     controls.draw("model", [name for name in lesson.MODELS if trained or name != OWN])
     controls.draw("view")

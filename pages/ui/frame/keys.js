@@ -49,7 +49,7 @@ function actOf({ presenting, parent }, event) {
 const isClosedList = (target) => target.matches("[role=combobox][aria-expanded=false]")
 
 const ALWAYS = (parent) => ({
-  e: stage()?.querySelector(".save") && (() => stage().querySelector(".save").click()),
+  e: saver() && (() => saver().click()),
   "?": () => parent.querySelector("dialog").showModal(),
 })
 const TURN = {
@@ -62,7 +62,7 @@ const SHOW = {
   ".": () => flip("black"), // as many clickers say it
   n: () => flip("notes"),
   c: () => flip("drawer"),
-  r: () => reveal(!document.querySelector("details.reveal[open]")),
+  r: revealNext,
   q: () => document.querySelector(".st-key-qr button")?.click(),
 }
 
@@ -78,6 +78,9 @@ function turn(direction) {
 // The first player that can be seen.
 const stage = () => [...document.querySelectorAll(".st-key-picture *")].map((host) => host.shadowRoot?.querySelector(".stage"))
   .find((found) => found?.getClientRects().length)
+
+// What saves the first picture: a button of its player or, under one that stands still, of the page.
+const saver = () => stage()?.querySelector(".save") ?? document.querySelector("[class*=st-key-export_] button")
 
 // The player's clock hears a key as if its picture had the focus; a control that has it keeps its own keys.
 function clockOf(target, key) {
@@ -99,8 +102,14 @@ function close() {
   mark()
 }
 
-function reveal(open) {
-  for (const part of document.querySelectorAll("details.reveal")) part.open = open
+function reveal(open, which = "") {
+  for (const part of document.querySelectorAll(`details.reveal${which}`)) part.open = open
+}
+
+// What the class says first, the answer last; then all is hidden again.
+function revealNext() {
+  const closed = [":not(.last)", ""].find((which) => document.querySelector(`details.reveal${which}:not([open])`))
+  reveal(closed !== undefined, closed)
 }
 
 // ---- the buttons that do the same, and the list of keys
@@ -116,6 +125,7 @@ function draw(parent, words, presenting) {
   dialog.setAttribute("aria-label", words.title)
   for (const button of parent.querySelectorAll("button")) {
     button.textContent = words[button.name]
+    if (button.name === "listed") button.title = words.title
     button.onclick = { controls: SHOW.c, notes: SHOW.n, listed: () => dialog.showModal(), close: () => dialog.close() }[button.name]
   }
   mark()

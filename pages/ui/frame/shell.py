@@ -127,7 +127,8 @@ def chapter(name: str, config: type) -> None:
     with st.container(key="heading", gap=None):
         with st.container(horizontal=True, vertical_alignment="center", key="line"):
             draw_html(f'<a class="skip" href="#picture" target="_self">{t("frame.skip")}</a>')
-            st.title(f":primary[{ordinal}] {t(f'{name}.title')}" if ordinal else t(f"{name}.title"), anchor=False)
+            heading = t(f"{name}.{'navigation' if presenting else 'title'}")
+            st.title(f":primary[{ordinal}] {heading}" if ordinal else heading, anchor=False)
             if presenting:
                 presentation.header()
             _switches(name, presenting)
@@ -157,12 +158,14 @@ def _switches(page: str, presenting: bool) -> None:
         plan_view.receive(share.buttons("copy_link", ("copy", "plan")).plan)
         if code := share.buttons("qr", ("qr",)).qr:
             share.show_code(code)
-        if len(text.languages()) > 1:
+        if not presenting and len(text.languages()) > 1:
             controls.draw("lang", label_visibility="collapsed", width=130)
         with st.popover(t("frame.lecture"), icon=":material/co_present:", width="content"):
             controls.draw("predictions")
             controls.draw("present")
             plan_view.menu()
+            if presenting and len(text.languages()) > 1:
+                controls.draw("lang", width=130)
 
 
 def columns(narrow: int = 5) -> tuple[DeltaGenerator, DeltaGenerator]:
@@ -230,8 +233,8 @@ def explain(name: str, right: str, shown: bool, **values: Any) -> None:
     Without a card (no questions are asked, or another scene is shown) it stands where this is called, after the
     question. A presented page keeps it until it is revealed, and has it as soon as it asks.
     """
-    cards, kept = _verdicts.get() or {}, presentation.answers()
-    if not shown and not (kept and name in cards):
+    cards, answers = _verdicts.get() or {}, presentation.answers()
+    if not shown and not (answers and name in cards):
         return
     guess = controls.value(name) if controls.value("predictions") else None
     answer, why = _answer(name, right).rstrip(".。"), _own(f"predict.{name}.why", **values)
@@ -240,9 +243,9 @@ def explain(name: str, right: str, shown: bool, **values: Any) -> None:
     sentences = t(f"frame.predict.{verdict}", answer=answer, why=why)
     if name not in cards:
         sentences = f"{t('frame.predict.asked', question=_own(f'predict.{name}.question'))}\n\n{sentences}"
-    if kept:
+    if answers:
         hidden = f"<summary>{t('frame.predict.reveal')}</summary>\n\n{glossary.mark_terms(sentences)}\n\n"
-        kept.markdown(f'<details class="reveal">{hidden}</details>', unsafe_allow_html=True)
+        answers.markdown(f'<details class="reveal last">{hidden}</details>', unsafe_allow_html=True)
     else:
         message(kind, sentences, icon, cards.get(name) or st)
 
@@ -304,7 +307,7 @@ def equation(name: str, legend: str | Sequence[str] = (), **values: Any) -> None
     drawn.now().formulas.append((name, legends, values))
     with (
         presentation.sheet(),
-        st.expander(t("frame.headings.equation"), icon=":material/function:", key="equation"),
+        st.expander(t("frame.headings.equation"), controls.value("present"), icon=":material/function:", key="equation"),
     ):
         st.latex("".join(tint(role, tex) for tex, role in formula(name, **values)))
         if legends:

@@ -31,13 +31,21 @@ function drawMatrix(c, layer, p, k, look) {
 // A caption that ends at x, on two lines where one would be too long; both fit the height of a cell.
 function writeCaption(c, name, x, y, cell, look, room) {
   c.font = `400 ${13 * look.unit}px ${look.font}`;
-  const lines = c.measureText(name).width > room ? halves(name) : [name];
   const apart = 1.2; // lines, in heights of a letter: Chinese ones fill theirs
-  const size = lines.length > 1 ? Math.min(12, 0.95 * cell / look.unit / apart / lines.length) : Math.min(13, 0.95 * cell / look.unit);
+  const twice = Math.min(12, 0.95 * cell / look.unit / apart / 2), once = Math.min(13, 0.95 * cell / look.unit);
+  const long = c.measureText(name).width > room, lines = !long ? [name] : twice < look.floor ? [shorten(c, name, room)] : halves(name);
+  const size = lines.length > 1 ? twice : once;
   lines.forEach((line, i) => {
     const below = apart * (i - (lines.length - 1) / 2) + 0.36;
     write(c, line, x, y + below * size * look.unit, look, size, 'right', 0.9, room);
   });
+}
+
+// The beginning of a text that fits, for a room in which two lines would be too small to read.
+function shorten(c, name, room) {
+  const letters = [...name];
+  while (letters.length > 1 && c.measureText(`${letters.join('')}…`).width > room) letters.pop();
+  return `${letters.join('').trimEnd()}…`;
 }
 
 // A text in two parts, divided after the comma or space that is nearest to its middle.

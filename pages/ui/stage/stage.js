@@ -275,8 +275,8 @@ function appearance(s) {
     s.look = {id, name, paper, table, font: css.fontFamily, ink: a => `rgba(${r},${g},${b},${a})`,
       colour: role => ROLES[role][name === 'dark' ? 1 : 0], ramp: v => `rgb(${ramp(v)})`};
   }
-  const tall = clamp(innerHeight / 800, 1, 1.4), unit = isPresented(s) ? 0.875 * rem() / SMALLEST : tall;
-  return Object.assign(s.look, {unit, least: 150 * tall, ratio: devicePixelRatio || 1});
+  const tall = clamp(innerHeight / 800, 1, 1.4), presented = isPresented(s), unit = presented ? 0.875 * rem() / SMALLEST : tall;
+  return Object.assign(s.look, {unit, floor: presented ? SMALLEST : 0, least: 150 * tall, ratio: devicePixelRatio || 1});
 }
 
 // In a presentation no text is smaller than the page's small print, 0.875 rem.

@@ -1,0 +1,125 @@
+"""What a presented page has to be, and a command that goes by PageDown alone through all of them.
+
+``python -m tests.presentation [--size 1920x1080] [--theme light] [--language en] [--pictures FOLDER]`` presents every
+scene of every page, prints what is wrong with each, and puts pictures of them into a folder.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, sync_playwright
+
+from tests.browser import FLAGS, chromium
+from tests.e2e.conftest import _start, _until_healthy
+from tests.e2e.learner import rest
+
+LEAST = {1080: 20, 768: 16}  # the smallest text in pixels, by the height of the window
+# Notes the size of each text that is drawn on a canvas, in pixels of the page.
+LISTEN = """() => {
+    const draw = CanvasRenderingContext2D.prototype.fillText;
+    globalThis.__sizes = [];
+    CanvasRenderingContext2D.prototype.fillText = function (text, ...where) {
+        const {a, b} = this.getTransform(), size = parseFloat(this.font.match(/([\\d.]+)px/)[1]);
+        globalThis.__sizes.push([text, size * Math.hypot(a, b) / devicePixelRatio]);
+        return draw.call(this, text, ...where);
+    };
+}"""
+# Every text that can be seen and is smaller than so many pixels, with its size.
+SMALL = """least => {
+    const found = [];
+    const look = root => {
+        const texts = document.createTreeWalker(root, NodeFilter.SHOW_TEXT | NodeFilter.SHOW_ELEMENT);
+        for (let node = texts.nextNode(); node; node = texts.nextNode()) {
+            if (node.shadowRoot) look(node.shadowRoot);
+            const part = node.parentElement, text = node.nodeType === 3 ? node.data.trim() : "";
+            if (!text || !part || part.closest("style, script, template, .hidden, .skip, option")) continue;
+            const range = new Range();
+            range.selectNode(node);
+            const {width, height, right, bottom} = range.getBoundingClientRect(), style = getComputedStyle(part);
+            const seen = width > 1 && height > 1 && right > 0 && bottom > 0 && part.checkVisibility({visibilityProperty: true});
+            const clipped = part.closest('[style*="clip"]') || getComputedStyle(part.parentElement ?? part).clipPath !== "none";
+            if (seen && !clipped && parseFloat(style.fontSize) < least - 0.1) found.push([text.slice(0, 40), parseFloat(style.fontSize)]);
+        }
+    };
+    look(document.body);
+    return [...found, ...globalThis.__sizes.filter(([text, size]) => text && size < least - 0.1)];
+}"""
+# How far the players of the page, and the page itself, stand out of the window.
+OUTSIDE = """() => {
+    const main = document.querySelector(".stMain"), top = main.scrollTop, found = [];
+    const players = [...document.querySelectorAll(".st-key-picture *")].map(host => host.shadowRoot?.querySelector(".stage"))
+    const first = players.find(player => player?.getClientRects().length);
+    const {bottom = 0, right = 0} = first?.getBoundingClientRect() ?? {};
+    if (bottom + top > innerHeight + 1) found.push(`the player ends ${Math.round(bottom + top - innerHeight)} px below the window`);
+    if (right > innerWidth + 1) found.push(`the player ends ${Math.round(right - innerWidth)} px beside the window`);
+    if (main.scrollWidth > innerWidth + 1) found.push(`the page is ${main.scrollWidth - innerWidth} px too wide`);
+    return found;
+}"""
+
+
+def faults(page: Page) -> list[str]:
+    """What is wrong with a presented page at rest: small texts, a picture that is not whole, a strip without controls
+    or with many, and what axe-core finds."""
+    least = LEAST[page.viewport_size["height"]]
+    small = [f"{size:.1f} px: {text}" for text, size in {tuple(each) for each in page.evaluate(SMALL, least)}]
+    strip = page.locator(".st-key-strip > .stElementContainer").count()
+    crowd = [] if strip <= 2 else [f"{strip} controls in the strip"]
+    rules = [f"{fault['id']}: {node['target']}" for fault in Axe().run(page).response["violations"] for node in fault["nodes"]]
+    return [*sorted(small), *crowd, *page.evaluate(OUTSIDE), *rules]
+
+
+def lecture(page: Page, address: str, language: str) -> Iterator[str]:
+    """Goes through all scenes of all pages by PageDown, and yields the place of each once it is at rest."""
+    page.add_init_script(f"({LISTEN})()")
+    page.goto(f"{address}/?present=true&lang={language}")
+    while True:
+        rest(page, live=True)
+        page.evaluate("__sizes.length = 0; dispatchEvent(new Event('resize'))")
+        yield page.url.removeprefix(address)
+        if not page.locator(".st-key-view_next :is(button, a)").count():
+            return
+        before = page.url
+        page.keyboard.press("PageDown")
+        page.wait_for_url(lambda url: url != before)
+
+
+def main() -> None:
+    """The command."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--size", default="1920x1080")
+    options.add_argument("--theme", choices=("light", "dark"), default="light")
+    options.add_argument("--language", choices=("en", "zh"), default="en")
+    options.add_argument("--pictures", type=Path)
+    options.add_argument("--address", help="of a server that runs already")
+    given = options.parse_args()
+    width, height = map(int, given.size.split("x"))
+    server, address = None, given.address
+    if not address:
+        log = Path(tempfile.mkdtemp()) / "log.txt"
+        server, address = _start("app.py", log)
+        _until_healthy(server, address, log)
+    try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium(playwright), args=list(FLAGS))
+            look = {"viewport": {"width": width, "height": height}, "color_scheme": given.theme}
+            page = browser.new_context(reduced_motion="reduce", **look).new_page()
+            page.on("pageerror", lambda error: print(f"  script: {error}"))
+            for number, place in enumerate(lecture(page, address, given.language)):
+                print(place, *faults(page), sep="\n  ", flush=True)
+                if given.pictures:
+                    given.pictures.mkdir(exist_ok=True)
+                    page.screenshot(path=given.pictures / f"{number:02}.png")
+            browser.close()
+    finally:
+        if isinstance(server, subprocess.Popen):
+            server.terminate()
+            server.wait(timeout=20)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
