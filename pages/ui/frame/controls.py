@@ -223,6 +223,12 @@ def config(**more: Any) -> Any:
     return memory.config(**drawn | more)
 
 
+def as_left() -> Any:
+    """The configuration of the page with each control as it was left, also where another scene hides it."""
+    memory = _memory()
+    return memory.config(**{name: value(name) for name in links.controls(memory.config)})
+
+
 def settle() -> None:
     """At the end of a run: controls of scenes that are not shown leave the address, and what was ignored is named
     once."""

@@ -14,7 +14,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.ui.frame import chapters, controls
+from pages.ui.frame import chapters, controls, links, prepare
 
 _sheet: ContextVar[DeltaGenerator | None] = ContextVar("sheet", default=None)
 _answers: ContextVar[DeltaGenerator | None] = ContextVar("answers", default=None)
@@ -61,16 +61,34 @@ def passes(hidden: bool | None, decides: Mapping[str, Any]) -> bool:
 
 def turns(page: str) -> None:
     """The way to the scenes before and after; from the first and the last one, to another chapter."""
-    scenes = controls.scenes()
-    here = scenes.index(controls.value("show")) if scenes else 0
-    for direction, there in (("previous", here - 1), ("next", here + 1)):
+    for direction in ICONS:
+        given = {"icon": ICONS[direction]}
         with st.container(key=f"view_{direction}", width="content"):
-            if 0 <= there < len(scenes):
-                label, following = controls.option("show", scenes[there]), scenes[there]
-                given = {"icon": ICONS[direction], "type": "tertiary", "key": f"_view_{direction}"}
-                st.button(label, on_click=controls.put, args=("show", following), **given)
-            elif other := chapters.neighbours(page).get(direction):
-                st.page_link(chapters.page_of(other), label=chapters.title_of(other), icon=ICONS[direction])
+            other, show = _neighbour(page, direction)
+            if other == page:
+                given |= {"type": "tertiary", "key": f"_view_{direction}"}
+                st.button(controls.option("show", show), on_click=controls.put, args=("show", show), **given)
+            elif other:
+                given |= {"query_params": {"show": show} if show else None}
+                st.page_link(chapters.page_of(other), label=chapters.title_of(other), **given)
+
+
+def _neighbour(page: str, direction: str) -> tuple[str, str]:
+    """The page and the scene before or after what a page shows; another page opens at its first scene."""
+    scenes = controls.scenes()
+    place = (scenes.index(controls.value("show")) if scenes else 0) + (1 if direction == "next" else -1)
+    if 0 <= place < len(scenes):
+        return page, scenes[place]
+    other = chapters.neighbours(page).get(direction, "")
+    return other, prepare.first_scene(other) if other else ""
+
+
+def prepare_next(page: str) -> None:
+    """Let the picture that follows the one shown be computed."""
+    other, show = _neighbour(page, "next")
+    if other:
+        left = links.address(controls.as_left()) if other == page else {}
+        prepare.scene(other, {**left, **({"show": show} if show else {})})
 
 
 ICONS = {"previous": ":material/arrow_back:", "next": ":material/arrow_forward:"}

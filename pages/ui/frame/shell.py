@@ -392,6 +392,8 @@ def finish() -> None:
     """Last line of a page: the way on, and the notice for what was ignored in its link; runs begun here are kept."""
     _next()
     controls.settle()
+    if controls.value("present"):
+        presentation.prepare_next(f"{_page.get()}")
     if "_latest" in st.session_state:
         _keep_runs()
 

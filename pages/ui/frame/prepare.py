@@ -1,0 +1,48 @@
+"""The next picture of a lecture is made before it is asked for, so that it stands at once.
+
+What a scene computes is kept by caches that the whole process shares. Here a thread computes it from the address alone,
+as the command line and the static site do; the run that shows it finds it there.
+"""
+
+import logging
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
+from importlib import import_module
+
+from pages.ui.frame import links, text
+
+_worker = ThreadPoolExecutor(1, "prepare")  # one after the other: somebody else may be shown something just now
+
+
+def scene(page: str, parameters: Mapping[str, str]) -> Future:
+    """Compute in the background what a page draws at an address. What was asked for lately is not computed again."""
+    return _computed(page, tuple(sorted(parameters.items())), text.language.get())
+
+
+def first_scene(page: str) -> str:
+    """The scene that a page opens with; "" where it has only one."""
+    control = links.controls(lesson_of(page).Config).get("show")
+    return str(control.initial) if control else ""
+
+
+def lesson_of(page: str):
+    """The module of a page's lesson, which holds its ``Config`` and its ``SCENES``."""
+    return import_module(f"pages.ui.lessons.{page}")  # by name, as the server finds pages: the frame knows no lesson
+
+
+@lru_cache(64)
+def _computed(page: str, parameters: tuple[tuple[str, str], ...], language: str) -> Future:
+    return _worker.submit(text.in_this_language(_compute), page, dict(parameters))
+
+
+def _compute(page: str, parameters: dict[str, str]) -> None:
+    try:
+        lesson = lesson_of(page)
+        config, _ = links.parse(lesson.Config, parameters)
+        scenes = getattr(lesson, "SCENES", {})
+        name = getattr(config, "show", next(iter(scenes), ""))
+        if name in scenes:
+            scenes[name](config)
+    except Exception:  # the run that shows the scene says what is wrong with it
+        logging.getLogger(__name__).exception("a scene could not be prepared")
