@@ -26,16 +26,13 @@ def draw_live(snapshot: lesson.Snapshot | lesson.MeasuredSnapshot, standing: str
 shell.require_shell()
 shell.chapter("training", Config)
 left, right = shell.columns()
-with right:
-    question = st.container()
-    commands, target = st.columns([5, 8], vertical_alignment="center")
-with target:
-    training_view.choose_target()
 with left:
     show = controls.draw("show")
-    live, measures = show == "train_live", show == "memorised_or_learned"
-with shell.asking(left, question):
+live, measures = show == "train_live", show == "memorised_or_learned"
+with shell.asking(left, right):
     ready = shell.predict("guess", decides={"show": "train_live"})
+with right:
+    commands = training_view.draw_row()
 with left:
     if show == "why_average":
         controls.draw("arrow")

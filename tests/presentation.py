@@ -29,36 +29,41 @@ LISTEN = """() => {
         return draw.call(this, text, ...where);
     };
 }"""
-# Every text that can be seen and is smaller than so many pixels, with its size.
+# Every text that can be seen and is smaller than so many pixels, with its size; a sub- or superscript may be.
 SMALL = """least => {
+    const IGNORED = "style, script, template, option, .hidden, .skip, .msupsub, .op-limits, .mtight";
     const found = [];
     const look = root => {
-        const texts = document.createTreeWalker(root, NodeFilter.SHOW_TEXT | NodeFilter.SHOW_ELEMENT);
-        for (let node = texts.nextNode(); node; node = texts.nextNode()) {
+        const nodes = document.createTreeWalker(root, NodeFilter.SHOW_TEXT | NodeFilter.SHOW_ELEMENT);
+        for (let node = nodes.nextNode(); node; node = nodes.nextNode()) {
             if (node.shadowRoot) look(node.shadowRoot);
-            const part = node.parentElement, text = node.nodeType === 3 ? node.data.trim() : "";
-            if (!text || !part || part.closest("style, script, template, .hidden, .skip, option")) continue;
-            const range = new Range();
-            range.selectNode(node);
-            const {width, height, right, bottom} = range.getBoundingClientRect(), style = getComputedStyle(part);
-            const seen = width > 1 && height > 1 && right > 0 && bottom > 0 && part.checkVisibility({visibilityProperty: true});
-            const clipped = part.closest('[style*="clip"]') || getComputedStyle(part.parentElement ?? part).clipPath !== "none";
-            if (seen && !clipped && parseFloat(style.fontSize) < least - 0.1) found.push([text.slice(0, 40), parseFloat(style.fontSize)]);
+            const part = node.parentElement, text = node.nodeType === Node.TEXT_NODE ? node.data.trim() : "";
+            if (!text || !part || part.closest(IGNORED)) continue;
+            const size = parseFloat(getComputedStyle(part).fontSize);
+            if (size < least - 0.1 && isSeen(node, part)) found.push([text.slice(0, 40), size]);
         }
+    };
+    const isSeen = (node, part) => {
+        const range = new Range();
+        range.selectNode(node);
+        const {width, height, right, bottom} = range.getBoundingClientRect();
+        const clipped = part.closest("[style*=clip]") || getComputedStyle(part.parentElement).clipPath !== "none";
+        const placed = width > 1 && height > 1 && right > 0 && bottom > 0;
+        return placed && !clipped && part.checkVisibility({visibilityProperty: true});
     };
     look(document.body);
     return [...found, ...globalThis.__sizes.filter(([text, size]) => text && size < least - 0.1)];
 }"""
-# How far the players of the page, and the page itself, stand out of the window.
+# How far the first player stands out of the window, and the page.
 OUTSIDE = """() => {
-    const main = document.querySelector(".stMain"), top = main.scrollTop, found = [];
-    const players = [...document.querySelectorAll(".st-key-picture *")].map(host => host.shadowRoot?.querySelector(".stage"))
-    const first = players.find(player => player?.getClientRects().length);
-    const {bottom = 0, right = 0} = first?.getBoundingClientRect() ?? {};
-    if (bottom + top > innerHeight + 1) found.push(`the player ends ${Math.round(bottom + top - innerHeight)} px below the window`);
-    if (right > innerWidth + 1) found.push(`the player ends ${Math.round(right - innerWidth)} px beside the window`);
-    if (main.scrollWidth > innerWidth + 1) found.push(`the page is ${main.scrollWidth - innerWidth} px too wide`);
-    return found;
+    const main = document.querySelector(".stMain"), pixels = [];
+    const hosts = [...document.querySelectorAll(".st-key-picture *")];
+    const players = hosts.map(host => host.shadowRoot?.querySelector(".stage"));
+    const place = players.find(player => player?.getClientRects().length)?.getBoundingClientRect();
+    if (place) pixels.push(["below", place.bottom + main.scrollTop - innerHeight]);
+    if (place) pixels.push(["beside", place.right - innerWidth]);
+    pixels.push(["wide", main.scrollWidth - innerWidth]);
+    return pixels.filter(([where, far]) => far > 1).map(([where, far]) => `${where}: ${Math.round(far)} px`);
 }"""
 
 
@@ -69,7 +74,8 @@ def faults(page: Page) -> list[str]:
     small = [f"{size:.1f} px: {text}" for text, size in {tuple(each) for each in page.evaluate(SMALL, least)}]
     strip = page.locator(".st-key-strip > .stElementContainer").count()
     crowd = [] if strip <= 2 else [f"{strip} controls in the strip"]
-    rules = [f"{fault['id']}: {node['target']}" for fault in Axe().run(page).response["violations"] for node in fault["nodes"]]
+    violations = Axe().run(page).response["violations"]
+    rules = [f"{fault['id']}: {node['target']}" for fault in violations for node in fault["nodes"]]
     return [*sorted(small), *crowd, *page.evaluate(OUTSIDE), *rules]
 
 
@@ -85,7 +91,7 @@ def lecture(page: Page, address: str, language: str) -> Iterator[str]:
             return
         before = page.url
         page.keyboard.press("PageDown")
-        page.wait_for_url(lambda url: url != before)
+        page.wait_for_function("before => location.href !== before", arg=before)
 
 
 def main() -> None:

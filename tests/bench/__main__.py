@@ -3,6 +3,7 @@
 The parts are live, race (live beside another library), sampling, roofline, images, stage, export, app, lecture and
 crowd; without one, all of them, in three quarters of an hour on quiet cores. Nothing is asserted: the table says what was
 met. Other libraries to measure against are in ``tests/bench/requirements.txt``.
+met. Other libraries to measure against are in ``tests/bench/requirements.txt``.
 """
 
 import argparse

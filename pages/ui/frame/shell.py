@@ -305,10 +305,8 @@ def equation(name: str, legend: str | Sequence[str] = (), **values: Any) -> None
     which name every symbol."""
     legends = (legend,) if isinstance(legend, str) else tuple(legend)
     drawn.now().formulas.append((name, legends, values))
-    with (
-        presentation.sheet(),
-        st.expander(t("frame.headings.equation"), controls.value("present"), icon=":material/function:", key="equation"),
-    ):
+    opened = {"expanded": controls.value("present"), "icon": ":material/function:", "key": "equation"}
+    with presentation.sheet(), st.expander(t("frame.headings.equation"), **opened):
         st.latex("".join(tint(role, tex) for tex, role in formula(name, **values)))
         if legends:
             key = f"{_page.get()}"

@@ -1,6 +1,7 @@
 """What chapter 2 draws around its picture: the choice of the prediction target, the list of targets, and its tasks."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.data.points import PointSet
 from pages.ui.frame import controls, shell
@@ -9,12 +10,14 @@ from pages.ui.lessons import training as lesson
 from pages.ui.runs.training_run import View
 
 
-def choose_target() -> None:
-    """What the network predicts, in one row with the buttons."""
-    with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"):
+def draw_row() -> DeltaGenerator:
+    """The row above the picture: the place of the buttons, and the choice of what the network predicts."""
+    buttons, target = st.columns([5, 8], vertical_alignment="center")
+    with target, st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"):
         if not controls.value("present"):
             shell.prose(t("training.controls.prediction.label"), width="content")
         controls.draw("prediction", label_visibility="collapsed", width=230)
+    return buttons
 
 
 def list_targets(revealed: bool) -> None:

@@ -1,0 +1,28 @@
+"""What a lecture shows next is computed before it is asked for."""
+
+import logging
+
+from pages.ui.frame import prepare
+from pages.ui.lessons import guidance
+
+
+def test_a_scene_is_computed_once_from_its_address_alone():
+    guidance.samples_of.cache_clear()
+    address = {"show": "negative_prompt", "seed": "7"}
+    prepare.scene("guidance", address).result()
+    computed = guidance.samples_of.cache_info().misses
+    assert computed
+    guidance.SCENES["negative_prompt"](guidance.Config(show="negative_prompt", seed=7))
+    assert guidance.samples_of.cache_info().misses == computed
+    assert prepare.scene("guidance", dict(reversed(address.items()))) is prepare.scene("guidance", address)
+
+
+def test_a_scene_that_cannot_be_computed_is_noted_in_the_log_and_nowhere_else(monkeypatch, caplog):
+    monkeypatch.setitem(guidance.SCENES, "beyond", lambda config: 1 / 0)
+    with caplog.at_level(logging.ERROR):
+        prepare.scene("guidance", {"show": "beyond", "seed": "8"}).result()
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_another_page_opens_at_its_first_scene():
+    assert prepare.first_scene("guidance") == "two_fields" and prepare.first_scene("lab") == ""
