@@ -1,9 +1,8 @@
 """Measure what the app and its library have to reach: ``python -m tests.bench [part ...]``.
 
 The parts are live, race (live beside another library), sampling, roofline, images, stage, export, app, lecture and
-crowd; without one, all of them, in three quarters of an hour on quiet cores. Nothing is asserted: the table says what was
-met. Other libraries to measure against are in ``tests/bench/requirements.txt``.
-met. Other libraries to measure against are in ``tests/bench/requirements.txt``.
+crowd; without one, all of them, in three quarters of an hour on quiet cores. Nothing is asserted: the table says what
+was met. Other libraries to measure against are in ``tests/bench/requirements.txt``.
 """
 
 import argparse

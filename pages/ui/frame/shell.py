@@ -33,7 +33,20 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.navigation.page import Page
 
 from core.figures import palette
-from pages.ui.frame import chapters, controls, drawn, glossary, kept, keys, links, plan_view, presentation, share, text
+from pages.ui.frame import (
+    chapters,
+    controls,
+    drawn,
+    glossary,
+    kept,
+    keys,
+    links,
+    plan_view,
+    prepare,
+    presentation,
+    share,
+    text,
+)
 from pages.ui.frame.chapters import PAGES, ROOT, SECTIONS, UNNUMBERED, number_of, page_of, title_of
 from pages.ui.frame.drawing import caption as caption
 from pages.ui.frame.drawing import draw_html, guard, message, prose, theme
@@ -135,7 +148,6 @@ def chapter(name: str, config: type) -> None:
         if presenting:
             presentation.unfold()
             draw_html(f"<style>{(HERE / 'present.css').read_text('utf-8')}</style>")
-        if presenting:
             plan_view.notes()
         with presentation.sheet():
             draw_html("\n\n".join(glossary.mark_terms(t(f"{name}.{part}")) for part in ("sentence", "why")))
@@ -154,7 +166,8 @@ def _switches(page: str, presenting: bool) -> None:
         else:
             for direction, name in chapters.neighbours(page).items():
                 st.page_link(page_of(name), label=title_of(name), icon=presentation.ICONS[direction], width="content")
-        keys.listen(presenting, f"{page} {controls.upcoming('show') if controls.scenes() else ''}")
+        shown = controls.upcoming("show") if controls.scenes() else ""
+        keys.listen(presenting, f"{page} {shown} {controls.value('plan')}")
         plan_view.receive(share.buttons("copy_link", ("copy", "plan")).plan)
         if code := share.buttons("qr", ("qr",)).qr:
             share.show_code(code)
@@ -391,9 +404,17 @@ def finish() -> None:
     _next()
     controls.settle()
     if controls.value("present"):
-        presentation.prepare_next(f"{_page.get()}")
+        _prepare_next()
     if "_latest" in st.session_state:
         _keep_runs()
+
+
+def _prepare_next() -> None:
+    """Let the picture be computed that a lecture shows next."""
+    if view := plan_view.upcoming():
+        prepare.scene(view.page, view.parameters)
+    elif not plan_view.running():
+        presentation.prepare_next(f"{_page.get()}")
 
 
 @st.fragment(run_every=15)
