@@ -11,7 +11,7 @@ from core.figures.frames import count_frames
 from core.figures.scene import Scene
 from core.problems import Problem
 from pages.export import files, scenes, texts
-from pages.ui.frame import controls, drawn, links, shell, text
+from pages.ui.frame import controls, drawing, drawn, links, shell, text
 from pages.ui.frame.drawn import Drawn
 from pages.ui.frame.text import t
 from pages.ui.frame.visitor import viewer
@@ -81,8 +81,7 @@ def draw(page: str) -> None:
     if opened.page != page:
         _close()
         return
-    contents = shell.fragment()(_contents)
-    st.dialog(t("frame.export.title"), width="medium", on_dismiss=_close)(partial(contents, opened))()
+    drawing.dialog(t("frame.export.title"), partial(_contents, opened), width="medium", on_dismiss=_close)
 
 
 def _open(request: ExportRequest, page: str) -> Menu:
