@@ -42,7 +42,7 @@ def is_png(content: bytes, scene: Scene) -> None:
 
 
 def is_svg(content: bytes, scene: Scene) -> None:
-    """Real text: the titles of scene and panels, long ones shortened; the link in the metadata; nothing from elsewhere."""
+    """Real text, such as the titles, of which long ones are cut; the link in the metadata; nothing from elsewhere."""
     tree = ElementTree.fromstring(content)
     written = "".join("".join(node.itertext()) for node in tree.iter(f"{SVG}text"))
     assert all(_bare(title)[:24] in _bare(written) for title in (scene.title, *_titles(scene)))

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from pages.export import files, scenes
-from tests.e2e.learner import Learner, rest
+from tests.e2e.learner import Learner, box, rest
 from tests.exports import is_mp4, is_svg
 
 SHOWN = "guidance?show=beyond&clock=0.5"
@@ -62,7 +62,7 @@ def test_the_file_that_stands_alone_draws_the_pixels_of_the_app_and_asks_for_not
     learner.open("show=beyond&clock=0.5&predictions=false")
     page = learner.page
     size = page.viewport_size
-    shown, width = page.evaluate(PIXELS), learner.canvas.bounding_box()["width"]
+    shown, width = page.evaluate(PIXELS), box(learner.canvas)["width"]
     link = scenes.read(SHOWN)
     options = files.Options(frame=10)
     file = tmp_path / "alone.html"

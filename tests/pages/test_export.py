@@ -116,12 +116,13 @@ def test_notes_become_markdown_with_formula_and_link():
 
 
 def test_a_film_that_is_cancelled_ends_at_once(monkeypatch):
-    ended = threading.Event()
+    begun, ended = threading.Event(), threading.Event()
 
     def drawn_slowly(*_):
         try:
-            for k in range(10_000):
-                yield Progress(k, 10_000)
+            for k in range(100_000):
+                begun.set()
+                yield Progress(k, 100_000)
         finally:
             ended.set()
 
@@ -129,6 +130,6 @@ def test_a_film_that_is_cancelled_ends_at_once(monkeypatch):
     scene = scenes.scene_of(scenes.read("forward_noise"))
     opened = menu.Menu(ExportRequest(scene, "forward"), "forward_noise", "two_pixels", "", {}, "en", Drawn(), None)
     menu._begin(opened, "wanted", "en", "mp4", files.Options())
-    assert opened.film and not ended.is_set()
+    assert begun.wait(10) and opened.film
     menu._cancel(opened)
     assert opened.film is None and ended.wait(10)
