@@ -16,16 +16,19 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui.frame import links, text
-from pages.ui.frame.links import Choice, Control, Interval, Number, Several, Text, Toggle
+from pages.ui.frame.links import Choice, Code, Control, Interval, Number, Several, Text, Toggle
+from pages.ui.lecture import polls
 
 C = TypeVar("C")
 COMMON = {
     "predictions": Toggle(True),
     "present": Toggle(False),
     "plan": Number(0, 0, 999),
+    "class": Code(None, polls.read_code),
     "lang": Choice(text.DEFAULT, text.languages, style="select"),
 }
-"""The choices that hold on every page: the lecturer's switches, the place in the lecture plan and the language."""
+"""The choices that hold on every page: the lecturer's switches, the place in the lecture plan, the class of a
+student, and the language."""
 strip: ContextVar[DeltaGenerator | None] = ContextVar("strip", default=None)
 """Where a presented page has its main controls; None on any other page."""
 

@@ -19,8 +19,8 @@ from typing import Any, TypeVar
 
 C = TypeVar("C")
 Main = bool | tuple[str, ...]
-EVERYWHERE = ("present", "predictions", "lang", "plan", "open")  # these hold on every page
-OWN = ("guess", "present", "predictions", "run", "plan", "open")
+EVERYWHERE = ("present", "predictions", "lang", "plan", "class", "open")  # these hold on every page
+OWN = ("guess", "present", "predictions", "run", "plan", "class", "open")
 """What belongs to one visitor only, such as an answer or a training run: a copied link leaves it out."""
 PARTS = ("hide", "fix")  # they name controls of the page
 

@@ -24,6 +24,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -35,6 +36,7 @@ from streamlit.navigation.page import Page
 from core.figures import palette
 from pages.ui.frame import (
     chapters,
+    class_view,
     controls,
     drawn,
     glossary,
@@ -75,7 +77,9 @@ def navigation() -> dict[str, list[Page]]:
     """The pages that there are by section, for Streamlit's navigation, in the visitor's language."""
     text.language.set(controls.language())
     sections = {t(f"frame.sections.{name}"): members for name, members in SECTIONS.items()}
-    return {name: [page_of(each) for each in members] for name, members in {"": UNNUMBERED, **sections}.items()}
+    found = {name: [page_of(each) for each in members] for name, members in {"": UNNUMBERED, **sections}.items()}
+    join = st.Page(ROOT / "pages" / "join.py", title=t("class.title"), url_path="join", visibility="hidden")
+    return {**found, "": [*found[""], join]}
 
 
 def address_to_share() -> str:
@@ -153,7 +157,27 @@ def chapter(name: str, config: type) -> None:
             draw_html("\n\n".join(glossary.mark_terms(t(f"{name}.{part}")) for part in ("sentence", "why")))
         _address(key="address", data=[text.language.get()])
         plan_view.dialog()
-        kept.begin()
+        kept.begin(class_view.identity())
+    class_view.begin()
+
+
+def join() -> None:
+    """The page of a student in a class, without what belongs to a chapter."""
+    _page.set("join")
+    glossary.begin()
+    controls.arrive("join", Nothing)
+    with st.container(key="heading", horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.title(t("class.title"), anchor=False, width="content")
+        controls.draw("lang", label_visibility="collapsed", width=130)
+        _address(key="address", data=[text.language.get()])
+        kept.begin(class_view.identity())
+    class_view.draw_join()
+    controls.settle()
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """The configuration of a page without controls."""
 
 
 def _switches(page: str, presenting: bool) -> None:
@@ -179,6 +203,7 @@ def _switches(page: str, presenting: bool) -> None:
             plan_view.menu()
             if presenting and len(text.languages()) > 1:
                 controls.draw("lang", width=130)
+            class_view.menu()
 
 
 def columns(narrow: int = 5) -> tuple[DeltaGenerator, DeltaGenerator]:
@@ -205,11 +230,15 @@ def predict(name: str, hidden: bool | None = None, decides: Mapping[str, Any] | 
     guess, questions = controls.use(name), controls.value("predictions")
     if questions and guess is None and presentation.passes(hidden, decides or {}):
         return True
-    if not questions or hidden:
+    if not questions or hidden or class_view.voted_on(f"{_page.get()}/{name}"):
         return not questions or guess is not None
     with st.container(border=True, key=f"predict_{name}", gap="small"):
         question = _own(f"predict.{name}.question")
-        if guess is None:
+        if guess is None and class_view.lecturing():
+            draw_html(glossary.mark_terms(f"**{question}**"))
+            class_view.draw_poll(f"{_page.get()}/{name}")
+            verdict = None
+        elif guess is None:
             draw_html(glossary.mark_terms(t("frame.predict.question", question=question)))
             with st.container(horizontal=True, gap="small"):
                 # Not a radio: there an arrow key on the way to an answer is an answer.
@@ -220,9 +249,11 @@ def predict(name: str, hidden: bool | None = None, decides: Mapping[str, Any] | 
         else:
             prose(t("frame.predict.asked", question=question))
             with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
-                st.markdown(t("frame.predict.given", answer=_answer(name, guess)), width="stretch")
+                predicts = "class.predicts" if class_view.lecturing() else "frame.predict.given"
+                st.markdown(t(predicts, answer=_answer(name, guess)), width="stretch")
                 again = {"help": t("frame.predict.again_help"), "type": "tertiary", "key": f"_{name}_again"}
                 st.button(t("frame.predict.again"), on_click=controls.put, args=(name, None), **again)
+            class_view.draw_result(f"{_page.get()}/{name}")
             verdict = st.empty()
             if decides and any(controls.upcoming(control) != value for control, value in decides.items()):
                 given = {"icon": ":material/arrow_forward:", "key": f"_{name}_decide", "args": (dict(decides),)}
@@ -246,6 +277,7 @@ def explain(name: str, right: str, shown: bool, **values: Any) -> None:
     Without a card (no questions are asked, or another scene is shown) it stands where this is called, after the
     question. A presented page keeps it until it is revealed, and has it as soon as it asks.
     """
+    class_view.know(f"{_page.get()}/{name}", right)
     cards, answers = _verdicts.get() or {}, presentation.answers()
     if not shown and not (answers and name in cards):
         return
@@ -405,6 +437,7 @@ def finish() -> None:
     controls.settle()
     if controls.value("present"):
         _prepare_next()
+    class_view.settle(str(_page.get()))
     if "_latest" in st.session_state:
         _keep_runs()
 

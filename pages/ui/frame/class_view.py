@@ -1,0 +1,375 @@
+"""What a class has on its pages: the vote in the place of a question, for the lecturer; the page on which students
+join and answer; and above a chapter what a student needs there.
+
+A page asks for nothing of this: `shell` calls it. Whatever changes while nobody touches the page is looked up by a part
+that runs by itself.
+"""
+
+import html
+from base64 import b64encode
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from core.problems import Problem
+from pages.ui.frame import chapters, classes, controls, links, text
+from pages.ui.frame.drawing import caption, dialog, draw_html, fragment, message, prose, sorry
+from pages.ui.frame.text import t
+from pages.ui.lecture import polls, qr
+from pages.ui.lecture.polls import Lecturer, Standing
+
+STYLE = Path(__file__).with_name("class.css")
+SOON, OFTEN = 1.0, 2.0  # seconds between two looks: of the lecturer at the votes, of a student at the class
+
+
+def identity() -> str:
+    """The name under which the browser of a student of a class keeps its random text; nothing for anybody else."""
+    return classes.IDENTITY if classes.code() else ""
+
+
+def begin() -> None:
+    """Begin a chapter, once what the browser keeps is known: draw what a student of a class needs above it."""
+    st.session_state["_class_question"] = None
+    if classes.lecturer() or classes.code():
+        _style()
+    lecturer = classes.lecturer()
+    if lecturer:
+        try:
+            classes.polls().check(lecturer)
+        except Problem as error:
+            _leave(error)
+    if classes.code() and classes.student():
+        try:
+            now = classes.polls().join(classes.code(), classes.student())
+        except Problem as error:
+            _toast(error)
+            controls.put("class", None)
+        else:
+            with st.container(key="class", border=True, gap="small"):
+                _student(now)
+
+
+def _style() -> None:
+    draw_html(f"<style>{STYLE.read_text('utf-8')}</style>")
+
+
+def _leave(error: Problem) -> None:
+    _toast(error)
+    if error.code in ("class_unknown", "class_over", "class_secret"):
+        classes.leave()
+
+
+def _toast(error: Problem) -> None:
+    st.toast(links.plain(text.problem(error)), icon=":material/error:", duration=10)
+
+
+# The lecturer: opening a class
+
+
+def menu() -> None:
+    """A button that opens a class, and once there is one, shows how to join it."""
+    lecturer = classes.lecturer()
+    label = t("class.menu", code=lecturer.code) if lecturer else t("class.open")
+    st.button(label, icon=":material/groups:", key="_class", on_click=_open)
+    if error := st.session_state.pop("_class_error", None):
+        sorry(error)
+    elif lecturer and st.session_state.pop("_class_dialog", False):
+        dialog(label, partial(_commands, lecturer), width="large", on_dismiss="rerun")
+
+
+def _open() -> None:
+    st.session_state["_class_dialog"] = True
+    try:
+        if not classes.lecturer():
+            classes.open_class()
+    except Problem as error:
+        st.session_state["_class_error"] = error
+
+
+def _commands(lecturer: Lecturer) -> None:
+    link = classes.join_link(lecturer.code)
+    with st.container(horizontal=True, gap="large", vertical_alignment="center"):
+        picture = b64encode(qr.svg(link).encode()).decode()
+        alt = html.escape(t("class.qr", link=link))
+        draw_html(f'<img class="class-qr" alt="{alt}" src="data:image/svg+xml;base64,{picture}">')
+        with st.container(gap="small"):
+            draw_html(f'<p class="class-code">{lecturer.code}</p>')
+            st.code(link, language=None)
+            _joined(lecturer)
+            if found := classes.reachable():
+                message("warning", t("class.only_here", address=links.plain(found)), "wifi_off")
+    shared = st.session_state.get("_class_shared", True)
+    st.toggle(t("class.share"), shared, key="_class_share", help=t("class.share_help"))
+    st.session_state["_class_shared"] = st.session_state["_class_share"]
+    with st.container(horizontal=True):
+        given = {"mime": "text/csv", "file_name": f"class-{lecturer.code}.csv", "icon": ":material/download:"}
+        st.download_button(t("class.results_file"), _results(lecturer), on_click="ignore", key="_class_csv", **given)
+        if st.button(t("class.end"), icon=":material/logout:", key="_class_end", help=t("class.end_help")):
+            classes.polls().end(lecturer)
+            classes.leave()
+            st.rerun()
+
+
+@fragment(OFTEN)
+def _joined(lecturer: Lecturer) -> None:
+    prose(t("class.joined", count=classes.polls().check(lecturer).joined))
+
+
+def _results(lecturer: Lecturer) -> bytes:
+    found = classes.polls()
+    counts = {question: found.counts(lecturer, question) for question in found.questions(lecturer)}
+    return polls.results(counts, answers)
+
+
+def answers(question: str) -> dict[str, str]:
+    """The answers to a question "page/name", by identifier, in the language of the visitor; none to one that this
+    version of the app does not have."""
+    page, _, name = question.partition("/")
+    key = f"{page}.predict.{name}"
+    return {option: t(f"{key}.options.{option}") for option in text.entry(f"{key}.options")} if text.has(key) else {}
+
+
+# The lecturer: a vote in the place of a question
+
+
+def ask(question: str) -> None:
+    """Show the lecturer's class a question "page/name"."""
+    lecturer = classes.lecturer()
+    st.session_state["_class_question"] = question
+    try:
+        if classes.polls().check(lecturer).question != question:
+            classes.polls().ask(lecturer, question)
+    except Problem as error:
+        sorry(error)
+
+
+def know(question: str, right: str) -> None:
+    """Remember the right answer to a question, for when the lecturer wants it marked."""
+    if classes.lecturer():
+        st.session_state["_class_right"] = {question: right}
+
+
+def settle(page: str) -> None:
+    """At the end of ``page``: tell the class what its lecturer shows."""
+    lecturer = classes.lecturer()
+    if not lecturer:
+        return
+    scene = classes.scene_shown(page) if st.session_state.get("_class_shared", True) else None
+    try:
+        now = classes.polls().check(lecturer)
+        if now.question and not st.session_state["_class_question"]:
+            classes.polls().ask(lecturer, None)
+        if now.scene != scene:
+            classes.polls().show(lecturer, scene)
+    except Problem as error:
+        _leave(error)
+
+
+def lecturing() -> bool:
+    """Whether this visitor is the lecturer of a class."""
+    return classes.lecturer() is not None
+
+
+def draw_poll(question: str) -> None:
+    """The vote of the class on a question, in the place of the buttons by which one learner would answer it."""
+    ask(question)
+    listed = "".join(f"<li>{html.escape(answer)}</li>" for answer in answers(question).values())
+    draw_html(f'<ol class="class-answers">{listed}</ol>')
+    _votes(question)
+
+
+@fragment(SOON)
+def _votes(question: str) -> None:
+    lecturer = classes.lecturer()
+    try:
+        now, counts = classes.polls().check(lecturer), classes.polls().counts(lecturer, question)
+    except Problem as error:
+        sorry(error)
+        return
+    if now.question != question:
+        caption(t("class.elsewhere"))
+        return
+    link = links.plain(f"{classes.address().partition('://')[2]}join")
+    standing = t("class.answered", answered=now.answered, joined=now.joined)
+    prose(f"**{standing}**{'' if now.open else t('class.closed_mark')} &emsp; {t('class.join_at', link=link)} "
+          f"**{lecturer.code}**")  # fmt: skip
+    _bars(question, counts)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="class_buttons"):
+        _buttons(lecturer, now, counts)
+
+
+def _buttons(lecturer: Lecturer, now: Standing, counts: Mapping[int, Mapping[str, int]]) -> None:
+    store = classes.polls()
+    acts = {"close": store.close} if now.open else {"reopen": store.reopen}
+    acts |= {"again": store.vote_again} if now.ballot == polls.BALLOTS[0] else {}
+    for name, act in acts.items():
+        st.button(t(f"class.{name}"), key=f"_class_{name}", on_click=_act, args=(act, lecturer))
+    if now.ballot != polls.BALLOTS[0]:
+        st.toggle(t("class.first"), key="_class_first")
+    if now.question in st.session_state.get("_class_right", {}):
+        st.toggle(t("class.mark_right"), key="_class_mark")
+    if counts[now.ballot] and st.button(t("class.go_on"), icon=":material/arrow_forward:", key="_class_go_on"):
+        _act(store.close, lecturer)
+        given = counts[now.ballot]
+        controls.put(now.question.partition("/")[2], max(given, key=given.get))
+        st.rerun()
+
+
+def _act(act, lecturer: Lecturer) -> None:
+    try:
+        act(lecturer)
+    except Problem as error:
+        st.session_state["_class_error"] = error
+
+
+def draw_result(question: str) -> None:
+    """What the class answered, if this visitor has one, below what most of it predict."""
+    if not lecturing():
+        return
+    ask(question)
+    try:
+        _bars(question, classes.polls().counts(classes.lecturer(), question))
+    except Problem as error:
+        sorry(error)
+
+
+def _bars(question: str, counts: Mapping[int, Mapping[str, int]]) -> None:
+    """The votes as bars and numbers, which stay folded until they are revealed. Of two votes the first is shown on
+    demand; so is the right answer."""
+    last = max(counts, default=polls.BALLOTS[0])
+    shown = [number for number in counts if number == last or st.session_state.get("_class_first")]
+    right = st.session_state.get("_class_right", {}).get(question) if st.session_state.get("_class_mark") else None
+    head = "".join(f'<th scope="col">{t(f"class.ballot.{number}")}</th>' for number in shown) if last > 1 else ""
+    head = f"<thead><tr><td></td>{head}</tr></thead>" if head else ""
+    rows = []
+    for option, answer in answers(question).items():
+        name = html.escape(answer) + (f" <strong>✓ {t('class.right')}</strong>" if option == right else "")
+        cells = "".join(f"<td>{_bar(counts[number].get(option, 0), sum(counts[number].values()))}</td>"
+                        for number in shown)  # fmt: skip
+        rows.append(f'<tr><th scope="row">{name}</th>{cells}</tr>')
+    table = f'<table class="class-bars">{head}<tbody>{"".join(rows)}</tbody></table>'
+    draw_html(f'<details class="reveal"><summary>{t("class.results")}</summary>{table}</details>')
+
+
+def _bar(count: int, total: int) -> str:
+    share = 100 * count / total if total else 0
+    return f'<div><i style="width:{share:.0f}%"></i><span>{t("class.share_of", count=count, share=share)}</span></div>'
+
+
+# The students
+
+
+def voted_on(question: str) -> bool:
+    """Whether this visitor is a student whose class is asked this question now: it stands above the page then."""
+    return bool(classes.code()) and st.session_state.get("_class_vote") == question
+
+
+def draw_join() -> None:
+    """The page of a student: the code to type, then the question that the lecturer shows and what it is about."""
+    _style()
+    if not classes.code():
+        _ask_code()
+    elif not classes.student():
+        prose(t("class.connecting"))
+    else:
+        try:
+            _student(classes.polls().join(classes.code(), classes.student()))
+        except Problem as error:
+            sorry(error)
+            _ask_code()
+
+
+def _ask_code() -> None:
+    with st.form("class_form", border=False):
+        typed = st.text_input(t("class.student.code"), key="_class_code", max_chars=12, autocomplete="off")
+        if st.form_submit_button(t("class.student.join"), type="primary", width="stretch"):
+            try:
+                controls.put("class", polls.read_code(typed))
+            except Problem as error:
+                sorry(error)
+            else:
+                st.rerun()
+
+
+def _student(now: Standing) -> None:
+    """The question of the class, and the scene of its lecturer, which is followed if the student wants that."""
+    st.session_state["_class_vote"] = now.question
+    scene = classes.scene_of(now)
+    if scene and st.session_state.get("_class_follows") and now.scene != st.session_state.get("_class_scene"):
+        st.session_state["_class_scene"] = now.scene
+        st.switch_page(chapters.page_of(scene[0]), query_params=scene[1])
+    _answer(now.code)
+    if scene:
+        page, parameters = scene
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.page_link(chapters.page_of(page), label=t("class.student.scene", title=_scene_title(page, parameters)),
+                         icon=":material/co_present:", query_params=parameters)  # fmt: skip
+            follows = st.session_state.get("_class_follows", False)
+            st.toggle(t("class.student.follow"), follows, key="_class_follow", on_change=_follow)
+    draw_html(f'<p class="class-note">{t("class.student.in_class", code=now.code)}</p>')
+    _look(now)
+
+
+def _scene_title(page: str, parameters: Mapping[str, str]) -> str:
+    label = f"{page}.controls.show.options.{parameters.get('show')}"
+    return ": ".join([chapters.title_of(page), *([t(label)] if text.has(label) else [])])
+
+
+def _follow() -> None:
+    follows = st.session_state["_class_follow"]
+    st.session_state["_class_follows"], st.session_state["_class_scene"] = follows, None
+    if not follows:
+        controls.put("predictions", None)
+
+
+@fragment(OFTEN)
+def _look(before: Standing) -> None:
+    """Draw the page anew when the lecturer has changed something; how many have joined or answered is not for here."""
+    try:
+        now = classes.polls().standing(before.code)
+        same = all(getattr(now, part) == getattr(before, part) for part in ("question", "ballot", "open", "scene"))
+    except Problem:
+        same = False
+    if not same:
+        st.rerun()
+
+
+@fragment()
+def _answer(code: str) -> None:
+    """The question that the class is asked, and its answers as buttons."""
+    store, student = classes.polls(), classes.student()
+    try:
+        now = store.standing(code)
+        given = store.answer(code, student, now.question, now.ballot) if now.question else None
+    except Problem as error:
+        sorry(error)
+        return
+    choices = answers(now.question or "")
+    if not choices:
+        message("info", t("class.student.waiting"), "hourglass_empty")
+        return
+    page, _, name = now.question.partition("/")
+    if now.ballot != polls.BALLOTS[0]:
+        prose(f"**{t('class.second')}**")
+    prose(f"**{t(f'{page}.predict.{name}.question')}**")
+    for option, answer in choices.items():
+        drawn = {"type": "primary", "icon": ":material/check_circle:"} if option == given else {}
+        vote = code, student, now.question, now.ballot, option
+        key = f"_vote_{now.ballot}_{option}"
+        st.button(answer, key=key, on_click=_vote, args=vote, disabled=not now.open, width="stretch", **drawn)
+    if error := st.session_state.pop("_class_error", None):
+        sorry(error)
+    elif given in choices:
+        kind, icon, key = ("success", "check_circle", "counted") if now.open else ("info", "lock", "closed_answer")
+        message(kind, t(f"class.student.{key}", answer=choices[given].rstrip(".。")), icon)
+    elif not now.open:
+        message("info", t("class.student.closed"), "lock")
+
+
+def _vote(*vote) -> None:
+    try:
+        classes.polls().vote(*vote)
+    except Problem as error:
+        st.session_state["_class_error"] = error

@@ -1,0 +1,120 @@
+"""Who a visitor is in a class: its lecturer, by the secret that the browser keeps; a student, by the address's ``class``
+and a random text that the browser keeps; or nobody.
+
+The classes are in the file that the environment's ``CLASS_DB`` names, else in ``.classes.db`` beside the app.
+"""
+
+import logging
+import os
+import socket
+import threading
+from functools import cache
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import streamlit as st
+
+from core.problems import Problem
+from pages.ui.frame import chapters, controls, kept, links
+from pages.ui.lecture.polls import Lecturer, Polls, Standing
+
+KEEP, IDENTITY = "class", "student"  # the names under which the browser keeps them
+OFTEN = 3600.0  # seconds between two looks for classes that are a day old
+
+
+@cache
+def polls() -> Polls:
+    """The classes of this server. Raises Problem where their file cannot be used."""
+    found = Polls(os.environ.get("CLASS_DB") or chapters.ROOT / ".classes.db")
+    _delete_old(found)
+    return found
+
+
+def _delete_old(found: Polls) -> None:
+    timer = threading.Timer(OFTEN, _delete_old, [found])
+    timer.daemon = True
+    timer.start()
+    try:
+        found.delete_old()
+    except Problem:
+        logging.getLogger(__name__).exception("old classes could not be deleted")
+
+
+# The lecturer
+
+
+def lecturer() -> Lecturer | None:
+    """The lecturer that this visitor is, or None."""
+    found = kept.value(KEEP)
+    if isinstance(found, dict) and all(isinstance(found.get(part), str) for part in ("code", "secret")):
+        return Lecturer(found["code"], found["secret"])
+    return None
+
+
+def open_class() -> None:
+    """Open a class, whose lecturer this visitor now is."""
+    opened = polls().open_class()
+    kept.put(KEEP, {"code": opened.code, "secret": opened.secret})
+
+
+def leave() -> None:
+    """This visitor is no lecturer any more."""
+    kept.put(KEEP, None)
+
+
+def scene_shown(page: str) -> str:
+    """``page`` and its parameters as they stand, without those that are the lecturer's own."""
+    given = st.query_params.to_dict()
+    shared = {name: value for name, value in given.items() if name not in (*links.OWN, "lang")}
+    return f"{page}?{urlencode(shared)}".rstrip("?")
+
+
+def address() -> str:
+    """The address of the app, as far as the names of its pages, ending in a slash."""
+    url = urlsplit(st.context.url or "")
+    return f"{url.scheme}://{url.netloc}{url.path.rpartition('/')[0]}/"
+
+
+def join_link(code: str) -> str:
+    """The link by which students join a class."""
+    return f"{address()}join?class={code}"
+
+
+def reachable() -> str:
+    """The address of the app in the network, where the page was opened under a name that only this machine knows; else
+    nothing."""
+    url = urlsplit(st.context.url or "")
+    if url.hostname not in ("localhost", "127.0.0.1", "::1"):
+        return ""
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect(("192.0.2.1", 9))  # an address for documentation: nothing is sent
+            host = probe.getsockname()[0]
+    except OSError:
+        return ""
+    return f"{url.scheme}://{host}:{url.port}/" if not host.startswith("127.") else ""
+
+
+# The students
+
+
+def code() -> str | None:
+    """The code of the class that this visitor has joined or wants to join, or None."""
+    return controls.value("class")
+
+
+def student() -> str | None:
+    """The random text by which the browser of a student is known; None until the browser has sent it."""
+    found = kept.value(IDENTITY)
+    return found if isinstance(found, str) and 0 < len(found) <= 64 else None
+
+
+def scene_of(standing: Standing) -> tuple[str, dict[str, str]] | None:
+    """The page that the lecturer shows, and the parameters of a link that opens it as a whole.
+
+    Who opens a scene is not asked before it is drawn, unless the class is asked just now.
+    """
+    page, _, parameters = (standing.scene or "").partition("?")
+    if page not in chapters.present():
+        return None
+    free = {} if (standing.question or "").startswith(f"{page}/") else {"predictions": "false"}
+    return page, controls.link_to({**dict(parse_qsl(parameters)), **free})
