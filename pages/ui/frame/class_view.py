@@ -352,7 +352,7 @@ def _answer(code: str) -> None:
         return
     page, _, name = now.question.partition("/")
     if now.ballot != polls.BALLOTS[0]:
-        prose(f"**{t('class.second')}**")
+        prose(f"**{t('class.student.second')}**")
     prose(f"**{t(f'{page}.predict.{name}.question')}**")
     for option, answer in choices.items():
         drawn = {"type": "primary", "icon": ":material/check_circle:"} if option == given else {}
