@@ -1,4 +1,4 @@
-"""Where students join a class and answer its questions. No chapter leads here; its address is the lecturer's QR code."""
+"""Where students join a class and answer its questions. The lecturer's QR code leads here, and no chapter."""
 
 from pages.ui.frame import shell
 

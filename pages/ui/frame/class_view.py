@@ -6,7 +6,6 @@ that runs by itself.
 """
 
 import html
-from base64 import b64encode
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -14,10 +13,10 @@ from pathlib import Path
 import streamlit as st
 
 from core.problems import Problem
-from pages.ui.frame import chapters, classes, controls, links, text
-from pages.ui.frame.drawing import caption, dialog, draw_html, fragment, message, prose, sorry
+from pages.ui.frame import chapters, classes, controls, links, share, text
+from pages.ui.frame.drawing import caption, close_menu, dialog, draw_html, fragment, message, prose, sorry
 from pages.ui.frame.text import t
-from pages.ui.lecture import polls, qr
+from pages.ui.lecture import polls
 from pages.ui.lecture.polls import Lecturer, Standing
 
 STYLE = Path(__file__).with_name("class.css")
@@ -30,7 +29,7 @@ def identity() -> str:
 
 
 def begin() -> None:
-    """Begin a chapter, once what the browser keeps is known: draw what a student of a class needs above it."""
+    """Begin a chapter: draw what a student of a class needs above it."""
     st.session_state["_class_question"] = None
     if classes.lecturer() or classes.code():
         _style()
@@ -81,6 +80,7 @@ def menu() -> None:
 
 def _open() -> None:
     st.session_state["_class_dialog"] = True
+    close_menu()
     try:
         if not classes.lecturer():
             classes.open_class()
@@ -91,9 +91,7 @@ def _open() -> None:
 def _commands(lecturer: Lecturer) -> None:
     link = classes.join_link(lecturer.code)
     with st.container(horizontal=True, gap="large", vertical_alignment="center"):
-        picture = b64encode(qr.svg(link).encode()).decode()
-        alt = html.escape(t("class.qr", link=link))
-        draw_html(f'<img class="class-qr" alt="{alt}" src="data:image/svg+xml;base64,{picture}">')
+        share.draw_code(link)
         with st.container(gap="small"):
             draw_html(f'<p class="class-code">{lecturer.code}</p>')
             st.code(link, language=None)
@@ -241,21 +239,22 @@ def _bars(question: str, counts: Mapping[int, Mapping[str, int]]) -> None:
     last = max(counts, default=polls.BALLOTS[0])
     shown = [number for number in counts if number == last or st.session_state.get("_class_first")]
     right = st.session_state.get("_class_right", {}).get(question) if st.session_state.get("_class_mark") else None
-    head = "".join(f'<th scope="col">{t(f"class.ballot.{number}")}</th>' for number in shown) if last > 1 else ""
-    head = f"<thead><tr><td></td>{head}</tr></thead>" if head else ""
     rows = []
     for option, answer in answers(question).items():
         name = html.escape(answer) + (f" <strong>✓ {t('class.right')}</strong>" if option == right else "")
-        cells = "".join(f"<td>{_bar(counts[number].get(option, 0), sum(counts[number].values()))}</td>"
-                        for number in shown)  # fmt: skip
-        rows.append(f'<tr><th scope="row">{name}</th>{cells}</tr>')
-    table = f'<table class="class-bars">{head}<tbody>{"".join(rows)}</tbody></table>'
-    draw_html(f'<details class="reveal"><summary>{t("class.results")}</summary>{table}</details>')
+        bars = [_bar(counts[number], option, number if last > polls.BALLOTS[0] else None) for number in shown]
+        rows.append(f"<li><span>{name}</span><div>{''.join(bars)}</div></li>")
+    listed = f'<ul class="class-bars">{"".join(rows)}</ul>'
+    draw_html(f'<details class="reveal"><summary>{t("class.results")}</summary>{listed}</details>')
 
 
-def _bar(count: int, total: int) -> str:
+def _bar(counts: Mapping[str, int], option: str, number: int | None) -> str:
+    """One answer's part of a vote, as a bar and in numbers; ``number`` names the vote where there are two."""
+    count, total = counts.get(option, 0), sum(counts.values())
     share = 100 * count / total if total else 0
-    return f'<div><i style="width:{share:.0f}%"></i><span>{t("class.share_of", count=count, share=share)}</span></div>'
+    name = f"<small>{t(f'class.ballot.{number}')}</small>" if number else ""
+    numbers = t("class.share_of", count=count, share=share)
+    return f'<p>{name}<i style="--share:{share:.0f}%"></i><span>{numbers}</span></p>'
 
 
 # The students

@@ -1,5 +1,5 @@
-"""Who a visitor is in a class: its lecturer, by the secret that the browser keeps; a student, by the address's ``class``
-and a random text that the browser keeps; or nobody.
+"""Who a visitor is in a class: its lecturer, by the secret that the browser keeps; a student, by the ``class`` of the
+address and a random text that the browser keeps; or nobody.
 
 The classes are in the file that the environment's ``CLASS_DB`` names, else in ``.classes.db`` beside the app.
 """
@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import streamlit as st
 
 from core.problems import Problem
-from pages.ui.frame import chapters, controls, kept, links
+from pages.ui.frame import chapters, controls, kept, links, share
 from pages.ui.lecture.polls import Lecturer, Polls, Standing
 
 KEEP, IDENTITY = "class", "student"  # the names under which the browser keeps them
@@ -83,7 +83,7 @@ def reachable() -> str:
     """The address of the app in the network, where the page was opened under a name that only this machine knows; else
     nothing."""
     url = urlsplit(st.context.url or "")
-    if url.hostname not in ("localhost", "127.0.0.1", "::1"):
+    if url.hostname not in share.LOCAL:
         return ""
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:

@@ -101,3 +101,8 @@ def dialog(title: str, contents: Callable[[], None], **given: Any) -> None:
             contents()
 
     st.dialog(title, **given)(draw)()
+
+
+def close_menu() -> None:
+    """Close the lecturer's menu: a dialog is opened from it."""
+    st.session_state["_dialogs"] = st.session_state.get("_dialogs", 0) + 1

@@ -159,6 +159,7 @@ def receive(packed: str | None) -> None:
 
 
 def _open() -> None:
+    drawing.close_menu()
     st.session_state[OPEN] = controls.view()
 
 

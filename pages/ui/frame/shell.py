@@ -141,6 +141,7 @@ def chapter(name: str, config: type) -> None:
     controls.arrive(name, config)
     presentation.begin()
     ordinal, presenting = number_of(name), controls.upcoming("present")
+    class_view.begin()
     with st.container(key="heading", gap=None):
         with st.container(horizontal=True, vertical_alignment="center", key="line"):
             draw_html(f'<a class="skip" href="#picture" target="_self">{t("frame.skip")}</a>')
@@ -158,7 +159,6 @@ def chapter(name: str, config: type) -> None:
         _address(key="address", data=[text.language.get()])
         plan_view.dialog()
         kept.begin(class_view.identity())
-    class_view.begin()
 
 
 def join() -> None:
@@ -197,7 +197,9 @@ def _switches(page: str, presenting: bool) -> None:
             share.show_code(code)
         if not presenting and len(text.languages()) > 1:
             controls.draw("lang", label_visibility="collapsed", width=130)
-        with st.popover(t("frame.lecture"), icon=":material/co_present:", width="content"):
+        # With another key it is another menu, which is closed: it would cover the dialog that was opened from it.
+        key = f"lecture-{st.session_state.get('_dialogs', 0)}"
+        with st.popover(t("frame.lecture"), icon=":material/co_present:", width="content", key=key):
             controls.draw("predictions")
             controls.draw("present")
             plan_view.menu()
@@ -233,33 +235,40 @@ def predict(name: str, hidden: bool | None = None, decides: Mapping[str, Any] | 
     if not questions or hidden or class_view.voted_on(f"{_page.get()}/{name}"):
         return not questions or guess is not None
     with st.container(border=True, key=f"predict_{name}", gap="small"):
-        question = _own(f"predict.{name}.question")
-        if guess is None and class_view.lecturing():
-            draw_html(glossary.mark_terms(f"**{question}**"))
-            class_view.draw_poll(f"{_page.get()}/{name}")
-            verdict = None
-        elif guess is None:
-            draw_html(glossary.mark_terms(t("frame.predict.question", question=question)))
-            with st.container(horizontal=True, gap="small"):
-                # Not a radio: there an arrow key on the way to an answer is an answer.
-                for option in controls.options(name):
-                    key = f"_{name}_{option}"
-                    st.button(_answer(name, option), key=key, on_click=controls.put, args=(name, option))
-            verdict = None
-        else:
-            prose(t("frame.predict.asked", question=question))
-            with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
-                predicts = "class.predicts" if class_view.lecturing() else "frame.predict.given"
-                st.markdown(t(predicts, answer=_answer(name, guess)), width="stretch")
-                again = {"help": t("frame.predict.again_help"), "type": "tertiary", "key": f"_{name}_again"}
-                st.button(t("frame.predict.again"), on_click=controls.put, args=(name, None), **again)
-            class_view.draw_result(f"{_page.get()}/{name}")
-            verdict = st.empty()
-            if decides and any(controls.upcoming(control) != value for control, value in decides.items()):
-                given = {"icon": ":material/arrow_forward:", "key": f"_{name}_decide", "args": (dict(decides),)}
-                verdict.button(t("frame.predict.decide"), on_click=_put_all, **given)
-        _verdicts.set({**(_verdicts.get() or {}), name: verdict})
+        verdict = _ask(name) if guess is None else _repeat(name, guess, decides or {})
+    _verdicts.set({**(_verdicts.get() or {}), name: verdict})
     return guess is not None
+
+
+def _ask(name: str) -> None:
+    """The question and its answers as buttons; in a class its vote."""
+    question = _own(f"predict.{name}.question")
+    if class_view.lecturing():
+        draw_html(glossary.mark_terms(f"**{question}**"))
+        class_view.draw_poll(f"{_page.get()}/{name}")
+        return
+    draw_html(glossary.mark_terms(t("frame.predict.question", question=question)))
+    with st.container(horizontal=True, gap="small"):
+        # Not a radio: there an arrow key on the way to an answer is an answer.
+        for option in controls.options(name):
+            key = f"_{name}_{option}"
+            st.button(_answer(name, option), key=key, on_click=controls.put, args=(name, option))
+
+
+def _repeat(name: str, guess: str, decides: Mapping[str, Any]) -> DeltaGenerator:
+    """The question and the answer that was given; where the verdict will stand. Until then a button leads to it."""
+    prose(t("frame.predict.asked", question=_own(f"predict.{name}.question")))
+    with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
+        predicts = "class.predicts" if class_view.lecturing() else "frame.predict.given"
+        st.markdown(t(predicts, answer=_answer(name, guess)), width="stretch")
+        again = {"help": t("frame.predict.again_help"), "type": "tertiary", "key": f"_{name}_again"}
+        st.button(t("frame.predict.again"), on_click=controls.put, args=(name, None), **again)
+    class_view.draw_result(f"{_page.get()}/{name}")
+    verdict = st.empty()
+    if any(controls.upcoming(control) != value for control, value in decides.items()):
+        given = {"icon": ":material/arrow_forward:", "key": f"_{name}_decide", "args": (dict(decides),)}
+        verdict.button(t("frame.predict.decide"), on_click=_put_all, **given)
+    return verdict
 
 
 def _put_all(values: Mapping[str, Any]) -> None:
