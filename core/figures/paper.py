@@ -7,17 +7,20 @@ Equal scenes give equal bytes.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterable
 from functools import cache
+from html import unescape
 from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.figures import fonts
+from core.figures.fonts import embedding
 from core.figures.marks import Look, Mark, Picture, Shape, Words
 from core.figures.scene import Scene
-from core.figures.sheet import Clipped, Sheet, Zoom, frame_of, sheet
+from core.figures.sheet import HAN, Clipped, Sheet, Zoom, frame_of, sheet
 from core.problems import Problem
 
 if TYPE_CHECKING:
@@ -77,7 +80,7 @@ def to_file(
     file, pixels = io.BytesIO(), scale if kind == "png" else PIXELS
     with _settings, rc_context(SETTINGS):
         drawn.savefig(file, format=kind, dpi=DPI * pixels, metadata=_metadata(scene, kind))
-    return _with_fonts_of_others(file.getvalue()) if kind == "svg" else file.getvalue()
+    return _with_fonts(file.getvalue()) if kind == "svg" else file.getvalue()
 
 
 def _metadata(scene: Scene, kind: str) -> dict[str, str | None]:
@@ -89,10 +92,15 @@ def _metadata(scene: Scene, kind: str) -> dict[str, str | None]:
     return {"Title": title, "Source": link, "Description": alt}
 
 
-def _with_fonts_of_others(content: bytes) -> bytes:
-    """An SVG whose text is set in the first of several fonts that the reader's machine has."""
+def _with_fonts(content: bytes) -> bytes:
+    """An SVG that brings the letters of its text along, and names fonts for programs that do not read them. Its size is
+    in CSS pixels."""
     here = ", ".join(f"'{name}'" for name in fonts.families())
-    return content.replace(here.encode(), ", ".join(fonts.ELSEWHERE).encode())
+    there = ", ".join([f"'{fonts.LATIN_FAMILY}'", f"'{fonts.FAMILY}'", *fonts.ELSEWHERE])
+    svg = content.decode().replace(here, there)
+    words = "".join(unescape(text) for text in re.findall(r"<text[^>]*>([^<]*)</text>", svg))
+    svg = svg.replace("*{stroke-linejoin", f"{embedding.css(words)}*{{stroke-linejoin", 1)
+    return re.sub(r'(width|height)="([\d.]+)pt"', r'\1="\2"', svg, count=2).encode()
 
 
 # ---- marks as artists
@@ -142,7 +150,9 @@ def _patch(mark: Shape) -> Artist:
         facecolor=to_rgba(mark.fill, mark.alpha) if mark.fill else "none",
         edgecolor=to_rgba(mark.stroke, mark.alpha) if mark.stroke else "none",
         linewidth=mark.width if mark.stroke else 0,
-        linestyle=(0, tuple(mark.dash)) if mark.dash else "solid",
+        linestyle=(0, [part / mark.width for part in mark.dash])
+        if mark.dash
+        else "solid",  # it takes widths of the line
         snap=mark.crisp,
         **ends,
     )
@@ -154,7 +164,7 @@ def _text(mark: Words, look: Look) -> Artist:
     text, size = _fitted(mark, mark.size * look.unit)
     return Text(
         mark.x, mark.y, text, color=look.ink, alpha=mark.strength, fontsize=size, family=fonts.families(),
-        fontweight=fonts.SEMIBOLD if mark.bold else 400, horizontalalignment=mark.align, verticalalignment="baseline",
+        fontweight=_weight(mark.text, mark.bold), horizontalalignment=mark.align, verticalalignment="baseline",
         rotation=90 if mark.upright else 0, rotation_mode="anchor", parse_math=False, url=mark.link or None,
     )  # fmt: skip
 
@@ -197,11 +207,16 @@ def _picture() -> Callable[[Picture], Artist]:
     return Raster
 
 
+def _weight(text: str, bold: bool) -> int:
+    """Of letters; the Chinese font has one weight, and letters beside its characters have the same."""
+    return fonts.SEMIBOLD if bold and all(ord(letter) < HAN for letter in text) else 400
+
+
 def measure(text: str, bold: bool = False) -> float:
     """The width of a text at size 1."""
     from matplotlib.font_manager import FontProperties
 
-    font = FontProperties(family=fonts.families(), size=100, weight=fonts.SEMIBOLD if bold else 400)
+    font = FontProperties(family=fonts.families(), size=100, weight=_weight(text, bold))
     return _ruler().get_text_width_height_descent(text, font, False)[0] / 100
 
 

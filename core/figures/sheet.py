@@ -19,6 +19,7 @@ from core.problems import Problem
 SLIDE = 9 / 16  # height over width
 TITLE, CAPTION, SMALL = 20, 15, 12  # sizes of text
 SIDE, LEADING = 24, 1.45  # the margin at the left and right, and the height of a line over that of its letters
+HAN = 0x2E80  # where characters of full width begin
 LEAST = 120  # the side of a plot, where the height is not given
 Zoom = Mapping[int | str, Mapping[str, float]]
 """What the player zoomed to: see `layout.zoomed`."""
@@ -181,7 +182,7 @@ def _parts(text: str) -> list[str]:
     parts = [""]
     for letter, following in zip(text, f"{text[1:]} ", strict=False):
         parts[-1] += letter
-        han = ord(letter) > 0x2E80 or (following and ord(following) > 0x2E80)
+        han = ord(letter) > HAN or (following and ord(following) > HAN)
         if (letter in " &?" or han) and following not in "，。、；：？！）」』》”":
             parts.append("")
     return [part for part in parts if part]

@@ -4,10 +4,12 @@ import io
 import re
 import sys
 import xml.etree.ElementTree as ElementTree
+from base64 import b64decode
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from fontTools.ttLib import TTFont
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.text import Text
@@ -15,7 +17,7 @@ from PIL import Image
 
 from core.figures import fonts, paper
 from core.figures.palette import BACKGROUND, colour
-from core.figures.scene import Panel, Points, Scene
+from core.figures.scene import Line, Panel, Points, Scene
 from core.figures.sheet import wrap
 from tests.core.figures.scenes import LINK, everything
 
@@ -34,11 +36,20 @@ def rgb(hexadecimal: str) -> tuple[int, ...]:
     return tuple(bytes.fromhex(hexadecimal[1:]))
 
 
-def test_an_svg_has_its_words_as_text_in_a_font_that_others_have():
+def test_an_svg_has_its_words_as_text_and_brings_their_letters_along():
     content = paper.to_file(everything(), "svg").decode()
     texts = {element.text for element in ElementTree.fromstring(content).iter() if element.tag.endswith("}text")}
     assert {"Guidance 引导", "plane", "σ", "σ = 1.00", "密度", "x̂₀", "frame 1", LINK} <= texts
-    assert "sans-serif" in content and fonts.FAMILY not in content
+    faces = re.findall(
+        r"@font-face{font-family:'([^']*)';font-weight:(\d+);src:url\(data:font/woff;base64,([^)]*)", content
+    )
+    assert [face[:2] for face in faces] == [
+        (fonts.LATIN_FAMILY, "400"),
+        (fonts.LATIN_FAMILY, "600"),
+        (fonts.FAMILY, "400"),
+    ]
+    chinese = TTFont(io.BytesIO(b64decode(faces[2][2]))).getBestCmap()
+    assert set(map(chr, chinese)) == set("引导密度猫四") and "sans-serif" in content
     assert "Four pictures." in content  # the text alternative, in the metadata
 
 
@@ -123,6 +134,12 @@ def test_no_letter_is_missing_and_nothing_is_written_to_the_terminal(recwarn, ca
     made = replace(everything(), title="向量场：x̂₀ − x ≈ ∇ log p(xₜ), ε̂ → 10⁻³ ✓ ½×", caption="学到的")
     paper.to_file(made, "png", scale=1)
     assert not [str(warning.message) for warning in recwarn if "lyph" in str(warning.message)] and not caplog.messages
+
+
+def test_dashes_have_the_lengths_of_the_role_at_every_width():
+    lines = [Line([0.0, 1.0], [0.0, k], "noise", width=1 + 2 * k) for k in range(2)]
+    content = paper.to_file(Scene([Panel("", lines)]), "svg", width=600).decode()
+    assert len(re.findall("stroke-dasharray: 2(?:\\.0+)?,3(?:\\.0+)?;", content)) == 2
 
 
 def test_svg_ids_do_not_depend_on_the_moment():
