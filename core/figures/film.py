@@ -14,6 +14,7 @@ from core.problems import Problem
 
 KINDS = {"mp4": "video/mp4", "gif": "image/gif"}
 WIDTHS = {"mp4": 1920, "gif": 960}
+HD = "bt709"  # how players read the colours of large films
 REST = 150  # hundredths of a second that a GIF stays at its last frame
 
 
@@ -61,7 +62,7 @@ def _pictures(made: Sheet) -> Iterator[memoryview]:
     still = canvas.copy_from_bbox(drawn.bbox)
     for k in range(made.frames):
         canvas.restore_region(still)
-        for artist in paper.artists(drawn, made, made.moving(k)):
+        for artist in paper.artists(drawn, made, [*made.moving(k), *made.track(k)]):
             artist.draw(canvas.get_renderer())
         yield canvas.buffer_rgba()
 
@@ -101,8 +102,9 @@ def _options(made: Sheet, kind: str) -> Sequence[str]:
     pixels = ["-f", "rawvideo", "-pix_fmt", "rgba", "-s", size, "-r", rate, "-i", "-"]
     names = ["-metadata", f"title={made.scene.title}", "-metadata", f"comment={made.scene.address}"]
     how = {
-        "mp4": ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-preset", "veryfast", "-crf", "18", "-threads", "1",
-                "-movflags", "+faststart"],
+        "mp4": ["-vf", f"scale=out_color_matrix={HD}:out_range=tv", "-colorspace", HD, "-color_primaries", HD,
+                "-color_trc", HD, "-c:v", "libx264", "-pix_fmt", "yuv420p", "-preset", "veryfast", "-crf", "18",
+                "-threads", "1", "-movflags", "+faststart"],
         "gif": ["-filter_complex", "split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=none",
                 "-final_delay", str(REST)],
     }  # fmt: skip

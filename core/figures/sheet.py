@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import takewhile
 
+import numpy as np
+
 from core.figures import layout, marks
 from core.figures.frames import as_array, checked_panel, count_frames
 from core.figures.layout import Box, Measure, Slot
-from core.figures.marks import Look, Mark, Words
+from core.figures.marks import Look, Mark, Shape, Words
 from core.figures.scene import Scene
 from core.figures.ticks import written
 from core.problems import Problem
@@ -74,6 +76,13 @@ class Sheet:
         if self.frames > 1:
             right = self.width - SIDE * self.look.unit
             yield Words(clock_text(self.scene, k), right, 34 * self.look.unit, 17, "right", 0.9)
+
+    def track(self, k: int) -> Iterator[Mark]:
+        """How far a film is at frame k: a line along the lower edge."""
+        y, part, width = self.height - 2 * self.look.unit, (k + 1) / self.frames, 4 * self.look.unit
+        for end, alpha in ((self.width, 0.1), (part * self.width, 0.4)):
+            line = marks.segments(np.array([[0.0, y]]), np.array([[end, y]]))
+            yield Shape(*line, stroke=self.look.ink, width=width, alpha=alpha)
 
     def _layers(self, k: int, slot: Slot, painters: list[marks.Painter]) -> Iterator[Mark | Clipped]:
         for painter in painters:

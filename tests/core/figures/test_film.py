@@ -4,10 +4,13 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from imageio_ffmpeg import get_ffmpeg_exe
 
 from core.figures import film
+from core.figures.palette import colour
+from core.figures.scene import Clock, Panel, Points, Scene
 from core.problems import Problem
 from tests.core.figures.scenes import FRAMES, LINK, everything
 
@@ -35,6 +38,18 @@ def test_an_mp4_has_every_frame_in_a_form_that_slides_play(folder):
     assert "h264" in said and "yuv420p" in said and "320x180" in said and f"frame={FRAMES:5d}" in said
     assert LINK in said and "Guidance 引导" in said
     assert last.file.index(b"moov") < last.file.index(b"mdat")  # it plays before all of it is there
+
+
+def test_the_colours_of_a_film_are_those_of_the_roles(folder):
+    clock = Clock(np.arange(2))
+    dot = Points([[0.0, 0.0]], "sample", size=90, shape="dot", alpha=1)
+    last = list(film.film(Scene([Panel("", [dot])], clock), "mp4"))[-1]
+    file = folder / "it.mp4"
+    file.write_bytes(last.file)
+    raw = ["-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    shown = subprocess.run([get_ffmpeg_exe(), "-loglevel", "error", "-i", str(file), *raw], capture_output=True).stdout
+    inside = np.frombuffer(shown, np.uint8).reshape(1080, 1920, 3)[540, 960].astype(int)
+    assert np.abs(inside - list(bytes.fromhex(colour("sample", "light")[1:]))).max() <= 4
 
 
 def test_a_gif_names_what_it_shows(folder):
