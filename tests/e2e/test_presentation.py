@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from pages.ui.frame.text import t
 from tests.e2e.learner import Learner, press, rest
+from tests.presentation import LISTEN, faults
 
 DIALOG = "dialog[open], [role=dialog]"
 
@@ -81,3 +82,18 @@ def test_no_key_is_taken_from_somebody_who_types_or_who_reads(lecture):
     expect(lecture.page).to_have_url(re.compile("guidance"))
     lecture.press("?")
     expect(lecture.page.locator("dialog")).to_contain_text(t("frame.keys.title"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width, height", [(1920, 1080), (1024, 768)])
+@pytest.mark.parametrize("address, stage", [("guidance?show=beyond", "samples"), ("training?lang=zh", "training")])
+def test_a_presented_picture_is_whole_and_every_text_can_be_read_from_afar(page, serve, width, height, address, stage):
+    """`python -m tests.presentation` looks at all pages."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.add_init_script(f"({LISTEN})()")
+    name, _, query = address.partition("?")
+    lecture = Learner(page, f"{serve('app.py')}/{name}", stage).open(f"{query}&present=true")
+    page.evaluate("__sizes.length = 0; dispatchEvent(new Event('resize'))")
+    assert page.evaluate("__sizes.length") and not faults(page)
+    assert lecture.now("plots")[-1]["h"] > 0.2 * height
+
