@@ -89,7 +89,7 @@ def _slot(panel: Panel, index: int, alone: bool) -> Slot:
     aspect = (x[1] - x[0]) / (y[1] - y[0]) if panel.equal else 0.0
     if picture and panel.layers:
         columns, rows, w, h = tiles(panel.layers[0])
-        aspect = min(3 if alone else 1.2, columns * w / (rows * h))
+        aspect = min(6 if alone else 1.2, columns * w / (rows * h))
     link = json.dumps([x, y, panel.xlog, panel.ylog, picture])
     return Slot(panel, index, picture, aspect, x, y, link)
 
@@ -221,10 +221,41 @@ def arrange(
     tall = high + rows.margins.top + rows.margins.bottom
     for r, row in enumerate(rows.rows):
         _place_row(row, rows.margins, r * tall, high, width)
+    for slot in slots:
+        slot.caption_y -= slack(slot, unit)
     needed = max(_place_legend(slot, unit, measure) for slot in slots)
     if needed > lines and lines < 3:
         return arrange(slots, width, room, unit, least, measure, needed)
     return len(rows.rows) * tall
+
+
+def spare(slots: Sequence[Slot], unit: float) -> float:
+    """How much lower the lowest plot reaches than what is drawn in the plots."""
+    ends = [slot.plot.y + slot.plot.h for slot in slots]
+    return max(ends) - max(end - slack(slot, unit) for end, slot in zip(ends, slots, strict=True))
+
+
+def tile(layer: Images, plot: Box, i: int, unit: float) -> Box:
+    """The place of picture i, fitted into the plot with a thin gap."""
+    count, height, width = layer.pixels.shape[1:4]
+    columns = min(layer.columns, count)
+    rows, text, gap = -(-count // columns), _name_room(layer, unit), 4 * unit if count > 1 else 0
+    scale = min(((plot.w + gap) / columns - gap) / width, ((plot.h + gap) / rows - gap - text) / height)
+    w, h = scale * width, scale * height
+    return Box(plot.x + i % columns * (w + gap), plot.y + i // columns * (h + gap + text), w, h)
+
+
+def _name_room(layer: Images, unit: float) -> float:
+    return 15 * unit if layer.names else 0
+
+
+def slack(slot: Slot, unit: float) -> float:
+    """What a plot of wide pictures leaves empty below them."""
+    layer = slot.panel.layers[0] if slot.panel.layers else None
+    if not (slot.picture and isinstance(layer, Images)):
+        return 0
+    last = tile(layer, slot.plot, layer.pixels.shape[1] - 1, unit)
+    return max(0, slot.plot.y + slot.plot.h - last.y - last.h - _name_room(layer, unit))
 
 
 def _place_legend(slot: Slot, unit: float, measure: Measure) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 
 from core.figures import palette
 from core.figures.frames import grouped, in_axis_units, place, several, steps_of
-from core.figures.layout import ABOVE, BESIDE, LEGEND, Box, Entry, Slot
+from core.figures.layout import ABOVE, BESIDE, LEGEND, Box, Entry, Slot, tile
 from core.figures.scene import Arrows, Heat, Images, Layer, Line, Matrix, Panel, Path, Points
 from core.figures.ticks import ticks
 
@@ -349,16 +349,6 @@ def _(layer: Images, panel: Panel) -> Painter:
                 yield Words(layer.names[i], middle, box.y + box.h + 12 * look.unit, 12, "center", 0.8, box.w)
 
     return paint
-
-
-def tile(layer: Images, plot: Box, i: int, unit: float) -> Box:
-    """The place of picture i, fitted into the plot with a thin gap."""
-    count, height, width = layer.pixels.shape[1:4]
-    columns = min(layer.columns, count)
-    rows, text, gap = -(-count // columns), 15 * unit if layer.names else 0, 4 * unit if count > 1 else 0
-    scale = min(((plot.w + gap) / columns - gap) / width, ((plot.h + gap) / rows - gap - text) / height)
-    w, h = scale * width, scale * height
-    return Box(plot.x + i % columns * (w + gap), plot.y + i // columns * (h + gap + text), w, h)
 
 
 def edge(box: Box, role: str, look: Look) -> Shape:

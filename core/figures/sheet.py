@@ -144,6 +144,7 @@ def sheet(
     layout.zoomed(slots, {int(group): part for group, part in (zoom or {}).items()})
     least = 0 if height else LEAST * u
     tall = layout.arrange(slots, width - 2 * SIDE * u, room, u, least, lambda text: measure(text) * layout.LEGEND * u)
+    tall -= layout.spare(slots, u)
     for slot in slots:
         _move(slot, SIDE * u, top + (max(0, room - tall) / 2 if height else 0))
     whole = height or round(top + tall + below)

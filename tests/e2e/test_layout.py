@@ -4,15 +4,17 @@ import json
 import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.figures import layout, ticks
 from core.figures.frames import checked_panel, count_frames
-from core.figures.scene import Line, Panel, Points, Scene
+from core.figures.scene import Images, Line, Panel, Points, Scene
 from pages.ui.stage.packing import pack
 from tests.core.figures.scenes import everything
 
-CODE = (Path(__file__).parents[2] / "pages" / "ui" / "stage" / "layout.js").read_text("utf-8")
+STAGE = Path(__file__).parents[2] / "pages" / "ui" / "stage"
+CODE = (STAGE / "layout.js").read_text("utf-8")
 PLACE = """([header, width, room, unit, least]) => {
   header.panels.forEach((p, i) => Object.assign(p, {index: i, alone: header.panels.length === 1,
     link: JSON.stringify([p.x, p.y, !p.xlog, !p.ylog, isPicture(p)])}));
@@ -24,6 +26,9 @@ SCENES = {
     "everything": everything(),
     "one": Scene([Panel("one", [Points([[0.0, 0.0]], label="a point")])]),
     "many": Scene([Panel(f"{i}", [Points([[0.0, 0.0]])], caption="it") for i in range(8)]),
+    "wide": Scene(
+        [Panel("wide", [Images(np.zeros((1, 6, 4, 4), np.uint8), 3, names=6 * ["it"])], caption="of six")] * 2
+    ),
     "loose": Scene(
         [Panel("a", [Line([1, 10], [1, 10], label=20 * "label ")], None, None, False, "x", "y", xlog=True)] * 2
     ),

@@ -63,7 +63,7 @@ const isPicture = panel => panel.layers.every(layer => layer.kind === 'images' |
 function aspect(panel) {
   if (isPicture(panel) && panel.layers.length) {
     const {n, w, h, columns} = panel.layers[0];
-    return Math.min(panel.alone ? 3 : 1.2, Math.min(columns, n) * w / (Math.ceil(n / columns) * h));
+    return Math.min(panel.alone ? 6 : 1.2, Math.min(columns, n) * w / (Math.ceil(n / columns) * h));
   }
   return panel.equal ? (panel.x[1] - panel.x[0]) / (panel.y[1] - panel.y[0]) : 0;
 }
@@ -114,8 +114,28 @@ function layout(scene, width, room, unit, least, fixed, measure, lines = scene.p
   const {m, rows, free, high: chosen} = choose(scene, width, room, unit, least, lines);
   const high = Math.max(40, fixed ? fixed - m.top - m.bottom : chosen), tall = high + m.top + m.bottom;
   rows.forEach((row, r) => placeRow(row, m, r * tall, high, free(row)));
+  for (const p of scene.panels) p.captionY -= slack(p, unit);
   const needed = Math.max(...scene.panels.map(p => placeLegend(p, unit, measure)));
   return needed > lines && lines < 3 ? layout(scene, width, room, unit, least, fixed, measure, needed) : rows.length * tall;
+}
+
+// The rectangle of picture i, fitted into the plot with a thin gap.
+function tile(layer, plot, i, unit) {
+  const columns = Math.min(layer.columns, layer.n), rows = Math.ceil(layer.n / columns), text = nameRoom(layer, unit);
+  const gap = layer.n > 1 ? 4 * unit : 0;
+  const scale = Math.min(((plot.w + gap) / columns - gap) / layer.w, ((plot.h + gap) / rows - gap - text) / layer.h);
+  const w = scale * layer.w, h = scale * layer.h, row = Math.floor(i / columns);
+  return {x: plot.x + (i % columns) * (w + gap), y: plot.y + row * (h + gap + text), w, h};
+}
+
+const nameRoom = (layer, unit) => layer.names.length ? 15 * unit : 0;
+
+// What a plot of wide pictures leaves empty below them.
+function slack(p, unit) {
+  const {plot, layers: [layer]} = p;
+  if (!isPicture(p) || layer?.kind !== 'images') return 0;
+  const {y, h} = tile(layer, plot, layer.n - 1, unit);
+  return Math.max(0, plot.y + plot.h - y - h - nameRoom(layer, unit));
 }
 
 // Puts the legend's entries one after the other, on as many lines as they need; returns how many.

@@ -182,15 +182,6 @@ function drawHeat(c, layer, p, k, look) {
   c.drawImage(source, x, y, toX(p, x1) - x, toY(p, y0) - y);
 }
 
-// The rectangle of picture i, fitted into the plot with a thin gap.
-function tile(layer, plot, i, unit) {
-  const columns = Math.min(layer.columns, layer.n), rows = Math.ceil(layer.n / columns), text = layer.names.length ? 15 * unit : 0;
-  const gap = layer.n > 1 ? 4 * unit : 0;
-  const scale = Math.min(((plot.w + gap) / columns - gap) / layer.w, ((plot.h + gap) / rows - gap - text) / layer.h);
-  const w = scale * layer.w, h = scale * layer.h, row = Math.floor(i / columns);
-  return {x: plot.x + (i % columns) * (w + gap), y: plot.y + row * (h + gap + text), w, h};
-}
-
 function drawImages(c, layer, p, k, look) {
   const {n, w, h, channels} = layer, size = n * w * h * channels, moving = layer.pixels.length > size;
   const pixels = frame(layer.pixels, moving ? k : 0, size);
