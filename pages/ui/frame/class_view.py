@@ -93,7 +93,7 @@ def _commands(lecturer: Lecturer) -> None:
     with st.container(horizontal=True, gap="large", vertical_alignment="center"):
         share.draw_code(link)
         with st.container(gap="small"):
-            draw_html(f'<p class="class-code">{lecturer.code}</p>')
+            draw_html(f'<div class="class-code">{lecturer.code}</div>')
             st.code(link, language=None)
             _joined(lecturer)
             if found := classes.reachable():
@@ -191,11 +191,11 @@ def _votes(question: str) -> None:
         return
     link = links.plain(f"{classes.address().partition('://')[2]}join")
     standing = t("class.answered", answered=now.answered, joined=now.joined)
-    prose(f"**{standing}**{'' if now.open else t('class.closed_mark')} &emsp; {t('class.join_at', link=link)} "
-          f"**{lecturer.code}**")  # fmt: skip
-    _bars(question, counts)
+    standing = f"**{standing}**{'' if now.open else t('class.closed_mark')}"
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="class_buttons"):
+        prose(f"{standing} &emsp; {t('class.join_at', link=link)} **{lecturer.code}**", width="content")
         _buttons(lecturer, now, counts)
+    _bars(question, counts)
 
 
 def _buttons(lecturer: Lecturer, now: Standing, counts: Mapping[int, Mapping[str, int]]) -> None:
@@ -353,11 +353,11 @@ def _answer(code: str) -> None:
     if now.ballot != polls.BALLOTS[0]:
         prose(f"**{t('class.student.second')}**")
     prose(f"**{t(f'{page}.predict.{name}.question')}**")
-    for option, answer in choices.items():
+    for option, answer in choices.items() if now.open else ():
         drawn = {"type": "primary", "icon": ":material/check_circle:"} if option == given else {}
         vote = code, student, now.question, now.ballot, option
         key = f"_vote_{now.ballot}_{option}"
-        st.button(answer, key=key, on_click=_vote, args=vote, disabled=not now.open, width="stretch", **drawn)
+        st.button(answer, key=key, on_click=_vote, args=vote, width="stretch", **drawn)
     if error := st.session_state.pop("_class_error", None):
         sorry(error)
     elif given in choices:
