@@ -65,14 +65,26 @@ function wheel(s, event) {
   zoomAt(s, p, event.offsetX, event.offsetY, Math.exp(-clamp(event.deltaY || event.deltaX, -60, 60) * (event.ctrlKey ? 0.01 : 0.004)));
 }
 
+// A finger on the probe drags it. Beside it a finger may be scrolling the page, and places the probe where it is lifted.
+function touchStart(s, event) {
+  const {left, top} = s.canvas.getBoundingClientRect(), [{clientX, clientY}, second] = event.touches;
+  if (!second && onProbe(s, clientX - left, clientY - top)) event.preventDefault();
+}
+
+function onProbe(s, x, y) {
+  const p = s.probe && panelAt(s, x, y);
+  return p && movable(s, p) && Math.hypot(x - toX(p, axis(s.probe[0], p.xlog)), y - toY(p, axis(s.probe[1], p.ylog))) < 30;
+}
+
 function pointerDown(s, event) {
   if (event.button) return;
   const p = panelAt(s, event.offsetX, event.offsetY);
   if (!p || isPicture(p)) return;
   s.canvas.setPointerCapture(event.pointerId);
   s.pointers.set(event.pointerId, [event.offsetX, event.offsetY]);
-  s.drag = {p, pans: event.shiftKey || !movable(s, p)};
-  if (!s.drag.pans && s.pointers.size === 1) place(s, event, false);
+  s.drag = {p, pans: event.shiftKey || !movable(s, p) || s.pointers.size > 1};
+  const scrolls = event.pointerType === 'touch' && !onProbe(s, event.offsetX, event.offsetY);
+  if (!s.drag.pans && !scrolls) place(s, event, false);
 }
 
 function pointerMove(s, event) {
@@ -87,7 +99,8 @@ function pointerMove(s, event) {
 
 function pointerUp(s, event) {
   if (!s.pointers.delete(event.pointerId) || s.pointers.size || s.drag.pans) return;
-  report(s, true);
+  if (event.type === 'pointerup') place(s, event, true);
+  else report(s, true); // the page scrolls
 }
 
 function pinch(s, id, before, now) {

@@ -223,6 +223,7 @@ function listen(s, get) {
   on(s.slider, 'change', () => writeAddress(s));
   on(s.canvas, 'keydown', event => press(s, event));
   on(s.canvas, 'wheel', event => wheel(s, event), {passive: false});
+  on(s.canvas, 'touchstart', event => touchStart(s, event), {passive: false});
   on(s.canvas, 'pointerdown', event => pointerDown(s, event));
   on(s.canvas, 'pointermove', event => pointerMove(s, event));
   for (const name of ['pointerup', 'pointercancel']) on(s.canvas, name, event => pointerUp(s, event));
@@ -275,8 +276,8 @@ function appearance(s) {
     s.look = {id, name, paper, table, font: css.fontFamily, ink: a => `rgba(${r},${g},${b},${a})`,
       colour: role => ROLES[role][name === 'dark' ? 1 : 0], ramp: v => `rgb(${ramp(v)})`};
   }
-  const tall = clamp(innerHeight / 800, 1, 1.4), presented = isPresented(s), unit = presented ? 0.875 * rem() / SMALLEST : tall;
-  return Object.assign(s.look, {unit, floor: presented ? SMALLEST : 0, least: 150 * tall, ratio: devicePixelRatio || 1});
+  const tall = clamp(Math.min(innerHeight / 800, innerWidth / 1000), 1, 1.4), presented = isPresented(s), unit = presented ? 0.875 * rem() / SMALLEST : tall;
+  return Object.assign(s.look, {unit, floor: presented ? SMALLEST : 0, least: Math.min(150 * tall, 0.32 * innerWidth), ratio: devicePixelRatio || 1});
 }
 
 // In a presentation no text is smaller than the page's small print, 0.875 rem.
@@ -301,7 +302,6 @@ function measure(s) {
   const w = Math.round(s.width * look.ratio), h = Math.round(s.height * look.ratio);
   if (s.canvas.width !== w || s.canvas.height !== h) Object.assign(s.canvas, {width: w, height: h});
   s.canvas.style.height = `${s.height}px`;
-  s.canvas.style.touchAction = s.scene.panels.some(p => movable(s, p)) ? 'none' : 'pan-y';
 }
 
 // The height that a picture may take, the least of its plots, and the height of a row of panels if the scene says it.
