@@ -155,7 +155,9 @@ def chapter(name: str, config: type) -> None:
             draw_html(f"<style>{(HERE / 'present.css').read_text('utf-8')}</style>")
             plan_view.notes()
         with presentation.sheet():
-            draw_html("\n\n".join(glossary.mark_terms(t(f"{name}.{part}")) for part in ("sentence", "why")))
+            for part in ("sentence", "why"):
+                with st.container(key=part):
+                    draw_html(glossary.mark_terms(t(f"{name}.{part}")))
         _address(key="address", data=[text.language.get()])
         plan_view.dialog()
         kept.begin(class_view.identity())

@@ -310,7 +310,9 @@ function roomFor(s) {
   if (getComputedStyle(host).getPropertyValue('--stage-fill')) return {room: host.clientHeight - s.group.offsetHeight, least: 0};
   if (isPresented(s)) return {room: Math.max(0.4 * innerHeight, innerHeight - above(s) - s.group.offsetHeight), least: 0};
   const around = s.scene.panels.length > 5 ? 294 : 340; // many small panels take what is left; below fewer, notes begin
-  return {room: Math.max(0.54 * innerHeight, innerHeight - around * rem() / 16), least: s.look.least, fixed: s.scene.height};
+  const titles = s.width < 480 ? s.scene.panels.map(p => s.context.measureText(p.title).width) : []; // side by side they are whole
+  const least = Math.min(0.6 * s.width, Math.max(s.look.least, ...titles));
+  return {room: Math.max(0.54 * innerHeight, innerHeight - around * rem() / 16), least, fixed: s.scene.height};
 }
 
 // The height of what stands above the player, wherever the page is scrolled to.
