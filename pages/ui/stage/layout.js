@@ -78,7 +78,7 @@ function margins(scene, unit, columns, lines) {
     const shared = i % columns && p.link === scene.panels[i - 1].link && !p.ylabel;
     return {left: unit * (isPicture(p) || shared ? 8 : p.ylabel ? 58 : 40), right: unit * 12};
   });
-  const top = unit * (29 + 21 * lines), bottom = unit * (base + (any(p => p.caption) ? 22 : 0));
+  const top = unit * (29 + 21 * lines), bottom = unit * (base + (any(p => p.caption) ? 22 + 18 * !!scene.folds : 0));
   return {top, bottom, side, title: unit * (10 + 21 * lines), legend: unit * (12 + 21 * (lines - 1)), caption: unit * (base + 13)};
 }
 

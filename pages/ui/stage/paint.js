@@ -258,7 +258,10 @@ function drawWords(c, p, k, look) {
     write(c, text, x + dx + sign, p.legendY + dy + 4.5 * u, look, LEGEND, 'left', 0.85);
   }
   const caption = Array.isArray(p.caption) ? p.caption[k] : p.caption;
-  if (caption) write(c, caption, x, p.captionY, look, 13.5, 'left', 0.85, p.room);
+  if (!caption) return;
+  c.font = `${13.5 * u}px ${look.font}`;
+  const lines = p.folds && c.measureText(caption).width > 1.2 * p.room ? halves(caption) : [caption];
+  lines.forEach((line, i) => write(c, line, x, p.captionY + 18 * i * u, look, 13.5, 'left', 0.85, p.room));
 }
 
 // The legend repeats what tells a layer apart: shape, or arrow and dash.

@@ -296,9 +296,12 @@ function measure(s) {
   s.context.setTransform(1, 0, 0, 1, 0, 0);
   s.context.font = `${LEGEND * look.unit}px ${look.font}`;
   s.box.style.setProperty('--unit', look.unit);
-  const {room, least, fixed} = roomFor(s);
+  const {room, least, fixed} = roomFor(s), wide = text => s.context.measureText(text).width;
   s.room = room;
-  s.height = Math.round(layout(s.scene, s.width, room, look.unit, least, fixed, text => s.context.measureText(text).width));
+  // On a phone a caption below one of two plots side by side goes on in a second line.
+  s.scene.folds = s.width < 480 && s.scene.panels.some(p => [p.caption].flat().some(text => wide(text) > 0.5 * s.width));
+  for (const p of s.scene.panels) p.folds = s.scene.folds;
+  s.height = Math.round(layout(s.scene, s.width, room, look.unit, least, fixed, wide));
   const w = Math.round(s.width * look.ratio), h = Math.round(s.height * look.ratio);
   if (s.canvas.width !== w || s.canvas.height !== h) Object.assign(s.canvas, {width: w, height: h});
   s.canvas.style.height = `${s.height}px`;
