@@ -27,7 +27,7 @@ from pages.export import files, scenes
 from tests.browser import FLAGS, chromium
 
 SVG = "{http://www.w3.org/2000/svg}"
-QUICK = {"unclip": "&steps=2&n=2", "image_models": "&steps=4"}  # where scenes make films of their own
+QUICK = {"unclip": "steps=2&n=2", "image_models": "steps=4"}  # where scenes make films of their own
 SMALL = {"mp4": 480, "gif": 320}  # the width of films
 
 
@@ -122,12 +122,12 @@ def _count(told: str) -> int:
 # The matrix
 
 
-def links(pages: list[str]) -> Iterator[str]:
-    """A link to every scene of some pages, or of all."""
+def links(pages: list[str], more: str = "") -> Iterator[str]:
+    """A link to every scene of some pages, or of all, with more parameters if any are given."""
     for page in pages or scenes.drawn_pages():
         names = scenes.lesson_of(page).SCENES
         shown = [f"show={name}" for name in names] if len(names) > 1 else [""]
-        yield from (f"{page}?{name}{QUICK.get(page, '')}" for name in shown)
+        yield from (f"{page}?{'&'.join(filter(None, (name, QUICK.get(page), more)))}" for name in shown)
 
 
 def opens(browser: Browser, content: bytes) -> list[str]:
@@ -165,10 +165,11 @@ def main() -> int:
     """Make and check all files of the matrix."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pages", nargs="*")
-    wrong = 0
+    parser.add_argument("--more", default="", help='such as "lang=zh"')
+    given, wrong = parser.parse_args(), 0
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(playwright), args=[*FLAGS])
-        for link in links(parser.parse_args().pages):
+        for link in links(given.pages, given.more):
             for kind in files.kinds_of(scenes.scene_of(scenes.read(link))):
                 begun = time.perf_counter()
                 found = check(link, kind, browser)

@@ -36,6 +36,7 @@ class Menu:
         link: the address, read, where it alone makes this very scene, which can then be made in any language.
         film: the run of the jobs that makes a film, and what it makes.
         file: the finished film and what it is of.
+        error: why there is no film.
     """
 
     request: ExportRequest
@@ -48,6 +49,7 @@ class Menu:
     link: scenes.Link | None
     film: tuple[str, Hashable] | None = None
     file: tuple[Hashable, bytes] | None = None
+    error: Exception | None = None
     others: dict[str, Scene] = field(default_factory=dict)  # the scene in other languages
 
     @property
@@ -209,15 +211,16 @@ def _film(opened: Menu, language: str, kind: str, options: files.Options, name: 
     if opened.file and opened.file[0] == wanted:
         _download(t("frame.export.save", file=name), opened.file[1], name, files.KINDS[kind], "primary")
         return
+    if opened.error:
+        shell.sorry(opened.error)
     if opened.film:
         shell.fragment(run_every=TICK)(_progress)(opened)
     elif st.button(t("frame.export.make"), type="primary", icon=":material/movie:", key="_export_make"):
         try:
             _begin(opened, wanted, language, kind, options)
         except Problem as error:
-            shell.sorry(error)
-        else:
-            st.rerun()
+            opened.error = error
+        st.rerun()
 
 
 def _begin(opened: Menu, wanted: Hashable, language: str, kind: str, options: files.Options) -> None:
@@ -226,6 +229,7 @@ def _begin(opened: Menu, wanted: Hashable, language: str, kind: str, options: fi
 
     scene = opened.scene(language)
     work = Work(("film", id(opened), wanted), lambda *_: files.frames(scene, kind, options), picture=lambda step: step)
+    opened.error = None
     opened.film = jobs().join(work, viewer()), wanted
 
 
@@ -233,16 +237,18 @@ def _progress(opened: Menu) -> None:
     """How far the film is, and a button that ends the work. At its end the page runs again and offers it."""
     from pages.ui.runs.training_run import jobs
 
+    if not opened.film:  # the page is about to run again
+        return
     run, wanted = opened.film
     view = jobs().look(run, viewer())
     step = view and view.picture
     if view is None or view.status in ("finished", "failed"):
         _cancel(opened)
-        if view is not None and view.status == "finished" and step.file is not None:
+        if view is not None and view.status == "finished":
             opened.file = wanted, step.file
-            st.rerun()
-        shell.sorry(view.error if view is not None and view.error else Problem("run_ended"))
-        return
+        else:
+            opened.error = view.error if view is not None else Problem("run_ended")
+        st.rerun()
     done = step.frame if step else 0
     st.progress(done / opened.frames, t("frame.export.progress", frame=done, frames=opened.frames))
     if st.button(t("frame.export.cancel"), key="_export_cancel"):

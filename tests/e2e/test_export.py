@@ -58,6 +58,20 @@ def test_the_menu_saves_what_is_shown_and_makes_a_film(learner):
     expect(opened).to_have_count(0)
 
 
+def test_the_menu_stays_open_while_a_run_draws_its_picture_anew(learner):
+    learner.open("show=train_live&predictions=false", "training")
+    page = learner.page
+    page.locator("button", has_text="play_arrow").first.click()
+    learner.until("now.ticks > 2")
+    opened = menu(page)
+    before = learner.now("ticks")
+    learner.until(f"now.ticks > {before + 2}")
+    name, content = saved(page, opened.get_by_role("button", name="guidance-train-live-f11.png"))
+    assert name == "guidance-train-live-f11.png" and content.startswith(b"\x89PNG")
+    page.keyboard.press("Escape")
+    expect(opened).to_have_count(0)
+
+
 def test_the_file_that_stands_alone_draws_the_pixels_of_the_app_and_asks_for_nothing(learner, tmp_path):
     learner.open("show=beyond&clock=0.5&predictions=false")
     page = learner.page
