@@ -33,7 +33,7 @@ ROLES: dict[str, Role] = {
     "exact": Role("#1b2330", "#e8ecf3", "ring", (6, 4)),
     "difference": Role("#7a4fc0", "#b9a0f5", "triangle", (8, 3, 2, 3)),
     "unconditional": Role("#6b7280", "#9aa4b5", "dot", (4, 3)),
-    "conditional": Role("#9a7200", "#f0e442", "square"),
+    "conditional": Role("#946d00", "#f0e442", "square"),
     "guided": Role("#4b8400", "#a6dc4e", "triangle"),
     "negative": Role("#c1272d", "#ff7b7b", "cross", (2, 2)),
     "person": Role("#0072b2", "#56b4e9", "dot"),

@@ -86,7 +86,7 @@ def test_the_file_that_stands_alone_draws_the_pixels_of_the_app_and_asks_for_not
     page.set_viewport_size({"width": round(width) + 32, "height": size["height"]})
     page.goto(f"file://{file}")
     # As high as in the app, which is not the only thing on its page.
-    page.add_style_tag(content="html{font-size:17px} .scene{flex:none;min-height:0;--stage-fill:initial}")
+    page.add_style_tag(content="html{font-size:17px} .scene{--stage-part:initial}")
     page.evaluate("dispatchEvent(new Event('resize'))")
     page.wait_for_function(f"__stage.scene.k === 10 && ({PIXELS})() === '{shown}'")
     assert [url for url in asked if not url.startswith("data:")] == [f"file://{file}"]

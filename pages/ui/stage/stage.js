@@ -310,7 +310,8 @@ function measure(s) {
 // The height that a picture may take, the least of its plots, and the height of a row of panels if the scene says it.
 function roomFor(s) {
   const host = s.root.host ?? s.root;
-  if (getComputedStyle(host).getPropertyValue('--stage-fill')) return {room: host.clientHeight - s.group.offsetHeight, least: 0};
+  const part = parseFloat(getComputedStyle(host).getPropertyValue('--stage-part')); // of the window, in a file that stands alone
+  if (part) return {room: part * innerHeight - s.group.offsetHeight, least: 0};
   if (isPresented(s)) return {room: Math.max(0.4 * innerHeight, innerHeight - above(s) - s.group.offsetHeight), least: 0};
   const around = s.scene.panels.length > 5 ? 294 : 340; // many small panels take what is left; below fewer, notes begin
   const titles = s.width < 480 ? s.scene.panels.map(p => s.context.measureText(p.title).width) : []; // side by side they are whole
