@@ -40,7 +40,7 @@ def film(
         raise Problem("figure_format", kind=kind, known=", ".join(KINDS))
     width = 2 * round((width or WIDTHS[kind]) / 2)
     made = sheet(scene, paper.measure, theme, width, 2 * round(width * SLIDE / 2), zoom)
-    with tempfile.TemporaryDirectory(prefix="film-") as folder:
+    with _folder() as folder:
         target = Path(folder) / f"film.{kind}"
         with _encoder(made, kind, target) as pipe:
             for k, picture in enumerate(_pictures(made)):
@@ -68,6 +68,17 @@ def _pictures(made: Sheet) -> Iterator[memoryview]:
 
 
 @contextmanager
+def _folder() -> Iterator[str]:
+    """A folder that goes again; where none can be made, the disk is full."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="film-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise Problem("film_disk") from error
+    with folder as name:
+        yield name
+
+
+@contextmanager
 def _encoder(made: Sheet, kind: str, target: Path) -> Iterator:
     """What takes the pixels of the frames one after the other and writes the film."""
     try:
@@ -76,7 +87,7 @@ def _encoder(made: Sheet, kind: str, target: Path) -> Iterator:
         program = [get_ffmpeg_exe(), *_options(made, kind), str(target)]
         running = subprocess.Popen(program, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
     except (ImportError, OSError, RuntimeError) as error:
-        raise Problem("film_encoder", reason=str(error)) from error
+        raise Problem("film_no_encoder") from error
     try:
         yield running.stdin
         running.stdin.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import cache
 from html import unescape
 from threading import Lock
@@ -83,8 +84,13 @@ def to_file(
     return _with_fonts(file.getvalue()) if kind == "svg" else file.getvalue()
 
 
+def printable(text: str) -> str:
+    """A text without what no file can hold, such as control characters."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
 def _metadata(scene: Scene, kind: str) -> dict[str, str | None]:
-    title, link, alt = scene.title, scene.address, scene.alt
+    title, link, alt = map(printable, (scene.title, scene.address, scene.alt))
     if kind == "svg":
         return {"Title": title, "Source": link, "Description": alt, "Date": None}
     if kind == "pdf":
@@ -161,7 +167,7 @@ def _patch(mark: Shape) -> Artist:
 def _text(mark: Words, look: Look) -> Artist:
     from matplotlib.text import Text
 
-    text, size = _fitted(mark, mark.size * look.unit)
+    text, size = _fitted(replace(mark, text=printable(mark.text)), mark.size * look.unit)
     return Text(
         mark.x, mark.y, text, color=look.ink, alpha=mark.strength, fontsize=size, family=fonts.families(),
         fontweight=_weight(mark.text, mark.bold), horizontalalignment=mark.align, verticalalignment="baseline",

@@ -3,6 +3,7 @@
 `latin` and `subset` make them; their licences are ``OFL-latin.txt`` and ``OFL.txt``.
 """
 
+import warnings
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,8 @@ def families() -> tuple[str, ...]:
 
     for file in (*LATIN.values(), CHINESE):
         fontManager.addfont(file)
+    # A letter that no font has is drawn as a box, which says it; the terminal need not.
+    warnings.filterwarnings("ignore", message="Glyph .* missing from font")
     # Matplotlib would write to the terminal that the others have no such weight.
     regular = [
         font for font in fontManager.ttflist if font.fname == str(CHINESE) or font.fname.endswith("DejaVuSans.ttf")

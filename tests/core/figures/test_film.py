@@ -91,7 +91,13 @@ def test_a_film_that_cannot_be_written_is_one_problem(folder, monkeypatch, scrip
 
 def test_no_ffmpeg_is_one_problem(monkeypatch, refused):
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "/nowhere/ffmpeg")
-    with refused("film_encoder"):
+    with refused("film_no_encoder"):
+        list(film.film(everything(), "mp4", width=320))
+
+
+def test_no_room_for_files_is_one_problem(tmp_path, monkeypatch, refused):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with refused("film_disk"):
         list(film.film(everything(), "mp4", width=320))
 
 

@@ -3,8 +3,10 @@
 import io
 import re
 import sys
+import warnings
 import xml.etree.ElementTree as ElementTree
 from base64 import b64decode
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +19,7 @@ from PIL import Image
 
 from core.figures import fonts, paper
 from core.figures.palette import BACKGROUND, colour
-from core.figures.scene import Line, Panel, Points, Scene
+from core.figures.scene import Arrows, Heat, Line, Panel, Path, Points, Scene
 from core.figures.sheet import wrap
 from tests.core.figures.scenes import LINK, everything
 
@@ -131,9 +133,37 @@ def test_neither_pyplot_nor_a_setting_of_matplotlib_is_left_behind():
 
 
 def test_no_letter_is_missing_and_nothing_is_written_to_the_terminal(recwarn, caplog):
+    fonts.families()
+    warnings.simplefilter("always")
     made = replace(everything(), title="向量场：x̂₀ − x ≈ ∇ log p(xₜ), ε̂ → 10⁻³ ✓ ½×", caption="学到的")
     paper.to_file(made, "png", scale=1)
     assert not [str(warning.message) for warning in recwarn if "lyph" in str(warning.message)] and not caplog.messages
+
+
+@pytest.mark.slow
+def test_text_of_strangers_makes_no_broken_file():
+    made = replace(everything(), title="a\x00b\ud800 <script>&😀\n", alt="\x1b")
+    for kind in paper.KINDS:
+        content = paper.to_file(made, kind, width=400)
+    texts = [element.text for element in ElementTree.fromstring(paper.to_file(made, "svg")).iter()]
+    assert "a b  <script>&😀 " in texts and content
+
+
+def test_what_has_nothing_to_draw_is_drawn():
+    nothing = [
+        Points(np.empty((0, 2))), Points([[np.nan, np.nan]], value=[np.nan]), Arrows([[0.0, 0.0]], [[0.0, 0.0]]),
+        Path([[np.nan, 0.0]]), Heat(np.full((2, 2), np.nan), (-1, 1, -1, 1)), Line([0.0], [np.nan]),
+    ]  # fmt: skip
+    for kind in paper.KINDS:
+        assert paper.to_file(Scene([Panel("", nothing), Panel("", [])]), kind, width=300)
+
+
+@pytest.mark.slow
+def test_files_made_at_the_same_time_are_those_made_one_after_the_other():
+    alone = [paper.to_file(everything(), kind, k, width=400) for kind in paper.KINDS for k in range(2)]
+    with ThreadPoolExecutor(6) as pool:
+        each = [pool.submit(paper.to_file, everything(), kind, k, width=400) for kind in paper.KINDS for k in range(2)]
+    assert [one.result() for one in each] == alone
 
 
 def test_dashes_have_the_lengths_of_the_role_at_every_width():
