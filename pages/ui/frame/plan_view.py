@@ -17,7 +17,7 @@ from pages.ui.frame.text import t
 from pages.ui.lecture import plan as plans
 from pages.ui.lecture.plan import LecturePlan, View
 
-OWN, BEFORE, OFFERED, OPEN = "plan", "plan_before", "_plan_offered", "_plan_open"
+OWN, BEFORE, OFFERED, OPEN, SHOWN = "plan", "plan_before", "_plan_offered", "_plan_open", "_plan_shown"
 HEIGHT = 420  # CSS pixels of the list of views
 
 
@@ -149,17 +149,19 @@ def _add(link: str) -> None:
 
 
 def receive(packed: str | None) -> None:
-    """Offer the plan that stood in the address of this page."""
-    if packed is not None:
+    """Offer the plan that stood in the address of this page, once."""
+    if packed is not None and packed != st.session_state.get("_plan_received"):
+        st.session_state["_plan_received"] = packed
+        _open()
         try:
             st.session_state[OFFERED] = plans.unpack(packed, chapters.present())
         except Problem as problem:
             st.session_state[OFFERED] = LecturePlan(), problem
-        _open()
 
 
 def _open() -> None:
     drawing.close_menu()
+    st.session_state.pop(OFFERED, None)
     st.session_state[OPEN] = controls.view()
 
 
@@ -171,13 +173,14 @@ def dialog() -> None:
     """Draw the dialog of the plan, until it is closed or a view is opened from it."""
     if OPEN in st.session_state:
         if st.session_state[OPEN] == controls.view():
+            st.session_state[SHOWN] = kept.value(OWN)
             drawing.dialog(t("frame.plan.title"), _contents, width="large", on_dismiss=_close)
         else:
             _close()
 
 
 def _contents() -> None:
-    before, plan = kept.value(OWN), current()
+    plan = current()
     _offer()
     if len(plan):
         _start(plan)
@@ -186,7 +189,7 @@ def _contents() -> None:
     else:
         drawing.prose(t("frame.plan.empty"))
     _load()
-    if kept.value(OWN) != before:  # the browser keeps it, and the page shows the place in it, from the next run on
+    if kept.value(OWN) != st.session_state[SHOWN]:  # the browser keeps it, and the page shows the place in it, from the next run on
         st.rerun()
 
 
@@ -211,7 +214,8 @@ def _measures(plan: LecturePlan) -> dict[str, Any]:
 
 def _start(plan: LecturePlan) -> None:
     """The name of the plan, and the links that begin to show it."""
-    st.text_input(t("frame.plan.name"), plan.title, max_chars=plans.TITLE, key="_plan_title", on_change=_rename)
+    st.session_state["_plan_title"] = plan.title
+    st.text_input(t("frame.plan.name"), max_chars=plans.TITLE, key="_plan_title", on_change=_rename)
     caption(t("frame.plan.measures", **_measures(plan)))
     chosen = _chosen(plan)
     with st.container(horizontal=True, gap="small", key="plan_start"):

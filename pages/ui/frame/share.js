@@ -1,9 +1,9 @@
 // What a visitor does with the page's address as the browser has it, with the frame that the picture shows: copies it,
 // asks for its QR code or adds it to the lecture plan. `data`: the buttons, the parameters that belong to one visitor
 // only, the language where the address must name it, the words, and a link that is copied instead. A plan in the address's fragment goes to Python.
-export default function ({ parentElement, data, setTriggerValue }) {
+export default function ({ parentElement, data, setStateValue, setTriggerValue }) {
   const box = parentElement.querySelector(".share") ?? document.createElement("div")
-  if (data[0].includes("plan")) takePlan(setTriggerValue)
+  if (data[0].includes("plan")) takePlan(setStateValue)
   const made = JSON.stringify(data)
   if (box.dataset.made === made) return
 
@@ -47,7 +47,7 @@ function linkOf(own, language, asSeen, presenting = asSeen) {
   return link.href
 }
 
-// Once: then the fragment leaves the address.
+// Once: then the fragment leaves the address. As a state it outlasts a run that another one interrupts.
 function takePlan(send) {
   const [, plan] = location.hash.match(/^#plan=(.*)$/) ?? []
   if (plan === undefined) return
