@@ -21,20 +21,17 @@ def test_the_picture_plays_once_from_its_beginning_and_rests_at_its_end(home, mo
     assert home.now("ticks") <= 2  # played in the browser: no server run for it
 
 
-def test_with_reduced_motion_the_picture_stands_at_its_beginning(home):
+def test_five_panels_stand_in_one_row_above_the_fold_at_their_beginning_and_the_keyboard_moves_their_clock(home):
     home.page.emulate_media(reduced_motion="reduce")
-    home.open()
+    page = home.open().page
     assert home.now("k") == 0 and not home.now("playing")
-
-
-def test_five_panels_stand_in_one_row_above_the_fold_with_controls_and_links(home):
-    home.open()
     tops = {round(home.now(f"plots[{i}].y")) for i in range(5)}
     assert len(tops) == 1
-    page = home.page
     last = page.get_by_role("link", name=t("home.links.guidance"))
     places = [box(part) for part in (page.get_by_role("button", name=re.compile("Play|Pause")), last)]
     assert max(place["y"] + place["height"] for place in places) < 800 and box(home.canvas)["width"] > 1100
+    press(home.canvas, "End", "ArrowLeft")
+    home.until("now.k === 43")
 
 
 def test_a_link_shows_what_its_sender_saw(page, home):
@@ -44,22 +41,12 @@ def test_a_link_shows_what_its_sender_saw(page, home):
     expect(page.get_by_role("radio", name=label("classes", "dog"))).to_be_checked()
 
 
-def test_asking_for_another_kind_keeps_the_clock(home):
+def test_asking_for_another_kind_keeps_the_clock_and_a_panels_link_opens_its_chapter_where_it_matters(home):
     home.open("clock=0.5")
     ticks = home.now("ticks")
     home.page.get_by_role("radio", name=label("classes", "person")).click()
     home.until(f"now.ticks > {ticks}")
     expect(home.page).to_have_url(re.compile("wanted=person"))
     assert home.now("k") == 22 and not home.now("playing")
-
-
-def test_a_panels_link_opens_its_chapter_where_it_matters(home):
-    home.open()
     home.page.get_by_role("link", name=t("home.links.forward_noise")).click()
     expect(home.page).to_have_url(re.compile(r"/forward_noise\?.*show=dissolve"))
-
-
-def test_the_keyboard_reaches_the_picture_and_moves_its_clock(home):
-    home.open()
-    press(home.canvas, "Home", "ArrowRight")
-    home.until("now.k === 1")

@@ -15,7 +15,7 @@ def lab(page: Page, serve) -> Learner:
     return Learner(page, f"{serve('app.py')}/lab", "lab")
 
 
-def test_scrubbing_makes_no_server_run_and_a_changed_control_keeps_the_clock(lab):
+def test_scrubbing_makes_no_server_run_and_a_changed_control_keeps_the_clock_until_b_is_made_equal_to_a_by_the_keyboard(lab):
     page = lab.open(BOTH).page
     ticks = lab.now("ticks")
     lab.clock.fill("20")
@@ -25,10 +25,6 @@ def test_scrubbing_makes_no_server_run_and_a_changed_control_keeps_the_clock(lab
     page.keyboard.press("Enter")
     expect(page.get_by_role("table")).to_contain_text("−32")
     assert lab.now("k") == 20
-
-
-def test_b_is_made_equal_to_a_by_the_keyboard(lab):
-    page = lab.open(BOTH).page
     press(page.get_by_role("button", name=t("lab.make_equal")), "Enter")
     calls = page.get_by_role("row", name=t("lab.metrics.calls"))
     expect(calls.get_by_role("cell").last).to_have_text("+0")

@@ -25,7 +25,8 @@ from tests.e2e.scene import FRAMES, scene
 ADDRESS = "http://127.0.0.1/player"
 # A page as Streamlit makes it: the player in a shadow root, told of data by `give`; what it tells Python is in `told`.
 HTML = Template("""<!doctype html><html lang="en"><meta charset="utf-8"><title>A player</title>
-<link rel="icon" href="data:,"><style>$style body {font-family: var(--st-font); background: var(--st-background-color)}</style>
+<link rel="icon" href="data:,">
+<style>$style body {font-family: var(--st-font); background: var(--st-background-color)}</style>
 <div style="height: $above"></div><div class="scene"></div>
 <script>$source
 const parentElement = document.querySelector('.scene').attachShadow({mode: 'open'}), told = [];

@@ -31,16 +31,16 @@ def test_one_clock_moves_all_panels_without_a_server_run_and_stays_when_a_sample
     assert chapter.now("k") == 30
 
 
-def test_two_panels_of_2000_particles_stay_within_the_budget_of_the_stage(chapter):
-    chapter.open(SHOWN)
-    assert chapter.now("bytes") < 1_000_000
-
-
-def test_a_click_goes_over_to_the_particle_there_and_the_page_remembers_it(chapter):
+def test_each_click_goes_over_to_the_particle_there_and_the_page_remembers_it(chapter):
     chapter.open(f"{SHOWN}&show=one_step&step=30", "one_step")
     particle = chapter.page.get_by_role("spinbutton", name=t("sampling.controls.particle.label"))
     before = particle.input_value()
-    chapter.page.mouse.click(*chapter.at(0.3, 0.7))
+    for right, up in ((0.31, 0.69), (0.3, 0.7)):  # the second is near the particle that the first has found
+        ticks = chapter.now("ticks")
+        chapter.page.mouse.click(*chapter.at(right, up))
+        place = chapter.now("probe")
+        chapter.until(f"now.ticks > {ticks}")
+        chapter.until(f"Math.hypot(...now.probe.map((v, i) => v - {place}[i])) > 0.01")
     expect(particle).not_to_have_value(before)
     chosen = particle.input_value()
     expect(chapter.page).to_have_url(re.compile(f"particle={chosen}(&|$)"))
@@ -68,16 +68,6 @@ def test_a_term_in_the_small_print_of_a_step_stays_marked_at_the_next_step_and_o
     expect(entry).to_be_hidden()
     press(term, "Enter")
     expect(entry).to_be_visible()
-
-
-def test_the_probe_goes_to_the_particle_followed_after_each_click_near_it(chapter):
-    chapter.open(f"{SHOWN}&show=one_step&step=30", "one_step")
-    for right, up in ((0.3, 0.7), (0.31, 0.69)):
-        ticks = chapter.now("ticks")
-        chapter.page.mouse.click(*chapter.at(right, up))
-        place = chapter.now("probe")
-        chapter.until(f"now.ticks > {ticks}")
-        chapter.until(f"Math.hypot(...now.probe.map((v, i) => v - {place}[i])) > 0.01")
 
 
 def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
