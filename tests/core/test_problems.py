@@ -4,6 +4,7 @@ import ast
 import pickle
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,17 +13,22 @@ from core import problems
 from core.problems import Problem, fill, placeholders, sentences
 
 ROOT = Path(problems.__file__).parents[1]
-TREES = {
-    path: ast.parse(path.read_text("utf-8"))
-    for folder in ("core", "pages")
-    for path in (ROOT / folder).rglob("*.py")
-    if path.name != "problems.py"
-}
+
+
+@cache
+def trees() -> dict[Path, ast.Module]:
+    """The source of all files that raise, parsed by the first test that asks."""
+    return {
+        path: ast.parse(path.read_text("utf-8"))
+        for folder in ("core", "pages")
+        for path in (ROOT / folder).rglob("*.py")
+        if path.name != "problems.py"
+    }
 
 
 def kinds() -> set[str]:
     """The names of Problem and of its subclasses."""
-    classes = [node for tree in TREES.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    classes = [node for tree in trees().values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     found = {"Problem"}
     for _ in range(3):  # a subclass of a subclass may stand in an earlier file
         found |= {each.name for each in classes if any(getattr(base, "id", "") in found for base in each.bases)}
@@ -42,7 +48,7 @@ def codes(node: ast.Call) -> list[str]:
 def raised() -> Iterator[tuple[str, list[str], set[str] | None]]:
     """(place, codes, names of the values) of each Problem that is made; None for values that are not written out."""
     names = kinds()
-    for path, tree in TREES.items():
+    for path, tree in trees().items():
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) in names:
                 values = {keyword.arg for keyword in node.keywords}

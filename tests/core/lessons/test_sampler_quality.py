@@ -9,16 +9,17 @@ from core.lessons import sampler_quality as lesson
 from core.models import trajectories
 from core.pretrained import shipped
 
-EXACT, LEARNED = trajectories.exact_model(), shipped("spiral-100-fourier")
+EXACT = trajectories.exact_model()
 
 
 def test_rows_come_one_by_one_and_never_exceed_their_network_calls():
-    models, compared = (LEARNED, EXACT), lesson.compared()
+    learned = shipped("spiral-100-fourier")
+    models, compared = (learned, EXACT), lesson.compared()
     found = list(islice(lesson.table(models, SamplerConfig(), n=50), 1 + len(compared)))
     assert [len(part) for part in found] == list(range(1, len(found) + 1))
     first = found[-1][1:]
     assert [row.sampler for row in first] == list(compared)
-    assert all(row.nfe == (3 if row.sampler == "heun" else 4) and row.model == LEARNED.key for row in first)
+    assert all(row.nfe == (3 if row.sampler == "heun" else 4) and row.model == learned.key for row in first)
     assert lesson.length(models) == 1 + len(lesson.CALLS) * 2 * len(compared)
 
 
