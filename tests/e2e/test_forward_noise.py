@@ -30,7 +30,7 @@ def chapter(page: Page, serve) -> Chapter:
     return Chapter(page, serve("app.py"))
 
 
-def test_the_walk_plays_and_can_be_scrubbed_without_a_server_run(chapter, motion):
+def test_the_walk_plays_without_a_server_run_and_dragging_the_image_moves_its_dot_and_its_squares(chapter, motion):
     chapter.open()
     ticks = chapter.now("ticks")
     chapter.page.get_by_role("button", name=t("frame.stage.play"), exact=True).click()
@@ -39,10 +39,8 @@ def test_the_walk_plays_and_can_be_scrubbed_without_a_server_run(chapter, motion
     chapter.until("!now.playing && now.k === 70")
     expect(chapter.page).to_have_url(re.compile("clock=0.7"))
     assert chapter.now("ticks") == ticks
-
-
-def test_dragging_the_image_moves_its_dot_and_its_squares(chapter):
-    chapter.open()
+    press(chapter.canvas, "Home")
+    chapter.until("now.k === 0")
     assert chapter.grey(0.25, 0.2) > chapter.grey(0.75, 0.2)  # brighter on the left
     start, end = (((x + 2.9) / 5.8, (y + 2.9) / 5.8) for x, y in ((0.6, -0.4), (-0.95, 0.95)))  # the plot is 5.8 wide
     chapter.drag(start, end)

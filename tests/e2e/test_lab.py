@@ -15,7 +15,7 @@ def lab(page: Page, serve) -> Learner:
     return Learner(page, f"{serve('app.py')}/lab", "lab")
 
 
-def test_scrubbing_makes_no_server_run_and_a_changed_control_keeps_the_clock_until_b_is_made_equal_to_a_by_the_keyboard(lab):
+def test_scrubbing_makes_no_server_run_a_control_keeps_the_clock_and_the_keyboard_makes_b_equal_to_a(lab):
     page = lab.open(BOTH).page
     ticks = lab.now("ticks")
     lab.clock.fill("20")

@@ -96,4 +96,3 @@ def test_a_presented_picture_is_whole_and_every_text_can_be_read_from_afar(page,
     page.evaluate("__sizes.length = 0; dispatchEvent(new Event('resize'))")
     assert page.evaluate("__sizes.length") and not faults(page)
     assert lecture.now("plots")[-1]["h"] > 0.2 * height
-

@@ -35,6 +35,8 @@ class Trainer(Learner):
 
     def __init__(self, page: Page, address: str) -> None:
         super().__init__(page, f"{address}/training", "training")
+        self.sent: list[str | bytes] = []  # what the browser tells the server
+        page.on("websocket", lambda channel: channel.on("framesent", lambda data: self.sent.append(data)))
         self.canvas = page.get_by_role("application", name=re.compile(re.escape(t("training.panels.cloud"))))
         self.main, self.reset = self.button("_main"), self.button("_reset")
         self.standing = page.locator(".st-key-picture p:has(strong)").first  # how the run stands
@@ -112,7 +114,7 @@ def meet(window, serve) -> Iterator[Callable[..., Trainer]]:
     assert not problems, f"the pages had problems: {problems}"
 
 
-def test_training_shows_new_samples_and_losses_and_leaves_clock_and_zoom_to_the_learner(meet):
+def test_training_shows_new_samples_and_losses_above_the_fold_and_leaves_clock_and_zoom_to_the_learner(meet):
     learner = meet(f"{GUESS}&seed=101")
     press(learner.canvas, "+")
     learner.clock.fill("7")
@@ -126,14 +128,19 @@ def test_training_shows_new_samples_and_losses_and_leaves_clock_and_zoom_to_the_
     learner.trains_beyond(learner.step())
     assert learner.now("k") == 5
     learner.is_in_the_address("clock=0.5")
+    for width, height in [(1280, 800), (1920, 1080)]:
+        learner.page.set_viewport_size({"width": width, "height": height})
+        learner.until(f"now.plots[0].h > {height} / 3")
+        for part in (learner.canvas, learner.page.locator(".st-key-controls")):
+            place = box(part, live=True)
+            assert place["y"] >= 0 and place["y"] + place["height"] <= height
 
 
 def test_scrubbing_a_paused_run_says_nothing_to_the_server(meet):
-    learner = meet(f"{GUESS}&seed=102")
-    sent = []
-    learner.page.on("websocket", lambda channel: channel.on("framesent", lambda frame: sent.append(frame)))
-    learner.page.reload()
-    learner.arrived().train().pause()
+    learner = meet(f"{GUESS}&seed=102").train()
+    sent = learner.sent
+    sent.clear()
+    learner.pause()
     assert sent  # a press is heard here
     sent.clear()
     ticks = learner.now("ticks")
@@ -281,14 +288,3 @@ def test_a_lecturer_trains_live_in_a_presentation(meet):
     expect(learner.page.locator(".st-key-data")).to_be_hidden()
     learner.train().trains_beyond(1)
     learner.pause()
-
-
-def test_the_whole_picture_and_its_controls_stay_above_the_fold_while_it_trains(meet):
-    learner = meet(f"{GUESS}&seed=111").train()
-    learner.trains_beyond(1)
-    for width, height in [(1280, 800), (1920, 1080)]:
-        learner.page.set_viewport_size({"width": width, "height": height})
-        learner.until(f"now.plots[0].h > {height} / 3")
-        for part in (learner.canvas, learner.page.locator(".st-key-controls")):
-            place = box(part, live=True)
-            assert place["y"] >= 0 and place["y"] + place["height"] <= height

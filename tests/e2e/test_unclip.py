@@ -68,8 +68,3 @@ def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile("caption=dog"))
     formed(chapter, 5)
-
-
-def test_a_film_of_all_stages_stays_within_the_budget_of_the_stage(chapter):
-    formed(chapter.open("predictions=false"), 42)
-    assert chapter.now("bytes") < 700_000

@@ -69,6 +69,20 @@ def test_every_mark_of_the_notes_is_in_the_picture(page, scene, state):
     assert not {mark for mark in marks if "%{" not in mark} - marks_of(made)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "page, scene, given, budget",
+    [
+        ("sampling", "clouds", {}, 1_000_000),  # two panels of 2,000 particles
+        ("image_models", "four_samplers", {"model": "fashion"}, 500_000),
+        ("unclip", "all_stages", {"steps": "20", "n": "4"}, 700_000),
+    ],
+)
+def test_a_scene_stays_within_the_budget_of_the_stage(page, scene, given, budget):
+    made = import_module(f"pages.ui.lessons.{page}").SCENES[scene](config_of(page, scene, **given))
+    assert len(pack(made.panels, made.clock)) < budget
+
+
 def test_every_address_of_notes_is_that_of_notes_which_stand_together():
     states = {page: {state for each, scene in SCENES if each == page for state in noted.combinations(page, scene)}
               for page in NOTED}  # fmt: skip
