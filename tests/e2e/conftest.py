@@ -1,5 +1,6 @@
 """What a browser test needs: a browser, a page that writes down what went wrong on it, and servers of its own."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -138,7 +139,8 @@ def _start(file: str, log: Path) -> tuple[subprocess.Popen, str]:
     flags = [f"--{name}={value}" for name, value in options.items()]
     with log.open("w") as out:
         command = [sys.executable, "-m", "streamlit", "run", file, *flags]
-        server = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT)
+        classes = {**os.environ, "CLASS_DB": str(log.with_name("classes.db"))}
+        server = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env=classes)
     return server, f"http://127.0.0.1:{port}"
 
 

@@ -15,7 +15,7 @@ import streamlit as st
 
 from core.problems import Problem
 from pages.ui.frame import chapters, controls, kept, links, share
-from pages.ui.lecture.polls import Lecturer, Polls, Standing
+from pages.ui.lecture.polls import Lecturer, Polls, Standing, read_code
 
 KEEP, IDENTITY = "class", "student"  # the names under which the browser keeps them
 OFTEN = 3600.0  # seconds between two looks for classes that are a day old
@@ -99,7 +99,8 @@ def reachable() -> str:
 
 def code() -> str | None:
     """The code of the class that this visitor has joined or wants to join, or None."""
-    return controls.value("class")
+    found = controls.value("class")
+    return found and read_code(found)
 
 
 def student() -> str | None:

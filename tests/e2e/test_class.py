@@ -1,0 +1,146 @@
+"""A class in real browsers: a lecturer's window and students' phones, each with a memory of its own."""
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from pages.ui.frame import class_view
+from pages.ui.frame.text import t
+from tests.e2e.conftest import SIZE, watch
+from tests.e2e.learner import LONG, rest
+
+PHONE = {"width": 390, "height": 844}
+ANSWERS = class_view.answers("guidance/guess")
+FIRST, SECOND, THIRD = ANSWERS
+
+
+@pytest.fixture
+def visitor(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """``visitor(PHONE)`` is the page of a browser that nobody has used. At the end none may have had a problem."""
+    opened, problems = [], []
+
+    def open_page(size: dict[str, int]) -> Page:
+        context = browser.new_context(viewport=size, reduced_motion="reduce", has_touch=size is PHONE)
+        opened.append(context)
+        page = context.new_page()
+        page.set_default_timeout(LONG)
+        watch(page, problems)
+        return page
+
+    yield open_page
+    for context in opened:
+        context.close()
+    assert not problems
+
+
+@pytest.fixture
+def lecturer(visitor, serve) -> Page:
+    """A lecturer who has opened a class and shows it the question of a chapter."""
+    page = visitor(SIZE)
+    page.goto(f"{serve('app.py')}/guidance")
+    page.get_by_role("button", name=t("frame.lecture"), exact=True).click()
+    page.get_by_role("button", name=t("class.open")).click()
+    expect(page.locator(".class-code")).to_have_text(re.compile(r"^[A-Z]{4}$"))
+    return page
+
+
+def link_of(lecturer: Page) -> str:
+    """The link by which students join, from the dialog, which is closed then."""
+    link = lecturer.get_by_role("dialog").locator("code").inner_text()
+    lecturer.get_by_role("dialog").get_by_role("button", name="Close").click()
+    expect(lecturer.get_by_role("dialog")).to_have_count(0)
+    return link
+
+
+def join(phone: Page, link: str) -> Page:
+    phone.goto(link)
+    expect(phone.get_by_text(t("class.student.in_class", code=link[-4:]))).to_be_visible()
+    return phone
+
+
+def choice(phone: Page, option: str, ballot: int = 1) -> Locator:
+    return phone.locator(f".st-key-_vote_{ballot}_{option} button")
+
+
+def vote(phone: Page, option: str, ballot: int = 1) -> None:
+    choice(phone, option, ballot).click()
+    expect(phone.get_by_text(t("class.student.counted", answer=ANSWERS[option]))).to_be_visible()
+
+
+def answered(lecturer: Page, count: int, joined: int) -> None:
+    expect(lecturer.get_by_text(t("class.answered", answered=count, joined=joined))).to_be_visible()
+
+
+def bars(lecturer: Page) -> list[str]:
+    """What the bars say in numbers, from the first answer to the last."""
+    return lecturer.locator(".class-bars p > span").all_inner_texts()
+
+
+def number(count: int, share: float) -> str:
+    return t("class.share_of", count=count, share=share)
+
+
+def faults(phone: Page) -> list[str]:
+    """What axe-core finds on a page, and whether it is wider than the phone."""
+    rest(phone)
+    violations = Axe().run(phone).response["violations"]
+    found = [f"{fault['id']}: {node['html'][:120]}" for fault in violations for node in fault["nodes"]]
+    return found + phone.evaluate("document.scrollingElement.scrollWidth > innerWidth ? ['wide'] : []")
+
+
+def test_a_class_votes_twice_on_its_phones_and_only_its_lecturer_sees_how(lecturer, visitor):
+    link = link_of(lecturer)
+    first, second = (join(visitor(PHONE), link) for _ in range(2))
+    assert not faults(first)
+    vote(first, FIRST)
+    vote(second, FIRST)
+    vote(second, THIRD)  # a student may think again
+    answered(lecturer, 2, 2)
+    lecturer.locator("details.reveal > summary").click()
+    expect(lecturer.locator(".class-bars p > span").first).to_be_visible()
+    assert bars(lecturer) == [number(1, 50), number(0, 0), number(1, 50)]
+    first.reload()
+    expect(choice(first, FIRST)).to_have_attribute("data-testid", "stBaseButton-primary")
+    lecturer.locator(".st-key-_class_again button").click()
+    vote(first, THIRD, ballot=2)
+    answered(lecturer, 1, 2)
+    expect(lecturer.locator(".class-bars p > span").last).to_have_text(number(1, 100))
+    assert bars(lecturer) == [number(0, 0), number(0, 0), number(1, 100)]  # the first vote stays hidden
+    lecturer.locator(".st-key-_class_first label").first.click()
+    expect(lecturer.locator(".class-bars p > span")).to_have_count(6)
+    lecturer.reload()  # the browser knows the secret
+    answered(lecturer, 1, 2)
+    lecturer.locator(".st-key-_class_close button").click()
+    expect(first.get_by_text(t("class.student.closed_answer", answer=ANSWERS[THIRD].rstrip(".")))).to_be_visible()
+    expect(join(visitor(PHONE), link).get_by_text(t("class.student.closed"))).to_be_visible()  # who comes late
+    assert not faults(first) and "secret" not in link and lecturer.evaluate("localStorage.length") == 1
+
+
+def test_a_student_follows_the_lecturer_only_with_consent_and_votes_where_the_question_is(lecturer, visitor):
+    link = link_of(lecturer)
+    follower, other = (join(visitor(PHONE), link) for _ in range(2))
+    follower.locator(".st-key-_class_follow label").first.click()
+    follower.wait_for_url(re.compile("/guidance"))
+    vote(follower, FIRST)
+    answered(lecturer, 1, 2)
+    assert not faults(follower)
+    lecturer.locator(".st-key-_class_go_on button").click()
+    lecturer.locator(".st-key-show").get_by_role("radio").nth(3).click()
+    follower.wait_for_url(re.compile(r"/guidance\?.*show=eight_scales"))
+    expect(other.get_by_text(t("class.student.waiting"))).to_be_visible()
+    assert "/join" in other.url
+
+
+def test_a_lost_connection_keeps_the_answer(lecturer, visitor):
+    link = link_of(lecturer)
+    phone = join(visitor(PHONE), link)
+    vote(phone, FIRST)
+    phone.context.set_offline(True)
+    lecturer.locator(".st-key-_class_again button").click()
+    phone.context.set_offline(False)
+    phone.reload()
+    vote(phone, SECOND, ballot=2)
+    answered(lecturer, 1, 1)
