@@ -200,3 +200,11 @@ def test_a_learner_asks_for_parts_of_a_page_only_until_the_whole_page_runs_anew(
     assert not learner.every
     assert hears(script_finished=ForwardMsg.FINISHED_SUCCESSFULLY)
     assert not hears(script_finished=ForwardMsg.FINISHED_EARLY_FOR_RERUN)
+
+
+def test_a_class_that_votes_loses_no_vote(monkeypatch):
+    voting = import_module("tests.bench.class")
+    monkeypatch.setattr(voting, "SECONDS", 3.0)
+    monkeypatch.setenv("CLASS_DB", "")  # it is set anew for each server
+    rows = list(voting.measure(repeats=1, classes={3: None}))
+    assert rows[-1].values == [0] and not rows[-1].note and all(row.values for row in rows)

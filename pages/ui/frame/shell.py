@@ -168,7 +168,7 @@ def join() -> None:
     _page.set("join")
     glossary.begin()
     controls.arrive("join", Nothing)
-    with st.container(key="heading", horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+    with st.container(key="join", horizontal=True, vertical_alignment="center"):
         st.title(t("class.title"), anchor=False, width="content")
         controls.draw("lang", label_visibility="collapsed", width=130)
         _address(key="address", data=[text.language.get()])
