@@ -5,6 +5,7 @@ from functools import partial
 import streamlit as st
 
 from pages.ui.frame import controls, shell, text
+from pages.ui.frame.chart import draw_chart
 from pages.ui.frame.text import t
 from pages.ui.lessons import vector_field as lesson
 from pages.ui.lessons.vector_field import FINE, OWN, REFERENCE, SCENES, Config
@@ -47,7 +48,7 @@ if show == "error":
     st.header(t("vector_field.curve.heading"), anchor=False)
     shell.prose(t("vector_field.curve.text"))
     chart = lesson.error_chart(config, error, rival, shell.theme())
-    st.plotly_chart(chart, theme=None, key="error_curve")
+    draw_chart(chart, "error_curve")
     exporting.button(partial(lesson.error_curve, config, model), "error_curve", chart="error_curve")
 
 shell.code(*lesson.CODE)

@@ -17,6 +17,7 @@ from core.models import clip_space
 from core.models.clip_space import Projection
 from core.models.people_queries import DIFFERENCES
 from pages.ui.frame import controls, shell, text
+from pages.ui.frame.chart import draw_chart
 from pages.ui.frame.links import plain
 from pages.ui.frame.text import fixed, t
 from pages.ui.lessons import clip as scenes
@@ -210,7 +211,7 @@ def vector_map(config: Config, space: PeopleSpace) -> bool:
     found, shown = people.projection(space, config.axes, config.grouped_by), config.projected
     titles = clip_map.titles(found, config.axes)
     chart = scatter(clouds(space, found, config.grouped_by, shown), shell.theme(), *titles)
-    st.plotly_chart(chart, theme=None, key="map", config={"scrollZoom": True, "displaylogo": False})
+    draw_chart(chart, "map", scrollZoom=True)
     shell.caption(text.join((people.about_map(found, shown), t("clip.map.hint"))))
     return False
 

@@ -19,6 +19,7 @@ from core.models.clip_queries import Difference
 from core.models.clip_space import Projection, Vectors
 from core.runs.jobs import Work
 from pages.ui.frame import controls, shell, text
+from pages.ui.frame.chart import draw_chart
 from pages.ui.frame.links import plain
 from pages.ui.frame.text import fixed, t
 from pages.ui.lessons import clip as scenes
@@ -395,7 +396,7 @@ def vector_map(config: Config, space: Space) -> bool:
     """The vectors in two dimensions as a chart to zoom into, and in words what is on it."""
     found, shown = clip_map.projection(space, config.axes), config.projected
     chart = scatter(clouds(found, shown), shell.theme(), *clip_map.titles(found, config.axes))
-    st.plotly_chart(chart, theme=None, key="map", config={"scrollZoom": True, "displaylogo": False})
+    draw_chart(chart, "map", scrollZoom=True)
     shell.caption(text.join((clip_map.about(found, shown), t("clip.map.hint"))))
     return False
 

@@ -15,6 +15,7 @@ from core.lessons.guidance import SCALES, ClassQuality
 from core.models.trajectories import PointModel
 from core.pretrained import shipped
 from pages.ui.frame import shell, text
+from pages.ui.frame.chart import draw_chart
 from pages.ui.frame.text import t
 from pages.ui.lessons import guidance as scenes
 from pages.ui.lessons.guidance_config import Config
@@ -70,6 +71,6 @@ def draw(config: Config, model: PointModel) -> None:
         pause = st.empty().empty  # here Streamlit notices that a control was moved, and runs the page again first
         found = lines(config, model, pause)
         chart = figures.curves(found, shell.theme(), "w", t("guidance.curves.ylabel"), ylim=(0, 1.25))
-        st.plotly_chart(chart, theme=None, key="price")
+        draw_chart(chart, "price")
         exporting.button(partial(price, config, model), "price", chart="price")
         shell.prose(table(found))

@@ -15,6 +15,7 @@ from core.lessons.sampler_quality import CALLS
 from core.models.trajectories import PointModel
 from core.runs.jobs import Work
 from pages.ui.frame import component, controls, shell, text
+from pages.ui.frame.chart import draw_chart
 from pages.ui.frame.text import t
 from pages.ui.lessons import sampler_quality, sampling, sampling_step
 from pages.ui.lessons.sampler_quality import MEASURES
@@ -183,7 +184,7 @@ def _draw(config: sampling.Config, rows: sampler_quality.Rows, model: PointModel
     xlabel, ylabel = t("sampling.quality.calls"), t(f"sampling.quality.axes.{measure}")
     options = {"xlog": True, "ylog": MEASURES[measure][1], "xticks": CALLS, "height": 400}
     chart = curves(sampler_quality.lines(rows, model, measure), shell.theme(), xlabel, ylabel, **options)
-    st.plotly_chart(chart, theme=None, key="quality_curves")
+    draw_chart(chart, "quality_curves")
     exporting.button(partial(sampling.quality_of_rows, replace(config, measure=measure), rows), "quality_curves")
     shell.caption(t(f"sampling.quality.meaning.{measure}"))
     shell.caption(t("sampling.quality.hint"))
@@ -197,7 +198,7 @@ def show_step_sizes(config: sampling.Config) -> None:
     chart = curves(
         sizes, shell.theme(), "σ", t("sampling.step_sizes.ylabel"), xlog=True, ylim=(0, top), height=300, xreversed=True
     )
-    st.plotly_chart(chart, theme=None, key="step_sizes")
+    draw_chart(chart, "step_sizes")
     exporting.button(partial(sampling.step_size_curves, config), "step_sizes", chart="step_sizes")
     longer, shorter = (float(size.y[len(size.y) // 2]) for size in sizes)
     shell.caption(t("sampling.step_sizes.caption", ddpm=longer, ddim=shorter))

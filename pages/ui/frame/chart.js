@@ -1,0 +1,57 @@
+// Gives a Plotly chart the page's type and a height in proportion to the window, and draws it in light for printing.
+// Streamlit's bundle of Plotly makes its functions available as `Plotly`.
+
+const CHARTS = new Map(); // what each mounted component has to undo
+
+export default ({data, parentElement}) => {
+  CHARTS.get(parentElement)?.abort();
+  const off = new AbortController(), {signal} = off, [key, height, light] = data;
+  CHARTS.set(parentElement, off);
+  const place = document.querySelector(`.st-key-${key}`), find = () => place?.querySelector('.js-plotly-plot');
+  const refit = () => fit(place, height);
+  const looking = new MutationObserver(refit);
+  if (place) looking.observe(place, {childList: true, subtree: true});
+  signal.addEventListener('abort', () => looking.disconnect());
+  addEventListener('resize', refit, {signal});
+  addEventListener('beforeprint', () => brighten(find(), new Map(light)), {signal});
+  addEventListener('afterprint', () => restore(find()), {signal});
+  refit();
+  return () => parentElement.isConnected || off.abort();
+};
+
+function fit(place, height) {
+  const chart = place?.querySelector('.js-plotly-plot');
+  if (!globalThis.Plotly || !chart?._fullLayout) return;
+  const root = getComputedStyle(document.documentElement), rem = parseFloat(root.fontSize), narrow = chart.clientWidth < 480;
+  const presented = !!root.getPropertyValue('--stage-presented') && !!chart.closest('.st-key-picture');
+  const size = narrow ? 13 : Math.ceil(0.875 * rem);
+  const high = Math.round(presented ? Math.max(0.5 * innerHeight, innerHeight - above(chart) - 5 * rem)
+    : Math.max(narrow ? 380 : 280, height / 800 * Math.min(innerHeight, 1000)));
+  const wanted = {'font.size': size, height: high, 'xaxis.title.font.size': size, 'yaxis.title.font.size': size};
+  if (narrow) Object.assign(wanted, {'legend.orientation': 'h', 'legend.y': 1.02, 'legend.yanchor': 'bottom', 'legend.x': 0, 'legend.entrywidth': 0});
+  const has = path => path.split('.').reduce((part, name) => part?.[name], chart.layout);
+  if (Object.entries(wanted).every(([path, value]) => has(path) === value)) return;
+  for (let part = chart; part && part !== place.parentElement; part = part.parentElement) part.style.height = `${high}px`;
+  place.style.flexBasis = `${high}px`;
+  Plotly.relayout(chart, wanted);
+}
+
+const above = chart => chart.getBoundingClientRect().top - document.querySelector('.stMainBlockContainer').getBoundingClientRect().top;
+
+// A figure with each dark colour replaced by the light one of the same role.
+const inLight = (part, light) => typeof part === 'string' ? light.get(part.toLowerCase()) ?? part
+  : Array.isArray(part) ? part.map(each => inLight(each, light))
+  : part && Object.getPrototypeOf(part) === Object.prototype
+    ? Object.fromEntries(Object.entries(part).map(([name, each]) => [name, inLight(each, light)]))
+    : part;
+
+function brighten(chart, light) {
+  if (!globalThis.Plotly || !chart?._fullLayout || !light.size) return;
+  chart.dark = {data: chart.data, layout: chart.layout};
+  Plotly.react(chart, inLight(chart.data, light), inLight(chart.layout, light));
+}
+
+function restore(chart) {
+  if (chart?.dark) Plotly.react(chart, chart.dark.data, chart.dark.layout);
+  if (chart) delete chart.dark;
+}
