@@ -79,13 +79,16 @@ def test_the_page_can_be_used_from_the_keyboard_alone(chapter):
     chapter.until("now.k === 1")
 
 
-def test_a_presentation_asks_beside_the_picture_asks_again_and_keeps_its_scenes_and_its_action(chapter):
+def test_a_presentation_asks_above_the_picture_asks_again_and_keeps_the_answer_until_it_is_revealed(chapter):
     chapter.page.goto(f"{chapter.address}?present=true")
     chapter.page.get_by_role("button", name=ANSWER).click()
-    expect(chapter.page.get_by_role("radio", name=t("sampling.controls.show.options.whose_step"))).to_be_visible()
     expect(chapter.page.get_by_role("button", name=t("frame.predict.again"))).to_be_visible()
     chapter.page.get_by_role("button", name=DECIDE).click()
-    expect(chapter.page.locator(".message.success")).to_be_visible()
+    kept = chapter.page.locator(".st-key-answers .reveal")
+    expect(kept.locator("summary")).to_be_visible()
+    expect(kept.locator("p").first).to_be_hidden()
+    chapter.rests().page.keyboard.press("r")
+    expect(kept.locator("p").first).to_be_visible()
 
 
 def test_the_quality_table_comes_in_the_background_and_is_whole_at_last(chapter):
