@@ -156,7 +156,7 @@ def chapter(name: str, config: type) -> None:
             plan_view.notes()
         with presentation.sheet():
             for part in ("sentence", "why"):
-                with st.container(key=part):
+                with st.container(key=f"head_{part}"):
                     draw_html(glossary.mark_terms(t(f"{name}.{part}")))
         _address(key="address", data=[text.language.get()])
         plan_view.dialog()
