@@ -131,6 +131,8 @@ def test_a_student_follows_the_lecturer_only_with_consent_and_votes_where_the_qu
     lecturer.locator(".st-key-_class_go_on button").click()
     lecturer.locator(".st-key-show").get_by_role("radio").nth(3).click()
     follower.wait_for_url(re.compile(r"/guidance\?.*show=eight_scales"))
+    rest(follower)
+    assert "show=eight_scales" in follower.url
     expect(other.get_by_text(t("class.student.closed"))).to_be_visible()
     assert "/join" in other.url
 

@@ -9,6 +9,7 @@ import os
 import socket
 import threading
 from functools import cache
+from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import streamlit as st
@@ -21,12 +22,27 @@ KEEP, IDENTITY = "class", "student"  # the names under which the browser keeps t
 OFTEN = 3600.0  # seconds between two looks for classes that are a day old
 
 
+def file() -> Path:
+    """The file of the classes."""
+    return Path(os.environ.get("CLASS_DB") or chapters.ROOT / ".classes.db")
+
+
 @cache
 def polls() -> Polls:
     """The classes of this server. Raises Problem where their file cannot be used."""
-    found = Polls(os.environ.get("CLASS_DB") or chapters.ROOT / ".classes.db")
+    found = Polls(file())
     _delete_old(found)
     return found
+
+
+def delete_old() -> None:
+    """Delete classes that are a day old, where a server before this one left any; from then on it is done every
+    hour."""
+    if file().exists():
+        try:
+            polls()
+        except Problem:
+            logging.getLogger(__name__).exception("the file of the classes cannot be used")
 
 
 def _delete_old(found: Polls) -> None:
@@ -117,5 +133,6 @@ def scene_of(standing: Standing) -> tuple[str, dict[str, str]] | None:
     page, _, parameters = (standing.scene or "").partition("?")
     if page not in chapters.present():
         return None
-    free = {} if (standing.question or "").startswith(f"{page}/") else {"predictions": "false"}
+    voting = standing.open and standing.question.startswith(f"{page}/")
+    free = {} if voting else {"predictions": "false"}
     return page, controls.link_to({**dict(parse_qsl(parameters)), **free})

@@ -1,8 +1,11 @@
-"""What a server process does once, soon after its first page: import torch, warm it up, freeze the collector."""
+"""What a server process does once, soon after its first page: delete old classes, import torch, warm it up, freeze the
+collector."""
 
 import functools
 import gc
 import threading
+
+from pages.ui.frame import classes
 
 
 @functools.cache
@@ -21,6 +24,7 @@ def warm_up(after: float = 3.0) -> threading.Timer:
 def _warm() -> None:
     import torch
 
+    classes.delete_old()
     # Runs of many learners share the cores: two threads in one small matrix product only get in each other's way.
     torch.set_num_threads(1)
     # The first optimiser of a process imports for almost two seconds; nobody should wait for it at "Start".

@@ -66,3 +66,4 @@ def draw() -> None:
             t("home.lecture.citation", source=source, address=shell.address_to_share()), language=None, wrap_lines=True
         )
         shell.prose(t("home.lecture.present"))
+        shell.prose(t("home.lecture.class"))
