@@ -85,7 +85,7 @@ def test_a_switch_of_the_language_keeps_scene_clock_and_probe_and_goes_along_to_
     chapter.clock.fill("40")
     expect(page).to_have_url(re.compile("clock=0.833"))
     choose(page, t("frame.controls.lang.label"), t(f"frame.controls.lang.options.{OTHER}"))
-    expect(page.get_by_role("button", name=said("frame.copy_link.label"))).to_be_visible()
+    expect(page.get_by_role("button", name=said("frame.share.copy"))).to_be_visible()
     chapter.rests()
     expect(page).to_have_url(
         re.compile(r"\?(?=.*lang=zh)(?=.*show=one_place)(?=.*view=vp)(?=.*clock=0.833)(?=.*probe)")

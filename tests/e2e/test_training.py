@@ -189,8 +189,8 @@ def test_a_link_restores_the_controls_and_is_copied_without_the_run(meet, serve)
     expect(page.get_by_role("radio", name="plain")).to_be_checked()
     learner.train().is_in_the_address("run=")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.get_by_role("button", name=t("frame.copy_link.label")).click()
-    expect(page.get_by_text(t("frame.copy_link.copied"), exact=True)).to_be_visible()
+    page.get_by_role("button", name=t("frame.share.copy")).click()
+    expect(page.get_by_text(t("frame.share.copied"), exact=True)).to_be_visible()
     assert parse_qs(urlsplit(page.evaluate("navigator.clipboard.readText()")).query) == link
 
 
