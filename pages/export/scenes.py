@@ -47,7 +47,8 @@ def read(link: str) -> Link:
     there is not, and for one without a picture."""
     parts = urlsplit(link)
     page = parts.path.rstrip("/").rpartition("/")[2] or "home"
-    base = f"{parts.scheme}://{parts.netloc}{parts.path}" if parts.netloc else page
+    path = parts.path.removesuffix("home")  # which a server shows at its root only
+    base = f"{parts.scheme}://{parts.netloc}{path}" if parts.netloc else page
     lesson, given = lesson_of(page), dict(parse_qsl(parts.query, keep_blank_values=True))
     config, ignored = links.parse(lesson.Config, given)
     config, of_visitor = _without_runs(config, given)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
 from pages.export import files, scenes
@@ -32,6 +33,11 @@ def menu(page: Page) -> Locator:
     return opened
 
 
+def violations(page: Page) -> list[str]:
+    """The faults that axe-core finds."""
+    return [fault["id"] for fault in Axe().run(page).response["violations"]]
+
+
 def saved(page: Page, button: Locator) -> tuple[str, bytes]:
     """The name and the bytes of what a button saves."""
     with page.expect_download() as download:
@@ -42,6 +48,7 @@ def saved(page: Page, button: Locator) -> tuple[str, bytes]:
 def test_the_menu_saves_what_is_shown_and_makes_a_film(learner):
     learner.open("show=beyond&clock=0.5&predictions=false")
     opened = menu(learner.page)
+    assert not violations(learner.page)
     scene = scenes.scene_of(scenes.read(f"{learner.address}?show=beyond&clock=0.5"))
     opened.get_by_text("SVG", exact=True).click()
     rest(learner.page)
@@ -89,4 +96,5 @@ def test_the_file_that_stands_alone_draws_the_pixels_of_the_app_and_asks_for_not
     page.add_style_tag(content="html{font-size:17px} .scene{--stage-part:initial}")
     page.evaluate("dispatchEvent(new Event('resize'))")
     page.wait_for_function(f"__stage.scene.k === 10 && ({PIXELS})() === '{shown}'")
+    assert not violations(page)
     assert [url for url in asked if not url.startswith("data:")] == [f"file://{file}"]

@@ -36,6 +36,12 @@ def test_a_link_says_what_is_drawn_and_what_would_be_ignored():
     assert scene.address == f"http://example.org/app/forward_noise?{kept}"
 
 
+@pytest.mark.parametrize("link", ["home", "http://example.org/", "http://example.org/home", "http://example.org"])
+def test_the_first_page_may_be_named_or_not(link):
+    read = scenes.read(link)
+    assert read.page == "home" and read.base in ("home", "http://example.org/", "http://example.org")
+
+
 def test_a_run_of_the_sender_is_named_and_left_out():
     link = scenes.read("guidance?show=train_live&run=" + "a" * 22)
     assert link.config.run is None and len(link.ignored) == 1 and "run=" in link.ignored[0]
