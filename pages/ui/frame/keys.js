@@ -37,7 +37,10 @@ function actOf({ presenting, parent }, event) {
   const target = event.composedPath()[0]
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return null
-  if (document.querySelector("[role=dialog]") || parent.querySelector("dialog[open]")) return null
+  const dialog = document.querySelector("[role=dialog]")
+  // One whose contents a run draws anew loses the focus, and with it the key that closes it.
+  if (dialog && key === "Escape" && target === document.body) return () => dialog.querySelector("[aria-label=Close]")?.click()
+  if (dialog || parent.querySelector("dialog[open]")) return null
   if (target.matches?.(TYPED.join())) return presenting && isClosedList(target) ? TURN[key] : null
   if (presenting && "black" in root.dataset) return () => flip("black")
   if (presenting && key === "Escape") return isOpen() ? close : null

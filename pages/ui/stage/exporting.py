@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import streamlit as st
 
@@ -43,9 +42,16 @@ def ask(request: ExportRequest) -> None:
     st.rerun()
 
 
-def ask_as_shown(scene: Scene, key: str, view: Mapping[str, Any], probe: tuple[float, float] | None) -> None:
-    """Open the menu for a scene as a player shows it: ``view`` is what its button sent, "frame" and "zoom"."""
-    ask(ExportRequest(replace(scene, probe=probe), key, int(view["frame"]), view.get("zoom") or {}))
+def note(key: str) -> None:
+    """The button of the player ``key`` was pressed. Noted as soon as it is heard: the run that should open the menu may
+    be overtaken by one that draws a training anew."""
+    st.session_state[f"{key}-wanted"] = (st.session_state.get(key) or {}).get("export")
+
+
+def ask_if_noted(scene: Scene, key: str, probe: tuple[float, float] | None) -> None:
+    """Open the menu for a scene as its player shows it, if that button was pressed."""
+    if view := st.session_state.pop(f"{key}-wanted", None):
+        ask(ExportRequest(replace(scene, probe=probe), key, int(view["frame"]), view.get("zoom") or {}))
 
 
 def pending() -> ExportRequest | None:

@@ -12,6 +12,7 @@ import hashlib
 import pathlib
 import time
 from collections.abc import Hashable
+from functools import partial
 
 import streamlit as st
 
@@ -50,12 +51,11 @@ def show(
         language=text.language.get(),
     )  # fmt: skip
     with st.container(gap=None):
-        sent = _player(key=key, data=_in_turn(key, data), on_probe_change=component.nothing,
-                       on_export_change=component.nothing)  # fmt: skip
+        _player(key=key, data=_in_turn(key, data), on_probe_change=component.nothing,
+                on_export_change=partial(exporting.note, key))  # fmt: skip
         _engine(key=f"{key}-engine")
     probe = None if place is None else (float(place[0]), float(place[1]))
-    if sent.export:
-        exporting.ask_as_shown(scene, key, sent.export, probe)
+    exporting.ask_if_noted(scene, key, probe)
     return probe
 
 
