@@ -1,16 +1,17 @@
 // The keys of a lecture. The page hears them first, in the capture phase: Streamlit takes R and C for itself. No key
 // calls the server but those that go on to another scene, and none is taken from somebody who types.
-// `data`: the language of the page, whether it is presented, and the name of what it shows.
+// `data`: the language of the page, whether it is presented, the name of what it shows, and the number of these data.
 
 const TYPED = ["textarea", "select", "[contenteditable=true]", "input:not([type=checkbox]):not([type=radio]):not([type=range])"]
 const ARROWED = ["[role=slider]", "[role=radio]", "[role=tab]", "input", "canvas"]
 const root = document.documentElement
 
 export default function ({ parentElement, data }) {
-  const [language, presenting, view] = data
-  const lecture = (globalThis.__lecture ??= listen({}))
+  const [language, presenting, view, turn] = data
+  const lecture = (globalThis.__lecture ??= listen({ turn: 0 }))
+  if (turn < lecture.turn) return
   const changed = lecture.view !== view
-  Object.assign(lecture, { presenting, view, parent: parentElement })
+  Object.assign(lecture, { presenting, view, turn, parent: parentElement })
   if (changed) reveal(false)
   if (!presenting) close()
   draw(parentElement, WORDS[language], presenting)

@@ -4,6 +4,7 @@
 """
 
 import json
+import time
 from pathlib import Path
 
 import streamlit as st
@@ -24,7 +25,12 @@ BODY = """
 def listen(presenting: bool, view: str) -> None:
     """Listen to the keys of a page; those of a lecture only while it is presented. ``view`` names what the page shows:
     when it changes, what was revealed is hidden again."""
-    _keys(key="keys", data=[text.language.get(), presenting, view], width="content")
+    now = [text.language.get(), presenting, view]
+    before, turn = st.session_state.get("_keys", (None, 0))
+    if now != before:  # numbered: of two instances the browser may call the one that leaves the page last
+        turn = max(turn + 1, int(1000 * time.time()))
+        st.session_state["_keys"] = now, turn
+    _keys(key="keys", data=[*now, turn], width="content")
 
 
 def _source() -> str:

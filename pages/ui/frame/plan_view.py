@@ -189,9 +189,7 @@ def _contents() -> None:
     else:
         drawing.prose(t("frame.plan.empty"))
     _load()
-    if (
-        kept.value(OWN) != st.session_state[SHOWN]
-    ):  # the browser keeps it, and the page shows the place in it, from the next run on
+    if kept.value(OWN) != st.session_state[SHOWN]:  # the browser keeps it from the next run on
         st.rerun()
 
 

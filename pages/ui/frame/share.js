@@ -47,9 +47,13 @@ function linkOf(own, language, asSeen, presenting = asSeen) {
   return link.href
 }
 
-// Once: then the fragment leaves the address. As a state it outlasts a run that another one interrupts.
+// Once: then the fragment leaves the address. Streamlit may have rewritten the address before this is loaded; what the
+// browser was led to still has the fragment. As a state the plan outlasts a run that another one interrupts.
 function takePlan(send) {
-  const [, plan] = location.hash.match(/^#plan=(.*)$/) ?? []
+  const [entry] = globalThis.__planTaken ? [] : performance.getEntriesByType("navigation")
+  globalThis.__planTaken = true
+  const hash = location.hash || (entry ? new URL(entry.name).hash : "")
+  const [, plan] = hash.match(/^#plan=(.*)$/) ?? []
   if (plan === undefined) return
   history.replaceState(history.state, "", location.pathname + location.search)
   send("plan", plan)

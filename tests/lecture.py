@@ -1,0 +1,82 @@
+"""A whole lecture by PageDown alone: a shipped plan in a projector's window, with every picture whole.
+
+``python -m tests.lecture [--size 1920x1080] [--plan 45] [--language en] [--theme light] [--pictures FOLDER]`` presents
+each view of the plan and prints how long it took until it stood, and what is wrong with it.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from playwright.sync_api import Page, expect, sync_playwright
+
+from pages.ui.frame import plan_view
+from pages.ui.lecture import plan as plans
+from pages.ui.lecture.plan import LecturePlan
+from tests.bench.browsing import serving
+from tests.browser import FLAGS, chromium
+from tests.e2e.learner import LONG, rest
+from tests.presentation import OUTSIDE
+
+# Whether the address says that view of the plan with these parameters and no others.
+SHOWN = """([place, wanted]) => {
+    const given = new URLSearchParams(location.search);
+    if (given.get("plan") !== String(place)) return false;
+    for (const name of ["plan", "present", "lang"]) given.delete(name);
+    given.sort();
+    return given.toString() === new URLSearchParams(Object.entries(wanted).sort()).toString();
+}"""
+# The pictures that can be seen: those of players, and charts.
+PICTURES = """() => [...document.querySelectorAll(".st-key-picture *")].filter(part => part.getClientRects().length
+    && (part.shadowRoot?.querySelector(".stage canvas") || part.matches(".js-plotly-plot, img, table"))).length"""
+
+
+def lecture(page: Page, address: str, plan: LecturePlan, language: str, views: int | None = None) -> Iterator[str]:
+    """Opens a plan by its link and goes through its first ``views`` views, or all, by PageDown alone. Yields what is
+    wrong with each once it is at rest; nothing is the empty text."""
+    page.goto(plans.link(plan, address).replace("/#", f"/?lang={language}#"))
+    page.locator(".st-key-_plan_use button").click(timeout=LONG)
+    rest(page, live=True)
+    page.locator(".st-key-plan_start a").first.click()
+    for place, view in enumerate(plan.views[:views], 1):
+        wanted = {name: each for name, each in view.parameters.items() if (name, each) != ("predictions", "true")}
+        page.wait_for_function(SHOWN, arg=[place, wanted], timeout=LONG)
+        rest(page, live=True)
+        expect(page.locator(".st-key-plan")).to_contain_text(str(len(plan)))
+        wrong = page.evaluate(OUTSIDE) + ([] if page.evaluate(PICTURES) else ["no picture"])
+        yield "; ".join(wrong)
+        page.keyboard.press("PageDown")
+
+
+def main() -> int:
+    """The command: 1 if a view is wrong."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--size", default="1920x1080")
+    options.add_argument("--plan", default="45", choices=sorted(plan_view.shipped("en")))
+    options.add_argument("--language", choices=("en", "zh"), default="en")
+    options.add_argument("--theme", choices=("light", "dark"), default="light")
+    options.add_argument("--pictures", type=Path)
+    given = options.parse_args()
+    width, height = map(int, given.size.split("x"))
+    plan, wrong = plan_view.shipped(given.language)[given.plan], 0
+    with serving("app.py") as server, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(playwright), args=list(FLAGS))
+        look = {"viewport": {"width": width, "height": height}, "color_scheme": given.theme}
+        page = browser.new_context(reduced_motion="reduce", **look).new_page()
+        started = time.perf_counter()
+        for place, fault in enumerate(lecture(page, server.address, plan, given.language), 1):
+            now = time.perf_counter()
+            print(f"{place:2} {now - started:5.1f} s  {plan.views[place - 1].address}  {fault}", flush=True)
+            if given.pictures:
+                given.pictures.mkdir(exist_ok=True)
+                page.screenshot(path=given.pictures / f"{place:02}.png")
+            wrong, started = wrong + bool(fault), time.perf_counter()
+        browser.close()
+    print(f"{len(plan)} views, {wrong} with faults")
+    return int(bool(wrong))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
