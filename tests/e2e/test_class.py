@@ -49,7 +49,7 @@ def lecturer(visitor, serve) -> Page:
 
 def link_of(lecturer: Page) -> str:
     """The link by which students join, from the dialog, which is closed then."""
-    link = lecturer.get_by_role("dialog").locator("code").inner_text()
+    link = lecturer.get_by_role("dialog").locator(".class-link").inner_text()
     lecturer.get_by_role("dialog").get_by_role("button", name="Close").click()
     expect(lecturer.get_by_role("dialog")).to_have_count(0)
     return link

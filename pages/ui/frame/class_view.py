@@ -94,7 +94,8 @@ def _commands(lecturer: Lecturer) -> None:
         share.draw_code(link)
         with st.container(gap="small"):
             draw_html(f'<div class="class-code">{lecturer.code}</div>')
-            st.code(link, language=None)
+            draw_html(f'<div class="class-link">{html.escape(link)}</div>')
+            share.copy_button("class_link", link)
             _joined(lecturer)
             if found := classes.reachable():
                 message("warning", t("class.only_here", address=links.plain(found)), "wifi_off")
