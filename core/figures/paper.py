@@ -219,15 +219,19 @@ def _weight(text: str, bold: bool) -> int:
 
 
 def measure(text: str, bold: bool = False) -> float:
-    """The width of a text at size 1."""
-    from matplotlib.font_manager import FontProperties
+    """The width of a text at size 1, whatever Matplotlib's settings are."""
+    from matplotlib.font_manager import get_font
+    from matplotlib.ft2font import LoadFlags
 
-    font = FontProperties(family=fonts.families(), size=100, weight=_weight(text, bold))
-    return _ruler().get_text_width_height_descent(text, font, False)[0] / 100
+    font = get_font(_font_files(_weight(text, bold)))
+    font.set_size(100, DPI)
+    font.set_text(text, 0, flags=LoadFlags.NO_HINTING)
+    return font.get_width_height()[0] / 64 / 100
 
 
 @cache
-def _ruler():
-    from matplotlib.backends.backend_agg import RendererAgg
+def _font_files(weight: int) -> tuple[str, ...]:
+    """The fonts of a weight, each for the letters that those before it lack."""
+    from matplotlib.font_manager import FontProperties, findfont
 
-    return RendererAgg(1, 1, DPI)
+    return tuple(str(findfont(FontProperties(family=family, weight=weight))) for family in fonts.families())

@@ -22,6 +22,8 @@ SLIDE = 9 / 16  # height over width
 TITLE, CAPTION, SMALL = 20, 15, 12  # sizes of text
 SIDE, LEADING = 24, 1.45  # the margin at the left and right, and the height of a line over that of its letters
 HAN = 0x2E80  # where characters of full width begin
+SMALLEST = 0.8  # scale of the text, where the height is not given
+ROOM = 400  # for the panels, where the height is not given
 LEAST = 120  # the side of a plot, where the height is not given
 Zoom = Mapping[int | str, Mapping[str, float]]
 """What the player zoomed to: see `layout.zoomed`."""
@@ -133,13 +135,14 @@ def sheet(
     if not scene.panels:
         raise Problem("scene_no_panel")
     frames = count_frames(scene.panels, scene.clock)
-    look = Look(theme, max(1.0, width / 1000))
+    look = Look(theme, width / 1000 if height else max(SMALLEST, width / 1000))
     u = look.unit
     scene = replace(scene, panels=[checked_panel(panel, frames) for panel in scene.panels])
     foot = _foot(scene, measure, width - 2 * SIDE * u, u)
     top = (52 if scene.title or frames > 1 else 14) * u
     below = sum(LEADING * size * u for _, size in foot) + (26 if foot else 14) * u
     room = (height or width * SLIDE) - top - below
+    room = room if height else max(room, ROOM * u)
     slots = layout.slots(scene)
     layout.zoomed(slots, {int(group): part for group, part in (zoom or {}).items()})
     least = 0 if height else LEAST * u

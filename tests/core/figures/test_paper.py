@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from fontTools.ttLib import TTFont
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.text import Text
@@ -86,6 +87,12 @@ def test_a_point_is_drawn_where_it_is_in_the_colour_of_its_role():
     assert drawn.shape[0] - rows.mean() == pytest.approx((box.y0 + box.y1) / 2, abs=1.5)
 
 
+def test_plots_stay_large_in_a_narrow_figure_below_a_long_caption():
+    two = Scene(ONE.panels * 2, title="two", caption="a long caption " * 30)
+    grounds = [artist for artist in paper.figure(two, width=640).artists if isinstance(artist, PathPatch)]
+    assert grounds[0].get_window_extent().width > 200
+
+
 def test_each_frame_is_drawn_as_it_is():
     first, last = (pixels(everything(), frame=k, width=500) for k in (0, -1))
     assert (first != last).any() and (pixels(everything(), frame=3, width=500) == last).all()
@@ -112,7 +119,8 @@ def test_what_is_no_formula_stays_as_it_was_written():
 def test_a_text_without_room_becomes_smaller_and_then_loses_its_end():
     narrow = Scene([Panel("a title that is much too long for the room that it has " * 3, ONE.panels[0].layers)])
     text, title = next(each for each in words(paper.figure(narrow, width=300)).items() if each[0].startswith("a title"))
-    assert text.endswith("…") and title.get_window_extent().x1 <= 300
+    with rc_context(paper.SETTINGS):
+        assert text.endswith("…") and title.get_window_extent().x1 <= 300
 
 
 def test_lines_break_at_spaces_between_han_characters_and_in_long_links():
@@ -168,7 +176,7 @@ def test_files_made_at_the_same_time_are_those_made_one_after_the_other():
 
 def test_dashes_have_the_lengths_of_the_role_at_every_width():
     lines = [Line([0.0, 1.0], [0.0, k], "noise", width=1 + 2 * k) for k in range(2)]
-    content = paper.to_file(Scene([Panel("", lines)]), "svg", width=600).decode()
+    content = paper.to_file(Scene([Panel("", lines)]), "svg", width=1000).decode()
     assert len(re.findall("stroke-dasharray: 2(?:\\.0+)?,3(?:\\.0+)?;", content)) == 2
 
 
