@@ -141,17 +141,25 @@ def sheet(
     foot = _foot(scene, measure, width - 2 * SIDE * u, u)
     top = (52 if scene.title or frames > 1 else 14) * u
     below = sum(LEADING * size * u for _, size in foot) + (26 if foot else 14) * u
-    room = (height or width * SLIDE) - top - below
-    room = room if height else max(room, ROOM * u)
     slots = layout.slots(scene)
     layout.zoomed(slots, {int(group): part for group, part in (zoom or {}).items()})
-    least = 0 if height else LEAST * u
-    tall = layout.arrange(slots, width - 2 * SIDE * u, room, u, least, lambda text: measure(text) * layout.LEGEND * u)
-    tall -= layout.spare(slots, u)
+    room = height - top - below if height else max(width * SLIDE - top - below, ROOM * u)
+    tall = _arrange(slots, measure, width, room, u, fixed=height is not None)
     for slot in slots:
         _move(slot, SIDE * u, top + (max(0, room - tall) / 2 if height else 0))
     whole = height or round(top + tall + below)
     return Sheet(scene, frames, look, width, whole, slots, list(_words(scene, foot, width, whole - below, u)))
+
+
+def _arrange(slots: list[Slot], measure: Measure, width: float, room: float, unit: float, fixed: bool) -> float:
+    """Place the panels between the margins; the height of what is drawn in them. Where the room is not ``fixed``, plots
+    rather outgrow it than become too small."""
+
+    def of_legend(text: str) -> float:
+        return measure(text) * layout.LEGEND * unit
+
+    least = 0 if fixed else LEAST * unit
+    return layout.arrange(slots, width - 2 * SIDE * unit, room, unit, least, of_legend) - layout.spare(slots, unit)
 
 
 def _words(scene: Scene, foot: list[tuple[str, float]], width: float, y: float, unit: float) -> Iterator[Words]:
