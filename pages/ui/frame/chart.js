@@ -1,7 +1,8 @@
 // Gives a Plotly chart the page's type and a height in proportion to the window, and draws it in light for printing.
 // Streamlit's bundle of Plotly makes its functions available as `Plotly`.
 
-const CHARTS = new Map(); // what each mounted component has to undo
+const PAPER = 680; // the width of a printed chart in CSS pixels: A4 and Letter have that between their margins
+const CHARTS = new WeakMap(); // what each mounted component has to undo
 
 export default ({data, parentElement}) => {
   CHARTS.get(parentElement)?.abort();
@@ -21,7 +22,7 @@ export default ({data, parentElement}) => {
 
 function fit(place, height) {
   const chart = place?.querySelector('.js-plotly-plot');
-  if (!globalThis.Plotly || !chart?._fullLayout) return;
+  if (!globalThis.Plotly || !chart?._fullLayout || chart.shown) return;
   const root = getComputedStyle(document.documentElement), rem = parseFloat(root.fontSize), narrow = chart.clientWidth < 480;
   const presented = !!root.getPropertyValue('--stage-presented') && !!chart.closest('.st-key-picture');
   const size = narrow ? 13 : Math.ceil(0.875 * rem);
@@ -46,12 +47,12 @@ const inLight = (part, light) => typeof part === 'string' ? light.get(part.toLow
     : part;
 
 function brighten(chart, light) {
-  if (!globalThis.Plotly || !chart?._fullLayout || !light.size) return;
-  chart.dark = {data: chart.data, layout: chart.layout};
-  Plotly.react(chart, inLight(chart.data, light), inLight(chart.layout, light));
+  if (!globalThis.Plotly || !chart?._fullLayout) return;
+  chart.shown = {data: chart.data, layout: chart.layout};
+  Plotly.react(chart, inLight(chart.data, light), {...inLight(chart.layout, light), width: PAPER});
 }
 
 function restore(chart) {
-  if (chart?.dark) Plotly.react(chart, chart.dark.data, chart.dark.layout);
-  if (chart) delete chart.dark;
+  if (chart?.shown) Plotly.react(chart, chart.shown.data, chart.shown.layout);
+  if (chart) delete chart.shown;
 }

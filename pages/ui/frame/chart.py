@@ -23,10 +23,10 @@ def draw_chart(figure: Figure, key: str, **config: Any) -> None:
     with st.container(gap=None):
         st.plotly_chart(figure, theme=None, key=key, config=shown)
         # A list: in a dictionary Streamlit would look for data frames, and import pandas for it.
-        _fit(key=f"{key}-fit", data=[key, figure.layout.height, _light() if theme() == "dark" else []])
+        _fit(key=f"{key}-fit", data=[key, figure.layout.height, light_colours() if theme() == "dark" else []])
 
 
-def _light() -> list[list[str]]:
+def light_colours() -> list[list[str]]:
     """Each colour of the dark theme and that of the light one for the same use, in lower case."""
     pairs = {palette.colour(role, "dark"): palette.colour(role, "light") for role in palette.ROLES}
     pairs |= {each["dark"]: each["light"] for each in (palette.INK, palette.BACKGROUND)}

@@ -7,6 +7,9 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
   const made = JSON.stringify(data)
   if (box.dataset.made === made) return
 
+  // What is printed ends with the link to the page as it stands.
+  if (data[0].includes("copy")) window.onbeforeprint = () =>
+    document.documentElement.style.setProperty("--link", JSON.stringify(data[4] ?? linkOf(data[1], data[2], false)))
   box.className = "share"
   box.dataset.made = made
   box.replaceChildren(...parts(data, setTriggerValue))

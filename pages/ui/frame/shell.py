@@ -50,6 +50,7 @@ from pages.ui.frame import (
     text,
 )
 from pages.ui.frame.chapters import PAGES, ROOT, SECTIONS, UNNUMBERED, number_of, page_of, title_of
+from pages.ui.frame.chart import light_colours
 from pages.ui.frame.drawing import caption as caption
 from pages.ui.frame.drawing import draw_html, guard, message, prose, theme
 from pages.ui.frame.drawing import fragment as fragment
@@ -116,7 +117,18 @@ def _style() -> str:
         words = {word: t(f"frame.streamlit.{word}", most=st.get_option("server.maxUploadSize")) for word in STREAMLIT}
         variables |= {f"--say-{word}": f'"{entry}"' for word, entry in words.items()}
     given = "".join(f"{name}:{value};" for name, value in variables.items())
-    return f"<style>:root{{{given}}}{''.join((HERE / sheet).read_text('utf-8') for sheet in sheets)}</style>"
+    rules = "".join((HERE / sheet).read_text("utf-8") for sheet in sheets)
+    return f"<style>:root{{{given}}}{rules}{_printed_colours() if theme() == 'dark' else ''}</style>"
+
+
+def _printed_colours() -> str:
+    """The rules by which marks and formulas of the dark theme are printed in the colours of the light one."""
+    rules = []
+    for dark, light in light_colours():
+        rgb = ", ".join(str(int(dark[i : i + 2], 16)) for i in (1, 3, 5))
+        named = ",".join(f'.stMain [style*="{colour}"]' for colour in (f"rgb({rgb})", dark))
+        rules.append(f"{named}{{color:{light}!important}}")
+    return f"@media print{{{''.join(rules)}}}"
 
 
 def require_shell() -> None:

@@ -2,6 +2,7 @@
 // `show` is called by Streamlit at mount and at each data update; a player lives as long as its parent element does.
 // Without `setStateValue` nobody computes a scene for another place of the probe, and it stays where it is.
 
+const PAPER = 680; // the width of a printed picture in CSS pixels: A4 and Letter have that between their margins
 const PLAYERS = new WeakMap();
 const LEFT = new Map(); // what a stage showed when the page took it down: it may put it up again in another place at once
 const still = matchMedia('(prefers-reduced-motion: reduce)');
@@ -231,8 +232,10 @@ function listen(s, get) {
   on(s.canvas, 'dblclick', () => { s.zoom = {}; refresh(s); keepAddress(s); });
   on(document, 'visibilitychange', () => refresh(s));
   on(document, 'stage-address', () => writeAddress(s)); // whoever copies the address asks for the frame that is shown
+  for (const event of ['beforeprint', 'afterprint'])
+    on(window, event, () => { s.printed = event === 'beforeprint'; measure(s); draw(s); });
   on(window, 'resize', () => { measure(s); draw(s); });
-  s.resizing = new ResizeObserver(() => { if (s.box.clientWidth !== s.width || roomFor(s).room !== s.room) { measure(s); draw(s); } });
+  s.resizing = new ResizeObserver(() => { if (!s.printed && (s.box.clientWidth !== s.width || roomFor(s).room !== s.room)) { measure(s); draw(s); } });
   s.resizing.observe(s.box);
   const page = document.querySelector('.stMainBlockContainer');
   if (page) s.resizing.observe(page); // a picture that fills the window makes room for what comes above it
@@ -267,8 +270,8 @@ function luminance(colour) {
 
 // Colours, font and text scale, from the theme the page has now.
 function appearance(s) {
-  const css = getComputedStyle(s.box), paper = css.getPropertyValue('--st-background-color').trim() || '#fff';
-  const text = css.getPropertyValue('--st-text-color').trim() || '#222', name = luminance(paper).light ? 'light' : 'dark';
+  const css = getComputedStyle(s.box), paper = s.printed ? '#fff' : css.getPropertyValue('--st-background-color').trim() || '#fff';
+  const text = s.printed ? '#222' : css.getPropertyValue('--st-text-color').trim() || '#222', name = luminance(paper).light ? 'light' : 'dark';
   const id = `${paper} ${text} ${css.fontFamily}`;
   if (s.look?.id !== id) {
     const {r, g, b} = luminance(text), ramp = mix(RAMPS[name].map(luminance)), table = new Uint32Array(256);
@@ -277,7 +280,7 @@ function appearance(s) {
       colour: role => ROLES[role][name === 'dark' ? 1 : 0], ramp: v => `rgb(${ramp(v)})`};
   }
   const tall = clamp(Math.min(innerHeight / 800, innerWidth / 1000), 1, 1.4), presented = isPresented(s), unit = presented ? 0.875 * rem() / SMALLEST : tall;
-  return Object.assign(s.look, {unit, floor: presented ? SMALLEST : 0, least: Math.min(150 * tall, 0.32 * innerWidth), ratio: devicePixelRatio || 1});
+  return Object.assign(s.look, {unit, floor: presented ? SMALLEST : 0, least: Math.min(150 * tall, 0.32 * innerWidth), ratio: s.printed ? 3 : devicePixelRatio || 1});
 }
 
 // In a presentation no text is smaller than the page's small print, 0.875 rem.
@@ -290,7 +293,7 @@ const mix = stops => v => {
 };
 
 function measure(s) {
-  s.width = s.box.clientWidth;
+  s.width = s.printed ? PAPER : s.box.clientWidth;
   if (!s.width || !s.scene) return;
   const look = appearance(s);
   s.context.setTransform(1, 0, 0, 1, 0, 0);
@@ -312,6 +315,7 @@ function roomFor(s) {
   const host = s.root.host ?? s.root;
   const part = parseFloat(getComputedStyle(host).getPropertyValue('--stage-part')); // of the window, in a file that stands alone
   if (part) return {room: part * innerHeight - s.group.offsetHeight, least: 0};
+  if (s.printed) return {room: PAPER, least: s.look.least, fixed: s.scene.height};
   if (isPresented(s)) return {room: Math.max(0.4 * innerHeight, innerHeight - above(s) - s.group.offsetHeight), least: 0};
   const around = s.scene.panels.length > 5 ? 294 : 340; // many small panels take what is left; below fewer, notes begin
   const titles = s.width < 480 ? s.scene.panels.map(p => s.context.measureText(p.title).width) : []; // side by side they are whole
