@@ -49,10 +49,20 @@ const inLight = (part, light) => typeof part === 'string' ? light.get(part.toLow
 function brighten(chart, light) {
   if (!globalThis.Plotly || !chart?._fullLayout) return;
   chart.shown = {data: chart.data, layout: chart.layout};
+  pin(chart, `${chart.clientWidth}px`); // Streamlit would draw the chart anew at the width of the paper, in the page's theme
   Plotly.react(chart, inLight(chart.data, light), {...inLight(chart.layout, light), width: PAPER});
 }
 
 function restore(chart) {
-  if (chart?.shown) Plotly.react(chart, chart.shown.data, chart.shown.layout);
-  if (chart) delete chart.shown;
+  if (!chart?.shown) return;
+  pin(chart, '');
+  Plotly.react(chart, chart.shown.data, chart.shown.layout);
+  delete chart.shown;
+}
+
+function pin(chart, width) {
+  const place = chart.closest('.stElementContainer');
+  for (let part = chart; part !== place.parentElement; part = part.parentElement)
+    for (const name of ['width', 'minWidth', 'maxWidth']) part.style[name] = width;
+  place.parentElement.style.overflow = width && 'clip';
 }
