@@ -20,17 +20,21 @@ from tests.browser import FLAGS, chromium
 from tests.e2e.learner import LONG, rest
 from tests.presentation import OUTSIDE
 
-# Whether the address says that view of the plan with these parameters and no others.
+# Whether the address says that view of the plan with these parameters and no others, and the clock stands as it says.
+# The address says nothing of a clock that is at the scene's own start.
 SHOWN = """([place, wanted]) => {
     const given = new URLSearchParams(location.search);
     if (given.get("plan") !== String(place)) return false;
-    for (const name of ["plan", "present", "lang"]) given.delete(name);
+    const {clock, ...others} = wanted, stages = Object.values(globalThis.__stage ?? {}).filter(stage => stage.mounted);
+    for (const name of ["plan", "present", "lang", "clock"]) given.delete(name);
+    if (clock && !stages.some(stage => stage.k === Math.round(clock * (stage.T - 1)))) return false;
     given.sort();
-    return given.toString() === new URLSearchParams(Object.entries(wanted).sort()).toString();
+    return given.toString() === new URLSearchParams(Object.entries(others).sort()).toString();
 }"""
 # The pictures that can be seen: those of players, and charts.
 PICTURES = """() => [...document.querySelectorAll(".st-key-picture *")].filter(part => part.getClientRects().length
-    && (part.shadowRoot?.querySelector(".stage canvas") || part.matches(".js-plotly-plot, img, table"))).length"""
+    && (part.shadowRoot?.querySelector(".stage canvas, .js-plotly-plot")
+        || part.matches(".js-plotly-plot, img, table"))).length"""
 
 
 def lecture(page: Page, address: str, plan: LecturePlan, language: str, views: int | None = None) -> Iterator[str]:
