@@ -1,10 +1,7 @@
 """What is said outside of a run of the whole page, by a fragment, a thread or a callback, is in the visitor's
 language too."""
 
-import re
 import threading
-
-import pytest
 
 from pages.ui.frame import shell, text
 from pages.ui.frame.text import t
@@ -19,19 +16,6 @@ def test_a_function_for_another_thread_speaks_the_language_in_which_the_page_was
     thread.start()
     thread.join()
     assert said[0][0] == text.catalogue("zh")["frame"]["skip"] and said[0][1] == text.catalogue("en")["frame"]["skip"]
-
-
-@pytest.mark.slow
-def test_the_slide_of_a_chinese_page_is_chinese_and_its_link_opens_that_page(open_page, monkeypatch):
-    given = []
-    monkeypatch.setattr("streamlit.download_button", lambda label, data, *_, **__: given.append(data))
-    open_page("vector_field", lang="zh", predictions="false")
-    made = []
-    thread = threading.Thread(target=lambda: made.append(given[0]().decode("utf-8")))  # as Streamlit asks for it
-    thread.start()
-    thread.join()
-    title, link = (re.search(rf"<dc:{part}>(.*?)</dc:{part}>", made[0])[1] for part in ("title", "source"))
-    assert re.search(r"[\u4e00-\u9fff]", title) and "lang=zh" in link
 
 
 def test_the_address_to_share_names_the_language_and_nobodys_own_run(monkeypatch):
