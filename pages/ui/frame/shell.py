@@ -21,6 +21,7 @@ A page reads from top to bottom like this; all its words stand in ``pages/text/<
 import html
 import inspect
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -418,7 +419,7 @@ def code(*functions: Callable) -> None:
             lines, first = inspect.getsourcelines(function)
             path = Path(inspect.getsourcefile(function)).resolve().relative_to(ROOT)
             st.caption(t("frame.code_place", path=path, line=first))
-            st.code(inspect.cleandoc("".join(lines)), language="python")
+            st.code(textwrap.dedent("".join(lines)).strip(), language="python")
 
 
 def tasks(done: Mapping[str, bool]) -> None:

@@ -97,9 +97,9 @@ def style(theme: str = "auto", font: str | None = None) -> str:
     source_of_font = font or f"data:font/woff2;base64,{base64.b64encode(font_file()).decode()}"
     face = f'@font-face{{font-family:"Source Sans";font-weight:200 900;src:url("{source_of_font}") format("woff2")}}'
     first = "dark" if theme == "dark" else "light"
-    sheet = f"{face}\n:root{{{_colours(first)}--st-font:{', '.join(FONT)};}}"
+    sheet = f"{face}\n:root{{{colours(first)}--st-font:{', '.join(FONT)};}}"
     if theme == "auto":
-        sheet += f"\n@media (prefers-color-scheme:dark){{:root{{{_colours('dark')}}}}}"
+        sheet += f"\n@media (prefers-color-scheme:dark){{:root{{{colours('dark')}}}}}"
     return sheet
 
 
@@ -110,14 +110,15 @@ def font_file() -> bytes:
     return next(file for file in media.iterdir() if file.name.startswith("SourceSansVF-Upright")).read_bytes()
 
 
-def _colours(theme: str) -> str:
-    colours = {
+def colours(theme: str) -> str:
+    """The colours of a theme as CSS properties."""
+    found = {
         "color-scheme": theme,
         "--st-background-color": palette.BACKGROUND[theme],
         "--st-text-color": palette.INK[theme],
         "--st-primary-color": st.get_option(f"theme.{theme}.primaryColor"),
     }
-    return "".join(f"{name}:{value};" for name, value in colours.items())
+    return "".join(f"{name}:{value};" for name, value in found.items())
 
 
 def _link(address: str) -> str:

@@ -1,0 +1,98 @@
+"""Opens the whole static site from disk: ``python -m tests.site [OUT]``. OUT: a site that is written already.
+
+Every page is opened in every language, and every scene of it in light and in dark and at the width of a phone. Counts
+what must not be: a request that leaves the disk, an error, a picture without pixels, a line that is wider than the
+window, a fault that axe-core finds. Prints the size and ends with an error if anything is wrong.
+"""
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from pages.site.__main__ import main
+from tests.browser import FLAGS, chromium
+
+SIZES = {"light": {"width": 1280, "height": 800}, "dark": {"width": 390, "height": 844}}
+LARGEST = 60e6  # bytes of the whole site
+PATIENCE = 20_000  # milliseconds until a picture stands
+DRAWN = """() => [...document.querySelectorAll('.view:not([hidden]) .figure')].every(place => {
+  const canvas = place.host?.shadowRoot.querySelector('canvas');
+  return canvas && canvas.width && canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean);
+})"""
+WIDE = "() => document.scrollingElement.scrollWidth - innerWidth"
+
+
+def opened(browser: Browser, site: Path, theme: str, problems: list[str]) -> Page:
+    """A window that notes what must not be."""
+    context = browser.new_context(viewport=SIZES[theme], color_scheme=theme, reduced_motion="reduce")
+    page = context.new_page()
+    page.on("console", lambda message: message.type == "error" and problems.append(f"{page.url}: {message.text}"))
+    page.on("pageerror", lambda error: problems.append(f"{page.url}: {error}"))
+    inside = (site.resolve().as_uri(), "data:", "blob:")
+    page.on("request", lambda request: request.url.startswith(inside) or problems.append(f"{page.url}: {request.url}"))
+    return page
+
+
+def scenes(page: Page) -> list[str]:
+    """The parameters of each state of a page: its question open, each scene, the run that decides."""
+    names = page.eval_on_selector_all(".scenes a", "tabs => tabs.map(tab => tab.dataset.show)")
+    return ["", "predictions=false", *(f"show={name}&predictions=false" for name in names)]
+
+
+def faults(page: Page) -> Iterator[str]:
+    """What is wrong with what a page shows now."""
+    try:
+        page.wait_for_function(DRAWN, timeout=PATIENCE)
+    except Exception:
+        yield "a picture is empty"
+    if (wide := page.evaluate(WIDE)) > 0:
+        yield f"{wide} pixels too wide"
+    for fault in Axe().run(page).response["violations"]:
+        yield from (f"{fault['id']}: {node['target']} {node['html'][:120]}" for node in fault["nodes"])
+
+
+def visit(browser: Browser, site: Path, file: Path, theme: str) -> tuple[int, list[str]]:
+    """Open each state of a page: how many there are, and what is wrong with them."""
+    problems: list[str] = []
+    page = opened(browser, site, theme, problems)
+    page.goto(file.as_uri())
+    states = scenes(page)
+    for state in states:
+        page.evaluate("fragment => { location.hash = fragment }", state)
+        page.evaluate("() => new Promise(requestAnimationFrame)")
+        problems += [f"{file.parent.name}/{file.name}#{state} ({theme}): {fault}" for fault in faults(page)]
+    if page.locator("[data-answer]").count():
+        page.evaluate("() => { location.hash = '' }")
+        page.locator("[data-answer]").first.click()
+        problems += [f"{file.parent.name}/{file.name} answered ({theme}): {fault}" for fault in faults(page)]
+    page.context.close()
+    return len(states), problems
+
+
+def check(site: Path) -> int:
+    """Open everything; returns how many things are wrong."""
+    wrong, views = [], 0
+    files = sorted(site.glob("*/*.html"))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(playwright), args=[*FLAGS])
+        for file in files:
+            for theme in SIZES:
+                count, problems = visit(browser, site, file, theme)
+                views, wrong = views + count, wrong + problems
+                print(*problems, sep="\n", end="\n" if problems else "", flush=True)
+        browser.close()
+    size = sum(file.stat().st_size for file in site.rglob("*") if file.is_file())
+    print(f"{len(files)} pages, {views} views, {size / 1e6:.1f} MB, {len(wrong)} things are wrong")
+    return len(wrong) + (size > LARGEST)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(sys.argv[1] if sys.argv[1:] else folder)
+        if not sys.argv[1:]:
+            main([folder])
+        sys.exit(bool(check(place)))
