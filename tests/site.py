@@ -23,6 +23,10 @@ DRAWN = """() => [...document.querySelectorAll('.view:not([hidden]) .figure')].e
   const canvas = place.host?.shadowRoot.querySelector('canvas');
   return canvas && canvas.width && canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean);
 })"""
+# Where a page asks: at its first scene if the question keeps back the others, else at one that asks.
+ASKS = """() => { const {gate, scenes} = document.querySelector('[data-question]').dataset;
+  location.hash = gate === 'true' || !scenes ? '' : `show=${scenes.split(' ')[0]}`; }"""
+ALONE = {"preload": False}  # axe-core would read the style sheet again, which a page on a disk may not
 WIDE = "() => document.scrollingElement.scrollWidth - innerWidth"
 
 
@@ -51,7 +55,7 @@ def faults(page: Page) -> Iterator[str]:
         yield "a picture is empty"
     if (wide := page.evaluate(WIDE)) > 0:
         yield f"{wide} pixels too wide"
-    for fault in Axe().run(page).response["violations"]:
+    for fault in Axe().run(page, options=ALONE).response["violations"]:
         yield from (f"{fault['id']}: {node['target']} {node['html'][:120]}" for node in fault["nodes"])
 
 
@@ -66,7 +70,7 @@ def visit(browser: Browser, site: Path, file: Path, theme: str) -> tuple[int, li
         page.evaluate("() => new Promise(requestAnimationFrame)")
         problems += [f"{file.parent.name}/{file.name}#{state} ({theme}): {fault}" for fault in faults(page)]
     if page.locator("[data-answer]").count():
-        page.evaluate("() => { location.hash = '' }")
+        page.evaluate(ASKS)
         page.locator("[data-answer]").first.click()
         problems += [f"{file.parent.name}/{file.name} answered ({theme}): {fault}" for fault in faults(page)]
     page.context.close()

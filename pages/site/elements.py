@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from streamlit.proto.Block_pb2 import Block as Proto
 from streamlit.testing.v1.element_tree import Block, Node
 
 from core.figures import palette
 from core.problems import Problem
 from pages.site import markdown
-from pages.site.visits import children, key_of
+from pages.site.visits import children, key_of, walk
 from pages.ui.frame import text
 from pages.ui.frame.mathml import mathml
 from pages.ui.frame.text import t
 
 SKIPPED = ("heading", "switches", "tasks", "lecture", "commands")  # by key: the file has its own, or they need Python
+REGIONS = {"controls": "controls", "question": "controls", "picture": "picture"}  # by key: the part that each becomes
 NAMES = ("show", "lang", "predictions", "present")  # controls that are links and buttons of the file
 SILENT = {
     "download_button", "link_button", "file_uploader", "progress", "empty", "spinner", "popover", "toast",
@@ -25,6 +27,7 @@ SILENT = {
 }  # fmt: skip
 SCENE = re.compile(r"(?<![\w-])term-")  # begins the name of each explanation, which is one of its view
 LINK = re.compile(r'<a href="(\w+)\?([^"]*)" target="_blank">')
+HORIZONTAL = Proto.FlexContainer.HORIZONTAL
 DARK = {role.light: role.dark for role in palette.ROLES.values()}
 STYLE = re.compile(r'style="[^"]*"')
 
@@ -51,35 +54,58 @@ class Parts:
 
 def parts(root: Block, view: View) -> Parts:
     """The parts of a page as it stands."""
-    found = {"controls": [], "picture": [], "": []}
+    found: dict[str, list[str]] = {"controls": [], "picture": [], "": []}
 
     def place(node: Node, part: str = "") -> None:
-        key = key_of(node)
-        if key in ("controls", "picture", "question"):
-            part = key.replace("question", "controls")
-        elif key in SKIPPED or key.startswith("predict_"):
-            return
-        elif key or node.type in RENDER or not isinstance(node, Block):
-            found[part].append(render(node, view))
-            return
-        for child in children(node):
-            place(child, part)
+        part = REGIONS.get(key_of(node), part)
+        if any(key_of(below) in REGIONS for below in walk(node)):
+            for child in children(node):
+                place(child, part)
+        elif body := render(node, view):
+            found[part].append(body)
 
     place(root)
-    return Parts(*("\n".join(filter(None, found[part])) for part in ("controls", "picture", "")))
+    return Parts(*("\n".join(found[part]) for part in ("controls", "picture", "")))
 
 
 def render(node: Node, view: View) -> str:
     """A block or an element as HTML; "" for one that needs Python. Raises Problem for one that is not known."""
     key = key_of(node)
-    if key in SKIPPED or key in NAMES or node.type in SILENT:
+    if key in SKIPPED or key in NAMES or key.startswith("predict_") or node.type in SILENT:
         return ""
     if draw := RENDER.get(node.type):
         return draw(node, view)
-    if isinstance(node, Block):
-        inside = "\n".join(filter(None, (render(child, view) for child in children(node))))
-        return f'<div class="st-key-{key}">{inside}</div>' if inside and key else inside
-    raise Problem("site_element", page=view.page, kind=node.type)
+    if not isinstance(node, Block):
+        raise Problem("site_element", page=view.page, kind=node.type)
+    if _is_line(node):
+        return _line(node, view)
+    inside = _all(children(node), view)
+    return f'<div class="st-key-{key}">{inside}</div>' if inside and key else inside
+
+
+def _all(nodes: Iterable[Node], view: View) -> str:
+    return "\n".join(filter(None, (render(node, view) for node in nodes)))
+
+
+def _is_line(node: Block) -> bool:
+    """Whether a block sets its elements side by side, and no block among them is more than that."""
+    blocks = [below for below in walk(node) if isinstance(below, Block)]
+    beside = node.type == "flex_container" and node.proto.flex_container.direction == HORIZONTAL
+    return beside and not any(key_of(block) or block.type not in ("flex_container", "column") for block in blocks)
+
+
+def _line(node: Block, view: View) -> str:
+    """Elements side by side. A control whose label is hidden is named by the text before it."""
+    shown, named = [], False
+    for one in walk(node):
+        if isinstance(one, Block):
+            continue
+        if one.type in CHOSEN and named and one.proto.label_visibility.value:
+            shown.append(_value(one))
+        else:
+            shown.append(render(one, view))
+        named = named or one.type == "markdown"
+    return f'<div class="line">{"".join(shown)}</div>' if any(shown) else ""
 
 
 def adapted(body: str, view: View) -> str:
@@ -132,7 +158,7 @@ def _code(node: Node, view: View) -> str:
 
 
 def _folded(node: Node, view: View) -> str:
-    inside = "\n".join(filter(None, (render(child, view) for child in children(node))))
+    inside = _all(children(node), view)
     label = markdown.inline(node.label)
     return f"<details><summary>{label}</summary>{inside}</details>" if inside else ""
 
@@ -163,11 +189,14 @@ def _button(node: Node, view: View) -> str:
 
 
 def _setting(node: Node, view: View) -> str:
-    if node.proto.disabled:
-        return ""
-    chosen = CHOSEN[node.type](node)
-    label = markdown.inline(node.proto.label)
-    return f'<p class="setting"><span>{label}</span> <b>{html.escape(chosen)}</b></p>' if chosen else ""
+    chosen = _value(node)
+    return f'<p class="setting"><span>{markdown.inline(node.proto.label)}</span> {chosen}</p>' if chosen else ""
+
+
+def _value(node: Node) -> str:
+    """What a control is set to; "" for one that has no effect, and for an empty text."""
+    chosen = "" if node.proto.disabled else CHOSEN[node.type](node)
+    return f"<b>{html.escape(chosen)}</b>" if chosen else ""
 
 
 def _options(node: Node) -> str:
@@ -185,8 +214,8 @@ CHOSEN: Mapping[str, Callable[[Node], str]] = {
     "number_input": lambda node: f"{node.value:g}",
     "toggle": lambda node: t(f"site.{'on' if node.value else 'off'}"),
     "checkbox": lambda node: t(f"site.{'on' if node.value else 'off'}"),
-    "text_input": lambda node: node.value or node.proto.placeholder,
-    "text_area": lambda node: node.value or node.proto.placeholder,
+    "text_input": lambda node: node.value,
+    "text_area": lambda node: node.value,
 }
 RENDER: Mapping[str, Callable[[Node, View], str]] = {
     "markdown": _text,

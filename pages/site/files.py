@@ -22,7 +22,7 @@ from pages.ui.stage import source, standalone
 HERE = Path(__file__).parent
 FRAME = HERE.parent / "ui" / "frame"
 FONT = "source-sans.woff2"
-RELATIONS = {"back": "prev", "forward": "next"}  # of the chapters before and after
+RELATIONS = {"previous": "prev", "next": "next"}  # of the chapters before and after
 START = "start"  # the page that says how to start the app
 
 

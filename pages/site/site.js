@@ -187,7 +187,10 @@ function chooseLanguage() {
 
 addEventListener('DOMContentLoaded', () => {
   one('[data-search]')?.addEventListener('input', event => search(event.target.value));
-  addEventListener('hashchange', render);
-  if (views.length) render();
-  else if (one('#choice')) chooseLanguage();
+  if (views.length) {
+    addEventListener('hashchange', render);
+    render();
+  } else if (one('#choice')) {
+    chooseLanguage();
+  }
 });
