@@ -21,7 +21,8 @@ LARGEST = 60e6  # bytes of the whole site
 PATIENCE = 20_000  # milliseconds until a picture stands
 DRAWN = """() => [...document.querySelectorAll('.view:not([hidden]) .figure')].every(place => {
   const canvas = place.host?.shadowRoot.querySelector('canvas');
-  return canvas && canvas.width && canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean);
+  if (!canvas?.width) return false;
+  return canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean);
 })"""
 # Where a page asks: at its first scene if the question keeps back the others, else at one that asks.
 ASKS = """() => { const {gate, scenes} = document.querySelector('[data-question]').dataset;

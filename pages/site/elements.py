@@ -11,6 +11,7 @@ from streamlit.proto.Block_pb2 import Block as Proto
 from streamlit.testing.v1.element_tree import Block, Node
 
 from core.figures import palette
+from core.figures.scene import Scene
 from core.problems import Problem
 from pages.site import markdown
 from pages.site.visits import children, key_of, walk
@@ -25,7 +26,7 @@ SILENT = {
     "download_button", "link_button", "file_uploader", "progress", "empty", "spinner", "popover", "toast",
     "skeleton", "transient",
 }  # fmt: skip
-SCENE = re.compile(r"(?<![\w-])term-")  # begins the name of each explanation, which is one of its view
+TERM = re.compile(r"(?<![\w-])term-")  # begins the name of each explanation, which is one of its view
 LINK = re.compile(r'<a href="(\w+)\?([^"]*)" target="_blank">')
 HORIZONTAL = Proto.FlexContainer.HORIZONTAL
 DARK = {role.light: role.dark for role in palette.ROLES.values()}
@@ -35,12 +36,12 @@ STYLE = re.compile(r'style="[^"]*"')
 @dataclass(frozen=True)
 class View:
     """Where what is drawn belongs: a page, and one of its views. ``figure`` gives the HTML of the packed bytes of a
-    scene, ``chart`` that of a chart."""
+    scene, ``chart`` that of a scene that is no film."""
 
     page: str
     name: str
     figure: Callable[[bytes], str]
-    chart: Callable[[str], str]
+    chart: Callable[[Scene], str]
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def adapted(body: str, view: View) -> str:
     """HTML of a page for its file: colours in both themes, links to other files, explanations named after the view."""
     body = LINK.sub(lambda found: f'<a href="{address(found[1], html.unescape(found[2]))}">', body)
     body = STYLE.sub(lambda found: re.sub("#[0-9a-f]{6}", _in_both_themes, found[0]), body)
-    return SCENE.sub(f"{view.name}-term-", body)
+    return TERM.sub(f"{view.name}-term-", body)
 
 
 def _in_both_themes(found: re.Match) -> str:
@@ -170,7 +171,8 @@ def _component(node: Node, view: View) -> str:
 
 
 def _chart(node: Node, view: View) -> str:
-    return view.chart(node.proto.spec)
+    """A chart, by the scene of the same curves that its menu exports."""
+    return view.chart(node.root.session_state[f"{key_of(node)}-scene"]())
 
 
 def _link(node: Node, view: View) -> str:

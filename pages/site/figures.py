@@ -38,8 +38,10 @@ class Figures:
         names = [self._write(part) for part in (_packed(header), arrays)]
         return f'<div class="figure" data-parts="{" ".join(names)}"><noscript>{alt}</noscript></div>'
 
-    def chart(self, spec: str, key: str) -> str:
-        return ""
+    def chart(self, scene: Scene, key: str) -> str:
+        """The place of a scene that the page draws as a chart."""
+        data = pack(scene.panels, scene.clock, key=key, alt=scene.alt, fps=scene.fps, language=text.language.get())
+        return self.figure(data + bytes(TURN), key)
 
     def _write(self, part: bytes) -> str:
         name = hashlib.sha256(part).hexdigest()[:16]

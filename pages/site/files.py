@@ -118,7 +118,9 @@ def page(visit: Visit, site: Site) -> str:
 
 def start(site: Site, commands: Sequence[tuple[str, str]]) -> str:
     """The page that says how to start the app: ``commands`` are those of each system, by its name."""
-    listed = "\n".join(f"<h2>{system}</h2>\n<pre tabindex=\"0\"><code>{html.escape(line)}</code></pre>" for system, line in commands)
+    listed = "\n".join(
+        f"<h2>{system}</h2>\n<pre tabindex='0'><code>{html.escape(line)}</code></pre>" for system, line in commands
+    )
     words = "\n".join(f"<p>{markdown.inline(t(f'site.start.{part}'))}</p>" for part in ("why", "how"))
     body = (
         f'<a class="skip" href="#picture">{t("frame.skip")}</a>\n{_bar(START, site)}\n<main tabindex="-1" id="picture">'
@@ -131,7 +133,7 @@ def _bar(page: str, site: Site) -> str:
     """The chapters, those before and after, the languages and the theme."""
     sections = [("", chapters.UNNUMBERED), *chapters.SECTIONS.items()]
     lists = "\n".join(_section(name, members, page, site) for name, members in sections)
-    ways = "".join(
+    beside = "".join(
         f'<a href="{address(each)}" rel="{RELATIONS[way]}">{html.escape(chapters.title_of(each))}</a>'
         for way, each in chapters.neighbours(page).items() if each in site.pages
     )  # fmt: skip
@@ -142,8 +144,9 @@ def _bar(page: str, site: Site) -> str:
     return (
         f'<header class="bar"><button type="button" popovertarget="chapters">{t("site.chapters")}</button>\n'
         f'<nav id="chapters" popover aria-label="{t("site.chapters")}">{lists}</nav>\n'
-        f'<nav class="neighbours" aria-label="{t("site.neighbours")}">{ways}</nav>\n'
-        f'<div class="switches">{others}<button type="button" data-theme-switch>{t("site.theme")}</button></div></header>'
+        f'<nav class="neighbours" aria-label="{t("site.neighbours")}">{beside}</nav>\n'
+        f'<div class="switches">{others}<button type="button" data-theme-switch>{t("site.theme")}</button></div>'
+        "</header>"
     )
 
 

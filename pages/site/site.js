@@ -154,7 +154,7 @@ document.addEventListener('click', event => {
 });
 
 document.addEventListener('keydown', event => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest('input, textarea, select')) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest('input,textarea,select')) return;
   const by = {PageDown: 1, PageUp: -1}[event.key];
   if (by) event.preventDefault(), turn(by);
 });

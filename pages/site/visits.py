@@ -18,14 +18,6 @@ from streamlit.testing.v1.element_tree import Block, Node
 from core.problems import Problem
 from pages.ui.frame import chapters, links, text
 
-FRAMED = """
-import streamlit as st
-from pages.ui.frame import shell
-
-page = st.navigation([st.Page({path!r}, url_path={name!r}, default=True)])
-with shell.frame({name!r}):
-    page.run()
-"""
 PATIENCE = 600  # seconds until what a page computes or trains has to be there
 LOOK = 0.5  # seconds between two looks at a page that is still computing
 KEY = re.compile(r"\$\$ID-[0-9a-f]+-(.*)", re.DOTALL)
@@ -161,10 +153,21 @@ def _answer(page: str, language: str, question: str, option: str, given: Mapping
 def run(page: str, language: str, **address: str) -> AppTest:
     """Run a page as if its address had these parameters, until all that it computes is there."""
     path = chapters.ROOT / "pages" / f"{page}.py"
-    app = AppTest.from_string(FRAMED.format(path=str(path), name=page), default_timeout=PATIENCE)
+    app = AppTest.from_function(_framed, default_timeout=PATIENCE, kwargs={"path": str(path), "name": page})
     for name, value in {"lang": language, **address}.items():
         app.query_params[name] = value
     return _finished(app.run(), page)
+
+
+def _framed(path: str, name: str) -> None:
+    """A page in the frame, but without the frame's guard: an exception ends the visit. It runs by its source alone."""
+    import streamlit as st
+
+    from pages.ui.frame import shell
+
+    page = st.navigation([st.Page(path, url_path=name, default=True)])
+    with shell.frame(name):
+        page.run()
 
 
 def press(app: AppTest, key: str) -> AppTest:
