@@ -131,7 +131,7 @@ def test_training_shows_new_samples_and_losses_above_the_fold_and_leaves_clock_a
     for width, height in [(1280, 800), (1920, 1080)]:
         learner.page.set_viewport_size({"width": width, "height": height})
         learner.until(f"now.plots[0].h > {height} / 3")
-        for part in (learner.canvas, learner.page.locator(".st-key-controls")):
+        for part in (learner.canvas, learner.page.locator(".stage .controls")):
             place = box(part, live=True)
             assert place["y"] >= 0 and place["y"] + place["height"] <= height
 

@@ -70,7 +70,7 @@ def test_before_the_run_that_decides_was_seen_no_note_tells_where_the_points_end
     app = chapter(guess="stay_noise", show=show, seed="905")
     assert not messages(app, "success") and not messages(app, "info")
     assert t("sampling.without_noise.why") not in words(app)
-    if show == "quality":
+    if show == "quality" and "_background" in app.session_state:  # not where another test has made the table
         training_run.jobs().leave(app.session_state["_background"], app.session_state["_viewer"])
         assert entry("sampling.measured_collapse.notes")[0]["text"] not in words(app)
 
@@ -152,9 +152,9 @@ def test_every_scene_can_be_chosen(chapter, show):
     app = chapter(**SHOWN, nfirst="1", nsecond="2")
     group(app, "show").set_value(show).run()
     assert address(app)["show"] == show and not app.exception and not app.error
-    if show == "quality":
+    if show == "quality" and "_background" in app.session_state:  # not where another test has made the table
         training_run.jobs().leave(app.session_state["_background"], app.session_state["_viewer"])
-    else:
+    elif show != "quality":
         assert panels(app)
 
 

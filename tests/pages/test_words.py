@@ -19,6 +19,7 @@ NO_PROSE = {"labels", "problems"}
 SAID_AS_THEY_ARE = ("labels.captions",)  # the captions of a data set are data
 NAMES = re.compile(
     r"DPM-Solver\+\+\(2M\)|Fashion-MNIST|Hugging Face|Creative Commons|Okabe-Ito|Twemoji|Noto \w+|Streamlit|PyTorch"
+    r"|pip install [\w-]+"
 )
 # Words of the field that a reader outside it does not know: the glossary explains each that a page uses. Abbreviations
 # and the names of methods that controls offer are not listed: they are found.

@@ -235,7 +235,7 @@ function listen(s, get) {
   for (const event of ['beforeprint', 'afterprint'])
     on(window, event, () => { s.printed = event === 'beforeprint'; measure(s); draw(s); });
   on(window, 'resize', () => { measure(s); draw(s); });
-  s.resizing = new ResizeObserver(() => { if (!s.printed && (s.box.clientWidth !== s.width || roomFor(s).room !== s.room)) { measure(s); draw(s); } });
+  s.resizing = new ResizeObserver(() => { if (!s.printed && (s.box.clientWidth !== s.width || (s.look && roomFor(s).room !== s.room))) { measure(s); draw(s); } });
   s.resizing.observe(s.box);
   const page = document.querySelector('.stMainBlockContainer');
   if (page) s.resizing.observe(page); // a picture that fills the window makes room for what comes above it

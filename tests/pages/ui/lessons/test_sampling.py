@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from core.diffusion.samplers import DDPM_NO_NOISE, ETA_INTERPOLATED, SAMPLERS, SamplerConfig, SamplerSpec, euler
+from core.figures.scene import Line
 from core.lessons import sampler_quality as quality_lesson
 from core.lessons.sampler_quality import QualityRow
 from core.models.trajectories import Quality
@@ -120,9 +121,10 @@ def test_a_sampler_without_a_label_is_drawn_in_its_colour_and_shows_its_identifi
     model = sampling.model_of(Config(model="exact"))
     perfect = QualityRow(model.key, quality_lesson.PERFECT, 0, Quality(0, 100, 100, 0.45), 0.01)
     table = (perfect, *rows(model.key), *rows("another"))
-    drawn = {line.label: line for line in sampler_quality.panel(table, model, "coverage").layers}
-    assert drawn["new"].colour == "probe" and list(drawn["new"].y) == [4, 32] and list(drawn["new"].x) == [4, 32]
-    assert len(drawn) == 5 and drawn["new"].width > max(line.width for name, line in drawn.items() if "exact" in name)
+    drawn = [layer for layer in sampler_quality.panel(table, model, "coverage").layers if isinstance(layer, Line)]
+    new, thin = next(line for line in drawn if line.label == "new"), [line for line in drawn if not line.label]
+    assert new.colour == "probe" and list(new.y) == [4, 32] and list(new.x) == [4, 32]
+    assert len(drawn) == 5 and len(thin) == 2 and new.width > max(line.width for line in thin)
     assert [line.label for line in sampler_quality.lines(table, model, "energy")].count(label("samplers", "ddim")) == 1
     assert [list(line.y) for line in sampler_quality.lines(table, model, "energy") if line.role == "exact"] == [[1, 1]]
     assert sampler_quality.table(table, model).count("\n") == 4  # a head, a ruler, exact draws and two samplers
