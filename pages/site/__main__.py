@@ -4,12 +4,12 @@ The files need no server and no other machine. A browser opens ``OUT/index.html`
 offer the folder.
 """
 
-import logging
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import tyro
+from streamlit.logger import set_log_level
 from tqdm import tqdm
 
 from core.problems import Problem
@@ -55,7 +55,7 @@ def _write(file: Path, body: str) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command. An error ends it with a sentence."""
-    logging.getLogger("streamlit").setLevel(logging.ERROR)  # it warns that no browser is there
+    set_log_level("ERROR")  # Streamlit warns that no browser is there
     try:
         tyro.cli(write, prog="python -m pages.site", args=arguments)
     except OSError as error:

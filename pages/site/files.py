@@ -272,4 +272,4 @@ def _card(root: Block, option: str) -> str:
 def commands(readme: str) -> list[tuple[str, str]]:
     """The commands that start the app, by system, as the README has them."""
     section = readme.split("## Start the app")[1].split("\n## ")[0]
-    return re.findall(r"^(.+):\n\n```\w+\n(.*?)\n```", section, re.MULTILINE | re.DOTALL)
+    return re.findall(r"^(.+):\n\n```\w+\n(.+)\n```", section, re.MULTILINE)

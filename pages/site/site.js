@@ -99,7 +99,7 @@ function render() {
   if (question) askIn(scene, open);
   const tabs = one('.scenes');
   if (tabs) tabs.hidden = open && question.dataset.gate === 'true';
-  for (const tab of all('.scenes a')) tab.toggleAttribute('aria-current', tab.dataset.show === scene);
+  for (const tab of all('.scenes a')) tab.setAttribute('aria-current', tab.dataset.show === scene);
   view.hidden = false;
   view.querySelectorAll('.figure').forEach(draw);
 }

@@ -1,0 +1,78 @@
+"""The static site of two pages, opened from disk: no server, no request, no error, and all of it by keyboard."""
+
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from pages.site.__main__ import main
+
+STANDS = "() => Object.values(globalThis.__stage ?? {}).some(stage => stage.mounted && stage.drawn)"
+CLOCK = "() => Object.values(__stage).find(stage => stage.mounted).k"
+INSIDE = ("file:", "data:", "blob:")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    main([str(folder), "--pages", "home", "forward_noise"])
+    return folder
+
+
+@pytest.fixture
+def reader(page: Page) -> Page:
+    page.on("request", lambda request: request.url.startswith(INSIDE) or page.problems.append(request.url))
+    return page
+
+
+def visit(page: Page, site: Path, address: str) -> None:
+    page.goto(f"{site.as_uri()}/{address}")
+    page.wait_for_function(STANDS)
+
+
+def test_a_question_answers_and_shows_the_run_that_decides(reader: Page, site: Path):
+    visit(reader, site, "en/home.html")
+    reader.locator("[data-answer=other_shape]").click()
+    card = reader.locator("[data-option=other_shape]")
+    expect(card.locator(".message.info")).to_be_visible()
+    expect(reader.locator(".view[data-state=decided]")).to_be_visible()
+    reader.reload()
+    expect(card).to_be_visible()
+    card.locator("[data-again]").click()
+    reader.locator("[data-answer=other_points]").click()
+    expect(reader.locator("[data-option=other_points] .message.success")).to_be_visible()
+    assert "guess" not in reader.url
+
+
+def test_an_address_opens_a_scene_at_its_clock_and_the_language_keeps_both(reader: Page, site: Path):
+    visit(reader, site, "en/forward_noise.html#show=dissolve&clock=0.5")
+    assert reader.evaluate(CLOCK) == 50
+    reader.locator("[data-language]").click()
+    reader.wait_for_function(STANDS)
+    assert reader.url.endswith("zh/forward_noise.html#show=dissolve&clock=0.5")
+    assert reader.evaluate("document.documentElement.lang") == "zh" and reader.evaluate(CLOCK) == 50
+
+
+def test_keys_turn_scenes_and_pages_and_move_the_picture(reader: Page, site: Path):
+    visit(reader, site, "en/forward_noise.html#show=schedules")
+    reader.locator("canvas").focus()
+    before = reader.evaluate(CLOCK)
+    reader.keyboard.press("ArrowRight")
+    reader.wait_for_function(f"before => ({CLOCK})() === before + 1", arg=before)
+    reader.keyboard.press("PageDown")
+    expect(reader.locator("[data-show=two_views]")).to_have_attribute("aria-current", "true")
+    assert "clock" not in reader.url
+    visit(reader, site, "en/forward_noise.html")
+    reader.keyboard.press("PageUp")
+    expect(reader).to_have_url(f"{site.as_uri()}/en/home.html")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_page_has_no_fault_on_a_phone(reader: Page, site: Path, theme: str):
+    reader.emulate_media(color_scheme=theme)
+    reader.set_viewport_size({"width": 390, "height": 844})
+    visit(reader, site, "zh/home.html")
+    assert reader.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
+    # It would read the style sheet again, which a page on a disk may not.
+    assert not Axe().run(reader, options={"preload": False}).response["violations"]
