@@ -4,12 +4,12 @@ The files need no server and no other machine. A browser opens ``OUT/index.html`
 offer the folder.
 """
 
+import logging
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import tyro
-from streamlit.logger import set_log_level
 from tqdm import tqdm
 
 from core.problems import Problem
@@ -55,7 +55,7 @@ def _write(file: Path, body: str) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command. An error ends it with a sentence."""
-    set_log_level("ERROR")  # Streamlit warns that no browser is there
+    logging.disable(logging.WARNING)  # Streamlit warns that no browser is there
     try:
         tyro.cli(write, prog="python -m pages.site", args=arguments)
     except OSError as error:
@@ -64,6 +64,8 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(str(problem))
     except KeyboardInterrupt:
         sys.exit(130)
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 if __name__ == "__main__":
