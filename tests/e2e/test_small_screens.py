@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from pages.ui.frame import chapters
@@ -21,7 +22,7 @@ OUTSIDE = """() => {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("width, height", SIZES)
-def test_no_page_scrolls_sideways_and_the_whole_player_is_in_the_window(page: Page, serve, width, height):
+def test_no_page_scrolls_sideways_the_whole_player_is_in_the_window_and_axe_finds_nothing(page: Page, serve, width, height):
     page.set_default_timeout(LONG)
     page.set_viewport_size({"width": width, "height": height})
     wrong = []
@@ -29,8 +30,9 @@ def test_no_page_scrolls_sideways_and_the_whole_player_is_in_the_window(page: Pa
         page.goto(f"{serve('app.py')}/{'' if name == 'home' else name}?predictions=false")
         rest(page, live=True)
         beyond, outside = page.evaluate(OUTSIDE)
-        if beyond > 0 or outside:
-            wrong.append((name, beyond, outside))
+        faults = [fault["id"] for fault in Axe().run(page).response["violations"]] if name == "guidance" else []
+        if beyond > 0 or outside or faults:
+            wrong.append((name, beyond, outside, faults))
     assert not wrong
 
 

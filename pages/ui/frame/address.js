@@ -4,6 +4,9 @@
 // address of the browser knows. `data` is the language of the page, which the browser's fonts and screen readers ask for.
 export default function ({data}) {
   document.documentElement.lang = data[0]
+  // On a small screen Streamlit's navigation is a list with sections between its items, which no list may have.
+  for (const part of document.querySelectorAll('[data-testid=stSidebarNavItems], [data-testid=stSidebarNavItems] :is(ul, li)'))
+    part.setAttribute('role', 'presentation')
   const push = history.pushState
   if (push.keepsPage) return
 
