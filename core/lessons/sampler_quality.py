@@ -1,17 +1,25 @@
-"""How good each sampler is after so many network calls: the table behind the curves of chapter 4."""
+"""How good each sampler is after so many network calls: the table behind the curves of chapter 4.
 
+``python -m core.lessons.sampler_quality`` computes the table that the page opens with and stores it.
+"""
+
+import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import islice, product
+from pathlib import Path
 from statistics import median
 
 from core import metrics
 from core.diffusion import samplers
 from core.diffusion.samplers import DDIM_WITH_NOISE, SAMPLERS, SamplerConfig
 from core.models.trajectories import PointModel, Quality, exact_draws, quality_of
+from core.pretrained import shipped
 
 CALLS = (4, 8, 16, 32, 64, 128)
 PERFECT = "perfect"  # stands where a sampler's identifier does
+SAMPLES = 1000  # for each row
+FILE = Path(__file__).parents[1] / "pretrained" / "sampler_quality.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +68,7 @@ def measure_perfect(model: PointModel, n: int, repeats: int = 9) -> QualityRow:
 
 
 def table(
-    models: Sequence[PointModel], config: SamplerConfig, n: int = 1000, found: tuple[QualityRow, ...] = ()
+    models: Sequence[PointModel], config: SamplerConfig, n: int = SAMPLES, found: tuple[QualityRow, ...] = ()
 ) -> Iterator[tuple[QualityRow, ...]]:
     """The rows of all samplers of ``compared()`` after each number of ``CALLS``, under each model, fewest calls first;
     the first row is that of exact draws. Yields all rows so far after each new one. ``found``: the rows to go on from.
@@ -76,3 +84,28 @@ def table(
 def length(models: Sequence[PointModel]) -> int:
     """How many rows a table has."""
     return 1 + len(CALLS) * len(models) * len(compared())
+
+
+def key_of(models: Sequence[PointModel], config: SamplerConfig, n: int = SAMPLES) -> tuple:
+    """All that decides a table."""
+    levels = config.sigma_max, config.schedule, config.seed
+    return "sampler quality", tuple(model.key for model in models), levels, n, compared()
+
+
+def write(key: tuple, rows: Sequence[QualityRow], file: Path = FILE) -> None:
+    """Write a table to a file, with the key of what decided it."""
+    file.write_text(json.dumps({"key": key, "rows": [asdict(row) for row in rows]}, indent=1), "utf-8")
+
+
+def read(key: tuple, file: Path = FILE) -> list[QualityRow]:
+    """The table in a file; none where it is that of another key. Raises OSError without the file."""
+    stored = json.loads(file.read_text("utf-8"))
+    if stored["key"] != json.loads(json.dumps(key)):
+        return []
+    return [QualityRow(**row | {"quality": Quality(**row["quality"])}) for row in stored["rows"]]
+
+
+if __name__ == "__main__":
+    first = shipped("spiral-100-fourier")
+    *_, made = table([first, first.exact], SamplerConfig())
+    write(key_of([first, first.exact], SamplerConfig()), made)

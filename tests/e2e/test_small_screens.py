@@ -22,7 +22,7 @@ OUTSIDE = """() => {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("width, height", SIZES)
-def test_no_page_scrolls_sideways_the_whole_player_is_in_the_window_and_axe_finds_nothing(page: Page, serve, width, height):
+def test_no_page_scrolls_sideways_the_player_is_in_the_window_and_axe_finds_nothing(page: Page, serve, width, height):
     page.set_default_timeout(LONG)
     page.set_viewport_size({"width": width, "height": height})
     wrong = []

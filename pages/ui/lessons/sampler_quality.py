@@ -17,7 +17,7 @@ from pages.ui.frame import shell, text
 from pages.ui.frame.text import t
 
 TABLES = 48  # that are stored
-SAMPLES = 1000  # for each row
+SAMPLES = lesson.SAMPLES  # for each row
 LEAST = 1e-4  # a logarithmic axis has no 0, which is how far perfect samples are from a hundred points
 TABLE_AT = 32  # network calls
 
@@ -32,14 +32,14 @@ MEASURES: dict[str, tuple[Callable[[QualityRow, QualityRow], float], bool]] = {
 
 def key_of(models: Sequence[PointModel], config: SamplerConfig) -> tuple:
     """All that decides a table."""
-    levels = config.sigma_max, config.schedule, config.seed
-    return "sampler quality", tuple(model.key for model in models), levels, SAMPLES, lesson.compared()
+    return lesson.key_of(models, config, SAMPLES)
 
 
 @shared_cache(TABLES)
 def stored(key: tuple) -> list[QualityRow]:
-    """The finished table of a key, empty until there is one; the same list for all who ask."""
-    return []
+    """The finished table of a key, empty until there is one; the same list for all who ask. The table that the page
+    opens with is read from a file."""
+    return lesson.read(key)
 
 
 def finished(models: Sequence[PointModel], config: SamplerConfig) -> Rows:

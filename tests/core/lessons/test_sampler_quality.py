@@ -1,5 +1,6 @@
 """The quality table: row by row, within the network calls of each row, and near exact draws where a sampler is good."""
 
+from dataclasses import replace
 from itertools import islice
 
 import pytest
@@ -40,3 +41,15 @@ def test_a_good_sampler_is_near_exact_draws_and_a_collapsed_one_is_not(sampler, 
     energy = lesson.measure(EXACT, SamplerConfig(sampler, 32), 500).energy
     assert perfect.quality.covered >= 99 and perfect.quality.distance == 0
     assert energy < 3 * perfect.energy if good else energy > 50 * perfect.energy
+
+
+def test_the_stored_table_is_what_its_command_computes_and_no_other_configuration_takes_it():
+    first, config = shipped("spiral-100-fourier"), SamplerConfig()
+    models = [first, first.exact]
+    rows = lesson.read(lesson.key_of(models, config))
+    assert len(rows) == lesson.length(models) and not lesson.read(lesson.key_of(models, replace(config, seed=1)))
+    for row in (rows[3], rows[15]):
+        model = next(each for each in models if each.key == row.model)
+        again = lesson.measure(model, lesson.within(config, row.sampler, row.nfe), lesson.SAMPLES)
+        assert (again.nfe, again.quality.covered) == (row.nfe, pytest.approx(row.quality.covered, abs=2))
+        assert again.energy == pytest.approx(row.energy, rel=0.05)

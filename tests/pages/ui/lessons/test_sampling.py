@@ -137,3 +137,10 @@ def test_no_more_tables_are_kept_than_there_is_room_for():
         sampler_quality.stored(("test", number))
     assert not sampler_quality.stored(("test", 0))
     sampler_quality.stored.cache_clear()
+
+
+def test_the_table_that_the_page_opens_with_is_stored():
+    config = Config(show="quality")
+    models = sampling.compared_models(config)
+    rows = sampler_quality.stored(sampler_quality.key_of(models, config.samplers[0]))
+    assert len(rows) == quality_lesson.length(models)
