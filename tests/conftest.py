@@ -29,6 +29,12 @@ with shell.frame({name!r}):
 """
 
 
+@pytest.fixture(autouse=True)
+def english() -> None:
+    """Each test begins in English, whatever language a command of another test in this process wrote in."""
+    text.language.set(text.DEFAULT)
+
+
 @pytest.fixture
 def open_page() -> Callable[..., AppTest]:
     """``open_page("training", seed="7")`` runs pages/training.py in the frame, as if its address had ``?seed=7``.

@@ -13,6 +13,9 @@ CLOCK = "() => Object.values(__stage).find(stage => stage.mounted).k"
 INSIDE = ("file:", "data:", "blob:")
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
