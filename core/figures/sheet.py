@@ -139,8 +139,7 @@ def sheet(
     u = look.unit
     scene = replace(scene, panels=[checked_panel(panel, frames) for panel in scene.panels])
     foot = _foot(scene, measure, width - 2 * SIDE * u, u)
-    top = (52 if scene.title or frames > 1 else 14) * u
-    below = sum(LEADING * size * u for _, size in foot) + (26 if foot else 14) * u
+    top, below = _margins(scene, frames, foot, u)
     slots = layout.slots(scene)
     layout.zoomed(slots, {int(group): part for group, part in (zoom or {}).items()})
     room = height - top - below if height else max(width * SLIDE - top - below, ROOM * u)
@@ -149,6 +148,13 @@ def sheet(
         _move(slot, SIDE * u, top + (max(0, room - tall) / 2 if height else 0))
     whole = height or round(top + tall + below)
     return Sheet(scene, frames, look, width, whole, slots, list(_words(scene, foot, width, whole - below, u)))
+
+
+def _margins(scene: Scene, frames: int, foot: list[tuple[str, float]], unit: float) -> tuple[float, float]:
+    """The room above the panels, for the title and the clock, and below them, for the lines of the foot."""
+    top = 52 if scene.title or frames > 1 else 14
+    below = sum(LEADING * size for _, size in foot) + (26 if foot else 14)
+    return top * unit, below * unit
 
 
 def _arrange(slots: list[Slot], measure: Measure, width: float, room: float, unit: float, fixed: bool) -> float:

@@ -21,6 +21,9 @@ from pages.ui.stage.packing import pack
 
 KEY = "_menu"
 TICK = 0.5  # seconds between two looks at a film under way
+# What can be chosen for some kinds of files; nothing where it makes no difference.
+THEMES = {"html": ("light", "dark", "auto"), "npz": (), "csv": ()}
+WIDTHS = {"html": 0, "npz": 0, "csv": 0, "gif": 960, "mp4": 1920}
 
 
 @dataclass(eq=False)
@@ -131,22 +134,19 @@ def _contents(opened: Menu) -> None:
 def _options(opened: Menu, kind: str) -> tuple[str, files.Options]:
     """What can be chosen for a kind: the language, and the rest."""
     given: dict[str, Any] = {"frame": opened.request.frame, "zoom": opened.request.zoom}
-    language, numbers = opened.language, kind in ("npz", "csv")
+    language, every = opened.language, files.is_film(kind) or kind == "npz"
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        if not numbers:
-            themes = ("light", "dark", "auto") if kind == "html" else ("light", "dark")
+        if themes := THEMES.get(kind, ("light", "dark")):
             given["theme"] = _choose("theme", themes, shell.theme())
         if opened.link is not None and len(text.languages()) > 1:
             language = _choose("language", text.languages(), language)
-        if not numbers and kind != "html":
-            given["width"] = _choose("width", files.WIDTHS, 960 if kind == "gif" else 1920 if kind == "mp4" else 1280)
+        if width := WIDTHS.get(kind, 1280):
+            given["width"] = _choose("width", files.WIDTHS, width)
         if kind == "png":
             given["scale"] = _choose("scale", files.SCALES, 2)
-        if kind == "csv" and opened.frames > 1 and _choose("frames", ("this", "all"), "this") == "all":
-            given["frame"] = None
-    if files.is_film(kind) or kind == "npz":
-        given["frame"] = None
-    return language, files.Options(**given)
+        if kind == "csv" and opened.frames > 1:
+            every = _choose("frames", ("this", "all"), "this") == "all"
+    return language, files.Options(**given | ({"frame": None} if every else {}))
 
 
 def _choose(name: str, choices: tuple, default: Any) -> Any:

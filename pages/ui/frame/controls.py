@@ -145,25 +145,36 @@ def draw(name: str, options: Sequence[Any] | None = None, style: str = "", **giv
     if name == "show" and strip.get():
         return use(name)
     control = replace(control, style=style) if style else control
-    parts = memory.parts.get(str(memory.page), {})
     choices = tuple(options if options is not None else control.choices) if isinstance(control, Choice) else ()
-    hidden, offered = name in parts.get("hide", ()), memory.options.get(name, choices)
-    memory.options[name] = choices
-    if hidden:
+    if name in _parts("hide"):
+        memory.options[name] = choices
         found = _possible(control, value(name), choices)
     else:
-        if name not in st.session_state or offered != choices:
-            st.session_state[name] = _possible(control, value(name), choices)
-        fixed = {"disabled": True} if name in parts.get("fix", ()) else {}
-        given = {**_start(control, choices, st.session_state[name]), **_help(name), **fixed, **given}
-        given |= {"label_visibility": "visible"} if (place := _main_place(control)) else {}
-        with place or nullcontext():
-            found = _widget(name, control, choices)(_text(name, "label"), key=name, **given)
+        found = _drawn(name, control, choices, given)
     found = tuple(found) if isinstance(control, Several) else found
     if found is None:
         found = _default(name)
     _keep(name, found)
     return found
+
+
+def _drawn(name: str, control: Control, choices: tuple, given: dict[str, Any]) -> Any:
+    """Draw the widget of a control where it belongs, and return its value."""
+    memory = _memory()
+    if name not in st.session_state or memory.options.get(name, choices) != choices:
+        st.session_state[name] = _possible(control, value(name), choices)
+    memory.options[name] = choices
+    fixed = {"disabled": True} if name in _parts("fix") else {}
+    given = {**_start(control, choices, st.session_state[name]), **_help(name), **fixed, **given}
+    given |= {"label_visibility": "visible"} if (place := _main_place(control)) else {}
+    with place or nullcontext():
+        return _widget(name, control, choices)(_text(name, "label"), key=name, **given)
+
+
+def _parts(which: str) -> Sequence[str]:
+    """The controls of this page that its address hides ("hide") or fixes ("fix")."""
+    memory = _memory()
+    return memory.parts.get(str(memory.page), {}).get(which, ())
 
 
 def _main_place(control: Control) -> DeltaGenerator | None:

@@ -3,6 +3,7 @@
 import logging
 import re
 import shutil
+from functools import cache
 
 import pytest
 import torch
@@ -96,9 +97,8 @@ def words(tmp_path, monkeypatch):
     (folder / "en" / "example.toml").write_text(WORDS)
     (folder / "formulas.toml").write_text('[example]\ndenoiser = [["x_0", "data"], ["= D(x)", ""]]')
     monkeypatch.setattr(text, "FOLDER", folder)
-    text.catalogue.cache_clear()
-    yield
-    text.catalogue.cache_clear()
+    # A cache of its own: a thread of an earlier test that is still reading would put the other catalogue into this one.
+    monkeypatch.setattr(text, "catalogue", cache(text.catalogue.__wrapped__))
 
 
 @pytest.fixture
