@@ -74,9 +74,9 @@ def answered(lecturer: Page, count: int, joined: int) -> None:
     expect(lecturer.get_by_text(t("class.answered", answered=count, joined=joined))).to_be_visible()
 
 
-def bars(lecturer: Page) -> list[str]:
-    """What the bars say in numbers, from the first answer to the last."""
-    return lecturer.locator(".class-bars p > span").all_inner_texts()
+def bars(lecturer: Page, *numbers: str) -> None:
+    """Wait until the bars say these numbers, from the first answer to the last."""
+    expect(lecturer.locator(".class-bars p > span")).to_have_text(numbers)
 
 
 def number(count: int, share: float) -> str:
@@ -100,15 +100,13 @@ def test_a_class_votes_twice_on_its_phones_and_only_its_lecturer_sees_how(lectur
     vote(second, THIRD)  # a student may think again
     answered(lecturer, 2, 2)
     lecturer.locator("details.reveal > summary").click()
-    expect(lecturer.locator(".class-bars p > span").first).to_be_visible()
-    assert bars(lecturer) == [number(1, 50), number(0, 0), number(1, 50)]
+    bars(lecturer, number(1, 50), number(0, 0), number(1, 50))
     first.reload()
     expect(choice(first, FIRST)).to_have_attribute("data-testid", "stBaseButton-primary")
     lecturer.locator(".st-key-_class_again button").click()
     vote(first, THIRD, ballot=2)
     answered(lecturer, 1, 2)
-    expect(lecturer.locator(".class-bars p > span").last).to_have_text(number(1, 100))
-    assert bars(lecturer) == [number(0, 0), number(0, 0), number(1, 100)]  # the first vote stays hidden
+    bars(lecturer, number(0, 0), number(0, 0), number(1, 100))  # the first vote stays hidden
     lecturer.locator(".st-key-_class_first label").first.click()
     expect(lecturer.locator(".class-bars p > span")).to_have_count(6)
     lecturer.reload()  # the browser knows the secret

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from pages.ui.frame import chapters
 from tests.e2e.learner import LONG, rest
@@ -40,6 +40,7 @@ def test_no_page_scrolls_sideways_the_player_is_in_the_window_and_axe_finds_noth
 def test_a_printed_page_is_light_without_controls_and_ends_with_its_link(page: Page, serve):
     page.emulate_media(color_scheme="dark")
     page.goto(f"{serve('app.py')}/guidance?predictions=false&show=eight_scales")
+    expect(page.get_by_role("application")).to_be_visible(timeout=LONG)
     rest(page)
     shown = page.evaluate("__stage.samples.plots[0].w")
     printed = page.pdf(format="A4", print_background=True)
