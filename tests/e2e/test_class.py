@@ -5,15 +5,16 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from pages.ui.frame import class_view
 from pages.ui.frame.text import t
+from tests.e2e.classroom import PHONE, answered, bars, choice, join, open_class, vote
 from tests.e2e.conftest import SIZE, watch
 from tests.e2e.learner import LONG, rest
 
-PHONE = {"width": 390, "height": 844}
-ANSWERS = class_view.answers("guidance/guess")
+QUESTION = "guidance/guess"
+ANSWERS = class_view.answers(QUESTION)
 FIRST, SECOND, THIRD = ANSWERS
 
 
@@ -38,49 +39,10 @@ def visitor(browser: Browser) -> Iterator[Callable[..., Page]]:
 
 @pytest.fixture
 def lecturer(visitor, serve) -> Page:
-    """A lecturer who has opened a class and shows it the question of a chapter."""
+    """A lecturer who shows the question of a chapter."""
     page = visitor(SIZE)
     page.goto(f"{serve('app.py')}/guidance")
-    page.get_by_role("button", name=t("frame.lecture"), exact=True).click()
-    page.get_by_role("button", name=t("class.open")).click()
-    expect(page.locator(".class-code")).to_have_text(re.compile(r"^[A-Z]{4}$"))
     return page
-
-
-def link_of(lecturer: Page) -> str:
-    """The link by which students join, from the dialog, which is closed then."""
-    link = lecturer.get_by_role("dialog").locator(".class-link").inner_text()
-    lecturer.get_by_role("dialog").get_by_role("button", name="Close").click()
-    expect(lecturer.get_by_role("dialog")).to_have_count(0)
-    return link
-
-
-def join(phone: Page, link: str) -> Page:
-    phone.goto(link)
-    expect(phone.get_by_text(t("class.student.in_class", code=link[-4:]))).to_be_visible()
-    return phone
-
-
-def choice(phone: Page, option: str, ballot: int = 1) -> Locator:
-    return phone.locator(f".st-key-_vote_{ballot}_{option} button")
-
-
-def vote(phone: Page, option: str, ballot: int = 1) -> None:
-    choice(phone, option, ballot).click()
-    expect(phone.get_by_text(t("class.student.counted", answer=ANSWERS[option]))).to_be_visible()
-
-
-def answered(lecturer: Page, count: int, joined: int) -> None:
-    expect(lecturer.get_by_text(t("class.answered", answered=count, joined=joined))).to_be_visible()
-
-
-def bars(lecturer: Page, *numbers: str) -> None:
-    """Wait until the bars say these numbers, from the first answer to the last."""
-    expect(lecturer.locator(".class-bars p > span")).to_have_text(numbers)
-
-
-def number(count: int, share: float) -> str:
-    return t("class.share_of", count=count, share=share)
 
 
 def faults(phone: Page) -> list[str]:
@@ -92,21 +54,21 @@ def faults(phone: Page) -> list[str]:
 
 
 def test_a_class_votes_twice_on_its_phones_and_only_its_lecturer_sees_how(lecturer, visitor):
-    link = link_of(lecturer)
+    link = open_class(lecturer)
     first, second = (join(visitor(PHONE), link) for _ in range(2))
     assert not faults(first)
-    vote(first, FIRST)
-    vote(second, FIRST)
-    vote(second, THIRD)  # a student may think again
+    vote(first, QUESTION, FIRST)
+    vote(second, QUESTION, FIRST)
+    vote(second, QUESTION, THIRD)  # a student may think again
     answered(lecturer, 2, 2)
     lecturer.locator("details.reveal > summary").click()
-    bars(lecturer, number(1, 50), number(0, 0), number(1, 50))
+    bars(lecturer, QUESTION, FIRST, THIRD)
     first.reload()
     expect(choice(first, FIRST)).to_have_attribute("data-testid", "stBaseButton-primary")
     lecturer.locator(".st-key-_class_again button").click()
-    vote(first, THIRD, ballot=2)
+    vote(first, QUESTION, THIRD, ballot=2)
     answered(lecturer, 1, 2)
-    bars(lecturer, number(0, 0), number(0, 0), number(1, 100))  # the first vote stays hidden
+    bars(lecturer, QUESTION, THIRD)  # the first vote stays hidden
     lecturer.locator(".st-key-_class_first label").first.click()
     expect(lecturer.locator(".class-bars p > span")).to_have_count(6)
     lecturer.reload()  # the browser knows the secret
@@ -120,11 +82,11 @@ def test_a_class_votes_twice_on_its_phones_and_only_its_lecturer_sees_how(lectur
 
 
 def test_a_student_follows_the_lecturer_only_with_consent_and_votes_where_the_question_is(lecturer, visitor):
-    link = link_of(lecturer)
+    link = open_class(lecturer)
     follower, other = (join(visitor(PHONE), link) for _ in range(2))
     follower.locator(".st-key-_class_follow label").first.click()
     follower.wait_for_url(re.compile("/guidance"))
-    vote(follower, FIRST)
+    vote(follower, QUESTION, FIRST)
     answered(lecturer, 1, 2)
     lecturer.locator(".st-key-_class_go_on button").click()
     lecturer.locator(".st-key-show").get_by_role("radio").nth(3).click()
@@ -136,12 +98,12 @@ def test_a_student_follows_the_lecturer_only_with_consent_and_votes_where_the_qu
 
 
 def test_a_lost_connection_keeps_the_answer(lecturer, visitor):
-    link = link_of(lecturer)
+    link = open_class(lecturer)
     phone = join(visitor(PHONE), link)
-    vote(phone, FIRST)
+    vote(phone, QUESTION, FIRST)
     phone.context.set_offline(True)
     lecturer.locator(".st-key-_class_again button").click()
     phone.context.set_offline(False)
     phone.reload()
-    vote(phone, SECOND, ballot=2)
+    vote(phone, QUESTION, SECOND, ballot=2)
     answered(lecturer, 1, 1)

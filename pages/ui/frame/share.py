@@ -66,8 +66,13 @@ def _code(link: str) -> None:
 def draw_code(link: str) -> None:
     """Draw the QR code of a link, or say why there is none."""
     try:
-        image = base64.b64encode(qr.svg(link).encode()).decode()
+        image = code_image(link)
     except Problem as problem:
         drawing.sorry(problem)
     else:
-        drawing.draw_html(f'<img class="qr" alt="{t("frame.share.code")}" src="data:image/svg+xml;base64,{image}">')
+        drawing.draw_html(f'<img class="qr" alt="{t("frame.share.code")}" src="{image}">')
+
+
+def code_image(link: str) -> str:
+    """The QR code of a link as the address of an image. Raises Problem for a link that no code can hold."""
+    return f"data:image/svg+xml;base64,{base64.b64encode(qr.svg(link).encode()).decode()}"
