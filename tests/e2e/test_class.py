@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from pages.ui.frame import class_view
 from pages.ui.frame.text import t
-from tests.e2e.classroom import PHONE, answered, bars, choice, join, open_class, vote
+from tests.e2e.classroom import COUNTED, PHONE, answered, bars, choice, join, open_class, vote
 from tests.e2e.conftest import SIZE, watch
 from tests.e2e.learner import LONG, rest
 
@@ -57,16 +57,17 @@ def test_a_class_votes_twice_on_its_phones_and_only_its_lecturer_sees_how(lectur
     link = open_class(lecturer)
     first, second = (join(visitor(PHONE), link) for _ in range(2))
     assert not faults(first)
-    vote(first, QUESTION, FIRST)
-    vote(second, QUESTION, FIRST)
-    vote(second, QUESTION, THIRD)  # a student may think again
+    vote(first, FIRST)
+    vote(second, FIRST)
+    vote(second, THIRD)  # a student may think again
     answered(lecturer, 2, 2)
     lecturer.locator("details.reveal > summary").click()
     bars(lecturer, QUESTION, FIRST, THIRD)
     first.reload()
-    expect(choice(first, FIRST)).to_have_attribute("data-testid", "stBaseButton-primary")
+    expect(choice(first, FIRST)).to_have_attribute("data-testid", COUNTED)
+    expect(first.get_by_text(t("class.student.counted", answer=ANSWERS[FIRST].rstrip(".")))).to_be_visible()
     lecturer.locator(".st-key-_class_again button").click()
-    vote(first, QUESTION, THIRD, ballot=2)
+    vote(first, THIRD, ballot=2)
     answered(lecturer, 1, 2)
     bars(lecturer, QUESTION, THIRD)  # the first vote stays hidden
     lecturer.locator(".st-key-_class_first label").first.click()
@@ -86,7 +87,7 @@ def test_a_student_follows_the_lecturer_only_with_consent_and_votes_where_the_qu
     follower, other = (join(visitor(PHONE), link) for _ in range(2))
     follower.locator(".st-key-_class_follow label").first.click()
     follower.wait_for_url(re.compile("/guidance"))
-    vote(follower, QUESTION, FIRST)
+    vote(follower, FIRST)
     answered(lecturer, 1, 2)
     lecturer.locator(".st-key-_class_go_on button").click()
     lecturer.locator(".st-key-show").get_by_role("radio").nth(3).click()
@@ -100,10 +101,10 @@ def test_a_student_follows_the_lecturer_only_with_consent_and_votes_where_the_qu
 def test_a_lost_connection_keeps_the_answer(lecturer, visitor):
     link = open_class(lecturer)
     phone = join(visitor(PHONE), link)
-    vote(phone, QUESTION, FIRST)
+    vote(phone, FIRST)
     phone.context.set_offline(True)
     lecturer.locator(".st-key-_class_again button").click()
     phone.context.set_offline(False)
     phone.reload()
-    vote(phone, QUESTION, SECOND, ballot=2)
+    vote(phone, SECOND, ballot=2)
     answered(lecturer, 1, 1)
