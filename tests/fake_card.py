@@ -4,6 +4,7 @@ Inside ``FakeCard()`` the device "lazy", which PyTorch knows and does not use he
 tensors of two devices fails, as does reading the memory of a tensor that is on the card.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +12,6 @@ import torch
 from torch import Tensor
 from torch.optim import optimizer
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_map
 
 from core.runs import distributed
 
@@ -71,13 +71,13 @@ def compute(function: Any, args: tuple, kwargs: dict) -> Any:
         return value
 
     device = kwargs.get("device")
-    plain, named = tree_map(unwrap, args), tree_map(unwrap, kwargs)
+    plain, named = _each(unwrap, args), {name: _each(unwrap, value) for name, value in kwargs.items()}
     if len(devices) > 1 and function not in MOVES:
         raise RuntimeError(f"{function} with tensors on the card and on the CPU")
     on_card = "card" in devices
     if device is not None:
         on_card = torch.device(device).type == CARD.type
-        named = {**named, "device": torch.device("cpu") if on_card else device}
+        named["device"] = torch.device("cpu") if on_card else device
     result = function(*plain, **named)
 
     def wrap(value: Any) -> Any:
@@ -87,7 +87,12 @@ def compute(function: Any, args: tuple, kwargs: dict) -> Any:
 
     if function is torch.ops.aten.copy_.default:
         return args[0]
-    return tree_map(wrap, result)
+    return _each(wrap, result)
+
+
+def _each(change: Callable[[Any], Any], value: Any) -> Any:
+    """A value, or each of those in its lists and tuples, changed. PyTorch's own ``tree_map`` takes ten times as long."""
+    return type(value)(_each(change, one) for one in value) if type(value) in (list, tuple) else change(value)
 
 
 _ON_CPU = torch.tensor

@@ -1,8 +1,6 @@
 """The command line of captioned pictures, from end to end on a tiny folder."""
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +9,7 @@ import pytest
 from core.__main__ import main
 from core.cli import captions as cli_captions
 from core.runs.checkpoints import load_folder
-from tests.core.cli.test_images import ALONE, ROOT, config, metrics, same, weights
+from tests.core.cli.test_images import config, metrics, same, torchrun, weights
 
 CLIP = ["--width", "8", "--size", "8", "--batch", "12", "--steps", "3", "--warmup", "1"]
 HALF = ["--batch", "8", "--steps", "2", "--warmup", "1"]
@@ -159,8 +157,5 @@ def test_shipped_parts_are_found_from_any_folder(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_two_processes_train_towers_as_one_does(runs, folder, tmp_path):
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = [*launch, "-m", "core", "train", "clip", "--out", str(tmp_path), *CLIP, *data(folder)]
-    done = subprocess.run(command, cwd=ROOT, env=ALONE, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr[-2000:]
+    torchrun("train", "clip", "--out", str(tmp_path), *CLIP, *data(folder))
     assert same(weights(tmp_path), weights(runs / "clip"), tolerance=1e-4)

@@ -1,11 +1,14 @@
 """The whole command line on a pretended graphics card: every tensor is made where it is needed."""
 
+from functools import partial
+
 import pytest
 
 from core.cli import captions as cli_captions
 from core.cli.commands import main
 from core.models import image_judge, live_digits
 from core.models import images as image_model
+from core.models import unclip as unclip_model
 from core.models.images import ImageConfig
 from core.runs import distributed
 from core.runs.distributed import Team, losses
@@ -32,6 +35,7 @@ def test_an_image_model_is_trained_resumed_sampled_and_judged_on_the_card(tmp_pa
 def test_clip_prior_and_decoder_are_trained_resumed_and_used_on_the_card(tmp_path, folder, monkeypatch):
     monkeypatch.setattr(cli_captions, "AMONG", 3)
     monkeypatch.setattr(cli_captions, "SHEET", 4)
+    monkeypatch.setattr(unclip_model, "sample_decoder", partial(unclip_model.sample_decoder, steps=2))
     for seed, name in enumerate(("clip", "judge")):
         main(["train", "clip", "--out", str(tmp_path / name), *CLIP, "--seed", str(seed), *data(folder)])
     main(["train", "clip", "--out", str(tmp_path / "clip"), "--resume", "--steps", "4"])

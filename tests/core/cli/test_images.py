@@ -1,12 +1,15 @@
 """The command line: a tiny run from end to end, stopped, killed, and shared between processes."""
 
 import json
+import multiprocessing
 import os
+import runpy
 import signal
-import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from safetensors.numpy import load_file
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from core.__main__ import main
 from core.data.images import load
@@ -24,7 +28,7 @@ from core.problems import Problem
 
 ROOT = Path(__file__).parents[3]
 TINY = ["--network", "fourier", "--batch", "16", "--warmup", "2"]
-ALONE = {**os.environ, "OMP_NUM_THREADS": "1"}
+FORK = multiprocessing.get_context("fork")  # a copy of this process has imported PyTorch
 
 
 def train(out: Path, steps: int, *flags: str) -> None:
@@ -253,49 +257,43 @@ def test_what_is_left_out_of_the_images_that_samples_are_judged_by_is_named(tmp_
     assert "notes.txt" in shown[-1]
 
 
-FATAL = """
-import os, signal, sys
-from pathlib import Path
+def killed(tmp_path: Path, where: str, call: int, *arguments: str) -> int:
+    """Kill a process at that call of what ends a step, or of what writes a file, of which it writes one half. The step
+    of the checkpoint that is there then."""
 
-from core.diffusion import training
-from core.__main__ import main
+    def die(*_) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
 
-def die(*_):
-    os.kill(os.getpid(), signal.SIGKILL)
+    def half(path: Path, content: bytes) -> None:
+        with path.open("wb") as file:
+            file.write(content[: len(content) // 2])
+            file.flush()
+            die()
 
-def until(call, function, last):
-    def counted(*arguments):
-        nonlocal call
-        call -= 1
-        return (function if call else last)(*arguments)
-    return counted
+    def until(function: Callable, last: Callable) -> Callable:
+        left = count(call, -1)
+        return lambda *given: (function if next(left) > 1 else last)(*given)
 
-def half(path, content):
-    with path.open("wb") as file:
-        file.write(content[: len(content) // 2])
-        file.flush()
-        die()
+    def run() -> None:
+        if where == "step":
+            training.update_ema = until(training.update_ema, die)
+        else:
+            Path.write_bytes = until(Path.write_bytes, half)
+        main([*arguments, "--out", str(tmp_path)])
 
-where, call, *arguments = sys.argv[1:]
-if where == "step":
-    training.update_ema = until(int(call), training.update_ema, die)
-else:
-    Path.write_bytes = until(int(call), Path.write_bytes, half)
-main(arguments)
-"""
+    process = FORK.Process(target=run)
+    process.start()
+    process.join(240)
+    assert process.exitcode == -signal.SIGKILL
+    return json.loads((tmp_path / "checkpoint" / "config.json").read_text())["step"]
 
 
 @pytest.mark.slow
 def test_a_run_killed_while_it_writes_a_checkpoint_and_again_in_a_step_ends_with_the_same_weights(run, tmp_path):
-    def killed(*arguments: str) -> str:
-        command = [sys.executable, "-c", FATAL, *arguments, "--out", str(tmp_path)]
-        died = subprocess.run(command, cwd=ROOT, env=ALONE, capture_output=True, text=True, timeout=240)
-        assert died.returncode == -signal.SIGKILL, died.stderr[-2000:]
-        return json.loads((tmp_path / "checkpoint" / "config.json").read_text())["step"]
-
-    sixth_file = "file", "6", "train", "--steps", "40", "--every", "10", *TINY  # of four each at the steps 10 and 20
-    assert killed(*sixth_file) == 10 and (tmp_path / "checkpoint.new").exists()
-    assert killed("step", "17", "train", "--resume", "--every", "5") == 25
+    # The sixth file, of four each at the steps 10 and 20.
+    assert killed(tmp_path, "file", 6, "train", "--steps", "40", "--every", "10", *TINY) == 10
+    assert (tmp_path / "checkpoint.new").exists()
+    assert killed(tmp_path, "step", 17, "train", "--resume", "--every", "5") == 25
     (tmp_path / "metrics.jsonl").open("a").write('{"step": 20, "lo')
     main(["train", "--out", str(tmp_path), "--resume"])
     assert same(weights(tmp_path), weights(run))
@@ -434,12 +432,22 @@ def test_a_processor_that_can_computes_in_bfloat16(run, tmp_path, capsys, monkey
     assert metrics(tmp_path)[-1]["loss"] == pytest.approx(metrics(run)[-1]["loss"], rel=0.05)
 
 
+def torchrun(*arguments: str) -> None:
+    """What ``torchrun --standalone --nproc-per-node 2 -m core`` does, in copies of this process, which have PyTorch."""
+    one = {"min_nodes": 1, "max_nodes": 1, "rdzv_backend": "c10d", "rdzv_endpoint": "localhost:0"}
+    how = LaunchConfig(**one, nproc_per_node=2, run_id="suite", start_method="fork", monitor_interval=0.02)
+    elastic_launch(how, run_core)(*arguments)
+
+
+def run_core(*arguments: str) -> None:
+    """``python -m core`` in this process."""
+    sys.argv[1:] = arguments
+    runpy.run_module("core", run_name="__main__", alter_sys=True)
+
+
 @pytest.mark.slow
 def test_two_processes_train_as_one_does(run, tmp_path):
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = [*launch, "-m", "core", "train", "--out", str(tmp_path), "--steps", "40", *TINY]
-    done = subprocess.run(command, cwd=ROOT, env=ALONE, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr[-2000:]
+    torchrun("train", "--out", str(tmp_path), "--steps", "40", *TINY)
     assert same(weights(tmp_path), weights(run), tolerance=2e-4)
     for mine, theirs in zip(metrics(tmp_path), metrics(run), strict=True):
         assert mine["loss"] == pytest.approx(theirs["loss"], rel=1e-5)
