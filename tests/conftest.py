@@ -1,5 +1,6 @@
 """Fixtures for all tests, and how the tests are divided among processes."""
 
+import errno
 import os
 from collections.abc import Callable
 from functools import cache
@@ -33,6 +34,18 @@ with shell.frame({name!r}):
 def english() -> None:
     """Each test begins in English, whatever language a command of another test in this process wrote in."""
     text.language.set(text.DEFAULT)
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file takes a byte, as on a disk without room."""
+
+    def refuse(path: Path, *given, **more) -> None:
+        path.touch()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    monkeypatch.setattr(Path, "write_text", refuse)
 
 
 @pytest.fixture

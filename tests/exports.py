@@ -1,7 +1,8 @@
 """Every scene as a file of every kind, each opened and checked: ``python -m tests.exports [page ...]``.
 
 It prints a line for each file and ends with status 1 if one is wrong. Films are small, and scenes that make films of
-their own have few steps; all else is as the menu makes it.
+their own have few steps; all else is as the menu makes it. An HTML file also has to draw the pixels of the app, at the
+same frame and size.
 """
 
 import argparse
@@ -9,7 +10,6 @@ import csv
 import io
 import json
 import re
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,14 +17,16 @@ from collections.abc import Callable, Iterator
 from xml.etree import ElementTree
 
 import numpy as np
-from imageio_ffmpeg import get_ffmpeg_exe
 from PIL import Image
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from core.figures.frames import count_frames
 from core.figures.scene import Scene
 from pages.export import files, scenes
+from tests.bench.browsing import serving
 from tests.browser import FLAGS, chromium
+from tests.core.figures.readers import count, plays_on_slides, reads_as_pdf, told
+from tests.e2e.learner import LONG, rest
 
 SVG = "{http://www.w3.org/2000/svg}"
 QUICK = {"unclip": "steps=2&n=2", "image_models": "steps=4"}  # where scenes make films of their own
@@ -51,20 +53,18 @@ def is_svg(content: bytes, scene: Scene) -> None:
 
 
 def is_pdf(content: bytes, scene: Scene) -> None:
-    """Fonts inside, as TrueType outlines."""
-    assert content.startswith(b"%PDF") and b"/FontFile2" in content and b"/Type3" not in content
+    """One page of the usual width, fonts inside, title and link in the metadata."""
+    reads_as_pdf(content, 1280, scene.title, scene.address)
 
 
 def is_mp4(content: bytes, scene: Scene) -> None:
-    """H.264 with a frame for each of the scene, of even size, that plays before all of it is there."""
-    told = _decoded(content, "mp4")
-    assert "h264" in told and "yuv420p" in told and _count(told) == _frames(scene)
-    assert content.index(b"moov") < content.index(b"mdat")
+    """A film for slides, with a frame for each of the scene."""
+    plays_on_slides(content, _frames(scene), scene.fps)
 
 
 def is_gif(content: bytes, scene: Scene) -> None:
     """A frame for each of the scene, or fewer where two are equal."""
-    assert content.startswith(b"GIF89a") and 1 <= _count(_decoded(content, "gif")) <= _frames(scene)
+    assert content.startswith(b"GIF89a") and 1 <= count(told(content, "gif")) <= _frames(scene)
 
 
 def is_html(content: bytes, scene: Scene) -> None:
@@ -106,17 +106,55 @@ def _frames(scene: Scene) -> int:
     return count_frames(scene.panels, scene.clock)
 
 
-def _decoded(content: bytes, kind: str) -> str:
-    """What ffmpeg says of a film that it decodes as a whole."""
-    with tempfile.NamedTemporaryFile(suffix=f".{kind}") as file:
+# In a browser
+
+PAGE = {"viewport": {"width": 1280, "height": 800}, "reduced_motion": "reduce", "color_scheme": "light"}
+STANDS = "() => document.fonts.status === 'loaded' && !document.querySelector('[data-testid=stProgress]')"
+# The first canvas of a player that can be seen: its pixels, its size on the page, and the clock of its player.
+PIXELS = """() => {
+    const hosts = [...document.querySelectorAll('.st-key-picture *, .scene')];
+    const every = hosts.map(host => host.shadowRoot?.querySelector('.stage canvas'));
+    const canvas = every.find(one => one?.getClientRects().length);
+    if (!canvas) return null;
+    const {width, height} = canvas.getBoundingClientRect(), stage = Object.values(__stage).find(one => one.mounted);
+    return {pixels: canvas.toDataURL(), width, height, frame: stage.k};
+}"""
+# Gives the picture of a file the size of the app's, which is not the only thing on its page and may fix its height.
+RESIZE = """({width, height}) => {
+    const main = document.querySelector('main'), scene = document.querySelector('.scene');
+    const canvas = scene.shadowRoot.querySelector('canvas'), bar = scene.shadowRoot.querySelector('.controls');
+    document.documentElement.style.fontSize = '17px';
+    Object.assign(main.style, {display: 'block', width: `${width + 32}px`});
+    scene.style.setProperty('--stage-part', 'initial');
+    dispatchEvent(new Event('resize'));
+    if (canvas.getBoundingClientRect().height === height) return;
+    scene.style.setProperty('--stage-part', (height + bar.offsetHeight) / innerHeight);
+    dispatchEvent(new Event('resize'));
+}"""
+
+
+def differs(app: Page, alone: Page, address: str, link: str) -> str | None:
+    """How the picture of a file that stands alone differs from that of the app, at the same frame and size; "" if it
+    does not, None where the app draws no player but a chart or a table."""
+    app.goto(f"{address}/{link}&predictions=false")
+    rest(app)
+    app.wait_for_function(STANDS, timeout=LONG)
+    rest(app)
+    shown = app.evaluate(PIXELS)
+    if shown is None:
+        return None
+    read = scenes.read(link)
+    options = files.Options(frame=shown["frame"])
+    content = files.file_of(scenes.scene_of(read), "html", options, scenes.formula_of(read.page, read.config))
+    with tempfile.NamedTemporaryFile(suffix=".html") as file:
         file.write(content)
         file.flush()
-        command = [get_ffmpeg_exe(), "-i", file.name, "-f", "null", "-"]
-        return subprocess.run(command, capture_output=True, text=True).stderr
-
-
-def _count(told: str) -> int:
-    return int(re.findall(r"frame=\s*(\d+)", told)[-1])
+        alone.goto(f"file://{file.name}")
+        alone.wait_for_function("() => document.fonts.status === 'loaded' && globalThis.__stage?.scene?.drawn")
+    alone.evaluate(RESIZE, shown)
+    found = alone.evaluate(PIXELS)
+    names = [name for name in shown if shown[name] != found[name]]
+    return f"not as in the app: {', '.join(names)}" if names else ""
 
 
 # The matrix
@@ -131,7 +169,8 @@ def links(pages: list[str], more: str = "") -> Iterator[str]:
 
 
 def opens(browser: Browser, content: bytes) -> list[str]:
-    """What is wrong with an HTML file in a browser: errors, requests, a bar that covers the picture."""
+    """What is wrong with an HTML file in a browser: errors, requests, a bar that covers the picture, and words that
+    the window does not show with it."""
     problems = []
     with tempfile.NamedTemporaryFile(suffix=".html") as file:
         file.write(content)
@@ -140,7 +179,9 @@ def opens(browser: Browser, content: bytes) -> list[str]:
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("request", lambda request: request.url.startswith(("file:", "data:")) or problems.append(request.url))
         page.goto(f"file://{file.name}")
-        page.wait_for_function("globalThis.__stage?.scene?.drawn")
+        page.wait_for_function("() => document.fonts.status === 'loaded' && globalThis.__stage?.scene?.drawn")
+        if (tall := page.evaluate("document.scrollingElement.scrollHeight")) > 540:
+            problems.append(f"{tall} pixels high")
         canvas, bar = (page.locator(f".scene {part}").bounding_box() for part in ("canvas", ".controls"))
         if canvas["y"] + canvas["height"] > bar["y"] + 1 or bar["y"] + bar["height"] > 540:
             problems.append(f"the bar covers the picture: {canvas} {bar}")
@@ -165,18 +206,24 @@ def main() -> int:
     """Make and check all files of the matrix."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pages", nargs="*")
+    parser.add_argument("--kinds", nargs="+", choices=CHECKS, default=list(CHECKS))
     parser.add_argument("--more", default="", help='such as "lang=zh"')
-    given, wrong = parser.parse_args(), 0
-    with sync_playwright() as playwright:
+    given, wrong, compared = parser.parse_args(), 0, 0
+    with sync_playwright() as playwright, serving("app.py") as server:
         browser = playwright.chromium.launch(executable_path=chromium(playwright), args=[*FLAGS])
+        app, alone = (browser.new_context(**PAGE).new_page() for _ in range(2))
         for link in links(given.pages, given.more):
-            for kind in files.kinds_of(scenes.scene_of(scenes.read(link))):
+            made = files.kinds_of(scenes.scene_of(scenes.read(link)))
+            for kind in filter(given.kinds.__contains__, made):
                 begun = time.perf_counter()
                 found = check(link, kind, browser)
+                if kind == "html" and not found:
+                    found = differs(app, alone, server.address, link)
+                    compared += found is not None
                 wrong += bool(found)
                 print(f"{time.perf_counter() - begun:6.1f} s  {kind:5}{link}  {found or 'ok'}", flush=True)
         browser.close()
-    print(json.dumps({"wrong": wrong}))
+    print(json.dumps({"wrong": wrong, "compared with the app": compared}))
     return bool(wrong)
 
 

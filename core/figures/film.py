@@ -15,6 +15,8 @@ from core.problems import Problem
 KINDS = {"mp4": "video/mp4", "gif": "image/gif"}
 WIDTHS = {"mp4": 1920, "gif": 960}
 HD = "bt709"  # how players read the colours of large films
+LEVEL = "4.2"  # of H.264: what a film up to FULL_HD asks of a player at the most
+FULL_HD = 1920
 REST = 150  # hundredths of a second that a GIF stays at its last frame
 
 
@@ -112,10 +114,12 @@ def _options(made: Sheet, kind: str) -> Sequence[str]:
     size, rate = f"{made.width:.0f}x{made.height:.0f}", f"{made.scene.fps:g}"
     pixels = ["-f", "rawvideo", "-pix_fmt", "rgba", "-s", size, "-r", rate, "-i", "-"]
     names = ["-metadata", f"title={made.scene.title}", "-metadata", f"comment={made.scene.address}"]
+    colours = f"setparams=range=tv:colorspace={HD}:color_primaries={HD}:color_trc={HD}"
+    level = ["-level:v", LEVEL] if made.width <= FULL_HD else []
     how = {
-        "mp4": ["-vf", f"scale=out_color_matrix={HD}:out_range=tv", "-colorspace", HD, "-color_primaries", HD,
-                "-color_trc", HD, "-c:v", "libx264", "-pix_fmt", "yuv420p", "-preset", "veryfast", "-crf", "18",
-                "-threads", "1", "-movflags", "+faststart"],
+        "mp4": ["-vf", f"scale=out_color_matrix={HD}:out_range=tv,{colours},setsar=1", "-pix_fmt", "yuv420p",
+                "-c:v", "libx264", "-profile:v", "high", *level, "-preset", "veryfast", "-crf", "18",
+                "-threads", "1", "-fps_mode", "cfr", "-movflags", "+faststart"],
         "gif": ["-filter_complex", "split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=none",
                 "-final_delay", str(REST)],
     }  # fmt: skip

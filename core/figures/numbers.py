@@ -3,9 +3,12 @@
 import csv
 import io
 import json
+import re
 import zipfile
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from functools import singledispatch
+from itertools import chain
 
 import numpy as np
 
@@ -101,18 +104,28 @@ def _npz(found: dict[str, np.ndarray]) -> bytes:
 
 
 def _csv(scene: Scene, frame: int | None) -> bytes:
-    """One row for each point, arrow, cell or pixel. Title and link stand in two more columns of the first row."""
+    """One row for each point, arrow, cell or pixel. Title and link stand in two more columns of the first row. A mark
+    at the beginning tells spreadsheets that it is UTF-8."""
+    blocks = filter(None, _blocks(scene, frame))
+    source = f",{_line(_harmless(scene.title), scene.address)}{NEXT}"
+    first = next(blocks, "").replace(END, source, 1)
+    parts = chain([_line(*COLUMNS, "title", "link"), NEXT, first], blocks)
+    return BOM_UTF8 + b"".join(part.encode() for part in parts)
+
+
+NEXT = "\r\n"  # ends a row
+END = f",,{NEXT}"  # of every row but the first
+
+
+def _line(*cells: str) -> str:
+    """The cells of a row, those with a comma in quotes."""
     file = io.StringIO(newline="")
-    writer = csv.writer(file)
-    writer.writerow([*COLUMNS, "title", "link"])
-    source = [_harmless(scene.title), scene.address]
-    for row in _rows(scene, frame):
-        writer.writerow([*row, *source])
-        source = ["", ""]
-    return file.getvalue().encode("utf-8-sig")  # the mark tells spreadsheets that it is UTF-8
+    csv.writer(file, lineterminator="").writerow(cells)
+    return file.getvalue()
 
 
-def _rows(scene: Scene, frame: int | None) -> Iterator[list]:
+def _blocks(scene: Scene, frame: int | None) -> Iterator[str]:
+    """The rows of one layer after the other, frame by frame."""
     frames = count_frames(scene.panels, scene.clock)
     shown = range(frames) if frame is None else [frame_of(scene, frame)]
     clock = as_array(scene.clock.values).reshape(-1) if scene.clock else np.arange(frames)
@@ -120,9 +133,8 @@ def _rows(scene: Scene, frame: int | None) -> Iterator[list]:
         for layer in (checked(layer, panel, frames) for layer in panel.layers):
             name = [_harmless(panel.title), _harmless(_name(layer))]
             for k in shown if moves(layer) else shown[:1]:
-                when = [k, _number(clock[k])] if moves(layer) or frame is not None else ["", ""]
-                for items in zip(*_columns(layer, k), strict=True):
-                    yield [*when, *name, *items]
+                when = [str(k), _number(clock[k])] if moves(layer) or frame is not None else ["", ""]
+                yield _block(_line(*when, *name), _values(layer, k))
 
 
 def _name(layer: Layer) -> str:
@@ -139,20 +151,24 @@ def _number(value: float) -> str:
     return f"{value:.7g}" if np.isfinite(value) else ""
 
 
-def _columns(layer: Layer, k: int) -> list[list]:
-    """The columns from ``item`` on, of frame k."""
-    given = {name: np.ravel(values) for name, values in _values(layer, k).items() if values is not None}
+def _block(begins: str, values: dict[str, np.ndarray | None]) -> str:
+    """A row for each item of a layer at a frame. All rows are written by one operation."""
+    given = {name: np.ravel(column) for name, column in values.items() if column is not None}
     n = len(given["x"])
-    item = given.pop("item", np.arange(n))
-    columns = [item.tolist()]
-    for name in COLUMNS[COLUMNS.index("item") + 1 :]:
-        if name not in given:
-            columns.append([""] * n)
-        elif given[name].dtype.kind == "f":
-            columns.append([_number(value) for value in given[name].tolist()])
-        else:
-            columns.append(given[name].tolist())
-    return columns
+    given.setdefault("item", np.arange(n))
+    names = COLUMNS[COLUMNS.index("item") :]
+    row = ",".join([begins.replace("%", "%%"), *(_format(given.get(name)) for name in names)]) + END
+    cells = np.stack([given[name] for name in names if name in given], axis=1, dtype=np.float64)
+    block = row * n % tuple(cells.ravel().tolist())
+    return block if np.isfinite(cells).all() else NOT_THERE.sub("", block)
+
+
+NOT_THERE = re.compile(r"(?<=,)(nan|-?inf)(?=,)")
+
+
+def _format(column: np.ndarray | None) -> str:
+    """How a column is written: numbers that are whole by kind in full."""
+    return "" if column is None else "%.7g" if column.dtype.kind == "f" else "%d"
 
 
 def _frame(array: np.ndarray, k: int) -> np.ndarray:

@@ -176,8 +176,9 @@ def _words(scene: Scene, foot: list[tuple[str, float]], width: float, y: float, 
     y += 14 * unit
     for text, size in foot:
         y += LEADING * size * unit
-        link = scene.address if size == SMALL else ""
-        yield Words(text, side, y - 0.4 * size * unit, size, strength=0.66 if link else 0.9, link=link)
+        small = size == SMALL
+        link = scene.address if small and scene.address.startswith(("http://", "https://")) else ""
+        yield Words(text, side, y - 0.4 * size * unit, size, strength=0.66 if small else 0.9, link=link)
 
 
 def _foot(scene: Scene, measure: Measure, room: float, unit: float) -> list[tuple[str, float]]:

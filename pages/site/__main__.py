@@ -26,6 +26,13 @@ def write(out: Annotated[Path, tyro.conf.Positional], lang: tuple[str, ...] = ()
         lang: the languages, such as "en zh"; all of them if none is named.
         pages: the pages, such as "home guidance"; all of them if none is named.
     """
+    try:
+        _write_all(out, lang, pages)
+    except OSError as error:  # one of writing, such as on a full disk, does not name its file
+        raise Problem("export_not_written", file=error.filename or out, reason=error.strerror) from error
+
+
+def _write_all(out: Path, lang: tuple[str, ...], pages: tuple[str, ...]) -> None:
     languages = _known("lang", lang, text.languages())
     site = files.Site(Figures(out / "data"), _known("pages", pages, chapters.present()), languages)
     for name in ("data", *languages):
@@ -58,8 +65,6 @@ def main(arguments: list[str] | None = None) -> None:
     logging.disable(logging.WARNING)  # Streamlit warns that no browser is there
     try:
         tyro.cli(write, prog="python -m pages.site", args=arguments)
-    except OSError as error:
-        sys.exit(f"{error.filename}: {error.strerror}.")
     except Problem as problem:
         sys.exit(str(problem))
     except KeyboardInterrupt:

@@ -1,22 +1,16 @@
 """The export menu in a browser: what it saves, how it goes on beside a run, and the file that stands alone."""
 
+import re
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
-from pages.export import files, scenes
-from tests.e2e.learner import Learner, box, rest
-from tests.exports import is_mp4, is_svg
-
-SHOWN = "guidance?show=beyond&clock=0.5"
-# The picture of a stage, once it is drawn.
-PIXELS = """key => {
-    const found = [document, ...[...document.querySelectorAll('*')].map(e => e.shadowRoot).filter(Boolean)]
-        .flatMap(root => [...root.querySelectorAll('canvas')]);
-    return found[0].toDataURL();
-}"""
+from pages.export import scenes
+from tests.e2e.learner import Learner, rest, wait_frames
+from tests.exports import differs, is_mp4, is_svg
 
 
 @pytest.fixture
@@ -31,6 +25,26 @@ def menu(page: Page) -> Locator:
     expect(opened).to_be_visible()
     rest(page, live=True)
     return opened
+
+
+def choose(opened: Locator, key: str, option: str) -> None:
+    """Choose an option of a list of the menu."""
+    opened.locator(f"[class*=st-key-{key}] input").click()
+    opened.page.get_by_role("option", name=option).click()
+    rest(opened.page)
+
+
+def films(address: str) -> list[Path]:
+    """The files that programs write films of a page into (Linux)."""
+    programs = [read(file).split("\0") for file in Path("/proc").glob("[0-9]*/cmdline")]
+    return [Path(given[-2]) for given in programs if any(each.startswith(f"comment={address}") for each in given)]
+
+
+def read(file: Path) -> str:
+    """A text that may be gone by now."""
+    with suppress(OSError):
+        return file.read_text("utf-8", "replace")
+    return ""
 
 
 def violations(page: Page) -> list[str]:
@@ -59,6 +73,15 @@ def test_the_menu_saves_what_is_shown_and_makes_a_film(learner):
     rest(learner.page)
     make = opened.locator(".st-key-_export_make button")
     make.click()
+    expect(opened.get_by_role("progressbar")).to_have_attribute("aria-valuenow", re.compile("[1-9]"))
+    under_way = films(learner.address)
+    opened.locator(".st-key-_export_cancel button").click()
+    expect(make).to_be_visible()
+    while films(learner.address):  # the program ends with the frame that it is at
+        wait_frames(learner.page)
+    assert len(under_way) == 1 and not under_way[0].parent.exists()
+    choose(opened, "_export_width", "640 px")
+    make.click()
     name, content = saved(learner.page, opened.get_by_role("button", name="guidance-beyond.mp4"))
     is_mp4(content, scene)
     learner.page.keyboard.press("Escape")
@@ -79,22 +102,10 @@ def test_the_menu_stays_open_while_a_run_draws_its_picture_anew(learner):
     expect(opened).to_have_count(0)
 
 
-def test_the_file_that_stands_alone_draws_the_pixels_of_the_app_and_asks_for_nothing(learner, tmp_path):
-    learner.open("show=beyond&clock=0.5&predictions=false")
-    page = learner.page
-    size = page.viewport_size
-    shown, width = page.evaluate(PIXELS), box(learner.canvas)["width"]
-    link = scenes.read(SHOWN)
-    options = files.Options(frame=10)
-    file = tmp_path / "alone.html"
-    file.write_bytes(files.file_of(scenes.scene_of(link), "html", options, scenes.formula_of(link.page, link.config)))
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.set_viewport_size({"width": round(width) + 32, "height": size["height"]})
-    page.goto(f"file://{file}")
-    # As high as in the app, which is not the only thing on its page.
-    page.add_style_tag(content="html{font-size:17px} .scene{--stage-part:initial}")
-    page.evaluate("dispatchEvent(new Event('resize'))")
-    page.wait_for_function(f"__stage.scene.k === 10 && ({PIXELS})() === '{shown}'")
-    assert not violations(page)
-    assert [url for url in asked if not url.startswith("data:")] == [f"file://{file}"]
+def test_the_file_that_stands_alone_draws_the_pixels_of_the_app_and_asks_for_nothing(page, window, serve):
+    alone, asked = window(1).new_page(), []
+    alone.on("request", lambda request: asked.append(request.url))
+    assert differs(page, alone, serve("app.py"), "guidance?show=beyond&clock=0.5") == ""
+    assert not violations(alone)
+    assert [url[:5] for url in asked if not url.startswith("data:")] == ["file:"]
+    alone.close()

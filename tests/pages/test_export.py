@@ -107,6 +107,14 @@ def test_the_command_writes_the_file_and_names_what_it_ignored(tmp_path, capsys)
     assert [file.name for file in out.parent.iterdir()] == ["a.svg"]
 
 
+@pytest.mark.parametrize("kind", files.KINDS)
+def test_a_full_disk_is_one_sentence_and_leaves_no_part_of_a_file(kind, tmp_path, capsys, monkeypatch, full_disk):
+    monkeypatch.setattr(files, "file_of", lambda *_: b"a file")
+    assert main(["forward_noise?show=two_pixels", str(tmp_path / f"a.{kind}")]) == 1
+    told = capsys.readouterr().err.strip().splitlines()
+    assert len(told) == 1 and f"a.{kind}" in told[0] and "No space left" in told[0] and not list(tmp_path.iterdir())
+
+
 def test_a_table_becomes_csv_with_numbers_that_a_spreadsheet_reads():
     made = texts.table("| w | hit |\n| :-- | --: |\n| **DDPM** | −0.5 |\n| =1+1 | (0.1, −2) |")
     rows = list(csv.reader(io.StringIO(made.decode("utf-8-sig"))))

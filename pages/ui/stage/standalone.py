@@ -122,11 +122,11 @@ def colours(theme: str) -> str:
 
 
 def _link(address: str) -> str:
-    """The address, as a link where it names a server."""
+    """The address, as a link where it names a server; without one it is the page and its settings."""
     written = html.escape(address)
-    if address.startswith(("http://", "https://")):
-        written = f'<a href="{written}" target="_blank" rel="noopener">{written}</a>'
-    return t("frame.standalone.link", address=written)
+    if not address.startswith(("http://", "https://")):
+        return t("frame.standalone.place", address=written)
+    return t("frame.standalone.link", address=f'<a href="{written}" target="_blank" rel="noopener">{written}</a>')
 
 
 def _label(name: str) -> str:

@@ -22,6 +22,7 @@ from core.figures import fonts, paper
 from core.figures.palette import BACKGROUND, colour
 from core.figures.scene import Arrows, Heat, Line, Panel, Path, Points, Scene
 from core.figures.sheet import wrap
+from tests.core.figures.readers import reads_as_pdf
 from tests.core.figures.scenes import LINK, everything
 
 ONE = Scene([Panel("one", [Points([[0.0, 0.0]], "sample", size=20, shape="dot")])], title="One point")
@@ -57,10 +58,13 @@ def test_an_svg_has_its_words_as_text_and_brings_their_letters_along():
 
 
 def test_a_pdf_embeds_the_fonts_of_its_words_and_links_to_the_page():
-    content = paper.to_file(everything(), "pdf")
-    assert content.startswith(b"%PDF") and b"/CIDFontType2" in content and b"/FontFile2" in content
-    assert b"/Type3" not in content
-    assert content.count(LINK.encode()) >= 2  # in the metadata, and under the small print
+    reads_as_pdf(paper.to_file(everything(), "pdf", width=960), 960, "Guidance 引导", LINK)
+
+
+@pytest.mark.parametrize("kind", ["pdf", "svg"])
+def test_what_names_no_server_is_no_link(kind):
+    content = paper.to_file(replace(everything(), address="guidance?w=3"), kind).decode("latin-1")
+    assert "guidance?w=3" in content and "/URI (" not in content and "<a " not in content
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,13 @@ def test_what_there_is_not_ends_the_command_with_a_sentence(tmp_path: Path):
     with pytest.raises(SystemExit, match="--pages does not know nothing"):
         main([str(tmp_path / "out"), "--pages", "nothing"])
     (tmp_path / "file").write_text("")
-    with pytest.raises(SystemExit, match="file"):
+    with pytest.raises(SystemExit, match="file/data could not be written: Not a directory"):
         main([str(tmp_path / "file"), "--pages", "glossary"])
+
+
+def test_a_full_disk_ends_the_command_with_a_sentence(tmp_path: Path, full_disk):
+    with pytest.raises(SystemExit, match=f"{tmp_path} could not be written: No space left on device"):
+        main([str(tmp_path), "--pages", "glossary"])
 
 
 def test_two_languages_share_the_arrays_of_a_scene(tmp_path: Path):
