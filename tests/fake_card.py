@@ -91,7 +91,7 @@ def compute(function: Any, args: tuple, kwargs: dict) -> Any:
 
 
 def _each(change: Callable[[Any], Any], value: Any) -> Any:
-    """A value, or each of those in its lists and tuples, changed. PyTorch's own ``tree_map`` takes ten times as long."""
+    """A value, or each of those in its lists and tuples, changed. PyTorch's ``tree_map`` takes ten times as long."""
     return type(value)(_each(change, one) for one in value) if type(value) in (list, tuple) else change(value)
 
 

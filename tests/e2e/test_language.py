@@ -1,23 +1,23 @@
-"""The pages in Chinese in a real browser: how one comes to them, what a switch keeps, and that no English is left."""
+"""The pages in Chinese in a real browser: how one comes to them, what a switch keeps, and that no English is left.
+
+`tests/pages/test_chinese.py` looks at every scene.
+"""
 
 import re
 from collections.abc import Iterator
-from functools import cache
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from core.data import captions
 from pages.ui.frame import chapters, shell, text
 from pages.ui.frame.text import t
 from tests.e2e.conftest import SIZE, watch
 from tests.e2e.learner import LONG, Learner, rest
-from tests.pages.noted import scenes
+from tests.pages.test_chinese import ENGLISH, data
 from tests.pages.test_words import NAMES
 
 OTHER = "zh"
 PAGES = [name for name in chapters.present() if (text.FOLDER / OTHER / f"{name}.toml").exists()]
-ENGLISH = re.compile(r"[A-Za-z]{2,}(?:[ ,]+[A-Za-z]{2,}){2,}")
 # What Streamlit says to a screen reader only, or only when one searches a list or the server is gone.
 REMAINS = re.compile(
     r"Open|Increment|Decrement|Help for .*|file upload|Clear all|Close|Delete .*"
@@ -187,37 +187,10 @@ def test_no_english_is_left_on_a_chinese_page_as_one_comes_to_it(page, serve):
     assert not english
 
 
-@pytest.mark.parametrize("names", [PAGES[:4], PAGES[4:7], PAGES[7:]], ids=", ".join)
-def test_no_english_is_left_in_any_scene_of_a_chinese_page(page, serve, names: list[str]):
-    page.set_default_timeout(LONG)
-    page.goto(f"{serve('app.py')}/{'' if names[0] == 'home' else names[0]}?lang={OTHER}&predictions=false")
-    english = set()
-    for name in names:
-        if name != names[0]:
-            turn_to(page, name)
-        english |= {f"{name}: {each}" for each in english_on(page)}
-        for scene in scenes(name)[1:] if name != "glossary" else ():
-            label = label_of(name, scene)
-            page.locator(".st-key-show").get_by_role("radio", name=label, exact=True).click()
-            expect(page).to_have_url(re.compile(f"show={scene}"))
-            english |= {f"{name}, {scene}: {each}" for each in english_on(page)}
-    assert not english
-
-
-def label_of(page: str, scene: str) -> str:
-    return said(f"{page}.controls.show.options.{scene}")
-
-
 def english_on(page: Page) -> set[str]:
     """What is said in English on a page, once it is at rest."""
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     rest(page, live=True)
     found = page.evaluate(TEXTS) + [each for each in page.evaluate(LABELS) if not REMAINS.fullmatch(each)]
     suspects = {each for each in found if ENGLISH.search(NAMES.sub("", each))}
-    return {each for each in suspects if ENGLISH.search(captions_of_data().sub("", NAMES.sub("", each)))}
-
-
-@cache
-def captions_of_data() -> re.Pattern:
-    """The captions of the emoji, which are English data."""
-    return re.compile("|".join(map(re.escape, sorted(set(captions.emoji().captions), key=len, reverse=True))))
+    return {each for each in suspects if ENGLISH.search(data().sub("", NAMES.sub("", each)))}

@@ -167,7 +167,8 @@ def scene(config: Config, films: Films | None = None, k: int | None = None, them
 
 
 def _picture_name(config: Config) -> str:
-    return lesson.pairs(config.data).captions[config.picture]
+    known, translated = lesson.pairs(config.data), config.data == "people" and language.get() == "zh"
+    return known.keywords[config.picture][0] if translated else known.captions[config.picture]
 
 
 def _scene(name: str) -> Callable[[Config], Scene]:
