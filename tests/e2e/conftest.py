@@ -80,6 +80,13 @@ def motion(page: Page) -> None:
     page.emulate_media(reduced_motion="no-preference")
 
 
+def forgets(page: Page, address: str) -> Page:
+    """A page whose browser has forgotten what it kept for the server at an address."""
+    page.goto(f"{address}/_stcore/health")
+    page.evaluate("localStorage.clear()")
+    return page
+
+
 def watch(page: Page, problems: list[str]) -> None:
     """Append to ``problems`` each console error, script error and request of ``page`` that leaves the machine."""
 

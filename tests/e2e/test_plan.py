@@ -9,6 +9,7 @@ from pages.ui.frame import plan_view
 from pages.ui.frame.text import t
 from pages.ui.lecture import plan as plans
 from pages.ui.lecture.plan import LecturePlan, View
+from tests.e2e.conftest import forgets
 from tests.e2e.learner import Learner, rest
 
 PLAN = LecturePlan(
@@ -24,10 +25,7 @@ PLAN = LecturePlan(
 def lecturer(page: Page, serve) -> Page:
     page.set_viewport_size({"width": 1280, "height": 800})
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.goto(f"{serve('app.py')}/_stcore/health")
-    page.evaluate("localStorage.clear()")  # what an earlier test kept
-    page.goto(serve("app.py"))
-    return page
+    return forgets(page, serve("app.py"))
 
 
 def open_menu(page: Page) -> None:
@@ -87,7 +85,8 @@ def test_a_link_that_was_cut_and_a_damaged_file_are_a_sentence_and_leave_the_pla
     expect(lecturer.get_by_text("1. Scales")).to_be_visible()
 
 
-def test_a_shipped_plan_takes_the_place_of_another_which_can_be_brought_back(lecturer):
+def test_a_shipped_plan_takes_the_place_of_another_which_can_be_brought_back(lecturer, serve):
+    lecturer.goto(f"{serve('app.py')}/glossary")
     open_menu(lecturer)
     lecturer.locator(".st-key-_plan_menu button").click()
     for name in ("45", "90"):
@@ -112,10 +111,3 @@ def test_a_presentation_is_copied_as_it_is_seen_and_any_other_link_without_what_
         links.append(lecturer.evaluate("navigator.clipboard.readText()").split("?")[1])
         lecturer.get_by_label(t("frame.share.presented")).check()
     assert links == ["show=eight_scales&clock=0.5", "show=eight_scales&clock=0.5&predictions=false&present=true"]
-
-
-def test_the_key_q_shows_the_code_of_what_is_shown(lecturer, serve):
-    Learner(lecturer, f"{serve('app.py')}/guidance", "samples").open("present=true&show=eight_scales&clock=0.5")
-    lecturer.keyboard.press("q")
-    expect(lecturer.locator(".qr")).to_be_visible()
-    expect(lecturer.locator(".qr-link")).to_contain_text("/guidance?show=eight_scales&clock=0.5")

@@ -57,6 +57,9 @@ def test_keys_show_controls_notes_and_the_answer_without_a_run_of_the_script(lec
     lecture.rests()
     assert not lecture.sent
     expect(lecture.page.locator(DIALOG)).to_have_count(0)  # Streamlit's own C asks whether to clear its cache
+    lecture.press("q")
+    expect(lecture.page.locator(".qr")).to_be_visible()
+    expect(lecture.page.locator(".qr-link")).to_contain_text("/guidance?clock=0.6")
 
 
 def test_a_clicker_goes_from_scene_to_scene_and_on_to_the_next_chapter(lecture):
@@ -85,14 +88,16 @@ def test_no_key_is_taken_from_somebody_who_types_or_who_reads(lecture):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("width, height", [(1920, 1080), (1024, 768)])
 @pytest.mark.parametrize("address, stage", [("guidance?show=beyond", "samples"), ("training?lang=zh", "training")])
-def test_a_presented_picture_is_whole_and_every_text_can_be_read_from_afar(page, serve, width, height, address, stage):
+def test_a_presented_picture_is_whole_and_every_text_can_be_read_from_afar(page, serve, address, stage):
     """`python -m tests.presentation` looks at all pages."""
-    page.set_viewport_size({"width": width, "height": height})
+    page.set_viewport_size({"width": 1920, "height": 1080})
     page.add_init_script(f"({LISTEN})()")
     name, _, query = address.partition("?")
     lecture = Learner(page, f"{serve('app.py')}/{name}", stage).open(f"{query}&present=true")
-    page.evaluate("__sizes.length = 0; dispatchEvent(new Event('resize'))")
-    assert page.evaluate("__sizes.length") and not faults(page)
-    assert lecture.now("plots")[-1]["h"] > 0.2 * height
+    for width, height in ((1920, 1080), (1024, 768)):
+        page.set_viewport_size({"width": width, "height": height})
+        lecture.rests()
+        page.evaluate("__sizes.length = 0; dispatchEvent(new Event('resize'))")
+        assert page.evaluate("__sizes.length") and not faults(page)
+        assert lecture.now("plots")[-1]["h"] > 0.2 * height
