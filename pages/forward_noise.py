@@ -23,7 +23,7 @@ with left:
                     controls.draw(name)
 config = controls.config()
 with right:
-    player.show(SCENES[show](config), key="forward", permalink=True, restart=(show, config.steps))
+    player.show(SCENES[show](config), key="forward", permalink=True, restart=config.steps)
     if show == "walk_and_jump":
         shell.explain("guess", "same", shown=config.jumps and config.stride == 1)
 

@@ -30,7 +30,7 @@ model = point_runs.own_model(point_runs.POINTS) if config.model == OWN else None
 scene, model = SCENES[show](config, model), model or lesson.model_of(config)
 readings, error, rival = lesson.readings(config, model), lesson.error_of(model), lesson.rival_of(config)
 with right:
-    player.show(scene if answered else lesson.before_answer(scene), key="field", permalink=True, restart=show)
+    player.show(scene if answered else lesson.before_answer(scene), key="field", permalink=True)
     hint = t(
         f"vector_field.{show}.hint",
         view="x" if config.view == "ve" else "x / √(1 + σ²)",

@@ -125,7 +125,7 @@ def pages() -> list[str]:
 
 
 def test_every_page_has_a_configuration():
-    assert pages() == chapters.present()
+    assert pages() == list(chapters.present())
 
 
 def test_every_key_that_code_reads_exists():

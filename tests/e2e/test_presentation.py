@@ -63,7 +63,9 @@ def test_keys_show_controls_notes_and_the_answer_without_a_run_of_the_script(lec
 
 
 def test_a_clicker_goes_from_scene_to_scene_and_on_to_the_next_chapter(lecture):
-    lecture.open("present=true&show=beyond", "samples").press("PageDown")
+    lecture.open("present=true&show=negative_prompt", "samples").until("now.k === 15")
+    lecture.press("PageDown").until("now.k === 20")  # each scene begins at its own start, on the same stage too
+    lecture.rests().press("PageDown")
     expect(lecture.page).to_have_url(re.compile(r"guidance\?(?=.*present=true)(?=.*show=train_live)"))
     lecture.rests(live=True).press("PageUp")
     expect(lecture.page).to_have_url(re.compile("show=beyond"))

@@ -1,5 +1,7 @@
 """The pages of the lesson, their order and their numbers."""
 
+from copy import copy
+from functools import cache
 from pathlib import Path
 
 import streamlit as st
@@ -17,9 +19,10 @@ PAGES = ("home", *(name for section in SECTIONS.values() for name in section), "
 """All pages in the order in which each leads to the next."""
 
 
-def present() -> list[str]:
+@cache
+def present() -> tuple[str, ...]:
     """The pages that there are, in the order of the lesson."""
-    return [name for name in PAGES if (ROOT / "pages" / f"{name}.py").exists()]
+    return tuple(name for name in PAGES if (ROOT / "pages" / f"{name}.py").exists())
 
 
 def number_of(name: str) -> int:
@@ -35,7 +38,12 @@ def title_of(name: str) -> str:
 
 def page_of(name: str) -> Page:
     """A page as Streamlit's navigation knows it."""
-    return st.Page(ROOT / "pages" / f"{name}.py", title=title_of(name), url_path=name, default=name == "home")
+    # A copy for each use, since Streamlit notes in a page that it may run; the first one looks for its file.
+    known, title = st.session_state.setdefault("_pages", {}), title_of(name)
+    if (name, title) not in known:
+        file = ROOT / "pages" / f"{name}.py"
+        known[name, title] = st.Page(file, title=title, url_path=name, default=name == "home")
+    return copy(known[name, title])
 
 
 def neighbours(name: str) -> dict[str, str]:

@@ -205,6 +205,12 @@ def page() -> str:
     return str(_memory().page)
 
 
+def shown() -> str:
+    """The identifier of the scene that the page shows; empty where it has but one."""
+    memory = _memory()
+    return str(value("show")) if memory.page and "show" in links.controls(memory.config) else ""
+
+
 def scene() -> str:
     """The label of the scene that the page shows; empty where it has but one."""
     return option("show", upcoming("show")) if "show" in links.controls(_memory().config) else ""

@@ -13,7 +13,8 @@ export default function ({ parentElement, data }) {
   const changed = lecture.view !== view
   Object.assign(lecture, { presenting, view, turn, parent: parentElement })
   if (changed) reveal(false)
-  if (!presenting) close()
+  if (presenting) lecture.charts ??= loadCharts()
+  else close()
   draw(parentElement, WORDS[language], presenting)
 }
 
@@ -21,6 +22,19 @@ function listen(lecture) {
   addEventListener("keydown", (event) => press(lecture, event), { capture: true })
   addEventListener("pointerdown", () => delete root.dataset.black, { capture: true })
   return lecture
+}
+
+// Loads what draws charts before there is one, and draws one that nobody sees: the script has five megabytes, and the
+// first chart makes it ready. Streamlit's main script names it.
+async function loadCharts() {
+  const main = document.querySelector("script[type=module][src]")?.src
+  await new Promise(globalThis.requestIdleCallback ?? setTimeout)
+  const [name] = main ? (await (await fetch(main)).text()).match(/PlotlyChart\.[\w-]+\.js/) ?? [] : []
+  if (!name) return
+  await import(new URL(name, main))
+  const chart = document.createElement("div")
+  await globalThis.Plotly?.newPlot(chart, [{ type: "scattergl", mode: "markers", x: [0, 1], y: [0, 1] }])
+  globalThis.Plotly?.purge(chart)
 }
 
 // ---- which key does what
@@ -67,7 +81,7 @@ const SHOW = {
   n: () => flip("notes"),
   c: () => flip("drawer"),
   r: revealNext,
-  q: () => document.querySelector(".st-key-qr button")?.click(),
+  q: () => document.querySelector(".st-key-copy_link [name=qr]")?.click(),
 }
 
 // ---- what they do

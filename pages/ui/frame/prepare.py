@@ -7,10 +7,14 @@ as the command line and the static site do; the run that shows it finds it there
 import logging
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import import_module
+from pkgutil import iter_modules
 
-from pages.ui.frame import links, text
+import numpy as np
+
+from core.figures import maps
+from pages.ui.frame import chapters, links, text
 
 _worker = ThreadPoolExecutor(1, "prepare")  # one after the other: somebody else may be shown something just now
 
@@ -18,6 +22,19 @@ _worker = ThreadPoolExecutor(1, "prepare")  # one after the other: somebody else
 def scene(page: str, parameters: Mapping[str, str]) -> Future:
     """Compute in the background what a page draws at an address. What was asked for lately is not computed again."""
     return _computed(page, tuple(sorted(parameters.items())), text.language.get())
+
+
+@cache
+def course() -> Future:
+    """Import in the background what the pages draw with, once, so that no first picture of a chapter waits for it."""
+    return _worker.submit(_import)
+
+
+def _import() -> None:
+    for module in iter_modules([str(chapters.ROOT / "pages" / "ui" / "lessons")]):
+        lesson_of(module.name)
+    # Plotly imports most of itself for its first figure.
+    maps.scatter([maps.Cloud(np.zeros((1, 2)), "data", "circle", "", [""])], "light", "", "").to_json()
 
 
 def first_scene(page: str) -> str:

@@ -6,6 +6,7 @@ question (key R) and the way to the scenes before and after (keys of a clicker).
 ``present.css`` show and hide them without a run of the script.
 """
 
+import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
@@ -16,6 +17,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui.frame import chapters, controls, links, prepare
 
+FIRST = 0.1  # seconds that the picture is ahead of the sheet
 _sheet: ContextVar[DeltaGenerator | None] = ContextVar("sheet", default=None)
 _answers: ContextVar[DeltaGenerator | None] = ContextVar("answers", default=None)
 
@@ -37,6 +39,12 @@ def header() -> None:
 def unfold() -> None:
     """Put the sheet here."""
     _sheet.set(st.container(key="sheet", gap="small"))
+
+
+def let_picture_go_first() -> None:
+    """Wait until the browser is about to draw the picture. It draws at once all that has come until then, and what
+    stands on the sheet takes as long as the picture."""
+    time.sleep(FIRST)
 
 
 def sheet() -> AbstractContextManager:

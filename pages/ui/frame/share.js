@@ -33,7 +33,7 @@ function parts([kinds, own, language, words, given], send) {
     add: () => send("add", linkOf(own, "", true, false)),
   }
   const buttons = kinds.filter((kind) => kind in acts).map((kind) =>
-    Object.assign(document.createElement("button"), { type: "button", textContent: words[kind], onclick: acts[kind] }))
+    Object.assign(document.createElement("button"), { type: "button", name: kind, textContent: words[kind], onclick: acts[kind] }))
   return [...buttons, ...(kinds.includes("presented") ? [label] : []), status]
 }
 

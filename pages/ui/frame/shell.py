@@ -167,13 +167,18 @@ def chapter(name: str, config: type) -> None:
             presentation.unfold()
             draw_html(f"<style>{(HERE / 'present.css').read_text('utf-8')}</style>")
             plan_view.notes()
-        with presentation.sheet():
-            for part in ("sentence", "why"):
-                with st.container(key=f"head_{part}"):
-                    draw_html(glossary.mark_terms(t(f"{name}.{part}")))
+        if not presenting:
+            _introduce(name)
         _address(key="address", data=[text.language.get()])
         plan_view.dialog()
         kept.begin(class_view.identity())
+
+
+def _introduce(page: str) -> None:
+    """What the picture of a page shows, and why it matters."""
+    for part in ("sentence", "why"):
+        with st.container(key=f"head_{part}"):
+            draw_html(glossary.mark_terms(t(f"{page}.{part}")))
 
 
 def join() -> None:
@@ -207,9 +212,10 @@ def _switches(page: str, presenting: bool) -> None:
                 st.page_link(page_of(name), label=title_of(name), icon=presentation.ICONS[direction], width="content")
         shown = controls.upcoming("show") if controls.scenes() else ""
         keys.listen(presenting, f"{page} {shown} {controls.value('plan')}")
-        plan_view.receive(share.buttons("copy_link", ("copy", "plan")).plan)
-        if code := share.buttons("qr", ("qr",)).qr:
-            share.show_code(code)
+        sent = share.buttons("copy_link", ("copy", "qr", "plan"))
+        plan_view.receive(sent.plan)
+        if sent.qr:
+            share.show_code(sent.qr)
         if not presenting and len(text.languages()) > 1:
             controls.draw("lang", label_visibility="collapsed", width=130)
         # With another key it is another menu, which is closed: it would cover the dialog that was opened from it.
@@ -347,6 +353,10 @@ def notes(*names: str, **values: Any) -> None:
     found = [note for name in names for note in text.entry(f"{page}.{name}.notes")]
     if not controls.value("present"):
         plan_view.notes()
+    else:
+        presentation.let_picture_go_first()
+        with presentation.sheet():
+            _introduce(page)
     with presentation.sheet(), st.container(key="notes", gap="small"):
         st.header(t("frame.headings.notes"), anchor=False)
         draw_html("\n\n".join([*filled("why"), *filled("how")]))
@@ -413,7 +423,9 @@ def _next() -> None:
 
 
 def code(*functions: Callable) -> None:
-    """The lines of core/ that made the picture, read from the source now."""
+    """The lines of core/ that made the picture, read from the source now. A presented page has no room for them."""
+    if controls.value("present"):
+        return
     with st.expander(t("frame.headings.code"), icon=":material/code:", key="code"):
         for function in map(inspect.unwrap, functions):
             lines, first = inspect.getsourcelines(function)
@@ -424,9 +436,11 @@ def code(*functions: Callable) -> None:
 
 def tasks(done: Mapping[str, bool]) -> None:
     """Try this: the tasks of the page's catalogue (``tasks.NAME.what`` and ``.hint``) by name, and whether each is
-    done. What was done once stays so for the visit."""
+    done. What was done once stays so for the visit. A presented page does not list them."""
     earned = st.session_state.setdefault("_earned", set())
     earned |= {(_page.get(), name) for name, now in done.items() if now}
+    if controls.value("present"):
+        return
     finished = [name for name in done if (_page.get(), name) in earned]
     rows = [_task(name, name in finished) for name in done]
     count = t("frame.tasks.count", done=len(finished), count=len(done))
@@ -457,7 +471,8 @@ def _own(key: str, **values: Any) -> str:
 
 def finish() -> None:
     """Last line of a page: the way on, and the notice for what was ignored in its link; runs begun here are kept."""
-    _next()
+    if not controls.value("present"):
+        _next()
     controls.settle()
     if controls.value("present"):
         _prepare_next()
@@ -472,6 +487,7 @@ def _prepare_next() -> None:
         prepare.scene(view.page, view.parameters)
     elif not plan_view.running():
         presentation.prepare_next(f"{_page.get()}")
+    prepare.course()
 
 
 @st.fragment(run_every=15)

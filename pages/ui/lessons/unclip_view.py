@@ -79,10 +79,11 @@ def has_unknown(caption: str, data: str) -> bool:
 
 
 def draw(config: Config, films: Films, k: int | None) -> None:
-    """The films on the stage as far as they have come; another scene begins at its own start."""
+    """The films on the stage, as far as they have come. Those of other data begin at their own start."""
     height = 330 if config.show == "text_vector" else None
-    restart = f"{config.show} {config.data}"
-    player.show(scene(config, films, k, shell.theme()), key="unclip", permalink=True, restart=restart, height=height)
+    player.show(
+        scene(config, films, k, shell.theme()), key="unclip", permalink=True, restart=config.data, height=height
+    )
 
 
 def chips(caption: str, data: str) -> None:

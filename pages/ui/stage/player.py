@@ -41,13 +41,14 @@ def show(
         height: of a row of panels in CSS pixels; None: about half the window.
         loop, autoplay: how the clock plays.
         permalink: keep in the address how the picture stands, clock and zoom (at most one stage of a page).
-        restart: a changed value puts the clock back to its start; other updates keep clock, zoom and probe.
+        restart: a changed value puts the clock back to its start, and so does another scene of the page; other updates
+            keep clock, zoom and probe.
     """
     place = component.latest(key, "probe", None if scene.probe is None else [round(float(v), 4) for v in scene.probe])
     data = pack(
         scene.panels, scene.clock, key=key, alt=scene.alt, height=height, probe=place, fps=scene.fps,
         loop=loop or None, autoplay=autoplay or None, permalink=permalink or None,
-        restart=None if restart is None else str(restart), view=controls.view() if permalink else None,
+        restart=str((controls.shown(), restart)), view=controls.view() if permalink else None,
         language=text.language.get(),
     )  # fmt: skip
     with st.container(gap=None):

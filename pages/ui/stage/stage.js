@@ -84,7 +84,7 @@ function begin(s) {
   if (opens(scene)) stand(s, scene.view[1]);
   else {
     stand(s, scene.permalink ? readAddress(scene.key) : {});
-    if (left?.path === location.pathname && performance.now() - left.at < 2000) Object.assign(s, {place: left.place, zoom: left.zoom});
+    if (left?.path === location.pathname && left.restart === scene.restart && performance.now() - left.at < 2000) Object.assign(s, {place: left.place, zoom: left.zoom});
     s.k = frameAt(scene, s.place);
   }
   if (scene.autoplay && s.place === null && !still.matches && scene.T > 1) play(s);
@@ -139,15 +139,16 @@ function setParameters(values) {
 const KEPT = ['clock', 'zoom', 'speed', 'loop'];
 const addressOf = () => Object.fromEntries(KEPT.map(name => [name, parameters().get(name)]));
 
-// Which path and which stage wrote last: a value carried over from another page is not this page's, nor is a zoom from
-// another picture.
+// Which path and which stage wrote last: a value carried over from another page is not this page's, nor are clock
+// and zoom from another picture.
 let written = {path: location.pathname, key: null, ...addressOf()};
 
 function readAddress(key) {
   const given = addressOf(), place = Number(given.clock), elsewhere = written.path !== location.pathname;
   for (const name of KEPT) if (elsewhere && written[name] === given[name]) given[name] = null;
   if (!(place >= 0 && place <= 1)) given.clock = null;
-  if (written.key !== null && written.key !== key && written.zoom === given.zoom) given.zoom = null;
+  if (written.key !== null && written.key !== key)
+    for (const name of ['clock', 'zoom']) if (written[name] === given[name]) given[name] = null;
   return given;
 }
 
@@ -245,7 +246,7 @@ function listen(s, get) {
 
 function unmount(s) {
   if (s.scene) {
-    LEFT.set(s.scene.key, {place: placeOf(s, s.scene), zoom: s.zoom, path: location.pathname, at: performance.now()});
+    LEFT.set(s.scene.key, {place: placeOf(s, s.scene), zoom: s.zoom, restart: s.scene.restart, path: location.pathname, at: performance.now()});
     writeAddress(s, true);
   }
   cancelAnimationFrame(s.raf);

@@ -223,7 +223,8 @@ def test_a_page_says_when_the_clock_is_to_start_again():
     app = AppTest.from_function(script)
     sent = [app.run().get("bidi_component")[0].proto.bytes]
     sent += [app.number_input[0].set_value(2).run().get("bidi_component")[0].proto.bytes]
-    assert [unpack(data)[0]["restart"] for data in sent] == ["1", "2"]
+    before, after = (unpack(data)[0]["restart"] for data in sent)
+    assert before != after
 
 
 def test_the_player_knows_its_words_in_every_language(tmp_path, monkeypatch):
