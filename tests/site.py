@@ -1,4 +1,6 @@
-"""Opens the whole static site from disk: ``python -m tests.site [OUT]``. OUT: a site that is written already.
+"""Opens the whole static site: ``python -m tests.site [OUT] [--http]``. OUT: a site that is written already.
+
+It is opened from disk, with ``--http`` from a web server of plain files as ``python -m http.server`` is one.
 
 Every page is opened in every language, and every scene of it in light and in dark and at the width of a phone. Counts
 what must not be: a request that leaves the disk, an error, a picture without pixels, a line that is wider than the
@@ -7,7 +9,11 @@ window, a fault that axe-core finds. Prints the size and ends with an error if a
 
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
@@ -31,13 +37,27 @@ ALONE = {"preload": False}  # axe-core would read the style sheet again, which a
 WIDE = "() => document.scrollingElement.scrollWidth - innerWidth"
 
 
-def opened(browser: Browser, site: Path, theme: str, problems: list[str]) -> Page:
+@contextmanager
+def serving(site: Path) -> Iterator[str]:
+    """A web server of the files of a folder; its address."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=site)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def opened(browser: Browser, base: str, theme: str, problems: list[str]) -> Page:
     """A window that notes what must not be."""
     context = browser.new_context(viewport=SIZES[theme], color_scheme=theme, reduced_motion="reduce")
     page = context.new_page()
     page.on("console", lambda message: message.type == "error" and problems.append(f"{page.url}: {message.text}"))
     page.on("pageerror", lambda error: problems.append(f"{page.url}: {error}"))
-    inside = (site.resolve().as_uri(), "data:", "blob:")
+    inside = (base, "data:", "blob:")
     page.on("request", lambda request: request.url.startswith(inside) or problems.append(f"{page.url}: {request.url}"))
     return page
 
@@ -60,33 +80,33 @@ def faults(page: Page) -> Iterator[str]:
         yield from (f"{fault['id']}: {node['target']} {node['html'][:120]}" for node in fault["nodes"])
 
 
-def visit(browser: Browser, site: Path, file: Path, theme: str) -> tuple[int, list[str]]:
+def visit(browser: Browser, base: str, name: str, theme: str) -> tuple[int, list[str]]:
     """Open each state of a page: how many there are, and what is wrong with them."""
     problems: list[str] = []
-    page = opened(browser, site, theme, problems)
-    page.goto(file.as_uri())
+    page = opened(browser, base, theme, problems)
+    page.goto(f"{base}/{name}")
     states = scenes(page)
     for state in states:
         page.evaluate("fragment => { location.hash = fragment }", state)
         page.evaluate("() => new Promise(requestAnimationFrame)")
-        problems += [f"{file.parent.name}/{file.name}#{state} ({theme}): {fault}" for fault in faults(page)]
+        problems += [f"{name}#{state} ({theme}): {fault}" for fault in faults(page)]
     if page.locator("[data-answer]").count():
         page.evaluate(ASKS)
         page.locator("[data-answer]").first.click()
-        problems += [f"{file.parent.name}/{file.name} answered ({theme}): {fault}" for fault in faults(page)]
+        problems += [f"{name} answered ({theme}): {fault}" for fault in faults(page)]
     page.context.close()
     return len(states), problems
 
 
-def check(site: Path) -> int:
-    """Open everything; returns how many things are wrong."""
+def check(site: Path, base: str) -> int:
+    """Open everything at an address; returns how many things are wrong."""
     wrong, views = [], 0
-    files = sorted(site.glob("*/*.html"))
+    files = [f"{file.parent.name}/{file.name}" for file in sorted(site.glob("*/*.html"))]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(playwright), args=[*FLAGS])
-        for file in files:
+        for name in files:
             for theme in SIZES:
-                count, problems = visit(browser, site, file, theme)
+                count, problems = visit(browser, base, name, theme)
                 views, wrong = views + count, wrong + problems
                 print(*problems, sep="\n", end="\n" if problems else "", flush=True)
         browser.close()
@@ -97,7 +117,9 @@ def check(site: Path) -> int:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(sys.argv[1] if sys.argv[1:] else folder)
-        if not sys.argv[1:]:
+        given = [part for part in sys.argv[1:] if part != "--http"]
+        place = Path(*given or [folder]).resolve()
+        if not given:
             main([folder])
-        sys.exit(bool(check(place)))
+        with serving(place) if "--http" in sys.argv else nullcontext(place.as_uri()) as base:
+            sys.exit(bool(check(place, base)))

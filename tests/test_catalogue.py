@@ -198,7 +198,7 @@ def used(key: str) -> bool:
         return rest[2] in parts or (rest[2] == "options" and rest[3] in own[rest[1]])
     if rest[0] == "tasks":
         return re.escape(rest[1]) in strings("pages") and rest[2] in ("what", "hint")
-    if rest[-1] in ("notes", "legend", "why", "how", "next"):
+    if rest[-1] in ("notes", "legend", "why", "how", "act", "next"):
         return any(re.fullmatch(pattern, rest[0]) for pattern in _one_part())
     return key in {f"{page}.{part}" for page in pages() for part in ("navigation", "title", "sentence")} or (
         re.escape(".".join(rest)) in strings("pages")  # the label of a link to another chapter

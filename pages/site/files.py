@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 from streamlit.testing.v1.element_tree import Block
 
 from pages.site import markdown
-from pages.site.elements import Parts, View, adapted, address, parts
+from pages.site.elements import NAMES, Parts, View, adapted, address, parts
 from pages.site.figures import Figures
 from pages.site.visits import Scene, Visit, card_of, find, key_of, walk
-from pages.ui.frame import chapters, text
+from pages.ui.frame import chapters, links, text
 from pages.ui.frame.text import t
 from pages.ui.stage import source, standalone
 
@@ -105,6 +107,7 @@ def page(visit: Visit, site: Site) -> str:
         _bar(visit.name, site),
         '<main tabindex="-1" id="picture">',
         _heading(heading),
+        _other_settings(visit.name),
         _question(visit),
         _tabs(visit.scenes),
         _search() if find(visit.scenes[0].shown, "terms") else "",
@@ -167,6 +170,21 @@ def _heading(block: Block) -> str:
     body = "\n".join(markdown.to_html(each) for each in texts if not each.startswith("<style"))
     view = View("", "heading", lambda *_: "", lambda *_: "")
     return adapted(f'<div class="st-key-heading"><h1>{markdown.inline(title)}</h1>\n{body}</div>', view)
+
+
+def _other_settings(page: str) -> str:
+    """What is said where the address has a setting other than that of the page, ``data-settings``."""
+    lesson = import_module(f"pages.ui.lessons.{page}")
+    if not hasattr(lesson, "SCENES"):
+        return ""
+    found = links.controls(lesson.Config)
+    own = (*NAMES, *links.OWN)  # the file answers these itself, or they are the sender's
+    shown = {name: "" if one.initial is None else one.write(one.initial) for name, one in found.items()
+             if name not in own}  # fmt: skip
+    return (
+        f'<p class="message info" role="status" data-settings="{html.escape(json.dumps(shown))}" hidden>'
+        f"{markdown.inline(t('site.settings'))}</p>"
+    )
 
 
 def _tabs(scenes: Sequence[Scene]) -> str:

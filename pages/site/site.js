@@ -97,11 +97,20 @@ function render() {
   const {scene, open, view} = place();
   for (const each of views) if (each !== view) hide(each);
   if (question) askIn(scene, open);
+  saySettings();
   const tabs = one('.scenes');
   if (tabs) tabs.hidden = open && question.dataset.gate === 'true';
   for (const tab of all('.scenes a')) tab.setAttribute('aria-current', tab.dataset.show === scene);
   view.hidden = false;
   view.querySelectorAll('.figure').forEach(draw);
+}
+
+// Says it where the address asks for a setting that this file does not have.
+function saySettings() {
+  const said = one('[data-settings]');
+  if (!said) return;
+  const shown = JSON.parse(said.dataset.settings);
+  said.hidden = ![...parameters()].some(([name, value]) => name in shown && value !== shown[name]);
 }
 
 function hide(view) {

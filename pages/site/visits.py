@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block, Node
 
 from core.problems import Problem
-from pages.ui.frame import chapters, links, text
+from pages.ui.frame import chapters, links, shell, text
 
 PATIENCE = 600  # seconds until what a page computes or trains has to be there
 LOOK = 0.5  # seconds between two looks at a page that is still computing
@@ -154,6 +154,7 @@ def run(page: str, language: str, **address: str) -> AppTest:
     """Run a page as if its address had these parameters, until all that it computes is there."""
     path = chapters.ROOT / "pages" / f"{page}.py"
     app = AppTest.from_function(_framed, default_timeout=PATIENCE, kwargs={"path": str(path), "name": page})
+    app.session_state[shell.PLAIN] = True
     for name, value in {"lang": language, **address}.items():
         app.query_params[name] = value
     return _finished(app.run(), page)

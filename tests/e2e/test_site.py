@@ -1,5 +1,6 @@
 """The static site of two pages, opened from disk: no server, no request, no error, and all of it by keyboard."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,10 +8,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from pages.site.__main__ import main
+from tests.site import serving
 
 STANDS = "() => Object.values(globalThis.__stage ?? {}).some(stage => stage.mounted && stage.drawn)"
 CLOCK = "() => Object.values(__stage).find(stage => stage.mounted).k"
-INSIDE = ("file:", "data:", "blob:")
+INSIDE = ("file:", "data:", "blob:", "http://127.0.0.1:")
 
 
 pytestmark = pytest.mark.slow
@@ -24,13 +26,20 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def served(site: Path) -> Iterator[str]:
+    """The address of the site on a web server of plain files."""
+    with serving(site) as address:
+        yield address
+
+
+@pytest.fixture
 def reader(page: Page) -> Page:
     page.on("request", lambda request: request.url.startswith(INSIDE) or page.problems.append(request.url))
     return page
 
 
-def visit(page: Page, site: Path, address: str) -> None:
-    page.goto(f"{site.as_uri()}/{address}")
+def visit(page: Page, site: Path | str, address: str) -> None:
+    page.goto(f"{site if isinstance(site, str) else site.as_uri()}/{address}")
     page.wait_for_function(STANDS)
 
 
@@ -48,12 +57,15 @@ def test_a_question_answers_and_shows_the_run_that_decides(reader: Page, site: P
     assert "guess" not in reader.url
 
 
-def test_an_address_opens_a_scene_at_its_clock_and_the_language_keeps_both(reader: Page, site: Path):
-    visit(reader, site, "en/forward_noise.html#show=dissolve&clock=0.5")
+def test_an_address_opens_a_scene_at_its_clock_says_what_it_cannot_and_the_language_keeps_it(reader: Page, served: str):
+    visit(reader, served, "en/forward_noise.html#show=dissolve&clock=0.5&steps=100")
     assert reader.evaluate(CLOCK) == 50
+    expect(reader.locator("[data-settings]")).to_be_hidden()
+    reader.evaluate("location.hash = 'show=dissolve&clock=0.5&steps=20'")
+    expect(reader.locator("[data-settings]")).to_be_visible()
     reader.locator("[data-language]").click()
     reader.wait_for_function(STANDS)
-    assert reader.url.endswith("zh/forward_noise.html#show=dissolve&clock=0.5")
+    assert reader.url.endswith("zh/forward_noise.html#show=dissolve&clock=0.5&steps=20")
     assert reader.evaluate("document.documentElement.lang") == "zh" and reader.evaluate(CLOCK) == 50
 
 

@@ -48,8 +48,8 @@ def entries(language: str) -> dict[str, str]:
 def scene_texts(page: str, names: tuple[str, ...]) -> list[str]:
     """What stands under a scene: why it is shown, how it works, and the notes."""
     found = [noted.table(page, name) for name in names]
-    said = [each[part] for part in ("why", "how") for each in found if part in each]
-    return said + [note["text"] for note in noted.notes(page, names)]
+    said = [each[part] for part in ("why", "how", "act") for each in found if part in each]
+    return said + [note[part] for note in noted.notes(page, names) for part in ("text", "act") if part in note]
 
 
 def prose(page: str) -> list[str]:

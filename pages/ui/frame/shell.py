@@ -60,6 +60,7 @@ from pages.ui.frame.drawing import table as table
 from pages.ui.frame.text import t
 
 HERE = Path(__file__).parent
+PLAIN = "_plain"  # in the session of a page that becomes a plain file
 # What Streamlit says by itself.
 STREAMLIT = (
     "upload", "file_limit", "enter", "ctrl_enter", "stop", "connecting", "lost", "lost_help", "no_page", "no_page_help",
@@ -336,12 +337,22 @@ def mark(role: str) -> str:
     return f'<span class="mark" style="color:{palette.colour(role, theme())}" aria-hidden="true">{shape}</span>'
 
 
+def answers_moves() -> bool:
+    """Whether the page answers when a visitor moves what is in a picture: plain files do not."""
+    return not st.session_state.get(PLAIN)
+
+
+def _of_note(note: dict[str, str]) -> str:
+    return text.join([note["text"], *([note["act"]] if "act" in note and answers_moves() else [])])
+
+
 def notes(*names: str, **values: Any) -> None:
-    """What you see: why it is shown (``NAME.why``), how it works (``NAME.how``), and where to look (``NAME.notes``).
+    """What you see: why it is shown (``NAME.why``), how it works (``NAME.how``), what to do with the picture
+    (``NAME.act``), and where to look (``NAME.notes``).
 
     The entries of all ``names`` of the page's catalogue follow one another; the notes are numbered. A note is a table
-    of ``mark``, the role of what it is about (absent: it has none in the picture), and ``text``. Placeholders are
-    filled with ``values``.
+    of ``mark``, the role of what it is about (absent: it has none in the picture), ``text``, and ``act`` if there is
+    something to do. Placeholders are filled with ``values``.
     """
     page = f"{_page.get()}"
     drawn.now().notes.append((names, values))
@@ -359,10 +370,11 @@ def notes(*names: str, **values: Any) -> None:
             _introduce(page)
     with presentation.sheet(), st.container(key="notes", gap="small"):
         st.header(t("frame.headings.notes"), anchor=False)
-        draw_html("\n\n".join([*filled("why"), *filled("how")]))
+        acts = filled("act") if answers_moves() else []
+        draw_html("\n\n".join([*filled("why"), *filled("how"), *acts]))
         rows = [
             f"{mark(text.fill(page, note['mark'], **values)) if 'mark' in note else ''} "
-            f"{glossary.mark_terms(text.fill(page, note['text'], **values))}"
+            f"{glossary.mark_terms(text.fill(page, _of_note(note), **values))}"
             for note in found
         ]
         draw_html("\n".join(f"{ordinal}. {row.strip()}" for ordinal, row in enumerate(rows, 1)))
