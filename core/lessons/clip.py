@@ -21,6 +21,7 @@ from core.models.clip import ClipConfig
 from core.models.clip_queries import Difference, Texts
 from core.models.clip_space import Projection, Vectors, pairs, picture_vectors, projection
 from core.problems import Problem
+from core.runs.caching import shared_cache
 from core.runs.checkpoints import Checkpoint
 from core.runs.progress import Progress, loss_curve, loss_history, recorded
 
@@ -360,7 +361,7 @@ def hat() -> Difference:
     return Difference("hat", *(number[name] for name in HAT))
 
 
-@cache
+@shared_cache(None)
 def linear_baseline() -> tuple[bool, ...]:
     """Whether the linear baseline puts the right word first, for each held-out difference. Takes seconds.
 

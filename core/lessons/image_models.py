@@ -9,7 +9,7 @@ import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -191,7 +191,7 @@ def model_of(checkpoint: Checkpoint) -> ImageModel:
     return ImageModel(key, checkpoint.denoiser, checkpoint.config, checkpoint.state.step)
 
 
-@cache
+@shared_cache(None)
 def shipped(name: str) -> ImageModel:
     """The shipped image model of that name, a key of ``pretrained.IMAGE_CONFIGS``."""
     return model_of(pretrained(name))

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from core.models.memorization import Report, compare, copies
 from core.models.points import PointConfig
 from core.models.sources import load
 from core.pretrained import FOLDER, PEOPLE_CONFIGS, is_shipped, pretrained
+from core.runs.caching import shared_cache
 from core.runs.progress import Progress, loss_curve
 
 FILE = Path(__file__).parents[1] / "pretrained" / "memorization.npz"
@@ -124,7 +125,7 @@ def trained_on(config: PointConfig, points: PointSet) -> Tensor:
     return _first_drawn(config.batch, config.seed, points) if config.endless else points.points
 
 
-@lru_cache(16)
+@shared_cache(16)
 def _first_drawn(batch: int, seed: int, points: PointSet) -> Tensor:
     drawn = batch // 2  # each comes with a noise and its negative (see ``diffusion_batches``)
     steps = range(-(-SPREAD // drawn))
@@ -142,7 +143,7 @@ def closeness(samples: Tensor, known: Tensor) -> tuple[float, float]:
     return copies(samples, known).float().mean().item(), metrics.distance_to(samples, known).median().item()
 
 
-@cache
+@shared_cache(None)
 def by_chance(count: str, n: int = 4_000) -> tuple[float, float]:
     """The `closeness` of new points of the distribution: that of a network that has learned it and copies nothing."""
     points, config = points_of(count), config_of(count)
@@ -213,7 +214,7 @@ def known_people() -> tuple[str, ...]:
     return tuple(count for count in PEOPLE if films.has(FILE, f"people-{count}"))
 
 
-@cache
+@shared_cache(None)
 def memorised_people(count: str) -> MemorisedPeople:
     """What the file has of the network that was trained on so many people."""
     arrays = {name: torch.from_numpy(array) for name, array in films.read(FILE, f"people-{count}").items()}

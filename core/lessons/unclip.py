@@ -8,7 +8,6 @@ that the page opens with.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
 from pathlib import Path
 
 import torch
@@ -26,6 +25,7 @@ from core.models import unclip as unclip_model
 from core.models.unclip import Unclip
 from core.pretrained import pretrained
 from core.problems import Problem
+from core.runs.caching import shared_cache
 
 MAX_STEPS = 40  # of a stage
 INTERPOLATED = 11  # pictures of an interpolation
@@ -191,13 +191,13 @@ def opening(models: Unclip, request: Request) -> Film:
 # The models and their pictures
 
 
-@cache
+@shared_cache(None)
 def shipped(data: str) -> Unclip:
     """The shipped models of a set together."""
     return unclip_model.assemble(*map(pretrained, PARTS[data]))
 
 
-@cache
+@shared_cache(None)
 def pairs(data: str) -> Pairs:
     """The collection that vectors are compared with: all emoji, or so many people."""
     return clip_space.pairs() if data == "emoji" else captions.load(data, n=COLLECTED)
@@ -455,7 +455,7 @@ def write_first(file: Path = FILE) -> None:
     lesson_films.write(file, arrays)
 
 
-@lru_cache(maxsize=4)
+@shared_cache(4)
 def shipped_films(models: Unclip, data: str, file: Path = FILE) -> dict[Request, Film]:
     """The films that the page opens with; none where the file is not of these models, or is not there."""
     found = lesson_films.read(file, _key(models))

@@ -5,7 +5,6 @@ People and emoji have this in common. What a CLIP answers about either is in ``c
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +16,7 @@ from core.data.images import unit
 from core.models import clip_queries
 from core.networks.clip import Clip
 from core.problems import Problem
+from core.runs.caching import shared_cache
 
 N_PEOPLE = 4_000
 
@@ -26,7 +26,7 @@ def pairs(data: str = "emoji") -> Pairs:
     return _pairs(data)
 
 
-@cache
+@shared_cache(None)
 def _pairs(data: str) -> Pairs:
     return captions.emoji() if data == "emoji" else captions.load(data, n=N_PEOPLE)
 

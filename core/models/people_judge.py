@@ -3,7 +3,6 @@ training). What a model was asked for is compared with what they find in its pic
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +18,7 @@ from core.models.image_judge import compute
 from core.models.model import SHIPPED
 from core.networks.attributes import AttributeReader
 from core.runs import checkpoints
+from core.runs.caching import shared_cache
 from core.runs.checkpoints import Checkpoint, load_folder
 
 __all__ = ["JudgeConfig", "Nearest", "attributes_of", "features_of", "nearest", "requested_people", "requests",
@@ -91,7 +91,7 @@ def reading_loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
     return sum(F.cross_entropy(logits, value, ignore_index=-1, reduction="sum") for logits, value in parts) / len(x)
 
 
-@cache
+@shared_cache(None)
 def shipped_judge() -> AttributeReader:
     """The network that is shipped."""
     return load_folder(JUDGE).state.ema.eval()

@@ -4,7 +4,6 @@ Models of points are complete checkpoints, so that they can be trained further; 
 the weights only.
 """
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from core.models.sources import load
 from core.models.trajectories import PointModel
 from core.models.unclip import DecoderConfig, PriorConfig
 from core.problems import Problem
+from core.runs.caching import shared_cache
 from core.runs.checkpoints import Checkpoint, load_folder
 
 FOLDER = Path(__file__).parent
@@ -106,7 +106,7 @@ class NotShipped(Problem, KeyError):
     """There is no shipped checkpoint of that name."""
 
 
-@cache
+@shared_cache(None)
 def pretrained(name: str) -> Checkpoint:
     """The shipped checkpoint of that name. It is shared, and must not be trained further in place.
 
@@ -137,13 +137,13 @@ def points_of(name: str) -> PointSet:
     return make_points(POINT_CONFIGS[name][0], N)
 
 
-@cache
+@shared_cache(None)
 def shipped(name: str) -> PointModel:
     """A shipped model of points with its data. Raises KeyError for any other name."""
     return PointModel(name, pretrained(name).denoiser, points_of(name), POINT_CONFIGS[name][1].endless)
 
 
-@cache
+@shared_cache(None)
 def images_of(name: str, split: str = "train") -> ImageSet:
     """The images that a shipped checkpoint was trained on; of people, who have no end, the first ``PEOPLE`` pictures of
     its training, drawn again. Raises Problem for a ``split`` that they do not have."""

@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def shared_cache(maxsize: int, stripes: int = 64) -> Callable[[F], F]:
+def shared_cache(maxsize: int | None, stripes: int = 64) -> Callable[[F], F]:
     """``functools.lru_cache`` that computes equal calls from several threads once: the others wait for the result.
 
-    A class that opens one page at the same moment asks for the same picture thirty times.
+    A class that opens one page at the same moment asks for the same picture thirty times. Of what is
+    loaded there is only one: other caches know a model by its identity. ``maxsize`` None: all results are kept.
     """
 
     def decorate(function: F) -> F:

@@ -6,14 +6,15 @@ from pages.ui.frame import prepare
 from pages.ui.lessons import guidance
 
 
-def test_a_scene_is_computed_once_from_its_address_alone():
+def test_a_scene_is_computed_once_from_its_address_alone_also_where_a_page_asks_meanwhile():
     guidance.samples_of.cache_clear()
+    guidance.SCENES["negative_prompt"](guidance.Config(show="negative_prompt", seed=6))
+    alone = guidance.samples_of.cache_info().misses
     address = {"show": "negative_prompt", "seed": "7"}
-    prepare.scene("guidance", address).result()
-    computed = guidance.samples_of.cache_info().misses
-    assert computed
+    prepared = prepare.scene("guidance", address)
     guidance.SCENES["negative_prompt"](guidance.Config(show="negative_prompt", seed=7))
-    assert guidance.samples_of.cache_info().misses == computed
+    prepared.result()
+    assert alone and guidance.samples_of.cache_info().misses == 2 * alone
     assert prepare.scene("guidance", dict(reversed(address.items()))) is prepare.scene("guidance", address)
 
 
