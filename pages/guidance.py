@@ -45,12 +45,13 @@ with right:
     else:
         key = "arrows" if show in ("two_fields", "one_place") else "samples"
         player.show(SCENES[show](config, model), key=key, permalink=True)
-    if small:
-        shell.caption(t("guidance.metrics", close=NEAR))
-    elif text.has(f"guidance.{show}.hint"):
-        shell.caption(t(f"guidance.{show}.hint", rms=lesson.POINTS.rms, close=NEAR))
-    if show == "one_place":
-        shell.prose(lesson.terms_table(lesson.terms_of(config, model)))
+    with shell.sheet():
+        if small:
+            shell.caption(t("guidance.metrics", close=NEAR))
+        elif text.has(f"guidance.{show}.hint"):
+            shell.caption(t(f"guidance.{show}.hint", rms=lesson.POINTS.rms, close=NEAR))
+        if show == "one_place":
+            shell.prose(lesson.terms_table(lesson.terms_of(config, model)))
     decided = show == "weak_and_converged" and config.wanted == "cat"
     shell.explain("guess", "nearly_all", shown=answered and decided)
 if lesson.nothing_to_remove(config, model):
@@ -58,7 +59,8 @@ if lesson.nothing_to_remove(config, model):
         shell.caption(t("guidance.negative_prompt.nothing", label=label("classes", CLASSES[config.negative_label])))
         st.button(t("guidance.negative_prompt.try"), on_click=controls.put, args=("negative_model", WEAK), key="_weak")
 if show == "eight_scales":
-    guidance_curves.draw(config, model)
+    with shell.sheet():
+        guidance_curves.draw(config, model)
 
 shell.notes(show)
 shell.equation(show, legend=show)

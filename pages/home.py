@@ -35,8 +35,9 @@ with picture:
     shell.draw_html('<span id="picture" tabindex="-1"></span>')
     player.show(SCENES["figure"](config), key="figure", autoplay=True, permalink=True)
 for column, (name, address) in zip(links, LINKS.items(), strict=True):
-    with column:
-        shell.lead_to(name, f"links.{name}", address)
+    if not controls.value("present"):
+        with column:
+            shell.lead_to(name, f"links.{name}", address)
 with question:
     shell.explain("guess", "other_points", shown=config.seed != Config.seed and config.model == Config.model)
 

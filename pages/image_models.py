@@ -52,17 +52,19 @@ else:
                 lesson.film_scene(config, model, films, frame), key="gallery", permalink=True
             ),
         )
-        if show != "nearest_training_image":
-            shell.caption(t("image_models.metrics"))
+        with shell.sheet():
+            if show != "nearest_training_image":
+                shell.caption(t("image_models.metrics"))
+            if films and answered and show == "four_samplers":
+                shell.prose(lesson.table(films, model))
+                shell.caption(t("image_models.four_samplers.distance"))
+            elif films and show == "nearest_training_image":
+                shell.caption(lesson.verdict(films[0], model))
+            elif films and show == "request" and model.of_people:
+                shell.prose(image_requests.judged_table(films[0], model))
+                shell.caption(image_requests.judges(films[0]))
         if films and answered and show == "four_samplers":
-            shell.prose(lesson.table(films, model))
-            shell.caption(t("image_models.four_samplers.distance"))
             shell.explain("guess", "ghosts", shown=config.model == SHIPPED[0])
-        elif films and show == "nearest_training_image":
-            shell.caption(lesson.verdict(films[0], model))
-        elif films and show == "request" and model.of_people:
-            shell.prose(image_requests.judged_table(films[0], model))
-            shell.caption(image_requests.judges(films[0]))
     done |= lesson.tasks_done(config, model, films)
 
 shell.notes(*lesson.notes_of(show, answered, model, controls.value("train")))

@@ -25,12 +25,14 @@ config = controls.config(**({} if answered else {"bmodel": controls.value("amode
 first, second = lesson.results(config, trained)
 with right:
     player.show(lesson.two_sides(config, trained), key="lab", permalink=True)
-    shell.prose(lesson.metrics_table(first, second))
+    with shell.sheet():
+        shell.prose(lesson.metrics_table(first, second))
     shown, (same, other) = lesson.only_models_differ(first.config, second.config), lesson.distances(first, second)
     shell.explain("guess", "near_its_end_in_a", shown, same=same, other=other)
 
 shell.notes("two_sides")
-lab_widgets.explain_measures()
+with shell.sheet():
+    lab_widgets.explain_measures()
 shell.equation("step", legend="step")
 shell.code(*lesson.CODE)
 shell.tasks(

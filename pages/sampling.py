@@ -36,16 +36,17 @@ with right:
         widgets.show_quality(config)
     else:
         player.show(SCENES[show](config), key="sampling", permalink=True)
-    if show == "sde_and_ode":
-        verdict, values = lesson.verdict(config)
-        shell.caption(t(f"sampling.sde_and_ode.{verdict}", **values))
-    elif show == "one_step":
-        parts = ("hint", "scaled") if config.view == "vp" else ("hint",)
-        shell.caption(text.join(t(f"sampling.one_step.{part}") for part in parts))
-    elif show == "paths":
-        shell.caption(t("sampling.paths.hint"))
-    elif show in ("clouds", "whose_step"):
-        shell.caption(t("sampling.metrics"))
+    with shell.sheet():
+        if show == "sde_and_ode":
+            verdict, values = lesson.verdict(config)
+            shell.caption(t(f"sampling.sde_and_ode.{verdict}", **values))
+        elif show == "one_step":
+            parts = ("hint", "scaled") if config.view == "vp" else ("hint",)
+            shell.caption(text.join(t(f"sampling.one_step.{part}") for part in parts))
+        elif show == "paths":
+            shell.caption(t("sampling.paths.hint"))
+        elif show in ("clouds", "whose_step"):
+            shell.caption(t("sampling.metrics"))
     if show == "whose_step" and config.na > 2:  # the last step goes all the way for both
         widgets.show_step_sizes(config)
     collapsed = any(lesson.quality_of(config, each).collapsed for each in without_noise if each.sigma_max == 10)

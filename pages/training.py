@@ -30,7 +30,7 @@ with left:
     show = controls.draw("show")
 live, measures = show == "train_live", show == "memorised_or_learned"
 with shell.asking(left, right):
-    ready = shell.predict("guess", decides={"show": "train_live"})
+    ready = shell.predict("guess", decides={"show": "train_live"}) or controls.value("present")
 with right:
     commands = training_view.draw_row()
 with left:

@@ -35,19 +35,21 @@ with right:
         shell.message("info", t("unclip.nothing"), "edit")
     elif show == "text_vector":
         view.draw(config, (), None)
-        view.neighbours(config.wanted, data)
+        with shell.sheet():
+            view.neighbours(config.wanted, data)
     else:
         if show == "all_stages":
             view.chips(config.wanted, data)
         films = background_films.watch(lesson.film_maker(data), lesson.requests_of(config), partial(view.draw, config))
-    if text.has(f"unclip.{show}.metric"):
-        shell.caption(t(f"unclip.{show}.metric"))
-    if text.has(f"unclip.{show}.{data}.metric"):
-        shell.caption(t(f"unclip.{show}.{data}.metric"))
-    if films and data == "people" and show in view.JUDGED:
-        shell.prose(view.judged(films))
-    if films and show == "prior_skipped":
-        shell.prose(view.positions(films))
+    with shell.sheet():
+        if text.has(f"unclip.{show}.metric"):
+            shell.caption(t(f"unclip.{show}.metric"))
+        if text.has(f"unclip.{show}.{data}.metric"):
+            shell.caption(t(f"unclip.{show}.{data}.metric"))
+        if films and data == "people" and show in view.JUDGED:
+            shell.prose(view.judged(films))
+        if films and show == "prior_skipped":
+            shell.prose(view.positions(films))
     decided = show == "prior_skipped" and data == "emoji" and config.prior_emoji == first.prior_emoji
     shell.explain("guess", "nearly_alike", shown=bool(films) and decided and config.n > 1)
 

@@ -38,20 +38,22 @@ with right:
     )
     endless = (t("vector_field.endless", n=len(model.ideal.points)),) if model.endless else ()
     move = (t(f"vector_field.{show}.move"),) if show == "one_place" and shell.answers_moves() else ()
-    shell.caption(text.join((hint, *move, *endless)))
-    if show == "one_place":
-        shell.prose(lesson.numbers_table(*readings))
+    with shell.sheet():
+        shell.caption(text.join((hint, *move, *endless)))
+        if show == "one_place":
+            shell.prose(lesson.numbers_table(*readings))
     shell.explain("guess", "small_sigma", shown=show == "error" and config.model != OWN)
 
 shell.notes(*lesson.notes_of(config, show, answered))
 shell.equation(show, legend=show)
 if show == "error":
-    st.header(t("vector_field.curve.heading"), anchor=False)
-    move = (t("vector_field.curve.move"),) if shell.answers_moves() else ()
-    shell.prose(text.join((t("vector_field.curve.text"), *move)))
-    chart = lesson.error_chart(config, error, rival, shell.theme())
-    draw_chart(chart, "error_curve")
-    exporting.button(partial(lesson.error_curve, config, model), "error_curve", chart="error_curve")
+    with shell.sheet():
+        st.header(t("vector_field.curve.heading"), anchor=False)
+        move = (t("vector_field.curve.move"),) if shell.answers_moves() else ()
+        shell.prose(text.join((t("vector_field.curve.text"), *move)))
+        chart = lesson.error_chart(config, error, rival, shell.theme())
+        draw_chart(chart, "error_curve")
+        exporting.button(partial(lesson.error_curve, config, model), "error_curve", chart="error_curve")
 
 shell.code(*lesson.CODE)
 shell.tasks(

@@ -1,7 +1,8 @@
 """What a presented page has to be, and a command that goes by PageDown alone through all of them.
 
 ``python -m tests.presentation [--size 1920x1080] [--theme light] [--language en] [--pictures FOLDER]`` presents every
-scene of every page, prints what is wrong with each, and puts pictures of them into a folder.
+scene of every page, prints how much of its room the picture fills and what is wrong with it, and puts pictures of them
+into a folder.
 """
 
 import argparse
@@ -54,16 +55,36 @@ SMALL = """least => {
     look(document.body);
     return [...found, ...globalThis.__sizes.filter(([text, size]) => text && size < least - 0.1)];
 }"""
-# How far the first player stands out of the window, and the page.
+# How far what a page shows stands out of the window: players, charts, images and tables, but for what a key opens; and
+# the page, and what stands in its line.
 OUTSIDE = """() => {
-    const main = document.querySelector(".stMain"), pixels = [];
-    const hosts = [...document.querySelectorAll(".st-key-picture *")];
-    const players = hosts.map(host => host.shadowRoot?.querySelector(".stage"));
-    const place = players.find(player => player?.getClientRects().length)?.getBoundingClientRect();
-    if (place) pixels.push(["below", place.bottom + main.scrollTop - innerHeight]);
-    if (place) pixels.push(["beside", place.right - innerWidth]);
-    pixels.push(["wide", main.scrollWidth - innerWidth]);
-    return pixels.filter(([where, far]) => far > 1).map(([where, far]) => `${where}: ${Math.round(far)} px`);
+    const SHOWN = ".stage, .js-plotly-plot, img, table";
+    const OPENED = ".st-key-sheet, .stColumn:has(.st-key-controls), dialog, [role=dialog]";
+    const main = document.querySelector(".stMain"), line = document.querySelector(".st-key-line");
+    const inside = part => part.shadowRoot ? find(part.shadowRoot) : [];
+    const find = root => [...root.querySelectorAll("*")].flatMap(part => [part, ...inside(part)]);
+    const isSeen = part => part.getClientRects().length && part.checkVisibility({visibilityProperty: true});
+    const isOpened = part => !!(part.closest(OPENED) ?? part.getRootNode().host?.closest(OPENED));
+    const found = find(main).filter(part => part.matches(SHOWN) && isSeen(part) && !isOpened(part)).flatMap(part => {
+        const {right, bottom} = part.getBoundingClientRect(), name = part.className || part.tagName.toLowerCase();
+        return [[`${name} below`, bottom + main.scrollTop - innerHeight], [`${name} beside`, right - innerWidth]];
+    });
+    found.push(["page wide", main.scrollWidth - innerWidth], ["page high", main.scrollHeight - innerHeight]);
+    if (line && document.querySelector(".st-key-strip")) {
+        const size = parseFloat(getComputedStyle(document.documentElement).fontSize);
+        found.push(["line wide", line.scrollWidth - line.clientWidth], ["line high", line.clientHeight - 2.3 * size]);
+    }
+    return found.filter(([where, far]) => far > 1).map(([where, far]) => `${where}: ${Math.round(far)} px`);
+}"""
+# The part of the room for a player that the plots of its picture fill, in percent; null where there is none.
+FILLED = """() => {
+    const hosts = [...document.querySelectorAll(".st-key-picture *")], player = hosts
+        .map(host => host.shadowRoot?.querySelector(".stage")).find(player => player?.getClientRects().length);
+    const plots = Object.values(globalThis.__stage ?? {}).find(stage => stage.mounted && stage.plots[0])?.plots;
+    if (!player || !plots) return null;
+    const {left, right, top} = player.getBoundingClientRect();
+    const room = (right - left) * (innerHeight - top - player.querySelector(".controls").offsetHeight);
+    return Math.round(100 * plots.reduce((sum, {w, h}) => sum + w * h, 0) / room);
 }"""
 
 
@@ -116,7 +137,9 @@ def main() -> None:
             page = browser.new_context(reduced_motion="reduce", **look).new_page()
             page.on("pageerror", lambda error: print(f"  script: {error}"))
             for number, place in enumerate(lecture(page, address, given.language)):
-                print(place, *faults(page), sep="\n  ", flush=True)
+                filled = page.evaluate(FILLED)
+                head = f"{number:02} {place}  {'' if filled is None else f'{filled} %'}"
+                print(head, *faults(page), sep="\n  ", flush=True)
                 if given.pictures:
                     given.pictures.mkdir(exist_ok=True)
                     page.screenshot(path=given.pictures / f"{number:02}.png")

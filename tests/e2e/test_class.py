@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
-from pages.ui.frame import class_view
+from pages.ui.frame import class_view, share
 from pages.ui.frame.text import t
 from tests.e2e.classroom import COUNTED, PHONE, answered, bars, choice, join, open_class, vote
 from tests.e2e.conftest import SIZE, forgets, watch
@@ -82,6 +82,11 @@ def test_a_class_votes_twice_also_after_a_lost_connection_and_only_its_lecturer_
     expect(join(visitor(PHONE), link).get_by_text(t("class.student.closed"))).to_be_visible()  # who comes late
     assert not faults(first)
     secret = lecturer.evaluate("JSON.parse(localStorage['kept-class']).secret")
+    lecturer.goto(f"{lecturer.url.partition('?')[0]}?present=true")
+    rest(lecturer)
+    lecturer.keyboard.press("q")  # of the class, not of the page
+    expect(lecturer.get_by_role("dialog").locator(".class-code")).to_have_text(link[-4:])
+    expect(lecturer.get_by_role("dialog").locator("img.qr")).to_have_attribute("src", share.code_image(link))
     assert secret not in link + lecturer.url + lecturer.content() + first.content()
 
 

@@ -54,6 +54,10 @@ def test_keys_show_controls_notes_and_the_answer_without_a_run_of_the_script(lec
     expect(lecture.page.locator("html")).to_have_attribute("data-black", "")
     lecture.press("c")
     expect(lecture.page.locator("html")).not_to_have_attribute("data-black", "")
+    lecture.press("f")
+    lecture.page.wait_for_function("document.fullscreenElement === document.documentElement")
+    lecture.press("f")
+    lecture.page.wait_for_function("!document.fullscreenElement")
     lecture.rests()
     assert not lecture.sent
     expect(lecture.page.locator(DIALOG)).to_have_count(0)  # Streamlit's own C asks whether to clear its cache

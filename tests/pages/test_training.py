@@ -101,6 +101,11 @@ def test_nothing_can_be_trained_before_the_prediction(open_page):
     assert app.query_params["guess"] == "slowly_sharper"
 
 
+def test_a_presented_page_trains_before_its_question_is_answered(open_page):
+    app = open_page("training", present="true")
+    assert app.button(key="_guess_slowly_sharper") and not any(app.button(key=key).disabled for key in BUTTONS)
+
+
 @pytest.mark.slow
 def test_a_shipped_model_is_seen_where_there_is_one_and_an_untrained_network_where_not(chapter):
     steps = training_run.initial_checkpoint(lesson.request_of(lesson.Config())).state.step

@@ -2,6 +2,7 @@
 // Streamlit's bundle of Plotly makes its functions available as `Plotly`.
 
 const PAPER = 680; // the width of a printed chart in CSS pixels: A4 and Letter have that between their margins
+const LEAST = 10; // the height of a presented chart in rem
 const CHARTS = new WeakMap(); // what each mounted component has to undo
 
 export default ({data, parentElement}) => {
@@ -26,7 +27,7 @@ function fit(place, height) {
   const root = getComputedStyle(document.documentElement), rem = parseFloat(root.fontSize), narrow = chart.clientWidth < 480;
   const presented = !!root.getPropertyValue('--stage-presented') && !!chart.closest('.st-key-picture');
   const size = narrow ? 13 : Math.ceil(0.875 * rem);
-  const high = Math.round(presented ? Math.max(0.5 * innerHeight, innerHeight - above(chart) - 5 * rem)
+  const high = Math.round(presented ? Math.max(LEAST * rem, innerHeight - above(chart) - below(chart))
     : Math.max(narrow ? 380 : 280, height / 800 * Math.min(innerHeight, 1000)));
   const wanted = {'font.size': size, height: high, 'xaxis.title.font.size': size, 'yaxis.title.font.size': size};
   if (narrow) Object.assign(wanted, {'legend.orientation': 'h', 'legend.y': 1.02, 'legend.yanchor': 'bottom', 'legend.x': 0, 'legend.entrywidth': 0});
@@ -37,6 +38,8 @@ function fit(place, height) {
   Plotly.relayout(chart, wanted);
 }
 
+// The height of what stands above it, and of what stands below it in the same picture.
+const below = chart => chart.closest('.st-key-picture').getBoundingClientRect().bottom - chart.getBoundingClientRect().bottom;
 const above = chart => chart.getBoundingClientRect().top - document.querySelector('.stMainBlockContainer').getBoundingClientRect().top;
 
 // A figure with each dark colour replaced by the light one of the same role.

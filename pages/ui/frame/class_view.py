@@ -111,6 +111,24 @@ def _commands(lecturer: Lecturer) -> None:
             st.rerun()
 
 
+def show_code() -> None:
+    """Open what a room needs to join the class of this lecturer, large: the QR code, the address, the four letters."""
+    lecturer = classes.lecturer()
+    dialog(t("class.menu", code=lecturer.code), partial(_draw_code, lecturer), width="large")
+
+
+def _draw_code(lecturer: Lecturer) -> None:
+    link = f"{classes.address().partition('://')[2]}join"
+    with st.container(horizontal=True, vertical_alignment="center", gap="large", key="class_join"):
+        share.draw_code(classes.join_link(lecturer.code))
+        with st.container(gap="medium", width="content"):
+            draw_html(f'<div class="class-address">{html.escape(link)}</div>')
+            draw_html(f'<div class="class-code">{lecturer.code}</div>')
+            _joined(lecturer)
+    if found := classes.reachable():
+        message("warning", t("class.only_here", address=links.plain(found)), "wifi_off")
+
+
 @fragment(OFTEN)
 def _joined(lecturer: Lecturer) -> None:
     prose(t("class.joined", count=classes.polls().check(lecturer).joined))

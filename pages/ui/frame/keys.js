@@ -16,6 +16,7 @@ export default function ({ parentElement, data }) {
   if (presenting) lecture.charts ??= loadCharts()
   else close()
   draw(parentElement, WORDS[language], presenting)
+  watchLine(lecture)
 }
 
 function listen(lecture) {
@@ -110,6 +111,7 @@ function clockOf(target, key) {
 function flip(part) {
   root.toggleAttribute(`data-${part}`)
   mark()
+  fitLine()
 }
 
 const isOpen = () => ["notes", "drawer"].some((part) => part in root.dataset) || !!document.querySelector("details.reveal[open]")
@@ -118,6 +120,7 @@ function close() {
   for (const part of ["notes", "drawer", "black"]) delete root.dataset[part]
   reveal(false)
   mark()
+  fitLine()
 }
 
 function reveal(open, which = "") {
@@ -128,6 +131,42 @@ function reveal(open, which = "") {
 function revealNext() {
   const closed = [":not(.last)", ""].find((which) => document.querySelector(`details.reveal${which}:not([open])`))
   reveal(closed !== undefined, closed)
+}
+
+// ---- the line above the picture
+
+const STEPS = 5 // present.css says what each of them leaves out of the line
+const CUT = ["h1", "label", "input"]
+
+// Watches what the line holds, and the room that it has.
+function watchLine(lecture) {
+  lecture.seen?.disconnect()
+  lecture.resized?.disconnect()
+  delete root.dataset.line
+  const line = lecture.presenting && document.querySelector(".st-key-line")
+  if (!line) return
+  lecture.seen = new MutationObserver(fitLine)
+  lecture.seen.observe(line, { childList: true, subtree: true, characterData: true })
+  lecture.resized = new ResizeObserver(fitLine)
+  lecture.resized.observe(line)
+  fitLine()
+}
+
+// Leaves out as little as makes the line fit. While the drawer is open it has all, on as many lines as that needs.
+function fitLine() {
+  const line = globalThis.__lecture.presenting && document.querySelector(".st-key-line")
+  if (!line) return
+  for (let step = 0; step <= STEPS; step++) {
+    root.dataset.line = "drawer" in root.dataset ? "all" : step
+    if (line.scrollWidth <= line.clientWidth) break
+  }
+  for (const part of line.querySelectorAll(CUT.join())) nameCut(part)
+}
+
+// A pointer that rests on what is cut shows the whole.
+function nameCut(part) {
+  const whole = part.scrollWidth > part.clientWidth + 1 ? part.value ?? part.textContent : ""
+  if (part.title !== whole) part.title = whole
 }
 
 // ---- the buttons that do the same, and the list of keys
@@ -142,8 +181,9 @@ function draw(parent, words, presenting) {
   parent.querySelector("tbody").replaceChildren(...rows)
   dialog.setAttribute("aria-label", words.title)
   for (const button of parent.querySelectorAll("button")) {
-    button.textContent = words[button.name]
-    if (button.name === "listed") button.title = words.title
+    button.querySelector(".word").textContent = words[button.name]
+    button.setAttribute("aria-label", button.name === "listed" ? words.title : words[button.name])
+    button.title = button.name === "close" ? "" : button.getAttribute("aria-label")
     button.onclick = { controls: SHOW.c, notes: SHOW.n, listed: () => dialog.showModal(), close: () => dialog.close() }[button.name]
   }
   mark()

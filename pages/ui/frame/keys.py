@@ -14,11 +14,14 @@ from pages.ui.frame import text
 HERE = Path(__file__).parent
 BODY = """
 <div class="parts" hidden>
-  <button type="button" name="controls" data-part="drawer"></button>
-  <button type="button" name="notes" data-part="notes"></button>
-  <button type="button" name="listed"></button>
+  <button type="button" name="controls" data-part="drawer"><span class="word"></span><kbd>C</kbd></button>
+  <button type="button" name="notes" data-part="notes"><span class="word"></span><kbd>N</kbd></button>
+  <button type="button" name="listed"><span class="word"></span></button>
 </div>
-<dialog><h2></h2><table><tbody></tbody></table><button type="button" name="close"></button></dialog>
+<dialog>
+  <h2></h2><table><tbody></tbody></table>
+  <button type="button" name="close"><span class="word"></span></button>
+</dialog>
 """
 
 

@@ -1,9 +1,10 @@
 """What a presented page has in the place of its header, for a room that looks at one picture.
 
-One faint line with the chapter and the scene, the one or two controls that the scene is about, the answer to its
-question (key R) and the way to the scenes before and after (keys of a clicker). All other controls stand in a drawer
-(key C), what explains the picture on a sheet (key N). Drawer, sheet and answer are there all the time: ``keys.js`` and
-``present.css`` show and hide them without a run of the script.
+One faint line with the chapter and the scene, the one or two controls that the scene is about, what starts a training,
+the answer to its question (key R) and the way to the scenes before and after (keys of a clicker). All other controls
+stand in a drawer (key C), what explains the picture and the numbers to it on a sheet (key N). Drawer, sheet and answer
+are there all the time: ``keys.js`` and ``present.css`` show and hide them without a run of the script. What has no room
+in the line is left out of it until the drawer is opened, also by ``keys.js``, which measures.
 """
 
 import time
@@ -18,26 +19,30 @@ from streamlit.delta_generator import DeltaGenerator
 from pages.ui.frame import chapters, controls, links, prepare
 
 FIRST = 0.1  # seconds that the picture is ahead of the sheet
+_commands: ContextVar[DeltaGenerator | None] = ContextVar("commands", default=None)
+_alerts: ContextVar[DeltaGenerator | None] = ContextVar("alerts", default=None)
 _sheet: ContextVar[DeltaGenerator | None] = ContextVar("sheet", default=None)
 _answers: ContextVar[DeltaGenerator | None] = ContextVar("answers", default=None)
 
 
 def begin() -> None:
     """Begin a page: as yet it has no strip, no sheet and no answers."""
-    for place in (controls.strip, _sheet, _answers):
+    for place in (controls.strip, _commands, _alerts, _sheet, _answers):
         place.set(None)
 
 
 def header() -> None:
-    """The scene to choose, the strip of its main controls, and where its answer is revealed."""
+    """The scene to choose, the strip of its main controls, the commands of its run, where its answer is revealed."""
     if controls.waits("show"):
         controls.draw("show", style="select", label_visibility="collapsed", width=260)
     controls.strip.set(st.container(key="strip", horizontal=True, vertical_alignment="center", gap="small"))
+    _commands.set(st.container(key="run", width="content"))
     _answers.set(st.container(key="answers", width="content"))
 
 
 def unfold() -> None:
-    """Put the sheet here."""
+    """Put here what is said of controls in the drawer, and the sheet."""
+    _alerts.set(st.container(key="alerts", gap="small"))
     _sheet.set(st.container(key="sheet", gap="small"))
 
 
@@ -50,6 +55,16 @@ def let_picture_go_first() -> None:
 def sheet() -> AbstractContextManager:
     """What is drawn inside of it stands on the sheet of a presented page; on any other page where it is drawn."""
     return _sheet.get() or nullcontext()
+
+
+def alerts() -> AbstractContextManager:
+    """What is said inside of it, where the drawer would hide it, stands above the picture of a presented page."""
+    return _alerts.get() or nullcontext()
+
+
+def commands() -> AbstractContextManager:
+    """The commands of a run that are drawn inside of it stand in the line of a presented page."""
+    return _commands.get() or nullcontext()
 
 
 def answers() -> DeltaGenerator | None:

@@ -57,6 +57,9 @@ from pages.ui.frame.drawing import draw_html, guard, message, prose, theme
 from pages.ui.frame.drawing import fragment as fragment
 from pages.ui.frame.drawing import sorry as sorry
 from pages.ui.frame.drawing import table as table
+from pages.ui.frame.presentation import alerts as alerts
+from pages.ui.frame.presentation import commands as commands
+from pages.ui.frame.presentation import sheet as sheet
 from pages.ui.frame.text import t
 
 HERE = Path(__file__).parent
@@ -216,7 +219,7 @@ def _switches(page: str, presenting: bool) -> None:
         sent = share.buttons("copy_link", ("copy", "qr", "plan"))
         plan_view.receive(sent.plan)
         if sent.qr:
-            share.show_code(sent.qr)
+            class_view.show_code() if class_view.lecturing() else share.show_code(sent.qr)
         if not presenting and len(text.languages()) > 1:
             controls.draw("lang", label_visibility="collapsed", width=130)
         # With another key it is another menu, which is closed: it would cover the dialog that was opened from it.

@@ -54,14 +54,15 @@ def figure(number: int) -> str:
 def warn_of_unknown_words(space: Vectors, *texts: str) -> None:
     """Name the words that no caption had, ask for some where there are none, and say where there are too many."""
     words = " ".join(texts)
-    if any(map(space.tokenizer.cut, texts)):
-        most = max(len(space.tokenizer.known(one)) for one in texts)
-        shell.caption(t("clip.unknown.long", most=LENGTH, n=most))
-    if unknown := space.tokenizer.unknown(words):
-        sentence = t("clip.unknown.words", count=len(unknown), words=collection.listed(unknown))
-        shell.message("warning", sentence, "help")
-    elif not space.tokenizer.known(words):
-        shell.message("info", t(f"clip.unknown.{space.pairs.name}"), "edit")
+    with shell.alerts():
+        if any(map(space.tokenizer.cut, texts)):
+            most = max(len(space.tokenizer.known(one)) for one in texts)
+            shell.caption(t("clip.unknown.long", most=LENGTH, n=most))
+        if unknown := space.tokenizer.unknown(words):
+            sentence = t("clip.unknown.words", count=len(unknown), words=collection.listed(unknown))
+            shell.message("warning", sentence, "help")
+        elif not space.tokenizer.known(words):
+            shell.message("info", t(f"clip.unknown.{space.pairs.name}"), "edit")
 
 
 def choose_encoders(data: str) -> Encoders:
@@ -121,20 +122,21 @@ def scene(config: Config, given: tuple[Space, Tensor | None]) -> Scene:
 
 
 def train_live(config: Config, ready: bool) -> bool:
-    """The learner's run on the stage, with its buttons; until it is ``ready``, the untrained matrix alone. True where
-    all captions find their own picture by now."""
+    """The learner's run on the stage, with its buttons; until it is ``ready``, the untrained matrix alone, which a
+    presented page may train all the same. True where all captions find their own picture by now."""
 
     def draw(snapshot: Snapshot, standing: str) -> None:
         line = st.empty()  # also without a line: a stage that moves to another place is mounted anew
         if snapshot.step:
             with line:
                 shell.prose(standing)
-        player.show(scenes.train_live(config, snapshot, compare=ready), key="matrix", permalink=True)
+        compare = ready or snapshot.step > 0
+        player.show(scenes.train_live(config, snapshot, compare), key="matrix", permalink=True)
 
     request = clip_live.training(config.data, config.training)
     view = training_run.current(request)
     training_run.heed_learning_rate(request, view)
-    training_run.buttons(request, view, ready)
+    training_run.buttons(request, view, ready or controls.value("present"))
     if view is not None and view.error:
         shell.sorry(view.error)
     training_run.watch(request, view, draw, clip_live.STEPS)

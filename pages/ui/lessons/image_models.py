@@ -174,8 +174,9 @@ def neighbour_panels(config: Config, model: ImageModel, films: Sequence[Film]) -
 
 
 def paired(title: str, found: Neighbours, classes: Sequence[str], role: str, label: str) -> Panel:
-    """Images in two rows, each over the training image nearest to it, with their distance below."""
-    n, columns = len(found.images), len(found.images) // 2
+    """Images in a row, more than four in two, each over the training image nearest to it, with their distance below."""
+    n = len(found.images)
+    columns = n if n <= 4 else n // 2
     rows = [part[at : at + columns] for at in (0, columns) for part in (found.images, found.nearest)]
     below = classes or ("",) * n, [f"{distance:.2f}" for distance in found.distance.tolist()]
     names = [name for at in (0, columns) for part in below for name in part[at : at + columns]]

@@ -65,11 +65,13 @@ def readable(config: Config, model: ImageModel) -> Config:
     try:
         _, _, unknown = words_of(config, model)
     except ValueError as error:
-        shell.sorry(error)
+        with shell.alerts():
+            shell.sorry(error)
         return replace(config, ask="", avoid="")
     if unknown:
         problem = Problem("unknown_words", words=t("frame.comma").join(unknown))
-        shell.message("info", links.plain(text.problem(problem)))
+        with shell.alerts():
+            shell.message("info", links.plain(text.problem(problem)))
     return config
 
 

@@ -125,7 +125,8 @@ def choose(shipped: tuple[str, ...]) -> ImageModel:
         try:
             return _held(name, known[name]) if name in LIVE else lesson.model_of(known[name]())
         except ValueError as error:
-            shell.sorry(error)
+            with shell.alerts():
+                shell.sorry(error)
             name = shipped[0]
     return lesson.shipped(name)
 

@@ -163,8 +163,15 @@ def show_quality(config: sampling.Config) -> None:
     def tick() -> None:
         if rows := known or _newest(work, quality_lesson.length(models)):
             _draw(config, rows, models[0], measure)
+            if not known and not controls.value("present"):
+                shell.prose(sampler_quality.table(rows, models[0]))
 
     tick()
+    with shell.sheet():
+        shell.caption(t(f"sampling.quality.meaning.{measure}"))
+        shell.caption(t("sampling.quality.hint"))
+        if known:
+            shell.prose(sampler_quality.table(known, models[0]))
 
 
 def _newest(work: Work, rows: int) -> sampler_quality.Rows:
@@ -180,15 +187,12 @@ def _newest(work: Work, rows: int) -> sampler_quality.Rows:
 
 
 def _draw(config: sampling.Config, rows: sampler_quality.Rows, model: PointModel, measure: str) -> None:
-    """A measure over network calls, and all measures as a table."""
+    """A measure over network calls."""
     xlabel, ylabel = t("sampling.quality.calls"), t(f"sampling.quality.axes.{measure}")
     options = {"xlog": True, "ylog": MEASURES[measure][1], "xticks": CALLS, "height": 400}
     chart = curves(sampler_quality.lines(rows, model, measure), shell.theme(), xlabel, ylabel, **options)
     draw_chart(chart, "quality_curves")
     exporting.button(partial(sampling.quality_of_rows, replace(config, measure=measure), rows), "quality_curves")
-    shell.caption(t(f"sampling.quality.meaning.{measure}"))
-    shell.caption(t("sampling.quality.hint"))
-    shell.prose(sampler_quality.table(rows, model))
 
 
 def show_step_sizes(config: sampling.Config) -> None:
@@ -201,4 +205,5 @@ def show_step_sizes(config: sampling.Config) -> None:
     draw_chart(chart, "step_sizes")
     exporting.button(partial(sampling.step_size_curves, config), "step_sizes", chart="step_sizes")
     longer, shorter = (float(size.y[len(size.y) // 2]) for size in sizes)
-    shell.caption(t("sampling.step_sizes.caption", ddpm=longer, ddim=shorter))
+    with shell.sheet():
+        shell.caption(t("sampling.step_sizes.caption", ddpm=longer, ddim=shorter))

@@ -11,18 +11,21 @@ from pages.ui.runs.training_run import View
 
 
 def draw_row() -> DeltaGenerator:
-    """The row above the picture: the place of the buttons, and the choice of what the network predicts."""
+    """The row above the picture: the place of the buttons, and the choice of what the network predicts. A presented
+    page has both in its line."""
+    if controls.value("present"):
+        controls.draw("prediction")
+        return st.container()
     buttons, target = st.columns([5, 8], vertical_alignment="center")
     with target, st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"):
-        if not controls.value("present"):
-            shell.prose(t("training.controls.prediction.label"), width="content")
+        shell.prose(t("training.controls.prediction.label"), width="content")
         controls.draw("prediction", label_visibility="collapsed", width=230)
     return buttons
 
 
 def list_targets(revealed: bool) -> None:
     """One sentence on each prediction target; what answers the question is said once the answer is revealed."""
-    with st.container(gap="small", width=1000):
+    with shell.sheet(), st.container(gap="small", width=1000):
         shell.prose(t("training.targets.intro"))
         rows = {name: f"- {t(f'training.targets.{name}')}" for name in controls.options("prediction")}
         if revealed:

@@ -57,8 +57,14 @@ def ask_caption(name: str, data: str) -> bool:
     none."""
     caption, known = controls.draw(name), models(data).known
     words, most = known.known(caption), known.encode([""]).shape[1]
-    if len(words) > most:
-        shell.caption(t("unclip.unknown.long", most=most, n=len(words)))
+    with shell.alerts():
+        return _is_understood(caption, data, len(words), most)
+
+
+def _is_understood(caption: str, data: str, length: int, most: int) -> bool:
+    """Whether any word of a caption is understood, or there are none; says which are not, and how many are too many."""
+    if length > most:
+        shell.caption(t("unclip.unknown.long", most=most, n=length))
     try:
         unknown = lesson.unknown_words(models(data), data, caption)
         understood = lesson.is_understood(models(data), data, caption)

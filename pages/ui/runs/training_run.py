@@ -258,7 +258,8 @@ def buttons(request: TrainingRequest, view: View | None, ready: bool = True) -> 
     }[view and view.status]
     ended = not ready or (view is not None and view.status == "finished")
     blank = not ready or (view is None and request.key not in _loaded() and _shown(request) is None)
-    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="commands"):
+    row = {"horizontal": True, "gap": "small", "vertical_alignment": "center", "key": "commands"}
+    with shell.commands(), st.container(**row):
         main = {"label": t(f"runs.buttons.{main}"), "icon": icon, "type": "primary"}
         st.button(**main, on_click=_order, args=order, disabled=ended, key="_main")
         st.button(t("runs.buttons.step"), on_click=_order, args=(single_step,), disabled=ended, key="_step")

@@ -3,6 +3,7 @@
 // `plot` rectangle; `panel.view` is the part of the axes that is visible, {x0, x1, y0, y1} in axis units.
 
 const LEGEND = 13.5, SMALLEST = 12; // text sizes in CSS pixels, before scaling
+const LOOSE = 1.25, WIDEST = 1.9; // width over height of a plot that may have any: wanted, and at most where there is room
 
 // ---- text
 
@@ -82,27 +83,27 @@ function margins(scene, unit, columns, lines) {
   return {top, bottom, side, title: unit * (10 + 21 * lines), legend: unit * (12 + 21 * (lines - 1)), caption: unit * (base + 13)};
 }
 
-function arrange(scene, width, room, unit, columns, lines) {
+function arrange(scene, width, room, unit, columns, lines, loose) {
   const m = margins(scene, unit, columns, lines), rows = [];
   for (let i = 0; i < scene.panels.length; i += columns) rows.push(scene.panels.slice(i, i + columns));
   const free = row => width - row.reduce((sum, p) => sum + m.side[p.index].left + m.side[p.index].right, 0);
-  const wanted = row => row.reduce((sum, p) => sum + (aspect(p) || 1.25), 0);
+  const wanted = row => row.reduce((sum, p) => sum + (aspect(p) || loose), 0);
   const fits = Math.min(...rows.map(row => free(row) / wanted(row)));
   return {m, rows, fits, free, high: Math.min(fits, room / rows.length - m.top - m.bottom)};
 }
 
-// The number of rows with the largest plots, one row if it comes near; rows grow past the window rather than have plots
-// of less than `least` pixels a side.
-function choose(scene, width, room, unit, least, lines) {
+// The number of rows with the largest plots, one row if more do not `gain` as much; rows grow past the window rather than
+// have plots of less than `least` pixels a side. `loose`: the least width over height of a plot that may have any.
+function choose(scene, width, room, unit, least, lines, loose, gain) {
   const count = scene.panels.length, splits = scene.panels.map((_, i) => Math.ceil(count / (i + 1)));
   let best = null;
   for (const columns of splits) {
-    const tried = arrange(scene, width, room, unit, columns, lines);
-    if (!best || tried.high > 1.2 * best.high) best = tried;
+    const tried = arrange(scene, width, room, unit, columns, lines, loose);
+    if (!best || tried.high > gain * best.high) best = tried;
   }
   if (best.high >= least) return best;
   for (const columns of splits) {
-    const tried = arrange(scene, width, Infinity, unit, columns, lines);
+    const tried = arrange(scene, width, Infinity, unit, columns, lines, loose);
     best = {...tried, high: Math.min(tried.fits, room - tried.m.top - tried.m.bottom)};
     if (tried.fits >= least) break;
   }
@@ -110,13 +111,13 @@ function choose(scene, width, room, unit, least, lines) {
 }
 
 // Sets `plot` and where the words of each panel go, and returns the height of the whole in CSS pixels.
-function layout(scene, width, room, unit, least, fixed, measure, lines = scene.panels.some(p => entries(p).length) ? 1 : 0) {
-  const {m, rows, free, high: chosen} = choose(scene, width, room, unit, least, lines);
+function layout(scene, width, room, unit, least, more, measure, lines = scene.panels.some(p => entries(p).length) ? 1 : 0) {
+  const {fixed, loose = LOOSE, gain = 1.2} = more, {m, rows, free, high: chosen} = choose(scene, width, room, unit, least, lines, loose, gain);
   const high = Math.max(40, fixed ? fixed - m.top - m.bottom : chosen), tall = high + m.top + m.bottom;
-  rows.forEach((row, r) => placeRow(row, m, r * tall, high, free(row)));
+  rows.forEach((row, r) => placeRow(row, m, r * tall, high, free(row), loose));
   for (const p of scene.panels) p.captionY -= slack(p, unit);
   const needed = Math.max(...scene.panels.map(p => placeLegend(p, unit, measure)));
-  return needed > lines && lines < 3 ? layout(scene, width, room, unit, least, fixed, measure, needed) : rows.length * tall;
+  return needed > lines && lines < 3 ? layout(scene, width, room, unit, least, more, measure, needed) : rows.length * tall - Math.min(...rows.at(-1).map(p => slack(p, unit)));
 }
 
 // The rectangle of picture i, fitted into the plot with a thin gap.
@@ -151,11 +152,11 @@ function placeLegend(p, unit, measure) {
   return p.legend.length ? line + 1 : 0;
 }
 
-function placeRow(row, m, y, high, free) {
-  const widths = row.map(p => high * (aspect(p) || 1.25)), sum = widths.reduce((a, b) => a + b, 0);
+function placeRow(row, m, y, high, free, narrow) {
+  const widths = row.map(p => high * (aspect(p) || narrow)), sum = widths.reduce((a, b) => a + b, 0);
   const scale = Math.min(1, free / sum), loose = row.filter(p => !aspect(p)).length;
   const spare = Math.max(0, free - sum * scale);
-  const extra = loose ? Math.min(spare / loose, 0.65 * high) : 0;
+  const extra = loose ? Math.min(spare / loose, (WIDEST - narrow) * high) : 0;
   let x = (spare - extra * loose) / 2;
   row.forEach((p, i) => {
     const {left, right} = m.side[p.index], ratio = aspect(p);

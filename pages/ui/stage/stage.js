@@ -2,6 +2,8 @@
 // `show` is called by Streamlit at mount and at each data update; a player lives as long as its parent element does.
 // Without `setStateValue` nobody computes a scene for another place of the probe, and it stays where it is.
 
+const TIGHT = 1; // width over height of a plot that fills a projector's window beside others, at least
+const CHART = 10; // the height of a chart below a presented picture in rem, at least
 const PAPER = 680; // the width of a printed picture in CSS pixels: A4 and Letter have that between their margins
 const PLAYERS = new WeakMap();
 const LEFT = new Map(); // what a stage showed when the page took it down: it may put it up again in another place at once
@@ -200,7 +202,7 @@ function mount(root) {
   root.append(box);
   const get = selector => box.querySelector(selector);
   const s = {
-    root, box, canvas: get('canvas'), slider: get('input'), label: get('output'), readout: get('.readout'), status: get('[role=status]'),
+    root, box, view: get('.view'), canvas: get('canvas'), slider: get('input'), label: get('output'), readout: get('.readout'), status: get('[role=status]'),
     pace: get('select'), group: get('[role=group]'),
     buttons: Object.fromEntries(Object.keys(ICONS).filter(n => n !== 'pause').map(n => [n, get(`.${n}`)])),
     k: 0, place: null, playing: false, speed: 1, loop: false, zoom: {}, probe: null, asked: undefined, told: '', sent: [], sentAt: 0, turn: 0n, pointers: new Map(),
@@ -300,15 +302,17 @@ function measure(s) {
   s.context.setTransform(1, 0, 0, 1, 0, 0);
   s.context.font = `${LEGEND * look.unit}px ${look.font}`;
   s.box.style.setProperty('--unit', look.unit);
-  const {room, least, fixed} = roomFor(s), wide = text => s.context.measureText(text).width;
+  const {room, least, ...more} = roomFor(s), wide = text => s.context.measureText(text).width;
   s.room = room;
   // On a phone a caption below one of two plots side by side goes on in a second line.
   s.scene.folds = s.width < 480 && s.scene.panels.some(p => [p.caption].flat().some(text => wide(text) > 0.5 * s.width));
   for (const p of s.scene.panels) p.folds = s.scene.folds;
-  s.height = Math.round(layout(s.scene, s.width, room, look.unit, least, fixed, wide));
+  s.height = Math.round(layout(s.scene, s.width, room, look.unit, least, more, wide));
   const w = Math.round(s.width * look.ratio), h = Math.round(s.height * look.ratio);
   if (s.canvas.width !== w || s.canvas.height !== h) Object.assign(s.canvas, {width: w, height: h});
   s.canvas.style.height = `${s.height}px`;
+  // What the width limits stands in the middle of a presented window, with its clock at the lower edge.
+  s.view.style.marginBlock = more.centred ? `${Math.max(0, Math.floor((room - s.height) / 2))}px` : '';
 }
 
 // The height that a picture may take, the least of its plots, and the height of a row of panels if the scene says it.
@@ -317,7 +321,10 @@ function roomFor(s) {
   const part = parseFloat(getComputedStyle(host).getPropertyValue('--stage-part')); // of the window, in a file that stands alone
   if (part) return {room: part * innerHeight - s.group.offsetHeight, least: 0};
   if (s.printed) return {room: PAPER, least: s.look.least, fixed: s.scene.height};
-  if (isPresented(s)) return {room: Math.max(0.4 * innerHeight, innerHeight - above(s) - s.group.offsetHeight), least: 0};
+  if (isPresented(s)) {
+    const {height, charts} = below(s), room = innerHeight - above(s) - s.group.offsetHeight - height;
+    return {room: Math.max(0.4 * innerHeight, room), least: 0, loose: TIGHT, gain: 1.05, centred: !charts};
+  }
   const around = s.scene.panels.length > 5 ? 294 : 340; // many small panels take what is left; below fewer, notes begin
   const titles = s.width < 480 ? s.scene.panels.map(p => s.context.measureText(p.title).width) : []; // side by side they are whole
   const least = Math.min(0.6 * s.width, Math.max(s.look.least, ...titles));
@@ -326,6 +333,15 @@ function roomFor(s) {
 
 // The height of what stands above the player, wherever the page is scrolled to.
 const above = s => s.box.getBoundingClientRect().top - (document.querySelector('.stMainBlockContainer')?.getBoundingClientRect().top ?? 0);
+
+// The height of what stands below the player in the same picture, and how many charts are there: each takes what is left.
+function below(s) {
+  const picture = (s.root.host ?? s.root).closest('.st-key-picture');
+  if (!picture) return {height: 0, charts: 0};
+  const charts = [...picture.querySelectorAll('.js-plotly-plot')], own = picture.getBoundingClientRect();
+  const height = own.bottom - s.box.getBoundingClientRect().bottom - charts.reduce((sum, chart) => sum + chart.offsetHeight - CHART * rem(), 0);
+  return {height: clamp(height, 0, 0.35 * innerHeight), charts: charts.length};
+}
 
 function draw(s) {
   controls(s);

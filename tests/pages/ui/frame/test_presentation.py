@@ -1,7 +1,10 @@
 """What a presented page asks, keeps back and shows, without a browser."""
 
+from collections.abc import Iterator
+
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Block
 
 from pages.ui.frame import chapters, links, prepare
 
@@ -44,6 +47,20 @@ def test_the_way_leads_through_all_scenes_and_then_to_the_first_one_of_the_next_
     assert any(link.page.endswith(following) and "show=clouds" in link.query_string for link in links_of)
     app.button(key="_view_previous").click().run()
     assert app.query_params["show"] == "error"
+
+
+def test_what_is_said_of_a_control_in_the_drawer_stands_above_the_picture(open_page):
+    app = open_page("clip", present="true", show="retrieval", query="a smiling xyzzy")
+    (alerts,) = (part for part in blocks(app.main) if "-alerts" in getattr(part.proto, "id", ""))
+    assert any("xyzzy" in part.value for part in alerts.markdown)
+
+
+def blocks(block: Block) -> Iterator[Block]:
+    """All blocks inside of a block."""
+    for part in block.children.values():
+        if isinstance(part, Block):
+            yield part
+            yield from blocks(part)
 
 
 @pytest.mark.parametrize("page", [name for name in chapters.present() if name != "glossary"])
