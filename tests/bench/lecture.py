@@ -12,17 +12,24 @@ from tests.bench.figure import Figure
 SOON = 300
 SLOWEST = 8  # scenes that have a figure of their own
 # Sets `answered`: milliseconds from now, just before the key, to the first frame that shows other data or another
-# stage; where the next scene has no player, to the first frame in which the script has ended.
+# stage; where the next scene has no player, to the last change of its picture before the script has ended.
 _TIME_THE_KEY = f"""() => {{
   const shown = () => {_STAGES}.map(stage => `${{stage.ticks}} since ${{stage.mounted}}`).join(), before = shown();
   const start = performance.now();
-  let ran = false;
+  let ran = false, changed = null;
+  const seeing = new MutationObserver(changes => {{
+    if (changes.some(({{target}}) => (target.closest ? target : target.parentElement)?.closest('.st-key-picture')))
+      changed = performance.now();
+  }});
+  seeing.observe(document.body, {{childList: true, subtree: true}});
   globalThis.answered = null;
   const look = () => {{
     const idle = {_IDLE};
     ran ||= !idle;
-    if (['', before].includes(shown()) && !(ran && idle)) requestAnimationFrame(look);
-    else globalThis.answered = performance.now() - start;
+    const standing = ['', before].includes(shown());
+    if (standing && !(ran && idle)) return requestAnimationFrame(look);
+    globalThis.answered = (standing && changed || performance.now()) - start;
+    seeing.disconnect();
   }};
   look();
 }}"""

@@ -25,17 +25,12 @@ function listen(lecture) {
   return lecture
 }
 
-// Loads what draws charts before there is one, and draws one that nobody sees: the script has five megabytes, and the
-// first chart makes it ready. Streamlit's main script names it.
+// Loads the script that draws charts before there is one: it has five megabytes. Streamlit's main script names it.
 async function loadCharts() {
   const main = document.querySelector("script[type=module][src]")?.src
   await new Promise(globalThis.requestIdleCallback ?? setTimeout)
   const [name] = main ? (await (await fetch(main)).text()).match(/PlotlyChart\.[\w-]+\.js/) ?? [] : []
-  if (!name) return
-  await import(new URL(name, main))
-  const chart = document.createElement("div")
-  await globalThis.Plotly?.newPlot(chart, [{ type: "scattergl", mode: "markers", x: [0, 1], y: [0, 1] }])
-  globalThis.Plotly?.purge(chart)
+  if (name) await import(new URL(name, main))
 }
 
 // ---- which key does what

@@ -13,7 +13,7 @@ from pkgutil import iter_modules
 
 import numpy as np
 
-from core.figures import maps
+from core.figures import curves, maps
 from pages.ui.frame import chapters, links, text
 
 _worker = ThreadPoolExecutor(1, "prepare")  # one after the other: somebody else may be shown something just now
@@ -33,7 +33,8 @@ def course() -> Future:
 def _import() -> None:
     for module in iter_modules([str(chapters.ROOT / "pages" / "ui" / "lessons")]):
         lesson_of(module.name)
-    # Plotly imports most of itself for its first figure.
+    # Plotly imports most of itself for its first figure of a kind.
+    curves.curves([curves.Curve(np.ones(1), np.ones(1), "data", "")], "light", "", "").to_json()
     maps.scatter([maps.Cloud(np.zeros((1, 2)), "data", "circle", "", [""])], "light", "", "").to_json()
 
 
