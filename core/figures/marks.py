@@ -68,10 +68,11 @@ Mark = Shape | Picture | Words
 
 @dataclass(frozen=True)
 class Look:
-    """Colours of a theme, and the scale of text and marks."""
+    """Colours of a theme, the scale of text and marks, and whether titles are bold."""
 
     theme: str
     unit: float
+    bold: bool = True
 
     @property
     def ink(self) -> str:

@@ -21,7 +21,7 @@ from core.figures import fonts
 from core.figures.fonts import embedding
 from core.figures.marks import Look, Mark, Picture, Shape, Words
 from core.figures.scene import Scene
-from core.figures.sheet import HAN, Clipped, Sheet, Zoom, frame_of, sheet
+from core.figures.sheet import Clipped, Sheet, Zoom, frame_of, sheet
 from core.problems import Problem
 
 if TYPE_CHECKING:
@@ -167,10 +167,11 @@ def _patch(mark: Shape) -> Artist:
 def _text(mark: Words, look: Look) -> Artist:
     from matplotlib.text import Text
 
-    text, size = _fitted(replace(mark, text=printable(mark.text)), mark.size * look.unit)
+    mark = replace(mark, text=printable(mark.text), bold=mark.bold and look.bold)
+    text, size = _fitted(mark, mark.size * look.unit)
     return Text(
         mark.x, mark.y, text, color=look.ink, alpha=mark.strength, fontsize=size, family=fonts.families(),
-        fontweight=_weight(mark.text, mark.bold), horizontalalignment=mark.align, verticalalignment="baseline",
+        fontweight=_weight(mark.bold), horizontalalignment=mark.align, verticalalignment="baseline",
         rotation=90 if mark.upright else 0, rotation_mode="anchor", parse_math=False, url=mark.link or None,
     )  # fmt: skip
 
@@ -213,9 +214,8 @@ def _picture() -> Callable[[Picture], Artist]:
     return Raster
 
 
-def _weight(text: str, bold: bool) -> int:
-    """Of letters; the Chinese font has one weight, and letters beside its characters have the same."""
-    return fonts.SEMIBOLD if bold and all(ord(letter) < HAN for letter in text) else 400
+def _weight(bold: bool) -> int:
+    return fonts.SEMIBOLD if bold else 400
 
 
 def measure(text: str, bold: bool = False) -> float:
@@ -223,7 +223,7 @@ def measure(text: str, bold: bool = False) -> float:
     from matplotlib.font_manager import get_font
     from matplotlib.ft2font import LoadFlags
 
-    font = get_font(_font_files(_weight(text, bold)))
+    font = get_font(_font_files(_weight(bold)))
     font.set_size(100, DPI)
     font.set_text(text, 0, flags=LoadFlags.NO_HINTING)
     return font.get_width_height()[0] / 64 / 100

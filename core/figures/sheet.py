@@ -135,7 +135,9 @@ def sheet(
     if not scene.panels:
         raise Problem("scene_no_panel")
     frames = count_frames(scene.panels, scene.clock)
-    look = Look(theme, width / 1000 if height else max(SMALLEST, width / 1000))
+    titles = scene.title + "".join(panel.title for panel in scene.panels)
+    han = any(ord(letter) >= HAN for letter in titles)  # the Chinese font has one weight, and so have titles beside it
+    look = Look(theme, width / 1000 if height else max(SMALLEST, width / 1000), not han)
     u = look.unit
     scene = replace(scene, panels=[checked_panel(panel, frames) for panel in scene.panels])
     foot = _foot(scene, measure, width - 2 * SIDE * u, u)

@@ -57,6 +57,14 @@ def test_an_svg_has_its_words_as_text_and_brings_their_letters_along():
     assert "Four pictures." in content  # the text alternative, in the metadata
 
 
+def test_titles_have_one_weight_beside_a_chinese_one():
+    def weights(scene: Scene) -> set[int]:
+        found = words(paper.figure(scene))
+        return {found[title].get_fontweight() for title in (scene.title, *(panel.title for panel in scene.panels))}
+
+    assert weights(everything()) == {400} and weights(replace(everything(), title="Guidance")) == {fonts.SEMIBOLD}
+
+
 def test_a_pdf_embeds_the_fonts_of_its_words_and_links_to_the_page():
     reads_as_pdf(paper.to_file(everything(), "pdf", width=960), 960, "Guidance 引导", LINK)
 
