@@ -54,7 +54,8 @@ with right:
         widgets.note_collapse()
     shell.explain("guess", "near_middle", shown=collapsed)
     if show == "clouds" and collapsed:
-        shell.lead_to("image_models", "leave_noise_out_for_images")
+        with shell.sheet():
+            shell.lead_to("image_models", "leave_noise_out_for_images")
 
 state = "after" if (collapsed if show == "clouds" else widgets.has_seen_collapse()) else "before"
 shell.notes(*(NOTES[show][state] if show in NOTES else (show,)))

@@ -3,15 +3,18 @@
 import re
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from pages.ui.frame import plan_view
 from pages.ui.frame.text import t
 from pages.ui.lecture import plan as plans
 from pages.ui.lecture.plan import LecturePlan, View
+from tests.e2e.classroom import PHONE
 from tests.e2e.conftest import forgets
 from tests.e2e.learner import Learner, rest
 
+NOT_OURS = {"rules": {"presentation-role-conflict": {"enabled": False}}}  # Streamlit's own place to drop a file
 PLAN = LecturePlan(
     "Two views",
     (
@@ -97,6 +100,10 @@ def test_a_shipped_plan_takes_the_place_of_another_which_can_be_brought_back(lec
     expect(title).to_have_value(plan_view.shipped("en")["90"].title)
     lecturer.locator(".st-key-_plan_undo button").click()
     expect(title).to_have_value(plan_view.shipped("en")["45"].title)
+    lecturer.set_viewport_size(PHONE)
+    rest(lecturer)
+    found = Axe().run(lecturer, "[role=dialog]", options=NOT_OURS).response["violations"]
+    assert not [fault["id"] for fault in found]
 
 
 def test_a_presentation_is_copied_as_it_is_seen_and_any_other_link_without_what_is_ones_own(lecturer, serve):
