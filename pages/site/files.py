@@ -178,9 +178,9 @@ def _other_settings(page: str) -> str:
     if not hasattr(lesson, "SCENES"):
         return ""
     found = links.controls(lesson.Config)
-    own = (*NAMES, *links.OWN)  # the file answers these itself, or they are the sender's
+    ignored = (*NAMES, *links.OWN)  # the file answers these itself, or they are the sender's
     shown = {name: "" if one.initial is None else one.write(one.initial) for name, one in found.items()
-             if name not in own}  # fmt: skip
+             if name not in ignored}  # fmt: skip
     return (
         f'<p class="message info" role="status" data-settings="{html.escape(json.dumps(shown))}" hidden>'
         f"{markdown.inline(t('site.settings'))}</p>"
