@@ -111,13 +111,13 @@ function choose(scene, width, room, unit, least, lines, loose, gain) {
 }
 
 // Sets `plot` and where the words of each panel go, and returns the height of the whole in CSS pixels.
-function layout(scene, width, room, unit, least, more, measure, lines = scene.panels.some(p => entries(p).length) ? 1 : 0) {
+function layout(scene, width, room, unit, least, more = {}, measure, lines = scene.panels.some(p => entries(p).length) ? 1 : 0) {
   const {fixed, loose = LOOSE, gain = 1.2} = more, {m, rows, free, high: chosen} = choose(scene, width, room, unit, least, lines, loose, gain);
   const high = Math.max(40, fixed ? fixed - m.top - m.bottom : chosen), tall = high + m.top + m.bottom;
   rows.forEach((row, r) => placeRow(row, m, r * tall, high, free(row), loose));
   for (const p of scene.panels) p.captionY -= slack(p, unit);
   const needed = Math.max(...scene.panels.map(p => placeLegend(p, unit, measure)));
-  return needed > lines && lines < 3 ? layout(scene, width, room, unit, least, more, measure, needed) : rows.length * tall - Math.min(...rows.at(-1).map(p => slack(p, unit)));
+  return needed > lines && lines < 3 ? layout(scene, width, room, unit, least, more, measure, needed) : rows.length * tall;
 }
 
 // The rectangle of picture i, fitted into the plot with a thin gap.
@@ -137,6 +137,12 @@ function slack(p, unit) {
   if (!isPicture(p) || layer?.kind !== 'images') return 0;
   const {y, h} = tile(layer, plot, layer.n - 1, unit);
   return Math.max(0, plot.y + plot.h - y - h - nameRoom(layer, unit));
+}
+
+// How much lower the lowest plot reaches than what is drawn in the plots.
+function spare(panels, unit) {
+  const ends = panels.map(({plot}) => plot.y + plot.h);
+  return Math.max(...ends) - Math.max(...panels.map((p, i) => ends[i] - slack(p, unit)));
 }
 
 // Puts the legend's entries one after the other, on as many lines as they need; returns how many.

@@ -307,7 +307,7 @@ function measure(s) {
   // On a phone a caption below one of two plots side by side goes on in a second line.
   s.scene.folds = s.width < 480 && s.scene.panels.some(p => [p.caption].flat().some(text => wide(text) > 0.5 * s.width));
   for (const p of s.scene.panels) p.folds = s.scene.folds;
-  s.height = Math.round(layout(s.scene, s.width, room, look.unit, least, more, wide));
+  s.height = Math.round(layout(s.scene, s.width, room, look.unit, least, more, wide) - (more.centred ? spare(s.scene.panels, look.unit) : 0));
   const w = Math.round(s.width * look.ratio), h = Math.round(s.height * look.ratio);
   if (s.canvas.width !== w || s.canvas.height !== h) Object.assign(s.canvas, {width: w, height: h});
   s.canvas.style.height = `${s.height}px`;
