@@ -285,7 +285,9 @@ def test_a_learner_without_a_mouse_cannot_train_before_the_prediction_then_predi
 
 
 def test_a_lecturer_trains_live_in_a_presentation(meet):
-    learner = meet("present=true&seed=114")  # the question is asked, and need not be answered
+    learner = meet("predictions=false&present=true&seed=114")
     expect(learner.page.locator(".st-key-data")).to_be_hidden()
     learner.train().trains_beyond(1)
     learner.pause()
+    learner.page.keyboard.press("c")  # what the line has no room for is there while the drawer is open
+    expect(learner.reset).to_be_visible()
