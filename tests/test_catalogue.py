@@ -183,10 +183,10 @@ def used(key: str) -> bool:
         return rest[0] in strings("pages")
     if re.escape(key) in strings("pages"):  # chosen first, read then
         return True
-    if re.fullmatch(rf"({'|'.join(keys_read())})(\..+)?", key):
+    if _whole_keys().fullmatch(key):
         return True
     for pattern in _long_parts():  # of a page's own key, or what follows a key that was chosen first
-        found = re.fullmatch(rf"(.+?)\.({pattern})", key)
+        found = pattern.fullmatch(key)
         if found and (found[1] == file or re.escape(found[1]) in strings("pages")):
             return True
     known = links.controls(config_of(file)) if file in pages() else controls.COMMON
@@ -199,7 +199,7 @@ def used(key: str) -> bool:
     if rest[0] == "tasks":
         return re.escape(rest[1]) in strings("pages") and rest[2] in ("what", "hint")
     if rest[-1] in ("notes", "legend", "why", "how", "act", "next"):
-        return any(re.fullmatch(pattern, rest[0]) for pattern in _one_part())
+        return bool(_one_part().fullmatch(rest[0]))
     return key in {f"{page}.{part}" for page in pages() for part in ("navigation", "title", "sentence")} or (
         re.escape(".".join(rest)) in strings("pages")  # the label of a link to another chapter
     )
@@ -216,16 +216,24 @@ def _is_page(key: str) -> bool:
 
 
 @cache
-def _long_parts() -> list[str]:
-    """The f-strings of the code that may end a key, as patterns, without the hole that they may begin with."""
-    found = {pattern.removeprefix(r"[^.]+\.") for pattern in strings("pages") if "[^.]+" in pattern or "(" in pattern}
-    return sorted(pattern for pattern in found if re.fullmatch(r"[(a-z][\w|)]*(\\\.([\w(|)]|\[\^\.\]\+)+)*", pattern))
+def _whole_keys() -> re.Pattern:
+    """What is a key that is read, or inside the table that stands at one."""
+    return re.compile(rf"({'|'.join(keys_read())})(\..+)?")
 
 
 @cache
-def _one_part() -> list[str]:
-    """The strings of the code that may be one part of a key, as patterns."""
-    return [pattern for pattern in strings("pages") if re.fullmatch(r"(\w|\[\^\.\]\+)*\w(\w|\[\^\.\]\+)*", pattern)]
+def _long_parts() -> list[re.Pattern]:
+    """The f-strings of the code that may end a key, without the hole that they may begin with, behind its beginning."""
+    found = {pattern.removeprefix(r"[^.]+\.") for pattern in strings("pages") if "[^.]+" in pattern or "(" in pattern}
+    key = re.compile(r"[(a-z][\w|)]*(\\\.([\w(|)]|\[\^\.\]\+)+)*")
+    return [re.compile(rf"(.+?)\.({pattern})") for pattern in sorted(filter(key.fullmatch, found))]
+
+
+@cache
+def _one_part() -> re.Pattern:
+    """The strings of the code that may be one part of a key."""
+    part = re.compile(r"(\w|\[\^\.\]\+)*\w(\w|\[\^\.\]\+)*")
+    return re.compile("|".join(filter(part.fullmatch, strings("pages"))))
 
 
 def test_every_formula_and_every_measured_number_is_used():

@@ -40,9 +40,9 @@ def test_everything_public_says_what_it_is():
     assert not [name for name in core.__all__ if callable(getattr(core, name)) and not getattr(core, name).__doc__]
 
 
-@pytest.mark.slow  # three times the import of PyTorch
-def test_importing_core_takes_less_than_50_ms_beyond_torch():
-    code = "import time, torch; start = time.perf_counter(); import core; print(time.perf_counter() - start)"
+def test_importing_core_takes_less_than_50_ms():
+    """Without PyTorch, which it imports where it is first needed."""
+    code = "import time; start = time.process_time(); import core; print(time.process_time() - start)"
     assert statistics.median(float(in_process(code)) for _ in range(3)) < 0.05
 
 
