@@ -362,14 +362,19 @@ def hat() -> Difference:
 
 
 @shared_cache(None)
+def linear() -> clip_queries.Linear:
+    """The linear baseline for the emoji, each with its caption and keywords as its text. Takes seconds."""
+    texts = [" ".join((caption, *some)) for caption, some in zip(pairs().captions, pairs().keywords)]
+    return clip_queries.linear(pairs(), texts)
+
+
+@shared_cache(None)
 def linear_baseline() -> tuple[bool, ...]:
     """Whether the linear baseline puts the right word first, for each held-out difference. Takes seconds.
 
     It compares words and pictures as they are, without the averages of `Space`, which is what it answers best.
     """
-    collection, words = pairs(), list(clip_queries.candidate_words(pairs()))
-    texts = [" ".join((caption, *some)) for caption, some in zip(collection.captions, collection.keywords)]
-    maps = clip_queries.linear(collection, texts)
+    collection, words, maps = pairs(), list(clip_queries.candidate_words(pairs())), linear()
     vectors = maps.texts(words)
     found = []
     for one in differences():

@@ -91,6 +91,13 @@ def test_half_of_the_held_out_pictures_find_their_own_caption(space):
     assert first > 0.45 and ten > 0.7
 
 
+@pytest.mark.slow
+def test_the_shipped_pair_finds_the_caption_of_a_held_out_picture_more_often_than_a_linear_pair_does(space):
+    first, ten = clip_space.retrieval_accuracy(space)
+    theirs = clip_queries.held_out_ranks(pairs(), clip_lesson.linear().images, clip_lesson.linear().texts)
+    assert first > 2 * clip_queries.recall_at(theirs, 1) and ten > clip_queries.recall_at(theirs, 10) + 0.15
+
+
 def test_nearest_sorts_only_what_it_is_to_search(space):
     among = pairs().indices(held_out=True)
     found = nearest(space.pictures, 3 * space.text("red heart"), among, 5)
