@@ -9,6 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
 from pages.export import scenes
+from pages.ui.frame.text import t
 from tests.e2e.learner import Learner, rest, wait_frames
 from tests.exports import differs, is_mp4, is_svg
 
@@ -91,7 +92,8 @@ def test_the_menu_saves_what_is_shown_and_makes_a_film(learner):
 def test_the_menu_stays_open_while_a_run_draws_its_picture_anew(learner):
     learner.open("show=train_live&predictions=false", "training")
     page = learner.page
-    page.locator("button", has_text="play_arrow").first.click()
+    run = page.locator(".st-key-_main button")
+    run.click()
     learner.until("now.ticks > 2")
     opened = menu(page)
     before = learner.now("ticks")
@@ -100,6 +102,8 @@ def test_the_menu_stays_open_while_a_run_draws_its_picture_anew(learner):
     assert name == "guidance-train-live-f11.png" and content.startswith(b"\x89PNG")
     page.keyboard.press("Escape")
     expect(opened).to_have_count(0)
+    run.click()  # a run that goes on takes the processor from the tests that follow
+    expect(run).to_have_text(re.compile(t("runs.buttons.resume")))
 
 
 def test_the_file_that_stands_alone_draws_the_pixels_of_the_app_and_asks_for_nothing(page, window, serve):

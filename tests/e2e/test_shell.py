@@ -2,7 +2,6 @@
 
 import re
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from pages.ui.frame import shell
@@ -137,17 +136,17 @@ def test_copy_link_leaves_out_the_visitors_own_run(page, serve):
     assert page.evaluate("navigator.clipboard.readText()").split("?")[1] == "seed=7&clock=0.4"
 
 
-@pytest.mark.parametrize("width, height", [(1280, 800), (1920, 1080)])
-def test_a_picture_of_560_pixels_and_its_controls_are_above_the_fold(page, serve, width, height):
-    page.set_viewport_size({"width": width, "height": height})
+def test_a_picture_of_560_pixels_and_its_controls_are_above_the_fold(page, serve):
     visit(page, serve(APP) + "/?guess=there&steps=20")
     picture, controls = (page.locator(f".st-key-{name}") for name in ("picture", "controls"))
     expect(picture.get_by_text("first 3")).to_be_visible()
     expect(page.get_by_text(RIGHT)).to_be_visible()
-    for part in (picture, controls):
-        place = box(part)
-        assert place["y"] + place["height"] <= height
-    assert box(picture)["width"] > 0.65 * width
+    for width, height in ((1280, 800), (1920, 1080)):
+        page.set_viewport_size({"width": width, "height": height})
+        for part in (picture, controls):
+            place = box(part)
+            assert place["y"] + place["height"] <= height
+        assert box(picture)["width"] > 0.65 * width
 
 
 def test_the_frame_is_used_by_keyboard_alone(page, serve):
@@ -168,14 +167,11 @@ def test_the_frame_is_used_by_keyboard_alone(page, serve):
     assert any("lecture" in element for element in reached)
 
 
-def test_a_broken_page_shows_a_sentence_and_no_traceback(page, serve):
+def test_a_broken_page_shows_a_sentence_and_no_traceback_and_its_theme_follows_the_browser(page, serve):
+    page.emulate_media(color_scheme="dark")
     visit(page, serve(APP) + "/second?broken=true")
     expect(page.get_by_text("Something on this page went wrong")).to_be_visible()
     assert "secret" not in page.content() and "Traceback" not in page.content()
-
-
-def test_the_theme_follows_the_browser(page, serve):
-    page.emulate_media(color_scheme="dark")
-    visit(page, serve(APP))
     expect(page.locator(".stApp")).to_have_css("background-color", "rgb(16, 21, 31)")
+    go_to(page, "First")
     expect(page.locator(".mark").first).to_have_css("color", "rgb(86, 180, 233)")
