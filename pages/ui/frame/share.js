@@ -3,7 +3,10 @@
 // only, the language where the address must name it, the words, and a link that is copied instead. A plan in the address's fragment goes to Python.
 export default function ({ parentElement, data, setStateValue, setTriggerValue }) {
   const box = parentElement.querySelector(".share") ?? document.createElement("div")
-  if (data[0].includes("plan")) takePlan(setStateValue)
+  if (data[0].includes("plan")) {
+    window.onhashchange = () => takePlan(location.hash, setStateValue) // a link of the page that is open already
+    takePlan(hashAtArrival(), setStateValue)
+  }
   const made = JSON.stringify(data)
   if (box.dataset.made === made) return
 
@@ -50,12 +53,15 @@ function linkOf(own, language, asSeen, presenting = asSeen) {
   return link.href
 }
 
-// Once: then the fragment leaves the address. Streamlit may have rewritten the address before this is loaded; what the
-// browser was led to still has the fragment. As a state the plan outlasts a run that another one interrupts.
-function takePlan(send) {
-  const [entry] = globalThis.__planTaken ? [] : performance.getEntriesByType("navigation")
-  globalThis.__planTaken = true
-  const hash = location.hash || (entry ? new URL(entry.name).hash : "")
+// Streamlit may have rewritten the address before this is loaded; what the browser was led to still has the fragment.
+function hashAtArrival() {
+  const [entry] = globalThis.__arrived ? [] : performance.getEntriesByType("navigation")
+  globalThis.__arrived = true
+  return location.hash || (entry ? new URL(entry.name).hash : "")
+}
+
+// Once: then the fragment leaves the address. As a state the plan outlasts a run that another one interrupts.
+function takePlan(hash, send) {
   const [, plan] = hash.match(/^#plan=(.*)$/) ?? []
   if (plan === undefined) return
   history.replaceState(history.state, "", location.pathname + location.search)
