@@ -9,17 +9,23 @@ import html
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlencode
 
 import streamlit as st
 
 from core.problems import Problem
-from pages.ui.frame import chapters, classes, controls, links, share, text
+from pages.ui.frame import chapters, classes, component, controls, links, share, text
+from pages.ui.frame.classes import Scene
 from pages.ui.frame.drawing import caption, close_menu, dialog, draw_html, fragment, message, prose, sorry
 from pages.ui.frame.text import t
 from pages.ui.lecture import polls
 from pages.ui.lecture.polls import Lecturer, Standing
 
 STYLE = Path(__file__).with_name("class.css")
+_tap = st.components.v2.component(
+    "tap", js=Path(__file__).with_name("vote.js").read_text("utf-8"), isolate_styles=False
+)
+_picture = st.components.v2.component("follow", js=Path(__file__).with_name("follow.js").read_text("utf-8"))
 SOON, OFTEN = 1.0, 2.0  # seconds between two looks: of the lecturer at the votes, of a student at the class
 
 
@@ -173,15 +179,26 @@ def settle(page: str) -> None:
     lecturer = classes.lecturer()
     if not lecturer:
         return
-    scene = classes.scene_shown(page) if st.session_state.get("_class_shared", True) else None
     try:
-        now = classes.polls().check(lecturer)
-        if now.question and not st.session_state["_class_question"]:
+        if classes.polls().check(lecturer).question and not st.session_state["_class_question"]:
             classes.polls().ask(lecturer, None)
-        if now.scene != scene:
-            classes.polls().show(lecturer, scene)
     except Problem as error:
         _leave(error)
+    else:
+        _share(page)
+
+
+@fragment()
+def _share(page: str) -> None:
+    """Tell the class which scene its lecturer shows; again, without a run of the page, when the picture stands anew."""
+    lecturer, shared = classes.lecturer(), st.session_state.get("_class_shared", True)
+    if not lecturer:
+        return
+    try:
+        classes.polls().show(lecturer, classes.scene_shown(page) if shared else None)
+    except Problem as error:
+        _toast(error)
+    _picture(key="follow", data=None, on_stands_change=component.nothing)
 
 
 def lecturing() -> bool:
@@ -232,6 +249,10 @@ def _buttons(lecturer: Lecturer, now: Standing, counts: Mapping[int, Mapping[str
         given = counts[now.ballot]
         controls.put(now.question.partition("/")[2], max(given, key=given.get))
         st.rerun()
+    if any(counts.values()):
+        with st.popover(t("class.anew")):
+            prose(t("class.anew_warning"))
+            st.button(t("class.anew_yes"), key="_class_anew", on_click=_act, args=(store.vote_anew, lecturer))
 
 
 def _act(act, lecturer: Lecturer) -> None:
@@ -315,24 +336,33 @@ def _student(now: Standing) -> None:
     """The question of the class, and the scene of its lecturer, which is followed if the student wants that."""
     st.session_state["_class_vote"] = now.question
     scene = classes.scene_of(now)
-    if scene and st.session_state.get("_class_follows") and now.scene != st.session_state.get("_class_scene"):
-        st.session_state["_class_scene"] = now.scene
-        st.switch_page(chapters.page_of(scene[0]), query_params=scene[1])
+    if scene and _follows() and _place(scene) != st.session_state.get("_class_scene"):
+        st.session_state["_class_scene"] = _place(scene)
+        st.switch_page(chapters.page_of(scene.page), query_params=scene.link())
     _answer(now.code)
+    _tap(key="tap", data=[t("class.student.sending"), t("class.student.late", answer="%{answer}")])
     if scene:
-        page, parameters = scene
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.page_link(chapters.page_of(page), label=t("class.student.scene", title=_scene_title(page, parameters)),
-                         icon=":material/co_present:", query_params=parameters)  # fmt: skip
-            follows = st.session_state.get("_class_follows", False)
-            st.toggle(t("class.student.follow"), follows, key="_class_follow", on_change=_follow)
+            st.page_link(chapters.page_of(scene.page), label=t("class.student.scene", title=_scene_title(scene)),
+                         icon=":material/co_present:", query_params=scene.link())  # fmt: skip
+            st.toggle(t("class.student.follow"), _follows(), key="_class_follow", on_change=_follow)
     draw_html(f'<p class="class-note">{t("class.student.in_class", code=now.code)}</p>')
     _look(now)
 
 
-def _scene_title(page: str, parameters: Mapping[str, str]) -> str:
-    label = f"{page}.controls.show.options.{parameters.get('show')}"
-    return ": ".join([chapters.title_of(page), *([t(label)] if text.has(label) else [])])
+def _place(scene: Scene) -> tuple:
+    """The page and the scene that are shown, however the picture stands."""
+    return scene.page, sorted(scene.parameters.items())
+
+
+def _scene_title(scene: Scene) -> str:
+    label = f"{scene.page}.controls.show.options.{scene.parameters.get('show')}"
+    return ": ".join([chapters.title_of(scene.page), *([t(label)] if text.has(label) else [])])
+
+
+def _follows() -> bool:
+    """Whether the student follows the lecturer. A page that comes back to a new server still has its switch."""
+    return st.session_state.get("_class_follow", st.session_state.get("_class_follows", False))
 
 
 def _follow() -> None:
@@ -344,14 +374,20 @@ def _follow() -> None:
 
 @fragment(OFTEN)
 def _look(before: Standing) -> None:
-    """Draw the page anew when the lecturer has changed something; how many have joined or answered is not for here."""
+    """Draw the page anew when the lecturer has changed something, or an answer of the student is not the one that is
+    drawn; how many have joined or answered is not for here. How the lecturer's picture stands goes to the picture."""
+    store = classes.polls()
     try:
-        now = classes.polls().standing(before.code)
-        same = all(getattr(now, part) == getattr(before, part) for part in ("question", "ballot", "open", "scene"))
+        now = store.standing(before.code)
+        given = store.answer(now.code, classes.student(), now.question, now.ballot) if now.question else None
     except Problem:
-        same = False
-    if not same:
         st.rerun()
+    scene, was = classes.scene_of(now), classes.scene_of(before)
+    same = all(getattr(now, part) == getattr(before, part) for part in ("question", "ballot", "open"))
+    if not same or (scene and _place(scene)) != (was and _place(was)) or given != st.session_state.get("_class_given"):
+        st.rerun()
+    if scene and _follows():
+        _picture(key="follow", data=urlencode(scene.stage))
 
 
 @fragment()
@@ -361,6 +397,7 @@ def _answer(code: str) -> None:
     try:
         now = store.standing(code)
         given = store.answer(code, student, now.question, now.ballot) if now.question else None
+        st.session_state["_class_given"] = given
     except Problem as error:
         sorry(error)
         return

@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 import threading
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -53,6 +54,19 @@ def _delete_old(found: Polls) -> None:
         found.delete_old()
     except Problem:
         logging.getLogger(__name__).exception("old classes could not be deleted")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a lecturer shows: a page, its parameters, and how its picture stands (`links.STAGE`)."""
+
+    page: str
+    parameters: dict[str, str]
+    stage: dict[str, str]
+
+    def link(self) -> dict[str, str]:
+        """The parameters of a link that opens it as a whole."""
+        return controls.link_to({**self.parameters, **self.stage})
 
 
 # The lecturer
@@ -125,14 +139,15 @@ def student() -> str | None:
     return found if isinstance(found, str) and 0 < len(found) <= 64 else None
 
 
-def scene_of(standing: Standing) -> tuple[str, dict[str, str]] | None:
-    """The page that the lecturer shows, and the parameters of a link that opens it as a whole.
+def scene_of(standing: Standing) -> Scene | None:
+    """What the lecturer shows, or None.
 
     Who opens a scene is not asked before it is drawn, unless the class is asked just now.
     """
-    page, _, parameters = (standing.scene or "").partition("?")
+    page, _, query = (standing.scene or "").partition("?")
     if page not in chapters.present():
         return None
+    given = dict(parse_qsl(query))
+    stage = {name: given.pop(name) for name in links.STAGE if name in given}
     voting = standing.open and standing.question.startswith(f"{page}/")
-    free = {} if voting else {"predictions": "false"}
-    return page, controls.link_to({**dict(parse_qsl(parameters)), **free})
+    return Scene(page, given if voting else {**given, "predictions": "false"}, stage)

@@ -186,7 +186,8 @@ class Polls:
         """Tell those who follow which scene the lecturer shows: a page and its parameters, or None."""
         with self._writing():
             self._check(lecturer)
-            self._file.execute("UPDATE classes SET scene = ? WHERE code = ?", (scene, lecturer.code))
+            row = scene, lecturer.code, scene
+            self._file.execute("UPDATE classes SET scene = ? WHERE code = ? AND scene IS NOT ?", row)
 
     def close(self, lecturer: Lecturer) -> None:
         """Close the vote on the question that is shown."""
@@ -199,6 +200,14 @@ class Polls:
     def vote_again(self, lecturer: Lecturer) -> None:
         """Close the first vote on the question that is shown, and begin the second."""
         self._set_vote(lecturer, f"open = 1, ballot = {BALLOTS[-1]}")
+
+    def vote_anew(self, lecturer: Lecturer) -> None:
+        """Throw away all answers to the question that is shown, and begin the first vote on it once more."""
+        with self._writing():
+            self._check(lecturer)
+            row = lecturer.code, self._standing(lecturer.code).question
+            self._file.execute("DELETE FROM votes WHERE code = ? AND question = ?", row)
+            self._update_vote(row, f"open = 1, ballot = {BALLOTS[0]}")
 
     def end(self, lecturer: Lecturer) -> None:
         """End the class: nobody can join or vote any more. Its results can be read until it is deleted."""
@@ -298,8 +307,10 @@ class Polls:
     def _set_vote(self, lecturer: Lecturer, change: str) -> None:
         with self._writing():
             self._check(lecturer)
-            row = lecturer.code, self._standing(lecturer.code).question
-            self._file.execute(f"UPDATE questions SET {change} WHERE code = ? AND question = ?", row)
+            self._update_vote((lecturer.code, self._standing(lecturer.code).question), change)
+
+    def _update_vote(self, row: tuple[str, str | None], change: str) -> None:
+        self._file.execute(f"UPDATE questions SET {change} WHERE code = ? AND question = ?", row)
 
     def _standing(self, code: str) -> Standing:
         query = "SELECT question, scene FROM classes WHERE code = ?"

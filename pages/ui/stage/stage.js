@@ -169,6 +169,17 @@ function writeAddress(s, gone = false) {
   if (KEPT.every(name => values[name] === before[name])) return;
   written = {path: location.pathname, key: s.scene.key, ...values};
   setParameters(values);
+  if (!gone) document.dispatchEvent(new Event('stage-stands')); // those who follow a lecturer see that frame
+}
+
+// Stands as somebody else's picture does, whose address had these values.
+function follow(s, event) {
+  if (!s.scene?.permalink || !s.mounted) return;
+  event.preventDefault(); // it is heard
+  stand(s, event.detail);
+  controls(s);
+  refresh(s);
+  keepAddress(s);
 }
 
 // The page may rewrite its address from what it knew before; put back what it lost, and what has changed meanwhile.
@@ -234,6 +245,7 @@ function listen(s, get) {
   on(s.canvas, 'pointerleave', () => { s.readout.style.visibility = 'hidden'; });
   on(s.canvas, 'dblclick', () => { s.zoom = {}; refresh(s); keepAddress(s); });
   on(document, 'visibilitychange', () => refresh(s));
+  on(document, 'stage-stand', event => follow(s, event));
   on(document, 'stage-address', () => writeAddress(s)); // whoever copies the address asks for the frame that is shown
   for (const event of ['beforeprint', 'afterprint'])
     on(window, event, () => { s.printed = event === 'beforeprint'; measure(s); draw(s); });
