@@ -103,9 +103,8 @@ def main() -> int:
     options.add_argument("--theme", choices=("light", "dark"), default="light")
     options.add_argument("--size", choices=SIZES, action="append")
     options.add_argument("--pictures", type=Path)
-    options.add_argument("--address", help="of a server that runs already")
     given, wrong = options.parse_args(), 0
-    with (serving("app.py") if not given.address else None) or _Known(given.address) as server, sync_playwright() as p:
+    with serving("app.py") as server, sync_playwright() as p:
         browser = p.chromium.launch(executable_path=chromium(p), args=list(FLAGS))
         page = browser.new_context(reduced_motion="reduce", color_scheme=given.theme, has_touch=True).new_page()
         page.add_init_script(f"({LISTEN})()")
@@ -128,17 +127,6 @@ def main() -> int:
                     page.screenshot(path=given.pictures / f"{name}-{scene}-{size}.png")
         browser.close()
     return int(bool(wrong))
-
-
-class _Known:
-    def __init__(self, address):
-        self.address = address
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
 
 
 if __name__ == "__main__":

@@ -2,16 +2,17 @@
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, WebSocketRoute, expect
 
 from pages.ui.frame import class_view, share
 from pages.ui.frame.text import t
 from tests.e2e.classroom import COUNTED, PHONE, answered, bars, choice, join, open_class, vote
 from tests.e2e.conftest import SIZE, forgets, watch
-from tests.e2e.learner import LONG, rest
+from tests.e2e.learner import LONG, press, rest
 
 QUESTION = "guidance/guess"
 ANSWERS = class_view.answers(QUESTION)
@@ -102,5 +103,49 @@ def test_a_student_follows_the_lecturer_only_with_consent_and_votes_where_the_qu
     follower.wait_for_url(re.compile(r"/guidance\?.*show=eight_scales"))
     rest(follower)
     assert "show=eight_scales" in follower.url
+    press(lecturer.get_by_role("application"), "Home", "ArrowRight", "ArrowRight")  # without a run of either page
+    runs = follower.evaluate("__stage.samples.ticks")
+    follower.wait_for_function("__stage.samples.k === 2")
+    assert follower.evaluate("__stage.samples.ticks") == runs
     expect(other.get_by_text(t("class.student.closed"))).to_be_visible()
     assert "/join" in other.url
+
+
+def test_a_tap_is_counted_or_said_not_to_be_when_the_network_was_away(lecturer, visitor):
+    link, away, routes = open_class(lecturer), [], []
+    phone = visitor(PHONE)
+    phone.route_web_socket(re.compile("_stcore/stream"), partial(forward, away, routes))
+    vote(join(phone, link), FIRST)
+    away.append("nothing that the phone says arrives, and nobody tells it")
+    choice(phone, SECOND).click()
+    expect(phone.get_by_text(t("class.student.sending"))).to_be_visible()
+    away.clear()
+    routes[-1].close()  # what was on its way is lost
+    expect(phone.get_by_text(t("class.student.counted", answer=ANSWERS[SECOND]))).to_be_visible()
+    assert len(routes) == 2, "it has connected anew by itself"
+    away.append("as before")
+    choice(phone, THIRD).click()
+    lecturer.locator(".st-key-_class_again button").click()
+    expect(lecturer.locator(".st-key-_class_first")).to_be_visible()
+    away.clear()
+    expect(phone.get_by_text(t("class.student.late", answer=ANSWERS[THIRD]))).to_be_visible()
+    vote(phone, FIRST, ballot=2)
+    start_anew(lecturer)
+    expect(choice(phone, SECOND)).to_have_attribute("data-testid", "stBaseButton-secondary")
+    vote(phone, THIRD)
+    answered(lecturer, 1, 1)
+
+
+def forward(away: list[str], routes: list[WebSocketRoute], route: WebSocketRoute) -> None:
+    """Hand on what a page says to its server, but while the network is ``away``; note the connection in ``routes``."""
+    server = route.connect_to_server()
+    route.on_message(lambda message: None if away else server.send(message))
+    routes.append(route)
+
+
+def start_anew(lecturer: Page) -> None:
+    """Throw away the answers to the question, which is asked before."""
+    lecturer.get_by_role("button", name=t("class.anew")).click()
+    expect(lecturer.get_by_text(t("class.anew_warning"))).to_be_visible()
+    lecturer.get_by_role("button", name=t("class.anew_yes")).click()
+    answered(lecturer, 0, 1)

@@ -194,11 +194,12 @@ def _share(page: str) -> None:
     lecturer, shared = classes.lecturer(), st.session_state.get("_class_shared", True)
     if not lecturer:
         return
+    scene = classes.scene_shown(page, (st.session_state.get("follow") or {}).get("stage"))
     try:
-        classes.polls().show(lecturer, classes.scene_shown(page) if shared else None)
+        classes.polls().show(lecturer, scene if shared else None)
     except Problem as error:
         _toast(error)
-    _picture(key="follow", data=None, on_stands_change=component.nothing)
+    _picture(key="follow", data=[True, list(links.STAGE), scene], on_stage_change=component.nothing)
 
 
 def lecturing() -> bool:
@@ -387,7 +388,7 @@ def _look(before: Standing) -> None:
     if not same or (scene and _place(scene)) != (was and _place(was)) or given != st.session_state.get("_class_given"):
         st.rerun()
     if scene and _follows():
-        _picture(key="follow", data=urlencode(scene.stage))
+        _picture(key="follow", data=[False, urlencode(scene.stage)])
 
 
 @fragment()

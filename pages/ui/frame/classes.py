@@ -91,11 +91,12 @@ def leave() -> None:
     kept.put(KEEP, None)
 
 
-def scene_shown(page: str) -> str:
-    """``page`` and its parameters as they stand, without those that are the lecturer's own."""
-    given = st.query_params.to_dict()
-    shared = {name: value for name, value in given.items() if name not in (*links.OWN, "lang")}
-    return f"{page}?{urlencode(shared)}".rstrip("?")
+def scene_shown(page: str, stage: str | None) -> str:
+    """``page`` and its parameters as they stand, without those that are the lecturer's own. How its picture stands only
+    her browser knows: ``stage``, a query; None until it has said so."""
+    own = (*links.OWN, "lang", *(() if stage is None else links.STAGE))
+    shared = [(name, value) for name, value in st.query_params.to_dict().items() if name not in own]
+    return f"{page}?{urlencode(shared + parse_qsl(stage or ''))}".rstrip("?")
 
 
 def address() -> str:

@@ -169,7 +169,7 @@ function writeAddress(s, gone = false) {
   if (KEPT.every(name => values[name] === before[name])) return;
   written = {path: location.pathname, key: s.scene.key, ...values};
   setParameters(values);
-  if (!gone) document.dispatchEvent(new Event('stage-stands')); // those who follow a lecturer see that frame
+  document.dispatchEvent(new Event('stage-stands')); // those who follow a lecturer see that frame
 }
 
 // Stands as somebody else's picture does, whose address had these values.

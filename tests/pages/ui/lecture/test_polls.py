@@ -93,6 +93,16 @@ def test_the_second_vote_leaves_the_first_as_it_was(store, lecturer):
     assert code_of(caught) == "class_vote_closed"
 
 
+def test_a_question_that_is_started_anew_has_no_answers_and_its_first_vote(store, lecturer):
+    vote(store, lecturer.code, "aab")
+    store.vote_again(lecturer)
+    store.close(lecturer)
+    store.vote_anew(lecturer)
+    assert store.counts(lecturer, QUESTION) == {1: {}}
+    vote(store, lecturer.code, "b")
+    assert store.counts(lecturer, QUESTION) == {1: {"b": 1}}
+
+
 def test_a_closed_vote_and_a_question_that_is_not_shown_take_no_answer(store, lecturer):
     vote(store, lecturer.code, "a")
     store.close(lecturer)
@@ -131,7 +141,7 @@ def test_two_classes_have_nothing_in_common(store, lecturer):
 
 def test_who_lacks_the_secret_can_neither_command_a_class_nor_read_its_votes(store, lecturer):
     thief = Lecturer(lecturer.code, "guessed")
-    for act in (store.check, store.close, store.reopen, store.vote_again, store.end, store.questions,
+    for act in (store.check, store.close, store.reopen, store.vote_again, store.vote_anew, store.end, store.questions,
                 lambda one: store.ask(one, None), lambda one: store.show(one, "clip"),
                 lambda one: store.counts(one, QUESTION)):  # fmt: skip
         with pytest.raises(Problem) as caught:
