@@ -1,7 +1,7 @@
 """What a page has to be on a phone and on a tablet, and a command that looks at all scenes of all pages there.
 
-``python -m tests.small_screens [--language en] [--theme light] [--pictures FOLDER] [page ...]`` opens every scene, prints
-what is wrong with it in each window, and puts pictures of them into a folder.
+``python -m tests.small_screens [--language en] [--theme light] [--pictures FOLDER] [page ...]`` opens every scene,
+prints what is wrong with it in each window, and puts pictures of them into a folder.
 """
 
 import argparse
@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from urllib.parse import urlencode
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, TimeoutError, sync_playwright
 
 from pages.ui.frame import chapters, links
 from tests.bench.browsing import serving
@@ -26,7 +26,8 @@ LISTEN = """() => {
     CanvasRenderingContext2D.prototype.fillText = function (text, x, y, ...most) {
         const {a, b, e} = this.getTransform(), {actualBoundingBoxLeft: left, actualBoundingBoxRight: right} = this.measureText(text);
         const beyond = b ? 0 : Math.max(-(e + a * (x - left)), e + a * (x + right) - this.canvas.width) / devicePixelRatio;
-        if (this.canvas.isConnected) globalThis.__texts.push([text, beyond]);
+        const squeezed = most.length && !b ? this.measureText(text).width / most[0] : 1;
+        if (this.canvas.isConnected) globalThis.__texts.push([text, beyond, squeezed]);
         return draw.call(this, text, x, y, ...most);
     };
 }"""  # noqa: E501
@@ -38,6 +39,9 @@ FAULTS = """() => {
     const name = part => part.title || part.getAttribute("aria-label") || part.innerText?.trim().slice(0, 40) || part.tagName;
     const outside = ({left, right, top, bottom}, of) => left < of.left - 1 || right > of.right + 1 || top < of.top - 1 || bottom > of.bottom + 1;
     const seen = part => part.getClientRects().length && part.checkVisibility({visibilityProperty: true});
+
+    const pencil = document.createElement("canvas").getContext("2d");
+    const textWidth = (part, {font}) => (pencil.font = font, pencil.measureText(part.value).width);
 
     // The first player: all of its bar is in the window when its picture is, and covers nothing of it.
     const stages = [...document.querySelectorAll(".stMain *")].map(host => host.shadowRoot?.querySelector(".stage")).filter(stage => stage && seen(stage));
@@ -59,7 +63,8 @@ FAULTS = """() => {
         const style = getComputedStyle(part), place = part.getBoundingClientRect();
         if (place.width <= 2 || style.clipPath !== "none" || part.closest("[style*=clip]")) continue;
         const text = part.value || part.innerText?.trim();
-        if (text && style.overflowX !== "visible" && part.scrollWidth > part.clientWidth + 1) found.push(`cut: ${text.slice(0, 60)}`);
+        if (part.matches("input") && text && textWidth(part, style) > part.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight) + 1) found.push(`cut: ${text}`);
+        else if (text && style.overflowX !== "visible" && part.scrollWidth > part.clientWidth + 1) found.push(`cut: ${text.slice(0, 60)}`);
         if (place.right > innerWidth + 1 || place.left < -1) found.push(`beside the window: ${name(part)}`);
     }
 
@@ -67,12 +72,15 @@ FAULTS = """() => {
     const picture = document.querySelector(".st-key-picture"), controlled = document.querySelector(".st-key-controls");
     if (picture && controlled && seen(controlled) && seen(picture) && controlled.getBoundingClientRect().height > 4
         && picture.getBoundingClientRect().top > controlled.getBoundingClientRect().top) found.push("the controls come before the picture");
-    // The lecturer's switches on one line.
+    // The lecturer's switches on one line, beside the button of the navigation.
     const switches = [...document.querySelectorAll(".st-key-switches > *")].map(part => part.getBoundingClientRect()).filter(place => place.width > 4 && place.height > 4);
     if (switches.length && Math.max(...switches.map(place => place.top)) > Math.min(...switches.map(place => place.bottom))) found.push("the switches stand on two lines");
+    const opens = document.querySelector("[data-testid=stExpandSidebarButton]")?.getBoundingClientRect();
+    if (opens && switches.some(({left, right, top, bottom}) => left < opens.right && opens.left < right && top < opens.bottom && opens.top < bottom)) found.push("the switches cover the button of the navigation");
 
-    for (const [text, beyond] of globalThis.__texts ?? []) {
+    for (const [text, beyond, squeezed] of globalThis.__texts ?? []) {
         if (beyond > 1) found.push(`drawn beyond the picture by ${Math.round(beyond)} px: ${text}`);
+        if (squeezed > 1.1) found.push(`squeezed to ${Math.round(100 / squeezed)} %: ${text}`);
         if (text.includes("…")) found.push(`cut in the picture: ${text}`);
     }
     return [...new Set(found)];
@@ -95,36 +103,40 @@ def faults(page: Page) -> list[str]:
     return page.evaluate(FAULTS)
 
 
+def looks(page: Page) -> Iterator[tuple[str, list[str]]]:
+    """Each window by name, and what is wrong with an open page in it; the page shows it meanwhile."""
+    for name, (width, height) in SIZES.items():
+        page.set_viewport_size({"width": width, "height": height})
+        try:
+            rest(page, live=True)
+            yield name, faults(page)
+        except TimeoutError:
+            yield name, ["it does not come to rest"]
+
+
 def main() -> int:
     """The command: 1 if something is wrong."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("pages", nargs="*")
     options.add_argument("--language", choices=("en", "zh"), default="en")
     options.add_argument("--theme", choices=("light", "dark"), default="light")
-    options.add_argument("--size", choices=SIZES, action="append")
     options.add_argument("--pictures", type=Path)
     given, wrong = options.parse_args(), 0
     with serving("app.py") as server, sync_playwright() as p:
         browser = p.chromium.launch(executable_path=chromium(p), args=list(FLAGS))
-        page = browser.new_context(reduced_motion="reduce", color_scheme=given.theme, has_touch=True).new_page()
-        page.add_init_script(f"({LISTEN})()")
-        page.on("pageerror", lambda error: print(f"  script: {error}"))
+        visitor = browser.new_context(reduced_motion="reduce", color_scheme=given.theme, has_touch=True)
+        visitor.add_init_script(f"({LISTEN})()")
         for name, scene in addresses(given.pages):
             shown = urlencode({"predictions": "false", "lang": given.language, **({"show": scene} if scene else {})})
-            opened = False
-            for size in given.size or SIZES:
-                width, height = SIZES[size]
-                page.set_viewport_size({"width": width, "height": height})
-                if not opened:
-                    page.goto(f"{server.address}/{'' if name == 'home' else name}?{shown}")
-                    opened = True
-                rest(page, live=True)
-                found = faults(page)
+            page = visitor.new_page()
+            page.goto(f"{server.address}/{'' if name == 'home' else name}?{shown}")
+            for size, found in looks(page):
                 wrong += bool(found)
                 print(f"{name} {scene} {size}", *found, sep="\n  ", flush=True)
                 if given.pictures:
                     given.pictures.mkdir(parents=True, exist_ok=True)
                     page.screenshot(path=given.pictures / f"{name}-{scene}-{size}.png")
+            page.close()
         browser.close()
     return int(bool(wrong))
 

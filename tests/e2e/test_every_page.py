@@ -1,6 +1,7 @@
 """Every page in a browser, from page to page in one visit: axe-core finds no fault in it (contrast, names, order of
 headings, tables); on a laptop the verdict can be read without scrolling; on a phone the picture comes before its
-controls and these before the words; on a phone and a tablet nothing scrolls sideways and the whole player is in reach.
+controls and these before the words; on a phone and a tablet the picture and its player are whole in the window, and so
+are the labels (`tests.small_screens`).
 """
 
 import pytest
@@ -9,6 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from pages.ui.frame import chapters, shell
 from pages.ui.frame.text import t
+from tests import small_screens
 from tests.e2e.learner import LONG, box, rest
 
 PHONE, TABLET, LAPTOP = ({"width": w, "height": h} for w, h in [(390, 844), (820, 1180), (1280, 800)])
@@ -16,15 +18,6 @@ TALL = {"width": 1280, "height": 3000}  # everything of a page can be clicked wi
 SLOW = {"training"}  # there the run that decides is trained first: its own test does that
 # Where the parts of a page begin, in pixels of the window; -1 where there is none.
 TOPS = """names => names.map(name => document.querySelector(`.st-key-${name}`)?.getBoundingClientRect().top ?? -1)"""
-
-# How far the page can be scrolled sideways, and the player's controls that reach out of the window.
-OUTSIDE = """() => {
-    const found = [...document.querySelectorAll('*')], roots = [document, ...found.map(e => e.shadowRoot).filter(Boolean)];
-    const controls = '.stage .controls :is(button, input, select)';
-    const parts = roots.flatMap(root => [...root.querySelectorAll(controls)]).map(part => part.getBoundingClientRect());
-    const wide = Math.max(document.querySelector('.stMain').scrollWidth, document.scrollingElement.scrollWidth);
-    return [wide - innerWidth, parts.filter(({left, right}) => left < -1 || right > innerWidth + 1).length];
-}"""  # noqa: E501
 
 
 @pytest.fixture
@@ -112,6 +105,5 @@ def test_every_page_that_shows_all_fits_a_phone_and_a_tablet_and_has_no_violatio
 
 
 def beyond(page: Page) -> list[str]:
-    """What is wider than the window: the page, or controls of its player."""
-    size, (wide, outside) = page.viewport_size["width"], page.evaluate(OUTSIDE)
-    return [f"{size}: {wide} pixels to scroll, {outside} controls out of the window"] if wide > 0 or outside else []
+    """What does not fit the window."""
+    return [f"{page.viewport_size['width']}: {fault}" for fault in small_screens.faults(page)]

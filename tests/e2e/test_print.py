@@ -18,6 +18,8 @@ def test_a_printed_page_is_light_without_controls_and_ends_with_its_link(page: P
     assert page.evaluate("__stage.samples.plots[0].w") == shown, "the picture is as it was before"
     page.emulate_media(media="print", color_scheme="dark")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    rules = page.evaluate("[...document.styleSheets].flatMap(sheet => [...sheet.cssRules]).map(rule => rule.cssText)")
+    assert sum("@bottom-left" in rule and "var(--link-parts)" in rule for rule in rules) == 1, "in the margin of each"
     link = page.evaluate("getComputedStyle(document.querySelector('.stMainBlockContainer'), '::after').content")
     assert link.endswith('/guidance?show=eight_scales"')
     assert page.evaluate("getComputedStyle(document.querySelector('.stApp')).color") == "rgb(34, 34, 34)"

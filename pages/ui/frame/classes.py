@@ -94,8 +94,8 @@ def leave() -> None:
 def scene_shown(page: str, stage: str | None) -> str:
     """``page`` and its parameters as they stand, without those that are the lecturer's own. How its picture stands only
     her browser knows: ``stage``, a query; None until it has said so."""
-    own = (*links.OWN, "lang", *(() if stage is None else links.STAGE))
-    shared = [(name, value) for name, value in st.query_params.to_dict().items() if name not in own]
+    private = (*links.OWN, "lang", *(() if stage is None else links.STAGE))
+    shared = [(name, value) for name, value in st.query_params.to_dict().items() if name not in private]
     return f"{page}?{urlencode(shared + parse_qsl(stage or ''))}".rstrip("?")
 
 

@@ -10,9 +10,8 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
   const made = JSON.stringify(data)
   if (box.dataset.made === made) return
 
-  // What is printed ends with the link to the page as it stands.
-  if (data[0].includes("copy")) window.onbeforeprint = () =>
-    document.documentElement.style.setProperty("--link", JSON.stringify(data[4] ?? linkOf(data[1], data[2], false)))
+  // What is printed has the link to the page as it stands.
+  if (data[0].includes("copy")) window.onbeforeprint = () => printed(data[4] ?? linkOf(data[1], data[2], false))
   box.className = "share"
   box.dataset.made = made
   box.replaceChildren(...parts(data, setTriggerValue))
@@ -51,6 +50,12 @@ function linkOf(own, language, asSeen, presenting = asSeen) {
   if (language) link.searchParams.set("lang", language)
   link.hash = ""
   return link.href
+}
+
+// In the margin of a printed page a link is broken nowhere but at spaces: it has some of no width.
+function printed(link) {
+  const parts = link.replace(/[/&,]|%2C/g, "$&\u200b")
+  for (const [name, text] of [["--link", link], ["--link-parts", parts]]) document.documentElement.style.setProperty(name, JSON.stringify(text))
 }
 
 // Streamlit may have rewritten the address before this is loaded; what the browser was led to still has the fragment.

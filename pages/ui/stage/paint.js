@@ -251,7 +251,7 @@ function drawAxes(c, p, look) {
 }
 
 function drawWords(c, p, k, look) {
-  const {x} = p.plot, u = look.unit;
+  const x = p.textX ?? p.plot.x, u = look.unit;
   write(c, p.title, x, p.titleY, look, 16, 'left', 1, p.room, 600);
   for (const {layer, i, text, sign, x: dx, y: dy} of p.legend) {
     key(c, p, layer, i, x + dx, p.legendY + dy, look);
@@ -260,7 +260,7 @@ function drawWords(c, p, k, look) {
   const caption = Array.isArray(p.caption) ? p.caption[k] : p.caption;
   if (!caption) return;
   c.font = `${13.5 * u}px ${look.font}`;
-  const lines = p.folds && c.measureText(caption).width > 1.2 * p.room ? halves(caption) : [caption];
+  const lines = p.folds && c.measureText(caption).width > (p.textX === undefined ? 1.2 : 1) * p.room ? halves(caption) : [caption];
   lines.forEach((line, i) => write(c, line, x, p.captionY + 18 * i * u, look, 13.5, 'left', 0.85, p.room));
 }
 
