@@ -26,6 +26,7 @@ _tap = st.components.v2.component(
     "tap", js=Path(__file__).with_name("vote.js").read_text("utf-8"), isolate_styles=False
 )
 _picture = st.components.v2.component("follow", js=Path(__file__).with_name("follow.js").read_text("utf-8"))
+VOTE = ("question", "ballot", "open")  # what of a `Standing` makes it another vote
 SOON, OFTEN = 1.0, 2.0  # seconds between two looks: of the lecturer at the votes, of a student at the class
 
 
@@ -384,7 +385,7 @@ def _look(before: Standing) -> None:
     except Problem:
         st.rerun()
     scene, was = classes.scene_of(now), classes.scene_of(before)
-    same = all(getattr(now, part) == getattr(before, part) for part in ("question", "ballot", "open"))
+    same = all(getattr(now, part) == getattr(before, part) for part in VOTE)
     if not same or (scene and _place(scene)) != (was and _place(was)) or given != st.session_state.get("_class_given"):
         st.rerun()
     if scene and _follows():
@@ -415,8 +416,8 @@ def _answer(code: str) -> None:
         vote = code, student, now.question, now.ballot, option
         key = f"_vote_{now.ballot}_{option}"
         st.button(answer, key=key, on_click=_vote, args=vote, width="stretch", **drawn)
-    if error := st.session_state.pop("_class_error", None):
-        sorry(error)
+    if refused := _refused(now):
+        sorry(refused)
     elif given in choices:
         kind, icon, key = ("success", "check_circle", "counted") if now.open else ("info", "lock", "closed_answer")
         message(kind, t(f"class.student.{key}", answer=choices[given].rstrip(".。")), icon)
@@ -425,7 +426,15 @@ def _answer(code: str) -> None:
 
 
 def _vote(*vote) -> None:
+    st.session_state.pop("_class_refused", None)
     try:
         classes.polls().vote(*vote)
     except Problem as error:
-        st.session_state["_class_error"] = error
+        st.session_state["_class_refused"] = error, vote[2:4]
+
+
+def _refused(now: Standing) -> Problem | None:
+    """Why the last tap was not counted, until the class goes on to another vote or can vote again."""
+    error, voted_on = st.session_state.get("_class_refused", (None, None))
+    again = now.open and getattr(error, "code", None) == "class_vote_closed"
+    return error if voted_on == (now.question, now.ballot) and not again else None
