@@ -79,7 +79,8 @@ function margins(scene, unit, columns, lines) {
     const shared = i % columns && p.link === scene.panels[i - 1].link && !p.ylabel;
     return {left: unit * (isPicture(p) || shared ? 8 : p.ylabel ? 58 : 40), right: unit * 12};
   });
-  const top = unit * (29 + 21 * lines), bottom = unit * (base + (any(p => p.caption) ? 22 + 18 * !!scene.folds : 0));
+  const folds = scene.floor && columns === 1 ? scene.foldsAlone : scene.folds;
+  const top = unit * (29 + 21 * lines), bottom = unit * (base + (any(p => p.caption) ? 22 + 18 * !!folds : 0));
   return {top, bottom, side, title: unit * (10 + 21 * lines), legend: unit * (12 + 21 * (lines - 1)), caption: unit * (base + 13)};
 }
 
@@ -96,6 +97,7 @@ function arrange(scene, width, room, unit, columns, lines, loose) {
 // have plots of less than `least` pixels a side. `loose`: the least width over height of a plot that may have any.
 function choose(scene, width, room, unit, least, lines, loose, gain) {
   const count = scene.panels.length, splits = scene.panels.map((_, i) => Math.ceil(count / (i + 1)));
+  if (scene.floor) return onPhone(scene, width, room, unit, lines, loose, splits);
   let best = null;
   for (const columns of splits) {
     const tried = arrange(scene, width, room, unit, columns, lines, loose);
@@ -110,11 +112,22 @@ function choose(scene, width, room, unit, least, lines, loose, gain) {
   return best;
 }
 
+// On a phone: of the numbers of columns in which each title has the room it needs, the one with the largest plots that end
+// within the window. Plots become smaller for that, down to a part `scene.floor` of a column's width.
+function onPhone(scene, width, room, unit, lines, loose, splits) {
+  const tried = splits.map(columns => ({...arrange(scene, width, room, unit, columns, lines, loose), columns}));
+  const titled = tried.filter(({columns, m}) => columns === 1 || scene.title <= width / columns - Math.max(...m.side.map(side => side.left)));
+  const made = titled.map(one => ({...one, high: Math.min(one.fits, Math.max(scene.floor * width / one.columns, one.high))}));
+  const tall = ({m, rows, high}) => rows.length * (high + m.top + m.bottom);
+  const within = made.filter(one => tall(one) <= room + 1).sort((a, b) => b.high - a.high);
+  return within[0] ?? made.sort((a, b) => tall(a) - tall(b))[0];
+}
+
 // Sets `plot` and where the words of each panel go, and returns the height of the whole in CSS pixels.
 function layout(scene, width, room, unit, least, more = {}, measure, lines = scene.panels.some(p => entries(p).length) ? 1 : 0) {
   const {fixed, loose = LOOSE, gain = 1.2} = more, {m, rows, free, high: chosen} = choose(scene, width, room, unit, least, lines, loose, gain);
   const high = Math.max(40, fixed ? fixed - m.top - m.bottom : chosen), tall = high + m.top + m.bottom;
-  rows.forEach((row, r) => placeRow(row, m, r * tall, high, free(row), loose));
+  rows.forEach((row, r) => placeRow(row, m, r * tall, high, free(row), loose, scene.floor && rows[0].length));
   for (const p of scene.panels) p.captionY -= slack(p, unit);
   const needed = Math.max(...scene.panels.map(p => placeLegend(p, unit, measure)));
   return needed > lines && lines < 3 ? layout(scene, width, room, unit, least, more, measure, needed) : rows.length * tall;
@@ -158,19 +171,23 @@ function placeLegend(p, unit, measure) {
   return p.legend.length ? line + 1 : 0;
 }
 
-function placeRow(row, m, y, high, free, narrow) {
+// `columns`: on a phone, where what a row leaves free is for the words of its panels.
+function placeRow(row, m, y, high, free, narrow, columns) {
   const widths = row.map(p => high * (aspect(p) || narrow)), sum = widths.reduce((a, b) => a + b, 0);
   const scale = Math.min(1, free / sum), loose = row.filter(p => !aspect(p)).length;
   const spare = Math.max(0, free - sum * scale);
-  const extra = loose ? Math.min(spare / loose, (WIDEST - narrow) * high) : 0;
-  let x = (spare - extra * loose) / 2;
+  const extra = loose ? Math.min(spare / loose, columns ? spare : (WIDEST - narrow) * high) : 0;
+  const rest = spare - extra * loose, apart = columns > 1 ? rest / row.length : 0;
+  let x = columns > 1 ? 0 : rest / 2;
   row.forEach((p, i) => {
     const {left, right} = m.side[p.index], ratio = aspect(p);
     const w = widths[i] * scale + (ratio ? 0 : extra), h = ratio ? w / ratio : high;
     p.plot = {x: x + left, y: y + m.top, w, h};
-    Object.assign(p, {titleY: y + m.top - m.title, legendY: y + m.top - m.legend, captionY: y + m.top + h + m.caption, room: w + right});
+    Object.assign(p, {titleY: y + m.top - m.title, legendY: y + m.top - m.legend, captionY: y + m.top + h + m.caption, room: w + right + apart});
+    p.small = columns > 1; // its title
+    if (columns === 1) Object.assign(p, {textX: left, room: w + rest + right});
     p.shared = left < 20 && !isPicture(p);
-    x += left + w + right;
+    x += left + w + right + apart;
   });
 }
 

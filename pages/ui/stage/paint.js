@@ -252,7 +252,7 @@ function drawAxes(c, p, look) {
 
 function drawWords(c, p, k, look) {
   const x = p.textX ?? p.plot.x, u = look.unit;
-  write(c, p.title, x, p.titleY, look, 16, 'left', 1, p.room, 600);
+  write(c, p.title, x, p.titleY, look, p.small ? 14 : 16, 'left', 1, p.room, 600);
   for (const {layer, i, text, sign, x: dx, y: dy} of p.legend) {
     key(c, p, layer, i, x + dx, p.legendY + dy, look);
     write(c, text, x + dx + sign, p.legendY + dy + 4.5 * u, look, LEGEND, 'left', 0.85);

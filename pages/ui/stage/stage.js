@@ -5,6 +5,7 @@
 const TIGHT = 1; // width over height of a plot that fills a projector's window beside others, at least
 const CHART = 10; // the height of a chart below a presented picture in rem, at least
 const PAPER = 680; // the width of a printed picture in CSS pixels: A4 and Letter have that between their margins
+const NARROW = 900, PHONE = 480; // windows of one column, and pictures on a phone, in CSS pixels
 const PLAYERS = new WeakMap();
 const LEFT = new Map(); // what a stage showed when the page took it down: it may put it up again in another place at once
 const still = matchMedia('(prefers-reduced-motion: reduce)');
@@ -314,11 +315,13 @@ function measure(s) {
   s.context.setTransform(1, 0, 0, 1, 0, 0);
   s.context.font = `${LEGEND * look.unit}px ${look.font}`;
   s.box.style.setProperty('--unit', look.unit);
-  const {room, least, ...more} = roomFor(s), wide = text => s.context.measureText(text).width;
+  const {room, least, floor, ...more} = roomFor(s), wide = text => s.context.measureText(text).width;
   s.room = room;
-  // On a phone a caption below one of two plots side by side goes on in a second line.
-  s.scene.folds = s.width < 480 && s.scene.panels.some(p => [p.caption].flat().some(text => wide(text) > 0.5 * s.width));
+  // On a phone a caption below one of two plots side by side goes on in a second line, as a long one does below any.
+  const folds = part => s.width < PHONE && s.scene.panels.some(p => [p.caption].flat().some(text => wide(text) > part * s.width));
+  Object.assign(s.scene, {folds: folds(0.5), foldsAlone: folds(0.85)});
   for (const p of s.scene.panels) p.folds = s.scene.folds;
+  Object.assign(s.scene, {floor, title: 1.08 * Math.max(...s.scene.panels.map(p => wide(p.title)))}); // in bold
   s.height = Math.round(layout(s.scene, s.width, room, look.unit, least, more, wide) - (more.centred ? spare(s.scene.panels, look.unit) : 0));
   const w = Math.round(s.width * look.ratio), h = Math.round(s.height * look.ratio);
   if (s.canvas.width !== w || s.canvas.height !== h) Object.assign(s.canvas, {width: w, height: h});
@@ -338,9 +341,12 @@ function roomFor(s) {
     return {room: Math.max(0.4 * innerHeight, room), least: 0, loose: TIGHT, gain: 1.05, centred: !charts};
   }
   const around = s.scene.panels.length > 5 ? 294 : 340; // many small panels take what is left; below fewer, notes begin
-  const titles = s.width < 480 ? s.scene.panels.map(p => s.context.measureText(p.title).width) : []; // side by side they are whole
-  const least = Math.min(0.6 * s.width, Math.max(s.look.least, ...titles));
-  return {room: Math.max(0.54 * innerHeight, innerHeight - around * rem() / 16), least, fixed: s.scene.height};
+  const whole = Math.max(0.54 * innerHeight, innerHeight - around * rem() / 16);
+  if (innerWidth > NARROW) return {room: whole, least: s.look.least, fixed: s.scene.height};
+  // With nothing beside it, the picture and the bar below it end where the window does, if that leaves enough.
+  const left = innerHeight - above(s) - s.group.offsetHeight, room = Math.max(0.54 * innerHeight, Math.min(whole, left));
+  if (s.width >= PHONE) return {room, least: s.look.least, fixed: s.scene.height};
+  return {room: Math.max(0.45 * innerHeight, left), least: 0, floor: 0.33};
 }
 
 // The height of what stands above the player, wherever the page is scrolled to.
