@@ -11,7 +11,7 @@ from core.figures.frames import count_frames
 from core.figures.scene import Scene
 from core.problems import Problem
 from pages.export import files, scenes, texts
-from pages.ui.frame import controls, drawing, drawn, links, shell, text
+from pages.ui.frame import chapters, controls, drawing, drawn, links, shell, text
 from pages.ui.frame.drawn import Drawn
 from pages.ui.frame.text import t
 from pages.ui.frame.visitor import viewer
@@ -91,7 +91,7 @@ def draw(page: str) -> None:
 
 def _open(request: ExportRequest, page: str) -> Menu:
     name, config = scenes.scene_name(page, controls.config()), controls.config()
-    base = (st.context.url or page).split("?")[0]
+    base = chapters.address_of(page)
     opened = Menu(request, page, name, base, st.query_params.to_dict(), controls.language(), drawn.now(), None)
     with shell.guard():
         link = replace(scenes.read(page), config=config)

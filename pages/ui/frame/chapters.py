@@ -3,9 +3,11 @@
 from copy import copy
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import streamlit as st
 from streamlit.navigation.page import Page
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.ui.frame.text import t
 
@@ -44,6 +46,23 @@ def page_of(name: str) -> Page:
         file = ROOT / "pages" / f"{name}.py"
         known[name, title] = st.Page(file, title=title, url_path=name, default=name == "home")
     return copy(known[name, title])
+
+
+def server() -> str:
+    """The address of the app as the visitor's browser has it, up to the names of its pages and ending in a slash; ""
+    without a browser."""
+    # `st.context.url` takes the name of any page off the end of the address, such as "clip" off that of "unclip".
+    info = getattr(get_script_run_ctx(), "context_info", None)
+    url = urlsplit(info.url if info else "")
+    above, _, name = url.path.rstrip("/").rpartition("/")
+    path = above if name in (*present(), "join") else url.path.rstrip("/")
+    return f"{url.scheme}://{url.netloc}{path}/" if url.netloc else ""
+
+
+def address_of(name: str) -> str:
+    """The address of a page without parameters; without a browser its name."""
+    at = server()
+    return at if at and name == "home" else at + name
 
 
 def neighbours(name: str) -> dict[str, str]:

@@ -125,7 +125,7 @@ def show_code() -> None:
 
 
 def _draw_code(lecturer: Lecturer) -> None:
-    link = f"{classes.address().partition('://')[2]}join"
+    link = f"{chapters.server().partition('://')[2]}join"
     with st.container(horizontal=True, vertical_alignment="center", gap="large", key="class_join"):
         share.draw_code(classes.join_link(lecturer.code))
         with st.container(gap="medium", width="content"):
@@ -227,7 +227,7 @@ def _votes(question: str) -> None:
     if now.question != question:
         caption(t("class.elsewhere"))
         return
-    link = links.plain(f"{classes.address().partition('://')[2]}join")
+    link = links.plain(f"{chapters.server().partition('://')[2]}join")
     standing = t("class.answered", answered=now.answered, joined=now.joined)
     standing = f"**{standing}**{'' if now.open else t('class.closed_mark')}"
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="class_buttons"):

@@ -99,21 +99,15 @@ def scene_shown(page: str, stage: str | None) -> str:
     return f"{page}?{urlencode(shared + parse_qsl(stage or ''))}".rstrip("?")
 
 
-def address() -> str:
-    """The address of the app, as far as the names of its pages, ending in a slash."""
-    url = urlsplit(st.context.url or "")
-    return f"{url.scheme}://{url.netloc}{url.path.rpartition('/')[0]}/"
-
-
 def join_link(code: str) -> str:
     """The link by which students join a class."""
-    return f"{address()}join?class={code}"
+    return f"{chapters.server()}join?class={code}"
 
 
 def reachable() -> str:
     """The address of the app in the network, where the page was opened under a name that only this machine knows; else
     nothing."""
-    url = urlsplit(st.context.url or "")
+    url = urlsplit(chapters.server())
     if url.hostname not in share.LOCAL:
         return ""
     try:

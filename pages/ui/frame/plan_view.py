@@ -298,7 +298,7 @@ def _delete(place: int) -> None:
 
 def _save(plan: LecturePlan) -> None:
     """The plan as a file and as a link, where a link can be as long."""
-    link = plans.link(plan, _server())
+    link = plans.link(plan, chapters.server())
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         name = "".join(sign if sign.isalnum() else "-" for sign in _title(plan).lower()).strip("-")
         given = {"mime": "application/toml", "icon": ":material/download:", "on_click": "ignore", "key": "_plan_save"}
@@ -307,11 +307,6 @@ def _save(plan: LecturePlan) -> None:
             share.copy_button("plan_link", link)
         else:
             caption(t("frame.plan.no_link", most=plans.LENGTH))
-
-
-def _server() -> str:
-    """The address of the app's home page."""
-    return (st.context.url or "").split("?")[0].rstrip("/").removesuffix(f"/{controls.page()}")
 
 
 def _load() -> None:

@@ -93,7 +93,7 @@ def address_to_share() -> str:
     given = {name: value for name, value in st.query_params.to_dict().items() if name not in links.OWN}
     if text.language.get() != text.DEFAULT:
         given["lang"] = text.language.get()
-    return f"{(st.context.url or '').split('?')[0]}?{urlencode(given)}".rstrip("?")
+    return f"{chapters.address_of(controls.page())}?{urlencode(given)}".rstrip("?")
 
 
 def show(page: Page) -> None:

@@ -19,10 +19,7 @@ def test_a_function_for_another_thread_speaks_the_language_in_which_the_page_was
 
 
 def test_the_address_to_share_names_the_language_and_nobodys_own_run(monkeypatch):
-    class Address:
-        url = "http://127.0.0.1/home?old=1"
-
-    monkeypatch.setattr(shell.st, "context", Address)
+    monkeypatch.setattr(shell.chapters, "address_of", lambda page: "http://127.0.0.1/home")
     monkeypatch.setattr(shell.st, "query_params", FakeQuery(w="2", run="abc"))
     assert shell.address_to_share() == "http://127.0.0.1/home?w=2"
     token = text.language.set("zh")
