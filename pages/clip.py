@@ -24,7 +24,7 @@ with left:
 config = controls.config()
 with right:
     done = clip_view.train_live(config, answered) if show == "train_live" else view.draw(config, given)
-    if show != "train_live":
+    if not clip_view.plays(show):
         exporting.button(partial(view.scene, config, given), show)
     shell.explain("guess", "near_zero", shown=answered and show == "train_live")
 

@@ -21,7 +21,7 @@ from pages.ui.frame import text
 from pages.ui.frame.text import fixed, t
 from pages.ui.lessons import clip_collection as collection
 from pages.ui.lessons.clip_collection import Nearest
-from pages.ui.lessons.clip_map import CAPTIONS, PICTURES, SYMBOLS
+from pages.ui.lessons.clip_map import CAPTIONS, PICTURES, SYMBOLS, titles
 
 FOUND, BY = 12, ("text", "picture")  # pictures and captions that are shown; what one can search with
 GROUPED_BY = tuple(name for name, values in ATTRIBUTES.items() if len(values) <= len(SYMBOLS))
@@ -180,7 +180,8 @@ def map_scene(space: PeopleSpace, axes: str, attribute: str, shown: Sequence[str
     ]
     both = torch.cat([getattr(found, part) for part in shown])
     (left, low), (right, high) = both.amin(0).tolist(), both.amax(0).tolist()
-    panel = Panel(t("clip.map.title"), layers, (left, right), (low, high))
+    x, y = titles(found, axes)
+    panel = Panel(t("clip.map.title"), layers, (left, right), (low, high), xlabel=x, ylabel=y)
     return Scene([panel], alt=about_map(found, shown))
 
 

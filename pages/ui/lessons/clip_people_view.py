@@ -27,6 +27,7 @@ from pages.ui.lessons import clip_people as people
 from pages.ui.lessons.clip import Config
 from pages.ui.lessons.clip_collection import Encoders, Nearest
 from pages.ui.lessons.clip_map import CAPTIONS, PICTURES, SYMBOLS
+from pages.ui.stage import player
 from pages.ui.widgets import html_cards
 from pages.ui.widgets.html_cards import Bar, ChineseText, EnglishText
 
@@ -207,12 +208,15 @@ def answer_table(answers: dict[str, dict[str, Answers]]) -> None:
 
 
 def vector_map(config: Config, space: PeopleSpace) -> bool:
-    """The vectors in two dimensions as a chart to zoom into, and in words what is on it."""
+    """The vectors in two dimensions, and in words what is on it: a chart to zoom into, or presented the scene."""
     found, shown = people.projection(space, config.axes, config.grouped_by), config.projected
-    titles = clip_map.titles(found, config.axes)
-    chart = scatter(clouds(space, found, config.grouped_by, shown), shell.theme(), *titles)
-    draw_chart(chart, "map", scrollZoom=True)
-    shell.caption(text.join((people.about_map(found, shown), t("clip.map.hint"))))
+    if clip_view.plays("map"):
+        player.show(scenes.SCENES["map"](config, space), key="map")
+    else:
+        titles = clip_map.titles(found, config.axes)
+        chart = scatter(clouds(space, found, config.grouped_by, shown), shell.theme(), *titles)
+        draw_chart(chart, "map", scrollZoom=True)
+    clip_view.about_map(people.about_map(found, shown))
     return False
 
 

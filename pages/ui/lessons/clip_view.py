@@ -118,6 +118,12 @@ def scene(config: Config, given: tuple[Space, Tensor | None]) -> Scene:
     return scenes.SCENES[config.show](config, space)
 
 
+def plays(show: str) -> bool:
+    """Whether a player draws a scene, which has an export menu of its own. A presented map stands sooner there than as
+    a chart."""
+    return show == "train_live" or (show == "map" and controls.value("present"))
+
+
 # Live training
 
 
@@ -395,12 +401,21 @@ def baseline() -> Sequence[bool]:
 
 
 def vector_map(config: Config, space: Space) -> bool:
-    """The vectors in two dimensions as a chart to zoom into, and in words what is on it."""
+    """The vectors in two dimensions, and in words what is on it: a chart to zoom into, or presented the scene."""
     found, shown = clip_map.projection(space, config.axes), config.projected
-    chart = scatter(clouds(found, shown), shell.theme(), *clip_map.titles(found, config.axes))
-    draw_chart(chart, "map", scrollZoom=True)
-    shell.caption(text.join((clip_map.about(found, shown), t("clip.map.hint"))))
+    if plays("map"):
+        player.show(scenes.SCENES["map"](config, space), key="map")
+    else:
+        chart = scatter(clouds(found, shown), shell.theme(), *clip_map.titles(found, config.axes))
+        draw_chart(chart, "map", scrollZoom=True)
+    about_map(clip_map.about(found, shown))
     return False
+
+
+def about_map(sentence: str) -> None:
+    """What is on the map, and how a chart is read."""
+    with shell.sheet():
+        shell.caption(sentence if plays("map") else text.join((sentence, t("clip.map.hint"))))
 
 
 def clouds(found: Projection, shown: Sequence[str]) -> list[Cloud]:

@@ -187,12 +187,16 @@ def _newest(work: Work, rows: int) -> sampler_quality.Rows:
 
 
 def _draw(config: sampling.Config, rows: sampler_quality.Rows, model: PointModel, measure: str) -> None:
-    """A measure over network calls."""
+    """A measure over network calls: a chart to zoom into, or presented its scene, which stands sooner."""
+    scene = partial(sampling.quality_of_rows, replace(config, measure=measure), rows)
+    if controls.value("present"):
+        player.show(scene(), key="quality_curves")
+        return
     xlabel, ylabel = t("sampling.quality.calls"), t(f"sampling.quality.axes.{measure}")
     options = {"xlog": True, "ylog": MEASURES[measure][1], "xticks": CALLS, "height": 400}
     chart = curves(sampler_quality.lines(rows, model, measure), shell.theme(), xlabel, ylabel, **options)
     draw_chart(chart, "quality_curves")
-    exporting.button(partial(sampling.quality_of_rows, replace(config, measure=measure), rows), "quality_curves")
+    exporting.button(scene, "quality_curves")
 
 
 def show_step_sizes(config: sampling.Config) -> None:
