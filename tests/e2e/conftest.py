@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, CDPSession, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.browser import FLAGS, chromium
 from tests.e2e.learner import LONG
@@ -35,12 +35,13 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def window(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
-    """``window(1)`` is the second visitor's browser, with no cookies and no permissions.
+    """``window(1)`` is the second visitor's browser, with no cookies, no permissions and nothing kept.
 
     The visitors of all tests share these few: an empty page stays open in each, so that its process lives on and has
     compiled Streamlit's scripts when the next test opens a page. That is half of the work of opening one.
     """
     known: list[BrowserContext] = []
+    storages: list[CDPSession] = []
 
     def open_window(visitor: int = 0) -> BrowserContext:
         while len(known) <= visitor:
@@ -48,8 +49,11 @@ def window(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
             stays = known[-1].new_page()
             stays.route("**/*", lambda route: route.fulfill(body="", content_type="text/html"))
             stays.goto("http://127.0.0.1/")
+            storages.append(known[-1].new_cdp_session(stays))
         known[visitor].clear_cookies()
         known[visitor].clear_permissions()
+        # A class that a test has opened would make a lecturer of the next visitor.
+        storages[visitor].send("Storage.clearDataForOrigin", {"origin": "*", "storageTypes": "local_storage"})
         return known[visitor]
 
     yield open_window
@@ -78,13 +82,6 @@ def page(window: Callable[..., BrowserContext]) -> Iterator[Page]:
 def motion(page: Page) -> None:
     """The visitor of ``page`` has no preference for reduced motion."""
     page.emulate_media(reduced_motion="no-preference")
-
-
-def forgets(page: Page, address: str) -> Page:
-    """A page whose browser has forgotten what it kept for the server at an address."""
-    page.goto(f"{address}/_stcore/health")
-    page.evaluate("localStorage.clear()")
-    return page
 
 
 def watch(page: Page, problems: list[str]) -> None:

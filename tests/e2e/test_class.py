@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, Page, WebSocketRoute, expect
 from pages.ui.frame import class_view, share
 from pages.ui.frame.text import t
 from tests.e2e.classroom import COUNTED, PHONE, answered, bars, choice, join, open_class, vote
-from tests.e2e.conftest import SIZE, forgets, watch
+from tests.e2e.conftest import SIZE, watch
 from tests.e2e.learner import LONG, press, rest
 
 QUESTION = "guidance/guess"
@@ -20,7 +20,7 @@ FIRST, SECOND, THIRD = ANSWERS
 
 
 @pytest.fixture
-def visitor(window: Callable[..., BrowserContext], serve) -> Iterator[Callable[..., Page]]:
+def visitor(window: Callable[..., BrowserContext]) -> Iterator[Callable[..., Page]]:
     """``visitor(PHONE)`` is the page of a browser that knows nothing. At the end none may have had a problem."""
     opened, problems = [], []
 
@@ -29,7 +29,7 @@ def visitor(window: Callable[..., BrowserContext], serve) -> Iterator[Callable[.
         page.set_default_timeout(LONG)
         page.set_viewport_size(size)
         watch(page, problems)
-        return forgets(page, serve("app.py"))
+        return page
 
     yield open_page
     for page in opened:

@@ -11,7 +11,6 @@ from pages.ui.frame.text import t
 from pages.ui.lecture import plan as plans
 from pages.ui.lecture.plan import LecturePlan, View
 from tests.e2e.classroom import PHONE
-from tests.e2e.conftest import forgets
 from tests.e2e.learner import Learner, rest
 
 NOT_OURS = {"rules": {"presentation-role-conflict": {"enabled": False}}}  # Streamlit's own place to drop a file
@@ -25,10 +24,10 @@ PLAN = LecturePlan(
 
 
 @pytest.fixture
-def lecturer(page: Page, serve) -> Page:
+def lecturer(page: Page) -> Page:
     page.set_viewport_size({"width": 1280, "height": 800})
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    return forgets(page, serve("app.py"))
+    return page
 
 
 def open_menu(page: Page) -> None:
@@ -52,7 +51,6 @@ def test_a_view_that_is_added_opens_as_it_was(lecturer, serve):
 
 
 def test_a_plan_comes_by_link_is_shown_by_a_clicker_and_outlasts_a_reload(lecturer, serve):
-    lecturer.goto("about:blank")
     lecturer.goto(plans.link(PLAN, serve("app.py")))
     lecturer.locator(".st-key-_plan_use button").click()
     lecturer.get_by_text(t("frame.plan.start")).click()
@@ -75,7 +73,6 @@ def test_a_plan_comes_by_link_is_shown_by_a_clicker_and_outlasts_a_reload(lectur
 
 
 def test_a_link_that_was_cut_and_a_damaged_file_are_a_sentence_and_leave_the_plan_as_it_is(lecturer, serve):
-    lecturer.goto("about:blank")
     lecturer.goto(plans.link(PLAN, serve("app.py")))
     lecturer.locator(".st-key-_plan_use button").click()
     expect(lecturer.get_by_text("1. Scales")).to_be_visible()

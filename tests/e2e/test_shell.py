@@ -121,8 +121,9 @@ def test_presentation_hides_the_controls_on_every_page_and_leads_back(page, serv
     page.get_by_text("Presentation:").click()
     expect(slider(page, "Seed")).to_be_hidden()
     expect(page).to_have_url(re.compile("present=true"))
+    rest(page)  # until then the menu may be drawn anew, and open again
     page.keyboard.press("Escape")
-    page.get_by_role("button", name="Lecture").click()
+    page.get_by_role("button", name="Lecture", exact=True).click()
     page.get_by_text("Presentation:").click()
     expect(slider(page, "Seed")).to_be_visible()
     expect(page).not_to_have_url(re.compile("present"))

@@ -1,6 +1,7 @@
 """On a graphics card: train, resume, sheet, sample, and two processes. Skipped where there is none."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from core.models import images as image_model
 from core.models.images import ImageConfig
 from core.models.model import load, save, train
 from tests.core.cli.test_captions import CLIP, HALF, data
-from tests.core.cli.test_images import ALONE, ROOT, same, weights
+from tests.core.cli.test_images import ROOT, same, weights
 
 pytestmark = [
     pytest.mark.slow,
@@ -29,7 +30,8 @@ def command(*arguments: str | Path, processes: int = 1) -> str:
         ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)] if processes > 1 else []
     )
     words = [sys.executable, *launch, "-m", "core", *map(str, arguments)]
-    done = subprocess.run(words, cwd=ROOT, env=ALONE, capture_output=True, text=True, timeout=300)
+    alone = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(words, cwd=ROOT, env=alone, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 
