@@ -48,6 +48,11 @@ def test_a_view_that_is_added_opens_as_it_was(lecturer, serve):
     expect(lecturer).to_have_url(
         re.compile(r"\?(?=.*view=vp)(?=.*clock=0.75)(?=.*fix=view)(?=.*present=true)(?=.*plan=1)")
     )
+    rest(lecturer)
+    lecturer.keyboard.press("e")  # with this run the browser sends the switches of the menu, which was open before
+    expect(lecturer.get_by_role("dialog")).to_be_visible()
+    rest(lecturer)
+    expect(lecturer).to_have_url(re.compile(r"present=true"))
 
 
 def test_a_plan_comes_by_link_is_shown_by_a_clicker_and_outlasts_a_reload(lecturer, serve):

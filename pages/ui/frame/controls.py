@@ -29,6 +29,8 @@ COMMON = {
 }
 """The choices that hold on every page: the lecturer's switches, the place in the lecture plan, the class of a
 student, and the language."""
+SWITCHES = "predictions", "present"
+"""Those of them that stand in the lecturer's menu."""
 strip: ContextVar[DeltaGenerator | None] = ContextVar("strip", default=None)
 """Where a presented page has its main controls; None on any other page."""
 
@@ -77,8 +79,8 @@ def _read(config: type, given: dict[str, str]) -> None:
     memory = _memory()
     read, memory.ignored = links.parse(config, given)
     known = {**links.controls(config), **COMMON}
-    for name in known.keys() & set(st.session_state):
-        del st.session_state[name]
+    for name in known:
+        st.session_state.pop(_key(name), None)
     for name in known.keys() & given.keys() - COMMON.keys():
         if f"{name}={given[name]}" not in memory.ignored:
             _values(name)[name] = getattr(read, name)
@@ -160,15 +162,21 @@ def draw(name: str, options: Sequence[Any] | None = None, style: str = "", **giv
 
 def _drawn(name: str, control: Control, choices: tuple, given: dict[str, Any]) -> Any:
     """Draw the widget of a control where it belongs, and return its value."""
-    memory = _memory()
-    if name not in st.session_state or memory.options.get(name, choices) != choices:
-        st.session_state[name] = _possible(control, value(name), choices)
+    memory, key = _memory(), _key(name)
+    if key not in st.session_state or memory.options.get(name, choices) != choices:
+        st.session_state[key] = _possible(control, value(name), choices)
     memory.options[name] = choices
     fixed = {"disabled": True} if name in _parts("fix") else {}
-    given = {**_start(control, choices, st.session_state[name]), **_help(name), **fixed, **given}
+    given = {**_start(control, choices, st.session_state[key]), **_help(name), **fixed, **given}
     given |= {"label_visibility": "visible"} if (place := _main_place(control)) else {}
     with place or nullcontext():
-        return _widget(name, control, choices)(_text(name, "label"), key=name, **given)
+        return _widget(name, control, choices)(_text(name, "label"), key=key, **given)
+
+
+def _key(name: str) -> str:
+    """The key of a control's widget. A switch in the menu has another for each view that a link opens: while the menu
+    is closed, the browser learns no new value of its switches and would send the old one with the next run."""
+    return f"{name}{_memory().opened}" if name in SWITCHES else name
 
 
 def _parts(which: str) -> Sequence[str]:
@@ -192,7 +200,7 @@ def value(name: str) -> Any:
 def upcoming(name: str) -> Any:
     """The value that a control will be drawn with further down in this run: what its widget, if it has one, was just
     changed to. Changes nothing."""
-    return st.session_state.get(name, value(name))
+    return st.session_state.get(_key(name), value(name))
 
 
 def scenes() -> tuple[str, ...]:
@@ -232,7 +240,7 @@ def use(name: str) -> Any:
 def put(name: str, new: Any) -> None:
     """Set a control; None or its default takes it out of the address. For a widget only before it is drawn."""
     if name in _memory().options:
-        st.session_state[name] = _default(name) if new is None else new
+        st.session_state[_key(name)] = _default(name) if new is None else new
     _keep(name, _default(name) if new is None else new)
 
 

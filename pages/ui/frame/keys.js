@@ -51,7 +51,9 @@ function actOf({ presenting, parent }, event) {
   const dialog = document.querySelector("[role=dialog]")
   // One whose contents a run draws anew loses the focus, and with it the key that closes it.
   if (dialog && key === "Escape" && target === document.body) return () => dialog.querySelector("[aria-label=Close]")?.click()
-  if (dialog || parent.querySelector("dialog[open]")) return null
+  const list = parent.querySelector("dialog[open]")
+  if (list && key === "?") return () => list.close()
+  if (dialog || list) return null
   if (target.matches?.(TYPED.join())) return presenting && isClosedList(target) ? TURN[key] : null
   if (presenting && "black" in root.dataset) return () => flip("black")
   if (presenting && key === "Escape") return isOpen() ? close : null
