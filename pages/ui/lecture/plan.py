@@ -33,6 +33,7 @@ LENGTH = 8_000  # characters of a link at most: mail programs and messengers cut
 VIEWS = 500  # at most
 TITLE, NOTES, ADDRESS = 200, 20_000, 8_000  # characters at most
 MINUTES = 600  # for one view at most
+EMBED = ("embed", "embed_options")  # parameters of Streamlit, in any case of letters, that it refuses in a link
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,12 @@ class LecturePlan:
 
 
 def view_at(address: str, title: str, notes: str = "", minutes: float = 0) -> View:
-    """The view at an address, of which the server's name is left out."""
+    """The view at an address. The server's name is left out, and so is what says that the page was embedded."""
     parts = urlsplit(address)
     page = parts.path.strip("/").rpartition("/")[2] or "home"
-    return View(title, page, dict(parse_qsl(parts.query, keep_blank_values=True)), notes, minutes)
+    given = dict(parse_qsl(parts.query, keep_blank_values=True))
+    parameters = {name: value for name, value in given.items() if name.lower() not in EMBED}
+    return View(title, page, parameters, notes, minutes)
 
 
 # As a file
@@ -127,7 +130,7 @@ def read(file: bytes | str, pages: Collection[str]) -> tuple[LecturePlan, Proble
         raise Problem("plan_large", most=SIZE / 1e6)
     try:
         found = tomllib.loads(file if isinstance(file, str) else file.decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError also for a number of too many digits
         raise Problem("plan_damaged") from error
     version, views = found.get("version"), found.get("view", [])
     if not isinstance(version, int) or isinstance(version, bool):

@@ -45,6 +45,7 @@ def test_views_are_added_changed_moved_and_dropped():
 @pytest.mark.parametrize("address, page, parameters", [
     ("http://10.0.0.1:8501/guidance?w=2", "guidance", {"w": "2"}), ("https://x.org/app/clip", "clip", {}),
     ("http://x.org/", "home", {}), ("guidance?w=2&w=3", "guidance", {"w": "3"}),
+    ("guidance?w=2&embed=true&Embed_options=x", "guidance", {"w": "2"}),
 ])  # fmt: skip
 def test_an_address_may_be_a_whole_link(address, page, parameters):
     assert plan.view_at(address, "") == View("", page, parameters)
@@ -53,6 +54,7 @@ def test_an_address_may_be_a_whole_link(address, page, parameters):
 @pytest.mark.parametrize("file, code", [
     (b"\xff\xfe", "plan_damaged"), (b"x = [", "plan_damaged"), (b"", "plan_damaged"), (b"[[view]]", "plan_damaged"),
     (b"version = true", "plan_damaged"), (b"version = 0", "plan_version"), (b"version = 2", "plan_version"),
+    (b"version = " + 5000 * b"1", "plan_damaged"),
     (b"version = 1\nview = 3", "plan_damaged"), (b"version = 1\ntitle = 3", "plan_damaged"),
     (b"version = 1\n[[view]]\ntitle = ''", "plan_view"), (b"version = 1\nview = [1]", "plan_view"),
     (b"version = 1\n[[view]]\naddress = 'home'\nminutes = 1e9", "plan_view"),
