@@ -26,6 +26,8 @@ _tap = st.components.v2.component(
     "tap", js=Path(__file__).with_name("vote.js").read_text("utf-8"), isolate_styles=False
 )
 _picture = st.components.v2.component("follow", js=Path(__file__).with_name("follow.js").read_text("utf-8"))
+GONE = ("class_unknown", "class_over", "class_full", "class_secret")
+"""Problems that do not pass: who has one is in no class any more. Others may pass, such as a file that is locked."""
 VOTE = ("question", "ballot", "open")  # what of a `Standing` makes it another vote
 SOON, OFTEN = 1.0, 2.0  # seconds between two looks: of the lecturer at the votes, of a student at the class
 
@@ -51,7 +53,8 @@ def begin() -> None:
             now = classes.polls().join(classes.code(), classes.student())
         except Problem as error:
             _toast(error)
-            controls.put("class", None)
+            if error.code in GONE:
+                controls.put("class", None)
         else:
             with st.container(key="class", border=True, gap="small"):
                 _student(now)
@@ -63,7 +66,7 @@ def _style() -> None:
 
 def _leave(error: Problem) -> None:
     _toast(error)
-    if error.code in ("class_unknown", "class_over", "class_secret"):
+    if error.code in GONE:
         classes.leave()
 
 
@@ -86,13 +89,14 @@ def menu() -> None:
 
 
 def _open() -> None:
-    st.session_state["_class_dialog"] = True
-    close_menu()
     try:
         if not classes.lecturer():
             classes.open_class()
     except Problem as error:
-        st.session_state["_class_error"] = error
+        st.session_state["_class_error"] = error  # the menu, which says it, stays open
+    else:
+        st.session_state["_class_dialog"] = True
+        close_menu()
 
 
 def _commands(lecturer: Lecturer) -> None:
@@ -261,7 +265,7 @@ def _act(act, lecturer: Lecturer) -> None:
     try:
         act(lecturer)
     except Problem as error:
-        st.session_state["_class_error"] = error
+        _toast(error)
 
 
 def draw_result(question: str) -> None:

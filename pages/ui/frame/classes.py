@@ -96,7 +96,8 @@ def scene_shown(page: str, stage: str | None) -> str:
     her browser knows: ``stage``, a query; None until it has said so."""
     private = (*links.OWN, "lang", *(() if stage is None else links.STAGE))
     shared = [(name, value) for name, value in st.query_params.to_dict().items() if name not in private]
-    return f"{page}?{urlencode(shared + parse_qsl(stage or ''))}".rstrip("?")
+    stands = [(name, value) for name, value in parse_qsl(stage or "") if name in links.STAGE]
+    return f"{page}?{urlencode(shared + stands)}".rstrip("?")
 
 
 def join_link(code: str) -> str:

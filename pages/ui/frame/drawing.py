@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 
+from core.problems import Problem
 from pages.ui.frame import controls, drawn, glossary, links, text
 from pages.ui.frame.text import t
 
@@ -58,9 +59,12 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 @contextmanager
 def guard() -> Iterator[None]:
-    """Turn an unexpected exception into one sentence with a remedy; the traceback goes to the server's log."""
+    """Turn an exception into one sentence with a remedy: a `Problem` into its own; any other into a general one, and
+    its traceback goes to the server's log."""
     try:
         yield
+    except Problem as problem:
+        sorry(problem)
     except Exception:
         logging.getLogger(__name__).exception("a page failed")
         st.error(t("frame.failed"), icon=":material/error:")
