@@ -31,6 +31,7 @@ function read(name) {
 }
 
 function write(name, value) {
+  delete unkept[name]
   try {
     if (value === null) localStorage.removeItem(PREFIX + name)
     else localStorage.setItem(PREFIX + name, JSON.stringify(value))
