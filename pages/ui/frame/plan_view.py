@@ -112,8 +112,9 @@ def notes() -> None:
 
 
 def _paragraphs(notes: str) -> str:
-    """A lecturer's text as it is written: its lines are lines, and nothing in it is Markdown."""
-    return "\n\n".join(links.plain(line) for line in notes.splitlines() if line.strip())
+    """A lecturer's text with a paragraph for each line. Of Markdown it has lists only: no link, picture or HTML."""
+    # Without the space that begins a line: four of them would make it code.
+    return "\n\n".join(links.plain(line.strip()) for line in notes.splitlines() if line.strip())
 
 
 # The menu
