@@ -34,6 +34,11 @@ def framed(array: np.ndarray, dimensions: int, frames: int, panel: Panel, name: 
     return array
 
 
+def at_frame(array: np.ndarray, k: int) -> np.ndarray:
+    """Frame k of an array with a frame axis of one entry, which holds in all frames, or of T."""
+    return array[k if len(array) > 1 else 0]
+
+
 def count_frames(panels: Sequence[Panel], clock: Clock | None) -> int:
     """The number T of frames: that of the clock's values, else the largest of the layers."""
     if clock is not None:

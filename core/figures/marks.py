@@ -12,7 +12,7 @@ from functools import singledispatch
 import numpy as np
 
 from core.figures import palette
-from core.figures.frames import grouped, in_axis_units, place, several, steps_of
+from core.figures.frames import at_frame, grouped, in_axis_units, place, several, steps_of
 from core.figures.layout import ABOVE, BESIDE, LEGEND, Box, Entry, Slot, tile
 from core.figures.scene import Arrows, Heat, Images, Layer, Line, Matrix, Panel, Path, Points
 from core.figures.ticks import ticks
@@ -164,10 +164,6 @@ def _pixels(slot: Slot, xy: np.ndarray) -> np.ndarray:
     return np.stack([slot.to_x(xy[..., 0]), slot.to_y(xy[..., 1])], axis=-1)
 
 
-def _frame(array: np.ndarray, k: int) -> np.ndarray:
-    return array[k if len(array) > 1 else 0]
-
-
 # ---- layers
 
 
@@ -202,7 +198,7 @@ def _(layer: Points, panel: Panel) -> Painter:
     def paint(k: int, slot: Slot, look: Look) -> Iterator[Mark]:
         if layer.trail and len(xy) > 1:
             yield from _trails(layer, xy, parts, k, slot, look)
-        at = _pixels(slot, _frame(xy, k))
+        at = _pixels(slot, at_frame(xy, k))
         if value is not None:
             yield from by_value(k, at, look)
             return
@@ -232,7 +228,7 @@ def _points_by_value(
     levels = (value - low) / max(high - low, 1e-12)
 
     def paint(k: int, at: np.ndarray, look: Look) -> Iterator[Shape]:
-        level = _frame(levels, k)
+        level = at_frame(levels, k)
         finite = np.isfinite(at).all(axis=1) & np.isfinite(level)
         numbers = np.minimum(bins - 1, np.where(finite, level, 0) * bins).astype(int)
         for number in range(bins):
@@ -254,8 +250,8 @@ def _(layer: Arrows, panel: Panel) -> Painter:
     at, by = place(panel, layer.at), steps_of(layer, panel)
 
     def paint(k: int, slot: Slot, look: Look) -> Iterator[Mark]:
-        starts = _pixels(slot, _frame(at, k))
-        ends = _pixels(slot, _frame(at, k) + _frame(by, k))
+        starts = _pixels(slot, at_frame(at, k))
+        ends = _pixels(slot, at_frame(at, k) + at_frame(by, k))
         width = layer.width * look.unit
         yield from arrows(starts, ends - starts, width, look.colour(layer.colour), layer.dash, look)
 
@@ -300,7 +296,7 @@ def _(layer: Line, panel: Panel) -> Painter:
     x, y = in_axis_units(layer.x, panel.xlog), in_axis_units(layer.y, panel.ylog)
 
     def paint(k: int, slot: Slot, look: Look) -> Iterator[Mark]:
-        path = polyline(_pixels(slot, np.stack([_frame(x, k), _frame(y, k)], axis=-1)))
+        path = polyline(_pixels(slot, np.stack([at_frame(x, k), at_frame(y, k)], axis=-1)))
         dash = [part * look.unit for part in layer.dash]
         yield Shape(
             *path, stroke=look.colour(layer.colour), width=layer.width * look.unit, dash=dash, alpha=0.95, round=True
@@ -320,7 +316,7 @@ def _(layer: Heat, panel: Panel) -> Painter:
     (x0, y0), (x1, y1) = place(panel, np.array([layer.extent[0::2], layer.extent[1::2]], float))
 
     def paint(k: int, slot: Slot, look: Look) -> Iterator[Mark]:
-        values = _frame(layer.values, k)[::-1]
+        values = at_frame(layer.values, k)[::-1]
         finite = np.isfinite(values)
         level = (np.where(finite, values, low) - low) / max(high - low, 1e-12)
         pixels = np.dstack([look.ramp(level), 255 * finite.astype(np.uint8)])
@@ -335,7 +331,7 @@ def _(layer: Heat, panel: Panel) -> Painter:
 @painter.register
 def _(layer: Images, panel: Panel) -> Painter:
     def paint(k: int, slot: Slot, look: Look) -> Iterator[Mark]:
-        pixels = _frame(layer.pixels, k)
+        pixels = at_frame(layer.pixels, k)
         if pixels.ndim == 3:
             pixels = np.repeat(pixels[..., None], 3, axis=-1)
         opaque = np.full((*pixels.shape[:3], 1), 255, np.uint8)
@@ -371,7 +367,7 @@ def _(layer: Matrix, panel: Panel) -> Painter:
     pictures = np.concatenate([layer.pictures, opaque], axis=-1)
 
     def paint(k: int, slot: Slot, look: Look) -> Iterator[Mark]:
-        level, plot = _frame(levels, k), slot.plot
+        level, plot = at_frame(levels, k), slot.plot
         cell = min(plot.w / (n + BESIDE), plot.h / (n + ABOVE))
         x, y = plot.x + BESIDE * cell, plot.y + ABOVE * cell
         for i, name in enumerate(layer.names):

@@ -12,7 +12,7 @@ from itertools import chain
 
 import numpy as np
 
-from core.figures.frames import as_array, checked, count_frames, several
+from core.figures.frames import as_array, at_frame, checked, count_frames, several
 from core.figures.marks import MOVING, moves
 from core.figures.scene import Arrows, Heat, Images, Layer, Line, Matrix, Panel, Path, Points, Scene
 from core.figures.sheet import frame_of
@@ -171,10 +171,6 @@ def _format(column: np.ndarray | None) -> str:
     return "" if column is None else "%.7g" if column.dtype.kind == "f" else "%d"
 
 
-def _frame(array: np.ndarray, k: int) -> np.ndarray:
-    return array[k if len(array) > 1 else 0]
-
-
 @singledispatch
 def _values(layer: Layer, k: int) -> dict[str, np.ndarray | None]:
     """The values of a checked layer at frame k by column."""
@@ -183,15 +179,15 @@ def _values(layer: Layer, k: int) -> dict[str, np.ndarray | None]:
 
 @_values.register
 def _(layer: Points, k: int) -> dict[str, np.ndarray | None]:
-    x, y = _frame(layer.xy, k).T
-    value = None if layer.value is None else _frame(layer.value, k)
+    x, y = at_frame(layer.xy, k).T
+    value = None if layer.value is None else at_frame(layer.value, k)
     group = None if layer.group is None else as_array(layer.group, np.int64)
     return {"x": x, "y": y, "value": value, "group": group}
 
 
 @_values.register
 def _(layer: Arrows, k: int) -> dict[str, np.ndarray | None]:
-    (x, y), (u, v) = _frame(layer.at, k).T, _frame(layer.by, k).T
+    (x, y), (u, v) = at_frame(layer.at, k).T, at_frame(layer.by, k).T
     return {"x": x, "y": y, "u": u, "v": v}
 
 
@@ -203,12 +199,12 @@ def _(layer: Path, k: int) -> dict[str, np.ndarray | None]:
 
 @_values.register
 def _(layer: Line, k: int) -> dict[str, np.ndarray | None]:
-    return {"x": _frame(layer.x, k), "y": _frame(layer.y, k)}
+    return {"x": at_frame(layer.x, k), "y": at_frame(layer.y, k)}
 
 
 @_values.register
 def _(layer: Heat, k: int) -> dict[str, np.ndarray | None]:
-    values, (x0, x1, y0, y1) = _frame(layer.values, k), layer.extent
+    values, (x0, x1, y0, y1) = at_frame(layer.values, k), layer.extent
     h, w = values.shape
     x, y = np.meshgrid(x0 + (np.arange(w) + 0.5) / w * (x1 - x0), y0 + (np.arange(h) + 0.5) / h * (y1 - y0))
     return {"x": x, "y": y, "value": values}
@@ -216,7 +212,7 @@ def _(layer: Heat, k: int) -> dict[str, np.ndarray | None]:
 
 @_values.register
 def _(layer: Images, k: int) -> dict[str, np.ndarray | None]:
-    pixels = _frame(layer.pixels, k)
+    pixels = at_frame(layer.pixels, k)
     item, y, x = np.indices(pixels.shape[:3])
     group = None if layer.group is None else np.asarray(layer.group)[item]
     if pixels.ndim == 3:
@@ -227,6 +223,6 @@ def _(layer: Images, k: int) -> dict[str, np.ndarray | None]:
 
 @_values.register
 def _(layer: Matrix, k: int) -> dict[str, np.ndarray | None]:
-    values = _frame(layer.values, k)
+    values = at_frame(layer.values, k)
     row, column = np.indices(values.shape)
     return {"x": column, "y": row, "value": values}

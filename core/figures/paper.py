@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 KINDS = {"svg": "image/svg+xml", "pdf": "application/pdf", "png": "image/png"}
-SCALES = (1, 2, 4)
 DPI = 72  # a point is a CSS pixel
 LEAST = 0.7  # of its size, for a text that has to fit
 PIXELS = 3  # of a picture inside an SVG or PDF, for each CSS pixel

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from core.figures.frames import count_frames
 from core.figures.scene import Scene
+from core.figures.sheet import frame_of
 from core.problems import Problem
 from pages.ui.frame import chapters, links, text
 from pages.ui.frame.controls import label_of
@@ -133,7 +134,7 @@ def address(base: str, given: Mapping[str, str], scene: Scene, frame: int, zoom:
     """The link to a scene, with the clock at ``frame``: without what is the sender's own, in the language of now."""
     kept = {name: value for name, value in given.items() if name not in (*links.OWN, *links.STAGE, "lang")}
     frames = count_frames(scene.panels, scene.clock)
-    if frames > 1 and frame != start_of(scene):
+    if frames > 1 and frame != frame_of(scene, None):
         kept["clock"] = f"{frame / (frames - 1):.3f}".rstrip("0").rstrip(".")
     if zoom:
         kept["zoom"] = links.STAGE["zoom"].write(zoom)
@@ -142,15 +143,10 @@ def address(base: str, given: Mapping[str, str], scene: Scene, frame: int, zoom:
     return f"{base}?{urlencode(kept, safe=',')}".rstrip("?")
 
 
-def start_of(scene: Scene) -> int:
-    """The frame where the clock of a fresh picture stands."""
-    return scene.clock.start % count_frames(scene.panels, scene.clock) if scene.clock else 0
-
-
 def frame_at(scene: Scene, clock: float | None) -> int:
     """The frame at a part of the clock's way; None: where the scene says."""
     if clock is None:
-        return start_of(scene)
+        return frame_of(scene, None)
     return int(clock * (count_frames(scene.panels, scene.clock) - 1) + 0.5)  # as the browser rounds
 
 

@@ -1,6 +1,6 @@
 """A scene as one HTML file: the same player with the scene's bytes inside. It makes no request, and plays from disk.
 
-A page of several scenes puts the same parts together: `style` and `engine` once, and an `element` for each scene.
+The static site uses `style`, `colours` and `font_file` for its own pages.
 """
 
 import base64
@@ -21,7 +21,7 @@ from pages.ui.frame.text import t
 from pages.ui.stage.packing import pack
 from pages.ui.stage.source import HERE, source
 
-THEMES = ("light", "dark", "auto")
+KEY = "scene"  # the name of the scene in its player
 FONT = '"Source Sans"', "sans-serif"  # as in the app
 
 
@@ -30,8 +30,6 @@ def page(
     formula: Iterable[tuple[str, str]] = (),
     theme: str = "auto",
     frame: int | None = None,
-    loop: bool = False,
-    autoplay: bool = False,
     zoom: Mapping | None = None,
 ) -> str:
     """The whole file, in the language of ``text.language``: the scene with its title, its caption and its address.
@@ -41,13 +39,12 @@ def page(
         formula: its terms (LaTeX, role of its colour or "").
         theme: "light", "dark", or "auto" for the one that the reader's browser asks for.
         frame: where the clock stands at first; None: where the scene says.
-        loop, autoplay: how the clock plays.
         zoom: what is enlarged, as the player keeps it.
     """
     drawn = mathml(formula, None if theme == "auto" else theme) if formula else ""
     parts = (
         f"<h1>{html.escape(scene.title)}</h1>" if scene.title else "",
-        element(scene, frame=frame, loop=loop, autoplay=autoplay, zoom=zoom),
+        _element(scene, frame, zoom),
         f"<p>{html.escape(scene.caption)}</p>" if scene.caption else "",
         f'<div class="formula" tabindex="0" role="group" aria-label="{_label("formula")}">{drawn}</div>'
         if drawn
@@ -60,24 +57,16 @@ def page(
         alt=html.escape(scene.alt or scene.title),
         style=f"{style(theme)}\n{(HERE / 'standalone.css').read_text('utf-8')}",
         body="\n".join(filter(None, parts)),
-        script=engine((text.language.get(),)),
+        script=_script(text.language.get()),
     )
 
 
-def element(
-    scene: Scene,
-    frame: int | None = None,
-    loop: bool = False,
-    autoplay: bool = False,
-    key: str = "scene",
-    zoom: Mapping | None = None,
-) -> str:
-    """The place of a scene on a page with the scene's bytes in it. ``key`` is its name among the scenes of the page."""
+def _element(scene: Scene, frame: int | None, zoom: Mapping | None) -> str:
+    """The place of the scene, with its bytes in it."""
     probe = None if scene.probe is None else [round(float(v), 4) for v in scene.probe]
     data = pack(
-        scene.panels, scene.clock, key=key, alt=scene.alt, probe=probe, fps=scene.fps, start=frame,
-        loop=loop or None, autoplay=autoplay or None, language=text.language.get(),
-        view=(key, {"zoom": links.STAGE["zoom"].write(zoom)}) if zoom else None,
+        scene.panels, scene.clock, key=KEY, alt=scene.alt, probe=probe, fps=scene.fps, start=frame,
+        language=text.language.get(), view=(KEY, {"zoom": links.STAGE["zoom"].write(zoom)}) if zoom else None,
     )  # fmt: skip
     packed = base64.b64encode(zlib.compress(data + (1).to_bytes(8, "little"), 9)).decode()
     return (
@@ -86,9 +75,9 @@ def element(
     )
 
 
-def engine(languages: Iterable[str]) -> str:
-    """The script that shows all scenes of a page. It speaks ``languages``."""
-    return f"{source(languages)}{(HERE / 'standalone.js').read_text('utf-8')}".replace("</script", r"<\/script")
+def _script(language: str) -> str:
+    """The script that shows the scene. It speaks ``language``."""
+    return f"{source([language])}{(HERE / 'standalone.js').read_text('utf-8')}".replace("</script", r"<\/script")
 
 
 def style(theme: str = "auto", font: str | None = None) -> str:
