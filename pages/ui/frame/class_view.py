@@ -291,7 +291,9 @@ def _bars(question: str, counts: Mapping[int, Mapping[str, int]]) -> None:
         bars = [_bar(counts[number], option, number if last > polls.BALLOTS[0] else None) for number in shown]
         rows.append(f"<li><span>{name}</span><div>{''.join(bars)}</div></li>")
     listed = f'<ul class="class-bars">{"".join(rows)}</ul>'
-    draw_html(f'<details class="reveal"><summary>{t("class.results")}</summary>{listed}</details>')
+    folded = f'<details class="reveal"><summary>{t("class.results")}</summary>{listed}</details>'
+    # Inside another element the browser takes them for new: those of a second vote are folded again.
+    draw_html(folded if last == polls.BALLOTS[0] else f"<div>{folded}</div>")
 
 
 def _bar(counts: Mapping[str, int], option: str, number: int | None) -> str:
@@ -348,7 +350,7 @@ def _student(now: Standing) -> None:
     _answer(now.code)
     _tap(key="tap", data=[t("class.student.sending"), t("class.student.late", answer="%{answer}")])
     if scene:
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="class_scene"):
             st.page_link(chapters.page_of(scene.page), label=t("class.student.scene", title=_scene_title(scene)),
                          icon=":material/co_present:", query_params=scene.link())  # fmt: skip
             st.toggle(t("class.student.follow"), _follows(), key="_class_follow", on_change=_follow)

@@ -104,11 +104,12 @@ def _step(plan: LecturePlan, place: int, label: str, icon: str) -> None:
 
 
 def notes() -> None:
-    """What the lecturer says at the view that is shown."""
-    if running() and (words := current().views[controls.value("plan") - 1].notes):
+    """What the lecturer says at the view that is shown; on another page than that of the view, nothing."""
+    view = current().views[controls.value("plan") - 1] if running() else None
+    if view and view.page == controls.page() and view.notes:
         with presentation.sheet(), st.container(key="plan_notes", border=True, gap="small"):
             st.subheader(t("frame.plan.notes"), anchor=False)
-            drawing.draw_html(_paragraphs(words))
+            drawing.draw_html(_paragraphs(view.notes))
 
 
 def _paragraphs(notes: str) -> str:
@@ -146,6 +147,7 @@ def _add(link: str) -> None:
         st.toast(links.plain(text.problem(problem)), icon=":material/error:")
         return
     _keep(plan)
+    st.session_state["_plan_added"] = len(plan)
     st.toast(t("frame.plan.added", title=links.plain(title), place=len(plan)), icon=":material/playlist_add:")
 
 
@@ -161,8 +163,11 @@ def receive(packed: str | None) -> None:
 
 
 def _open() -> None:
+    """Open the dialog at the view that was just added, or else at the place in the plan."""
     drawing.close_menu()
     st.session_state.pop(OFFERED, None)
+    if place := st.session_state.pop("_plan_added", controls.value("plan")):
+        st.session_state["_plan_chosen"] = place - 1
     st.session_state[OPEN] = controls.view()
 
 
@@ -219,7 +224,7 @@ def _start(plan: LecturePlan) -> None:
     st.text_input(t("frame.plan.name"), max_chars=plans.TITLE, key="_plan_title", on_change=_rename)
     caption(t("frame.plan.measures", **_measures(plan)))
     chosen = _chosen(plan)
-    with st.container(horizontal=True, gap="small", key="plan_start"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="plan_start"):
         for place, label in ({1: "start"} | ({chosen + 1: "start_here"} if chosen else {})).items():
             given = {**parameters_of(plan, place), "present": "true"}
             icon = ":material/slideshow:"
