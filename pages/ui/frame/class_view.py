@@ -6,7 +6,7 @@ that runs by itself.
 """
 
 import html
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
@@ -108,8 +108,7 @@ def _commands(lecturer: Lecturer) -> None:
             draw_html(f'<div class="class-link">{html.escape(link)}</div>')
             share.copy_button("class_link", link)
             _joined(lecturer)
-            if found := classes.reachable():
-                message("warning", t("class.only_here", address=links.plain(found)), "wifi_off")
+            _warn_of_address()
     shared = st.session_state.get("_class_shared", True)
     st.toggle(t("class.share"), shared, key="_class_share", help=t("class.share_help"))
     st.session_state["_class_shared"] = st.session_state["_class_share"]
@@ -129,13 +128,17 @@ def show_code() -> None:
 
 
 def _draw_code(lecturer: Lecturer) -> None:
-    link = f"{chapters.server().partition('://')[2]}join"
     with st.container(horizontal=True, vertical_alignment="center", gap="large", key="class_join"):
         share.draw_code(classes.join_link(lecturer.code))
         with st.container(gap="medium", width="content"):
-            draw_html(f'<div class="class-address">{html.escape(link)}</div>')
+            draw_html(f'<div class="class-address">{html.escape(classes.address_to_type())}</div>')
             draw_html(f'<div class="class-code">{lecturer.code}</div>')
             _joined(lecturer)
+    _warn_of_address()
+
+
+def _warn_of_address() -> None:
+    """Say where the class finds the app, if the page's own address is one that only this machine knows."""
     if found := classes.reachable():
         message("warning", t("class.only_here", address=links.plain(found)), "wifi_off")
 
@@ -231,12 +234,15 @@ def _votes(question: str) -> None:
     if now.question != question:
         caption(t("class.elsewhere"))
         return
-    link = links.plain(f"{chapters.server().partition('://')[2]}join")
+    link = links.plain(classes.address_to_type())
     standing = t("class.answered", answered=now.answered, joined=now.joined)
     standing = f"**{standing}**{'' if now.open else t('class.closed_mark')}"
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="class_buttons"):
         prose(f"{standing} &emsp; {t('class.join_at', link=link)} **{lecturer.code}**", width="content")
         _buttons(lecturer, now, counts)
+    failed, error = st.session_state.get("_class_failed", (None, None))
+    if failed == question:
+        sorry(error)
     _bars(question, counts)
 
 
@@ -261,11 +267,13 @@ def _buttons(lecturer: Lecturer, now: Standing, counts: Mapping[int, Mapping[str
             st.button(t("class.anew_yes"), key="_class_anew", on_click=_act, args=(store.vote_anew, lecturer))
 
 
-def _act(act, lecturer: Lecturer) -> None:
+def _act(act: Callable[[Lecturer], None], lecturer: Lecturer) -> None:
+    """Change the vote of a class. Why that failed is shown with the question until another change."""
+    st.session_state.pop("_class_failed", None)
     try:
         act(lecturer)
     except Problem as error:
-        _toast(error)
+        st.session_state["_class_failed"] = st.session_state["_class_question"], error
 
 
 def draw_result(question: str) -> None:
@@ -299,10 +307,10 @@ def _bars(question: str, counts: Mapping[int, Mapping[str, int]]) -> None:
 def _bar(counts: Mapping[str, int], option: str, number: int | None) -> str:
     """One answer's part of a vote, as a bar and in numbers; ``number`` names the vote where there are two."""
     count, total = counts.get(option, 0), sum(counts.values())
-    share = 100 * count / total if total else 0
+    percent = 100 * count / total if total else 0
     name = f"<small>{t(f'class.ballot.{number}')}</small>" if number else ""
-    numbers = t("class.share_of", count=count, share=share)
-    return f'<p>{name}<i style="--share:{share:.0f}%"></i><span>{numbers}</span></p>'
+    numbers = t("class.share_of", count=count, share=percent)
+    return f'<p>{name}<i style="--share:{percent:.0f}%"></i><span>{numbers}</span></p>'
 
 
 # The students
@@ -441,6 +449,6 @@ def _vote(*vote) -> None:
 
 def _refused(now: Standing) -> Problem | None:
     """Why the last tap was not counted, until the class goes on to another vote or can vote again."""
-    error, voted_on = st.session_state.get("_class_refused", (None, None))
+    error, vote = st.session_state.get("_class_refused", (None, None))
     again = now.open and getattr(error, "code", None) == "class_vote_closed"
-    return error if voted_on == (now.question, now.ballot) and not again else None
+    return error if vote == (now.question, now.ballot) and not again else None

@@ -105,6 +105,11 @@ def join_link(code: str) -> str:
     return f"{chapters.server()}join?class={code}"
 
 
+def address_to_type() -> str:
+    """The address of the page on which students join, without what a browser adds by itself."""
+    return f"{chapters.server().partition('://')[2]}join"
+
+
 def reachable() -> str:
     """The address of the app in the network, where the page was opened under a name that only this machine knows; else
     nothing."""
@@ -117,7 +122,8 @@ def reachable() -> str:
             host = probe.getsockname()[0]
     except OSError:
         return ""
-    return f"{url.scheme}://{host}:{url.port}/" if not host.startswith("127.") else ""
+    netloc = host if url.port is None else f"{host}:{url.port}"
+    return url._replace(netloc=netloc).geturl() if not host.startswith("127.") else ""
 
 
 # The students

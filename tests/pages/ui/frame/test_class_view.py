@@ -117,6 +117,21 @@ def test_a_class_that_cannot_be_opened_is_a_sentence(open_page, polls, monkeypat
     app = open_page("guidance")
     buttons(app)["_class"].click().run()
     assert not app.exception and app.error[0].value == links.plain(str(Problem("class_file_full", file="classes.db")))
+    assert "_dialogs" not in app.session_state  # the menu that says it stays open
+
+
+def test_a_locked_file_is_a_sentence_and_puts_nobody_out_of_the_class(open_page, polls, lecturer, monkeypatch):
+    def locked(*_):
+        raise Problem("class_file_locked", file="classes.db")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(polls, "close", locked)
+        app = as_lecturer(open_page("guidance"), lecturer)
+        buttons(app)["_class_close"].click().run()
+        assert "classes" in app.error[0].value and polls.standing(lecturer.code).open
+        patch.setattr(polls, "join", locked)
+        app = as_student(open_page("guidance", **{"class": lecturer.code}))
+    assert not app.exception and app.query_params["class"] == lecturer.code
 
 
 def test_a_student_in_a_chapter_votes_above_it_and_is_not_asked_twice(open_page, polls, lecturer):
