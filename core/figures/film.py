@@ -113,7 +113,7 @@ def _failure(reason: str) -> Problem:
 def _options(made: Sheet, kind: str) -> Sequence[str]:
     size, rate = f"{made.width:.0f}x{made.height:.0f}", f"{made.scene.fps:g}"
     pixels = ["-f", "rawvideo", "-pix_fmt", "rgba", "-s", size, "-r", rate, "-i", "-"]
-    names = ["-metadata", f"title={made.scene.title}", "-metadata", f"comment={made.scene.address}"]
+    names = ["-metadata", f"title={paper.printable(made.scene.title)}", "-metadata", f"comment={made.scene.address}"]
     colours = f"setparams=range=tv:colorspace={HD}:color_primaries={HD}:color_trc={HD}"
     level = ["-level:v", LEVEL] if made.width <= FULL_HD else []
     how = {

@@ -104,7 +104,7 @@ def tiles(layer: Images | Matrix) -> tuple[int, int, float, float]:
     return columns, math.ceil(count / columns), width, height
 
 
-def zoomed(slots: Sequence[Slot], zoom: dict[int, dict[str, float]]) -> None:
+def apply_zoom(slots: Sequence[Slot], zoom: dict[int, dict[str, float]]) -> None:
     """Show the part of the axes that ``zoom`` says: for a group of panels with equal axes, by the index of the first,
     the centre ``x`` and ``y`` as fractions of the whole view, and the ``scale``."""
     for slot in slots:

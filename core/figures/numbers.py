@@ -107,7 +107,7 @@ def _csv(scene: Scene, frame: int | None) -> bytes:
     """One row for each point, arrow, cell or pixel. Title and link stand in two more columns of the first row. A mark
     at the beginning tells spreadsheets that it is UTF-8."""
     blocks = filter(None, _blocks(scene, frame))
-    source = f",{_line(_harmless(scene.title), scene.address)}{NEXT}"
+    source = f",{_line(harmless(scene.title), scene.address)}{NEXT}"
     first = next(blocks, "").replace(END, source, 1)
     parts = chain([_line(*COLUMNS, "title", "link"), NEXT, first], blocks)
     return BOM_UTF8 + b"".join(part.encode() for part in parts)
@@ -131,7 +131,7 @@ def _blocks(scene: Scene, frame: int | None) -> Iterator[str]:
     clock = as_array(scene.clock.values).reshape(-1) if scene.clock else np.arange(frames)
     for panel in scene.panels:
         for layer in (checked(layer, panel, frames) for layer in panel.layers):
-            name = [_harmless(panel.title), _harmless(_name(layer))]
+            name = [harmless(panel.title), harmless(_name(layer))]
             for k in shown if moves(layer) else shown[:1]:
                 when = [str(k), _number(clock[k])] if moves(layer) or frame is not None else ["", ""]
                 yield _block(_line(*when, *name), _values(layer, k))
@@ -142,7 +142,7 @@ def _name(layer: Layer) -> str:
     return ", ".join(labels) or type(layer).__name__.lower()
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
     """A text that no spreadsheet takes for a formula."""
     return f"'{text}" if text[:1] in "=+-@\t" and text else text
 

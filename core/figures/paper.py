@@ -46,7 +46,7 @@ def figure(
         frame: which frame; None: where a fresh clock stands.
         theme: "light" or "dark".
         width: in CSS pixels; the figure is as high as it needs.
-        zoom: the part of the axes to show, see `layout.zoomed`.
+        zoom: the part of the axes to show, see `layout.apply_zoom`.
 
     Raises Problem for a scene that cannot be drawn and for a frame that it does not have.
     """

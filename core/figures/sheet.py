@@ -26,7 +26,7 @@ SMALLEST = 0.8  # scale of the text, where the height is not given
 ROOM = 400  # for the panels, where the height is not given
 LEAST = 120  # the side of a plot, where the height is not given
 Zoom = Mapping[int | str, Mapping[str, float]]
-"""What the player zoomed to: see `layout.zoomed`."""
+"""What the player zoomed to: see `layout.apply_zoom`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +143,7 @@ def sheet(
     foot = _foot(scene, measure, width - 2 * SIDE * u, u)
     top, below = _margins(scene, frames, foot, u)
     slots = layout.slots(scene)
-    layout.zoomed(slots, {int(group): part for group, part in (zoom or {}).items()})
+    layout.apply_zoom(slots, {int(group): part for group, part in (zoom or {}).items()})
     room = height - top - below if height else max(width * SLIDE - top - below, ROOM * u)
     tall = _arrange(slots, measure, width, room, u, fixed=height is not None)
     for slot in slots:

@@ -67,7 +67,7 @@ class Menu:
             made = self.request.scene
             if language != self.language:
                 if language not in self.others:
-                    self.others[language] = scenes.drawn(self.page, self.link.config, self.request.chart)
+                    self.others[language] = scenes.make_scene(self.page, self.link.config, self.request.chart)
                 made = self.others[language]
             link = scenes.address(self.base, self.given, made, self.request.frame, self.request.zoom)
             return scenes.describe(made, self.page, self.name, link)
@@ -95,7 +95,7 @@ def _open(request: ExportRequest, page: str) -> Menu:
     opened = Menu(request, page, name, base, st.query_params.to_dict(), controls.language(), drawn.now(), None)
     with shell.guard():
         link = replace(scenes.read(page), config=config)
-        again = scenes.drawn(page, config, request.chart)
+        again = scenes.make_scene(page, config, request.chart)
         if pack(again.panels, again.clock) == pack(request.scene.panels, request.scene.clock):
             opened.link = link
     return opened

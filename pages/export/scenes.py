@@ -91,14 +91,14 @@ def scene_of(link: Link, chart: str = "") -> Scene:
     """
     token = text.language.set(link.language)
     try:
-        made = drawn(link.page, link.config, chart)
+        made = make_scene(link.page, link.config, chart)
         place = address(link.base, link.given, made, frame_at(made, link.clock), link.zoom)
         return describe(made, link.page, scene_name(link.page, link.config), place)
     finally:
         text.language.reset(token)
 
 
-def drawn(page: str, config: Any, chart: str = "") -> Scene:
+def make_scene(page: str, config: Any, chart: str = "") -> Scene:
     """The scene of a configuration of a page, or one of its charts.
 
     Raises Problem for a chart that the page does not have.

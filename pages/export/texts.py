@@ -5,7 +5,7 @@ import io
 import re
 from collections.abc import Iterator
 
-from core.figures import palette
+from core.figures import numbers, palette
 from core.figures.scene import Scene
 from pages.ui.frame import text
 from pages.ui.frame.drawn import Drawn
@@ -27,7 +27,7 @@ def _cell(markdown: str) -> str:
     number = plain.replace("−", "-")
     if re.fullmatch(r"[-+]?[\d.,]+%?", number):
         return number
-    return f"'{plain}" if plain[:1] in tuple("=+-@\t") else plain
+    return numbers.harmless(plain)
 
 
 def notes(scene: Scene, page: str, drawn: Drawn) -> bytes:

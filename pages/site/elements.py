@@ -109,7 +109,7 @@ def _line(node: Block, view: View) -> str:
     return f'<div class="line">{"".join(shown)}</div>' if any(shown) else ""
 
 
-def adapted(body: str, view: View) -> str:
+def adapt(body: str, view: View) -> str:
     """HTML of a page for its file: colours in both themes, links to other files, explanations named after the view."""
     body = LINK.sub(lambda found: f'<a href="{address(found[1], html.unescape(found[2]))}">', body)
     body = STYLE.sub(lambda found: re.sub("#[0-9a-f]{6}", _in_both_themes, found[0]), body)

@@ -32,7 +32,7 @@ class Figures:
     def figure(self, packed: bytes, key: str) -> str:
         """The place of a scene in a page, as HTML; its data, as they were sent to the player, go to the folder. ``key``
         is its name among the scenes of the page."""
-        header, arrays = divided(packed)
+        header, arrays = unpack(packed)
         header["key"] = key
         alt = html.escape(header.get("alt", ""))
         names = [self._write(part) for part in (_packed(header), arrays)]
@@ -52,7 +52,7 @@ class Figures:
         return name
 
 
-def divided(packed: bytes) -> tuple[dict, bytes]:
+def unpack(packed: bytes) -> tuple[dict, bytes]:
     """The header of what a player was sent, and its arrays."""
     (size,) = struct.unpack_from("<I", packed)
     return json.loads(packed[4 : 4 + size]), packed[4 + size : -TURN]

@@ -14,7 +14,7 @@ from pathlib import Path
 from streamlit.testing.v1.element_tree import Block
 
 from pages.site import markdown
-from pages.site.elements import NAMES, Parts, View, adapted, address, parts
+from pages.site.elements import NAMES, Parts, View, adapt, address, parts
 from pages.site.figures import Figures
 from pages.site.visits import Scene, Visit, card_of, find, key_of, walk
 from pages.ui.frame import chapters, links, text
@@ -169,7 +169,7 @@ def _heading(block: Block) -> str:
     texts = [node.value for node in walk(block) if node.type == "markdown" and not node.value.startswith("<a class")]
     body = "\n".join(markdown.to_html(each) for each in texts if not each.startswith("<style"))
     view = View("", "heading", lambda *_: "", lambda *_: "")
-    return adapted(f'<div class="st-key-heading"><h1>{markdown.inline(title)}</h1>\n{body}</div>', view)
+    return adapt(f'<div class="st-key-heading"><h1>{markdown.inline(title)}</h1>\n{body}</div>', view)
 
 
 def _other_settings(page: str) -> str:
@@ -228,7 +228,7 @@ def _parts(visit: Visit, scene: str, state: str, root: Block, figures: Figures) 
     name = f"{scene or visit.name}-{state}"
     key = scene or visit.name
     view = View(visit.name, name, partial(figures.figure, key=key), partial(figures.chart, key=f"{key}-chart"))
-    return Parts(*(adapted(part, view) for part in vars(parts(root, view)).values()))
+    return Parts(*(adapt(part, view) for part in vars(parts(root, view)).values()))
 
 
 def _article(visit: Visit, view: Shown) -> str:
@@ -284,7 +284,7 @@ def _card(root: Block, option: str) -> str:
     if option:
         shown.append(f'<button type="button" data-decided>{t("frame.predict.decide")}</button>')
     view = View("", f"question-{option or 'open'}", lambda *_: "", lambda *_: "")
-    return adapted("\n".join(shown), view)
+    return adapt("\n".join(shown), view)
 
 
 def commands(readme: str) -> list[tuple[str, str]]:

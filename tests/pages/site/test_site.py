@@ -44,7 +44,7 @@ def test_two_languages_share_the_arrays_of_a_scene(tmp_path: Path):
 def test_html_of_a_page_gets_both_themes_own_files_and_terms_of_its_view():
     view = elements.View("guidance", "beyond-shown", str, str)
     link = '<a href="sampling?show=paths&amp;predictions=false&amp;lang=zh" target="_blank">'
-    drawn = elements.adapted(f'<b style="color:#0072b2" id="term-noise">{link}', view)
+    drawn = elements.adapt(f'<b style="color:#0072b2" id="term-noise">{link}', view)
     assert "light-dark(#0072b2,#56b4e9)" in drawn and 'id="beyond-shown-term-noise"' in drawn
     assert '<a href="sampling.html#show=paths&amp;predictions=false">' in drawn
 
