@@ -25,9 +25,10 @@ LISTEN = """() => {
     const draw = CanvasRenderingContext2D.prototype.fillText;
     globalThis.__texts = [];
     CanvasRenderingContext2D.prototype.fillText = function (text, x, y, ...most) {
-        const {a, b, e} = this.getTransform(), {actualBoundingBoxLeft: left, actualBoundingBoxRight: right} = this.measureText(text);
+        const {a, b, e} = this.getTransform(), {width, actualBoundingBoxLeft, actualBoundingBoxRight} = this.measureText(text);
+        const squeezed = most.length && !b ? Math.max(1, width / most[0]) : 1;
+        const left = actualBoundingBoxLeft / squeezed, right = actualBoundingBoxRight / squeezed;
         const beyond = b ? 0 : Math.max(-(e + a * (x - left)), e + a * (x + right) - this.canvas.width) / devicePixelRatio;
-        const squeezed = most.length && !b ? this.measureText(text).width / most[0] : 1;
         if (this.canvas.isConnected) globalThis.__texts.push([text, beyond, squeezed]);
         return draw.call(this, text, x, y, ...most);
     };

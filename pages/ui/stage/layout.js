@@ -113,14 +113,15 @@ function choose(scene, width, room, unit, least, lines, loose, gain) {
 }
 
 // On a phone: of the numbers of columns in which each title has the room it needs, the one with the largest plots that end
-// within the window. Plots become smaller for that, down to a part `scene.floor` of a column's width.
+// within the window. Plots become smaller for that, down to a part `scene.floor` of a column's width. Where that is not
+// enough the reader scrolls, and they keep the width of their columns.
 function onPhone(scene, width, room, unit, lines, loose, splits) {
   const tried = splits.map(columns => ({...arrange(scene, width, room, unit, columns, lines, loose), columns}));
   const titled = tried.filter(({columns, m}) => columns === 1 || scene.title <= width / columns - Math.max(...m.side.map(side => side.left)));
   const made = titled.map(one => ({...one, high: Math.min(one.fits, Math.max(scene.floor * width / one.columns, one.high))}));
   const tall = ({m, rows, high}) => rows.length * (high + m.top + m.bottom);
   const within = made.filter(one => tall(one) <= room + 1).sort((a, b) => b.high - a.high);
-  return within[0] ?? made.sort((a, b) => tall(a) - tall(b))[0];
+  return within[0] ?? titled.map(one => ({...one, high: one.fits})).sort((a, b) => tall(a) - tall(b))[0];
 }
 
 // Sets `plot` and where the words of each panel go, and returns the height of the whole in CSS pixels.

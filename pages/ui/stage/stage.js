@@ -319,7 +319,7 @@ function measure(s) {
   s.room = room;
   // On a phone a caption below one of two plots side by side goes on in a second line, as a long one does below any.
   const folds = part => s.width < PHONE && s.scene.panels.some(p => [p.caption].flat().some(text => wide(text) > part * s.width));
-  Object.assign(s.scene, {folds: folds(0.5), foldsAlone: folds(0.85)});
+  Object.assign(s.scene, {folds: folds(0.38), foldsAlone: folds(0.85)});
   for (const p of s.scene.panels) p.folds = s.scene.folds;
   Object.assign(s.scene, {floor, title: 1.08 * Math.max(...s.scene.panels.map(p => wide(p.title)))}); // in bold
   s.height = Math.round(layout(s.scene, s.width, room, look.unit, least, more, wide) - (more.centred ? spare(s.scene.panels, look.unit) : 0));
