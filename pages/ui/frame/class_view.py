@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from core.problems import Problem
-from pages.ui.frame import chapters, classes, component, controls, links, share, text
+from pages.ui.frame import chapters, classes, component, controls, kept, links, share, text
 from pages.ui.frame.classes import Scene
 from pages.ui.frame.drawing import caption, close_menu, dialog, draw_html, fragment, message, prose, sorry
 from pages.ui.frame.text import t
@@ -29,6 +29,7 @@ _picture = st.components.v2.component("follow", js=Path(__file__).with_name("fol
 GONE = ("class_unknown", "class_over", "class_full", "class_secret")
 """Problems that do not pass: who has one is in no class any more. Others may pass, such as a file that is locked."""
 VOTE = ("question", "ballot", "open")  # what of a `Standing` makes it another vote
+FOLLOWED = "followed"  # the name under which a student's browser keeps the class that it follows
 SOON, OFTEN = 1.0, 2.0  # seconds between two looks: of the lecturer at the votes, of a student at the class
 
 
@@ -37,8 +38,8 @@ def identity() -> str:
     return classes.IDENTITY if classes.code() else ""
 
 
-def begin() -> None:
-    """Begin a chapter: draw what a student of a class needs above it."""
+def begin(page: str) -> None:
+    """Begin chapter ``page``: draw what a student of a class needs above it."""
     st.session_state["_class_question"] = None
     if classes.lecturer() or classes.code():
         _style()
@@ -57,7 +58,7 @@ def begin() -> None:
                 controls.put("class", None)
         else:
             with st.container(key="class", border=True, gap="small"):
-                _student(now)
+                _student(now, page)
 
 
 def _style() -> None:
@@ -348,21 +349,24 @@ def _ask_code() -> None:
                 st.rerun()
 
 
-def _student(now: Standing) -> None:
-    """The question of the class, and the scene of its lecturer, which is followed if the student wants that."""
+def _student(now: Standing, page: str = "") -> None:
+    """The question of the class, and the scene of its lecturer, which is followed if the student wants that. Above
+    chapter ``page`` only what is needed there: the picture has to stay in sight on a phone."""
     st.session_state["_class_vote"] = now.question
     scene = classes.scene_of(now)
     if scene and _follows() and _place(scene) != st.session_state.get("_class_scene"):
         st.session_state["_class_scene"] = _place(scene)
         st.switch_page(chapters.page_of(scene.page), query_params=scene.link())
-    _answer(now.code)
+    _answer(now.code, bool(page))
     _tap(key="tap", data=[t("class.student.sending"), t("class.student.late", answer="%{answer}")])
     if scene:
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="class_scene"):
-            st.page_link(chapters.page_of(scene.page), label=t("class.student.scene", title=_scene_title(scene)),
-                         icon=":material/co_present:", query_params=scene.link())  # fmt: skip
+            if not _follows() or scene.page != page:
+                st.page_link(chapters.page_of(scene.page), label=t("class.student.scene", title=_scene_title(scene)),
+                             icon=":material/co_present:", query_params=scene.link())  # fmt: skip
             st.toggle(t("class.student.follow"), _follows(), key="_class_follow", on_change=_follow)
-    draw_html(f'<p class="class-note">{t("class.student.in_class", code=now.code)}</p>')
+    if now.open or not page:
+        draw_html(f'<p class="class-note">{t("class.student.in_class", code=now.code)}</p>')
     _look(now)
 
 
@@ -377,13 +381,14 @@ def _scene_title(scene: Scene) -> str:
 
 
 def _follows() -> bool:
-    """Whether the student follows the lecturer. A page that comes back to a new server still has its switch."""
-    return st.session_state.get("_class_follow", st.session_state.get("_class_follows", False))
+    """Whether the student follows the lecturer, also after the page was loaded again."""
+    return st.session_state.get("_class_follow", kept.value(FOLLOWED) == classes.code())
 
 
 def _follow() -> None:
     follows = st.session_state["_class_follow"]
-    st.session_state["_class_follows"], st.session_state["_class_scene"] = follows, None
+    kept.put(FOLLOWED, classes.code() if follows else None)
+    st.session_state["_class_scene"] = None
     if not follows:
         controls.put("predictions", None)
 
@@ -407,8 +412,8 @@ def _look(before: Standing) -> None:
 
 
 @fragment()
-def _answer(code: str) -> None:
-    """The question that the class is asked, and its answers as buttons."""
+def _answer(code: str, brief: bool) -> None:
+    """The question that the class is asked, and its answers as buttons; ``brief``: folded once the vote is closed."""
     store, student = classes.polls(), classes.student()
     try:
         now = store.standing(code)
@@ -421,22 +426,46 @@ def _answer(code: str) -> None:
     if not choices:
         message("info", t("class.student.waiting"), "hourglass_empty")
         return
+    refused = _refused(now)
+    if brief and not now.open and not refused:
+        with st.expander(_told(now, choices.get(given)), icon=":material/lock:", key="class_closed"):
+            prose(_question(now))
+        return
+    _ballot(now, choices, given)
+    if refused:
+        sorry(refused)
+    elif sentence := _told(now, choices.get(given)):
+        kind, icon = ("success", "check_circle") if now.open and given in choices else ("info", "info")
+        message(kind, sentence, icon if now.open else "lock")
+
+
+def _question(now: Standing) -> str:
     page, _, name = now.question.partition("/")
+    return f"**{t(f'{page}.predict.{name}.question')}**"
+
+
+def _ballot(now: Standing, choices: Mapping[str, str], given: str | None) -> None:
+    """The question and, while the vote is open, its answers as buttons."""
     if now.ballot != polls.BALLOTS[0]:
         prose(f"**{t('class.student.second')}**")
-    prose(f"**{t(f'{page}.predict.{name}.question')}**")
+    prose(_question(now))
     for option, answer in choices.items() if now.open else ():
         drawn = {"type": "primary", "icon": ":material/check_circle:"} if option == given else {}
-        vote = code, student, now.question, now.ballot, option
+        vote = now.code, classes.student(), now.question, now.ballot, option
         key = f"_vote_{now.ballot}_{option}"
         st.button(answer, key=key, on_click=_vote, args=vote, width="stretch", **drawn)
-    if refused := _refused(now):
-        sorry(refused)
-    elif given in choices:
-        kind, icon, key = ("success", "check_circle", "counted") if now.open else ("info", "lock", "closed_answer")
-        message(kind, t(f"class.student.{key}", answer=choices[given].rstrip(".。")), icon)
-    elif not now.open:
-        message("info", t("class.student.closed"), "lock")
+
+
+def _told(now: Standing, answer: str | None) -> str:
+    """What a student is told about the own answer; nothing where it is still to be given for the first time."""
+    if answer:
+        st.session_state["_class_answered"] = now.question, now.ballot
+        return t(f"class.student.{'counted' if now.open else 'closed_answer'}", answer=answer.rstrip(".。"))
+    if not now.open:
+        return t("class.student.closed")
+    question, ballot = st.session_state.get("_class_answered", ("", 0))
+    thrown_away = question == now.question and ballot >= now.ballot
+    return t("class.student.anew") if thrown_away else ""
 
 
 def _vote(*vote) -> None:

@@ -1,6 +1,7 @@
-// How the lecturer's picture stands (clock, zoom, how it plays), on its way to the students who follow. `data`: whether
-// this is the lecturer's page, which tells Python what its address says; else what a student's picture is to show. Then
-// the names of these parameters or their values as a query; last, for the lecturer, what the page shows.
+// How the lecturer's picture stands (clock, zoom, how it plays), on its way to the students who follow. `data`, for the
+// lecturer: true; the names of these parameters, whose values in the address are told to Python as the state "stage", a
+// query; what the page shows, which nothing here reads: a new one draws the component anew, which then tells again.
+// `data`, for a student: false; such a query, to which the picture is brought.
 const OFTEN = 300, TRIES = 40 // milliseconds; a page that a student is just led to has its player within so many of them
 let told = "", followed = null
 

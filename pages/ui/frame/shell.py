@@ -158,7 +158,7 @@ def chapter(name: str, config: type) -> None:
     controls.arrive(name, config)
     presentation.begin()
     ordinal, presenting = number_of(name), controls.upcoming("present")
-    class_view.begin()
+    class_view.begin(name)
     with st.container(key="heading", gap=None):
         with st.container(horizontal=True, vertical_alignment="center", key="line"):
             draw_html(f'<a class="skip" href="#picture" target="_self">{t("frame.skip")}</a>')

@@ -26,7 +26,7 @@ function look(say, sending, late) {
   const button = document.querySelector(`.${pending.key} button`), now = Date.now()
   if (button?.dataset.testid === "stBaseButton-primary") return (pending = null), say()
   if (!button) {
-    const told = document.querySelector(".stMain [data-testid=stAlert]") // why there is nothing to answer any more
+    const told = document.querySelector(".stMain :is([data-testid=stAlert], .st-key-class_closed)") // why there is nothing to answer any more
     say(told ? "" : late.replace("%{answer}", pending.answer))
     pending = null
   } else if (now > pending.at + SLOW) {

@@ -99,7 +99,7 @@ def read_code(raw: str) -> str:
     """The code that somebody typed, in capitals and without spaces. Raises Problem where it cannot be a code."""
     code = "".join(raw.split()).upper()
     if len(code) != LENGTH or set(code) - set(LETTERS):
-        raise Problem("class_code", letters=LENGTH, name=raw[:20])
+        raise Problem("class_code", letters=LENGTH)
     return code
 
 

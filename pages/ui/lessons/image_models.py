@@ -144,9 +144,15 @@ def guidance_panels(config: Config, model: ImageModel, films: Sequence[Film]) ->
     for k in range(0, len(films), columns):
         part, scale = films[k : k + columns], films[k].request.scale
         # At w = 0 the class has no effect: what is drawn is the answer that guidance leads away from.
-        base = [base_label(model, film.request) for film in part] * len(labels)
+        base = [base_label(model, film.request) for film in part]
         title = t("image_models.guidance.scale", scale=scale)
-        panels.append(film_panel(title, part, config, model, "guided", names if scale else base))
+        if scale:
+            under = names
+        elif columns == 1:  # one for all images, which stand too close for its words
+            title, under = t("image_models.guidance.base", scale=scale, name=base[0]), ()
+        else:
+            under = base * len(labels)
+        panels.append(film_panel(title, part, config, model, "guided", under))
     return panels
 
 
