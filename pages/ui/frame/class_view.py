@@ -255,6 +255,10 @@ def _buttons(lecturer: Lecturer, now: Standing, counts: Mapping[int, Mapping[str
         st.button(t(f"class.{name}"), key=f"_class_{name}", on_click=_act, args=(act, lecturer))
     if now.ballot != polls.BALLOTS[0]:
         st.toggle(t("class.first"), key="_class_first")
+    if any(counts.values()):  # before what comes and goes with the votes: an open one that moved would close
+        with st.popover(t("class.anew")):
+            prose(t("class.anew_warning"))
+            st.button(t("class.anew_yes"), key="_class_anew", on_click=_act, args=(store.vote_anew, lecturer))
     if now.question in st.session_state.get("_class_right", {}):
         st.toggle(t("class.mark_right"), key="_class_mark")
     if counts[now.ballot] and st.button(t("class.go_on"), icon=":material/arrow_forward:", key="_class_go_on"):
@@ -262,10 +266,6 @@ def _buttons(lecturer: Lecturer, now: Standing, counts: Mapping[int, Mapping[str
         given = counts[now.ballot]
         controls.put(now.question.partition("/")[2], max(given, key=given.get))
         st.rerun()
-    if any(counts.values()):
-        with st.popover(t("class.anew")):
-            prose(t("class.anew_warning"))
-            st.button(t("class.anew_yes"), key="_class_anew", on_click=_act, args=(store.vote_anew, lecturer))
 
 
 def _act(act: Callable[[Lecturer], None], lecturer: Lecturer) -> None:

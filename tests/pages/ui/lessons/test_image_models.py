@@ -151,12 +151,15 @@ def test_one_start_goes_under_several_scales(model):
     assert all((film.x[0] == films[0].x[0]).all() for film in films)
 
 
-@pytest.mark.parametrize(("negative", "base"), [("no_negative", [NO_CLASS] * 4), ("9", [NO_CLASS, "9"] * 2)])
-def test_at_w_0_an_image_is_named_after_what_guidance_leads_away_from(model, negative, base):
-    first, *_, last = panels_of(replace(QUICK, show="guidance", label="4", negative=negative), model)
-    assert first.layers[0].names == [text.label("classes", name) for name in base]
-    plain = (t("image_models.guidance.plain"), t("image_models.guidance.negative", name="9")) * 2
-    assert last.layers[0].names == (plain if negative == "9" else ())
+def test_at_w_0_the_title_names_what_guidance_leads_away_from(model):
+    first, *_ = panels_of(replace(QUICK, show="guidance", label="4"), model)
+    assert text.label("classes", NO_CLASS) in first.title and not first.layers[0].names
+
+
+def test_at_w_0_with_a_negative_each_image_is_named_after_what_guidance_leads_away_from(model):
+    first, *_, last = panels_of(replace(QUICK, show="guidance", label="4", negative="9"), model)
+    assert first.layers[0].names == [text.label("classes", name) for name in (NO_CLASS, "9") * 2]
+    assert last.layers[0].names == (t("image_models.guidance.plain"), t("image_models.guidance.negative", name="9")) * 2
 
 
 # Tasks, addresses
