@@ -13,7 +13,7 @@ export default function ({ parentElement, data }) {
   const changed = lecture.view !== view
   Object.assign(lecture, { presenting, view, turn, parent: parentElement })
   if (changed) reveal(false)
-  if (presenting) lecture.charts ??= loadCharts()
+  if (presenting) lecture.ahead ??= loadAhead()
   else close()
   draw(parentElement, WORDS[language], presenting)
   watchLine(lecture)
@@ -25,10 +25,12 @@ function listen(lecture) {
   return lecture
 }
 
-// Loads the script that draws charts before there is one: it has five megabytes. Streamlit's main script names it.
-async function loadCharts() {
+// Loads the letters of formulas and the script that draws charts before there is one: it has five megabytes. Streamlit's
+// main script names it.
+async function loadAhead() {
   const main = document.querySelector("script[type=module][src]")?.src
   await new Promise(globalThis.requestIdleCallback ?? setTimeout)
+  for (const face of document.fonts) if (/KaTeX_(Main|Math|Size1)/.test(face.family)) face.load()
   const [name] = main ? (await (await fetch(main)).text()).match(/PlotlyChart\.[\w-]+\.js/) ?? [] : []
   if (name) await import(new URL(name, main))
 }
