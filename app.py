@@ -4,9 +4,9 @@ import os
 
 import streamlit as st
 
+from pages import export
 from pages.ui.frame import controls, shell, text
 from pages.ui.frame.warmup import warm_up
-from pages.ui.stage import exporting
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when a page imports torch, which may be before the warm-up does
 
@@ -14,8 +14,5 @@ text.language.set(controls.language())
 st.set_page_config(page_title=text.t("frame.title"), page_icon="🌀", layout="wide")
 page = st.navigation(shell.navigation(), position="top")
 shell.show(page)
-if exporting.pending():
-    from pages.export import menu  # which needs more than a page does
-
-    menu.draw(page.url_path or "home")
+export.draw_menu(page.url_path or "home")
 warm_up()

@@ -9,7 +9,6 @@ from pages.ui.lessons import training_view
 from pages.ui.lessons.training import MARKS, RECIPE, SEEN, STEPS, Config
 from pages.ui.runs import training_run
 from pages.ui.stage import player
-from pages.ui.widgets import dataset_picker
 
 
 def draw_live(snapshot: lesson.Snapshot | lesson.MeasuredSnapshot, standing: str) -> None:
@@ -36,7 +35,7 @@ with right:
 with left:
     if show == "why_average":
         controls.draw("arrow")
-    points = controls.draw("points") and None if measures else dataset_picker.choose()
+    points = lesson.choose_data(measures)
     controls.draw("lr")
     with st.expander(t("training.recipe")):
         for name in RECIPE:

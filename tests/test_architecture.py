@@ -147,7 +147,7 @@ def test_imports_have_at_most_11_layers():
 def test_there_are_at_most_60_arrows_between_folders():
     """Those of the commands are not counted: they make files of what all other folders draw."""
     counted = [(one, other) for one, other in arrows() if other != "core/problems" and one not in COMMANDS]
-    assert len(counted) <= 60 + 4  # those of lectures and of the export menu, which came later
+    assert len(counted) <= 60
 
 
 def test_a_page_imports_only_what_pages_share():

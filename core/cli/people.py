@@ -10,7 +10,6 @@ from pathlib import Path
 from torch import Tensor
 from tqdm import tqdm
 
-from core import metrics
 from core.cli import terminal
 from core.cli.images import Sampler, check_count, check_sampling
 from core.data import people
@@ -162,16 +161,12 @@ def judge(wanted: Requests, images: list[Tensor]) -> Report:
         list(zip(*(rate.tolist() for rate in rates), strict=True)),
         *(_share(one.all(1)) for one in network[1:]),
         tuple(people_judge.stray_pixels(nearest.difference, above) for above in (0.15, 0.3)),
-        metrics.frechet(people_judge.features_of(images[0]), _reference()),
+        people_judge.frechet(images[0], people.draw(REFERENCE, REFERENCE_SEED).images),
     )
 
 
 def _share(flags: Tensor) -> float:
     return flags.double().mean().item()
-
-
-def _reference() -> Tensor:
-    return people_judge.features_of(people.draw(REFERENCE, REFERENCE_SEED).images)
 
 
 def print_requests(reports: dict[str, Report]) -> None:

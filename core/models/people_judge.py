@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core import seeds
+from core import metrics, seeds
 from core.data import people
 from core.data.images import unit
 from core.data.nearest_person import Nearest, nearest, pictures
@@ -110,6 +110,11 @@ def attributes_of(images: Tensor, judge: AttributeReader | None = None) -> Tenso
 def features_of(images: Tensor, judge: AttributeReader | None = None) -> Tensor:
     """The features [n, F] that the network reads attributes from, to compare distributions of pictures in."""
     return compute((judge or shipped_judge()).features, pictures(images))
+
+
+def frechet(images: Tensor, known: Tensor) -> float:
+    """The Fréchet distance between the features of two sets of pictures [n, 3, 16, 16] (see `metrics.frechet`)."""
+    return metrics.frechet(features_of(images), features_of(known))
 
 
 # What is asked for, and what is found

@@ -71,6 +71,15 @@ class Config:
 RECIPE = ("net", "noise", "seed")  # controls that begin another run, as the target does
 
 
+def choose_data(measures: bool) -> PointSet | None:
+    """Draw the control of the training data, and return the points chosen; None for the scene that ``measures``, which
+    has sets of its own."""
+    if not measures:
+        return dataset_picker.choose()
+    controls.draw("points")
+    return None
+
+
 def request_of(config: Config, points: PointSet | None = None) -> PointTraining:
     """What to train; ``points``: in the place of those that the configuration names."""
     settings = {"network": config.net, "prediction": config.prediction, "noise": config.noise, "lr": config.lr}
