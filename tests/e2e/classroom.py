@@ -7,6 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from pages.ui.frame import class_view, share
 from pages.ui.frame.text import t
+from tests.e2e.learner import open_menu
 
 PHONE = {"width": 390, "height": 844}
 COUNTED = "stBaseButton-primary"  # the answer that the class has from this phone
@@ -14,8 +15,7 @@ COUNTED = "stBaseButton-primary"  # the answer that the class has from this phon
 
 def open_class(lecturer: Page) -> str:
     """Open a class in the menu of a chapter. The link by which students join, from the dialog, which is closed then."""
-    lecturer.get_by_role("button", name=t("frame.lecture"), exact=True).click()
-    lecturer.get_by_role("button", name=t("class.open")).click()
+    open_menu(lecturer).get_by_role("button", name=t("class.open")).click()
     dialog = lecturer.get_by_role("dialog")
     expect(dialog.locator(".class-code")).to_have_text(re.compile(r"^[A-Z]{4}$"))
     link = dialog.locator(".class-link").inner_text()

@@ -10,6 +10,8 @@ from typing import Any, Self
 
 from playwright.sync_api import Locator, Page, expect
 
+from pages.ui.frame.text import t
+
 LONG = 180_000  # milliseconds; a machine with other work is no failure
 FRAMES = 10  # of the browser, over which a page at rest does not change
 OFTEN = 100  # milliseconds between two checks of a condition
@@ -66,6 +68,16 @@ def press(part: Locator, *keys: str) -> None:
     part.focus()
     for key in keys:
         part.page.keyboard.press(key)
+
+
+def open_menu(page: Page) -> Locator:
+    """The Lecture menu, opened unless it is open: a menu whose switch was moved may be drawn anew, open or closed."""
+    rest(page)
+    menu = page.get_by_test_id("stPopoverBody").filter(has_text=t("frame.controls.present.label"))
+    if not menu.is_visible():
+        page.get_by_role("button", name=t("frame.lecture"), exact=True).click()
+    expect(menu).to_be_visible()
+    return menu
 
 
 class Learner:

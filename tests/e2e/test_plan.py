@@ -11,7 +11,7 @@ from pages.ui.frame.text import t
 from pages.ui.lecture import plan as plans
 from pages.ui.lecture.plan import LecturePlan, View
 from tests.e2e.classroom import PHONE
-from tests.e2e.learner import Learner, rest
+from tests.e2e.learner import Learner, open_menu, rest
 
 NOT_OURS = {"rules": {"presentation-role-conflict": {"enabled": False}}}  # Streamlit's own place to drop a file
 PLAN = LecturePlan(
@@ -28,12 +28,6 @@ def lecturer(page: Page) -> Page:
     page.set_viewport_size({"width": 1280, "height": 800})
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     return page
-
-
-def open_menu(page: Page) -> None:
-    rest(page)
-    page.get_by_role("button", name=t("frame.lecture"), exact=True).click()
-    expect(page.get_by_role("button", name=t("frame.share.add"))).to_be_visible()
 
 
 def test_a_view_that_is_added_opens_as_it_was(lecturer, serve):

@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 
 from pages.ui.frame import shell
 from pages.ui.frame.text import label, t
-from tests.e2e.learner import Learner, box, rest
+from tests.e2e.learner import Learner, box, open_menu, rest
 from tests.e2e.learner import press as press_keys
 
 APP = "tests/e2e/apps/shell.py"
@@ -117,14 +117,10 @@ def test_the_browsers_back_button_finds_the_page_as_it_was_left(page, serve):
 
 def test_presentation_hides_the_controls_on_every_page_and_leads_back(page, serve):
     visit(page, serve(APP))
-    page.get_by_role("button", name="Lecture").click()
-    page.get_by_text("Presentation:").click()
+    open_menu(page).get_by_text(t("frame.controls.present.label")).click()
     expect(slider(page, "Seed")).to_be_hidden()
     expect(page).to_have_url(re.compile("present=true"))
-    rest(page)  # until then the menu may be drawn anew, and open again
-    page.keyboard.press("Escape")
-    page.get_by_role("button", name="Lecture", exact=True).click()
-    page.get_by_text("Presentation:").click()
+    open_menu(page).get_by_text(t("frame.controls.present.label")).click()
     expect(slider(page, "Seed")).to_be_visible()
     expect(page).not_to_have_url(re.compile("present"))
 
