@@ -1,4 +1,4 @@
-"""Find a Chromium for the browser tests, or install one: they are never skipped for want of a browser."""
+"""The Chromium of the browser tests, found or installed: they are never skipped for want of a browser."""
 
 import os
 import platform
@@ -7,10 +7,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock
-from playwright.sync_api import Playwright
+from playwright.sync_api import Browser, Playwright, sync_playwright
 
 # No call leaves the machine: Chromium's own background traffic is switched off, so that what a test sees is the app's.
 FLAGS = (
@@ -29,6 +30,15 @@ NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chro
 
 class NoBrowser(RuntimeError):
     """There is no Chromium here and none could be installed; the message says what to do."""
+
+
+@contextmanager
+def browsing(*flags: str) -> Iterator[Browser]:
+    """A headless Chromium with more flags if any are given, ended with the block. Raises NoBrowser."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(playwright), args=[*FLAGS, *flags])
+        yield browser
+        browser.close()
 
 
 def chromium(playwright: Playwright) -> str:

@@ -18,13 +18,12 @@ from xml.etree import ElementTree
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from core.figures.frames import count_frames
 from core.figures.scene import Scene
 from pages.export import files, scenes
-from tests.bench.browsing import serving
-from tests.browser import FLAGS, chromium
+from tests import commands
 from tests.core.figures.readers import count, plays_on_slides, reads_as_pdf, told
 from tests.e2e.learner import LONG, rest
 
@@ -108,7 +107,6 @@ def _frames(scene: Scene) -> int:
 
 # In a browser
 
-PAGE = {"viewport": {"width": 1280, "height": 800}, "reduced_motion": "reduce", "color_scheme": "light"}
 STANDS = "() => document.fonts.status === 'loaded' && !document.querySelector('[data-testid=stProgress]')"
 # The first canvas of a player that can be seen: its pixels, its size on the page, and the clock of its player.
 PIXELS = """() => {
@@ -209,20 +207,18 @@ def main() -> int:
     parser.add_argument("--kinds", nargs="+", choices=CHECKS, default=list(CHECKS))
     parser.add_argument("--more", default="", help='such as "lang=zh"')
     given, wrong, compared = parser.parse_args(), 0, 0
-    with sync_playwright() as playwright, serving("app.py") as server:
-        browser = playwright.chromium.launch(executable_path=chromium(playwright), args=[*FLAGS])
-        app, alone = (browser.new_context(**PAGE).new_page() for _ in range(2))
+    with commands.app_in_browser() as (address, browser):
+        app, alone = (commands.window(browser, "light", commands.viewport("1280x800")) for _ in range(2))
         for link in links(given.pages, given.more):
             made = files.kinds_of(scenes.scene_of(scenes.read(link)))
             for kind in filter(given.kinds.__contains__, made):
                 begun = time.perf_counter()
                 found = check(link, kind, browser)
                 if kind == "html" and not found:
-                    found = differs(app, alone, server.address, link)
+                    found = differs(app, alone, address, link)
                     compared += found is not None
                 wrong += bool(found)
                 print(f"{time.perf_counter() - begun:6.1f} s  {kind:5}{link}  {found or 'ok'}", flush=True)
-        browser.close()
     print(json.dumps({"wrong": wrong, "compared with the app": compared}))
     return bool(wrong)
 

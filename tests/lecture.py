@@ -5,21 +5,18 @@ FOLDER]`` presents each view of the plan and prints how long it took until it st
 phones join the lecturer's class and vote at each question of the plan; R reveals their votes.
 """
 
-import argparse
 import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from itertools import cycle
-from pathlib import Path
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from pages.ui.frame import class_view, plan_view, text
 from pages.ui.lecture import plan as plans
 from pages.ui.lecture.plan import LecturePlan, View
-from tests.bench.browsing import serving
-from tests.browser import FLAGS, chromium
+from tests import commands
 from tests.e2e.classroom import PHONE, answered, bars, join, open_class, vote
 from tests.e2e.learner import LONG, rest
 from tests.presentation import OUTSIDE
@@ -63,8 +60,8 @@ def gather(browser: Browser, lecturer: Page, address: str, language: str, count:
     lecturer.goto(f"{address}/?lang={language}")
     rest(lecturer)
     link = open_class(lecturer)
-    windows = [browser.new_context(viewport=PHONE, reduced_motion="reduce", has_touch=True) for _ in range(count)]
-    return [join(window.new_page(), f"{link}&lang={language}") for window in windows]
+    phones = [commands.window(browser, "light", PHONE, has_touch=True) for _ in range(count)]
+    return [join(phone, f"{link}&lang={language}") for phone in phones]
 
 
 def question(lecturer: Page, view: View) -> str | None:
@@ -90,36 +87,26 @@ def poll(lecturer: Page, phones: Sequence[Page], asked: str) -> None:
 
 def main() -> int:
     """The command: 1 if a view is wrong."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--size", default="1920x1080")
+    options = commands.options(__doc__, size="1920x1080")
     options.add_argument("--plan", default="45", choices=sorted(plan_view.shipped("en")))
-    options.add_argument("--language", choices=("en", "zh"), default="en")
-    options.add_argument("--theme", choices=("light", "dark"), default="light")
     options.add_argument("--phones", type=int, default=0)
-    options.add_argument("--pictures", type=Path)
     given = options.parse_args()
     text.language.set(given.language)
-    width, height = map(int, given.size.split("x"))
     plan, wrong, polls = plan_view.shipped(given.language)[given.plan], 0, 0
-    with serving("app.py") as server, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(playwright), args=list(FLAGS))
-        look = {"viewport": {"width": width, "height": height}, "color_scheme": given.theme}
-        page = browser.new_context(reduced_motion="reduce", **look).new_page()
+    with commands.app_in_browser() as (address, browser):
+        page = commands.window(browser, given.theme, given.size)
         page.set_default_timeout(LONG)
-        phones = gather(browser, page, server.address, given.language, given.phones) if given.phones else []
+        phones = gather(browser, page, address, given.language, given.phones) if given.phones else []
         started = time.perf_counter()
-        for place, fault in enumerate(lecture(page, server.address, plan, given.language), 1):
+        for place, fault in enumerate(lecture(page, address, plan, given.language), 1):
             now = time.perf_counter()
             print(f"{place:2} {now - started:5.1f} s  {plan.views[place - 1].address}  {fault}", flush=True)
             if phones and (asked := question(page, plan.views[place - 1])):
                 poll(page, phones, asked)
                 polls, fault = polls + 1, "; ".join(page.evaluate(OUTSIDE))
                 print(f"            {len(phones)} phones voted on {asked}  {fault}", flush=True)
-            if given.pictures:
-                given.pictures.mkdir(exist_ok=True)
-                page.screenshot(path=given.pictures / f"{place:02}.png")
+            commands.keep_picture(page, given.pictures, f"{place:02}")
             wrong, started = wrong + bool(fault), time.perf_counter()
-        browser.close()
     print(f"{len(plan)} views, {wrong} with faults; {polls} votes of {given.phones} phones")
     return int(bool(wrong) or given.phones and not polls)
 

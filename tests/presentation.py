@@ -5,18 +5,13 @@ scene of every page, prints how much of its room the picture fills and what is w
 into a folder.
 """
 
-import argparse
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
-from tests.browser import FLAGS, chromium
-from tests.e2e.conftest import _start, _until_healthy
+from tests import commands
 from tests.e2e.learner import rest
 
 LEAST = {1080: 20, 768: 16}  # the smallest text in pixels, by the height of the window
@@ -117,37 +112,17 @@ def lecture(page: Page, address: str, language: str) -> Iterator[str]:
 
 def main() -> None:
     """The command."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--size", default="1920x1080")
-    options.add_argument("--theme", choices=("light", "dark"), default="light")
-    options.add_argument("--language", choices=("en", "zh"), default="en")
-    options.add_argument("--pictures", type=Path)
+    options = commands.options(__doc__, size="1920x1080")
     options.add_argument("--address", help="of a server that runs already")
     given = options.parse_args()
-    width, height = map(int, given.size.split("x"))
-    server, address = None, given.address
-    if not address:
-        log = Path(tempfile.mkdtemp()) / "log.txt"
-        server, address = _start("app.py", log)
-        _until_healthy(server, address, log)
-    try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium(playwright), args=list(FLAGS))
-            look = {"viewport": {"width": width, "height": height}, "color_scheme": given.theme}
-            page = browser.new_context(reduced_motion="reduce", **look).new_page()
-            page.on("pageerror", lambda error: print(f"  script: {error}"))
-            for number, place in enumerate(lecture(page, address, given.language)):
-                filled = page.evaluate(FILLED)
-                head = f"{number:02} {place}  {'' if filled is None else f'{filled} %'}"
-                print(head, *faults(page), sep="\n  ", flush=True)
-                if given.pictures:
-                    given.pictures.mkdir(exist_ok=True)
-                    page.screenshot(path=given.pictures / f"{number:02}.png")
-            browser.close()
-    finally:
-        if isinstance(server, subprocess.Popen):
-            server.terminate()
-            server.wait(timeout=20)
+    with commands.app_in_browser(given.address) as (address, browser):
+        page = commands.window(browser, given.theme, given.size)
+        page.on("pageerror", lambda error: print(f"  script: {error}"))
+        for number, place in enumerate(lecture(page, address, given.language)):
+            filled = page.evaluate(FILLED)
+            head = f"{number:02} {place}  {'' if filled is None else f'{filled} %'}"
+            print(head, *faults(page), sep="\n  ", flush=True)
+            commands.keep_picture(page, given.pictures, f"{number:02}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ what must not be: a request that leaves the disk, an error, a picture without pi
 window, a fault that axe-core finds. Prints the size and ends with an error if anything is wrong.
 """
 
+import argparse
 import sys
 import tempfile
 import threading
@@ -17,12 +18,13 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from pages.site.__main__ import main
-from tests.browser import FLAGS, chromium
+from tests import commands
+from tests.browser import browsing
 
-SIZES = {"light": {"width": 1280, "height": 800}, "dark": {"width": 390, "height": 844}}
+SIZES = {"light": "1280x800", "dark": "390x844"}
 LARGEST = 60e6  # bytes of the whole site
 PATIENCE = 20_000  # milliseconds until a picture stands
 DRAWN = """() => [...document.querySelectorAll('.view:not([hidden]) .figure')].every(place => {
@@ -53,8 +55,7 @@ def serving(site: Path) -> Iterator[str]:
 
 def opened(browser: Browser, base: str, theme: str, problems: list[str]) -> Page:
     """A window that notes what must not be."""
-    context = browser.new_context(viewport=SIZES[theme], color_scheme=theme, reduced_motion="reduce")
-    page = context.new_page()
+    page = commands.window(browser, theme, commands.viewport(SIZES[theme]))
     page.on("console", lambda message: message.type == "error" and problems.append(f"{page.url}: {message.text}"))
     page.on("pageerror", lambda error: problems.append(f"{page.url}: {error}"))
     inside = (base, "data:", "blob:")
@@ -102,24 +103,30 @@ def check(site: Path, base: str) -> int:
     """Open everything at an address; returns how many things are wrong."""
     wrong, views = [], 0
     files = [f"{file.parent.name}/{file.name}" for file in sorted(site.glob("*/*.html"))]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(playwright), args=[*FLAGS])
+    with browsing() as browser:
         for name in files:
             for theme in SIZES:
                 count, problems = visit(browser, base, name, theme)
                 views, wrong = views + count, wrong + problems
                 print(*problems, sep="\n", end="\n" if problems else "", flush=True)
-        browser.close()
     size = sum(file.stat().st_size for file in site.rglob("*") if file.is_file())
     print(f"{len(files)} pages, {views} views, {size / 1e6:.1f} MB, {len(wrong)} things are wrong")
     return len(wrong) + (size > LARGEST)
 
 
-if __name__ == "__main__":
+def command() -> int:
+    """The command: 1 if anything is wrong."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("site", nargs="?", type=Path, metavar="OUT")
+    options.add_argument("--http", action="store_true", help="open it from a web server")
+    given = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        given = [part for part in sys.argv[1:] if part != "--http"]
-        place = Path(*given or [folder]).resolve()
-        if not given:
+        place = (given.site or Path(folder)).resolve()
+        if not given.site:
             main([folder])
-        with serving(place) if "--http" in sys.argv else nullcontext(place.as_uri()) as base:
-            sys.exit(bool(check(place, base)))
+        with serving(place) if given.http else nullcontext(place.as_uri()) as base:
+            return int(bool(check(place, base)))
+
+
+if __name__ == "__main__":
+    sys.exit(command())

@@ -4,22 +4,19 @@
 prints what is wrong with it in each window, and puts pictures of them into a folder.
 """
 
-import argparse
 import sys
 from collections.abc import Iterator
 from importlib import import_module
 from itertools import product
-from pathlib import Path
 from urllib.parse import urlencode
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from pages.ui.frame import chapters, links
-from tests.bench.browsing import serving
-from tests.browser import FLAGS, chromium
+from tests import commands
 from tests.e2e.learner import rest
 
-SIZES = {"phone": (390, 844), "tablet": (820, 1180)}
+SIZES = {"phone": "390x844", "tablet": "820x1180"}
 # Notes each text that is drawn on a canvas, and how far beyond its left or right edge it goes, in pixels of the page.
 LISTEN = """() => {
     const draw = CanvasRenderingContext2D.prototype.fillText;
@@ -108,29 +105,21 @@ def faults(page: Page) -> list[str]:
 
 def main() -> int:
     """The command: 1 if something is wrong."""
-    options = argparse.ArgumentParser(description=__doc__)
+    options = commands.options(__doc__)
     options.add_argument("pages", nargs="*")
-    options.add_argument("--language", choices=("en", "zh"), default="en")
-    options.add_argument("--theme", choices=("light", "dark"), default="light")
-    options.add_argument("--pictures", type=Path)
     given, wrong = options.parse_args(), 0
-    with serving("app.py") as server, sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=chromium(p), args=list(FLAGS))
-        look = {"reduced_motion": "reduce", "color_scheme": given.theme, "has_touch": True}
-        for (name, scene), (size, (width, height)) in product(addresses(given.pages), SIZES.items()):
-            page = browser.new_page(viewport={"width": width, "height": height}, **look)
+    with commands.app_in_browser() as (address, browser):
+        for (name, scene), (screen, size) in product(addresses(given.pages), SIZES.items()):
+            page = commands.window(browser, given.theme, commands.viewport(size), has_touch=True)
             page.add_init_script(f"({LISTEN})()")
             shown = urlencode({"predictions": "false", "lang": given.language, **({"show": scene} if scene else {})})
-            page.goto(f"{server.address}/{'' if name == 'home' else name}?{shown}")
+            page.goto(f"{address}/{'' if name == 'home' else name}?{shown}")
             rest(page, live=True)
             found = faults(page)
             wrong += bool(found)
-            print(f"{name} {scene} {size}", *found, sep="\n  ", flush=True)
-            if given.pictures:
-                given.pictures.mkdir(parents=True, exist_ok=True)
-                page.screenshot(path=given.pictures / f"{name}-{scene}-{size}.png")
-            page.close()
-        browser.close()
+            print(f"{name} {scene} {screen}", *found, sep="\n  ", flush=True)
+            commands.keep_picture(page, given.pictures, f"{name}-{scene}-{screen}")
+            page.context.close()
     return int(bool(wrong))
 
 

@@ -20,8 +20,8 @@ from core.models.points import PointConfig
 from pages.ui.frame import links
 from tests.bench import __main__ as bench
 from tests.bench import app, crowd, images, peers, race, roofline, sampling
-from tests.bench.browsing import ROOT, serving
 from tests.bench.figure import Figure
+from tests.serving import ROOT, serving
 
 pytestmark = pytest.mark.slow
 
@@ -205,6 +205,5 @@ def test_a_learner_asks_for_parts_of_a_page_only_until_the_whole_page_runs_anew(
 def test_a_class_that_votes_loses_no_vote(monkeypatch):
     voting = import_module("tests.bench.class")
     monkeypatch.setattr(voting, "SECONDS", 3.0)
-    monkeypatch.setenv("CLASS_DB", "")  # it is set anew for each server
     rows = list(voting.measure(repeats=1, classes={3: None}))
     assert rows[-1].values == [0] and not rows[-1].note and all(row.values for row in rows)

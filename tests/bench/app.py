@@ -9,8 +9,10 @@ from playwright.sync_api import Browser, Locator, Page
 
 from pages.ui.frame import links
 from pages.ui.frame.controls import label_of
-from tests.bench.browsing import Server, browsing, serving, visiting
+from tests.bench.browsing import visiting
 from tests.bench.figure import Figure
+from tests.browser import browsing
+from tests.serving import Server, serving
 
 HOME = "home"
 

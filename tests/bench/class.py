@@ -6,12 +6,9 @@ class and reads the votes in the same file as the server.
 
 import asyncio
 import json
-import os
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import quantiles
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -19,9 +16,9 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import connect
 
 from pages.ui.lecture.polls import Polls
-from tests.bench.browsing import serving
 from tests.bench.crowd import Learner, answer
 from tests.bench.figure import Figure
+from tests.serving import serving
 
 QUESTION, OPTIONS = "guidance/guess", ("third", "two_thirds", "nearly_all")
 CLASSES = {60: 300.0, 200: None}  # students, and the milliseconds within which 95 % of the taps are to be answered
@@ -106,19 +103,17 @@ def measure(repeats: int = 3, classes: dict[int, float | None] = CLASSES) -> Ite
     for count, target in classes.items():
         done, lost, cores = [], [], []
         for _ in range(repeats):
-            with tempfile.TemporaryDirectory() as folder:
-                os.environ["CLASS_DB"] = str(Path(folder, "classes.db"))
-                with serving("app.py") as server:
-                    polls = Polls(os.environ["CLASS_DB"])
-                    first, lecturer = polls.open_class(), polls.open_class()
-                    for each in (first, lecturer):
-                        polls.ask(each, QUESTION)
-                    asyncio.run(vote(server.address, first.code, 1))
-                    work, begun = server.processor_seconds(), time.monotonic()
-                    done.append(asyncio.run(vote(server.address, lecturer.code, count)))
-                    cores.append((server.processor_seconds() - work) / (time.monotonic() - begun))
-                    lost.append(count - sum(polls.counts(lecturer, QUESTION)[1].values()))
-                    polls.close_file()
+            with serving("app.py") as server:
+                polls = Polls(server.classes)
+                first, lecturer = polls.open_class(), polls.open_class()
+                for each in (first, lecturer):
+                    polls.ask(each, QUESTION)
+                asyncio.run(vote(server.address, first.code, 1))
+                work, begun = server.processor_seconds(), time.monotonic()
+                done.append(asyncio.run(vote(server.address, lecturer.code, count)))
+                cores.append((server.processor_seconds() - work) / (time.monotonic() - begun))
+                lost.append(count - sum(polls.counts(lecturer, QUESTION)[1].values()))
+                polls.close_file()
         what = f"Class: {count} students vote within {SECONDS:g} seconds"
         taps = [quantiles([ms for one in each for ms in one.late], n=20) for each in done]
         yield Figure(f"{what}, half of the taps answered within", [cut[9] for cut in taps], "ms")

@@ -16,9 +16,9 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.bench.browsing import Server, serving
 from tests.bench.figure import Figure
 from tests.reading import without_entries
+from tests.serving import Server, serving
 
 LEARNERS, SEEDS, SECONDS = 30, 4, 40.0  # several learners share the run of one seed
 ARRIVAL = 0.2  # seconds between two arrivals

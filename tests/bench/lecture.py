@@ -6,8 +6,10 @@ from urllib.parse import parse_qs, urlsplit
 from playwright.sync_api import Page
 
 from tests.bench.app import _IDLE, _STAGES
-from tests.bench.browsing import Server, browsing, serving, visiting
+from tests.bench.browsing import visiting
 from tests.bench.figure import Figure
+from tests.browser import browsing
+from tests.serving import Server, serving
 
 SOON = 300
 SLOWEST = 8  # scenes that have a figure of their own

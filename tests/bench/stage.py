@@ -6,8 +6,10 @@ from statistics import median
 from playwright.sync_api import Browser, Page
 
 from pages.ui.frame.text import t
-from tests.bench.browsing import Server, browsing, serving, visiting
+from tests.bench.browsing import visiting
 from tests.bench.figure import Figure
+from tests.browser import browsing
+from tests.serving import Server, serving
 
 APP = "tests/e2e/apps/budget.py"
 LARGE, LIVE = "Stage of 2,000 points + 400 arrows x 200 frames", "Live tick of 300 points + 225 arrows x 12 frames"

@@ -1,23 +1,16 @@
 """What a browser test needs: a browser, a page that writes down what went wrong on it, and servers of its own."""
 
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, CDPSession, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, CDPSession, ConsoleMessage, Page, expect
 
-from tests.browser import FLAGS, chromium
+from tests.browser import browsing
 from tests.e2e.learner import LONG
+from tests.serving import serving
 
-ROOT = Path(__file__).parents[2]
 expect.set_options(timeout=LONG)
 SHARED = "--process-per-site"  # the pages of a window share a process
 SIZE = {"width": 1280, "height": 800}
@@ -27,10 +20,8 @@ LOCAL = {"127.0.0.1", "localhost", ""}  # the host of data: and blob: addresses 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A headless Chromium, installed if there is none. Where that fails, so does every test that needs it."""
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium(playwright), args=[*FLAGS, SHARED])
+    with browsing(SHARED) as running:
         yield running
-        running.close()
 
 
 @pytest.fixture(scope="session")
@@ -104,56 +95,19 @@ def watch(page: Page, problems: list[str]) -> None:
 
 
 @pytest.fixture(scope="session")
-def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
+def serve() -> Iterator[Callable[..., str]]:
     """``serve("app.py")`` starts a server for a file of the repository and returns its address.
 
     One server per file for the whole run; ``fresh=True`` starts another that nobody has visited.
     """
-    servers: list[subprocess.Popen] = []
     known: dict[str, str] = {}
+    with ExitStack() as servers:
 
-    def start(file: str, fresh: bool = False) -> str:
-        if fresh or file not in known:
-            log = tmp_path_factory.mktemp("server") / "log.txt"
-            server, address = _start(file, log)
-            servers.append(server)
-            _until_healthy(server, address, log)
+        def start(file: str, fresh: bool = False) -> str:
             if fresh:
-                return address
-            known[file] = address
-        return known[file]
+                return servers.enter_context(serving(file)).address
+            if file not in known:
+                known[file] = start(file, fresh=True)
+            return known[file]
 
-    yield start
-    for server in servers:
-        server.terminate()
-    for server in servers:
-        server.wait(timeout=20)
-
-
-def _start(file: str, log: Path) -> tuple[subprocess.Popen, str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    options = {
-        "server.port": port,
-        "server.address": "127.0.0.1",
-        "server.headless": "true",
-        "server.fileWatcherType": "none",
-    }
-    flags = [f"--{name}={value}" for name, value in options.items()]
-    with log.open("w") as out:
-        command = [sys.executable, "-m", "streamlit", "run", file, *flags]
-        classes = {**os.environ, "CLASS_DB": str(log.with_name("classes.db"))}
-        server = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env=classes)
-    return server, f"http://127.0.0.1:{port}"
-
-
-def _until_healthy(server: subprocess.Popen, address: str, log: Path, patience: float = 60.0) -> None:
-    deadline = time.monotonic() + patience
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-    raise RuntimeError(f"the server for {address} did not start:\n{log.read_text()[-2000:]}")
+        yield start
