@@ -141,14 +141,19 @@ const CUT = ["h1", "label", "input"]
 function watchLine(lecture) {
   lecture.seen?.disconnect()
   lecture.resized?.disconnect()
-  delete root.dataset.line
   const line = lecture.presenting && document.querySelector(".st-key-line")
-  if (!line) return
-  lecture.seen = new MutationObserver(fitLine)
+  if (!line) return delete root.dataset.line
+  lecture.seen = new MutationObserver(() => fitSoon(lecture))
   lecture.seen.observe(line, { childList: true, subtree: true, characterData: true })
   lecture.resized = new ResizeObserver(fitLine)
   lecture.resized.observe(line)
-  fitLine()
+  fitSoon(lecture)
+}
+
+// Before the next frame is drawn, once for all that changes until then: each fit lays the page out several times.
+function fitSoon(lecture) {
+  cancelAnimationFrame(lecture.fit)
+  lecture.fit = requestAnimationFrame(fitLine)
 }
 
 // Leaves out as little as makes the line fit. While the drawer is open it has all, on as many lines as that needs.

@@ -14,7 +14,7 @@ from core.lessons import sampler_quality as quality_lesson
 from core.lessons.sampler_quality import CALLS
 from core.models.trajectories import PointModel
 from core.runs.jobs import Work
-from pages.ui.frame import component, controls, shell, text
+from pages.ui.frame import component, controls, presentation, shell, text
 from pages.ui.frame.chart import draw_chart
 from pages.ui.frame.text import t
 from pages.ui.lessons import sampler_quality, sampling, sampling_step
@@ -107,8 +107,12 @@ def show_step() -> None:
             choose_particle()
         config = controls.config()
         step, scene = sampling.step_of(config), SCENES["one_step"](config)
-        st.latex(sampling_step.in_numbers(step))
+        equation = st.container(key="step_equation")
         player.show(replace(scene, probe=_probe(*scene.probe)), key="one_step")
+        if controls.value("present"):
+            presentation.let_picture_go_first()
+        with equation:
+            st.latex(sampling_step.in_numbers(step))
         if step.higher_order:
             st.latex(sampling_step.sharper_guess(step, config.a))
             shell.caption(t(f"sampling.one_step.{'heun' if config.a == 'heun' else 'sharper'}"))
