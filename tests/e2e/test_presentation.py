@@ -64,6 +64,12 @@ def test_keys_show_controls_notes_and_the_answer_without_a_run_of_the_script(lec
     lecture.press("q")
     expect(lecture.page.locator(".qr")).to_be_visible()
     expect(lecture.page.locator(".qr-link")).to_contain_text("/guidance?clock=0.6")
+    lecture.press("q")
+    expect(lecture.page.locator(DIALOG)).to_have_count(0)
+    lecture.press("e")
+    expect(lecture.part("_export_kind")).to_be_visible()
+    lecture.press("e")
+    expect(lecture.page.locator(DIALOG)).to_have_count(0)
 
 
 def test_a_clicker_goes_from_scene_to_scene_and_on_to_the_next_chapter(lecture):

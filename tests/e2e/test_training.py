@@ -267,7 +267,9 @@ def test_a_learner_without_a_mouse_cannot_train_before_the_prediction_then_predi
     learner = meet("seed=110")
     keyboard = learner.page.keyboard
     expect(learner.main).to_be_disabled()
-    expect(learner.page.get_by_text(t("runs.buttons.not_ready"))).to_be_visible()
+    learner.tab_to(learner.page.locator("a[href='#question']"))
+    keyboard.press("Enter")
+    expect(learner.page.locator("#question")).to_be_focused()
     word, paper = learner.main.evaluate(COLOURS)
     assert word != paper
     learner.tab_to(learner.button("_guess_extent_first"))

@@ -16,7 +16,7 @@ import streamlit as st
 from core.problems import Problem
 from pages.ui.frame import chapters, classes, component, controls, kept, links, share, text
 from pages.ui.frame.classes import Scene
-from pages.ui.frame.drawing import caption, close_menu, dialog, draw_html, fragment, message, prose, sorry
+from pages.ui.frame.drawing import anchor, caption, close_menu, dialog, draw_html, fragment, message, prose, sorry
 from pages.ui.frame.text import t
 from pages.ui.lecture import polls
 from pages.ui.lecture.polls import Lecturer, Standing
@@ -357,6 +357,8 @@ def _student(now: Standing, page: str = "") -> None:
     if scene and _follows() and _place(scene) != st.session_state.get("_class_scene"):
         st.session_state["_class_scene"] = _place(scene)
         st.switch_page(chapters.page_of(scene.page), query_params=scene.link())
+    if (now.question or "").startswith(f"{page}/"):
+        anchor("question")
     _answer(now.code, bool(page))
     _tap(key="tap", data=[t("class.student.sending"), t("class.student.late", answer="%{answer}")])
     if scene:

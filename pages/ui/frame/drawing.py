@@ -20,6 +20,11 @@ def draw_html(body: str) -> None:
     st.markdown(body, unsafe_allow_html=True, width="stretch")
 
 
+def anchor(name: str) -> None:
+    """Mark a place to which a link ``#name`` leads."""
+    draw_html(f'<span id="{name}" tabindex="-1"></span>')
+
+
 def theme() -> str:
     """The visitor's theme: "light" or "dark"."""
     return "dark" if st.context.theme.type == "dark" else "light"

@@ -3,6 +3,8 @@
 // `data`: the language of the page, whether it is presented, the name of what it shows, and the number of these data.
 
 const TYPED = ["textarea", "select", "[contenteditable=true]", "input:not([type=checkbox]):not([type=radio]):not([type=range])"]
+// By the key that opens a dialog: what it has in it. The same key closes it.
+const OPENED = { e: ".st-key-_export_kind", q: ".qr, .qr-link" }
 const ARROWED = ["[role=slider]", "[role=radio]", "[role=tab]", "input", "canvas"]
 const root = document.documentElement
 
@@ -51,17 +53,23 @@ function actOf({ presenting, parent }, event) {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return null
   const dialog = document.querySelector("[role=dialog]")
-  // One whose contents a run draws anew loses the focus, and with it the key that closes it.
-  if (dialog && key === "Escape" && target === document.body) return () => dialog.querySelector("[aria-label=Close]")?.click()
+  if (dialog && closes(dialog, key, target)) return () => dialog.querySelector("[aria-label=Close]")?.click()
   const list = parent.querySelector("dialog[open]")
   if (list && key === "?") return () => list.close()
   if (dialog || list) return null
-  if (target.matches?.(TYPED.join())) return presenting && isClosedList(target) ? TURN[key] : null
+  if (isTyped(target)) return presenting && isClosedList(target) ? TURN[key] : null
   if (presenting && "black" in root.dataset) return () => flip("black")
   if (presenting && key === "Escape") return isOpen() ? close : null
   if (presenting && (key === " " || key.startsWith("Arrow"))) return clockOf(target, key)
   return ALWAYS(parent)[key] ?? (presenting ? TURN[key] ?? SHOW[key] : null)
 }
+
+const isTyped = (target) => target.matches?.(TYPED.join())
+
+// Whether a key closes a dialog: Escape where the dialog lost the focus, as a run that draws its contents anew makes it
+// do, and the key that opens it.
+const closes = (dialog, key, target) =>
+  key === "Escape" ? target === document.body : key in OPENED && !isTyped(target) && dialog.querySelector(OPENED[key])
 
 // One that was chosen from keeps the focus: while it is closed, only letters are typed into it.
 const isClosedList = (target) => target.matches("[role=combobox][aria-expanded=false]")

@@ -52,8 +52,8 @@ from pages.ui.frame import (
 )
 from pages.ui.frame.chapters import PAGES, ROOT, SECTIONS, UNNUMBERED, number_of, page_of, title_of
 from pages.ui.frame.chart import light_colours
+from pages.ui.frame.drawing import anchor, draw_html, guard, message, prose, theme
 from pages.ui.frame.drawing import caption as caption
-from pages.ui.frame.drawing import draw_html, guard, message, prose, theme
 from pages.ui.frame.drawing import fragment as fragment
 from pages.ui.frame.drawing import sorry as sorry
 from pages.ui.frame.drawing import table as table
@@ -237,7 +237,7 @@ def columns(narrow: int = 5) -> tuple[DeltaGenerator, DeltaGenerator]:
     """Two columns, (controls, picture): the controls on the left take ``narrow`` of 19 parts of the width."""
     left, right = st.columns([narrow, 19 - narrow], gap="medium")
     with right:
-        draw_html('<span id="picture" tabindex="-1"></span>')
+        anchor("picture")
     return left.container(key="controls", gap="small"), right.container(key="picture", gap="small")
 
 
@@ -260,6 +260,7 @@ def predict(name: str, hidden: bool | None = None, decides: Mapping[str, Any] | 
     if not questions or hidden or class_view.voted_on(f"{_page.get()}/{name}"):
         return not questions or guess is not None
     with st.container(border=True, key=f"predict_{name}", gap="small"):
+        anchor("question")
         verdict = _ask(name) if guess is None else _repeat(name, guess, decides or {})
     _verdicts.set({**(_verdicts.get() or {}), name: verdict})
     return guess is not None

@@ -129,7 +129,7 @@ function layout(scene, width, room, unit, least, more = {}, measure, lines = sce
   const {fixed, loose = LOOSE, gain = 1.2} = more, {m, rows, free, high: chosen} = choose(scene, width, room, unit, least, lines, loose, gain);
   const high = Math.max(40, fixed ? fixed - m.top - m.bottom : chosen), tall = high + m.top + m.bottom;
   rows.forEach((row, r) => placeRow(row, m, r * tall, high, free(row), loose, scene.floor && rows[0].length));
-  for (const p of scene.panels) p.captionY -= slack(p, unit);
+  for (const p of scene.panels) Object.assign(p, {captionY: p.captionY - slack(p, unit), edge: width});
   const needed = Math.max(...scene.panels.map(p => placeLegend(p, unit, measure)));
   return needed > lines && lines < 3 ? layout(scene, width, room, unit, least, more, measure, needed) : rows.length * tall;
 }

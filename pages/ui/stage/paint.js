@@ -255,7 +255,7 @@ function drawWords(c, p, k, look) {
   write(c, p.title, x, p.titleY, look, p.small ? 14 : 16, 'left', 1, p.room, 600);
   for (const {layer, i, text, sign, x: dx, y: dy} of p.legend) {
     key(c, p, layer, i, x + dx, p.legendY + dy, look);
-    write(c, text, x + dx + sign, p.legendY + dy + 4.5 * u, look, LEGEND, 'left', 0.85);
+    write(c, text, x + dx + sign, p.legendY + dy + 4.5 * u, look, LEGEND, 'left', 0.85, p.edge - x - dx - sign);
   }
   const caption = Array.isArray(p.caption) ? p.caption[k] : p.caption;
   if (!caption) return;
