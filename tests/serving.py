@@ -19,12 +19,13 @@ PATIENCE = 60.0  # seconds until a server answers
 
 @dataclass(frozen=True)
 class Server:
-    """A running ``streamlit run``: its process and address, the file of its classes, and when (seconds since 1970) it
-    was started and was up."""
+    """A running ``streamlit run``: its process and address, the files of its classes and its log, and when (seconds
+    since 1970) it was started and was up."""
 
     pid: int
     address: str
     classes: Path
+    log: Path
     started: float
     up: float
 
@@ -39,19 +40,19 @@ class Server:
 
 
 @contextmanager
-def serving(file: str) -> Iterator[Server]:
-    """A fresh server for a file of the repository, with classes of its own, ended with the block. Raises RuntimeError
-    with the end of what it wrote if it does not start."""
+def serving(file: str, **environment: str) -> Iterator[Server]:
+    """A fresh server for a file of the repository, with classes of its own, ended with the block. ``environment``: more
+    variables for its process. Raises RuntimeError with the end of what it wrote if it does not start."""
     with tempfile.TemporaryDirectory() as folder:
         log, classes = Path(folder, "log.txt"), Path(folder, "classes.db")
         address, started = f"http://127.0.0.1:{_free_port()}", time.time()
-        process = _start(file, address, log, {"CLASS_DB": str(classes)})
+        process = _start(file, address, log, {"CLASS_DB": str(classes), **environment})
         try:
             while not _healthy(address):
                 if process.poll() is not None or time.time() > started + PATIENCE:
                     raise RuntimeError(f"the server for {file} did not start:\n{log.read_text()[-2000:]}")
                 time.sleep(0.02)
-            yield Server(process.pid, address, classes, started, time.time())
+            yield Server(process.pid, address, classes, log, started, time.time())
         finally:
             process.terminate()
             process.wait(timeout=20)

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import streamlit as st
 
 from core.problems import Problem
-from pages.ui.frame import chapters, controls, kept, links, share
+from pages.ui.frame import chapters, controls, kept, links, server
 from pages.ui.lecture.polls import Lecturer, Polls, Standing, read_code
 
 KEEP, IDENTITY = "class", "student"  # the names under which the browser keeps them
@@ -114,7 +114,7 @@ def reachable() -> str:
     """The address of the app in the network, where the page was opened under a name that only this machine knows; else
     nothing."""
     url = urlsplit(chapters.server())
-    if url.hostname not in share.LOCAL:
+    if url.hostname not in server.LOCAL:
         return ""
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:

@@ -14,13 +14,12 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from core.problems import Problem
-from pages.ui.frame import component, drawing, links, text
+from pages.ui.frame import component, drawing, links, server, text
 from pages.ui.frame.text import t
 from pages.ui.lecture import qr
 
 HERE = Path(__file__).parent
 WORDS = ("copy", "copied", "failed", "qr", "add", "presented")
-LOCAL = ("localhost", "127.0.0.1", "::1")  # what a computer calls itself: no other computer finds it there
 
 _share = st.components.v2.component(
     "share",
@@ -59,7 +58,7 @@ def show_code(link: str) -> None:
 def _code(link: str) -> None:
     draw_code(link)
     drawing.draw_html(f'<p class="qr-link">{html.escape(link)}</p>')
-    if urlsplit(link).hostname in LOCAL:
+    if urlsplit(link).hostname in server.LOCAL:
         drawing.message("warning", t("frame.share.local"), "wifi_off")
 
 

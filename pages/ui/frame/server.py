@@ -1,0 +1,90 @@
+"""What stands before Streamlit's server: whom it lets in, what it adds to every answer, and what it does at its start.
+
+An origin that Streamlit does not know it takes for one of its own machine, and asks other machines for the addresses of
+this one to find out. Here the origin is checked before that, so that nobody is asked.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import streamlit as st
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
+from streamlit import cli_util
+from streamlit.web.server import server_util
+
+from core.problems import Problem
+
+LOCAL = ("localhost", "127.0.0.1", "::1")  # what a computer calls itself: no other computer finds it there
+FRAMES = os.environ.get("FRAME_ANCESTORS", "'self'")  # what may show the app in a frame; "*": any page
+
+
+class OriginCheck:
+    """Lets in a WebSocket that a page of the app opens, or of another origin that the configuration allows."""
+
+    def __init__(self, app: ASGIApp):
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            origin, host = map(Headers(scope=scope).get, ("origin", "host"))
+            if not is_allowed(origin, host):
+                refusal = Problem("origin_refused", origin=origin[:200], host=host)
+                logging.getLogger(__name__).log(logging.WARNING, "%s", refusal)
+                await WebSocketClose()(scope, receive, send)
+                return
+            # Streamlit would ask other machines before it looks at its own configuration.
+            scope = {**scope, "headers": [header for header in scope["headers"] if header[0] != b"origin"]}
+        await self.app(scope, receive, send)
+
+
+def is_allowed(origin: str | None, host: str | None) -> bool:
+    """Whether a page of an origin, such as "https://a.org:8501", may open a WebSocket at a host, such as "a.org:8501".
+
+    It may at its own host and from this machine, and where ``server.corsAllowedOrigins`` or ``browser.serverAddress``
+    names it. A program that is no browser has no origin.
+    """
+    if origin is None or not st.get_option("server.enableCORS"):
+        return True
+    try:
+        at = urlsplit(origin)
+        named = {urlsplit(each.strip()).hostname for each in st.get_option("server.corsAllowedOrigins")}
+        known = {*LOCAL, st.get_option("browser.serverAddress"), *named}
+        return at.netloc == host or at.hostname in known
+    except ValueError:  # it is no address
+        return False
+
+
+class AnswerHeaders:
+    """Adds to every answer that browsers are not to guess its type, and which pages may show it in a frame."""
+
+    def __init__(self, app: ASGIApp):
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_more(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["X-Content-Type-Options"] = "nosniff"
+                if FRAMES != "*":
+                    headers["Content-Security-Policy"] = f"frame-ancestors {FRAMES}"
+            await send(message)
+
+        await self.app(scope, receive, send_more if scope["type"] == "http" else send)
+
+
+@asynccontextmanager
+async def lifespan(_: st.App) -> AsyncIterator[None]:
+    """While the server runs. It begins by opening the app in a browser, where there is one."""
+    if not st.get_option("server.headless"):
+        asyncio.get_running_loop().call_soon(cli_util.open_browser, server_util.get_url("localhost"))
+    yield
+
+
+MIDDLEWARE = [Middleware(OriginCheck), Middleware(AnswerHeaders)]

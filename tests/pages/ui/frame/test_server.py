@@ -1,0 +1,53 @@
+"""What stands before Streamlit's server."""
+
+import urllib.request
+from pathlib import Path
+
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from pages.ui.frame import server
+from tests.serving import serving
+
+TRACER = """
+import os, sys
+
+def note(event, given):
+    if event in {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "socket.sendmsg"}:
+        trace.write(f"{event} {given[event == 'socket.connect':]}\\n")
+
+trace = open(os.environ["TRACE"], "a", buffering=1)
+trace.write("begun\\n")
+sys.addaudithook(note)
+"""  # Python imports a module of this name as it starts
+OPTIONS = {"server.enableCORS": True, "server.corsAllowedOrigins": ["https://b.org "], "browser.serverAddress": "c.org"}
+
+
+@pytest.mark.parametrize("origin, host, allowed", [
+    (None, "a.org", True), ("http://a.org:8501", "a.org:8501", True), ("http://localhost:3000", "a.org", True),
+    ("https://b.org", "a.org", True), ("https://c.org:1", "a.org", True), ("http://a.org:80", "a.org:8501", False),
+    ("http://evil.org", "a.org", False), ("null", "a.org", False), ("http://[", "a.org", False), ("", None, False),
+])  # fmt: skip
+def test_a_page_of_another_origin_is_let_in_only_where_the_configuration_names_it(monkeypatch, origin, host, allowed):
+    monkeypatch.setattr(server.st, "get_option", OPTIONS.__getitem__)
+    assert server.is_allowed(origin, host) is allowed
+
+
+@pytest.mark.slow
+def test_a_server_asks_no_other_machine_whoever_comes(tmp_path: Path):
+    (tmp_path / "sitecustomize.py").write_text(TRACER)
+    trace, named = tmp_path / "trace", "https://class.org"
+    more = {"TRACE": str(trace), "PYTHONPATH": str(tmp_path), "STREAMLIT_SERVER_CORS_ALLOWED_ORIGINS": named}
+    with serving("app.py", **more) as running:
+        stream = f"ws{running.address[4:]}/_stcore/stream"
+        with pytest.raises(InvalidStatus, match="403"):
+            connect(stream, origin="https://evil.org", subprotocols=["streamlit"])
+        for origin in (named, running.address):
+            with connect(stream, origin=origin, subprotocols=["streamlit"]):
+                pass
+        with urllib.request.urlopen(running.address) as page:
+            assert page.headers["X-Content-Type-Options"] == "nosniff"
+            assert page.headers["Content-Security-Policy"] == "frame-ancestors 'self'"
+        assert "https://evil.org" in running.log.read_text()
+    assert set(trace.read_text().splitlines()) == {"begun"}
