@@ -60,12 +60,14 @@ def _pictures(made: Sheet) -> Iterator[memoryview]:
     canvas = FigureCanvasAgg(drawn)
     for artist in paper.artists(drawn, made, made.still()):
         drawn.add_artist(artist)
-    canvas.draw()
+    with paper.settings():
+        canvas.draw()
     still = canvas.copy_from_bbox(drawn.bbox)
     for k in range(made.frames):
         canvas.restore_region(still)
-        for artist in paper.artists(drawn, made, [*made.moving(k), *made.track(k)]):
-            artist.draw(canvas.get_renderer())
+        with paper.settings():
+            for artist in paper.artists(drawn, made, [*made.moving(k), *made.track(k)]):
+                artist.draw(canvas.get_renderer())
         yield canvas.buffer_rgba()
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from html import unescape
@@ -33,7 +34,7 @@ DPI = 72  # a point is a CSS pixel
 LEAST = 0.7  # of its size, for a text that has to fit
 PIXELS = 3  # of a picture inside an SVG or PDF, for each CSS pixel
 SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "scene", "pdf.fonttype": 42, "text.hinting": "none"}
-_settings = Lock()  # they are global in Matplotlib
+_settings = Lock()
 
 
 def figure(
@@ -74,13 +75,20 @@ def to_file(
     """
     if kind not in KINDS:
         raise Problem("figure_format", kind=kind, known=", ".join(KINDS))
-    from matplotlib import rc_context
-
     drawn = figure(scene, frame, theme, width, zoom)
     file, pixels = io.BytesIO(), scale if kind == "png" else PIXELS
-    with _settings, rc_context(SETTINGS):
+    with settings():
         drawn.savefig(file, format=kind, dpi=DPI * pixels, metadata=_metadata(scene, kind))
     return _with_fonts(file.getvalue()) if kind == "svg" else file.getvalue()
+
+
+@contextmanager
+def settings() -> Iterator[None]:
+    """Inside it Matplotlib draws with `SETTINGS`. They are global there, so one thread draws at a time."""
+    from matplotlib import rc_context
+
+    with _settings, rc_context(SETTINGS):
+        yield
 
 
 def printable(text: str) -> str:

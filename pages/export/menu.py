@@ -113,15 +113,15 @@ def _close() -> None:
 
 def _contents(opened: Menu) -> None:
     scene = opened.request.scene
-    shell.caption(t("frame.export.of", frame=opened.request.frame + 1, count=opened.frames))
     kind = st.segmented_control(
         t("frame.export.kind"), files.kinds_of(scene), default="png", required=True, format_func=str.upper,
         key="_export_kind",
     )  # fmt: skip
     shell.caption(t(f"frame.export.kinds.{kind}"))
     language, options = _options(opened, kind)
-    still = opened.frames > 1 and options.frame is not None and kind != "html"
-    parts = (opened.request.chart or opened.name, *([f"f{opened.request.frame + 1}"] if still else ()))
+    holds = _holds(opened, kind, options)
+    shell.caption(t(f"frame.export.holds.{holds}", frame=opened.request.frame + 1, count=opened.frames))
+    parts = (opened.request.chart or opened.name, *([f"f{opened.request.frame + 1}"] if holds == "still" else ()))
     name = scenes.file_name(opened.page, parts, kind)
     if files.is_film(kind):
         _film(opened, language, kind, options, name)
@@ -129,6 +129,16 @@ def _contents(opened: Menu) -> None:
         make = partial(_file, opened, language, kind, options)
         _download(t("frame.export.save", file=name), text.in_this_language(make), name, files.KINDS[kind], "primary")
     _beside(opened)
+
+
+def _holds(opened: Menu, kind: str, options: files.Options) -> str:
+    """What of the clock a file has: "still", the one frame; "all"; "opens", all of them, of which
+    it shows one first; "whole" where there is no clock."""
+    if opened.frames == 1:
+        return "whole"
+    if options.frame is None:
+        return "all"
+    return "opens" if kind == "html" else "still"
 
 
 def _options(opened: Menu, kind: str) -> tuple[str, files.Options]:

@@ -70,8 +70,10 @@ def test_the_menu_saves_what_is_shown_and_makes_a_film(learner):
     name, content = saved(learner.page, opened.get_by_role("button", name="guidance-beyond-f11.svg"))
     is_svg(content, scene)
     assert name == "guidance-beyond-f11.svg"
+    expect(opened).to_contain_text(t("frame.export.holds.still", frame=11, count=21))
     opened.get_by_text("MP4", exact=True).click()
     rest(learner.page)
+    expect(opened).to_contain_text(t("frame.export.holds.all", count=21))
     make = opened.locator(".st-key-_export_make button")
     make.click()
     expect(opened.get_by_role("progressbar")).to_have_attribute("aria-valuenow", re.compile("[1-9]"))

@@ -354,9 +354,8 @@ def _student(now: Standing, page: str = "") -> None:
     chapter ``page`` only what is needed there: the picture has to stay in sight on a phone."""
     st.session_state["_class_vote"] = now.question
     scene = classes.scene_of(now)
-    if scene and _follows() and _place(scene) != st.session_state.get("_class_scene"):
-        st.session_state["_class_scene"] = _place(scene)
-        st.switch_page(chapters.page_of(scene.page), query_params=scene.link())
+    if scene and _follows():
+        _lead_to(scene)
     if (now.question or "").startswith(f"{page}/"):
         anchor("question")
     _answer(now.code, bool(page))
@@ -370,6 +369,19 @@ def _student(now: Standing, page: str = "") -> None:
     if now.open or not page:
         draw_html(f'<p class="class-note">{t("class.student.in_class", code=now.code)}</p>')
     _look(now)
+
+
+def _lead_to(scene: Scene) -> None:
+    """Open the scene of the lecturer, once: from there a student may look elsewhere. Where the browser asks for the old
+    page meanwhile, or loses the connection, the way there is lost; then it is gone again."""
+    place, link = _place(scene), scene.link()
+    led_to, way = st.session_state.get("_class_scene") or (None, None)
+    lost = way == link["open"]  # who has come by a link gets another text for the next
+    if led_to == place and not lost:
+        st.session_state["_class_scene"] = place, None
+    else:
+        st.session_state["_class_scene"] = place, link["open"]
+        st.switch_page(chapters.page_of(scene.page), query_params=link)
 
 
 def _place(scene: Scene) -> tuple:

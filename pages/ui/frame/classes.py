@@ -17,10 +17,12 @@ import streamlit as st
 
 from core.problems import Problem
 from pages.ui.frame import chapters, controls, kept, links, server
+from pages.ui.frame.visitor import viewer
 from pages.ui.lecture.polls import Lecturer, Polls, Standing, read_code
 
 KEEP, IDENTITY = "class", "student"  # the names under which the browser keeps them
 OFTEN = 3600.0  # seconds between two looks for classes that are a day old
+_opening = threading.Lock()  # a whole class may come at once to a server that was just started
 
 
 def file() -> Path:
@@ -28,9 +30,14 @@ def file() -> Path:
     return Path(os.environ.get("CLASS_DB") or chapters.ROOT / ".classes.db")
 
 
-@cache
 def polls() -> Polls:
     """The classes of this server. Raises Problem where their file cannot be used."""
+    with _opening:
+        return _polls()
+
+
+@cache
+def _polls() -> Polls:
     found = Polls(file())
     _delete_old(found)
     return found
@@ -82,7 +89,7 @@ def lecturer() -> Lecturer | None:
 
 def open_class() -> None:
     """Open a class, whose lecturer this visitor now is."""
-    opened = polls().open_class()
+    opened = polls().open_class(viewer())
     kept.put(KEEP, {"code": opened.code, "secret": opened.secret})
 
 

@@ -5,9 +5,10 @@ as the command line and the static site do; the run that shows it finds it there
 """
 
 import logging
+import threading
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache, lru_cache
+from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
@@ -16,12 +17,30 @@ import numpy as np
 from core.figures import curves, maps
 from pages.ui.frame import chapters, links, text
 
+WAITING, KNOWN = 8, 64  # the most scenes that wait, and that are known to be computed
+
 _worker = ThreadPoolExecutor(1, "prepare")  # one after the other: somebody else may be shown something just now
+_scenes: dict[tuple, Future] = {}  # by page, parameters and language, from the one asked for first
+_lock = threading.Lock()
 
 
 def scene(page: str, parameters: Mapping[str, str]) -> Future:
-    """Compute in the background what a page draws at an address. What was asked for lately is not computed again."""
-    return _computed(page, tuple(sorted(parameters.items())), text.language.get())
+    """Compute in the background what a page draws at an address. What was asked for lately is not computed again.
+
+    Where more than `WAITING` wait for their turn, the one that was asked for first is given up: its lecturer has
+    probably gone on.
+    """
+    address = page, tuple(sorted(parameters.items())), text.language.get()
+    with _lock:
+        known = _scenes.pop(address, None)
+        _scenes[address] = known or _worker.submit(text.in_this_language(_compute), page, dict(parameters))
+        waiting = [each for each, future in _scenes.items() if not (future.running() or future.done())]
+        for each in waiting[:-WAITING]:
+            if _scenes[each].cancel():
+                del _scenes[each]
+        for each in list(_scenes)[:-KNOWN]:
+            del _scenes[each]
+        return _scenes[address]
 
 
 @cache
@@ -47,11 +66,6 @@ def first_scene(page: str) -> str:
 def lesson_of(page: str):
     """The module of a page's lesson, which holds its ``Config`` and its ``SCENES``."""
     return import_module(f"pages.ui.lessons.{page}")  # by name, as the server finds pages: the frame knows no lesson
-
-
-@lru_cache(64)
-def _computed(page: str, parameters: tuple[tuple[str, str], ...], language: str) -> Future:
-    return _worker.submit(text.in_this_language(_compute), page, dict(parameters))
 
 
 def _compute(page: str, parameters: dict[str, str]) -> None:

@@ -34,6 +34,7 @@ LETTERS = "BCDFGHJKMPRSTWXYZ"  # without vowels no word can arise; I, L, N, O, Q
 LENGTH = 4
 HOURS = 24
 MOST_STUDENTS, MOST_CLASSES = 1000, 5000  # of a class, of a server; a script that joins must not fill the disk
+MOST_OPENED = 20  # by one visitor in a day: nobody gives more lectures
 BALLOTS = (1, 2)  # before and after the discussion
 APPLICATION, VERSION = 0x766F7465, 1  # by which a file of classes is known; of the tables below
 TABLES = """
@@ -116,6 +117,7 @@ class Polls:
 
     def __init__(self, path: str | Path, patience: float = 5.0, now: Callable[[], float] = time.time):
         self.path, self.now, self._lock = Path(path), now, threading.Lock()
+        self._opened: list[tuple[str, float]] = []  # who opened a class and when; not in the file, which knows nobody
         with self._problems():
             self._file = sqlite3.connect(self.path, patience, check_same_thread=False, isolation_level=None)
             try:
@@ -154,17 +156,22 @@ class Polls:
 
     # The lecturer
 
-    def open_class(self) -> Lecturer:
-        """Open a class with a new code and secret."""
+    def open_class(self, visitor: str = "") -> Lecturer:
+        """Open a class with a new code and secret. Raises Problem for a ``visitor`` who has opened very many today."""
         secret = secrets.token_urlsafe(24)
         with self._writing():
             self._delete_old()
+            self._opened = [(who, when) for who, when in self._opened if when > self.now() - 3600 * HOURS]
+            if [who for who, _ in self._opened].count(visitor) >= MOST_OPENED:
+                raise Problem("class_opened_often", most=MOST_OPENED, hours=HOURS)
             codes = {code for (code,) in self._file.execute("SELECT code FROM classes")}
             if len(codes) >= MOST_CLASSES:
                 raise Problem("class_too_many", most=MOST_CLASSES, hours=HOURS)
             code = next(code for code in iter(_random_code, "") if code not in codes)
             row = code, _digest(secret), secrets.token_bytes(32), self.now()
             self._file.execute("INSERT INTO classes (code, secret, key, opened) VALUES (?, ?, ?, ?)", row)
+            if visitor:
+                self._opened.append((visitor, self.now()))
         return Lecturer(code, secret)
 
     def check(self, lecturer: Lecturer) -> Standing:

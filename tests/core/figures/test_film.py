@@ -4,13 +4,15 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
 from imageio_ffmpeg import get_ffmpeg_exe
 
-from core.figures import film
+from core.figures import film, paper
 from core.figures.palette import colour
 from core.figures.scene import Clock, Panel, Points, Scene
+from core.figures.sheet import sheet
 from core.problems import Problem
 from tests.core.figures.readers import count, plays_on_slides, told
 from tests.core.figures.scenes import FRAMES, LINK, everything
@@ -41,6 +43,16 @@ def test_the_colours_of_a_film_are_those_of_the_roles(folder):
     shown = subprocess.run([get_ffmpeg_exe(), "-loglevel", "error", "-i", str(file), *raw], capture_output=True).stdout
     inside = np.frombuffer(shown, np.uint8).reshape(1080, 1920, 3)[540, 960].astype(int)
     assert np.abs(inside - list(bytes.fromhex(colour("sample", "light")[1:]))).max() <= 4
+
+
+def test_a_frame_does_not_depend_on_what_another_thread_draws_meanwhile():
+    """Matplotlib's settings, which a file that is written sets, are those of the whole process."""
+    made = sheet(everything(), paper.measure, "light", 320, 180)
+    frames = []
+    for hinting in ("none", "force_autohint"):
+        with matplotlib.rc_context({"text.hinting": hinting}):
+            frames.append(bytes(next(film._pictures(made))))
+    assert frames[0] == frames[1]
 
 
 def test_a_gif_names_what_it_shows():

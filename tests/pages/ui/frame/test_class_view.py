@@ -110,7 +110,7 @@ def test_a_code_that_is_none_or_is_over_leads_back_to_the_field_for_the_code(ope
 
 
 def test_a_class_that_cannot_be_opened_is_a_sentence(open_page, polls, monkeypatch):
-    def full():
+    def full(visitor):
         raise Problem("class_file_full", file="classes.db")
 
     monkeypatch.setattr(classes.polls(), "open_class", full)
@@ -139,3 +139,22 @@ def test_a_student_in_a_chapter_votes_above_it_and_is_not_asked_twice(open_page,
     app = as_student(open_page("guidance", **{"class": lecturer.code}))
     keys = list(buttons(app))
     assert [key for key in keys if key.startswith("_vote")] and not [key for key in keys if key.startswith("_guess")]
+
+
+def test_a_follower_is_led_to_a_scene_until_it_is_there_and_may_then_look_elsewhere(
+    open_page, polls, lecturer, monkeypatch
+):
+    polls.show(lecturer, "guidance?wanted=dog")
+    ways = []
+    monkeypatch.setattr(class_view.st, "switch_page", lambda page, query_params: ways.append(query_params))
+    app = open_page("guidance", **{"class": lecturer.code})
+    app.session_state["_class_follow"] = True
+    as_student(app)
+    as_student(app)  # as if the first way had been lost
+    assert len(ways) == 2 and ways[0] == ways[1] and ways[0]["wanted"] == "dog"
+    for name, value in ways[1].items():
+        app.query_params[name] = value
+    as_student(app)
+    del app.query_params["wanted"]
+    as_student(app)
+    assert len(ways) == 2

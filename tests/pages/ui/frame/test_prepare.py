@@ -1,6 +1,7 @@
 """What a lecture shows next is computed before it is asked for."""
 
 import logging
+import threading
 
 from pages.ui.frame import prepare
 from pages.ui.lessons import guidance
@@ -23,6 +24,22 @@ def test_a_scene_that_cannot_be_computed_is_noted_in_the_log_and_nowhere_else(mo
     with caplog.at_level(logging.ERROR):
         prepare.scene("guidance", {"show": "beyond", "seed": "8"}).result()
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_of_too_many_scenes_that_wait_the_first_are_given_up(monkeypatch):
+    goes_on, computed = threading.Event(), []
+
+    def compute(config: guidance.Config) -> None:
+        assert goes_on.wait(60)
+        computed.append(config.seed)
+
+    monkeypatch.setitem(guidance.SCENES, "beyond", compute)
+    seeds = range(100, 104 + prepare.WAITING)
+    futures = [prepare.scene("guidance", {"show": "beyond", "seed": str(seed)}) for seed in seeds]
+    goes_on.set()
+    futures[-1].result()
+    assert [future.cancelled() for future in futures].count(True) in (3, 4)  # the first may have begun at once
+    assert set(seeds[-prepare.WAITING :]) <= set(computed)
 
 
 def test_another_page_opens_at_its_first_scene():

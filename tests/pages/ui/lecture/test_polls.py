@@ -219,6 +219,17 @@ def test_a_class_and_a_server_have_a_limit(store, lecturer, monkeypatch):
     assert (code_of(full), code_of(many)) == ("class_full", "class_too_many")
 
 
+def test_a_visitor_opens_at_most_so_many_classes_in_a_day(store, hours, monkeypatch):
+    monkeypatch.setattr(polls, "MOST_OPENED", 2)
+    for visitor in ("Ada", "Ada", "Bo"):
+        store.open_class(visitor)
+    with pytest.raises(Problem) as often:
+        store.open_class("Ada")
+    assert code_of(often) == "class_opened_often"
+    hours.passed = 24.1
+    store.open_class("Ada")
+
+
 def test_a_file_that_cannot_be_used_is_one_problem_each(tmp_path, store, path, lecturer):
     foreign, newer, other = (tmp_path / name for name in ("foreign.db", "newer.db", "other.db"))
     foreign.write_bytes(b"This is a text and no database.\n" * 100)
