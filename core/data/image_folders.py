@@ -119,7 +119,7 @@ def listing(top: Path, split: str = "train") -> Listing:
 
 
 def walk(top: Path) -> list[tuple[Path, str]]:
-    """What lies below a folder: (place, kind). Kinds are "file", "folder", "hidden" (a file that is hidden or lies in
+    """The entries below a folder: (place, kind). Kinds are "file", "folder", "hidden" (a file that is hidden or lies in
     a hidden folder), and "special": what cannot be opened, and a link to a folder that it lies in."""
     found: list[tuple[Path, str]] = []
     waiting = [(top, Path(), False, frozenset([_identity(top)]))]

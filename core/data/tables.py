@@ -224,7 +224,7 @@ def width(found: list[list[str]]) -> int:
 
 
 def _separator(text: str) -> str:
-    """What divides the header into cells, and most rows into as many; a comma where nothing does."""
+    """The separator that divides the header into cells and most rows into as many; a comma where none does."""
 
     def score(separator: str) -> tuple[float, int]:
         found = sample(text, separator)

@@ -84,7 +84,7 @@ def _folder() -> Iterator[str]:
 
 @contextmanager
 def _encoder(made: Sheet, kind: str, target: Path) -> Iterator:
-    """What takes the pixels of the frames one after the other and writes the film."""
+    """The input of a program that takes the pixels of one frame after the other and writes the film."""
     try:
         from imageio_ffmpeg import get_ffmpeg_exe
 

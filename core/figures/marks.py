@@ -411,7 +411,7 @@ def halves(name: str) -> list[str]:
 
 
 def ground(slot: Slot, look: Look) -> Shape:
-    """What lies under the layers of a plot."""
+    """The background of a plot, under its layers."""
     return Shape(*rectangle(slot.plot), fill=look.ink, alpha=0.018)
 
 

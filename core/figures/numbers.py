@@ -52,7 +52,7 @@ def _layers(scene: Scene, frames: int) -> Iterator[tuple[str, Layer]]:
 
 
 def _about(scene: Scene, frames: int) -> dict:
-    """What the arrays are, as data for JSON."""
+    """A description of the arrays, as data for JSON."""
     about = {name: getattr(scene, name) for name in ("title", "caption", "alt", "address", "fps")}
     label = scene.clock.label if scene.clock else ""
     clock = label if isinstance(label, str) else list(label)

@@ -127,7 +127,7 @@ def blank(made: Sheet) -> Figure:
 
 
 def artists(drawn: Figure, made: Sheet, marks: Iterable[Mark | Clipped]) -> list[Artist]:
-    """What Matplotlib draws for marks, from the lowest to the highest."""
+    """Marks as artists of Matplotlib, from the lowest to the highest."""
     from matplotlib.transforms import Affine2D, Bbox, TransformedBbox
 
     to_display = Affine2D().scale(1, -1).translate(0, made.height).scale(1 / DPI) + drawn.dpi_scale_trans

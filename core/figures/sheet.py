@@ -65,7 +65,7 @@ class Sheet:
             yield from self._layers(0, slot, painters[: _still(slot)])
 
     def moving(self, k: int) -> Iterator[Mark | Clipped]:
-        """What has to be drawn over `still` for frame k."""
+        """The marks that are drawn over `still` for frame k."""
         for slot, painters in zip(self.slots, self.painters, strict=True):
             yield from self._layers(k, slot, painters[_still(slot) :])
             if slot.panel.marker is not None:

@@ -169,7 +169,7 @@ def shown(count: str) -> Snapshot:
 
 
 def arrays_of(measured: list[Measured]) -> dict[str, np.ndarray]:
-    """What was measured of a run, for the file."""
+    """The measurements of a run, as the file holds them."""
     named = {name: np.array([getattr(each, name) for each in measured], np.float32)
              for name in ("copied", "distance", "to_points", "to_distribution")}  # fmt: skip
     samples = torch.stack([each.samples for each in measured]).half().numpy()
@@ -216,7 +216,7 @@ def known_people() -> tuple[str, ...]:
 
 @shared_cache(None)
 def memorised_people(count: str) -> MemorisedPeople:
-    """What the file has of the network that was trained on so many people."""
+    """The measurements of the network that was trained on so many people, from the file."""
     arrays = {name: torch.from_numpy(array) for name, array in films.read(FILE, f"people-{count}").items()}
     n = None if count == "endless" else int(count)
     report = Report(n, *arrays.pop("report").tolist())
@@ -224,7 +224,7 @@ def memorised_people(count: str) -> MemorisedPeople:
 
 
 def people_arrays(name: str, n: int = 2_000) -> dict[str, np.ndarray]:
-    """What the file is to have of a shipped model of people."""
+    """Measure a shipped model of people, for the file."""
     found = compare(pretrained(name), load("people", n=PEOPLE_CONFIGS[name][0]), n)
     first, pairs = slice(PICTURES), found.neighbours
     _, *report = asdict(found.report).values()

@@ -142,7 +142,7 @@ def _holds(opened: Menu, kind: str, options: files.Options) -> str:
 
 
 def _options(opened: Menu, kind: str) -> tuple[str, files.Options]:
-    """What can be chosen for a kind: the language, and the rest."""
+    """The language and the options that are chosen for a kind."""
     given: dict[str, Any] = {"frame": opened.request.frame, "zoom": opened.request.zoom}
     language, every = opened.language, files.is_film(kind) or kind == "npz"
     with st.container(horizontal=True, vertical_alignment="bottom"):

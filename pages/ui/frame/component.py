@@ -1,4 +1,4 @@
-"""What a component of our own sent last from the browser."""
+"""The value that a component last sent from the browser."""
 
 from typing import Any
 

@@ -26,5 +26,5 @@ def begin() -> None:
 
 
 def now() -> Drawn:
-    """What is drawn so far; what is added to it outside of a page is dropped."""
+    """All that is drawn so far; what is added to it outside of a page is dropped."""
     return _drawn.get() or Drawn()

@@ -37,7 +37,7 @@ def begin(identity: str = "") -> None:
 
 
 def value(name: str, default: Any = None) -> Any:
-    """What the browser keeps under ``name``, or ``default``."""
+    """The value that the browser keeps under ``name``, or ``default``."""
     found = _memory().values.get(name)
     return default if found is None else found
 

@@ -4,7 +4,7 @@ One faint line with the chapter and the scene, the one or two controls that the 
 the answer to its question (key R) and the way to the scenes before and after (keys of a clicker). All other controls
 stand in a drawer (key C), what explains the picture and the numbers to it on a sheet (key N). Drawer, sheet and answer
 are there all the time: ``keys.js`` and ``present.css`` show and hide them without a run of the script. What has no room
-in the line is left out of it until the drawer is opened, also by ``keys.js``, which measures.
+in the line is left out of it until the drawer is opened; ``keys.js`` measures that.
 """
 
 import time
@@ -41,14 +41,17 @@ def header() -> None:
 
 
 def unfold() -> None:
-    """Put here what is said of controls in the drawer, and the sheet."""
+    """Make room, at this place of the page, for what is said of controls in the drawer, and for the sheet."""
     _alerts.set(st.container(key="alerts", gap="small"))
     _sheet.set(st.container(key="sheet", gap="small"))
 
 
 def let_picture_go_first() -> None:
-    """Wait until the browser is about to draw the picture. It draws at once all that has come until then, and what
-    stands on the sheet takes as long as the picture."""
+    """Let the picture be drawn before the sheet, which takes the browser as long as the picture does.
+
+    The browser draws at once all that has come until then. It is a time that is waited, and no answer of the browser,
+    since an answer would begin another run of the page.
+    """
     time.sleep(FIRST)
 
 

@@ -40,7 +40,7 @@ def languages() -> tuple[str, ...]:
 
 
 def entry(key: str) -> Any:
-    """What stands at a dotted key: a sentence, a list or a table. Raises KeyError where nothing does."""
+    """The entry at a dotted key: a sentence, a list or a table. Raises KeyError where nothing does."""
     for name in dict.fromkeys((language.get(), DEFAULT)):
         found: Any = catalogue(name)
         for part in key.split("."):
@@ -118,7 +118,7 @@ def label(kind: str, name: Any) -> str:
 
 
 def problem(error: Exception) -> str:
-    """What an error says, in the visitor's language where it has a code; so does a Problem among its values."""
+    """The sentence of an error, in the visitor's language where it has a code; likewise of a Problem among its values."""
     if not isinstance(error, Problem):
         return str(error)
     translated = problems.sentences() | catalogue(language.get()).get("problems", {})

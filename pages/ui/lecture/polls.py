@@ -266,7 +266,7 @@ class Polls:
             self._file.execute("INSERT OR REPLACE INTO votes VALUES (?, ?, ?, ?, ?)", row)
 
     def answer(self, code: str, browser: str, question: str, ballot: int) -> str | None:
-        """What a student answered in this vote on a question, or None."""
+        """A student's answer in this vote on a question, or None."""
         with self._reading():
             row = code, question, ballot, self._student(code, browser)
             query = "SELECT answer FROM votes WHERE code = ? AND question = ? AND ballot = ? AND student = ?"
@@ -298,7 +298,7 @@ class Polls:
             self._key(lecturer.code)
 
     def _student(self, code: str, browser: str) -> bytes:
-        """What stands for the student with this browser in this class, and in no other."""
+        """The hash that stands for the student with this browser in this class, and in no other."""
         return hmac.digest(self._key(code), browser.encode(), "sha256")
 
     def _member(self, code: str, browser: str) -> bytes:

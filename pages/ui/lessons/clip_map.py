@@ -55,6 +55,6 @@ def scene(found: Projection, axes: str, shown: Sequence[str]) -> Scene:
 
 
 def about(found: Projection, shown: Sequence[str]) -> str:
-    """What the map shows, in a sentence."""
+    """A sentence on what the map shows."""
     names = t("clip.map.both") if len(shown) > 1 else t(f"clip.controls.shown.options.{shown[0]}")
     return t("clip.map.about", shown=names, n=len(found.pictures), gap=found.gap)

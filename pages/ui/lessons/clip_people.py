@@ -191,6 +191,6 @@ def roles_of(attribute: str) -> list[str]:
 
 
 def about_map(found: Projection, shown: Sequence[str]) -> str:
-    """What the map shows, in a sentence."""
+    """A sentence on what the map shows."""
     names = t("clip.map.both") if len(shown) > 1 else t(f"clip.controls.shown.options.{shown[0]}")
     return t("clip.map_people.about", shown=names, n=len(found.pictures), gap=found.gap)

@@ -58,7 +58,7 @@ def draw(config: Config, encoders: Encoders) -> bool:
 
 
 def scene(config: Config, encoders: Encoders) -> Scene:
-    """What `draw` shows, as a scene for a file."""
+    """The scene of what `draw` shows, for a file."""
     return scenes.SCENES[config.show](config, collection.people_space_of(encoders, config.language))
 
 

@@ -111,7 +111,7 @@ def draw(config: Config, given: tuple[Space, Tensor | None]) -> bool:
 
 
 def scene(config: Config, given: tuple[Space, Tensor | None]) -> Scene:
-    """What `draw` shows, as a scene for a file."""
+    """The scene of what `draw` shows, for a file."""
     space, pixels = given
     if config.show == "retrieval":
         return scenes.retrieval(config, space, pixels)

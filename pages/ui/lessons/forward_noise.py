@@ -363,7 +363,7 @@ def formula_of(config: Config) -> str:
 
 
 def values_of(config: Config) -> dict[str, object]:
-    """What the sentences of a scene quote."""
+    """The values that the sentences of a scene quote."""
     return {
         "data": text.label("data", config.data),
         "image": image_label(config.image),

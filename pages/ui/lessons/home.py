@@ -81,7 +81,7 @@ def _faint(xy: np.ndarray, colour: str = "data") -> Points:
 
 
 def _captions(result: Result, name: str) -> tuple[list[str], list[str], list[str]]:
-    """What share of the walks, of the samples and of the guided samples is close to its target, frame by frame."""
+    """The share of the walks, of the samples and of the guided samples that is close to its target, frame by frame."""
     targets = t("home.captions.spiral"), t("home.captions.spiral"), t("home.captions.part", label=name)
     shares = [
         [t("home.captions.close", share=share, target=target) for share in row]
@@ -97,7 +97,7 @@ CODE = (lesson.compute,)
 
 
 def values_of(config: Config) -> dict[str, str]:
-    """What the formula quotes."""
+    """The values that the formula quotes."""
     return {"label": text.label("classes", config.wanted)}
 
 

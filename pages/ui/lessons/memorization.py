@@ -43,7 +43,7 @@ class MeasuredTraining(PointTraining):
 
 
 def request_of(count: str, **settings: Any) -> MeasuredTraining:
-    """What to train: a number of points, one of ``POINTS``, and the settings of ``PointConfig``."""
+    """The settings of a run: a number of points, one of ``POINTS``, and the settings of ``PointConfig``."""
     return MeasuredTraining(lesson.points_of(count), lesson.config_of(count, **settings), lesson.snapshot)
 
 

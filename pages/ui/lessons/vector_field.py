@@ -277,7 +277,7 @@ def _numbers(reading: Reading) -> list[str]:
 
 
 def numbers_table(learned: Reading, exact: Reading, frames: tuple[int, ...] = (8, 16, START, 48)) -> str:
-    """What both say at one place at some of the noise levels, as a Markdown table."""
+    """A Markdown table of both answers at one place and some of the noise levels."""
     parts = {"x̂₀": "x0", "ε̂": "eps", t("vector_field.score"): "score"}
     head = [
         t("vector_field.table", quantity=name, model=t(f"vector_field.panels.{model}").lower())
