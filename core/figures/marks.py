@@ -399,8 +399,9 @@ def _caption(name: str, x: float, y: float, cell: float, room: float, look: Look
 
 
 def halves(name: str) -> list[str]:
-    """A text in two parts, divided after the comma or space that is nearest to its middle."""
-    ends = [found.end() for found in re.finditer(r"[,，、 ]+", name)]
+    """A text in two parts, divided after a dot between words, else a comma, colon or space: the one nearest to its
+    middle."""
+    ends = [found.end() for found in re.finditer(" · " if " · " in name else "[,，、： ]+", name)]
     if not ends:
         return [name]
     middle = min(ends, key=lambda end: abs(end - len(name) / 2))

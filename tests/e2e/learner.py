@@ -19,8 +19,8 @@ OFTEN = 100  # milliseconds between two checks of a condition
 # True once the script does not run and something of the page is there; a page of our own has no script.
 IDLE = """() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'
     && !!document.querySelector('[data-testid=stElementContainer]') || !!document.querySelector('body > .scene')"""
-# True once the script does not run, fonts are there, and no element has moved for so many frames; without `live`, no
-# stage has been drawn anew either, unless it plays.
+# True once the script does not run, fonts and the code of each element are there, and none has moved for so many
+# frames; without `live`, no stage has been drawn anew either, unless it plays.
 AT_REST = """([id, frames, live]) => {
     const seen = globalThis.__rest?.id === id ? globalThis.__rest : (globalThis.__rest = {id, same: 0});
     const app = document.querySelector('[data-testid=stApp]'), alone = !!document.querySelector('body > .scene');
@@ -31,7 +31,8 @@ AT_REST = """([id, frames, live]) => {
     });
     const stages = Object.values(globalThis.__stage ?? {}).map(s => [s.plots, live || s.playing ? 0 : s.drawn]);
     const now = JSON.stringify([boxes, stages, innerWidth, innerHeight]);
-    const still = boxes.length && document.fonts.status === 'loaded' && (idle || live) && now === seen.now;
+    const whole = document.fonts.status === 'loaded' && !document.querySelector('[data-testid=stSkeleton]');
+    const still = boxes.length && whole && (idle || live) && now === seen.now;
     Object.assign(seen, {now, same: still ? seen.same + 1 : 0});
     return idle && seen.same >= frames;
 }"""

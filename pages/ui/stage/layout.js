@@ -79,8 +79,7 @@ function margins(scene, unit, columns, lines) {
     const shared = i % columns && p.link === scene.panels[i - 1].link && !p.ylabel;
     return {left: unit * (isPicture(p) || shared ? 8 : p.ylabel ? 58 : 40), right: unit * 12};
   });
-  const folds = scene.floor && columns === 1 ? scene.foldsAlone : scene.folds;
-  const top = unit * (29 + 21 * lines), bottom = unit * (base + (any(p => p.caption) ? 22 + 18 * !!folds : 0));
+  const top = unit * (29 + 21 * lines), bottom = unit * (base + (any(p => p.caption) ? 22 + 18 * !!scene.folds : 0));
   return {top, bottom, side, title: unit * (10 + 21 * lines), legend: unit * (12 + 21 * (lines - 1)), caption: unit * (base + 13)};
 }
 
@@ -124,14 +123,18 @@ function onPhone(scene, width, room, unit, lines, loose, splits) {
   return within[0] ?? titled.map(one => ({...one, high: one.fits})).sort((a, b) => tall(a) - tall(b))[0];
 }
 
-// Sets `plot` and where the words of each panel go, and returns the height of the whole in CSS pixels.
+// Sets `plot` and where the words of each panel go, and returns the height of the whole in CSS pixels. Where the
+// `widest` caption of a panel does not fit below it, all captions have room for two lines: `scene.folds`.
 function layout(scene, width, room, unit, least, more = {}, measure, lines = scene.panels.some(p => entries(p).length) ? 1 : 0) {
   const {fixed, loose = LOOSE, gain = 1.2} = more, {m, rows, free, high: chosen} = choose(scene, width, room, unit, least, lines, loose, gain);
   const high = Math.max(40, fixed ? fixed - m.top - m.bottom : chosen), tall = high + m.top + m.bottom;
   rows.forEach((row, r) => placeRow(row, m, r * tall, high, free(row), loose, scene.floor && rows[0].length));
   for (const p of scene.panels) Object.assign(p, {captionY: p.captionY - slack(p, unit), edge: width});
-  const needed = Math.max(...scene.panels.map(p => placeLegend(p, unit, measure)));
-  return needed > lines && lines < 3 ? layout(scene, width, room, unit, least, more, measure, needed) : rows.length * tall;
+  const wanted = Math.max(...scene.panels.map(p => placeLegend(p, unit, measure))), needed = lines < 3 ? Math.max(lines, wanted) : lines;
+  const folds = scene.panels.some(p => p.widest > p.room);
+  if (needed === lines && (scene.folds || !folds)) return rows.length * tall;
+  scene.folds ||= folds;
+  return layout(scene, width, room, unit, least, more, measure, needed);
 }
 
 // The rectangle of picture i, fitted into the plot with a thin gap.
@@ -172,17 +175,17 @@ function placeLegend(p, unit, measure) {
   return p.legend.length ? line + 1 : 0;
 }
 
-// `columns`: on a phone, where what a row leaves free is for the words of its panels.
+// `columns`: on a phone, where each panel of a row has an equal part of what the row leaves free, for its words.
 function placeRow(row, m, y, high, free, narrow, columns) {
   const widths = row.map(p => high * (aspect(p) || narrow)), sum = widths.reduce((a, b) => a + b, 0);
   const scale = Math.min(1, free / sum), loose = row.filter(p => !aspect(p)).length;
   const spare = Math.max(0, free - sum * scale);
-  const extra = loose ? Math.min(spare / loose, columns ? spare : (WIDEST - narrow) * high) : 0;
-  const rest = spare - extra * loose, apart = columns > 1 ? rest / row.length : 0;
+  const part = spare / row.length, extra = columns ? part : Math.min(spare / (loose || 1), (WIDEST - narrow) * high);
+  const rest = spare - extra * loose;
   let x = columns > 1 ? 0 : rest / 2;
   row.forEach((p, i) => {
     const {left, right} = m.side[p.index], ratio = aspect(p);
-    const w = widths[i] * scale + (ratio ? 0 : extra), h = ratio ? w / ratio : high;
+    const w = widths[i] * scale + (ratio ? 0 : extra), h = ratio ? w / ratio : high, apart = ratio && columns > 1 ? part : 0;
     p.plot = {x: x + left, y: y + m.top, w, h};
     Object.assign(p, {titleY: y + m.top - m.title, legendY: y + m.top - m.legend, captionY: y + m.top + h + m.caption, room: w + right + apart});
     p.small = columns > 1; // its title

@@ -48,9 +48,9 @@ function shorten(c, name, room) {
   return `${letters.join('').trimEnd()}…`;
 }
 
-// A text in two parts, divided after the comma or space that is nearest to its middle.
+// A text in two parts, divided after a dot between words, else a comma, colon or space: the one nearest to its middle.
 function halves(name) {
-  const ends = [...name.matchAll(/[,，、 ]+/g)].map(found => found.index + found[0].length);
+  const ends = [...name.matchAll(name.includes(' · ') ? / · /g : /[,，、： ]+/g)].map(found => found.index + found[0].length);
   const middle = ends.sort((a, b) => Math.abs(a - name.length / 2) - Math.abs(b - name.length / 2))[0];
   return middle ? [name.slice(0, middle).trimEnd(), name.slice(middle)] : [name];
 }

@@ -260,7 +260,7 @@ function drawWords(c, p, k, look) {
   const caption = Array.isArray(p.caption) ? p.caption[k] : p.caption;
   if (!caption) return;
   c.font = `${13.5 * u}px ${look.font}`;
-  const lines = p.folds && c.measureText(caption).width > p.room ? halves(caption) : [caption];
+  const lines = p.widest && c.measureText(caption).width > p.room ? halves(caption) : [caption];
   lines.forEach((line, i) => write(c, line, x, p.captionY + 18 * i * u, look, 13.5, 'left', 0.85, p.room));
 }
 

@@ -317,11 +317,9 @@ function measure(s) {
   s.box.style.setProperty('--unit', look.unit);
   const {room, least, floor, ...more} = roomFor(s), wide = text => s.context.measureText(text).width;
   s.room = room;
-  // On a phone a caption below one of two plots side by side goes on in a second line, as a long one does below any.
-  const folds = part => s.width < PHONE && s.scene.panels.some(p => [p.caption].flat().some(text => wide(text) > part * s.width));
-  Object.assign(s.scene, {folds: folds(0.38), foldsAlone: folds(0.85)});
-  for (const p of s.scene.panels) p.folds = s.scene.folds;
-  Object.assign(s.scene, {floor, title: 1.08 * Math.max(...s.scene.panels.map(p => wide(p.title)))}); // in bold
+  // On a phone a caption that is wider than its place goes on in a second line.
+  for (const p of s.scene.panels) p.widest = s.width < PHONE ? Math.max(...[p.caption ?? ''].flat().map(wide)) : 0;
+  Object.assign(s.scene, {floor, folds: false, title: 1.08 * Math.max(...s.scene.panels.map(p => wide(p.title)))}); // in bold
   s.height = Math.round(layout(s.scene, s.width, room, look.unit, least, more, wide) - (more.centred ? spare(s.scene.panels, look.unit) : 0));
   const w = Math.round(s.width * look.ratio), h = Math.round(s.height * look.ratio);
   if (s.canvas.width !== w || s.canvas.height !== h) Object.assign(s.canvas, {width: w, height: h});
