@@ -11,6 +11,10 @@ from tests.browser import browsing
 from tests.serving import Server, serving
 
 THEMES, LANGUAGES = ("light", "dark"), ("en", "zh")
+# How many pictures can be seen: those of players, and charts.
+PICTURES = """() => [...document.querySelectorAll(".st-key-picture *")].filter(part => part.getClientRects().length
+    && (part.shadowRoot?.querySelector(".stage canvas, .js-plotly-plot")
+        || part.matches(".js-plotly-plot, img, table"))).length"""
 
 
 def options(says: str, size: str | None = None) -> argparse.ArgumentParser:

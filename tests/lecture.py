@@ -32,10 +32,6 @@ SHOWN = """([place, wanted]) => {
     given.sort();
     return given.toString() === new URLSearchParams(Object.entries(others).sort()).toString();
 }"""
-# The pictures that can be seen: those of players, and charts.
-PICTURES = """() => [...document.querySelectorAll(".st-key-picture *")].filter(part => part.getClientRects().length
-    && (part.shadowRoot?.querySelector(".stage canvas, .js-plotly-plot")
-        || part.matches(".js-plotly-plot, img, table"))).length"""
 
 
 def lecture(page: Page, address: str, plan: LecturePlan, language: str, views: int | None = None) -> Iterator[str]:
@@ -50,7 +46,7 @@ def lecture(page: Page, address: str, plan: LecturePlan, language: str, views: i
         page.wait_for_function(SHOWN, arg=[place, wanted], timeout=LONG)
         rest(page, live=True)
         expect(page.locator(".st-key-plan")).to_contain_text(str(len(plan)))
-        wrong = page.evaluate(OUTSIDE) + ([] if page.evaluate(PICTURES) else ["no picture"])
+        wrong = page.evaluate(OUTSIDE) + ([] if page.evaluate(commands.PICTURES) else ["no picture"])
         yield "; ".join(wrong)
         page.keyboard.press("PageDown")
 

@@ -108,7 +108,7 @@ def check(site: Path, base: str) -> int:
             for theme in SIZES:
                 count, problems = visit(browser, base, name, theme)
                 views, wrong = views + count, wrong + problems
-                print(*problems, sep="\n", end="\n" if problems else "", flush=True)
+                print(f"{name} {theme}: {count} views", *problems, sep="\n  ", flush=True)
     size = sum(file.stat().st_size for file in site.rglob("*") if file.is_file())
     print(f"{len(files)} pages, {views} views, {size / 1e6:.1f} MB, {len(wrong)} things are wrong")
     return len(wrong) + (size > LARGEST)
