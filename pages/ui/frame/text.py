@@ -118,7 +118,7 @@ def label(kind: str, name: Any) -> str:
 
 
 def problem(error: Exception) -> str:
-    """The sentence of an error, in the visitor's language where it has a code; likewise of a Problem among its values."""
+    """The sentence of an error, in the visitor's language where it has a code; so too a Problem among its values."""
     if not isinstance(error, Problem):
         return str(error)
     translated = problems.sentences() | catalogue(language.get()).get("problems", {})
