@@ -6,14 +6,14 @@ import streamlit as st
 
 if __name__ == "__main__":
     from pages import export
-    from pages.ui.frame import controls, shell, text
+    from pages.ui.frame import shell, text
     from pages.ui.frame.warmup import warm_up
 
     os.environ.setdefault(
         "OMP_NUM_THREADS", "1"
     )  # read when a page imports torch, which may be before the warm-up does
 
-    text.language.set(controls.language())
+    shell.speak()
     st.set_page_config(page_title=text.t("frame.title"), page_icon="🌀", layout="wide")
     page = st.navigation(shell.navigation(), position="top")
     shell.show(page)

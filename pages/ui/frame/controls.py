@@ -42,6 +42,7 @@ class Memory:
     page: str | None = None
     config: type = object
     values: dict[str, dict[str, Any]] = field(default_factory=dict)  # page -> control -> what it was left at
+    named: set[str] = field(default_factory=set)  # of what holds on every page, by an address of this visit
     options: dict[str, tuple] = field(default_factory=dict)  # what each control of this page last offered
     drawn: set[str] = field(default_factory=set)  # in this run of the script
     parts: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)  # page -> "hide" or "fix" -> controls
@@ -87,6 +88,7 @@ def _read(config: type, given: dict[str, str]) -> None:
     for name in COMMON.keys() & given.keys():
         try:
             _values(name)[name] = COMMON[name].parse(given[name])
+            memory.named.add(name)
         except ValueError:
             memory.ignored += (f"{name}={given[name]}",)
     for name in given:
@@ -242,6 +244,21 @@ def put(name: str, new: Any) -> None:
     if name in _memory().options:
         st.session_state[_key(name)] = _default(name) if new is None else new
     _keep(name, _default(name) if new is None else new)
+
+
+def recall(name: str, chosen: Any) -> None:
+    """Set one of the choices that hold on every page as it was left on an earlier visit, unless an address of this one
+    has named it. To be called before it is drawn."""
+    if name not in _memory().named and chosen in options(name):
+        st.session_state.pop(_key(name), None)
+        _values(name)[name] = chosen
+
+
+def forget(page: str, name: str) -> None:
+    """Take a control of any page back to its default."""
+    _memory().values.get(page, {}).pop(name, None)
+    if page == _memory().page:
+        put(name, None)
 
 
 def config(**more: Any) -> Any:

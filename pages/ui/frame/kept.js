@@ -1,17 +1,18 @@
 // Keeps small values in the browser, for Python. `data`: what Python has written, by name, as JSON (null removes a
-// value); whether Python knows what is kept; and the name of a random identity that the browser makes if it has none.
+// value); whether Python knows what is kept; the name of a random identity that the browser makes if it has none; and the
+// session that asks, which the answer repeats.
 const PREFIX = "kept-"
 const unkept = globalThis.__unkept ??= {} // where the browser keeps nothing, as in some private windows
 
 export default function ({data, setStateValue}) {
-  const [text, known, identity] = data
+  const [text, known, identity, session] = data
   const written = JSON.parse(text)
   for (const [name, value] of Object.entries(written)) write(name, value)
   if (known) return
 
   if (identity && typeof read(identity) !== "string") write(identity, random())
   const found = Object.fromEntries(names().filter(name => !(name in written)).map(name => [name, read(name)]))
-  if (Object.keys(found).length) setStateValue("values", JSON.stringify(found))
+  if (Object.keys(found).length) setStateValue("values", JSON.stringify([session, found]))
 }
 
 function names() {

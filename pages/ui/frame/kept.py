@@ -6,6 +6,7 @@ checks it.
 """
 
 import json
+import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import streamlit as st
 
 from pages.ui.frame import component
 
-KEY = "kept"
+KEY, LATE = "kept", "kept_late"
 _kept = st.components.v2.component(KEY, js=Path(__file__).with_suffix(".js").read_text("utf-8"))
 
 
@@ -24,7 +25,11 @@ class Memory:
 
     values: dict[str, Any] = field(default_factory=dict)
     written: dict[str, Any] = field(default_factory=dict)  # by this session; None: removed
+    handed: int = 0  # how many writings the browser was told of in this run
     sent: str = ""  # by the browser: what it kept when this session began
+    # A page that finds its server again repeats what it once told another session: it is asked anew.
+    session: str = field(default_factory=lambda: secrets.token_hex(8))
+    writings: int = 0
 
 
 def begin(identity: str = "") -> None:
@@ -32,8 +37,21 @@ def begin(identity: str = "") -> None:
     random text of 32 hexadecimal digits, which it makes at its first visit."""
     memory = _memory()
     known = bool(memory.sent) and (not identity or identity in memory.values)
+    _hand_on(KEY, memory, known, identity)
+
+
+def end() -> None:
+    """At the end of a run: hand on what was `put` since it began."""
+    memory = _memory()
+    if memory.writings > memory.handed:
+        _hand_on(LATE, memory, True, "")
+
+
+def _hand_on(key: str, memory: Memory, known: bool, identity: str) -> None:
+    memory.handed = memory.writings
     # A list: in a dictionary Streamlit would look for data frames, and import pandas for it.
-    _kept(key=KEY, data=[json.dumps(memory.written), known, identity], on_values_change=component.nothing)
+    data = [json.dumps(memory.written), known, identity, memory.session]
+    _kept(key=key, data=data, on_values_change=component.nothing)
 
 
 def value(name: str, default: Any = None) -> Any:
@@ -42,24 +60,31 @@ def value(name: str, default: Any = None) -> Any:
     return default if found is None else found
 
 
+def names(beginning: str) -> list[str]:
+    """The names under which the browser keeps something, of those that begin so."""
+    return [name for name, found in _memory().values.items() if name.startswith(beginning) and found is not None]
+
+
 def put(name: str, new: Any) -> None:
-    """Let the browser keep ``new`` under ``name``; None removes it. To be called before `begin`, as a callback is, or
-    the browser hears of it in the next run only."""
+    """Let the browser keep ``new`` under ``name``; None removes it. What it keeps already is not told again."""
     memory = _memory()
-    memory.values[name] = memory.written[name] = new
+    if name not in memory.values or memory.values[name] != new:
+        memory.values[name] = memory.written[name] = new
+        memory.writings += 1
 
 
-def _read(sent: Any) -> dict[str, Any]:
+def _read(sent: Any, session: str) -> dict[str, Any] | None:
+    """What the browser told this session; None where that is not it."""
     try:
-        found = json.loads(sent)
+        of_session, found = json.loads(sent)
     except (TypeError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        return None
+    return found if of_session == session and isinstance(found, dict) else None
 
 
 def _memory() -> Memory:
     """What the session knows, with what the browser has just sent."""
     memory, sent = st.session_state.setdefault("_kept", Memory()), (st.session_state.get(KEY) or {}).get("values")
-    if sent and sent != memory.sent:
-        memory.sent, memory.values = sent, {**_read(sent), **memory.written}
+    if sent and sent != memory.sent and (found := _read(sent, memory.session)) is not None:
+        memory.sent, memory.values = sent, {**found, **memory.written}
     return memory

@@ -47,6 +47,7 @@ from pages.ui.frame import (
     plan_view,
     prepare,
     presentation,
+    remembered,
     share,
     text,
 )
@@ -79,9 +80,15 @@ _address = st.components.v2.component("address", js=(HERE / "address.js").read_t
 # The frame of all pages
 
 
+def speak() -> None:
+    """From here on speak the visitor's language."""
+    remembered.recall_language()
+    text.language.set(controls.language())
+
+
 def navigation() -> dict[str, list[Page]]:
     """The pages that there are by section, for Streamlit's navigation, in the visitor's language."""
-    text.language.set(controls.language())
+    speak()
     sections = {t(f"frame.sections.{name}"): members for name, members in SECTIONS.items()}
     found = {name: [page_of(each) for each in members] for name, members in {"": UNNUMBERED, **sections}.items()}
     join = st.Page(ROOT / "pages" / "join.py", title=t("class.title"), url_path="join", visibility="hidden")
@@ -106,7 +113,7 @@ def show(page: Page) -> None:
 def frame(page: str) -> Iterator[None]:
     """Inside it a page knows that it is framed."""
     token = _page.set(page or "home")
-    text.language.set(controls.language())
+    speak()
     try:
         draw_html(_style())
         yield
@@ -192,10 +199,11 @@ def join() -> None:
     controls.arrive("join", Nothing)
     with st.container(key="join", horizontal=True, vertical_alignment="center"):
         st.title(t("class.title"), anchor=False, width="content")
-        controls.draw("lang", label_visibility="collapsed", width=130)
+        _choose_language(label_visibility="collapsed")
         _address(key="address", data=[text.language.get()])
         kept.begin(class_view.identity())
     class_view.draw_join()
+    kept.end()
     controls.settle()
 
 
@@ -221,7 +229,7 @@ def _switches(page: str, presenting: bool) -> None:
         if sent.qr:
             class_view.show_code() if class_view.lecturing() else share.show_code(sent.qr)
         if not presenting and len(text.languages()) > 1:
-            controls.draw("lang", label_visibility="collapsed", width=130)
+            _choose_language(label_visibility="collapsed")
         # With another key it is another menu, which is closed: it would cover the dialog that was opened from it.
         key = f"lecture-{st.session_state.get('_dialogs', 0)}"
         with st.popover(t("frame.lecture"), icon=":material/co_present:", width="content", key=key):
@@ -229,8 +237,12 @@ def _switches(page: str, presenting: bool) -> None:
             controls.draw("present")
             plan_view.menu()
             if presenting and len(text.languages()) > 1:
-                controls.draw("lang", width=130)
+                _choose_language()
             class_view.menu()
+
+
+def _choose_language(**given: Any) -> None:
+    controls.draw("lang", width=130, on_change=remembered.keep_language, **given)
 
 
 def columns(narrow: int = 5) -> tuple[DeltaGenerator, DeltaGenerator]:
@@ -254,7 +266,10 @@ def predict(name: str, hidden: bool | None = None, decides: Mapping[str, Any] | 
     picture is of something else. ``decides``: the values of the controls at which the run that decides is seen; a
     button sets them. A presented page asks in one scene only, and shows what its address says without an answer.
     """
-    guess, questions = controls.use(name), controls.value("predictions")
+    questions = controls.value("predictions")
+    if questions:
+        remembered.recall_answer(name)
+    guess = controls.use(name)
     if questions and guess is None and presentation.passes(hidden, decides or {}):
         return True
     if not questions or hidden or class_view.voted_on(f"{_page.get()}/{name}"):
@@ -278,7 +293,7 @@ def _ask(name: str) -> None:
         # Not a radio: there an arrow key on the way to an answer is an answer.
         for option in controls.options(name):
             key = f"_{name}_{option}"
-            st.button(_answer(name, option), key=key, on_click=controls.put, args=(name, option))
+            st.button(_answer(name, option), key=key, on_click=remembered.answer, args=(name, option))
 
 
 def _repeat(name: str, guess: str, decides: Mapping[str, Any]) -> DeltaGenerator:
@@ -288,7 +303,7 @@ def _repeat(name: str, guess: str, decides: Mapping[str, Any]) -> DeltaGenerator
         predicts = "class.predicts" if class_view.lecturing() else "frame.predict.given"
         st.markdown(t(predicts, answer=_answer(name, guess)), width="stretch")
         again = {"help": t("frame.predict.again_help"), "type": "tertiary", "key": f"_{name}_again"}
-        st.button(t("frame.predict.again"), on_click=controls.put, args=(name, None), **again)
+        st.button(t("frame.predict.again"), on_click=remembered.answer, args=(name, None), **again)
     class_view.draw_result(f"{_page.get()}/{name}")
     verdict = st.empty()
     if any(controls.upcoming(control) != value for control, value in decides.items()):
@@ -452,12 +467,12 @@ def code(*functions: Callable) -> None:
 
 def tasks(done: Mapping[str, bool]) -> None:
     """Try this: the tasks of the page's catalogue (``tasks.NAME.what`` and ``.hint``) by name, and whether each is
-    done. What was done once stays so for the visit. A presented page does not list them."""
-    earned = st.session_state.setdefault("_earned", set())
-    earned |= {(_page.get(), name) for name, now in done.items() if now}
+    done. What was done once stays so. A presented page does not list them."""
+    for name in (name for name, now in done.items() if now):
+        remembered.finish_task(name)
     if controls.value("present"):
         return
-    finished = [name for name in done if (_page.get(), name) in earned]
+    finished = [name for name in done if remembered.finished(name)]
     rows = [_task(name, name in finished) for name in done]
     count = t("frame.tasks.count", done=len(finished), count=len(done))
     with st.container(key="tasks", gap="small"):
@@ -489,6 +504,8 @@ def finish() -> None:
     """Last line of a page: the way on, and the notice for what was ignored in its link; runs begun here are kept."""
     if not controls.value("present"):
         _next()
+        remembered.draw()
+    kept.end()
     controls.settle()
     if controls.value("present"):
         _prepare_next()

@@ -10,8 +10,8 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from core.figures import palette
-from pages.ui.frame import glossary, shell, text
-from tests.reading import messages, without_entries
+from pages.ui.frame import class_view, glossary, kept, shell, text
+from tests.reading import messages, tasks, without_entries
 
 PAGE = """
 import streamlit as st
@@ -262,6 +262,45 @@ def test_a_task_once_done_stays_done_for_the_visit_and_not_for_the_next_visitor(
     app.selectbox(key="data").set_value("spiral").run()
     assert "1 of 2 done" in shown(app)
     assert "0 of 2 done" in shown(page())
+
+
+def again(app: AppTest, **kept_before) -> AppTest:
+    """The page once the browser has sent what it kept."""
+    app.session_state["_kept"] = kept.Memory({EARLIER[name]: value for name, value in kept_before.items()})
+    return app.run()
+
+
+EARLIER = {"guess": "answer example/guess", "steps": "task example/steps", "lang": "lang"}
+
+
+def test_answers_tasks_and_language_of_an_earlier_visit_come_back_where_the_address_names_none(page):
+    (text.FOLDER / "zh" / "example.toml").write_text(WORDS)
+    app = again(page(), guess="there", steps=True, lang="zh")
+    assert dict(app.query_params) == {"guess": "there", "lang": "zh"}
+    assert tasks(app) == {"moons": False, "steps": True}
+    app = again(page(guess="here", lang="en"), guess="there", lang="zh")
+    assert dict(app.query_params) == {"guess": "here"}
+    assert "guess" not in again(page(), guess="elsewhere", lang=["zh"]).query_params  # not from this version of the app
+
+
+def test_who_asks_a_room_is_asked_anew_and_the_answer_is_not_kept(page, monkeypatch):
+    assert not {"guess"} & again(page(present="true"), guess="there").query_params.keys()
+    assert not {"guess"} & again(page(predictions="false"), guess="there").query_params.keys()
+    with monkeypatch.context() as in_a_class:
+        in_a_class.setattr(class_view.classes, "code", lambda: "ABCD")
+        assert not {"guess"} & again(page(), guess="there").query_params.keys()
+    alone, presented = page(), page(present="true")
+    for app in (alone, presented):
+        app.button(key="_guess_here").click().run()
+    assert [app.session_state["_kept"].written for app in (alone, presented)] == [{"answer example/guess": "here"}, {}]
+
+
+def test_a_learner_begins_anew(page):
+    app = again(page(), guess="there", steps=True)
+    app.button(key="_forget_here").click().run()
+    assert "guess" not in app.query_params and not any(tasks(app).values())
+    assert app.session_state["_kept"].written == dict.fromkeys([EARLIER["guess"], EARLIER["steps"]])
+    assert not [button for button in app.button if button.key.startswith("_forget")]
 
 
 def test_a_lecturer_switches_predictions_off_by_link(page):
