@@ -8,9 +8,10 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -40,26 +41,39 @@ class Server:
 
 
 @contextmanager
-def serving(file: str, **environment: str) -> Iterator[Server]:
-    """A fresh server for a file of the repository, with classes of its own, ended with the block. ``environment``: more
-    variables for its process. Raises RuntimeError with the end of what it wrote if it does not start."""
+def serving(file: str, path: str = "", **environment: str) -> Iterator[Server]:
+    """A fresh server for a file of the repository, with classes of its own, ended with the block. Raises RuntimeError
+    with the end of what it wrote if it does not start.
+
+    ``path``: of the app in its addresses, such as "/lesson"; ``environment``: more variables of its process.
+    """
     with tempfile.TemporaryDirectory() as folder:
         log, classes = Path(folder, "log.txt"), Path(folder, "classes.db")
-        address, started = f"http://127.0.0.1:{_free_port()}", time.time()
-        process = _start(file, address, log, {"CLASS_DB": str(classes), **environment})
+        address, started = f"http://127.0.0.1:{free_port()}", time.time()
+        process = _start(file, address, log, {"server.baseUrlPath": path}, {"CLASS_DB": str(classes), **environment})
         try:
-            while not _healthy(address):
-                if process.poll() is not None or time.time() > started + PATIENCE:
-                    raise RuntimeError(f"the server for {file} did not start:\n{log.read_text()[-2000:]}")
-                time.sleep(0.02)
+            await_start(process, partial(healthy, address + path), log)
             yield Server(process.pid, address, classes, log, started, time.time())
         finally:
             process.terminate()
             process.wait(timeout=20)
 
 
-def _start(file: str, address: str, log: Path, environment: dict[str, str]) -> subprocess.Popen:
+def await_start(process: subprocess.Popen, ready: Callable[[], bool], log: Path) -> None:
+    """Wait until a server is up. Raises RuntimeError with the end of its log if it ends or takes a minute."""
+    until = time.time() + PATIENCE
+    while not ready():
+        if process.poll() is not None or time.time() > until:
+            said = log.read_text()[-2000:] if log.exists() else ""
+            raise RuntimeError(f"{' '.join(map(str, process.args))} did not start:\n{said}")
+        time.sleep(0.02)
+
+
+def _start(
+    file: str, address: str, log: Path, options: dict[str, str], environment: dict[str, str]
+) -> subprocess.Popen:
     options = {
+        **options,
         "server.address": "127.0.0.1",
         "server.port": address.rpartition(":")[2],
         "server.headless": "true",
@@ -72,13 +86,15 @@ def _start(file: str, address: str, log: Path, environment: dict[str, str]) -> s
         )
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that no program listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
-def _healthy(address: str) -> bool:
+def healthy(address: str) -> bool:
+    """Whether a server of the app answers there."""
     try:
         with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2):
             return True

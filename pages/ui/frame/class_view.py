@@ -334,6 +334,9 @@ def draw_join() -> None:
             _student(classes.polls().join(classes.code(), classes.student()))
         except Problem as error:
             sorry(error)
+            if error.code == "class_elsewhere":  # the proxy reads the code of a link that is opened, not of a run
+                link = classes.join_link(classes.code())
+                draw_html(f'<p><a href="{link}" target="_self">{t("class.student.elsewhere")}</a></p>')
             _ask_code()
 
 

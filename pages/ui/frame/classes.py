@@ -1,7 +1,8 @@
 """Who a visitor is in a class: its lecturer, by the secret that the browser keeps; a student, by the ``class`` of the
 address and a random text that the browser keeps; or nobody.
 
-The classes are in the file that the environment's ``CLASS_DB`` names, else in ``.classes.db`` beside the app.
+The classes are in the file that the environment's ``CLASS_DB`` names, else in ``.classes.db`` beside the app. Servers
+that have no file in common tell their classes apart by the first letter of a code, ``CLASS_LETTER``.
 """
 
 import logging
@@ -38,7 +39,7 @@ def polls() -> Polls:
 
 @cache
 def _polls() -> Polls:
-    found = Polls(file())
+    found = Polls(file(), letter=os.environ.get("CLASS_LETTER", "").strip().upper())
     _delete_old(found)
     return found
 

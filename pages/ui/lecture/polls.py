@@ -112,11 +112,15 @@ class Polls:
 
     Args:
         patience: seconds to wait while another process writes.
+        letter: the first letter of the codes of classes opened here; "": any. Of several servers without a common file
+            each has its own.
         now: the time in seconds, for tests.
     """
 
-    def __init__(self, path: str | Path, patience: float = 5.0, now: Callable[[], float] = time.time):
-        self.path, self.now, self._lock = Path(path), now, threading.Lock()
+    def __init__(self, path: str | Path, patience: float = 5.0, letter: str = "", now: Callable[[], float] = time.time):
+        if letter and letter not in tuple(LETTERS):
+            raise Problem("class_letter", given=letter, letters=" ".join(LETTERS))
+        self.path, self.letter, self.now, self._lock = Path(path), letter, now, threading.Lock()
         self._opened: list[tuple[str, float]] = []  # who opened a class and when; not in the file, which knows nobody
         with self._problems():
             self._file = sqlite3.connect(self.path, patience, check_same_thread=False, isolation_level=None)
@@ -167,7 +171,7 @@ class Polls:
             codes = {code for (code,) in self._file.execute("SELECT code FROM classes")}
             if len(codes) >= MOST_CLASSES:
                 raise Problem("class_too_many", most=MOST_CLASSES, hours=HOURS)
-            code = next(code for code in iter(_random_code, "") if code not in codes)
+            code = next(code for code in iter(lambda: _random_code(self.letter), "") if code not in codes)
             row = code, _digest(secret), secrets.token_bytes(32), self.now()
             self._file.execute("INSERT INTO classes (code, secret, key, opened) VALUES (?, ?, ?, ?)", row)
             if visitor:
@@ -280,7 +284,8 @@ class Polls:
         query = "SELECT secret, key, over FROM classes WHERE code = ? AND opened > ?"
         found = self._file.execute(query, (code, self.now() - 3600 * HOURS)).fetchone()
         if found is None:
-            raise Problem("class_unknown", name=code, hours=HOURS)
+            elsewhere = self.letter and not code.startswith(self.letter)
+            raise Problem("class_elsewhere" if elsewhere else "class_unknown", name=code, hours=HOURS)
         return found
 
     def _key(self, code: str) -> bytes:
@@ -401,8 +406,8 @@ def results(counts: Mapping[str, Mapping[int, Mapping[str, int]]], names: Callab
     return out.getvalue().encode("utf-8-sig")  # the mark by which a spreadsheet knows the encoding
 
 
-def _random_code() -> str:
-    return "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
+def _random_code(first: str) -> str:
+    return first + "".join(secrets.choice(LETTERS) for _ in range(LENGTH - len(first)))
 
 
 def _digest(secret: str) -> bytes:

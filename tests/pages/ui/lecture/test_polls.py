@@ -282,3 +282,15 @@ def test_results_name_every_answer_and_nobody(store, lecturer):
         "guidance/guess,2,b,否,0",
         "guidance/guess,2,c,c,0",
     ]
+
+
+def test_servers_without_a_common_file_tell_their_classes_by_the_first_letter(tmp_path):
+    store = Polls(tmp_path / "classes.db", letter="B")
+    assert store.open_class().code.startswith("B")
+    for code, wanted in (("CXXX", "class_elsewhere"), ("BXXX", "class_unknown")):
+        with pytest.raises(Problem) as caught:
+            store.standing(code)
+        assert code_of(caught) == wanted
+    with pytest.raises(Problem) as caught:
+        Polls(tmp_path / "other.db", letter="A")
+    assert code_of(caught) == "class_letter"
