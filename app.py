@@ -9,9 +9,8 @@ if __name__ == "__main__":
     from pages.ui.frame import shell, text
     from pages.ui.frame.warmup import warm_up
 
-    os.environ.setdefault(
-        "OMP_NUM_THREADS", "1"
-    )  # read when a page imports torch, which may be before the warm-up does
+    # Read when a page imports torch, which may be before the warm-up does.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
     shell.speak()
     st.set_page_config(page_title=text.t("frame.title"), page_icon="🌀", layout="wide")
