@@ -2,9 +2,13 @@
 
     join ──> queued ──a slot is free──> running ──no more steps──> finished
               ^ ^                       │ │ │
-              │ └───others wait long────┘ │ └──an error──> failed
+              │ └──its time slice ends──┘ │ └──an error──> failed
               │                           v
               └──resume, a look── paused / lapsed <──pause, step / nobody looked for `pause_after`
+
+Where runs wait, each has a slot for a *time slice* and then goes to the end of the queue. The first slice of a run ends
+with its first picture, and runs without one go before all others: everybody sees a first picture soon. A run that
+nobody waits behind keeps its slot.
 
 A run that its viewer has paused, or that has lapsed because nobody looked (a viewer sees it as paused), gives its slot
 to the next run. A run is deleted when nobody has looked at it for `end_after`, or when its last viewer has left.
@@ -32,7 +36,11 @@ from typing import Any
 
 from core.problems import Problem
 
-PICTURE_EVERY, WATCHED_FOR = 0.4, 2.0  # seconds between two pictures; after a look while they are worth drawing
+PICTURE_EVERY = 0.4  # seconds between two pictures
+FIRST_STEPS, FIRST_SLICE, SLICE = 100, 0.3, 0.5  # the steps and seconds of a first time slice at most, those of others
+LOOK_EVERY, LOOKS_LESS, LOOK_AT_LEAST = 0.5, 0.05, 3.0  # seconds between two looks; more for each other run; at most
+WATCHED_FOR = 4  # intervals between two looks after which pictures are not worth drawing
+RECENT = 0.2  # the weight of the newest time slice in their mean length
 State = Any
 
 
@@ -62,13 +70,15 @@ class View:
     id: str
     key: Hashable  # of its work
     status: str  # queued | running | paused | finished | failed
-    place: int | None  # in the queue; 1 is next
+    wait: float | None  # seconds until it will have a slot, about; None unless it is queued
+    waited: float | None  # seconds since it had none
     step: int  # steps made, whatever the state itself counts
     seconds: float  # spent in them
     picture: Any
     version: int
     error: Exception | None  # with a sentence for readers; None when all is well
     viewers: int
+    leader: str | None  # the viewer who commands it whoever else looks at it, if there is one
     settings: Mapping[str, Any]
 
 
@@ -79,7 +89,9 @@ class _Run:
     turned: threading.Condition  # a turn has ended; its lock is the registry's
     id: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     shared: bool = True  # until a viewer commands it
+    leader: str | None = None
     status: str = "new"
+    queued_at: float = -math.inf
     driver: threading.Thread | None = None
     line: deque[object] = field(default_factory=deque)  # whose turn it is, then who waits for one
     viewers: dict[str, float] = field(default_factory=dict)  # and when they last looked
@@ -99,13 +111,14 @@ class Jobs:
     """The registry of a process's runs: at most ``slots`` at once, ``queue`` waiting.
 
     All times are seconds of ``clock``: without a look a run is held after ``pause_after`` and forgotten after
-    ``end_after``; a run that has had its slot for ``rotate_after`` lets those in the queue go first.
+    ``end_after``.
     """
 
     def __init__(self, slots: int = 2, queue: int = 64, pause_after: float = 20.0, end_after: float = 120.0,
-                 rotate_after: float = 10.0, clock: Callable[[], float] = time.monotonic):  # fmt: skip
+                 clock: Callable[[], float] = time.monotonic):  # fmt: skip
         self.slots, self.room, self.clock = slots, queue, clock
-        self.pause_after, self.end_after, self.rotate_after = pause_after, end_after, rotate_after
+        self.pause_after, self.end_after = pause_after, end_after
+        self._slice = SLICE  # the mean length of time slices, their pictures included
         self._lock = threading.RLock()
         self._runs: dict[str, _Run] = {}
         self._queue: deque[_Run] = deque()
@@ -138,17 +151,20 @@ class Jobs:
             if run_id not in self._runs:
                 return None
             run = self._find(run_id, viewer)
+            queued = run.status == "queued"
             return View(
                 id=run.id,
                 key=run.work.key,
                 status="paused" if run.status == "lapsed" else run.status,
-                place=self._queue.index(run) + 1 if run.status == "queued" else None,
+                wait=(self._queue.index(run) + 1) * self._slice / max(1, self.slots) if queued else None,
+                waited=self.clock() - run.queued_at if queued else None,
                 step=run.step,
                 seconds=run.seconds,
                 picture=run.picture,
                 version=run.version,
                 error=run.error,
                 viewers=sum(run.looked_at - looked < self.pause_after for looked in run.viewers.values()),
+                leader=run.leader,
                 settings=dict(run.settings),
             )
 
@@ -161,6 +177,13 @@ class Jobs:
         """How many runs there are by status."""
         with self._lock:
             return Counter("paused" if run.status == "lapsed" else run.status for run in self._runs.values())
+
+    @property
+    def look_every(self) -> float:
+        """How many seconds a viewer should let pass between two looks: more, the more runs are under way."""
+        with self._lock:
+            others = sum(run.status in ("queued", "running") for run in self._runs.values()) - 1
+        return min(LOOK_EVERY + LOOKS_LESS * max(0, others), LOOK_AT_LEAST)
 
     def state(self, run_id: str, viewer: str) -> State | None:
         """A deep copy of the newest state, None before the first step. Raises Problem when there is no such run."""
@@ -175,8 +198,14 @@ class Jobs:
             if run is not None and run.viewers.pop(viewer, None) is not None and not run.viewers:
                 self._set(run, "ended")
 
+    def lead(self, run_id: str, viewer: str) -> None:
+        """Let the viewer command the run itself, whoever else looks at it; nobody joins it by its key any more."""
+        with self._lock:
+            run = self._find(run_id, viewer)
+            run.leader, run.shared = viewer, False
+
     # What viewers command. Each command returns the id of the run that it changed: a private copy if others hold a
-    # lease on this one. Raises Problem if there is no such run, or if the run has to wait and the queue is full.
+    # lease on this one and the viewer does not lead it. Raises Problem if there is no such run, or if the run has to wait and the queue is full.
 
     def pause(self, run_id: str, viewer: str) -> str:
         """Pause the run and give its slot to the next one. A finished or failed run does not change."""
@@ -279,10 +308,11 @@ class Jobs:
             raise
 
     def _own(self, run_id: str, viewer: str) -> _Run:
-        """The run that the viewer may command: this one, no longer shared, or a copy if others hold a lease on it."""
+        """The run that the viewer may command: this one, no longer shared, or a copy if others hold a lease on it and
+        the viewer does not lead it."""
         with self._lock:
             run = self._find(run_id, viewer)
-            if len(run.viewers) == 1:
+            if len(run.viewers) == 1 or run.leader == viewer:
                 run.shared = False
                 return run
         with self._turn(run):
@@ -290,6 +320,7 @@ class Jobs:
                 run,
                 id=secrets.token_urlsafe(16),
                 shared=False,
+                leader=None,
                 turned=threading.Condition(self._lock),
                 line=deque(),
                 viewers={viewer: self.clock()},
@@ -310,7 +341,9 @@ class Jobs:
             if run.status == "queued":
                 self._queue.remove(run)
             if status == "queued":
-                self._queue.append(run)
+                new = sum(each.step == 0 for each in self._queue)  # these come first
+                self._queue.insert(new if run.step == 0 else len(self._queue), run)
+                run.queued_at = self.clock()
             elif status == "ended":
                 del self._runs[run.id]
             run.status, run.driver, run.error = status, None, error
@@ -356,19 +389,31 @@ class Jobs:
             self._drive(run, me)
 
     def _drive(self, run: _Run, me: threading.Thread) -> None:
-        """Make steps of the run while this worker is its driver; draw it regularly if somebody looks, and at the
-        end."""
-        began = self.clock()
+        """Make steps of the run while this worker is its driver; draw it when a picture is due."""
+        began, first, others_waited = self.clock(), run.step == 0, True
         while run.driver is me:
             with self._turn(run):
                 if run.driver is me:
                     self._advance(run)
                 now = self.clock()
-                if run.driver is me and self._queue and now - began >= self.rotate_after:
+                others_waited = others_waited and bool(self._queue)
+                over = now - began >= (FIRST_SLICE if first else SLICE) or (first and run.step >= FIRST_STEPS)
+                if run.driver is me and self._queue and over:
                     self._set(run, "queued")
-                wants_picture = now - run.looked_at < WATCHED_FOR and now - run.drawn_at >= PICTURE_EVERY
-                if wants_picture or run.driver is not me:
+                if self._is_due(run, now):
                     self._draw(run)
+        if over and others_waited:
+            with self._lock:
+                self._slice += RECENT * (self.clock() - began - self._slice)
+
+    def _is_due(self, run: _Run, now: float) -> bool:
+        """Whether to draw a picture: of a run at rest always, else regularly if somebody looks. A time slice that others
+        wait for has its picture at the end."""
+        if run.status not in ("queued", "running"):
+            return True
+        if now - run.drawn_at < PICTURE_EVERY or (run.status == "running" and self._queue):
+            return False
+        return now - run.looked_at < WATCHED_FOR * self.look_every
 
     def _advance(self, run: _Run) -> None:
         """Make one step. The run is finished if there is none left, and failed if the step raises an error."""

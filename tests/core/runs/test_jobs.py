@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from core.problems import Problem
-from core.runs.jobs import Jobs, Work
+from core.runs.jobs import FIRST_SLICE, FIRST_STEPS, RECENT, SLICE, Jobs, Work
 
 
 @dataclass
@@ -190,23 +190,30 @@ def test_a_viewer_who_left_does_not_cause_a_fork(registry):
 # Slots and queue
 
 
-def test_the_queue_shows_places_that_move_up(registry):
-    jobs, course = registry(slots=1), Course()
-    running, second, third = (jobs.join(course.work(key), key) for key in ("ann", "bob", "cyd"))
-    until(lambda: jobs.look(running, "ann").status == "running")
-    assert [jobs.look(second, "bob").place, jobs.look(third, "cyd").place] == [1, 2]
+def test_who_waits_is_told_for_how_long_by_those_ahead_and_the_measured_time_slices(registry, clock):
+    jobs, course = registry(slots=1), Course(gated=True)
+    first, second, third = (jobs.join(course.work(key), key) for key in ("ann", "bob", "cyd"))
+    until(lambda: course.begun == 1)
+    waits = [jobs.look(run, who).wait for run, who in ((first, "ann"), (second, "bob"), (third, "cyd"))]
+    assert waits == [None, SLICE, 2 * SLICE]
+    clock.now = 2.0  # one step of the first takes longer than its slice
+    course.allow(1)
+    until(lambda: jobs.look(first, "ann").status == "queued")
+    view = jobs.look(third, "cyd")
+    assert view.wait == pytest.approx(SLICE + RECENT * (2.0 - SLICE)) and view.waited == 2.0
     jobs.leave(second, "bob")
-    assert jobs.look(third, "cyd").place == 1
-    jobs.leave(running, "ann")
+    course.open()
     until(lambda: jobs.look(third, "cyd").status == "running")
-    assert jobs.look(third, "cyd").place is None
+    assert jobs.look(third, "cyd").wait is None and jobs.look(third, "cyd").waited is None
 
 
 def test_no_more_runs_than_slots_are_at_work(registry):
-    jobs, course = registry(slots=2), Course()
+    jobs, course = registry(slots=2), Course(gated=True)
     runs = [jobs.join(course.work(str(k)), "ann") for k in range(5)]
     until(lambda: [jobs.look(run, "ann").status for run in runs] == ["running"] * 2 + ["queued"] * 3)
     assert sum(thread.name == "jobs-worker" for thread in threading.enumerate()) == 2
+    course.open()
+    course.open()
 
 
 def test_a_full_queue_is_refused_with_a_sentence(registry, refused):
@@ -228,7 +235,7 @@ def test_a_paused_run_gives_its_slot_away_and_queues_again(registry):
     jobs.pause(first, "ann")
     until(lambda: jobs.look(second, "bob").status == "running")
     jobs.resume(first, "ann")
-    assert jobs.look(first, "ann").place == 1
+    assert jobs.look(first, "ann").status == "queued"
 
 
 def test_a_step_needs_no_slot_and_is_done_when_the_command_returns(registry):
@@ -248,16 +255,75 @@ def test_a_step_of_a_running_run_pauses_it(registry):
     assert view.picture == view.step == jobs.state(run, "ann").step
 
 
-def test_a_run_that_had_its_slot_for_long_lets_the_others_go_first(registry, clock):
-    jobs, course = registry(slots=1, rotate_after=10), Course()
-    first, second = jobs.join(course.work("a"), "ann"), jobs.join(course.work("b"), "bob")
-    until(lambda: jobs.look(first, "ann").step > 0)
-    clock.now = 10.0
-    until(lambda: jobs.look(second, "bob").step > 0)
-    assert jobs.look(first, "ann").place == 1
-    clock.now = 20.0
-    until(lambda: jobs.look(second, "bob").status == "queued")
+def test_the_first_time_slice_ends_with_the_first_picture_and_later_ones_are_longer(registry, clock):
+    jobs, course = registry(slots=1), Course(gated=True)
+    runs = {who: jobs.join(course.work(who), who) for who in ("ann", "bob")}
+    until(lambda: course.begun == 1)
+    clock.now = FIRST_SLICE
+    course.allow(1)
+    assert course.pictures == [1] and jobs.look(runs["ann"], "ann").picture == 1  # bob's first step has begun
+    course.allow(FIRST_STEPS)
+    assert course.pictures == [1, FIRST_STEPS] and jobs.look(runs["bob"], "bob").status == "queued"
+    clock.now += 0.9 * SLICE
+    course.allow(1)
+    assert jobs.look(runs["ann"], "ann").status == "running" and len(course.pictures) == 2
+    clock.now += 0.2 * SLICE
+    course.allow(1)
+    assert jobs.look(runs["ann"], "ann").status == "queued" and course.pictures == [1, FIRST_STEPS, 3]
     assert course.starts == [None, None]
+    course.open()
+
+
+def test_a_run_without_a_step_goes_before_those_that_have_had_a_time_slice(registry, clock):
+    jobs, course = registry(slots=1), Course(gated=True)
+    runs = {who: jobs.join(course.work(who), who) for who in ("ann", "bob")}
+    until(lambda: course.begun == 1)
+    clock.now = FIRST_SLICE
+    course.allow(1)
+    runs |= {who: jobs.join(course.work(who), who) for who in ("cyd", "dan")}
+    waits = {who: jobs.look(runs[who], who).wait for who in ("ann", "cyd", "dan")}
+    assert waits["cyd"] < waits["dan"] < waits["ann"]
+    course.open()
+
+
+def test_a_run_that_nobody_waits_behind_keeps_its_slot(registry, clock):
+    jobs, course = registry(slots=1), Course(gated=True)
+    run = jobs.join(course.work(), "ann")
+    until(lambda: course.begun == 1)
+    clock.now = 100.0
+    course.allow(3)
+    assert jobs.look(run, "ann").status == "running"
+    course.open()
+
+
+def test_a_time_slice_that_nobody_looks_at_draws_nothing(registry, clock):
+    jobs, course = registry(slots=1, pause_after=1000, end_after=1000), Course(gated=True)
+    runs = {who: jobs.join(course.work(who), who) for who in ("ann", "bob")}
+    until(lambda: course.begun == 1)
+    clock.now = 100.0
+    course.allow(1)
+    assert course.pictures == [] and jobs.look(runs["ann"], "ann").status == "queued"
+    course.open()
+
+
+def test_the_more_runs_there_are_the_less_often_they_are_looked_at(registry):
+    jobs, course = registry(slots=0), Course()
+    jobs.join(course.work("0"), "ann")
+    assert jobs.look_every == 0.5
+    for k in range(1, 30):
+        jobs.join(course.work(str(k)), "ann")
+    assert 1.8 <= jobs.look_every <= 2.2
+
+
+def test_who_leads_a_run_commands_it_for_all_who_look(registry):
+    jobs, course = registry(slots=0), Course()
+    run = jobs.join(course.work(), "ann")
+    jobs.lead(run, "ann")
+    jobs.look(run, "bob")
+    assert jobs.join(course.work(), "cyd") != run
+    assert jobs.step(run, "ann") == run and jobs.look(run, "bob").step == 1
+    own = jobs.step(run, "bob")
+    assert own != run and jobs.look(own, "bob").leader is None and jobs.look(run, "ann").leader == "ann"
 
 
 # Leases
@@ -271,7 +337,7 @@ def test_a_run_without_viewers_pauses_and_goes_on_at_the_next_look(registry, clo
     assert jobs.look(other, "bob").status == "queued"
     jobs.sweep()
     until(lambda: jobs.look(other, "bob").status == "running")
-    assert jobs.look(left, "ann").place == 1
+    assert jobs.look(left, "ann").status == "queued"
     jobs.leave(other, "bob")
     until(lambda: jobs.look(left, "ann").status == "running")
     assert course.starts == [None, None]
