@@ -205,7 +205,8 @@ class Jobs:
             run.leader, run.shared = viewer, False
 
     # What viewers command. Each command returns the id of the run that it changed: a private copy if others hold a
-    # lease on this one and the viewer does not lead it. Raises Problem if there is no such run, or if the run has to wait and the queue is full.
+    # lease on this one and the viewer does not lead it. Raises Problem if there is no such run, or if the run has to
+    # wait and the queue is full.
 
     def pause(self, run_id: str, viewer: str) -> str:
         """Pause the run and give its slot to the next one. A finished or failed run does not change."""
@@ -407,8 +408,8 @@ class Jobs:
                 self._slice += RECENT * (self.clock() - began - self._slice)
 
     def _is_due(self, run: _Run, now: float) -> bool:
-        """Whether to draw a picture: of a run at rest always, else regularly if somebody looks. A time slice that others
-        wait for has its picture at the end."""
+        """Whether to draw a picture: of a run at rest always, else regularly if somebody looks. A time slice that
+        others wait for has its picture at the end."""
         if run.status not in ("queued", "running"):
             return True
         if now - run.drawn_at < PICTURE_EVERY or (run.status == "running" and self._queue):

@@ -245,7 +245,7 @@ def _begin(opened: Menu, wanted: Hashable, language: str, kind: str, options: fi
 
 def _progress(opened: Menu) -> None:
     """How far the film is, and a button that ends the work. At its end the page runs again and offers it."""
-    from pages.ui.runs.training_run import jobs
+    from pages.ui.runs.training_run import jobs, seconds_left
 
     if not opened.film:  # the page is about to run again
         return
@@ -260,7 +260,10 @@ def _progress(opened: Menu) -> None:
             opened.error = view.error if view is not None else Problem("run_ended")
         st.rerun()
     done = step.frame if step else 0
-    st.progress(done / opened.frames, t("frame.export.progress", frame=done, frames=opened.frames))
+    words = t("frame.export.progress", frame=done, frames=opened.frames)
+    if view.status == "queued":
+        words = t("frame.export.waiting", progress=words, seconds=seconds_left(view))
+    st.progress(done / opened.frames, words)
     if st.button(t("frame.export.cancel"), key="_export_cancel"):
         _cancel(opened)
         st.rerun()

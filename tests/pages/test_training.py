@@ -2,6 +2,7 @@
 
 import io
 import time
+from dataclasses import replace
 from itertools import islice
 
 import pytest
@@ -251,9 +252,23 @@ def test_two_learners_with_equal_settings_share_a_run_and_do_not_disturb_each_ot
 
 
 @pytest.mark.slow
-def test_a_learner_in_the_queue_sees_the_place(chapter):
-    apps = [press(chapter(seed=str(seed)), MAIN) for seed in (11, 12, 13)]
-    assert says(apps[2], "status.queued", place=1, slots=2)
+def test_a_learner_whose_turn_is_over_sees_when_the_next_one_comes(chapter, monkeypatch):
+    monkeypatch.setattr(training_run, "slots", lambda: 1)
+    first, *_, last = [press(chapter(seed=str(seed)), MAIN) for seed in (11, 12, 13)]
+    end = time.monotonic() + 30
+    for app in (last, first):
+        while not (shown := view(app)).step or shown.status != "queued":
+            assert time.monotonic() < end, shown
+        words = training_run.waiting(shown)
+        assert words.startswith(t("runs.status.between", seconds=training_run.seconds_left(shown)))
+    assert not last.exception and not app.run().exception
+
+
+def test_the_bar_of_who_waits_shows_the_part_of_the_time_that_has_passed(chapter):
+    app = after(press(chapter(), STEP), 1)
+    shown = replace(view(app), status="queued", step=0, wait=2.4, waited=0.8)
+    words = training_run.waiting(shown)
+    assert words.startswith(t("runs.status.queued", seconds=3)) and 'value="25"' in words
 
 
 @pytest.mark.slow

@@ -200,12 +200,12 @@ def settle(page: str) -> None:
 @fragment()
 def _share(page: str) -> None:
     """Tell the class which scene its lecturer shows; again, without a run of the page, when the picture stands anew."""
-    lecturer, shared = classes.lecturer(), st.session_state.get("_class_shared", True)
+    lecturer = classes.lecturer()
     if not lecturer:
         return
     scene = classes.scene_shown(page, (st.session_state.get("follow") or {}).get("stage"))
     try:
-        classes.polls().show(lecturer, scene if shared else None)
+        classes.polls().show(lecturer, scene if shares() else None)
     except Problem as error:
         _toast(error)
     _picture(key="follow", data=[True, list(links.STAGE), scene], on_stage_change=component.nothing)
@@ -214,6 +214,11 @@ def _share(page: str) -> None:
 def lecturing() -> bool:
     """Whether this visitor is the lecturer of a class."""
     return classes.lecturer() is not None
+
+
+def shares() -> bool:
+    """Whether this visitor is the lecturer of a class that may follow her page, and with it the run that she trains."""
+    return lecturing() and st.session_state.get("_class_shared", True)
 
 
 def draw_poll(question: str) -> None:

@@ -100,9 +100,9 @@ def leave() -> None:
 
 
 def scene_shown(page: str, stage: str | None) -> str:
-    """``page`` and its parameters as they stand, without those that are the lecturer's own. How its picture stands only
-    her browser knows: ``stage``, a query; None until it has said so."""
-    private = (*links.OWN, "lang", *(() if stage is None else links.STAGE))
+    """``page`` and its parameters as they stand, the run that she trains among them, without those that are the
+    lecturer's own. How its picture stands only her browser knows: ``stage``, a query; None until it has said so."""
+    private = {*links.OWN, "lang", *(() if stage is None else links.STAGE)} - {"run"}
     shared = [(name, value) for name, value in st.query_params.to_dict().items() if name not in private]
     stands = [(name, value) for name, value in parse_qsl(stage or "") if name in links.STAGE]
     return f"{page}?{urlencode(shared + stands)}".rstrip("?")

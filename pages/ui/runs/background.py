@@ -9,7 +9,7 @@ from core.runs.jobs import View, Work
 from pages.ui.frame import shell
 from pages.ui.frame.text import t
 from pages.ui.frame.visitor import viewer
-from pages.ui.runs.training_run import jobs
+from pages.ui.runs.training_run import jobs, seconds_left
 
 
 def newest(work: Work, keep: Callable[[Any], None]) -> View | None:
@@ -40,9 +40,8 @@ def newest(work: Work, keep: Callable[[Any], None]) -> View | None:
 def progress(view: View, steps: int) -> None:
     """A bar that shows how many of its steps a computation has made."""
     status = "queued" if view.status == "queued" else "running"
-    st.progress(
-        min(1.0, view.step / steps), t(f"runs.background.{status}", place=view.place, step=view.step, steps=steps)
-    )
+    wait = {"seconds": seconds_left(view)} if status == "queued" else {}
+    st.progress(min(1.0, view.step / steps), t(f"runs.background.{status}", step=view.step, steps=steps, **wait))
 
 
 def failed() -> bool:

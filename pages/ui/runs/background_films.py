@@ -12,7 +12,6 @@ from pages.ui.frame import shell
 from pages.ui.runs import background
 
 KEPT = 96  # films; one of 8 colour images is a megabyte
-TICK = 0.5  # seconds between two looks at films under way
 
 
 class Film(Protocol):
@@ -82,7 +81,7 @@ def watch(maker: FilmMaker, requests: Requests, draw: Callable[[Films, int | Non
     if whole:
         background.leave()
 
-    @shell.fragment(run_every=None if whole else TICK)
+    @shell.fragment(run_every=None if whole else background.jobs().look_every)
     def tick() -> None:
         if whole:
             draw(whole, None)

@@ -3,6 +3,8 @@
 The page declares a control ``run = code(training_run.check_run)``: the address names the run, and a reload finds it.
 """
 
+import html
+import math
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator
@@ -19,18 +21,20 @@ from core.runs.caching import shared_cache
 from core.runs.checkpoints import Checkpoint
 from core.runs.jobs import Jobs, View, Work
 from core.runs.progress import Progress, resume
-from pages.ui.frame import controls, shell, text
+from core.runs.slots import slots
+from pages.ui.frame import class_view, controls, shell, text
 from pages.ui.frame.text import t
 from pages.ui.frame.visitor import viewer
 
-TICK, REST = 0.5, 20.0  # seconds between two looks at a run under way, and at one at rest, which would end unlooked at
+REST = 20.0  # seconds between two looks at a run at rest, which would end unlooked at
+RETIMED = 1.5  # how much longer or shorter the time between two looks becomes before the page is told
 UNDER_WAY = ("queued", "running")
 
 
 @cache
 def jobs() -> Jobs:
     """All runs of this server process."""
-    return Jobs(slots=2)
+    return Jobs(slots=slots())
 
 
 @dataclass(frozen=True)
@@ -127,14 +131,16 @@ class Loaded:
 
 
 def current(request: TrainingRequest) -> View | None:
-    """This visitor's run of ``request``, once what a button asked for is done: the session's own, or the one that the
-    address names. None if there is none."""
+    """This visitor's run of ``request``, once what a button asked for is done: the one that the address names, or the
+    session's own. None if there is none. A lecturer leads the run that her class sees."""
     if order := st.session_state.pop("_order", None):
         _attempt(order[0], request, *order[1:])
-    for run_id in filter(None, (_runs().get(request.key), controls.value("run"))):
+    for run_id in filter(None, (controls.value("run"), _runs().get(request.key))):
         # Looking makes us a viewer, so a run of other settings is not looked at.
         if (jobs().key_of(run_id) or ())[:2] == request.key:
             follow(request, run_id)
+            if class_view.shares():
+                jobs().lead(run_id, viewer())
             return jobs().look(run_id, viewer())
     _runs().pop(request.key, None)
     controls.put("run", None)
@@ -248,8 +254,9 @@ def buttons(request: TrainingRequest, view: View | None, ready: bool = True) -> 
     """Start, pause or resume; single step; reset; the error of the last command. Not ``ready``: all are disabled."""
     hold = "pause", ":material/pause:", (command, jobs().pause)
     go_on = "resume", ":material/play_arrow:", (command, jobs().resume)
+    together = ("together", ":material/groups:") if class_view.shares() else ("train", ":material/play_arrow:")
     main, icon, order = {
-        None: ("train", ":material/play_arrow:", (begin,)),
+        None: (*together, (begin,)),
         "queued": hold,
         "running": hold,
         "paused": go_on,
@@ -273,8 +280,10 @@ def buttons(request: TrainingRequest, view: View | None, ready: bool = True) -> 
 
 
 def heed_learning_rate(request: TrainingRequest, view: View | None) -> None:
-    """Where the control of the learning rate was moved, go on with the run's model at the new rate."""
-    if view is not None and view.settings["lr"] != request.config.lr:
+    """Where this visitor has moved the control of the learning rate, go on with the run's model at the new rate."""
+    rates = st.session_state.setdefault("_lr", {})
+    before, rates[request.kind] = rates.get(request.kind, request.config.lr), request.config.lr
+    if view is not None and before != request.config.lr != view.settings["lr"]:
         _attempt(command, request, jobs().change, lr=request.config.lr)
 
 
@@ -286,10 +295,11 @@ def watch(
 ) -> None:
     """Draw the run's newest picture and a line on how it stands, again and again while it is under way.
 
-    The whole page runs again when its status changes, and when it passes one of the steps ``marks``.
+    The whole page runs again when the run begins or ends to be under way, when it passes one of the steps ``marks``,
+    and when it is to be looked at clearly more or less often.
     """
     # At rest, too, it is drawn in the fragment: a stage that moves to another place on the page is mounted anew.
-    every = None if view is None else TICK if view.status in UNDER_WAY else REST
+    every = None if view is None else jobs().look_every if view.status in UNDER_WAY else REST
 
     @shell.fragment(run_every=every)
     def tick() -> None:
@@ -297,21 +307,43 @@ def watch(
 
     def look() -> None:
         now = jobs().look(_runs().get(request.key, ""), viewer())
-        if now is None or now.status != view.status or any(view.step < mark <= now.step for mark in marks):
+        if now is None or _phase(now) != _phase(view) or any(view.step < mark <= now.step for mark in marks):
+            st.rerun()
+        if now.status in UNDER_WAY and not 1 / RETIMED < jobs().look_every / every < RETIMED:
             st.rerun()
         draw(now.picture or at_rest(request)[0], standing(now))
 
     tick()
 
 
+def _phase(view: View) -> str:
+    """The status of a run; one for all that are under way, which have a slot and wait for one in turn."""
+    return UNDER_WAY[0] if view.status in UNDER_WAY else view.status
+
+
 def standing(view: View) -> str:
     """One line on how a run stands."""
-    status = t(f"runs.status.{view.status}", place=view.place, slots=jobs().slots)
-    parts = [status, t("runs.standing.step", step=view.picture.step if view.picture else view.step)]
+    parts = [waiting(view) if view.status == "queued" else t(f"runs.status.{view.status}")]
+    parts = [*parts, t("runs.standing.step", step=view.picture.step if view.picture else view.step)]
     parts.append(t("runs.standing.seconds", seconds=view.seconds))
-    if view.viewers > 1:
+    if view.leader not in (None, viewer()):
+        parts.append(t("runs.standing.lecturers"))
+    elif view.viewers > 1:
         parts.append(t("runs.standing.viewers", viewers=view.viewers))
     return " · ".join(parts)
+
+
+def waiting(view: View) -> str:
+    """How long a queued run will wait for its next time slice, in words and as a bar."""
+    words = t(f"runs.status.{'between' if view.step else 'queued'}", seconds=seconds_left(view))
+    passed = 100 * view.waited / (view.waited + view.wait)
+    name = html.escape(t("runs.status.wait_bar"), quote=True)
+    return f'{words} <progress max="100" value="{passed:.0f}" aria-label="{name}"></progress>'
+
+
+def seconds_left(view: View) -> int:
+    """Whole seconds until a queued run will have a slot, about."""
+    return max(1, math.ceil(view.wait))
 
 
 def at_rest(request: TrainingRequest) -> tuple[Any, str]:

@@ -50,6 +50,7 @@ def test_the_exact_loss_of_two_points_is_what_their_posterior_variance_says():
     error = (0.6 * torch.tanh(0.6 * (0.6 + sigma * eps) / sigma**2) - 0.6) ** 2
     expected = (error * density).sum(1).mean() / 2
     assert point_model.bayes_loss(how, points) == pytest.approx(expected.item(), rel=0.05)
+    assert point_model.bayes_loss(replace(how, seed=7), points) == point_model.bayes_loss(how, points)
 
 
 @pytest.mark.slow
