@@ -129,17 +129,18 @@ class Jobs:
 
     # What viewers ask.
 
-    def join(self, work: Work, viewer: str, held: bool = False) -> str:
+    def join(self, work: Work, viewer: str, held: bool = False, own: bool = False) -> str:
         """The id of the shared run of ``work.key``, which is started if there is none. Raises Problem if the queue is
         full.
 
-        With ``held`` the run belongs to the viewer alone and starts paused. A viewer who changes to another work should
-        leave the first run.
+        With ``own`` it is a new run that nobody joins by its key; with ``held`` too, and it starts paused. A viewer who
+        changes to another work should leave the first run.
         """
+        own = own or held
         with self._lock:
             run = next((run for run in self._runs.values() if run.shared and run.work.key == work.key), None)
-            if run is None or held:
-                run = _Run(work, dict(work.settings), threading.Condition(self._lock), shared=not held)
+            if run is None or own:
+                run = _Run(work, dict(work.settings), threading.Condition(self._lock), shared=not own)
                 self._set(run, "paused") if held else self._enqueue(run)
                 self._register(run)
             return self._find(run.id, viewer).id
@@ -199,10 +200,12 @@ class Jobs:
                 self._set(run, "ended")
 
     def lead(self, run_id: str, viewer: str) -> None:
-        """Let the viewer command the run itself, whoever else looks at it; nobody joins it by its key any more."""
+        """Let the viewer, who alone looks at the run, command it also when others do; nobody joins it by its key. A run
+        that others look at already does not change."""
         with self._lock:
             run = self._find(run_id, viewer)
-            run.leader, run.shared = viewer, False
+            if len(run.viewers) == 1:
+                run.leader, run.shared = viewer, False
 
     # What viewers command. Each command returns the id of the run that it changed: a private copy if others hold a
     # lease on this one and the viewer does not lead it. Raises Problem if there is no such run, or if the run has to

@@ -16,7 +16,7 @@ def draw_row() -> DeltaGenerator:
     if controls.value("present"):
         controls.draw("prediction")
         return st.container()
-    buttons, target = st.columns([5, 8], vertical_alignment="center")
+    buttons, target = st.columns([6, 8], vertical_alignment="center")
     with target, st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"):
         shell.prose(t("training.controls.prediction.label"), width="content")
         controls.draw("prediction", label_visibility="collapsed", width=230)

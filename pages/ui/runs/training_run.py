@@ -26,7 +26,7 @@ from pages.ui.frame import class_view, controls, shell, text
 from pages.ui.frame.text import t
 from pages.ui.frame.visitor import viewer
 
-REST = 20.0  # seconds between two looks at a run at rest, which would end unlooked at
+REST, LED = 20.0, 2.0  # seconds between two looks at a run at rest, which would end unlooked at; at a lecturer's
 RETIMED = 1.5  # how much longer or shorter the time between two looks becomes before the page is told
 UNDER_WAY = ("queued", "running")
 
@@ -137,14 +137,22 @@ def current(request: TrainingRequest) -> View | None:
         _attempt(order[0], request, *order[1:])
     for run_id in filter(None, (controls.value("run"), _runs().get(request.key))):
         # Looking makes us a viewer, so a run of other settings is not looked at.
-        if (jobs().key_of(run_id) or ())[:2] == request.key:
+        if (jobs().key_of(run_id) or ())[:2] == request.key and (view := jobs().look(run_id, viewer())):
+            if _watches_only(view) and run_id != controls.value("run"):  # its lecturer has gone on without it
+                jobs().leave(run_id, viewer())
+                continue
             follow(request, run_id)
             if class_view.shares():
                 jobs().lead(run_id, viewer())
-            return jobs().look(run_id, viewer())
+            return view
     _runs().pop(request.key, None)
     controls.put("run", None)
     return None
+
+
+def _watches_only(view: View) -> bool:
+    """Whether the run is another visitor's: the lecturer's of a class."""
+    return view.leader not in (None, viewer())
 
 
 def named() -> tuple[str, tuple] | None:
@@ -206,8 +214,8 @@ def _begun() -> set[tuple]:
 
 def begin(request: TrainingRequest, held: bool = False) -> None:
     """Start the run of ``request``, or join the one that others started with the same settings; ``held``: one's own,
-    which waits."""
-    follow(request, jobs().join(request.work(), viewer(), held))
+    which waits. A lecturer's, which her class sees, is her own, too."""
+    follow(request, jobs().join(request.work(), viewer(), held, own=class_view.shares()))
 
 
 def command(request: TrainingRequest, order: Callable[..., str], *args: int, **settings: float) -> None:
@@ -299,7 +307,7 @@ def watch(
     and when it is to be looked at clearly more or less often.
     """
     # At rest, too, it is drawn in the fragment: a stage that moves to another place on the page is mounted anew.
-    every = None if view is None else jobs().look_every if view.status in UNDER_WAY else REST
+    every = view and (jobs().look_every if view.status in UNDER_WAY else LED if _watches_only(view) else REST)
 
     @shell.fragment(run_every=every)
     def tick() -> None:
@@ -326,11 +334,12 @@ def standing(view: View) -> str:
     parts = [waiting(view) if view.status == "queued" else t(f"runs.status.{view.status}")]
     parts = [*parts, t("runs.standing.step", step=view.picture.step if view.picture else view.step)]
     parts.append(t("runs.standing.seconds", seconds=view.seconds))
-    if view.leader not in (None, viewer()):
+    if _watches_only(view):
         parts.append(t("runs.standing.lecturers"))
     elif view.viewers > 1:
         parts.append(t("runs.standing.viewers", viewers=view.viewers))
-    return " · ".join(parts)
+    line = " · ".join(parts)
+    return f'<span class="under-way">{line}</span>' if view.status in UNDER_WAY else line
 
 
 def waiting(view: View) -> str:

@@ -326,6 +326,16 @@ def test_who_leads_a_run_commands_it_for_all_who_look(registry):
     assert own != run and jobs.look(own, "bob").leader is None and jobs.look(run, "ann").leader == "ann"
 
 
+def test_nobody_takes_the_lead_of_a_run_that_others_look_at_and_a_run_of_ones_own_has_no_others(registry):
+    jobs, course = registry(slots=0), Course()
+    shared = jobs.join(course.work(), "bob")
+    jobs.lead(jobs.join(course.work(), "ann"), "ann")
+    assert jobs.look(shared, "bob").leader is None
+    own = jobs.join(course.work(), "ann", own=True)
+    jobs.lead(own, "ann")
+    assert own != shared and jobs.look(own, "ann").leader == "ann" and jobs.join(course.work(), "cyd") == shared
+
+
 # Leases
 
 
