@@ -5,6 +5,7 @@ import pytest
 from core.problems import Problem
 from pages.ui.frame import chapters, class_view, classes, kept, links, text
 from pages.ui.lecture.polls import LENGTH, Polls
+from pages.ui.runs import training_run
 from tests.reading import messages, texts
 from tests.test_catalogue import config_of, given
 
@@ -63,6 +64,28 @@ def test_a_lecturers_page_asks_the_class_and_shows_it_the_scene_but_nothing_of_h
     assert now.question == QUESTION and now.open and now.scene == "guidance?wanted=dog"
     as_lecturer(open_page("glossary"), lecturer)
     assert polls.standing(lecturer.code).question is None
+
+
+def test_a_student_who_follows_sees_the_run_of_the_lecturer_who_alone_commands_it(open_page, polls, lecturer):
+    def stands(app) -> tuple:
+        view = jobs.look(app.session_state["_runs"][request], app.session_state["_viewer"])
+        return view.id, view.status, view.step
+
+    jobs = training_run.jobs()
+    hers = as_lecturer(open_page("training", seed="31", predictions="false"), lecturer)
+    assert buttons(hers)["_main"].label == text.t("runs.buttons.together")
+    buttons(hers)["_step"].click().run()
+    ((request, run),) = hers.session_state["_runs"].items()
+    scene = classes.scene_of(polls.standing(lecturer.code))
+    assert scene.parameters["run"] == run
+    phone = as_student(open_page("training", **scene.link(), **{"class": lecturer.code}))
+    assert text.t("runs.standing.lecturers") in " ".join(texts(phone))
+    buttons(hers)["_step"].click().run()
+    assert stands(hers) == stands(phone) == (run, "paused", 2)
+    buttons(phone)["_step"].click().run()
+    assert stands(phone)[0] != run and stands(hers) == (run, "paused", 2)
+    jobs.close()
+    training_run.jobs.cache_clear()
 
 
 def test_the_class_decides_what_the_page_of_its_lecturer_predicts(open_page, polls, lecturer):
