@@ -19,8 +19,6 @@ if __name__ == "__main__":
     export.draw_menu(page.url_path or "home")
     warm_up()
 else:
-    from core.runs.slots import slots
     from pages.ui.frame import server
 
-    slots()  # says now, not when the first run begins, that its variable cannot be used
     app = st.App(__file__, middleware=server.MIDDLEWARE, lifespan=server.lifespan)

@@ -129,18 +129,18 @@ class Jobs:
 
     # What viewers ask.
 
-    def join(self, work: Work, viewer: str, held: bool = False, own: bool = False) -> str:
+    def join(self, work: Work, viewer: str, held: bool = False, private: bool = False) -> str:
         """The id of the shared run of ``work.key``, which is started if there is none. Raises Problem if the queue is
         full.
 
-        With ``own`` it is a new run that nobody joins by its key; with ``held`` too, and it starts paused. A viewer who
+        With ``private`` it is a new run that nobody joins by its key; with ``held`` too, and it starts paused. A viewer who
         changes to another work should leave the first run.
         """
-        own = own or held
+        private = private or held
         with self._lock:
             run = next((run for run in self._runs.values() if run.shared and run.work.key == work.key), None)
-            if run is None or own:
-                run = _Run(work, dict(work.settings), threading.Condition(self._lock), shared=not own)
+            if run is None or private:
+                run = _Run(work, dict(work.settings), threading.Condition(self._lock), shared=not private)
                 self._set(run, "paused") if held else self._enqueue(run)
                 self._register(run)
             return self._find(run.id, viewer).id

@@ -20,6 +20,7 @@ from streamlit import cli_util
 from streamlit.web.server import server_util
 
 from core.problems import Problem
+from pages.ui.frame.slots import slots
 
 LOCAL = ("localhost", "127.0.0.1", "::1")  # what a computer calls itself: no other computer finds it there
 FRAMES = os.environ.get("FRAME_ANCESTORS", "'self'")  # what may show the app in a frame; "*": any page
@@ -81,7 +82,9 @@ class AnswerHeaders:
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
-    """While the server runs. It begins by opening the app in a browser, where there is one."""
+    """While the server runs. It begins by saying what of the environment it cannot use, and opens the app in a browser,
+    where there is one."""
+    slots()
     if not st.get_option("server.headless"):
         asyncio.get_running_loop().call_soon(cli_util.open_browser, server_util.get_url("localhost"))
     yield

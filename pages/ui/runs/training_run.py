@@ -21,8 +21,8 @@ from core.runs.caching import shared_cache
 from core.runs.checkpoints import Checkpoint
 from core.runs.jobs import Jobs, View, Work
 from core.runs.progress import Progress, resume
-from core.runs.slots import slots
 from pages.ui.frame import class_view, controls, shell, text
+from pages.ui.frame.slots import slots
 from pages.ui.frame.text import t
 from pages.ui.frame.visitor import viewer
 
@@ -215,7 +215,7 @@ def _begun() -> set[tuple]:
 def begin(request: TrainingRequest, held: bool = False) -> None:
     """Start the run of ``request``, or join the one that others started with the same settings; ``held``: one's own,
     which waits. A lecturer's, which her class sees, is her own, too."""
-    follow(request, jobs().join(request.work(), viewer(), held, own=class_view.shares()))
+    follow(request, jobs().join(request.work(), viewer(), held, private=class_view.shares()))
 
 
 def command(request: TrainingRequest, order: Callable[..., str], *args: int, **settings: float) -> None:

@@ -331,7 +331,7 @@ def test_nobody_takes_the_lead_of_a_run_that_others_look_at_and_a_run_of_ones_ow
     shared = jobs.join(course.work(), "bob")
     jobs.lead(jobs.join(course.work(), "ann"), "ann")
     assert jobs.look(shared, "bob").leader is None
-    own = jobs.join(course.work(), "ann", own=True)
+    own = jobs.join(course.work(), "ann", private=True)
     jobs.lead(own, "ann")
     assert own != shared and jobs.look(own, "ann").leader == "ann" and jobs.join(course.work(), "cyd") == shared
 

@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
-from core.runs import slots as module
-from core.runs.slots import cores, slots
+from pages.ui.frame import slots as module
+from pages.ui.frame.slots import cores, slots
 
 
 @pytest.fixture(autouse=True)
