@@ -133,7 +133,7 @@ class Jobs:
         """The id of the shared run of ``work.key``, which is started if there is none. Raises Problem if the queue is
         full.
 
-        With ``private`` it is a new run that nobody joins by its key; with ``held`` too, and it starts paused. A viewer who
+        With ``private`` it is a new run that nobody joins by its key; with ``held`` it also starts paused. A viewer who
         changes to another work should leave the first run.
         """
         private = private or held
