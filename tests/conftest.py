@@ -36,6 +36,12 @@ def english() -> None:
     text.language.set(text.DEFAULT)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def live_runs(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The runs that learners of tests pause are not put beside those of this machine's users."""
+    os.environ["LIVE_RUNS"] = str(tmp_path_factory.mktemp("live"))
+
+
 @pytest.fixture
 def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """No file takes a byte, as on a disk without room."""

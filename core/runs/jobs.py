@@ -41,7 +41,18 @@ FIRST_STEPS, FIRST_SLICE, SLICE = 100, 0.3, 0.5  # the steps and seconds of a fi
 LOOK_EVERY, LOOKS_LESS, LOOK_AT_LEAST = 0.5, 0.05, 3.0  # seconds between two looks; more for each other run; at most
 WATCHED_FOR = 4  # intervals between two looks after which pictures are not worth drawing
 RECENT = 0.2  # the weight of the newest time slice in their mean length
+KEEP_EVERY = 30.0  # seconds after which a run is kept for the first time and again
 State = Any
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a run stands: its name, the steps made, the seconds spent in them, and its settings."""
+
+    id: str
+    step: int
+    seconds: float
+    settings: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -54,12 +65,14 @@ class Work:
             step. It may work in place if an error leaves a state from which the run can continue.
         picture: ``picture(state)`` is what a page shows of a state: a new object each time.
         settings: the settings to start with.
+        keep: ``keep(standing, state)`` puts a state where it outlives the process; None: nothing is kept.
     """
 
     key: Hashable
     start: Callable[[State | None, Mapping[str, Any]], Iterator[State]]
     picture: Callable[[State], Any]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    keep: Callable[[Standing, State], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +117,8 @@ class _Run:
     version: int = 0
     stale: bool = False  # the picture is of an older state
     drawn_at: float = -math.inf
+    kept_at: float = math.inf  # or begun, before it was kept once
+    kept_step: int = 0
     error: Exception | None = None
 
 
@@ -186,6 +201,21 @@ class Jobs:
             others = sum(run.status in ("queued", "running") for run in self._runs.values()) - 1
         return min(LOOK_EVERY + LOOKS_LESS * max(0, others), LOOK_AT_LEAST)
 
+    def restore(self, work: Work, viewer: str, standing: Standing, state: State) -> str:
+        """The id of the run that was kept so: it is paused, under the name that it had, and the viewer's own. One that
+        is there already stays as it is."""
+        with self._lock:
+            if standing.id not in self._runs:
+                run = _Run(work, dict(standing.settings), threading.Condition(self._lock), standing.id, shared=False)
+                run.state, run.step, run.seconds, run.stale = state, standing.step, standing.seconds, True
+                run.kept_at, run.kept_step = self.clock(), standing.step
+                self._set(run, "paused")
+                self._register(run)
+            run = self._find(standing.id, viewer)
+        with self._turn(run):
+            self._draw(run)
+        return run.id
+
     def state(self, run_id: str, viewer: str) -> State | None:
         """A deep copy of the newest state, None before the first step. Raises Problem when there is no such run."""
         run = self._find(run_id, viewer)
@@ -217,6 +247,7 @@ class Jobs:
             if run.status not in ("finished", "failed"):
                 self._set(run, "paused")
             self._draw(run)
+            self._keep(run, at_once=True)
         return run.id
 
     def step(self, run_id: str, viewer: str, steps: int = 1) -> str:
@@ -228,6 +259,7 @@ class Jobs:
                 if run.status == "paused":
                     self._advance(run)
             self._draw(run)
+            self._keep(run)
             return run.id
 
     def resume(self, run_id: str, viewer: str) -> str:
@@ -332,6 +364,7 @@ class Jobs:
                 driver=None,
                 state=copy.deepcopy(run.state),
                 steps_left=None,
+                kept_step=0,
             )
         run.viewers.pop(viewer, None)
         self._register(fork)
@@ -399,6 +432,7 @@ class Jobs:
             with self._turn(run):
                 if run.driver is me:
                     self._advance(run)
+                self._keep(run, at_once=run.kept_step > 0 and run.status in ("finished", "lapsed"))
                 now = self.clock()
                 others_waited = others_waited and bool(self._queue)
                 over = now - began >= (FIRST_SLICE if first else SLICE) or (first and run.step >= FIRST_STEPS)
@@ -422,6 +456,8 @@ class Jobs:
     def _advance(self, run: _Run) -> None:
         """Make one step. The run is finished if there is none left, and failed if the step raises an error."""
         began = self.clock()
+        if run.step == 0:
+            run.kept_at = began
         try:
             if run.steps_left is None:
                 run.steps_left = iter(run.work.start(run.state, run.settings))
@@ -435,6 +471,19 @@ class Jobs:
             run.steps_left, run.stale = None, True  # the state may have been set back
             self._draw(run)
             self._set(run, "failed", _for_readers(error))
+
+    def _keep(self, run: _Run, at_once: bool = False) -> None:
+        """Keep the newest state where its work asks for it, if that is due or is wanted ``at_once``. An error, as on a
+        full disk, goes to the log, and the run continues."""
+        now = self.clock()
+        wanted = at_once or now - run.kept_at >= KEEP_EVERY
+        if not wanted or run.work.keep is None or run.step == run.kept_step or run.status == "ended":
+            return
+        run.kept_at, run.kept_step = now, run.step
+        try:
+            run.work.keep(Standing(run.id, run.step, run.seconds, run.settings), run.state)
+        except Exception:
+            logging.getLogger(__name__).exception("a run could not be kept")
 
     def _draw(self, run: _Run) -> None:
         """Draw the newest state if its picture does not exist yet. An error in it is shown, and the run continues."""

@@ -12,12 +12,13 @@ from streamlit.testing.v1 import AppTest
 from core.data.points import make_points
 from core.models import points as point_model
 from core.models.points import PointConfig
-from core.runs import checkpoints
+from core.problems import Problem
+from core.runs import checkpoints, live_runs
 from core.runs.jobs import View
-from pages.ui.frame import visitor
+from pages.ui.frame import kept, links, text, visitor
 from pages.ui.frame.text import t
 from pages.ui.lessons import training as lesson
-from pages.ui.runs import training_run
+from pages.ui.runs import earlier_runs, training_run
 from tests.reading import group, header, messages, small_print, tasks, texts
 
 GUESS = {"guess": "extent_first"}
@@ -279,6 +280,42 @@ def test_a_run_in_the_address_is_one_s_own_again_and_one_that_has_gone_is_ignore
     assert run_of(again) == run_of(first) and says(again, "standing.step", step=1)
     other = chapter(seed="36", run=run_of(first))  # a run of other settings
     assert not other.session_state["_runs"] and "run" not in other.query_params
+
+
+def restarted() -> None:
+    """Another server has taken the place of this one."""
+    training_run.jobs().close()
+    training_run.jobs.cache_clear()
+
+
+@pytest.mark.slow
+def test_a_paused_run_outlives_the_server_by_its_address_or_by_the_browser_and_reset_forgets_it(chapter):
+    first = press(chapter(seed="35"), STEP, MAIN, MAIN)  # one step; on; a pause, which keeps it
+    run, step = run_of(first), view(first).step
+    restarted()
+    again = chapter(seed="35", run=run)
+    assert not again.error and view(again).status == "paused" and view(again).step == step and run_of(again) == run
+    assert t("runs.restored.here", step=step) in messages(again, "info")
+    restarted()
+    by_browser = chapter(seed="35")
+    by_browser.session_state["_kept"] = kept.Memory({"runs": first.session_state["_kept"].values["runs"]})
+    assert says(by_browser.run(), "restored.offer", step=step) and not by_browser.session_state["_runs"]
+    press(by_browser, "_restore")
+    assert run_of(by_browser) == run and view(by_browser).step >= step
+    press(by_browser, RESET)
+    assert "_restore" not in {button.key for button in by_browser.button}
+    assert not live_runs.is_kept(earlier_runs.folder(), run)
+
+
+@pytest.mark.slow
+def test_a_damaged_run_is_named_so_and_leaves_the_address(chapter):
+    run = "damaged_run_of_a_class"
+    earlier_runs.folder().mkdir(exist_ok=True)
+    (earlier_runs.folder() / f"{run}.zip").write_bytes(b"no zip")
+    app = chapter(run=run)
+    assert (
+        app.error[0].value == links.plain(text.problem(Problem("live_run_damaged"))) and "run" not in app.query_params
+    )
 
 
 @pytest.mark.slow

@@ -4,7 +4,6 @@ server.
 The chapter on image models trains them in one scene and samples from them in the others.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,9 +24,9 @@ from core.runs.checkpoints import Checkpoint
 from core.runs.progress import Progress
 from pages.ui.frame import controls, shell, text
 from pages.ui.frame.text import t
-from pages.ui.runs import training_run
+from pages.ui.runs import earlier_runs, training_run
 
-FOLDER = Path(os.environ.get("IMAGE_RUNS", shell.ROOT / ".runs"))  # the runs on this server that may be followed
+FOLDER = earlier_runs.RUNS  # the runs on this server that may be followed
 MAX_MODELS = 4  # of a visitor, from files and from runs
 
 

@@ -3,28 +3,32 @@
 The page declares a control ``run = code(training_run.check_run)``: the address names the run, and a reload finds it.
 """
 
+import hashlib
 import html
 import math
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any
 
 import streamlit as st
 
 from core.pretrained import pretrained
-from core.runs import checkpoints
+from core.problems import Problem
+from core.runs import checkpoints, live_runs
 from core.runs.caching import shared_cache
 from core.runs.checkpoints import Checkpoint
-from core.runs.jobs import Jobs, View, Work
+from core.runs.jobs import Jobs, Standing, View, Work
+from core.runs.live_runs import LiveRun
 from core.runs.progress import Progress, resume
 from pages.ui.frame import class_view, controls, shell, text
 from pages.ui.frame.slots import slots
 from pages.ui.frame.text import t
 from pages.ui.frame.visitor import viewer
+from pages.ui.runs import earlier_runs
 
 REST, LED = 20.0, 2.0  # seconds between two looks at a run at rest, which would end unlooked at; at a lecturer's
 RETIMED = 1.5  # how much longer or shorter the time between two looks becomes before the page is told
@@ -34,6 +38,7 @@ UNDER_WAY = ("queued", "running")
 @cache
 def jobs() -> Jobs:
     """All runs of this server process."""
+    earlier_runs.sweep()
     return Jobs(slots=slots())
 
 
@@ -91,7 +96,12 @@ class TrainingRequest(ABC):
     @property
     def neutral(self) -> "TrainingRequest":
         """The same request at a fixed learning rate."""
-        return replace(self, config=replace(self.config, lr=1.0))
+        return self.at(1.0)
+
+    @property
+    def digest(self) -> str:
+        """A text that is equal for requests of equal key only, also in another process."""
+        return hashlib.sha256(repr(self.key).encode()).hexdigest()[:16]
 
     @property
     def full(self) -> "TrainingRequest":
@@ -106,17 +116,33 @@ class TrainingRequest(ABC):
         """The work for the registry: from scratch, shared by all who ask for the same; or on from a loaded model."""
         loaded, full = _loaded().get(self.key), self.full
 
+        def first() -> Progress:
+            return deepcopy(loaded.progress) if loaded else Progress(full.begin().state)
+
+        origin = secrets.token_urlsafe(8) if loaded else self.config.lr
+        return self.work_of(full, first, origin)
+
+    def work_of(self, full: "TrainingRequest", first: Callable[[], Progress], origin: Hashable) -> Work:
+        """The work of training by ``full``, as this request would be, from ``first()`` on."""
+        digest = self.digest  # the visitor's, who is not known in the threads below
+
         def start(progress: Progress | None, settings: dict) -> Iterator[Progress]:
-            first = progress or (deepcopy(loaded.progress) if loaded else Progress(full.begin().state))
-            return replace(full, config=replace(full.config, lr=settings["lr"])).run(first)
+            return full.at(settings["lr"]).run(progress or first())
 
         def picture(progress: Progress) -> Any:
             # Drawn after the first step and not counted as training, which setting up the exact denoiser is not.
             progress.bayes_loss = full.bayes_loss()
             return self.picture(progress)
 
-        origin = secrets.token_urlsafe(8) if loaded else self.config.lr
-        return Work((*self.key, origin), start, picture, {"lr": self.config.lr})
+        def keep(standing: Standing, progress: Progress) -> None:
+            at = full.at(standing.settings["lr"])
+            live_runs.save(earlier_runs.folder(), LiveRun(standing, digest, asdict(at.config), at.checkpoint(progress)))
+
+        return Work((*self.key, origin), start, picture, {"lr": self.config.lr}, keep)
+
+    def at(self, lr: float) -> "TrainingRequest":
+        """The same request at another learning rate."""
+        return replace(self, config=replace(self.config, lr=lr))
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +162,8 @@ def current(request: TrainingRequest) -> View | None:
     if order := st.session_state.pop("_order", None):
         _attempt(order[0], request, *order[1:])
     for run_id in filter(None, (controls.value("run"), _runs().get(request.key))):
+        if jobs().key_of(run_id) is None and live_runs.is_kept(earlier_runs.folder(), run_id):
+            _attempt(restore, request, run_id)
         # Looking makes us a viewer, so a run of other settings is not looked at.
         if (jobs().key_of(run_id) or ())[:2] == request.key and (view := jobs().look(run_id, viewer())):
             if _watches_only(view) and run_id != controls.value("run"):  # its lecturer has gone on without it
@@ -164,7 +192,7 @@ def named() -> tuple[str, tuple] | None:
 
 def check_run(run_id: str) -> str:
     """The control ``run`` of a page can hold this. Raises ValueError where there is no such run."""
-    if jobs().key_of(run_id) is None:
+    if jobs().key_of(run_id) is None and not live_runs.is_kept(earlier_runs.folder(), run_id):
         raise ValueError(run_id)
     return run_id
 
@@ -178,6 +206,48 @@ def follow(request: TrainingRequest, run_id: str | None) -> None:
         _runs()[request.key] = run_id
         _latest()[request.kind] = request
     controls.put("run", run_id)
+
+
+# Runs that outlive their server
+
+
+def restore(request: TrainingRequest, run_id: str) -> None:
+    """Take up the run of that id from the disk, paused, where it is one of ``request``. Raises Problem where its file
+    cannot be used."""
+    found = live_runs.load(earlier_runs.folder(), run_id)
+    if found.key != request.digest:
+        return
+    try:
+        full = replace(request, config=replace(request.config, **found.config))
+        progress = resume(found.checkpoint)
+        work = request.work_of(full, lambda: progress, secrets.token_urlsafe(8))
+    except (TypeError, ValueError) as error:
+        raise Problem("live_run_damaged") from error
+    jobs().restore(work, viewer(), found.standing, progress)
+    st.session_state["_restored"] = run_id
+
+
+def _offer(request: TrainingRequest, view: View | None) -> None:
+    """Say that a run is here again, or offer one of an earlier visit that the browser names."""
+    if view is not None:
+        if view.status == "paused" and st.session_state.get("_restored") == view.id:
+            with shell.alerts():
+                shell.message("info", t("runs.restored.here", step=view.step), "restore")
+        return
+    earlier = earlier_runs.name_of(request.digest)
+    found = None if controls.value("present") else live_runs.head(earlier_runs.folder(), earlier)
+    if found is not None and found.key == request.digest:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="restored"):
+            shell.prose(t("runs.restored.offer", step=found.standing.step), width="content")
+            go_on = {"icon": ":material/restore:", "key": "_restore", "args": (_restore_and_resume, earlier)}
+            st.button(t("runs.restored.resume"), on_click=_order, **go_on)
+
+
+def _restore_and_resume(request: TrainingRequest, run_id: str) -> None:
+    if jobs().key_of(run_id) is None:
+        restore(request, run_id)
+    follow(request, run_id)
+    command(request, jobs().resume)
 
 
 def latest(kind: str) -> TrainingRequest | None:
@@ -215,12 +285,18 @@ def _begun() -> set[tuple]:
 def begin(request: TrainingRequest, held: bool = False) -> None:
     """Start the run of ``request``, or join the one that others started with the same settings; ``held``: one's own,
     which waits. A lecturer's, which her class sees, is her own, too."""
-    follow(request, jobs().join(request.work(), viewer(), held, private=class_view.shares()))
+    _own(request, jobs().join(request.work(), viewer(), held, private=class_view.shares()))
+
+
+def _own(request: TrainingRequest, run_id: str | None) -> None:
+    """Make ``run_id`` what this visitor has of ``request``, also on another day; None: nothing any more."""
+    follow(request, run_id)
+    earlier_runs.keep_name(request.digest, run_id)
 
 
 def command(request: TrainingRequest, order: Callable[..., str], *args: int, **settings: float) -> None:
     """Carry out an order of the registry on this visitor's run, which may become a copy of its own."""
-    follow(request, order(_runs().get(request.key, ""), viewer(), *args, **settings))
+    _own(request, order(_runs().get(request.key, ""), viewer(), *args, **settings))
 
 
 def single_step(request: TrainingRequest) -> None:
@@ -232,11 +308,13 @@ def single_step(request: TrainingRequest) -> None:
 
 def reset(request: TrainingRequest) -> None:
     """Leave the run; without one, put away the loaded or shipped model, so that an untrained network is left."""
-    if request.key in _runs():
-        jobs().leave(_runs()[request.key], viewer())
+    if run_id := _runs().get(request.key):
+        jobs().leave(run_id, viewer())
+        if jobs().key_of(run_id) is None:
+            live_runs.delete(earlier_runs.folder(), run_id)
     else:
         _loaded().pop(request.key, None)
-    follow(request, None)
+    _own(request, None)
 
 
 def report(error: Exception, key: str = "") -> None:
@@ -282,6 +360,7 @@ def buttons(request: TrainingRequest, view: View | None, ready: bool = True) -> 
         st.button(**again, on_click=_order, args=(reset,), disabled=blank, key="_reset")
         if not ready:
             shell.caption(t("runs.buttons.not_ready"))
+    _offer(request, view)
     if reported := st.session_state.pop("_live_error", None):
         error, key = reported
         shell.sorry(t(key, problem=text.problem(error)) if key else error)

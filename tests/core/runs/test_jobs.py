@@ -6,13 +6,14 @@ import sys
 import threading
 import time
 import weakref
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
 from core.problems import Problem
-from core.runs.jobs import FIRST_SLICE, FIRST_STEPS, RECENT, SLICE, Jobs, Work
+from core.runs.jobs import FIRST_SLICE, FIRST_STEPS, KEEP_EVERY, RECENT, SLICE, Jobs, Work
 
 
 @dataclass
@@ -619,10 +620,64 @@ def test_close_ends_all_threads(registry):
 def test_the_process_ends_cleanly_in_the_middle_of_a_run():
     script = """
 import atexit, itertools, threading
-from core.runs.jobs import Jobs, Work
+from core.runs.jobs import KEEP_EVERY, Jobs, Work
 atexit.register(lambda: print(threading.active_count(), "thread left"))
 jobs = Jobs()
 jobs.join(Work("endless", lambda state, settings: itertools.count(), str), "ann")
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=20)
     assert (done.returncode, done.stdout, done.stderr) == (0, "1 thread left\n", "")
+
+
+# Kept runs
+
+
+def test_a_run_is_kept_every_so_often_and_when_it_is_paused_or_ends_but_not_a_short_one(registry, clock):
+    jobs, course, kept = registry(slots=1), Course(last=5, gated=True), []
+    work = replace(course.work(lr=1.0), keep=lambda standing, state: kept.append((standing.step, state.step)))
+    run = jobs.join(work, "ann")
+    course.allow(2)
+    assert not kept
+    clock.now = KEEP_EVERY
+    jobs.look(run, "ann")
+    course.allow(1)
+    until(lambda: kept == [(3, 3)])
+    course.allow(1)
+    course.open()
+    until(lambda: jobs.look(run, "ann").status == "finished")
+    assert kept == [(3, 3), (5, 5)]  # a run that was kept is so to its end
+    short = jobs.join(replace(work, key="short", start=Course(last=3).start), "bob")
+    until(lambda: jobs.look(short, "bob").status == "finished")
+    paused = jobs.join(replace(work, key="paused", start=Course().start), "eve", held=True)
+    jobs.step(paused, "eve", 4)
+    assert len(kept) == 2
+    jobs.pause(paused, "eve")
+    jobs.pause(paused, "eve")
+    assert kept[2:] == [(4, 4)]
+
+
+def test_a_run_that_cannot_be_kept_goes_on(registry, clock):
+    def refuse(standing, state):
+        raise OSError("no room")
+
+    jobs = registry(slots=0)
+    run = jobs.join(replace(Course().work(), keep=refuse), "ann", held=True)
+    jobs.step(run, "ann")
+    jobs.pause(run, "ann")
+    assert jobs.look(run, "ann").error is None and jobs.look(jobs.step(run, "ann"), "ann").step == 2
+
+
+def test_a_restored_run_is_paused_where_it_was_kept_and_continues_like_one_that_was_never_interrupted(registry):
+    jobs, kept = registry(slots=0), []
+    work = replace(Course().work(lr=1.0), keep=lambda standing, state: kept.append((standing, deepcopy(state))))
+    run = jobs.join(work, "ann", held=True)
+    jobs.step(run, "ann", 3)
+    jobs.pause(run, "ann")
+    jobs.step(run, "ann", 4)
+    later, again, (standing, state) = registry(slots=0), Course().work(), kept[0]
+    assert later.restore(again, "ann", standing, state) == run == later.restore(again, "bob", standing, None)
+    seen = later.look(run, "ann")
+    assert (seen.status, seen.step, seen.picture, seen.settings) == ("paused", 3, 3, {"lr": 1.0})
+    later.leave(run, "bob")
+    later.step(run, "ann", 4)
+    assert later.state(run, "ann") == jobs.state(run, "ann")
