@@ -236,7 +236,7 @@ def test_a_model_of_ones_own_can_be_chosen(chapter, monkeypatch):
 
 @pytest.mark.slow
 def test_a_model_that_still_trains_is_held_as_it_was_until_a_newer_one_is_asked_for(chapter, monkeypatch):
-    view, taken = View("run", (), "running", None, 70, 1.0, None, 0, "", 1, {}), []
+    view, taken = View("run", (), "running", None, None, 70, 1.0, None, 0, None, 1, None, {}), []
 
     def training():
         net = copy.deepcopy(pretrained("digits"))
