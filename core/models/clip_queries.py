@@ -32,9 +32,10 @@ def image_vectors(clip: Clip, x: Tensor, size: int = 256) -> Tensor:
 
 
 @torch.no_grad()
-def text_vectors(clip: Clip, tokenizer: Tokenizer, texts: Sequence[str]) -> Tensor:
-    """Unit vectors [len(texts), size] of texts, on the encoders' device."""
-    return clip.captions(tokenizer.encode(texts).to(next(clip.parameters()).device))
+def text_vectors(clip: Clip, tokenizer: Tokenizer, texts: Sequence[str], size: int = 256) -> Tensor:
+    """Unit vectors [len(texts), size] of texts, on the encoders' device, computed in chunks."""
+    device = next(clip.parameters()).device
+    return in_chunks(lambda chunk: clip.captions(chunk.to(device)), size)(tokenizer.encode(texts))
 
 
 def ranks(similarity: Tensor) -> Tensor:
