@@ -42,10 +42,12 @@ FAULTS = """() => {
     const pencil = document.createElement("canvas").getContext("2d");
     const textWidth = (part, {font}) => (pencil.font = font, pencil.measureText(part.value).width);
 
-    // The first player: all of its bar is in the window when its picture is, and covers nothing of it.
+    // The first player: all of its bar is in the window once the reader is at the picture's end, and covers nothing of it.
     const stages = [...document.querySelectorAll(".stMain *")].map(host => host.shadowRoot?.querySelector(".stage")).filter(stage => stage && seen(stage));
     for (const stage of stages.slice(0, 1)) {
-        const bar = stage.querySelector(".controls"), picture = stage.querySelector("canvas").getBoundingClientRect();
+        const bar = stage.querySelector(".controls"), canvas = stage.querySelector("canvas");
+        if (stage.getBoundingClientRect().bottom > innerHeight) stage.scrollIntoView({block: "end", behavior: "instant"});
+        const picture = canvas.getBoundingClientRect();
         const covered = Math.min(picture.bottom, bar.getBoundingClientRect().bottom) - Math.max(picture.top, bar.getBoundingClientRect().top);
         if (covered > 1) found.push(`the player's bar covers ${Math.round(covered)} px of the picture, which is ${Math.round(picture.height)} px high`);
         const playing = !stage.querySelector(".clock").hidden;
@@ -108,6 +110,8 @@ def main() -> int:
     options = commands.options(__doc__)
     options.add_argument("pages", nargs="*")
     given, wrong = options.parse_args(), 0
+    if unknown := [name for name in given.pages if name not in chapters.present()]:
+        options.error(f"no page {', '.join(unknown)}; there are {', '.join(chapters.present())}")
     with commands.app_in_browser() as (address, browser):
         for (name, scene), (screen, size) in product(addresses(given.pages), SIZES.items()):
             page = commands.window(browser, given.theme, commands.viewport(size), has_touch=True)
