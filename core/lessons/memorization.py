@@ -105,6 +105,12 @@ def run(config: PointConfig, points: PointSet, progress: Progress | None = None)
         yield progress
 
 
+def measure_on(progress: Progress, config: PointConfig, points: PointSet) -> MeasuredProgress:
+    """A run of which it is not known what was measured before: it is measured now."""
+    measured = [measure(progress, config, points)]
+    return MeasuredProgress(progress.state, progress.losses, progress.block, progress.bayes_loss, measured)
+
+
 def snapshot(progress: Progress) -> Snapshot:
     """A run between two steps."""
     measured, dead = tuple(getattr(progress, "measured", ())), point_model.is_dead(progress.state.model)

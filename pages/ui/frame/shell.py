@@ -67,7 +67,7 @@ HERE = Path(__file__).parent
 PLAIN = "_plain"  # in the session of a page that becomes a plain file
 # What Streamlit says by itself.
 STREAMLIT = (
-    "upload", "file_limit", "enter", "ctrl_enter", "stop", "connecting", "lost", "lost_help", "no_page", "no_page_help",
+    "upload", "file_limit", "enter", "ctrl_enter", "stop", "connecting", "no_page", "no_page_help",
 )  # fmt: skip
 SHAPES = {"dot": "●", "ring": "○", "cross": "✕", "square": "■", "triangle": "▲"}
 KINDS = {"arrow": "→", "line": "━", "dashes": "┄", "frame": "▢"}  # of what is drawn otherwise than by points
@@ -75,6 +75,7 @@ KINDS = {"arrow": "→", "line": "━", "dashes": "┄", "frame": "▢"}  # of w
 _page: ContextVar[str | None] = ContextVar("page", default=None)
 _verdicts: ContextVar[dict[str, DeltaGenerator] | None] = ContextVar("verdicts", default=None)  # by question
 _address = st.components.v2.component("address", js=(HERE / "address.js").read_text("utf-8"))
+_connection = st.components.v2.component("connection", js=(HERE / "connection.js").read_text("utf-8"))
 
 
 # The frame of all pages
@@ -123,6 +124,7 @@ def frame(page: str) -> Iterator[None]:
 
 def _style() -> str:
     variables = {"--accent": st.get_option(f"theme.{theme()}.primaryColor"), "--paper": palette.BACKGROUND[theme()]}
+    variables["--ink"] = st.get_option(f"theme.{theme()}.textColor")
     sheets = ["shell.css"]
     if text.language.get() != text.DEFAULT:
         sheets.append("translated.css")
@@ -180,9 +182,15 @@ def chapter(name: str, config: type) -> None:
             plan_view.notes()
         if not presenting:
             _introduce(name)
-        _address(key="address", data=[text.language.get()])
+        _in_browser()
         plan_view.dialog()
         kept.begin(class_view.identity())
+
+
+def _in_browser() -> None:
+    """Draw what has no picture: it keeps the address, and says so when the server does not answer."""
+    _address(key="address", data=[text.language.get()])
+    _connection(key="connection", data=[t("frame.lost.title"), t("frame.lost.text")])
 
 
 def _introduce(page: str) -> None:
@@ -200,7 +208,7 @@ def join() -> None:
     with st.container(key="join", horizontal=True, vertical_alignment="center"):
         st.title(t("class.title"), anchor=False, width="content")
         _choose_language(label_visibility="collapsed")
-        _address(key="address", data=[text.language.get()])
+        _in_browser()
         kept.begin(class_view.identity())
     class_view.draw_join()
     kept.end()

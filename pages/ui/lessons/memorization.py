@@ -15,6 +15,7 @@ from core.lessons import memorization as lesson
 from core.lessons.memorization import MemorisedPeople, Snapshot
 from core.models import memorization
 from core.models.points import PointConfig
+from core.runs.checkpoints import Checkpoint
 from core.runs.progress import Progress
 from pages.ui.frame.text import t
 from pages.ui.runs.point_runs import PointTraining
@@ -36,6 +37,9 @@ class MeasuredTraining(PointTraining):
 
     def run(self, progress: Progress) -> Iterator[Progress]:
         return lesson.run(self.config, self.data, progress)
+
+    def progress(self, stored: Checkpoint) -> Progress:
+        return lesson.measure_on(super().progress(stored), self.config, self.data)
 
     @property
     def shipped(self) -> None:

@@ -78,6 +78,10 @@ class TrainingRequest(ABC):
     def checkpoint(self, progress: Progress) -> Checkpoint:
         """The checkpoint of a run under way, its loss so far included."""
 
+    def progress(self, stored: Checkpoint) -> Progress:
+        """The run that a checkpoint of this request stores."""
+        return resume(stored)
+
     @property
     def shipped(self) -> str | None:
         """The name of the shipped model that was made by this configuration on these data, if there is one."""
@@ -219,7 +223,7 @@ def restore(request: TrainingRequest, run_id: str) -> None:
         return
     try:
         full = replace(request, config=replace(request.config, **found.config))
-        progress = resume(found.checkpoint)
+        progress = full.progress(found.checkpoint)
         work = request.work_of(full, lambda: progress, secrets.token_urlsafe(8))
     except (TypeError, ValueError) as error:
         raise Problem("live_run_damaged") from error
