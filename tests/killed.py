@@ -43,18 +43,18 @@ def command(*words: str) -> Train:
 
 def judge(out: Path, resume: bool) -> None:
     """The training of the network that judges people, which has no command of its own."""
-    people.train_judge(out, JudgeConfig(width=4, batch=16, steps=50), resume, every=15)
+    people.train_judge(out, JudgeConfig(width=8, batch=16, steps=30), resume, every=12)
 
 
 # Checkpoints are not at the steps that are logged, so that each falls between two lines of the log.
-SHORT = ("--steps", "50", "--every", "15", "--warmup", "5")
+SHORT = ("--steps", "30", "--every", "12", "--warmup", "5")
 FEW = ("--data", "people", "--n", "40", "--batch", "8", *SHORT)
 KINDS: dict[str, Train] = {
     "image": command(*SHORT, "--network", "fourier", "--batch", "16"),
     "people": command(*SHORT, "--data", "people", "--size", "tiny", "--batch", "8"),
     "clip": command("clip", *SHORT, "--data", "people", "--n", "60", "--batch", "16", "--width", "8", "--size", "8"),
     "prior": command("prior", *SHORT, *FEW, "--encoders", "people-clip"),
-    "decoder": command("decoder", *SHORT, *FEW, "--encoders", "people-clip", "--size", "tiny"),
+    "decoder": command("decoder", *SHORT, *FEW, "--encoders", "people-clip", "--size", "tiny", "--start", "fashion"),
     "judge": judge,
 }
 
@@ -142,7 +142,9 @@ def killed_and_resumed(train: Train, out: Path, moments: Sequence[Moment]) -> in
 
 def differences(one: Path, other: Path) -> list[str]:
     """The files of two runs, relative to their folders, that are not the same in both."""
-    files = [{path.relative_to(run): content(path) for path in run.rglob("*") if path.is_file()} for run in (one, other)]
+    files = [
+        {path.relative_to(run): content(path) for path in run.rglob("*") if path.is_file()} for run in (one, other)
+    ]
     return sorted(str(name) for name in {*files[0], *files[1]} if files[0].get(name) != files[1].get(name))
 
 

@@ -65,14 +65,15 @@ def train_clip(
         every: steps between two checkpoints. Ctrl-C leaves one, too.
     """
     check_positive(every=every)
-    folder, pairs = terminal.checkpoint_folder(out, resume), load(data, side, n)
-    source = {"data": data, "n": n, "side": side}
-    new = clip_model.new_checkpoint(config, pairs, source)
-    checkpoint = _resumed(folder, "clip", config, new) if resume else new
-    team = distributed.join()
-    state = image_model.move(checkpoint.state, team.device)
-    _introduce(checkpoint, pairs, "pictures and captions", team)
-    terminal.carry_out(lambda _: clip_model.run(config, pairs, state, team), checkpoint, config, team, out, every)
+    with terminal.run_folder(out, resume) as folder:
+        pairs = load(data, side, n)
+        source = {"data": data, "n": n, "side": side, "every": every}
+        new = clip_model.new_checkpoint(config, pairs, source)
+        checkpoint = _resumed(folder, "clip", config, new) if resume else new
+        team = distributed.join()
+        state = image_model.move(checkpoint.state, team.device)
+        _introduce(checkpoint, pairs, "pictures and captions", team)
+        terminal.carry_out(lambda _: clip_model.run(config, pairs, state, team), checkpoint, config, team, out, every)
 
 
 def train_prior(
@@ -100,13 +101,14 @@ def train_prior(
         every: steps between two checkpoints. Ctrl-C leaves one, too.
     """
     check_positive(every=every)
-    folder, clip, pairs = terminal.checkpoint_folder(out, resume), open_checkpoint(encoders), load(data, side, n)
-    source = {"data": data, "n": n, "side": side, "encoders": _shipped_name(encoders)}
-    new = unclip_model.new_prior(config, clip, pairs, source)
-    checkpoint, team = _resumed(folder, "prior", config, new) if resume else new, distributed.join()
-    clip.state.ema.to(team.device)
-    examples = unclip_model.prior_examples(clip, pairs)
-    _diffuse(checkpoint, config, examples, pairs, team, out, every)
+    with terminal.run_folder(out, resume) as folder:
+        clip, pairs = open_checkpoint(encoders), load(data, side, n)
+        source = {"data": data, "n": n, "side": side, "encoders": _shipped_name(encoders), "every": every}
+        new = unclip_model.new_prior(config, clip, pairs, source)
+        checkpoint, team = _resumed(folder, "prior", config, new) if resume else new, distributed.join()
+        clip.state.ema.to(team.device)
+        examples = unclip_model.prior_examples(clip, pairs)
+        _diffuse(checkpoint, config, examples, pairs, team, out, every)
 
 
 def train_decoder(
@@ -138,27 +140,29 @@ def train_decoder(
         bf16: compute in bfloat16, on a graphics card or a processor that can.
     """
     check_positive(every=every)
-    folder, clip, pairs = terminal.checkpoint_folder(out, resume), open_checkpoint(encoders), load(data, side, n)
-    source = {
-        "data": data,
-        "n": n,
-        "side": side,
-        "encoders": _shipped_name(encoders),
-        "start": start and _shipped_name(start),
-        "bf16": bf16,
-    }
-    new = unclip_model.new_decoder(config, clip, pairs, source)
-    if resume:
-        checkpoint = _resumed(folder, "decoder", config, new)
-    else:
-        checkpoint = new
-        if start:
-            _begin_with(new, open_checkpoint(start), clip, str(start))
-    team = distributed.join(bf16)
-    clip.state.ema.to(team.device)
-    examples = unclip_model.decoder_examples(clip, pairs, config.blur)
-    sheet = partial(_write_sheet, clip=clip, pairs=pairs)
-    _diffuse(checkpoint, config, examples, pairs, team, out, every, sheet)
+    with terminal.run_folder(out, resume) as folder:
+        clip, pairs = open_checkpoint(encoders), load(data, side, n)
+        source = {
+            "data": data,
+            "n": n,
+            "side": side,
+            "encoders": _shipped_name(encoders),
+            "start": start and _shipped_name(start),
+            "bf16": bf16,
+            "every": every,
+        }
+        new = unclip_model.new_decoder(config, clip, pairs, source)
+        if resume:
+            checkpoint = _resumed(folder, "decoder", config, new)
+        else:
+            checkpoint = new
+            if start:
+                _begin_with(new, open_checkpoint(start), clip, str(start))
+        team = distributed.join(bf16)
+        clip.state.ema.to(team.device)
+        examples = unclip_model.decoder_examples(clip, pairs, config.blur)
+        sheet = partial(_write_sheet, clip=clip, pairs=pairs)
+        _diffuse(checkpoint, config, examples, pairs, team, out, every, sheet)
 
 
 def _begin_with(decoder: Checkpoint, other: Checkpoint, clip: Checkpoint, name: str) -> None:
@@ -200,8 +204,8 @@ def _diffuse(
 def _resumed(folder: Path, part: str, config: Any, new: Checkpoint) -> Checkpoint:
     """The checkpoint of a run with another configuration, to be trained further.
 
-    new: an untrained checkpoint of that configuration. Raises Problem if the run trains another part or another
-    network, or began with another CLIP.
+    new: an untrained checkpoint of that configuration. What the run was begun with stays in its config. Raises Problem
+    if the run trains another part or another network, or began with another CLIP.
     """
     stored = load_folder(folder)
     if part not in stored.config:
@@ -210,7 +214,9 @@ def _resumed(folder: Path, part: str, config: Any, new: Checkpoint) -> Checkpoin
         raise Problem("run_other_clip", folder=str(folder.parent))
     if any(stored.config.get(name) != new.config.get(name) for name in ("network", "prediction", "vocabulary")):
         raise Problem("run_other_network", folder=str(folder.parent))
-    entries = {part: asdict(config), "train": as_dict(config.train), "data": new.config["data"]}
+    begun, data = stored.config["data"].get("source", {}), new.config["data"]
+    data = {**data, "source": {**data["source"], **({"start": begun["start"]} if "start" in begun else {})}}
+    entries = {part: asdict(config), "train": as_dict(config.train), "data": data}
     return replace(stored, config={**stored.config, **entries})
 
 

@@ -4,13 +4,14 @@
 ``evaluate unclip`` for captioned images, ``evaluate people`` for pixel people.
 """
 
+import signal
 import sys
 from functools import partial
 
 import torch
 import tyro
 
-from core.cli import captions, flags, images, people, terminal
+from core.cli import captions, flags, images, interrupts, people, terminal
 from core.runs import distributed
 
 COMMANDS = {
@@ -43,7 +44,8 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         sys.exit("There is not enough memory: take a smaller --batch, more parts with --accumulate, or a smaller --n.")
     except KeyboardInterrupt:
-        sys.exit("Stopped.")
+        print("Stopped.", file=sys.stderr)
+        sys.exit(interrupts.exit_status(signal.SIGINT))
     finally:
         distributed.leave()
 

@@ -30,6 +30,7 @@ from core.models.sources import load
 from core.problems import Problem
 from core.runs import distributed
 from core.runs.checkpoints import Checkpoint, load_folder
+from core.runs.files import sync
 
 FLAT, CONFIG = tyro.conf.OmitArgPrefixes, ImageConfig()
 Damaged = Literal["refuse", "skip"]
@@ -73,28 +74,29 @@ def train(
         tensorboard: write the metrics for TensorBoard as well, into OUT/tensorboard.
     """
     check_positive(every=every)
-    folder = terminal.checkpoint_folder(out, resume)
-    images = load(data, side, damaged=damaged, n=n)
-    source = {"data": data, "n": n, "side": side, "damaged": damaged, "bf16": bf16}
-    checkpoint = (
-        image_model.resume(load_folder(folder), config, images, source)
-        if resume
-        else image_model.new_checkpoint(config, images, source)
-    )
-    team = distributed.join(bf16)
-    state = image_model.move(checkpoint.state, team.device)
-    if not team.rank:
-        parameters = sum(p.numel() for p in state.model.parameters())
-        print(f"{images.name}: {_described(images)}")
-        print(f"{config.network}: {parameters:,} parameters; {team.device}")
-        if images.note:
-            print(images.note)
-        if bf16 and not team.bf16:
-            print("There is nothing here that computes in bfloat16, so --bf16 changes nothing.")
-    terminal.carry_out(
-        lambda losses: image_model.run(config, images, state, team, losses), checkpoint, config, team, out, every,
-        _keeper(images, out), tensorboard,
-    )  # fmt: skip
+    with terminal.run_folder(out, resume) as folder:
+        images = load(data, side, damaged=damaged, n=n)
+        source = {"data": data, "n": n, "side": side, "damaged": damaged, "bf16": bf16, "every": every,
+                  "tensorboard": tensorboard}  # fmt: skip
+        checkpoint = (
+            image_model.resume(load_folder(folder), config, images, source)
+            if resume
+            else image_model.new_checkpoint(config, images, source)
+        )
+        team = distributed.join(bf16)
+        state = image_model.move(checkpoint.state, team.device)
+        if not team.rank:
+            parameters = sum(p.numel() for p in state.model.parameters())
+            print(f"{images.name}: {_described(images)}")
+            print(f"{config.network}: {parameters:,} parameters; {team.device}")
+            if images.note:
+                print(images.note)
+            if bf16 and not team.bf16:
+                print("There is nothing here that computes in bfloat16, so --bf16 changes nothing.")
+        terminal.carry_out(
+            lambda losses: image_model.run(config, images, state, team, losses), checkpoint, config, team, out, every,
+            _keeper(images, out), tensorboard,
+        )  # fmt: skip
 
 
 def _described(images: TrainingSet) -> str:
@@ -118,9 +120,10 @@ def _keeper(images: TrainingSet, out: Path) -> Callable[[Checkpoint, Path], None
         return _write_sheet
 
     def keep(checkpoint: Checkpoint, file: Path) -> None:
-        _write_sheet(checkpoint, file)
-        log = terminal.file_log(out / "losses.jsonl", checkpoint.state.step - 1)
-        log({"step": checkpoint.state.step, **memorization.train_and_test_loss(checkpoint, images)})
+        losses, step = out / "losses.jsonl", checkpoint.state.step
+        terminal.file_log(losses, step - 1)({"step": step, **memorization.train_and_test_loss(checkpoint, images)})
+        sync(losses)
+        _write_sheet(checkpoint, file)  # last: where there is a sheet, its losses are there, too
 
     return keep
 

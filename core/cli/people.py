@@ -29,11 +29,11 @@ REFERENCE, REFERENCE_SEED = 10_000, 0x5EED  # real people that distributions are
 
 def train_judge(out: Path, config: JudgeConfig, resume: bool = False, every: int = 500) -> None:
     """Train the network that reads the attributes of people, in the folder ``out``, or go on with that run."""
-    folder = terminal.checkpoint_folder(out, resume)
-    checkpoint = load_folder(folder) if resume else people_judge.new_checkpoint(config)
-    team = distributed.join()
-    state = image_model.move(checkpoint.state, team.device)
-    terminal.carry_out(lambda _: people_judge.run(config, state), checkpoint, config, team, out, every)
+    with terminal.run_folder(out, resume) as folder:
+        checkpoint = load_folder(folder) if resume else people_judge.new_checkpoint(config)
+        team = distributed.join()
+        state = image_model.move(checkpoint.state, team.device)
+        terminal.carry_out(lambda _: people_judge.run(config, state), checkpoint, config, team, out, every)
 
 
 # Evaluation

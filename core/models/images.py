@@ -5,6 +5,7 @@ Nothing but the built-in networks depends on the shape of the samples [...]: lat
 well.
 """
 
+import io
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -31,6 +32,7 @@ from core.problems import Problem
 from core.runs import checkpoints
 from core.runs.checkpoints import CUSTOM, Checkpoint
 from core.runs.distributed import ALONE, Losses, Team
+from core.runs.files import write_whole
 
 SIGMA_MIN, SIGMA_MAX = 0.002, 80.0
 CHUNK = 256  # samples in one call of a network
@@ -402,12 +404,13 @@ def sheet(x: Tensor, columns: int, gap: int = 1) -> Tensor:
 
 
 def write_sheet(x: Tensor, columns: int, file: Path) -> None:
-    """Save images [N, C, H, W] as one PNG (see ``sheet``); samples of another shape as grey squares (see
-    ``viewable``)."""
+    """Save images [N, C, H, W] as one PNG (see ``sheet``), which is there whole or not at all; samples of another shape
+    as grey squares (see ``viewable``)."""
     from PIL import Image
 
-    picture = sheet(viewable(x.cpu()), columns).numpy()
-    Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(file)
+    picture, png = sheet(viewable(x.cpu()), columns).numpy(), io.BytesIO()
+    Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(png, "PNG")
+    write_whole(file, png.getvalue())
 
 
 def viewable(x: Tensor) -> Tensor:

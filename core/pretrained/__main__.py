@@ -39,7 +39,7 @@ def make_images(name: str) -> None:
     data, config = IMAGE_CONFIGS[name]
     run = Path(".runs") / name
     command.train(run, config, data, resume=(run / "checkpoint").exists(), every=500, bf16=config.size == "patched")
-    ship(name, config.steps)
+    ship(name)
 
 
 def make_people(name: str) -> None:
@@ -47,7 +47,7 @@ def make_people(name: str) -> None:
     n, config = PEOPLE_CONFIGS[name]
     run = Path(".runs") / name
     command.train(run, config, "people", n, resume=(run / "checkpoint").exists(), every=250, bf16=True)
-    ship(name, config.steps)
+    ship(name)
     shutil.copy(run / "losses.jsonl", FOLDER / name)
 
 
@@ -57,7 +57,7 @@ def make_captioned(name: str) -> None:
     train = TRAIN[name.removeprefix("people-")]
     resume = (run / "checkpoint").exists()
     train(run, config=CAPTION_CONFIGS[name], resume=resume, every=500, **CAPTION_SOURCES.get(name, {}))
-    ship(name, CAPTION_CONFIGS[name].steps)
+    ship(name)
 
 
 def add_words(name: str) -> None:
@@ -81,18 +81,14 @@ def make_judge(name: str) -> None:
     """Train the network that judges people."""
     run, config = Path(".runs") / name, JUDGE_CONFIGS[name]
     cli_people.train_judge(run, config, resume=(run / "checkpoint").exists(), every=500)
-    ship(name, config.steps)
+    ship(name)
 
 
-def ship(name: str, steps: int) -> None:
+def ship(name: str) -> None:
     """Copy the moving average of a finished run in ``.runs``, its metrics as ``log.jsonl`` and its last sheet, if any.
-
-    Ends the program if the run was stopped before its end, so that the shipped model stays as it is.
-    """
+    A run that is stopped before its end ends the program, so that the shipped model stays as it is."""
     run = Path(".runs") / name
     made = load_folder(run / "checkpoint")
-    if made.state.step < steps:
-        raise SystemExit(f"{name} was stopped before its end; the same command goes on.")
     save_folder(made, FOLDER / name, parts=("ema",), half=name in HALF)
     shutil.copy(run / "metrics.jsonl", FOLDER / name / "log.jsonl")
     for sheet in sorted(run.glob("samples-*.png"))[-1:]:

@@ -25,6 +25,7 @@ from core.diffusion.denoiser import Denoiser
 from core.diffusion.training import TrainConfig, TrainState, as_dict, new_state
 from core.networks import make_network
 from core.problems import Problem
+from core.runs.files import sync
 
 FORMAT = 1
 PARTS = ("model", "ema", "optimizer")
@@ -191,26 +192,15 @@ def save_folder(checkpoint: Checkpoint, folder: Path, parts: Sequence[str] = PAR
     aside.mkdir(parents=True)
     for name, content in to_files(checkpoint, parts, half).items():
         (aside / name).write_bytes(content)
-        _sync(aside / name)
-    _sync(aside)
+        sync(aside / name)
+    sync(aside)
     # Without a folder, a crash has left the old one as the only checkpoint: it stays until the new one is in place.
     if folder.exists():
         shutil.rmtree(old, ignore_errors=True)
         folder.rename(old)
     aside.rename(folder)
-    _sync(folder.parent)
+    sync(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    """Have the operating system write a file, or the entries of a folder, to the disk."""
-    if os.name == "nt" and path.is_dir():  # Windows opens no folders
-        return
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def load_folder(folder: Path, network: nn.Module | None = None) -> Checkpoint:

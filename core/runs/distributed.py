@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, distributed
 
+from core.problems import Problem
+
 BINS = (0.0, 0.03, 0.1, 0.3, 1.0, 3.0, math.inf)  # edges of the bins of sigma in which the loss is reported
 
 
@@ -67,6 +69,11 @@ class Team:
 ALONE = Team()
 
 
+def is_first() -> bool:
+    """Whether this is the process of a team that writes its files."""
+    return not int(os.environ.get("RANK", 0))
+
+
 def join(bf16: bool = False) -> Team:
     """The team of this process: those that torchrun started, or this process alone.
 
@@ -106,15 +113,34 @@ class Losses:
         self.total.index_add_(0, bin_of, loss.detach().to(self.total))
         self.count.index_add_(0, bin_of, torch.ones_like(self.total[bin_of]))
 
+    def pool(self, team: Team) -> None:
+        """Share what was added since between all processes of a team. All of them have to call this together."""
+        team.average_([self.total, self.count])
+
     def read(self, team: Team = ALONE) -> dict[str, float]:
         """The mean loss of all processes in each bin that is not empty, by its lower edge; starts again from zero."""
-        team.average_([self.total, self.count])
+        self.pool(team)
         sums = zip(BINS, self.total.tolist(), self.count.tolist())
         means = {f"{low:g}": round(total / count, 5) for low, total, count in sums if count}
-        self.total.zero_(), self.count.zero_()
+        self.clear()
         return means
 
+    def clear(self) -> None:
+        """Start again from zero."""
+        self.total.zero_(), self.count.zero_()
 
-def losses(device: torch.device | str = "cpu") -> Losses:
-    """Empty ``Losses`` on a device."""
-    return Losses(*torch.zeros(2, len(BINS) - 1, device=device))
+    def stored(self) -> list[list[float]]:
+        """The sums and the numbers of samples as JSON can hold them; empty if there are none."""
+        return [self.total.tolist(), self.count.tolist()] if self.count.any() else []
+
+
+def losses(device: torch.device | str = "cpu", stored: Sequence[Sequence[float]] = ()) -> Losses:
+    """``Losses`` on a device: empty ones, or those that are ``stored``. Raises Problem for anything else."""
+    try:
+        rows = torch.tensor(stored or [[0.0] * (len(BINS) - 1)] * 2, dtype=torch.float32, device=device)
+        total, count = rows.unbind()
+        if len(total) != len(BINS) - 1:
+            raise ValueError(f"{len(total)} bins")
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise Problem("run_unlogged") from error
+    return Losses(total, count)

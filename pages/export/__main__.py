@@ -9,11 +9,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.figures.frames import count_frames
-from core.problems import Problem
-from pages.export import files, scenes
-from pages.ui.frame import text
-from pages.ui.frame.text import t
+from core.cli import interrupts
+
+with interrupts.at_once():
+    from core.figures.frames import count_frames
+    from core.problems import Problem
+    from pages.export import files, scenes
+    from pages.ui.frame import text
+    from pages.ui.frame.text import t
 
 
 def parser() -> argparse.ArgumentParser:
@@ -92,4 +95,4 @@ def _fail(sentence: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    interrupts.to_the_end(lambda: sys.exit(main()))

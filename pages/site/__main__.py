@@ -9,13 +9,16 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import tyro
-from tqdm import tqdm
+from core.cli import interrupts
 
-from core.problems import Problem
-from pages.site import files, visits
-from pages.site.figures import Figures
-from pages.ui.frame import chapters, text
+with interrupts.at_once():
+    import tyro
+    from tqdm import tqdm
+
+    from core.problems import Problem
+    from pages.site import files, visits
+    from pages.site.figures import Figures
+    from pages.ui.frame import chapters, text
 
 
 def write(out: Annotated[Path, tyro.conf.Positional], lang: tuple[str, ...] = (), pages: tuple[str, ...] = ()) -> None:
@@ -74,4 +77,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    interrupts.to_the_end(main)

@@ -1,9 +1,11 @@
 """The command line: a tiny run from end to end, stopped, killed, and shared between processes."""
 
+import errno
 import json
 import multiprocessing
 import os
 import runpy
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -20,11 +22,14 @@ from safetensors.numpy import load_file
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from core.__main__ import main
+from core.cli import interrupts, terminal
 from core.data.images import load
 from core.diffusion import training
 from core.models import image_judge
 from core.models.images import ImageConfig
 from core.problems import Problem
+from core.runs import lock
+from tests.killed import differences
 
 ROOT = Path(__file__).parents[3]
 TINY = ["--network", "fourier", "--batch", "16", "--warmup", "2"]
@@ -86,7 +91,9 @@ def test_info_says_what_a_checkpoint_is(run, capsys):
     main(["info", "--checkpoint", str(run)])
     said = capsys.readouterr().out
     assert "step 40" in said and "name digits" in said and "batch 16" in said
-    assert said.endswith("made by: python -m core train --out OUT --network fourier --batch 16 --steps 40 --warmup 2\n")
+    assert said.endswith(
+        "made by: python -m core train --out OUT --every 20 --network fourier --batch 16 --steps 40 --warmup 2\n"
+    )
 
 
 def test_samples_are_a_sheet_and_a_file_that_can_be_trained_on(run, tmp_path):
@@ -300,25 +307,100 @@ def test_a_run_killed_while_it_writes_a_checkpoint_and_again_in_a_step_ends_with
     assert [line["step"] for line in metrics(tmp_path)] == [20, 40]
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_is_asked_to_end_ends_its_step_saves_and_goes_on_as_if_it_had_not(
-    run, tmp_path, capsys, monkeypatch, how
-):
-    update, calls, before = training.update_ema, [], signal.getsignal(how)
+def signalled(monkeypatch, out: Path, how: signal.Signals, *calls: int, signals: int = 1) -> int | None:
+    """Train to step 40, with a checkpoint every 20 steps. At these calls of the functions that end a step or
+    save, counted together, so many signals arrive. The exit status; None at the end of the run."""
+    made = count(1)
 
-    def asked(*arguments) -> None:
-        calls.append(1)
-        if len(calls) == 7:
-            signal.raise_signal(how)
-        update(*arguments)
+    def asking(function: Callable) -> Callable:
+        def asked(*given) -> None:
+            for _ in range(signals if next(made) in calls else 0):
+                signal.raise_signal(how)
+            function(*given)
+
+        return asked
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "update_ema", asked)
-        train(tmp_path, 40)
-    assert "saved at step 7 of 40" in capsys.readouterr().out
-    main(["train", "--out", str(tmp_path), "--resume"])
-    assert same(weights(tmp_path), weights(run))
+        patch.setattr(interrupts, "TOGETHER", 0)
+        patch.setattr(training, "update_ema", asking(training.update_ema))
+        patch.setattr(terminal, "save_folder", asking(terminal.save_folder))
+        try:
+            train(out, 40, "--every", "20")
+        except SystemExit as ended:
+            return ended.code
+    return None
+
+
+@pytest.mark.parametrize("how", interrupts.SIGNALS)
+def test_a_run_that_is_asked_to_end_and_again_while_it_saves_goes_on_as_if_it_had_not(
+    run, tmp_path, capfd, monkeypatch, how
+):
+    before = signal.getsignal(how)
+    assert signalled(monkeypatch, tmp_path, how, 7, 8) == 128 + how
+    assert "saved at step 7 of 40" in (said := capfd.readouterr()).out and "all its steps are lost" in said.err
     assert signal.getsignal(how) == before
+    main(["train", "--out", str(tmp_path), "--resume"])
+    assert not differences(run, tmp_path)
+
+
+def test_a_run_that_is_asked_to_end_while_it_saves_makes_the_sheet_and_ends(tmp_path, monkeypatch):
+    assert signalled(monkeypatch, tmp_path, signal.SIGTERM, 21) == 143
+    assert config(tmp_path)["step"] == 20 and (tmp_path / "samples-000020.png").exists()
+
+
+def test_the_third_request_ends_a_run_at_once_and_says_what_is_lost(tmp_path, monkeypatch, capfd):
+    assert signalled(monkeypatch, tmp_path, signal.SIGINT, 31, signals=3) == 130
+    assert config(tmp_path)["step"] == 20
+    assert "Ended at once: the steps after 20 are lost" in capfd.readouterr().err
+
+
+def test_a_request_that_comes_twice_at_once_counts_once(tmp_path, monkeypatch):
+    with interrupts.requests(None) as received:
+        for _ in range(5):
+            signal.raise_signal(signal.SIGTERM)
+    assert received == [signal.SIGTERM]
+
+
+def test_a_run_that_is_to_ignore_the_end_of_its_terminal_does(run, tmp_path, monkeypatch):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert signalled(monkeypatch, tmp_path, signal.SIGHUP, 7) is None
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert not differences(run, tmp_path)
+
+
+def test_a_run_whose_output_nobody_reads_any_more_saves_and_ends(tmp_path, monkeypatch):
+    silenced, updates = [], count(1)
+
+    class Unread(terminal.tqdm):
+        def update(self, n: float) -> None:
+            if next(updates) == 7:
+                raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+    monkeypatch.setattr(terminal, "tqdm", Unread)
+    monkeypatch.setattr(interrupts, "silence", lambda: silenced.append(True))
+    with pytest.raises(SystemExit) as ended:
+        train(tmp_path, 40)
+    assert ended.value.code == 128 + signal.SIGPIPE and silenced and config(tmp_path)["step"] == 7
+
+
+def test_what_a_checkpoint_implies_is_made_again_when_a_run_goes_on(run, people, tmp_path):
+    for whole in (run, people):
+        shutil.copytree(whole, cut := tmp_path / whole.name)
+        max(cut.glob("samples-*.png")).unlink()
+        if (losses := cut / "losses.jsonl").exists():
+            losses.write_bytes(losses.read_bytes()[:-9])
+        main(["train", "--out", str(cut), "--resume"])
+        assert not differences(whole, cut)
+
+
+def test_two_processes_do_not_train_in_one_folder(run, tmp_path, ends):
+    with lock.hold(tmp_path), ends("run_in_use", pid=os.getpid()):
+        train(tmp_path, 40)
+    assert not any(tmp_path.iterdir())
+    with lock.hold(run), ends("run_in_use", folder=str(run)):
+        main(["train", "--out", str(run), "--resume", "--steps", "50"])
 
 
 def test_a_run_that_diverges_keeps_good_weights_and_says_how_to_go_on(tmp_path, ends):
@@ -382,8 +464,8 @@ def test_without_tensorboard_its_flag_ends_in_a_sentence_and_with_it_the_metrics
     written = []
 
     class Writer:
-        def __init__(self, folder):
-            written.append(folder)
+        def __init__(self, folder, purge_step):
+            written.append((folder, purge_step))
 
         def add_scalar(self, *scalar):
             written.append(scalar)
@@ -396,8 +478,10 @@ def test_without_tensorboard_its_flag_ends_in_a_sentence_and_with_it_the_metrics
         train(tmp_path / "without", 2, "--tensorboard")
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=Writer))
     train(tmp_path / "with", 2, "--tensorboard")
-    assert written[0] == tmp_path / "with" / "tensorboard"
+    assert written[0] == (tmp_path / "with" / "tensorboard", None)
     assert {"loss", "lr", "loss at sigma from/1"} <= {name for name, _, step in written[1:] if step == 2}
+    main(["train", "--out", str(tmp_path / "with"), "--resume", "--steps", "3"])  # hides the steps of a killed run
+    assert (tmp_path / "with" / "tensorboard", 3) in written
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 import io
 import os
+import signal
+import subprocess
 import sys
 
 import pytest
@@ -9,6 +11,7 @@ from PIL import Image
 
 from core.__main__ import main
 from core.cli import terminal
+from tests.core.cli.test_images import ROOT
 
 
 @pytest.fixture
@@ -42,3 +45,15 @@ def test_a_log_whose_last_line_was_cut_within_a_letter_goes_on(tmp_path):
     path.write_bytes(b'{"step": 1}\r\n\xff\xfe\n{"step": 2}\n{"step": 3, "name": "\xe7\x8c')
     terminal.file_log(path, step=1)({"step": 2})
     assert path.read_bytes() == b'{"step": 1}\n{"step": 2}\n'
+
+
+@pytest.mark.parametrize(
+    ("command", "library"), [("core", "torch"), ("pages.export", "streamlit"), ("pages.site", "tyro")]
+)
+def test_ctrl_c_while_a_command_is_still_imported_ends_it_without_a_word(tmp_path, command, library):
+    """The first large library that it imports is one in which Ctrl-C comes."""
+    (tmp_path / f"{library}.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    paths = os.pathsep.join(map(str, (tmp_path, ROOT)))
+    asked = [sys.executable, "-m", command]
+    ended = subprocess.run(asked, capture_output=True, env=os.environ | {"PYTHONPATH": paths}, timeout=60)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, b"", b"")
