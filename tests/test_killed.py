@@ -1,4 +1,4 @@
-"""A run that is killed at two random moments; ``python -m tests.killed`` kills runs of every kind twenty times."""
+"""A run that is killed at a random moment; ``python -m tests.killed`` kills runs of every kind twenty times."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests import killed
 @pytest.mark.slow
 def test_a_run_that_was_killed_ends_with_the_same_files(tmp_path):
     kills, faults = killed.kill(killed.KINDS["image"], tmp_path, [Random("suite")])
-    assert kills and not faults
+    assert kills >= 1 and not faults
 
 
 def test_every_difference_between_two_runs_is_found_and_the_pace_is_none(tmp_path):

@@ -19,7 +19,7 @@ from core.diffusion.training import Diverged, TrainState
 from core.models import images as image_model
 from core.problems import Problem
 from core.runs import lock
-from core.runs.checkpoints import Checkpoint, save_folder
+from core.runs.checkpoints import Checkpoint, remove_leftovers, save_folder
 from core.runs.distributed import Losses, Team, is_first, losses
 from core.runs.files import sync, write_whole
 
@@ -85,7 +85,8 @@ class Keeper:
             self.sheet(self.checkpoint, self.file)
 
     def complete(self) -> None:
-        """Make the sheet of a checkpoint that was loaded, if it ought to be there and is not."""
+        """Make the sheet of a checkpoint that was loaded, if it ought to be there and is not, and tidy up beside it."""
+        remove_leftovers(self.out / "checkpoint")
         self.saved = self.step or None
         if self.saved and self.sheet and "stopped" not in self.checkpoint.config and not self.file.exists():
             self.sheet(self.checkpoint, self.file)

@@ -203,6 +203,13 @@ def save_folder(checkpoint: Checkpoint, folder: Path, parts: Sequence[str] = PAR
     shutil.rmtree(old, ignore_errors=True)
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a crash while saving has left beside the checkpoint in ``folder``, if that is whole."""
+    if folder.exists():
+        for ending in (".new", ".old"):
+            shutil.rmtree(folder.with_name(folder.name + ending), ignore_errors=True)
+
+
 def load_folder(folder: Path, network: nn.Module | None = None) -> Checkpoint:
     """The checkpoint in ``folder``; the previous one if a crash fell between its two renames. network: see ``build``.
 

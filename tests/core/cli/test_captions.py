@@ -1,5 +1,6 @@
 """The command line of captioned pictures, from end to end on a tiny folder."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -139,11 +140,13 @@ def test_a_decoder_goes_on_where_it_was_only_with_its_own_clip(runs, folder, tmp
 def test_a_resumed_run_has_its_own_data_and_settings_but_for_what_flags_say(runs, tmp_path, part):
     shutil.copytree(runs / part, tmp_path / part)
     before = config(tmp_path / part)
+    before["data"]["source"]["start"] = "emoji"  # what the run was begun with belongs to it for ever
+    (tmp_path / part / "checkpoint" / "config.json").write_text(json.dumps(before))
     more = ["--steps", "5", "--weight-decay", "0.7"] if part == "clip" else ["--steps", "5", "--lr", "1e-6"]
     main(["train", part, "--out", str(tmp_path / part), "--resume", *more])
     after = config(tmp_path / part)
     changed = {"steps": 5, **({"weight_decay": 0.7} if part == "clip" else {"lr": 1e-6})}
-    assert after["step"] == 5 and after[part] == {**before[part], **changed}
+    assert after["step"] == 5 and after[part] == {**before[part], **changed} and after["data"] == before["data"]
     group = load_folder(tmp_path / part / "checkpoint").state.optimizer.param_groups[0]
     assert group["weight_decay"] == after["train"]["weight_decay"] == (0.7 if part == "clip" else 0.0)
 

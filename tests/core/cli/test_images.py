@@ -297,8 +297,8 @@ def killed(tmp_path: Path, where: str, call: int, *arguments: str) -> int:
 
 @pytest.mark.slow
 def test_a_run_killed_while_it_writes_a_checkpoint_and_again_in_a_step_ends_with_the_same_weights(run, tmp_path):
-    # The sixth file, of four each at the steps 10 and 20.
-    assert killed(tmp_path, "file", 6, "train", "--steps", "40", "--every", "10", *TINY) == 10
+    # The eighth file: after the log, a checkpoint's four at step 10, and its sheet.
+    assert killed(tmp_path, "file", 8, "train", "--steps", "40", "--every", "10", *TINY) == 10
     assert (tmp_path / "checkpoint.new").exists()
     assert killed(tmp_path, "step", 17, "train", "--resume", "--every", "5") == 25
     (tmp_path / "metrics.jsonl").open("a").write('{"step": 20, "lo')
