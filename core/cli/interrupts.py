@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 TOGETHER = 1.0  # seconds; torchrun passes on a Ctrl-C that its processes had from the terminal, too
+UNREAD = getattr(signal, "SIGPIPE", signal.SIGTERM)  # stands for an output that nobody reads any more
 OUTPUTS = 1, 2  # file descriptors
 SAID = (
     "The run ends after this step, once it is saved.",

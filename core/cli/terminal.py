@@ -138,10 +138,10 @@ def carry_out(
             raise Problem("run_diverged", reason=str(error), lr=config.lr / 3) from error
         except BrokenPipeError:  # nobody reads the progress bar any more, as after Ctrl-C beside ``tee``
             interrupts.silence()
-            received.append(signal.SIGPIPE)
+            received.append(interrupts.UNREAD)
         if keeper.saved != state.step:
             keeper.save(stopped=True)
-    if state.step == config.steps:
+    if state.step >= config.steps:
         return print_at_end(f"The run is at its end, step {state.step:,}. With --resume and more --steps it goes on.")
     print_at_end(f"\nStopped and saved at step {state.step:,} of {config.steps:,}. Go on with --resume.")
     sys.exit(interrupts.exit_status(received[0] if received else signal.SIGTERM))

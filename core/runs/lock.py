@@ -54,22 +54,22 @@ def hold(folder: Path) -> Iterator[None]:
 
     Raises Problem if another process holds it, or if that cannot be known.
     """
-    new = not folder.exists()
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / NAME
     with _claim(file) as handle:
-        handle.truncate(0)
-        handle.seek(0)
-        handle.write(json.dumps(asdict(this_process())).encode())
-        handle.flush()
         try:
+            handle.truncate(0)
+            handle.seek(0)
+            handle.write(json.dumps(asdict(this_process())).encode())
+            handle.flush()
             yield
         finally:
             with suppress(OSError):  # Windows removes no open file; the next process takes it over
                 file.unlink()
-            if new:
-                with suppress(OSError):  # something is in it
-                    folder.rmdir()
+            with suppress(OSError):  # something is in them
+                for path in made:
+                    path.rmdir()
 
 
 def _claim(file: Path) -> BinaryIO:

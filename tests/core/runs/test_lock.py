@@ -34,7 +34,7 @@ def test_a_folder_is_held_by_one_and_then_by_the_next_and_nothing_stays(system, 
     with lock.hold(tmp_path / "run"):
         with refused("run_in_use", pid=os.getpid(), host=lock.this_process().host), lock.hold(tmp_path / "run"):
             pass
-        with lock.hold(tmp_path / "other"):
+        with lock.hold(tmp_path / "another" / "run"):
             pass
     with lock.hold(tmp_path / "run"):
         pass
