@@ -109,7 +109,7 @@ class Losses:
 
     def add(self, loss: Tensor, sigma: Tensor) -> None:
         """Add the losses [B] of samples at noise levels [B]."""
-        bin_of = torch.bucketize(sigma, torch.tensor(BINS[1:-1], device=sigma.device))
+        bin_of = torch.bucketize(sigma.contiguous(), torch.tensor(BINS[1:-1], device=sigma.device))
         self.total.index_add_(0, bin_of, loss.detach().to(self.total))
         self.count.index_add_(0, bin_of, torch.ones_like(self.total[bin_of]))
 
