@@ -34,7 +34,8 @@ def to_the_end(main: Callable[[], None]) -> None:
     try:
         main()
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @contextmanager

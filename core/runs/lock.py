@@ -55,14 +55,14 @@ def hold(folder: Path) -> Iterator[None]:
     Raises Problem if another process holds it, or if that cannot be known.
     """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
     file = folder / NAME
-    with _claim(file) as handle:
+    with _claimed(file) as handle:
         try:
             handle.truncate(0)
             handle.seek(0)
             handle.write(json.dumps(asdict(this_process())).encode())
             handle.flush()
+            os.fsync(handle.fileno())  # so that after a power failure the file is not empty
             yield
         finally:
             with suppress(OSError):  # Windows removes no open file; the next process takes it over
@@ -72,32 +72,43 @@ def hold(folder: Path) -> Iterator[None]:
                     path.rmdir()
 
 
-def _claim(file: Path) -> BinaryIO:
+def _claimed(file: Path) -> BinaryIO:
     """The lock file, open and held for this process. Raises Problem if it is another one's."""
-    handle = os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
-    held, holder = _held(handle), _read(handle)
-    if held is False or holder and not _is_over(holder, held):
+    while True:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # the one who held it has removed it at this moment
+            return _claim(file)
+
+
+def _claim(file: Path) -> BinaryIO:
+    """The same at the first try. Raises FileNotFoundError if it or its folder is removed meanwhile."""
+    try:
+        number, new = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), True
+    except FileExistsError:
+        number, new = os.open(file, os.O_RDWR), False
+    handle = os.fdopen(number, "r+b")
+    held, holder = _held(handle, wait=new), _read(handle)
+    if held is False or not new and not _is_over(holder, held):
         handle.close()
-        at_work = held is False or holder.host == socket.gethostname() and holder.born
-        host, pid = (holder.host, holder.pid) if holder else ("?", "?")  # it has not written them yet
+        at_work = held is False or holder and holder.host == socket.gethostname() and holder.born
+        host, pid = (holder.host, holder.pid) if holder else ("?", "?")  # it is writing them, or was stopped there
         code = "run_in_use" if at_work else "run_locked"
         raise Problem(code, folder=str(file.parent), pid=pid, host=host, file=str(file))
-    with suppress(FileNotFoundError):
-        if os.path.samestat(os.fstat(handle.fileno()), file.stat()):
-            return handle
-    handle.close()  # its holder has removed it at this moment
-    return _claim(file)
+    if os.path.samestat(os.fstat(number), file.stat()):
+        return handle
+    handle.close()
+    raise FileNotFoundError(file)
 
 
-def _held(handle: BinaryIO) -> bool | None:
+def _held(handle: BinaryIO, wait: bool) -> bool | None:
     """Have the system hold a file for this process, until it is closed. False: it is another one's. None: files of this
-    place cannot be held."""
+    place cannot be held. wait: until another process, which has only looked at the file, lets go of it."""
     try:
         if os.name == "nt":
             handle.seek(FAR)
-            msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)
+            msvcrt.locking(handle.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
         else:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
         return False
     except OSError:
@@ -115,9 +126,9 @@ def _read(handle: BinaryIO) -> Holder | None:
     return holder if isinstance(holder.pid, int) else None
 
 
-def _is_over(holder: Holder, held: bool | None) -> bool:
+def _is_over(holder: Holder | None, held: bool | None) -> bool:
     """Whether the process that a lock file names has ended, as far as this machine can tell. held: whether the system
     holds the file for this process now, and so for no other on this machine."""
-    if holder.host != socket.gethostname():
+    if holder is None or holder.host != socket.gethostname():
         return False
     return bool(held) or holder.born is not None and born(holder.pid) != holder.born

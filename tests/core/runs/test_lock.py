@@ -48,17 +48,19 @@ def test_what_a_killed_process_left_is_taken_over(system, tmp_path):
     os.waitpid(pid, 0)
     # Another process may have its number by now, and a machine may have been started again.
     leave(tmp_path / "reused", replace(lock.this_process(), born="another start 1"))
-    (tmp_path / "cut").mkdir()
-    (tmp_path / "cut" / lock.NAME).write_text('{"host": "a')
-    for folder in ("killed", "reused", "cut"):
+    for folder in ("killed", "reused"):
         with lock.hold(tmp_path / folder):
             assert json.loads((tmp_path / folder / lock.NAME).read_text())["pid"] == os.getpid()
 
 
-def test_of_a_process_on_another_machine_it_is_said_how_to_go_on(system, tmp_path, refused):
+@pytest.mark.parametrize("text", [None, "", '{"host": "a'], ids=["whole", "not yet written", "cut"])
+def test_of_a_process_that_this_machine_does_not_see_it_is_said_how_to_go_on(system, tmp_path, refused, text):
     leave(tmp_path / "run", replace(lock.this_process(), host="node7", pid=1))
     file = tmp_path / "run" / lock.NAME
-    with refused("run_locked", host="node7", pid=1, file=str(file)), lock.hold(tmp_path / "run"):
+    if text is not None:
+        file.write_text(text)
+    known = {"host": "node7", "pid": 1} if text is None else {}
+    with refused("run_locked", **known, file=str(file)), lock.hold(tmp_path / "run"):
         pass
     file.unlink()
     with lock.hold(tmp_path / "run"):
