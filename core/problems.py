@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from core import limits
+
 _PLACEHOLDER = re.compile(r"%\{(\w+)(?::([^}]*))?\}")
 
 
@@ -25,7 +27,7 @@ class Problem(ValueError):
 
     def __init__(self, code: str, **values: Any):
         super().__init__(code)
-        self.code, self.values = code, values
+        self.code, self.values = code, {name: _shortened(value) for name, value in values.items()}
         self.more: tuple[Problem, ...] = ()
 
     def __str__(self) -> str:
@@ -38,6 +40,12 @@ class Problem(ValueError):
 
     def __reduce__(self) -> tuple:
         return _rebuild, (type(self), self.code, self.values, self.more)
+
+
+def _shortened(value: Any) -> Any:
+    """A value as a sentence quotes it: a stranger's text may be as long as a file."""
+    long = isinstance(value, str) and len(value) > limits.QUOTED
+    return f"{value[: limits.QUOTED]}…" if long else value
 
 
 def _rebuild(kind: type[Problem], code: str, values: dict[str, Any], more: tuple[Problem, ...]) -> Problem:

@@ -36,8 +36,15 @@ class Server:
 
     def memory(self) -> float:
         """Bytes of memory that the process has now (Linux)."""
+        return self._status("VmRSS")
+
+    def peak_memory(self) -> float:
+        """Bytes of memory that the process had at most since the peak was reset (Linux)."""
+        return self._status("VmHWM")
+
+    def _status(self, name: str) -> float:
         lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
-        return 1024 * next(float(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+        return 1024 * next(float(line.split()[1]) for line in lines if line.startswith(name))
 
 
 @contextmanager

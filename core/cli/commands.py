@@ -4,14 +4,19 @@
 ``evaluate unclip`` for captioned images, ``evaluate people`` for pixel people.
 """
 
+import errno
+import os
 import signal
 import sys
+import tempfile
+import traceback
 from functools import partial
 
 import torch
 import tyro
 
 from core.cli import captions, flags, images, interrupts, people, terminal
+from core.problems import Problem
 from core.runs import distributed
 
 COMMANDS = {
@@ -35,19 +40,45 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         _run(arguments)
-    except OSError as error:
-        sys.exit(f"{error.filename}: {error.strerror}." if error.strerror else f"{error}")
-    except (ValueError, ArithmeticError) as error:
-        sys.exit(f"{error}")
-    except (MemoryError, RuntimeError) as error:
-        if not _out_of_memory(error):
-            raise
-        sys.exit("There is not enough memory: take a smaller --batch, more parts with --accumulate, or a smaller --n.")
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         sys.exit(interrupts.exit_status(signal.SIGINT))
+    except Exception as error:
+        sys.exit(f"{_problem_of(error, arguments)}")
     finally:
         distributed.leave()
+
+
+def _problem_of(error: Exception, arguments: list[str]) -> Problem:
+    """What to say of an error that ended a command."""
+    if isinstance(error, Problem):
+        return error
+    if _out_of_memory(error):
+        return Problem("out_of_memory")
+    return _of_file(error, arguments) if isinstance(error, OSError) else _unexpected(error)
+
+
+def _of_file(error: OSError, arguments: list[str]) -> Problem:
+    """What to say of a file that cannot be opened, read or written. The system does not name one that is written to a
+    full disk: then it is what --out names."""
+    out = next((after for flag, after in zip(arguments, arguments[1:]) if flag == "--out"), os.getcwd())
+    file = str(error.filename or out)
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            return Problem("disk_full", file=file)
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return Problem("file_denied", file=file)
+        case errno.ENOENT:
+            return Problem("file_missing", file=file)
+    return Problem("file_unusable", file=file, reason=error.strerror or type(error).__name__)
+
+
+def _unexpected(error: Exception) -> Problem:
+    """What to say of any other error. Its traceback goes into a file."""
+    handle, name = tempfile.mkstemp(".txt", "core-")
+    with open(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+        traceback.print_exception(error, file=file)
+    return Problem("command_failed", kind=type(error).__name__, file=name)
 
 
 def _out_of_memory(error: Exception) -> bool:

@@ -14,10 +14,10 @@ import torch
 from tqdm import tqdm
 
 from core.cli import interrupts
-from core.data.tables import parse_json
 from core.diffusion.training import Diverged, TrainState
 from core.models import images as image_model
-from core.problems import Problem
+from core.models.run_folder import step_of
+from core.problems import Problem, count_names
 from core.runs import lock
 from core.runs.checkpoints import Checkpoint, remove_leftovers, save_folder
 from core.runs.distributed import Losses, Team, is_first, losses
@@ -42,12 +42,15 @@ def print_any_text() -> None:
 def run_folder(out: Path, resume: bool) -> Iterator[Path]:
     """The folder of the checkpoint of a run, into which no other process trains meanwhile.
 
-    Raises Problem if one does, and if a new run would overwrite another.
+    Raises Problem if one does, if a new run would overwrite another, and if there is none to resume.
     """
     with lock.hold(out) if is_first() else nullcontext():  # a team is one run, and its first process writes it
         folder = out / "checkpoint"
-        if not resume and (folder.exists() or folder.with_suffix(".old").exists()):
+        exists = folder.exists() or folder.with_suffix(".old").exists()
+        if exists and not resume:
             raise Problem("run_exists", folder=str(out))
+        if resume and not exists:
+            raise Problem("run_nothing_to_resume", folder=str(out))
         yield folder
 
 
@@ -209,20 +212,18 @@ def with_progress_bar(steps: Iterator[TrainState], done: int, config: Any) -> It
 
 
 def file_log(path: Path, step: int) -> Log:
-    """Append to metrics.jsonl. Lines after ``step`` are dropped, because a killed run will write them again.
+    """Append to metrics.jsonl. Lines after ``step`` are dropped, because a killed run will write them again; those that
+    cannot be read are, too, and counted.
 
     The other lines are copied to a new file, so that nothing is lost half-way, and a reader sees that it is another.
     """
-
-    def is_earlier(line: bytes) -> bool:
-        try:
-            return parse_json(line, path.name)["step"] <= step
-        except (ValueError, LookupError, TypeError, RecursionError):  # cut short
-            return False
-
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [line for line in path.read_bytes().splitlines() if is_earlier(line)] if path.exists() else []
-    write_whole(path, b"".join(line + b"\n" for line in lines))
+    lines = path.read_bytes().splitlines() if path.exists() else []
+    steps = [step_of(line) for line in lines]
+    lost = [number for number, (line, at) in enumerate(zip(lines, steps), 1) if line.strip() and at is None]
+    if lost:
+        print(Problem("log_lines", file=path.name, **count_names(lost)))
+    write_whole(path, b"".join(line + b"\n" for line, at in zip(lines, steps) if at is not None and at <= step))
 
     def log(entry: dict[str, Any]) -> None:
         with path.open("a", encoding="utf-8") as file:

@@ -200,7 +200,7 @@ def _decoded(rows: list[_Row], folder: Path, side: int) -> tuple[list[_Row], lis
             reasons.setdefault(problem.code, problem)
             continue
         images.append(image_files.as_tensor(decoded, side).expand(3, -1, -1))
-        several += [_short(row.name)] if decoded.info["frames"] > 1 else []
+        several += [_short(row.name)] if decoded.info["several"] else []
         dark += [_short(row.name)] if decoded.info["dark"] else []
         kept.append(row)
     notes = [Problem(f"captions_no_{lack}", **count_names(names)) for lack, names in lost.items()]

@@ -4,19 +4,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from core import limits
 from core.problems import Problem
 
 Strokes = list[list[list[float]]]  # strokes of vertices [x, y] in [0, 1], y upwards
 
 DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"  # base64url
 STEPS = 511  # a coordinate takes 9 bits, a vertex three digits
-VERTICES = 400
 
 
 def encode(strokes: Sequence) -> str:
     """``strokes`` as text for a URL: three base64url digits a vertex, a full stop between strokes.
 
-    Drawings of more than `VERTICES` vertices are simplified first; positions are kept to 1/1022.
+    Drawings of more than `limits.LINK_VERTICES` vertices are simplified first; positions are kept to 1/1022.
     """
     return ".".join("".join(map(_digits, stroke)) for stroke in _simplified(rounded(strokes)) if stroke)
 
@@ -26,8 +26,8 @@ def decode(written: str) -> Strokes:
     strokes = written.split(".") if written else []
     if not all(strokes) or any(len(part) % 3 for part in strokes) or not set(written) <= {*DIGITS, "."}:
         raise Problem("drawing_damaged")
-    if len(written) > 4 * VERTICES:
-        raise Problem("drawing_long", most=VERTICES)
+    if len(written) > 4 * limits.LINK_VERTICES:
+        raise Problem("drawing_long", most=limits.LINK_VERTICES)
     return [[_vertex(part[i : i + 3]) for i in range(0, len(part), 3)] for part in strokes]
 
 
@@ -50,11 +50,11 @@ def rounded(strokes: Sequence) -> Strokes:
 def _simplified(strokes: Strokes) -> Strokes:
     """Fewer vertices, the tolerance doubled until they fit; then only every second, third, ... stroke."""
     tolerance = 0.002
-    while sum(map(len, strokes)) > VERTICES and tolerance < 0.1:
+    while sum(map(len, strokes)) > limits.LINK_VERTICES and tolerance < 0.1:
         strokes = [_straightened(stroke, tolerance) for stroke in strokes]
         tolerance *= 2
     every = 1
-    while sum(map(len, strokes[::every])) > VERTICES:
+    while sum(map(len, strokes[::every])) > limits.LINK_VERTICES:
         every += 1
     return strokes[::every]
 

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core import limits
 from core.data import image_files
 from core.data.image_folders import PARTS, part_of, walk
 from core.data.tables import label_text
 from core.problems import Problem, count_names, join_notes, left_out_note
 
-MAX_CLASSES = 10_000
 IMAGE_NAMES = ("images", "image", "imgs", "x", "data", "samples", "pixels", "arr_0")
 LABEL_NAMES = ("labels", "label", "y", "targets", "target", "arr_1")
 CLASS_NAMES = ("classes", "class_names", "label_names", "categories")
@@ -46,8 +46,8 @@ def number_classes(values: Sequence[np.ndarray], file: str) -> tuple[list[Tensor
     known, numbers = np.unique(np.concatenate(values), return_inverse=True)
     if known[0] == "" if known.dtype.kind == "U" else known[0] < 0:
         raise Problem("class_negative", file=file, label=repr(known[0].item()))
-    if len(known) > MAX_CLASSES:
-        raise Problem("class_numbers", file=file, found=len(known), most=MAX_CLASSES)
+    if len(known) > limits.IMAGE_CLASSES:
+        raise Problem("class_numbers", file=file, found=len(known), most=limits.IMAGE_CLASSES)
     ends = np.cumsum([len(part) for part in values])[:-1]
     return [torch.from_numpy(part) for part in np.split(numbers, ends)], tuple(map(str, known.tolist()))
 

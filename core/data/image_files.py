@@ -10,6 +10,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -18,14 +19,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from core import limits
+from core.data import image_parts
 from core.problems import Problem, join_notes
 
 if TYPE_CHECKING:
     from PIL import Image
-
-MAX_MEGAPIXELS = 64
-MAX_GB = 16
-MAX_SIDE = 4096
 
 
 class UnreadableImage(Problem):
@@ -53,10 +52,13 @@ def is_image(path: Path) -> bool:
 
 
 def decode(
-    file: Path | BinaryIO, at_least: int | None = None, at_most: int | None = None, megapixels: int = MAX_MEGAPIXELS
+    file: Path | BinaryIO,
+    at_least: int | None = None,
+    at_most: int | None = None,
+    megapixels: int = limits.SET_MEGAPIXELS,
 ) -> "Image.Image":
     """The image in a file, in mode "L" (grey) or "RGB", upright, on white, 16 bits scaled to 8. Every image of the
-    project is decoded here. Of several frames or pages it is the first, and ``info["frames"]`` is how many there are;
+    project is decoded here. Of several frames or pages it is the first, which ``info["several"]`` says;
     ``info["dark"]`` is whether it has 16 bits and none of its values reaches a sixteenth of white.
 
     at_least: a JPEG may be decoded at a fraction of its size, as long as its sides stay that long. at_most: the image
@@ -67,7 +69,7 @@ def decode(
         check_side(at_least)
     with _open_image(file, megapixels) as opened:
         try:
-            frames = _frames(opened)
+            several = _has_several(opened)
             if at_least is not None:
                 opened.draft(None, (at_least, at_least))
             image = _upright_on_white(opened, at_most)
@@ -76,19 +78,23 @@ def decode(
             raise
         except Exception:
             raise UnreadableImage("image_damaged") from None
-    image.info = {"frames": frames, "dark": dark}
+    image.info = {"several": several, "dark": dark}
     return image
 
 
-def _open_image(file: Path | BinaryIO, megapixels: int = MAX_MEGAPIXELS) -> "Image.Image":
+def _open_image(file: Path | BinaryIO, megapixels: int = limits.SET_MEGAPIXELS) -> "Image.Image":
     """An image of which only the header is read. Raises UnreadableImage for another file and for too large a one."""
     from PIL import Image  # here, because most pages never decode an image
 
     try:
+        if most := image_parts.exceeded(_counted(file)):
+            raise UnreadableImage("image_parts", most=most)
         opened = Image.open(file, formats=FORMATS)
     except Image.DecompressionBombError:
         raise UnreadableImage("image_megapixels", most=megapixels) from None
     except Exception as error:  # decoders raise almost anything for a malformed file, here and below
+        if isinstance(error, UnreadableImage):
+            raise
         if isinstance(error, OSError) and error.errno:  # closed to this user, or no longer there
             raise UnreadableImage("image_unopened") from None
         raise UnreadableImage("image_format") from None
@@ -98,12 +104,21 @@ def _open_image(file: Path | BinaryIO, megapixels: int = MAX_MEGAPIXELS) -> "Ima
     return opened
 
 
-def _frames(image: "Image.Image") -> int:
-    """The number of frames or pages. Those of an MPO, a photograph, are its previews and do not count."""
+def _counted(file: Path | BinaryIO) -> bytes:
+    """The content of a file of a format whose parts can be counted; nothing of any other."""
+    with open(file, "rb") if isinstance(file, Path) else nullcontext(file) as stream:
+        start = stream.read(8)
+        content = start + stream.read() if image_parts.is_known(start) else b""
+        stream.seek(0)
+    return content
+
+
+def _has_several(image: "Image.Image") -> bool:
+    """Whether there are several frames or pages. Those of an MPO, a photograph, are its previews and do not count."""
     try:
-        return 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
-    except Exception:  # a later one is damaged, which is not used
-        return 1
+        return image.format != "MPO" and getattr(image, "is_animated", False)
+    except Exception:  # the second one is damaged, which is not used
+        return False
 
 
 def _upright_on_white(image: "Image.Image", at_most: int | None) -> "Image.Image":
@@ -111,9 +126,9 @@ def _upright_on_white(image: "Image.Image", at_most: int | None) -> "Image.Image
 
     image.load()
     try:
-        image = ImageOps.exif_transpose(image)
+        ImageOps.exif_transpose(image, in_place=True)
     except Exception:  # what the camera wrote about the image is damaged, the image is not
-        image = image.copy()
+        pass
     if image.mode == "F" or image.mode.startswith("I"):  # more than 8 bits, which Pillow would clip
         image = Image.fromarray(_in_8_bits(np.asarray(image)))
     mode = "L" if image.mode in ("1", "L", "LA", "La") else "RGB"
@@ -139,9 +154,8 @@ def _in_8_bits(values: np.ndarray) -> np.ndarray:
 
 def note_of(decoded: "Image.Image") -> Problem | None:
     """A note on the frames or pages of a decoded file that are not used, and on values of 16 bits that are all dark."""
-    frames = decoded.info["frames"]
     return join_notes(
-        Problem("image_first_frame", frames=frames) if frames > 1 else None,
+        Problem("image_first_frame") if decoded.info["several"] else None,
         Problem("image_dark") if decoded.info["dark"] else None,
     )
 
@@ -184,15 +198,15 @@ def in_bytes(values: np.ndarray, limits: tuple[int, int]) -> np.ndarray:
 
 def check_side(side: int) -> None:
     """Raise Problem for a side outside 1..4096."""
-    if not 1 <= side <= MAX_SIDE:
-        raise Problem("image_side", most=MAX_SIDE, side=side)
+    if not 1 <= side <= limits.SIDE:
+        raise Problem("image_side", most=limits.SIDE, side=side)
 
 
 def check_memory(name: str, images: int, shape: Sequence[int]) -> None:
     """Raise Problem for so many images [*shape] that they would take more than 16 GB."""
     size = images * math.prod(shape) / 1e9
-    if size > MAX_GB:
-        raise Problem("image_set_memory", name=name, images=images, size=size, most=MAX_GB)
+    if size > limits.SET_GB:
+        raise Problem("image_set_memory", name=name, images=images, size=size, most=limits.SET_GB)
 
 
 def fit(images: Tensor, side: int) -> Tensor:
@@ -292,5 +306,5 @@ def _start(path: Path) -> bytes:
 
 
 def _refuse_large(size: int, path: Path) -> None:
-    if size > MAX_GB * 1e9:
-        raise Problem("file_unpacks", file=path.name, size=size / 1e9, most=MAX_GB)
+    if size > limits.SET_GB * 1e9:
+        raise Problem("file_unpacks", file=path.name, size=size / 1e9, most=limits.SET_GB)

@@ -348,7 +348,7 @@ def _read_all(
         image_files.check_memory(name, n, image.shape)
         if images and image.shape[1:] != images[0].shape[1:]:
             raise Problem("image_sizes", name=file_name, size=_size(image), first=first, first_size=_size(images[0]))
-        several += [file_name] if decoded.info["frames"] > 1 else []
+        several += [file_name] if decoded.info["several"] else []
         dark += [file_name] if decoded.info["dark"] else []
         images.append(image)
         kept.append(i)

@@ -16,13 +16,13 @@ from math import isfinite
 
 import numpy as np
 
+from core import limits
 from core.data import tables
 from core.data.tables import LABEL_COLUMNS, Row
 from core.problems import Problem, count_names, join_notes, left_out_note
 
 UNNAMED = ("", "unnamed: 0")  # as pandas writes the index
 INDEX_NAMES = (*UNNAMED, "index", "idx", "id", "#", "序号", "编号", "索引")  # "row" may be a coordinate of pixels
-MAX_CLASSES = 3
 
 _SWAPPED = str.maketrans(".,", ",.")
 _SPACED = re.compile(r"(?<=\d)[ \u00a0\u2009\u202f'’](?=\d{3}(?!\d))")
@@ -53,7 +53,7 @@ def read(data: bytes) -> PointTable:
     text, encoding = _text(data)
     separator, mark = _dialect(text)
     comments: list[int] = []
-    body = _without_comments(_titled(tables.rows(text, separator), mark), comments)
+    body = _without_comments(_titled(tables.rows(text, separator, limits.CSV_LINES), mark), comments)
     start = list(islice(body, tables.SAMPLE))
     header, note = _header([cells for _, cells in start], mark)
     start = start[header is not None :]
@@ -77,7 +77,7 @@ def read(data: bytes) -> PointTable:
 def _text(data: bytes) -> tuple[str, Problem | None]:
     """The text of a file, with a note. Numbers are ASCII: a header in an unknown encoding does no harm."""
     try:
-        found = tables.decode_text(data, "CSV")
+        found = tables.decode_text(data, "CSV", limits.GUESSED_MB * 1e6)
         return found.text, found.note
     except Problem as problem:
         if problem.code != "text_encoding_unknown":
@@ -240,7 +240,7 @@ def _named(names: list[str], rows: list[Row]) -> _Layout | None:
         return None
     if not classes and len(rest) == 3 and rest[2] > max(rest[:2]):
         values = {cells[rest[2]] if len(cells) > rest[2] else "" for _, cells in rows}
-        classes = rest[2:] if len(values) <= MAX_CLASSES and "" not in values else []
+        classes = rest[2:] if len(values) <= limits.POINT_CLASSES and "" not in values else []
     return _of_columns(names, index, [*rest[:2], *classes])
 
 
@@ -277,7 +277,7 @@ def _without_index(values: np.ndarray, titled: bool, named: bool) -> tuple[np.nd
     (``titled``) and the last has few values.
     """
     columns = values.shape[1]
-    if columns == 2 or columns == 3 and (named or titled and len(np.unique(values[:, 2])) <= MAX_CLASSES):
+    if columns == 2 or columns == 3 and (named or titled and len(np.unique(values[:, 2])) <= limits.POINT_CLASSES):
         return values, None
     if len(values) > 2 and _is_index(values[:, 0].tolist()):
         unclear = columns == 3 and not titled
@@ -345,8 +345,8 @@ def _classes(
     if values.shape[1] == 2:
         return None, ()
     found, labels = np.unique(values[:, 2], return_inverse=True)
-    if len(found) > MAX_CLASSES:
-        raise Problem("csv_classes", found=len(found), most=MAX_CLASSES)
+    if len(found) > limits.POINT_CLASSES:
+        raise Problem("csv_classes", found=len(found), most=limits.POINT_CLASSES)
     if names is None:
         return labels, tuple(f"{value:g}" for value in found)
     if encoding and encoding.code == "text_encoding_unknown" and not "".join(names).isascii():

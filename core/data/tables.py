@@ -9,6 +9,7 @@ import codecs
 import csv
 import io
 import json
+import math
 import re
 import unicodedata
 from collections import Counter
@@ -19,11 +20,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from core import limits
 from core.problems import Problem, join_notes, printable
 
-MAX_MB = 200
 SEPARATORS = (",", ";", "\t", "|")
-SAMPLE, SAMPLE_SIZE = 50, 1_000_000  # rows that the separator is recognised from, and characters
+SAMPLE, SAMPLE_SIZE = 50, 200_000  # rows that the separator is recognised from, and characters
 
 Row = tuple[int, list[str]]  # the number of its line in the file, from 1, and its cells
 
@@ -75,9 +76,9 @@ class Text:
     note: Problem | None = None
 
 
-def decode_text(data: bytes, file: str) -> Text:
+def decode_text(data: bytes, file: str, most_guessed: float = math.inf) -> Text:
     """The text in a file: UTF-8, UTF-16 or UTF-32, with a byte order mark or without, or Windows' encodings of Western
-    European, Cyrillic, Chinese, Japanese and Korean letters.
+    European, Cyrillic, Chinese, Japanese and Korean letters, which are recognised in at most so many bytes.
 
     Raises Problem for bytes that are no text and for text in another encoding.
     """
@@ -92,6 +93,8 @@ def decode_text(data: bytes, file: str) -> Text:
         return Text(text, encoding, None if encoding == "utf-8" else Problem("text_encoding", encoding=NAMES[encoding]))
     if marked or b"\0" in data:
         raise Problem("text_binary", file=file)
+    if len(data) > most_guessed:
+        raise Problem("text_encoding_unknown", file=file)
     return _in_windows_encoding(data, file)
 
 
@@ -174,10 +177,10 @@ def _is_western(text: str) -> bool:
 # Rows
 
 
-def rows(text: str, separator: str) -> Iterator[Row]:
+def rows(text: str, separator: str, most: float = math.inf) -> Iterator[Row]:
     """The rows of a table, without empty ones. A space as separator stands for any number of them.
 
-    Raises Problem for a quote that is never closed, or is followed by text.
+    Raises Problem for a quote that is never closed, or is followed by text, and beyond so many lines.
     """
     if text[:4].lower() == "sep=":  # Excel names the separator in a line of its own
         text = text[text.find("\n") :] if "\n" in text else text[5:]
@@ -185,6 +188,8 @@ def rows(text: str, separator: str) -> Iterator[Row]:
     line = 1
     try:
         for cells in reader:
+            if line > most:
+                raise Problem("csv_lines", most=most)
             if separator == " " and cells and not cells[-1]:
                 cells.pop()
             cells = [cell.strip() for cell in cells]
@@ -288,8 +293,8 @@ def _twice(names: Iterable[str]) -> str | None:
 def content(path: Path) -> bytes:
     """The bytes of a table. Raises Problem for a file that cannot be read or is too large."""
     try:
-        if path.stat().st_size > MAX_MB * 1e6:
-            raise Problem("table_size", file=path.name, most=MAX_MB)
+        if path.stat().st_size > limits.TABLE_MB * 1e6:
+            raise Problem("table_size", file=path.name, most=limits.TABLE_MB)
         return path.read_bytes()
     except (OSError, ValueError) as error:
         if isinstance(error, Problem):
@@ -303,6 +308,11 @@ def content(path: Path) -> bytes:
 def parse_json(data: bytes, file: str) -> Any:
     """The value in a JSON file. Raises Problem for what is not JSON."""
     return _json(decode_text(data, file).text, file, 1)
+
+
+def parse_json_line(line: bytes, file: str) -> Any:
+    """The value in one line of JSON lines, which programs write in UTF-8. Raises ValueError for any other line."""
+    return _json(line.decode("utf-8"), file, 1)
 
 
 def _json(text: str, file: str, line: int) -> Any:

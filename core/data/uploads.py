@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core import seeds
+from core import limits, seeds
 from core.data import image_files, point_tables
 from core.data.points import Draw, PointSet, Shape, from_raw, from_shape, join_strokes, uniform_along
 from core.problems import Problem, join_notes
@@ -22,13 +22,7 @@ from core.problems import Problem, join_notes
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
-MAX_LETTERS = 12
 CHINESE = Path(__file__).parents[1] / "figures" / "fonts" / "NotoSansSC-subset.ttf"
-MAX_MEGAPIXELS = 20
-MAX_IMAGE_MB = 30
-MAX_CSV_MB = 30
-MAX_CSV_POINTS = 5_000
-MAX_VERTICES = 100_000
 
 _IMAGE_SIDE = 160
 
@@ -42,8 +36,8 @@ def from_word(text: str, n: int = 1000, seed: int = 0) -> PointSet:
     word = " ".join(unicodedata.normalize("NFC", text).split())
     if not word:
         raise Problem("word_empty")
-    if len(word) > MAX_LETTERS:
-        raise Problem("word_too_long", letters=len(word), most=MAX_LETTERS)
+    if len(word) > limits.LETTERS:
+        raise Problem("word_too_long", letters=len(word), most=limits.LETTERS)
     return from_shape("word", Shape(_over_ink(_letters(word))), n, seed)
 
 
@@ -54,9 +48,9 @@ def from_image(data: bytes, n: int = 1000, seed: int = 0) -> PointSet:
     is not a complete image that `image_files.decode` knows, of at most 30 MB and 20 megapixels, and for an image of one
     brightness.
     """
-    if len(data) > MAX_IMAGE_MB * 1e6:
-        raise Problem("image_file_size", size=len(data) / 1e6, most=MAX_IMAGE_MB)
-    image = image_files.decode(io.BytesIO(data), _IMAGE_SIDE, _IMAGE_SIDE, MAX_MEGAPIXELS)
+    if len(data) > limits.IMAGE_MB * 1e6:
+        raise Problem("image_file_size", size=len(data) / 1e6, most=limits.IMAGE_MB)
+    image = image_files.decode(io.BytesIO(data), _IMAGE_SIDE, _IMAGE_SIDE, limits.MEGAPIXELS)
     grey = np.asarray(image.convert("L"), dtype=np.float64)
     paper, ink = grey.max(), grey.min()
     if paper - ink < 8:
@@ -72,17 +66,20 @@ def from_csv(data: bytes) -> PointSet:
 
     Every dialect that `point_tables.read` knows is read; ``note`` says what was taken for a header, an index or a
     separator. Of more than 5,000 rows a fixed random 5,000 are kept, which ``note`` says too. Raises Problem for
-    anything but a text file of at most 30 MB with at least two different finite points and at most 3 classes.
+    anything but a text file of at most 15 MB with at least two different finite points and at most 3 classes, and of
+    at most 200,000 lines where they are not plain numbers.
     """
-    if len(data) > MAX_CSV_MB * 1e6:
-        raise Problem("csv_file_size", size=len(data) / 1e6, most=MAX_CSV_MB)
+    if len(data) > limits.CSV_MB * 1e6:
+        raise Problem("csv_file_size", size=len(data) / 1e6, most=limits.CSV_MB)
+    if _has_long_line(data, int(limits.CSV_LINE_MB * 1e6)):
+        raise Problem("csv_long_line", most=limits.CSV_LINE_MB)
     table = point_tables.read(data)
     raw, labels = torch.from_numpy(table.xy.copy()), None
     if table.labels is not None:
         labels = torch.from_numpy(table.labels)
     total, note = len(raw), table.note
-    if total > MAX_CSV_POINTS:
-        kept = torch.randperm(total, generator=seeds.generator(0))[:MAX_CSV_POINTS].sort().values
+    if total > limits.CSV_POINTS:
+        kept = torch.randperm(total, generator=seeds.generator(0))[: limits.CSV_POINTS].sort().values
         raw, labels = raw[kept], None if labels is None else labels[kept]
         note = join_notes(Problem("csv_sampled", total=total, kept=len(kept)), note)
 
@@ -91,6 +88,17 @@ def from_csv(data: bytes) -> PointSet:
         return raw[chosen], None if labels is None else labels[chosen]
 
     return from_raw("csv", Shape(draw, classes=table.classes), raw, labels, note)
+
+
+def _has_long_line(data: bytes, most: int) -> bool:
+    """Whether a line has more bytes. Looks for the last line end within reach, so that it need not look at each."""
+    place = 0
+    while len(data) - place > most:
+        reach = place, place + most + 1
+        place = 1 + max(data.rfind(b"\n", *reach), data.rfind(b"\r", *reach))
+        if not place:
+            return True
+    return False
 
 
 def from_drawing(strokes: Sequence[np.ndarray | Sequence[Sequence[float]]], n: int = 200, seed: int = 0) -> PointSet:
@@ -104,8 +112,8 @@ def from_drawing(strokes: Sequence[np.ndarray | Sequence[Sequence[float]]], n: i
     lines = [line for line in map(_stroke, strokes) if len(line) > 1]
     if not any(len(stroke) for stroke in strokes):
         raise Problem("drawing_empty")
-    if sum(len(line) for line in lines) > MAX_VERTICES:
-        raise Problem("drawing_vertices", most=MAX_VERTICES)
+    if sum(len(line) for line in lines) > limits.VERTICES:
+        raise Problem("drawing_vertices", most=limits.VERTICES)
     if sum(line.diff(dim=0).norm(dim=1).sum().item() for line in lines) < 0.02:
         raise Problem("drawing_dot")
     curve = join_strokes(lines)

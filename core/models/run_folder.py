@@ -18,8 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core import limits
 from core.data import image_files
-from core.data.tables import parse_json
+from core.data.tables import parse_json, parse_json_line
 from core.diffusion.denoiser import Denoiser
 from core.models import images as image_model
 from core.problems import Problem, printable
@@ -27,8 +28,8 @@ from core.runs.checkpoints import CONFIG, Checkpoint, from_files
 from core.runs.distributed import BINS
 
 LOG, SAVED, MODEL = "metrics.jsonl", "checkpoint", "ema.safetensors"
-LIMIT = 16 * 2**20  # bytes of a log at one look
-MAX_SIDE = 64  # pixels; a page cannot wait for larger images
+LOOK = limits.LOOK_MB * 2**20  # bytes of a log at one look
+UNREADABLE = ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError
 HUGE, LONG = 1e15, 1e10  # no number in a log is so large; no run is so long, in seconds
 
 
@@ -69,15 +70,20 @@ class Log:
     """The log of a run so far.
 
     Attributes:
-        entries: its lines, by ascending step.
-        damaged: number of lines that could not be read.
+        entries: its lines, by ascending step; of very many, every second, fourth, ... one.
+        lines: number of lines that have been read.
+        damaged: number of lines that could not be read, and the numbers of the first of them.
+        cut: whether the last line that was read is not whole, because it is longer than one look.
         written: when the file was last changed.
         file: the inode of the file.
         read: number of bytes that have been read.
     """
 
     entries: tuple[Entry, ...] = ()
+    lines: int = 0
     damaged: int = 0
+    examples: tuple[int, ...] = ()
+    cut: bool = False
     written: float = 0.0
     file: int = 0
     read: int = 0
@@ -88,13 +94,14 @@ class Log:
         last = self.entries[-1] if self.entries else None
         if last is None or None in (last.steps, last.batch) or last.pace <= 0:
             return None
-        left = max(0, last.steps - last.step) * last.batch / last.pace
-        return left if 0 <= left < LONG else None
+        left = (last.steps - last.step) * last.batch / last.pace
+        return left if 0 < left < LONG else None
 
     @property
     def finished(self) -> bool:
         """Whether the run has made all its steps."""
-        return bool(self.entries) and self.entries[-1].step == self.entries[-1].steps
+        last = self.entries[-1] if self.entries else None
+        return last is not None and last.steps is not None and last.step >= last.steps
 
 
 def read_log(run: Path, before: Log = Log()) -> Log:
@@ -103,49 +110,82 @@ def read_log(run: Path, before: Log = Log()) -> Log:
     A line without an end is still being written and left for the next call. Steps that a resumed run makes again
     replace the earlier ones. Raises Problem if there is no log.
     """
-    try:
-        with (run / LOG).open("rb") as file:
-            stat = os.fstat(file.fileno())
-            if stat.st_ino != before.file or stat.st_size < before.read:
-                before = Log(file=stat.st_ino)
-            file.seek(before.read)
-            lines, ended, _ = file.read(LIMIT).rpartition(b"\n")
-    except FileNotFoundError as error:
-        raise Problem("run_no_log", file=LOG) from error
-    except OSError as error:
-        raise Problem("run_log_unopened", file=LOG) from error
+    block, written, before = _look(run, before)
+    whole, ended, _ = block.rpartition(b"\n")
     if not ended:
-        return before
-    entries, damaged = list(before.entries), before.damaged
-    for line in lines.removeprefix(b"" if before.read else codecs.BOM_UTF8).split(b"\n"):
+        if len(block) < LOOK:
+            return before
+        return replace(before, read=before.read + len(block), cut=True)
+    lines = whole.removeprefix(b"" if before.read else codecs.BOM_UTF8).split(b"\n")
+    if before.cut:
+        lines[0] = b"the end of a line that was too long"
+    entries, damaged = list(before.entries), []
+    for number, line in enumerate(lines, before.lines + 1):
         if not line.strip():
             continue
         if (entry := _entry(line)) is None:
-            damaged += 1
+            damaged.append(number)
             continue
         while entries and entries[-1].step >= entry.step:
             entries.pop()
         entries.append(entry)
-    read = before.read + len(lines) + 1
-    return replace(before, entries=tuple(entries), damaged=damaged, written=stat.st_mtime, read=read)
+    while len(entries) > limits.LOG_ENTRIES:
+        entries = entries[-1::-2][::-1]
+    return replace(
+        before, entries=tuple(entries), lines=before.lines + len(lines), damaged=before.damaged + len(damaged),
+        examples=(*before.examples, *damaged)[:4], cut=False, read=before.read + len(whole) + 1, written=written,
+    )  # fmt: skip
+
+
+def _look(run: Path, before: Log) -> tuple[bytes, float, Log]:
+    """What a log has more than ``before``, at most `LOOK` bytes; when it was written; ``before``, which is empty if the
+    file is another one."""
+    try:
+        with open(run / LOG, "rb") as file:
+            stat = os.fstat(file.fileno())
+            if stat.st_ino != before.file or stat.st_size < before.read:
+                before = Log(file=stat.st_ino)
+            file.seek(before.read)
+            return file.read(LOOK), stat.st_mtime, before
+    except FileNotFoundError as error:
+        raise Problem("run_no_log", file=LOG) from error
+    except OSError as error:
+        raise Problem("run_log_unopened", file=LOG) from error
 
 
 def _entry(line: bytes) -> Entry | None:
     try:
-        fields = parse_json(line, LOG)
-        by_sigma = {float(low): _number(loss) for low, loss in fields["loss_by_sigma"].items()}
+        fields = _fields(line)
+        by_sigma = {float(low): _number(loss) for low, loss in fields["loss_by_sigma"].items() if float(low) in BINS}
         steps, batch = (None if fields.get(name) is None else int(_number(fields[name])) for name in ("of", "batch"))
         step, loss, pace = (_number(fields[name]) for name in ("step", "loss", "images_per_second"))
         return Entry(int(step), loss, by_sigma, pace, steps, batch)
-    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
+    except UNREADABLE:
         return None
 
 
+def step_of(line: bytes) -> int | None:
+    """The step of a line of a log; None if it cannot be read, or has a step or a loss that no run has."""
+    try:
+        fields = _fields(line)
+        _number(fields.get("loss", 0))
+        return int(_number(fields["step"]))
+    except UNREADABLE:
+        return None
+
+
+def _fields(line: bytes) -> Any:
+    if len(line) > limits.LINE_MB * 1e6:
+        raise ValueError("the line is too long")
+    return parse_json_line(line, LOG)
+
+
 def _number(value: Any) -> float:
-    """The value as a number. Raises ValueError, TypeError or OverflowError for other values and for huge numbers."""
+    """The value as a number from 0 on, as all in a log are. Raises ValueError, TypeError or OverflowError for other
+    values and for huge numbers."""
     number = float(value)
-    if not abs(number) < HUGE:
-        raise ValueError(f"{number} is too large")
+    if not 0 <= number < HUGE:
+        raise ValueError(f"no run has {number}")
     return number
 
 
@@ -166,7 +206,7 @@ def mean_loss_by_sigma(entries: Sequence[Entry], step: int, most: int = 20) -> T
 def sheets(run: Path) -> dict[int, Path]:
     """The sheets of samples of a run, by ascending step."""
     try:
-        named = [(re.fullmatch(r"samples-(\d+)\.png", path.name), path) for path in run.iterdir()]
+        named = [(re.fullmatch(r"samples-(\d{1,15})\.png", path.name), path) for path in run.iterdir()]
     except OSError:
         return {}
     return dict(sorted((int(match[1]), path) for match, path in named if match))
@@ -175,7 +215,7 @@ def sheets(run: Path) -> dict[int, Path]:
 def read_sheet(path: Path) -> Tensor | None:
     """A sheet, uint8 [H, W] or [H, W, 3]; None if it is incomplete or damaged."""
     try:
-        found = image_files.image(path)
+        found = image_files.as_tensor(image_files.decode(path, megapixels=limits.SHEET_MEGAPIXELS))
     except image_files.UnreadableImage:
         return None
     return found[0] if len(found) == 1 else found.movedim(0, -1)
@@ -193,8 +233,10 @@ def _place(run: Path) -> Path:
 def saved_step(run: Path) -> int | None:
     """The step of the newest checkpoint of a run; None if none can be read."""
     try:
-        return int(_number(parse_json((_place(run) / CONFIG).read_bytes(), CONFIG)["step"]))
-    except (OSError, ValueError, TypeError, LookupError, OverflowError, RecursionError):
+        with open(_place(run) / CONFIG, "rb") as file:
+            content = file.read(int(limits.CONFIG_MB * 1e6))
+        return int(_number(parse_json(content, CONFIG)["step"]))
+    except (OSError, *UNREADABLE):
         return None
 
 
@@ -230,8 +272,8 @@ def check(checkpoint: Checkpoint) -> Checkpoint:
     if len(shape) != 3 or shape[0] not in (1, 3):
         raise Problem("run_no_images", shape="x".join(map(str, shape)))
     channels, height, width = shape
-    if max(height, width) > MAX_SIDE:
-        raise Problem("run_images_too_large", side=max(height, width), most=MAX_SIDE)
+    if max(height, width) > limits.SHOWN_SIDE:
+        raise Problem("run_images_too_large", side=max(height, width), most=limits.SHOWN_SIDE)
     network, side = checkpoint.config["network"], width if height == width else [height, width]
     fits = (network.get("side"), network.get("channels")) == (side, channels) or network.get("dim") == math.prod(shape)
     if not (

@@ -20,6 +20,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from core import limits
 from core.data.tables import parse_json
 from core.diffusion.denoiser import Denoiser
 from core.diffusion.training import TrainConfig, TrainState, as_dict, new_state
@@ -32,7 +33,6 @@ PARTS = ("model", "ema", "optimizer")
 CONFIG = "config.json"
 FILES = (CONFIG, *(f"{part}.safetensors" for part in PARTS))
 CUSTOM = "custom"  # the name of a network that is no part of core
-SIZE_LIMIT, CONFIG_LIMIT = 200 * 2**20, 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -158,23 +158,26 @@ def from_files(files: dict[str, bytes], network: nn.Module | None = None) -> Che
 UNREADABLE = ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError
 
 
-def _reason(error: Exception) -> Problem | str:
-    """What a sentence quotes of an error: a page translates a Problem."""
-    return error if isinstance(error, Problem) else str(error)
+def _reason(error: Exception) -> Problem:
+    """What a sentence says of an error in a config, which a page translates."""
+    if isinstance(error, Problem):
+        return error
+    missing = isinstance(error, KeyError) and error.args
+    return Problem("config_missing", name=str(error.args[0])) if missing else Problem("config_value")
 
 
 def _read_config(content: bytes) -> tuple[dict[str, Any], TrainConfig, int, float]:
     """A checkpoint's config without what belongs to its state; training settings, step and loss."""
-    if len(content) > CONFIG_LIMIT:
-        raise Problem("checkpoint_config_size", file=CONFIG)
+    if len(content) > limits.CONFIG_MB * 1e6:
+        raise Problem("checkpoint_config_size", file=CONFIG, most=limits.CONFIG_MB)
     try:
         config = parse_json(content, CONFIG)
         train = TrainConfig(**{**config["train"], "betas": tuple(config["train"]["betas"])})
         step, loss = int(config["step"]), float(config["loss"])
-        if step < 0 or not isinstance(config["network"]["name"], str):
-            raise ValueError(f"step {step}, network {config['network']['name']}")
-        if not isinstance(config.get("data", {}), dict):
-            raise ValueError(f"data {config['data']!r:.60}")
+        if not 0 <= step <= limits.STEPS:
+            raise Problem("config_step", step=str(config["step"]), most=limits.STEPS)
+        if not (isinstance(config["network"]["name"], str) and isinstance(config.get("data", {}), dict)):
+            raise Problem("config_value")
     except UNREADABLE as error:
         raise Problem("checkpoint_config", file=CONFIG, reason=_reason(error)) from error
     return {name: value for name, value in config.items() if name not in ("format", "step", "loss")}, train, step, loss
@@ -257,18 +260,20 @@ def from_bytes(content: bytes, network: nn.Module | None = None, trusted: bool =
     """
     if content[:2] == b"\x80\x02" or content[:1] == b"\x80" and b"." in content[-2:]:
         raise Problem("checkpoint_pickle")
+    if content.count(b"PK\1\2") > limits.MEMBERS:  # each begins the entry of a file in the list of the zip
+        raise Problem("checkpoint_members", most=limits.MEMBERS)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             pickled = any(name.endswith(".pkl") for name in archive.namelist())
             entries = _entries(archive)
-            outsized = not trusted and sum(entry.file_size for entry in entries.values()) > SIZE_LIMIT
+            outsized = not trusted and sum(entry.file_size for entry in entries.values()) > limits.UPLOAD_MB * 1e6
             files = {} if pickled or outsized else {name: archive.read(entry) for name, entry in entries.items()}
     except Exception as error:  # zipfile and zlib raise a type of their own for each kind of damage
         raise Problem("checkpoint_no_zip") from error
     if pickled:
         raise Problem("checkpoint_pickle")
     if outsized:
-        raise Problem("checkpoint_zip_size")
+        raise Problem("checkpoint_zip_size", most=limits.UPLOAD_MB)
     return from_files(files, network)
 
 
@@ -281,6 +286,8 @@ def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
 
 
 def _read_tensors(part: str, content: bytes) -> dict[str, Tensor]:
+    if int.from_bytes(content[:8], "little") > limits.HEADER_MB * 1e6:  # the length of what describes the tensors
+        raise Problem("checkpoint_header_size", part=part, most=limits.HEADER_MB)
     try:
         return load(content)
     except Exception as error:  # safetensors raises a type of its own for each kind of damage

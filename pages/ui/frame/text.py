@@ -120,7 +120,7 @@ def label(kind: str, name: Any) -> str:
 def problem(error: Exception) -> str:
     """The sentence of an error, in the visitor's language where it has a code; so too a Problem among its values."""
     if not isinstance(error, Problem):
-        return str(error)
+        error = Problem("unexpected", kind=type(error).__name__)
     translated = problems.sentences() | catalogue(language.get()).get("problems", {})
     return join(problems.fill(translated[part.code], _translated(part.values)) for part in error.parts)
 

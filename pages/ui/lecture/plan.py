@@ -18,6 +18,7 @@ A link holds the same text, compressed. Files and links come from strangers: `re
 import base64
 import binascii
 import json
+import re
 import tomllib
 import zlib
 from collections.abc import Collection, Mapping, Sequence
@@ -25,14 +26,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from core import limits
+from core.limits import ADDRESS, MINUTES, NOTES, TITLE, VIEWS
 from core.problems import Problem, count_names
 
 VERSION = 1
-SIZE = 1_000_000  # bytes of a file at most
 LENGTH = 8_000  # characters of a link at most: mail programs and messengers cut longer ones
-VIEWS = 500  # at most
-TITLE, NOTES, ADDRESS = 200, 20_000, 8_000  # characters at most
-MINUTES = 600  # for one view at most
+_LONG_KEY = re.compile(  # which takes hours to read; a plan has no key of several parts
+    rf"""(?m:^|[\[{{,])[ \t]*+(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){{{limits.KEY_PARTS}}}"""
+)
 EMBED = ("embed", "embed_options")  # parameters of Streamlit, in any case of letters, that it refuses in a link
 
 
@@ -126,10 +128,13 @@ def read(file: bytes | str, pages: Collection[str]) -> tuple[LecturePlan, Proble
 
     ``pages``: the pages that there are. Raises Problem for a file that is no plan or that another version wrote.
     """
-    if len(file) > SIZE:
-        raise Problem("plan_large", most=SIZE / 1e6)
+    if len(file) > limits.PLAN_BYTES:
+        raise Problem("plan_large", most=limits.PLAN_BYTES / 1e6)
     try:
-        found = tomllib.loads(file if isinstance(file, str) else file.decode("utf-8-sig"))
+        content = file if isinstance(file, str) else file.decode("utf-8-sig")
+        if _LONG_KEY.search(content):
+            raise ValueError(content)
+        found = tomllib.loads(content)
     except (ValueError, RecursionError) as error:  # ValueError also for a number of too many digits
         raise Problem("plan_damaged") from error
     version, views = found.get("version"), found.get("view", [])
@@ -186,10 +191,10 @@ def unpack(text: str, pages: Collection[str]) -> tuple[LecturePlan, Problem | No
     try:
         packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars="-_", validate=True)
         stream = zlib.decompressobj()
-        file = stream.decompress(packed, SIZE + 1)
+        file = stream.decompress(packed, limits.PLAN_BYTES + 1)
     except (ValueError, binascii.Error, zlib.error) as error:
         raise Problem("plan_link") from error
-    if not stream.eof and len(file) <= SIZE:
+    if not stream.eof and len(file) <= limits.PLAN_BYTES:
         raise Problem("plan_link")
     return read(file, pages)
 

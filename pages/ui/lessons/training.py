@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from core import limits
 from core.data import drawings
 from core.data.points import BUILT_IN, PointSet
-from core.data.uploads import MAX_LETTERS
 from core.diffusion import denoiser, training, vector_field
 from core.diffusion.denoiser import PREDICTIONS, Denoise
 from core.diffusion.schedules import SCHEDULES
@@ -55,7 +55,7 @@ class Config:
     data: str = choice("spiral", DATA, "data", "select")
     fresh: bool = toggle(True)
     n: int = choice(100, SIZES, style="slider")
-    word: str = text(WORD, MAX_LETTERS)
+    word: str = text(WORD, limits.LETTERS)
     draw: str | None = code(drawings.decode)
     lr: float = number(PointConfig.lr, 1e-6, 1e6, 1e-3, form="%g")
     net: str = choice("fourier", tuple(NETWORKS), "networks")

@@ -13,6 +13,7 @@ from torch import Tensor
 from core.figures.scene import Clock, Images, Line, Panel, Points, Scene
 from core.models import run_folder
 from core.models.run_folder import Log
+from core.problems import examples
 from core.runs.caching import shared_cache
 from core.runs.distributed import BINS
 from core.runs.progress import smooth
@@ -98,10 +99,10 @@ def standing(log: Log) -> str:
     parts.append(t("runs.followed.step_of" if last.steps else "runs.followed.step", step=last.step, steps=last.steps))
     if state == "training":
         parts.append(t("runs.followed.pace", pace=last.pace))
-        if log.left is not None:
+        if log.left is not None and log.left >= 0.5:
             parts.append(t("runs.followed.left", left=timedelta(seconds=round(log.left))))
     if log.damaged:
-        parts.append(t("runs.followed.damaged", count=log.damaged))
+        parts.append(t("runs.followed.damaged", count=log.damaged, lines=examples(log.examples)))
     return " · ".join(parts)
 
 

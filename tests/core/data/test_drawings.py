@@ -5,7 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from core.data.drawings import VERTICES, decode, encode
+from core.data.drawings import decode, encode
+from core.limits import LINK_VERTICES as VERTICES
 
 CIRCLE = [[0.5 + 0.4 * np.cos(a), 0.5 + 0.4 * np.sin(a)] for a in np.linspace(0, 6, 90)]
 

@@ -169,7 +169,7 @@ def test_a_file_that_is_no_archive_a_pickle_and_a_damaged_one_are_refused(tmp_pa
 
 def test_an_npz_that_unpacks_to_too_much_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch, refused):
     np.savez_compressed(tmp_path / "bomb.npz", images=np.zeros((1000, 32, 32), np.uint8))
-    monkeypatch.setattr(image_files, "MAX_GB", 1e-3)
+    monkeypatch.setattr(image_files.limits, "SET_GB", 1e-3)
     monkeypatch.setattr(np.lib.npyio.NpzFile, "__getitem__", lambda *_: pytest.fail("it was unpacked"))
     with refused("file_unpacks", file="bomb.npz"):
         from_npz(tmp_path / "bomb.npz")
@@ -273,7 +273,7 @@ def test_a_side_is_checked_before_an_image_is_decoded(tmp_path: Path, side: int,
 def test_images_that_would_fill_the_memory_are_refused_at_the_first(tmp_path: Path, monkeypatch, refused):
     fill(tmp_path, {f"{i}.png": png() for i in range(50)})
     np.savez(tmp_path / "set.npz", images=np.zeros((50, 2, 2), np.uint8))
-    monkeypatch.setattr(image_files, "MAX_GB", 1e-3)
+    monkeypatch.setattr(image_files.limits, "SET_GB", 1e-3)
     with refused("image_set_memory", images=50):
         from_folder(tmp_path, side=100)
     with refused("image_set_memory", images=50):

@@ -51,11 +51,33 @@ def test_a_half_written_line_is_left_until_it_is_whole(run):
     '{"step": 2, "lo\n', "[]\n", "null\n", "\x00\xff\n", '{"step": 2}\n', "[" * 9999 + "\n",
     line(2).replace("0.5", '"half"'), line(2).replace('"step": 2', '"step": 1e999'),
     line(2, math.nan), line(2, 1e300), line(2, batch=10**400), line(2, loss_by_sigma={"0.1": math.inf}),
+    line(2, -0.1), line(2, note="x" * 1_000_001),
 ])  # fmt: skip
 def test_a_damaged_line_is_counted_and_the_rest_is_read(run, damage):
     note(run, line(1) + damage + line(3))
     log = run_folder.read_log(run)
-    assert [entry.step for entry in log.entries] == [1, 3] and log.damaged == 1
+    assert [entry.step for entry in log.entries] == [1, 3] and (log.damaged, log.examples) == (1, (2,))
+
+
+def test_a_line_that_is_longer_than_a_look_is_one_damaged_line(run, monkeypatch):
+    monkeypatch.setattr(run_folder, "LOOK", 300)
+    note(run, line(1) + "x" * 1000 + "\n" + line(3))
+    log = run_folder.Log()
+    for _ in range(6):
+        log = run_folder.read_log(run, log)
+    assert [entry.step for entry in log.entries] == [1, 3] and (log.damaged, log.examples) == (1, (2,))
+    assert run_folder.read_log(run, log) is log
+
+
+def test_of_a_very_long_log_some_entries_are_kept_the_last_among_them(run, monkeypatch):
+    monkeypatch.setattr(run_folder.limits, "LOG_ENTRIES", 4)
+    note(run, "".join(map(line, range(1, 10))))
+    assert [entry.step for entry in run_folder.read_log(run).entries] == [1, 5, 9]
+
+
+def test_a_run_beyond_its_last_step_has_no_time_left(run):
+    note(run, line(9, of=8, batch=2))
+    assert run_folder.read_log(run).finished and run_folder.read_log(run).left is None
 
 
 def test_a_byte_order_mark_and_empty_lines_are_no_damage(run):

@@ -319,7 +319,7 @@ def test_the_payload_of_these_tests_is_live(tmp_path):
 
 
 def test_a_zip_that_unpacks_to_gigabytes_is_not_unpacked(monkeypatch):
-    monkeypatch.setattr(checkpoints, "SIZE_LIMIT", 2**20)
+    monkeypatch.setattr(checkpoints.limits, "UPLOAD_MB", 1)
     bomb = zipped({**FILES, "config.json": bytes(2**21)}, zipfile.ZIP_DEFLATED)
     monkeypatch.setattr(zipfile.ZipFile, "read", lambda *_: pytest.fail("it was unpacked"))
     assert refusal(from_bytes, bomb).code == "checkpoint_zip_size"
@@ -346,7 +346,7 @@ def test_a_size_that_a_zip_lies_about_is_found_out():
 
 
 def test_a_config_of_megabytes_is_not_parsed(monkeypatch):
-    monkeypatch.setattr(checkpoints, "CONFIG_LIMIT", 1000)
+    monkeypatch.setattr(checkpoints.limits, "CONFIG_MB", 0.001)
     assert refusal(from_files, {**FILES, "config.json": b"[" * 1001}).code == "checkpoint_config_size"
 
 
