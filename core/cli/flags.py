@@ -10,7 +10,7 @@ from typing import Any, get_args
 from core.data.tables import decode_text, parse_json
 from core.models.images import check_type
 from core.problems import Problem
-from core.runs.checkpoints import load_folder
+from core.runs.checkpoints import NoCheckpoint, load_folder
 
 UNREMEMBERED = ("out", "config", "config_file", "resume")
 
@@ -49,7 +49,10 @@ def defaults(command: Training, arguments: list[str]) -> dict[str, Any]:
     given = _parse(arguments)
     flags = {}
     if given.resume and given.out:
-        flags |= stored_flags(command, load_folder(given.out / "checkpoint").config)
+        try:
+            flags |= stored_flags(command, load_folder(given.out / "checkpoint").config)
+        except NoCheckpoint:
+            raise Problem("run_nothing_to_resume", folder=str(given.out)) from None
     if given.config:
         flags |= _read(given.config)
     parameters = inspect.signature(command.function).parameters

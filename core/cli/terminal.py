@@ -42,15 +42,12 @@ def print_any_text() -> None:
 def run_folder(out: Path, resume: bool) -> Iterator[Path]:
     """The folder of the checkpoint of a run, into which no other process trains meanwhile.
 
-    Raises Problem if one does, if a new run would overwrite another, and if there is none to resume.
+    Raises Problem if one does, and if a new run would overwrite another.
     """
     with lock.hold(out) if is_first() else nullcontext():  # a team is one run, and its first process writes it
         folder = out / "checkpoint"
-        exists = folder.exists() or folder.with_suffix(".old").exists()
-        if exists and not resume:
+        if not resume and (folder.exists() or folder.with_suffix(".old").exists()):
             raise Problem("run_exists", folder=str(out))
-        if resume and not exists:
-            raise Problem("run_nothing_to_resume", folder=str(out))
         yield folder
 
 

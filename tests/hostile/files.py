@@ -248,8 +248,9 @@ def plan(chance: Random, size: float) -> bytes:
 
 KINDS: dict[str, Maker] = {
     "repeated": repeated(b"1,", b'"', b"1,2\n", b"1;2;\n", b"\n", b" ", b"#\n", b"\0", b"\xff\xfe", b"1 2 3 4\r",
-                         b",,\n", b'""', b"sep=,\n", b"1,2,a\n", "１,２\n".encode(), b"1.234.567,8;9\n", b'"1,234","5,678"\n',
-                         b"1e999,2\n", b"x,y\n", "é,1\n".encode("latin-1"), "你,1\n".encode("gb2312")),
+                         b",,\n", b'""', b"sep=,\n", b"1,2,a\n", "１,２\n".encode(), b"1.234.567,8;9\n",
+                         b'"1,234","5,678"\n', b"1e999,2\n", b"x,y\n", "é,1\n".encode("latin-1"),
+                         "你,1\n".encode("gb2312")),
     "random_bytes": random_bytes, "endless_cell": endless_cell, "many_classes": many_classes,
     "png": png, "gif": gif, "jpeg": jpeg, "tiff": tiff, "netpbm": netpbm,
     "tensors": tensors, "config": config, "archive": archive, "pickled": pickled,

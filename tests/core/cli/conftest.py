@@ -16,7 +16,7 @@ from tests.fake_card import card as card
 @pytest.fixture
 def ends() -> Callable[..., AbstractContextManager]:
     """``with ends("code", name=value):`` holds if the command ends with the sentence of the Problem of that code, which
-    quotes at least those values; ``ends(OSError)``, or with several such, if it ends with what the system says."""
+    quotes at least those values; ``ends(OSError)``, or with several such, if it ends with a sentence on the file."""
 
     @contextmanager
     def context(code: str | type[OSError] | tuple[type[OSError], ...], **values: Any) -> Iterator[None]:
@@ -27,7 +27,7 @@ def ends() -> Callable[..., AbstractContextManager]:
             assert isinstance(cause, Problem) and cause.code == code, said
             assert cause.values | values == cause.values and said == str(cause)
         else:
-            assert isinstance(cause, code) and not isinstance(cause, Problem) and cause.strerror in said
+            assert isinstance(cause, code) and not isinstance(cause, Problem) and str(cause.filename) in said
 
     return context
 

@@ -186,7 +186,7 @@ def test_evaluate_prints_a_table_to_place_samples_by(run, capsys, monkeypatch):
         (["info", "--checkpoint", "ODD"], "no_checkpoint", {}),
         (["train", "--out", "OUT", "--data", "nothing-of-the-kind"], "unknown_images", {"name": "nothing-of-the-kind"}),
         (["train", "--out", "RUN", "--steps", "1"], "run_exists", {}),
-        (["train", "--out", "OUT", "--resume"], "no_checkpoint", {}),
+        (["train", "--out", "OUT", "--resume"], "run_nothing_to_resume", {}),
         (["train", "--out", "OUT", "--batch", "7", "--accumulate", "2"], "batch_shares", {"multiple": 2}),
         (["train", "--out", "OUT", "--steps", "0"], "train_setting", {"name": "steps", "value": "0"}),
         (["train", "--out", "OUT", "--batch", str(2**70)], "train_setting", {"name": "batch"}),

@@ -275,7 +275,7 @@ def test_a_damaged_log_shows_what_is_whole(scene, own_runs, damage):
     note(own_runs / "one", damage)
     app = scene(train="follow")
     assert t("runs.followed.step_of", step=3, steps=6) in shown(app) and not app.exception
-    assert (t("runs.followed.damaged", count=1) in shown(app)) == damage.endswith("\n")
+    assert (t("runs.followed.damaged", count=1, lines=4) in shown(app)) == damage.endswith("\n")
 
 
 def test_a_log_without_one_whole_line_is_a_sentence(scene, own_runs):
