@@ -87,6 +87,7 @@ def matrix_pairs(held_out: bool, data: str = "emoji") -> tuple[int, ...]:
     return tuple(i for i in found if pairs().held_out[i] == held_out)[:N]
 
 
+@cache
 def matrix_captions(held_out: bool, data: str = "emoji", language: str = "en") -> tuple[str, ...]:
     """The captions of these pairs. Those of people name some attributes, which none of the other people has."""
     if data == "people":

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, lru_cache
 from urllib.parse import parse_qsl, urlencode
 
 from pages.ui.frame import text
@@ -63,21 +63,32 @@ def mark_terms(markdown: str) -> str:
     if marked is None:
         return markdown
 
-    def first_use(found: re.Match) -> str:
-        term = _forms(text.language.get())[_folded(found[0])]
-        if term in marked:
-            return found[0]
-        marked[term] = _part.get()
-        return _button(term, found[0])
-
-    pattern = _pattern(text.language.get())
-    parts = KEPT.split(markdown)
-    shown = "".join(part if KEPT.fullmatch(part) else pattern.sub(first_use, part) for part in parts)
+    language = text.language.get()
+    shown = ""
+    for part, term in _pieces(markdown, language):
+        first = term and term not in marked
+        if first:
+            marked[term] = _part.get()
+        shown += _button(term, part, language) if first else part
     return AFTER_ENGLISH.sub(r"\1", shown)
 
 
-def _button(term: str, used: str) -> str:
-    """The use of a term in a text, as a button, and the popover that it opens."""
+@lru_cache(4096)
+def _pieces(markdown: str, language: str) -> tuple[tuple[str, str], ...]:
+    """A text in pieces, each with the term of which it is the use, or ""."""
+    found: list[tuple[str, str]] = []
+    for part in KEPT.split(markdown):
+        end = 0
+        for use in () if KEPT.fullmatch(part) else _pattern(language).finditer(part):
+            found += [(part[end : use.start()], ""), (use[0], _forms(language)[_folded(use[0])])]
+            end = use.end()
+        found.append((part[end:], ""))
+    return tuple((part, term) for part, term in found if part)
+
+
+@lru_cache(1024)
+def _button(term: str, used: str, language: str) -> str:
+    """The use of a term in a text of a language, as a button, and the popover that it opens."""
     entry, place = terms()[term], f"term-{term}"
     see = link_to(term, t("glossary.see"))
     name, more = with_english(term, used)

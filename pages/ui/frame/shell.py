@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -131,8 +132,13 @@ def _style() -> str:
         words = {word: t(f"frame.streamlit.{word}", most=st.get_option("server.maxUploadSize")) for word in STREAMLIT}
         variables |= {f"--say-{word}": f'"{entry}"' for word, entry in words.items()}
     given = "".join(f"{name}:{value};" for name, value in variables.items())
-    rules = "".join((HERE / sheet).read_text("utf-8") for sheet in sheets)
+    rules = "".join(map(_sheet, sheets))
     return f"<style>:root{{{given}}}{rules}{_printed_colours() if theme() == 'dark' else ''}</style>"
+
+
+@cache
+def _sheet(name: str) -> str:
+    return (HERE / name).read_text("utf-8")
 
 
 def _printed_colours() -> str:
@@ -178,7 +184,7 @@ def chapter(name: str, config: type) -> None:
             _switches(name, presenting)
         if presenting:
             presentation.unfold()
-            draw_html(f"<style>{(HERE / 'present.css').read_text('utf-8')}</style>")
+            draw_html(f"<style>{_sheet('present.css')}</style>")
             plan_view.notes()
         if not presenting:
             _introduce(name)
@@ -462,15 +468,22 @@ def _next() -> None:
 
 
 def code(*functions: Callable) -> None:
-    """The lines of core/ that made the picture, read from the source now. A presented page has no room for them."""
+    """The lines of core/ that made the picture, read from the source. A presented page has no room for them."""
     if controls.value("present"):
         return
     with st.expander(t("frame.headings.code"), icon=":material/code:", key="code"):
-        for function in map(inspect.unwrap, functions):
-            lines, first = inspect.getsourcelines(function)
-            path = Path(inspect.getsourcefile(function)).resolve().relative_to(ROOT)
+        for function in functions:
+            path, first, lines = _source(inspect.unwrap(function))
             st.caption(t("frame.code_place", path=path, line=first))
-            st.code(textwrap.dedent("".join(lines)).strip(), language="python")
+            st.code(lines, language="python")
+
+
+@cache
+def _source(function: Callable) -> tuple[Path, int, str]:
+    """Where a function is defined: file, first line, and its lines."""
+    lines, first = inspect.getsourcelines(function)
+    path = Path(inspect.getsourcefile(function)).resolve().relative_to(ROOT)
+    return path, first, textwrap.dedent("".join(lines)).strip()
 
 
 def tasks(done: Mapping[str, bool]) -> None:

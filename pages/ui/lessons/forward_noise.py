@@ -21,6 +21,7 @@ from core.runs.caching import shared_cache
 from pages.ui.frame import text
 from pages.ui.frame.links import choice, number, place, toggle
 from pages.ui.frame.text import t
+from pages.ui.stage.sharing import shared_scene
 
 COLOURS = {
     "ddpm-linear": "denoise",
@@ -135,6 +136,7 @@ def process_of(config: Config) -> Process:
 # The scenes
 
 
+@shared_scene
 def two_pixels(config: Config) -> Scene:
     """An image of two pixels as a point of the plane, and as two grey squares without and with noise."""
     process, x0 = process_of(replace(config, view="vp")), config.x0  # for its clock and the size of its panel
@@ -155,6 +157,7 @@ def two_pixels(config: Config) -> Scene:
     return process.scene(panels, alt, probe=config.start)
 
 
+@shared_scene
 def walk_and_jump(config: Config) -> Scene:
     """Walks from one point or from the data, and with ``jumps`` jumps as well and how different the clouds are."""
     process, one = process_of(config), config.source == "one_point"
@@ -183,6 +186,7 @@ def walk_and_jump(config: Config) -> Scene:
     return process.scene(panels, alt, first, probe=config.start if one else None)
 
 
+@shared_scene
 def dissolve(config: Config) -> Scene:
     """A cloud on its walks over its density, and a real image, under the same schedule."""
     process, data = process_of(config), text.label("data", config.data)
@@ -202,6 +206,7 @@ def dissolve(config: Config) -> Scene:
     return process.scene(panels, alt, start=int((process.sigma < 0.25).sum()))
 
 
+@shared_scene
 def compare_schedules(config: Config) -> Scene:
     """The same cloud with the same noise under each schedule, and their log-SNR over t."""
     x0, chosen = make_points(config.data, COMPARED).points.double(), process_of(config)
@@ -222,6 +227,7 @@ def compare_schedules(config: Config) -> Scene:
     return chosen.scene(panels, alt, start=config.steps // 4)
 
 
+@shared_scene
 def two_views(config: Config) -> Scene:
     """The same noisy cloud at its own scale and at the scale that preserves the variance, with σ as the clock."""
     x0, panels = make_points(config.data, COMPARED).points.double(), []

@@ -30,6 +30,7 @@ from pages.ui.lessons import guidance_panels as panels
 from pages.ui.lessons.guidance_config import EXACT, OWN, STRONG, WEAK, Config
 from pages.ui.lessons.guidance_live import train_live
 from pages.ui.lessons.guidance_panels import ALPHA, POINTS, REACH
+from pages.ui.stage.sharing import shared_scene
 
 SIDE, FEW = 11, 8  # arrows along a side
 N = 300  # samples of a cloud
@@ -78,6 +79,7 @@ def sweep_of(model: PointModel, label: int, seed: int) -> list[GuidedSamples]:
 # The scenes
 
 
+@shared_scene
 def two_fields(config: Config, model: PointModel | None = None) -> Scene:
     """Unconditional, conditional and difference at the same places, and the angle over sigma."""
     model = model or model_of(config.model)
@@ -93,6 +95,7 @@ def two_fields(config: Config, model: PointModel | None = None) -> Scene:
     return Scene(pair_of_panels, Clock(SIGMAS, start=WIDEST), alt)
 
 
+@shared_scene
 def one_place(config: Config, model: PointModel | None = None) -> Scene:
     """The terms of guidance at the probe as arrows and in numbers, and their lengths over sigma."""
     model, guided = model or model_of(config.model), GuidanceConfig(config.label, scale=config.scale)
@@ -112,6 +115,7 @@ def terms_of(config: Config, model: PointModel) -> Terms:
     return lesson.terms(GuidanceConfig(config.label, scale=config.scale), model.denoise, POINTS.rms, config.probe)
 
 
+@shared_scene
 def weak_and_converged(config: Config, model: PointModel | None = None) -> Scene:
     """Samples of weak and of strong models from the same starting points, without guidance and with it."""
     titles, runs = [], []
@@ -126,6 +130,7 @@ def weak_and_converged(config: Config, model: PointModel | None = None) -> Scene
     return Scene(drawn, Clock(SIGMAS, start=-1), alt)
 
 
+@shared_scene
 def eight_scales(config: Config, model: PointModel | None = None) -> Scene:
     """The same starting points under eight scales."""
     runs = sweep_of(model or model_of(config.model), config.label, config.seed)
@@ -137,6 +142,7 @@ def eight_scales(config: Config, model: PointModel | None = None) -> Scene:
     return Scene(drawn, Clock(SIGMAS, start=-1), alt)
 
 
+@shared_scene
 def negative_prompt(config: Config, model: PointModel | None = None) -> Scene:
     """Fields with a class in the place of the unconditional answer, and samples without and with a negative prompt."""
     model, (label, negative) = model or model_of(config.negative_model), (config.label, config.negative_label)
@@ -160,6 +166,7 @@ def negative_samples(config: Config, model: PointModel) -> list[GuidedSamples]:
     return [samples_of(model, guided, config.seed) for guided in both]
 
 
+@shared_scene
 def beyond(config: Config, model: PointModel | None = None) -> Scene:
     """Plain, guided, guided in an interval only, and autoguidance, from the same starting points."""
     runs = beyond_samples(config, model or model_of(config.beyond_model))

@@ -16,6 +16,7 @@ from core.runs.caching import shared_cache
 from pages.ui.frame import text
 from pages.ui.frame.links import choice, number
 from pages.ui.frame.text import t
+from pages.ui.stage.sharing import shared_scene
 
 WALKER, FOLLOWED = 16, [25, 76, 88]  # the point and the samples whose paths are drawn
 WALKS, SAMPLES, GUIDED = range(3)  # rows of Result.close
@@ -38,6 +39,7 @@ def result_of(request: Request) -> Result:
     return lesson.read() if request == Request() else lesson.compute(request)
 
 
+@shared_scene
 def figure(config: Config) -> Scene:
     """Data, noise, field, samples and guided samples."""
     result, wanted = result_of(Request(config.model, config.wanted, config.w, config.seed)), config.wanted

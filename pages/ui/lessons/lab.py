@@ -24,6 +24,7 @@ from pages.ui.frame.links import choice, interval, number
 from pages.ui.frame.text import t
 from pages.ui.lessons.guidance_config import OWN
 from pages.ui.lessons.sampling import GRIDS, TOPS, WINDOWS, names, sampler_config
+from pages.ui.stage.sharing import shared_scene
 
 N = 1000  # particles
 OTHER = "spiral-100-fourier"  # the model of B: as good as that of A, and trained on its own
@@ -103,6 +104,7 @@ def results(config: Config, trained: PointModel | None = None) -> tuple[Result, 
     return tuple(lesson.evaluate(config.side(side, trained), N) for side in "ab")
 
 
+@shared_scene
 def two_sides(config: Config, trained: PointModel | None = None) -> Scene:
     """The clouds of both sides, and arrows from each particle's end in A to its end in B."""
     both, window = results(config, trained), WINDOWS[config.view]

@@ -40,6 +40,7 @@ from pages.ui.frame.text import pair, t
 from pages.ui.lessons import sampler_quality, sampling_panels, sampling_step
 from pages.ui.lessons.sampler_quality import MEASURES
 from pages.ui.stage import exporting
+from pages.ui.stage.sharing import shared_scene
 
 EXACT, NONE = "exact", "none"
 MODELS = ("spiral-100-fourier", "spiral-100-reference", EXACT, "spiral")
@@ -219,11 +220,13 @@ def compared_models(config: Config) -> list[PointModel]:
 # The scenes
 
 
+@shared_scene
 def clouds(config: Config) -> Scene:
     """The chosen samplers side by side."""
     return _scene(config, _clouds(config, config.samplers))
 
 
+@shared_scene
 def one_step(config: Config) -> Scene:
     """One step of one particle under the first sampler, in the picture and enlarged, with the probe at the particle."""
     step, points, k = step_of(config), model_of(config).points.points, config.particle
@@ -239,6 +242,7 @@ def one_step(config: Config) -> Scene:
     return Scene(panels, None, alt, probe=tuple(places(config)[k].tolist()))
 
 
+@shared_scene
 def paths(config: Config) -> Scene:
     """One particle under every sampler, and beside it where the exact denoiser leads it."""
     model, configs, sigmas = model_of(config), every_sampler(config), trajectories.levels(FINE, config.top)
@@ -247,11 +251,13 @@ def paths(config: Config) -> Scene:
     return _scene(config, panels, FINE)
 
 
+@shared_scene
 def whose_step(config: Config) -> Scene:
     """DDPM's step and DDIM's, each with noise and without."""
     return _scene(config, _clouds(config, [config.sampler(name) for name in FOUR], "samples"))
 
 
+@shared_scene
 def sde_and_ode(config: Config) -> Scene:
     """Two clouds, and the distance between them at each noise level; a fresh clock stands halfway."""
     marker = trajectories.levels(COARSE, config.top)

@@ -34,6 +34,7 @@ from pages.ui.lessons import memorization
 from pages.ui.runs import training_run
 from pages.ui.runs.loss_curve import loss_curve
 from pages.ui.runs.point_runs import PointTraining
+from pages.ui.stage.sharing import shared_scene
 from pages.ui.widgets import dataset_picker
 from pages.ui.widgets.dataset_picker import DATA, SIZES, WORD
 
@@ -124,6 +125,7 @@ def train_live(
     return Scene(panels, Clock(snapshot.sigmas, start=-1), t("training.train_live.alt", step=snapshot.step))
 
 
+@shared_scene
 def why_average(config: Config, denoise: Denoise | None = None, points: PointSet | None = None) -> Scene:
     """The walks that end at the probe, where they began, the exact mean arrow and a network's.
 

@@ -30,6 +30,7 @@ from pages.ui.frame import shell, text
 from pages.ui.frame.links import choice, place, toggle
 from pages.ui.frame.text import pair, t
 from pages.ui.stage import exporting
+from pages.ui.stage.sharing import shared_scene
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure as Chart
@@ -107,6 +108,7 @@ def readings(config: Config, model: PointModel) -> tuple[Reading, Reading]:
 # The scenes
 
 
+@shared_scene
 def fields(config: Config, model: PointModel | None = None) -> Scene:
     """Learned, exact and difference side by side; the difference only after the prediction."""
     model = model or model_of(config)
@@ -115,6 +117,7 @@ def fields(config: Config, model: PointModel | None = None) -> Scene:
     return _scene(config, panels, error, COARSE)
 
 
+@shared_scene
 def error(config: Config, model: PointModel | None = None) -> Scene:
     """The difference, and the relative error over the noise levels."""
     model = model or model_of(config)
@@ -123,6 +126,7 @@ def error(config: Config, model: PointModel | None = None) -> Scene:
     return _scene(config, [difference, error_over_sigma(relative, rival_of(config))], relative)
 
 
+@shared_scene
 def one_place(config: Config, model: PointModel | None = None) -> Scene:
     """What both fields say at the probe, as arrows and as numbers."""
     model = model or model_of(config)

@@ -2,9 +2,10 @@
 
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import singledispatch
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -21,13 +22,28 @@ from core.figures.frames import (
     steps_of,
 )
 from core.figures.layout import ABOVE, BESIDE
-from core.figures.scene import Arrows, Clock, Heat, Images, Layer, Line, Matrix, Panel, Path, Points
+from core.figures.scene import Arrows, Clock, Heat, Images, Layer, Line, Matrix, Panel, Path, Points, Scene
 from core.problems import Problem
 from pages.ui.stage.wire import Wire, quantise, quantise_steps, quantise_values
 
 
 def pack(panels: Sequence[Panel], clock: Clock | None = None, **options: Any) -> bytes:
     """The bytes of a stage: header length, JSON header, arrays. Raises ValueError with a sentence for bad input."""
+    return _whole(*_parts(panels, clock), options)
+
+
+def pack_scene(scene: Scene, **options: Any) -> bytes:
+    """The same of a scene. The panels of one that many visitors see are packed once."""
+    if scene not in _packed:
+        _packed[scene] = _parts(scene.panels, scene.clock)
+    return _whole(*_packed[scene], options)
+
+
+_packed: WeakKeyDictionary[Scene, tuple[str, bytes]] = WeakKeyDictionary()
+
+
+def _parts(panels: Sequence[Panel], clock: Clock | None) -> tuple[str, bytes]:
+    """The members of the JSON header that describe panels and clock, and their arrays."""
     if not panels:
         raise Problem("scene_no_panel")
     frames = count_frames(panels, clock)
@@ -36,10 +52,18 @@ def pack(panels: Sequence[Panel], clock: Clock | None = None, **options: Any) ->
     if clock is not None:
         header |= {"label": clock.label, "digits": clock.digits, "start": int(clock.start) % frames}
         header["arrays"] = {"clock": wire.add(as_array(clock.values).reshape(-1))}
-    header |= {name: value for name, value in options.items() if value is not None}
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    return _members(header), b"".join(wire.parts)
+
+
+def _members(given: Mapping[str, Any]) -> str:
+    return json.dumps(given, separators=(",", ":"), ensure_ascii=False)[1:-1]
+
+
+def _whole(described: str, arrays: bytes, options: Mapping[str, Any]) -> bytes:
+    given = _members({name: value for name, value in options.items() if value is not None})
+    text = f"{{{','.join(filter(None, (described, given)))}}}".encode()
     text += b" " * (-len(text) % 4)
-    return struct.pack("<I", len(text)) + text + b"".join(wire.parts)
+    return struct.pack("<I", len(text)) + text + arrays
 
 
 def _panel(panel: Panel, wire: Wire, frames: int) -> dict:

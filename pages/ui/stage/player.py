@@ -19,7 +19,7 @@ import streamlit as st
 from core.figures.scene import Scene
 from pages.ui.frame import component, controls, text
 from pages.ui.stage import exporting
-from pages.ui.stage.packing import pack
+from pages.ui.stage.packing import pack_scene
 from pages.ui.stage.source import source
 
 
@@ -45,8 +45,8 @@ def show(
             keep clock, zoom and probe.
     """
     place = component.latest(key, "probe", None if scene.probe is None else [round(float(v), 4) for v in scene.probe])
-    data = pack(
-        scene.panels, scene.clock, key=key, alt=scene.alt, height=height, probe=place, fps=scene.fps,
+    data = pack_scene(
+        scene, key=key, alt=scene.alt, height=height, probe=place, fps=scene.fps,
         loop=loop or None, autoplay=autoplay or None, permalink=permalink or None,
         restart=str((controls.shown(), restart)), view=controls.view() if permalink else None,
         language=text.language.get(),
