@@ -396,4 +396,8 @@ def _help(name: str) -> dict[str, str]:
 
 
 def _memory() -> Memory:
-    return st.session_state.setdefault("_controls", Memory())
+    try:
+        return st.session_state["_controls"]
+    except KeyError:  # `setdefault` would make a new one at each of several hundred calls in a run
+        st.session_state["_controls"] = Memory()
+        return st.session_state["_controls"]

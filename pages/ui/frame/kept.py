@@ -84,7 +84,9 @@ def _read(sent: Any, session: str) -> dict[str, Any] | None:
 
 def _memory() -> Memory:
     """What the session knows, with what the browser has just sent."""
-    memory, sent = st.session_state.setdefault("_kept", Memory()), (st.session_state.get(KEY) or {}).get("values")
+    if "_kept" not in st.session_state:
+        st.session_state["_kept"] = Memory()
+    memory, sent = st.session_state["_kept"], (st.session_state.get(KEY) or {}).get("values")
     if sent and sent != memory.sent and (found := _read(sent, memory.session)) is not None:
         memory.sent, memory.values = sent, {**found, **memory.written}
     return memory
