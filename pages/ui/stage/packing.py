@@ -34,12 +34,12 @@ def pack(panels: Sequence[Panel], clock: Clock | None = None, **options: Any) ->
 
 def pack_scene(scene: Scene, **options: Any) -> bytes:
     """The same of a scene. The panels of one that many visitors see are packed once."""
-    if scene not in _packed:
-        _packed[scene] = _parts(scene.panels, scene.clock)
-    return _whole(*_packed[scene], options)
+    if scene not in _known:
+        _known[scene] = _parts(scene.panels, scene.clock)
+    return _whole(*_known[scene], options)
 
 
-_packed: WeakKeyDictionary[Scene, tuple[str, bytes]] = WeakKeyDictionary()
+_known: WeakKeyDictionary[Scene, tuple[str, bytes]] = WeakKeyDictionary()
 
 
 def _parts(panels: Sequence[Panel], clock: Clock | None) -> tuple[str, bytes]:
