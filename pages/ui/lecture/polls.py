@@ -284,8 +284,9 @@ class Polls:
         query = "SELECT secret, key, over FROM classes WHERE code = ? AND opened > ?"
         found = self._file.execute(query, (code, self.now() - 3600 * HOURS)).fetchone()
         if found is None:
-            elsewhere = self.letter and not code.startswith(self.letter)
-            raise Problem("class_elsewhere" if elsewhere else "class_unknown", name=code, hours=HOURS)
+            if self.letter and not code.startswith(self.letter):
+                raise Problem("class_elsewhere", name=code)
+            raise Problem("class_unknown", name=code, hours=HOURS)
         return found
 
     def _key(self, code: str) -> bytes:
