@@ -21,7 +21,7 @@ from core.runs.caching import shared_cache
 from pages.ui.frame import text
 from pages.ui.frame.links import choice, number, place, toggle
 from pages.ui.frame.text import t
-from pages.ui.stage.sharing import shared_scene
+from pages.ui.lessons.shared_scene import shared_scene
 
 COLOURS = {
     "ddpm-linear": "denoise",

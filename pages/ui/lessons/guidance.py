@@ -30,7 +30,7 @@ from pages.ui.lessons import guidance_panels as panels
 from pages.ui.lessons.guidance_config import EXACT, OWN, STRONG, WEAK, Config
 from pages.ui.lessons.guidance_live import train_live
 from pages.ui.lessons.guidance_panels import ALPHA, POINTS, REACH
-from pages.ui.stage.sharing import shared_scene
+from pages.ui.lessons.shared_scene import shared_scene
 
 SIDE, FEW = 11, 8  # arrows along a side
 N = 300  # samples of a cloud

@@ -16,7 +16,7 @@ from core.runs.caching import shared_cache
 from pages.ui.frame import text
 from pages.ui.frame.links import choice, number
 from pages.ui.frame.text import t
-from pages.ui.stage.sharing import shared_scene
+from pages.ui.lessons.shared_scene import shared_scene
 
 WALKER, FOLLOWED = 16, [25, 76, 88]  # the point and the samples whose paths are drawn
 WALKS, SAMPLES, GUIDED = range(3)  # rows of Result.close

@@ -24,7 +24,7 @@ from pages.ui.frame.links import choice, interval, number
 from pages.ui.frame.text import t
 from pages.ui.lessons.guidance_config import OWN
 from pages.ui.lessons.sampling import GRIDS, TOPS, WINDOWS, names, sampler_config
-from pages.ui.stage.sharing import shared_scene
+from pages.ui.lessons.shared_scene import shared_scene
 
 N = 1000  # particles
 OTHER = "spiral-100-fourier"  # the model of B: as good as that of A, and trained on its own

@@ -39,8 +39,8 @@ from pages.ui.frame.links import choice, number
 from pages.ui.frame.text import pair, t
 from pages.ui.lessons import sampler_quality, sampling_panels, sampling_step
 from pages.ui.lessons.sampler_quality import MEASURES
+from pages.ui.lessons.shared_scene import shared_scene
 from pages.ui.stage import exporting
-from pages.ui.stage.sharing import shared_scene
 
 EXACT, NONE = "exact", "none"
 MODELS = ("spiral-100-fourier", "spiral-100-reference", EXACT, "spiral")

@@ -31,10 +31,10 @@ from pages.ui.frame import controls
 from pages.ui.frame.links import choice, code, number, place, text, toggle
 from pages.ui.frame.text import pair, t
 from pages.ui.lessons import memorization
+from pages.ui.lessons.shared_scene import shared_scene
 from pages.ui.runs import training_run
 from pages.ui.runs.loss_curve import loss_curve
 from pages.ui.runs.point_runs import PointTraining
-from pages.ui.stage.sharing import shared_scene
 from pages.ui.widgets import dataset_picker
 from pages.ui.widgets.dataset_picker import DATA, SIZES, WORD
 

@@ -29,8 +29,8 @@ from core.runs.caching import shared_cache
 from pages.ui.frame import shell, text
 from pages.ui.frame.links import choice, place, toggle
 from pages.ui.frame.text import pair, t
+from pages.ui.lessons.shared_scene import shared_scene
 from pages.ui.stage import exporting
-from pages.ui.stage.sharing import shared_scene
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure as Chart

@@ -16,9 +16,9 @@ def shared_scene(make: Callable[..., Scene]) -> Callable[..., Scene]:
     in each language. Called with more, such as a model of the visitor's own, it makes the scene anew."""
 
     @wraps(make)
-    def scene(config: Any, *own: Any, **more: Any) -> Scene:
-        if any(each is not None for each in (*own, *more.values())):
-            return make(config, *own, **more)
+    def scene(config: Any, *given: Any, **more: Any) -> Scene:
+        if any(each is not None for each in (*given, *more.values())):
+            return make(config, *given, **more)
         return _made(make, config, text.language.get())
 
     return scene
