@@ -90,10 +90,10 @@ def _claim(file: Path) -> BinaryIO:
     held, holder = _held(handle, wait=new), _read(handle)
     if held is False or not new and not _is_over(holder, held):
         handle.close()
-        at_work = held is False or holder and holder.host == socket.gethostname() and holder.born
         host, pid = (holder.host, holder.pid) if holder else ("?", "?")  # it is writing them, or was stopped there
-        code = "run_in_use" if at_work else "run_locked"
-        raise Problem(code, folder=str(file.parent), pid=pid, host=host, file=str(file))
+        if held is False or holder and holder.host == socket.gethostname() and holder.born:
+            raise Problem("run_in_use", folder=str(file.parent), pid=pid, host=host)
+        raise Problem("run_locked", folder=str(file.parent), pid=pid, host=host, file=str(file))
     if os.path.samestat(os.fstat(number), file.stat()):
         return handle
     handle.close()
