@@ -209,7 +209,7 @@ def _resumed(folder: Path, part: str, config: Any, new: Checkpoint) -> Checkpoin
     """
     stored = load_folder(folder)
     if part not in stored.config:
-        raise Problem("run_no_part", folder=str(folder.parent), part=part)
+        raise Problem("run_other_kind", folder=str(folder.parent))
     if part != "clip" and stored.config["clip"] != new.config["clip"]:
         raise Problem("run_other_clip", folder=str(folder.parent))
     if any(stored.config.get(name) != new.config.get(name) for name in ("network", "prediction", "vocabulary")):

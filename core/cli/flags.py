@@ -49,10 +49,7 @@ def defaults(command: Training, arguments: list[str]) -> dict[str, Any]:
     given = _parse(arguments)
     flags = {}
     if given.resume and given.out:
-        try:
-            flags |= stored_flags(command, load_folder(given.out / "checkpoint").config)
-        except NoCheckpoint:
-            raise Problem("run_nothing_to_resume", folder=str(given.out)) from None
+        flags |= _flags_of_run(command, given.out)
     if given.config:
         flags |= _read(given.config)
     parameters = inspect.signature(command.function).parameters
@@ -63,6 +60,18 @@ def defaults(command: Training, arguments: list[str]) -> dict[str, Any]:
     flags = {name: _checked(name, value, known[name]) for name, value in flags.items()}
     config = type(command.config)(**{**asdict(command.config), **{n: flags.pop(n) for n in types if n in flags}})
     return {"config": config, **flags}
+
+
+def _flags_of_run(command: Training, out: Path) -> dict[str, Any]:
+    """The flags that the run in a folder was trained with. Raises Problem if there is none, or one of another kind."""
+    try:
+        return stored_flags(command, load_folder(out / "checkpoint").config)
+    except NoCheckpoint:
+        raise Problem("run_nothing_to_resume", folder=str(out)) from None
+    except Problem as problem:
+        if problem.code in ("checkpoint_no_part", "checkpoint_no_image_config"):
+            raise Problem("run_other_kind", folder=str(out)) from problem
+        raise
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:

@@ -129,6 +129,8 @@ def test_a_decoder_goes_on_where_it_was_only_with_its_own_clip(runs, folder, tmp
     main([*begin, "--encoders", str(runs / "clip"), *more])
     main([*begin, "--encoders", str(runs / "clip"), *more, "--resume", "--steps", "3"])
     assert config(out)["step"] == 3
+    with ends("run_other_kind", folder=str(out)):
+        main(["train", "clip", "--resume", "--out", str(out)])
     with ends("run_other_network"):
         main([*begin, "--encoders", str(runs / "clip"), *HALF, "--size", "small", *data(folder), "--resume"])
     with ends("run_other_clip"):
