@@ -48,15 +48,16 @@ class Server:
 
 
 @contextmanager
-def serving(file: str, path: str = "", **environment: str) -> Iterator[Server]:
+def serving(file: str, path: str = "", port: int = 0, **environment: str) -> Iterator[Server]:
     """A fresh server for a file of the repository, with classes of its own, ended with the block. Raises RuntimeError
     with the end of what it wrote if it does not start.
 
-    ``path``: of the app in its addresses, such as "/lesson"; ``environment``: more variables of its process.
+    ``path``: of the app in its addresses, such as "/lesson"; ``port``: 0 is one that is free; ``environment``: more
+    variables of its process.
     """
     with tempfile.TemporaryDirectory() as folder:
         log, classes = Path(folder, "log.txt"), Path(folder, "classes.db")
-        address, started = f"http://127.0.0.1:{free_port()}", time.time()
+        address, started = f"http://127.0.0.1:{port or free_port()}", time.time()
         process = _start(file, address, log, {"server.baseUrlPath": path}, {"CLASS_DB": str(classes), **environment})
         try:
             await_start(process, partial(healthy, address + path), log)

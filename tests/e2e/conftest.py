@@ -44,7 +44,7 @@ def window(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
         known[visitor].clear_cookies()
         known[visitor].clear_permissions()
         # A class that a test has opened would make a lecturer of the next visitor.
-        storages[visitor].send("Storage.clearDataForOrigin", {"origin": "*", "storageTypes": "local_storage"})
+        storages[visitor].send("Storage.clearDataForOrigin", {"origin": "*", "storageTypes": "local_storage,indexeddb"})
         return known[visitor]
 
     yield open_window

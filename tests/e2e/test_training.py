@@ -1,6 +1,8 @@
 """Chapter 2 in a real browser: a run seen live, left and found again, linked, shared, saved, begun without a mouse."""
 
+import os
 import re
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -12,6 +14,7 @@ from pages.ui.frame import shell, text
 from pages.ui.frame.text import t
 from tests.e2e.conftest import watch
 from tests.e2e.learner import OFTEN, Learner, box, press
+from tests.serving import serving
 
 FINGERPRINT = """([canvas, panel]) => {
     const {x, y, w, h} = __stage.training.plots[panel], ratio = devicePixelRatio;
@@ -167,6 +170,36 @@ def test_another_chapter_and_back_and_a_reload_find_the_run_going_on(meet):
     assert learner.parameters()["run"] == run
     seen_by_two = t("runs.standing.viewers", viewers=2)
     expect(learner.standing).not_to_contain_text(seen_by_two, use_inner_text=True)  # who reloads is no second one
+
+
+def test_a_killed_server_is_said_and_its_successor_finds_answer_file_and_run_again(page):
+    kept, lost = re.escape(t("frame.stored.kept", name="points.csv")), page.get_by_role("alert")
+    with serving("app.py") as first:
+        learner = Trainer(page, first.address).open("data=csv&seed=7")
+        page.locator(".st-key-_guess_extent_first button").click()
+        rows = "".join(f"{number},{number * number % 11}\n" for number in range(60)).encode()
+        page.locator("input[type=file]").first.set_input_files(
+            {"name": "points.csv", "mimeType": "text/csv", "buffer": rows}
+        )
+        expect(page.get_by_text(re.compile(kept))).to_be_visible()
+        step = learner.train().pause()
+        os.kill(first.pid, signal.SIGKILL)
+        expect(lost).to_contain_text(t("frame.lost.title"))
+        with serving("app.py", port=int(first.address.rpartition(":")[2])):
+            expect(lost).to_have_count(0)
+            expect(page.get_by_text(re.compile(kept))).to_be_visible()
+            # Taken up by its address, unless the page has looked for it before it had the file.
+            offer, here = learner.button("_restore"), page.locator(".message:visible", has_text=f"{step}")
+            expect(offer.or_(here)).to_be_visible()
+            (offer if offer.count() else learner.main).click()
+            learner.says("status.running")
+            learner.trains_beyond(step)
+            assert learner.pause() > step
+            learner.open("data=csv&seed=7")  # another day: what the address does not say is in the browser
+            expect(page.get_by_text(re.compile(kept))).to_be_visible()
+            expect(learner.button("_restore")).to_be_visible()
+            learner.is_in_the_address(GUESS)
+    page.problems.clear()  # a server that does not answer
 
 
 def test_a_link_restores_the_controls_and_is_copied_without_the_run_and_the_prediction(meet, serve):

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 from torch import Tensor
 
-from core.data import drawings, image_files
+from core.data import image_files
 from core.data.captions import ARITHMETIC, LENGTH
 from core.figures.maps import Cloud, scatter
 from core.figures.scene import Scene
@@ -18,7 +18,7 @@ from core.models import clip_space
 from core.models.clip_queries import Difference
 from core.models.clip_space import Projection, Vectors
 from core.runs.jobs import Work
-from pages.ui.frame import controls, shell, text
+from pages.ui.frame import controls, shell, stored, text
 from pages.ui.frame.chart import draw_chart
 from pages.ui.frame.links import plain
 from pages.ui.frame.text import fixed, t
@@ -205,23 +205,22 @@ def bring_picture(by: str) -> Tensor | None:
     if by == "file":
         return uploaded()
     if by == "drawing":
-        strokes = drawings.decode(controls.use("draw"))
-        strokes = brush.brush("canvas", strokes, height=200, label=t("clip.drawing.label"))
-        controls.put("draw", drawings.encode(strokes))
+        brush.draw_data("canvas", height=200, label=t("clip.drawing.label"))
     return None
 
 
 def uploaded() -> Tensor | None:
     """A picture that the learner brings, uint8 [3, 32, 32] on white; None until there is a readable one."""
-    file = st.file_uploader(t("clip.file.label"), key="_picture")
+    file = stored.upload(t("clip.file.label"), None, "_picture")
     if file is None:
         shell.caption(t("clip.file.about"))
         return None
     try:
-        decoded = image_files.decode(BytesIO(file.getvalue()), at_least=SIDE)
+        decoded = image_files.decode(BytesIO(file.content), at_least=SIDE)
     except image_files.UnreadableImage as error:
         shell.sorry(t("clip.file.unreadable", name=file.name, error=text.problem(error)))
         return None
+    stored.keep("_picture")
     if note := image_files.note_of(decoded):
         shell.caption(text.problem(note))
     return image_files.as_tensor(decoded, SIDE).expand(3, -1, -1)

@@ -300,6 +300,7 @@ def _own(request: TrainingRequest, run_id: str | None) -> None:
 
 def command(request: TrainingRequest, order: Callable[..., str], *args: int, **settings: float) -> None:
     """Carry out an order of the registry on this visitor's run, which may become a copy of its own."""
+    st.session_state.pop("_restored", None)
     _own(request, order(_runs().get(request.key, ""), viewer(), *args, **settings))
 
 

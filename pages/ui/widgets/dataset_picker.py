@@ -12,7 +12,7 @@ import streamlit as st
 
 from core.data import drawings, uploads
 from core.data.points import BUILT_IN, PointSet, make_points
-from pages.ui.frame import controls, links, shell, text
+from pages.ui.frame import controls, links, shell, stored, text
 from pages.ui.frame.text import t
 from pages.ui.widgets import brush
 
@@ -107,9 +107,7 @@ def choose() -> PointSet:
 
 def _draw() -> None:
     """The drawing travels in the address, so that a link carries it."""
-    drawn = brush.brush("brush", drawings.decode(controls.value("draw") or ""), height=230)
-    # What the address can hold is the drawing: otherwise it would change a little, and be other data, at the next run.
-    controls.put("draw", drawings.encode(drawn) or None)
+    brush.draw_data("brush", height=230)
     if not controls.value("draw"):
         shell.caption(t("widgets.picker.nothing_drawn"))
 
@@ -125,24 +123,27 @@ def _chosen(kind: str) -> PointSet | None:
 
 
 def _uploaded(kind: str) -> PointSet | None:
-    """The points of a file, remembered for this session: leaving the page does not lose them. A bad file is read once
-    and its error shown as long as the file is there; the points that were there before stay."""
+    """The points of a file, which the browser keeps. A bad file is read once and its error shown as long as the file is
+    there; the points that were there before stay."""
     types, read = UPLOADS[kind]
-    file = st.file_uploader(t(f"widgets.picker.{kind}"), types, key=f"_upload_{kind}")
-    good, last = f"_good_{kind}", f"_last_{kind}"
-    if file is None and good not in st.session_state:
+    key, good, last = f"_upload_{kind}", f"_good_{kind}", f"_last_{kind}"
+    file = stored.upload(t(f"widgets.picker.{kind}"), types, key)
+    if file is None:
+        st.session_state.pop(good, None)
         shell.caption(t("widgets.picker.no_file"))
-    if file is not None:
-        read_before, error = st.session_state.get(last, (None, None))
-        if file.file_id != read_before:
-            error = None
-            try:
-                st.session_state[good] = read(file.getvalue())
-            except ValueError as refused:
-                error = refused
-            st.session_state[last] = (file.file_id, error)
-        if error is not None:
-            _refuse(error)
+        return None
+    read_before, error = st.session_state.get(last, (None, None))
+    if file.id != read_before:
+        error = None
+        try:
+            st.session_state[good] = read(file.content)
+        except ValueError as refused:
+            error = refused
+        st.session_state[last] = (file.id, error)
+    if error is None:
+        stored.keep(key)
+    else:
+        _refuse(error)
     return st.session_state.get(good)
 
 
