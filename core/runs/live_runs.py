@@ -6,7 +6,6 @@ ones together, the oldest go first.
 """
 
 import logging
-import os
 import re
 import time
 import zipfile
@@ -20,6 +19,7 @@ from core.data.tables import parse_json
 from core.problems import Problem
 from core.runs import checkpoints
 from core.runs.checkpoints import CONFIG, Checkpoint
+from core.runs.files import write_whole
 from core.runs.jobs import Standing
 
 DAY = 24 * 3600.0  # seconds that a run is kept for
@@ -50,15 +50,7 @@ def save(folder: Path, run: LiveRun) -> None:
     stored = replace(run.checkpoint, config={**run.checkpoint.config, "run": about})
     place = _place(folder, run.standing.id)
     place.parent.mkdir(parents=True, exist_ok=True)
-    aside = place.with_suffix(f".{os.getpid()}")
-    try:
-        with aside.open("wb") as file:
-            file.write(checkpoints.to_bytes(stored))
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(place)
-    finally:
-        aside.unlink(missing_ok=True)
+    write_whole(place, checkpoints.to_bytes(stored))
     sweep(folder)
 
 
