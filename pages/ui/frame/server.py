@@ -23,6 +23,7 @@ from core.problems import Problem
 from pages.ui.frame.slots import slots
 
 LOCAL = ("localhost", "127.0.0.1", "::1")  # what a computer calls itself: no other computer finds it there
+FILES = 65_536  # open files of a process
 FRAMES = os.environ.get("FRAME_ANCESTORS", "'self'")  # what may show the app in a frame; "*": any page
 
 
@@ -85,9 +86,23 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     """While the server runs. It begins by saying what of the environment it cannot use, and opens the app in a browser,
     where there is one."""
     slots()
+    allow_files()
     if not st.get_option("server.headless"):
         asyncio.get_running_loop().call_soon(cli_util.open_browser, server_util.get_url("localhost"))
     yield
+
+
+def allow_files() -> None:
+    """Let this process have as many open files as the system permits. A session holds four of them, and for two minutes
+    after its end three: with the usual limit of 1,024 the two hundredth visitor would be turned away."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 MIDDLEWARE = [Middleware(OriginCheck), Middleware(AnswerHeaders)]

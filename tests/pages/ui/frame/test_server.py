@@ -51,3 +51,15 @@ def test_a_server_asks_no_other_machine_whoever_comes(tmp_path: Path):
             assert page.headers["Content-Security-Policy"] == "frame-ancestors 'self'"
         assert "https://evil.org" in running.log.read_text()
     assert set(trace.read_text().splitlines()) == {"begun"}
+
+
+def test_a_server_may_have_as_many_files_as_the_system_permits():
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+        server.allow_files()
+        most = server.FILES if before[1] == resource.RLIM_INFINITY else min(server.FILES, before[1])
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == most
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
