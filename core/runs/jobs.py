@@ -37,7 +37,7 @@ from typing import Any
 from core.problems import Problem
 
 PICTURE_EVERY = 0.4  # seconds between two pictures
-FIRST_STEPS, FIRST_SLICE, SLICE = 100, 0.3, 0.5  # the steps and seconds of a first time slice at most, those of others
+FIRST_STEPS, FIRST_SLICE, SLICE = 100, 0.2, 0.5  # the steps and seconds of a first time slice at most, those of others
 LOOK_EVERY, LOOKS_LESS, LOOK_AT_LEAST = 0.5, 0.05, 3.0  # seconds between two looks; more for each other run; at most
 WATCHED_FOR = 4  # intervals between two looks after which pictures are not worth drawing
 RECENT = 0.2  # the weight of the newest time slice in their mean length

@@ -39,13 +39,15 @@ class Learner:
     every: dict[str, tuple[float, float]] = field(default_factory=dict)  # fragment: interval, due
     buttons: dict[str, str] = field(default_factory=dict)  # by key
     choices: dict[str, list[str]] = field(default_factory=dict)  # segmented control: its options
+    page: str = ""  # the server's name of the page that it shows
     known: set[str] = field(default_factory=set)  # hashes of large messages, which are then sent once
 
     def ask(self, fragment: str = "", press: str = "", choose: tuple[str, str] | None = None) -> bytes:
         """The message by which a page asks for a run: of one fragment, by a button, or by a segmented control."""
         message = BackMsg()
         run = message.rerun_script
-        run.query_string, run.page_name = f"predictions=false&seed={self.seed}", "training"
+        run.query_string = f"predictions=false&seed={self.seed}"
+        run.page_name, run.page_script_hash = "" if self.page else "training", self.page
         run.fragment_id, run.is_auto_rerun = fragment, bool(fragment)
         run.cached_message_hashes.extend(self.known)
         if press or choose:
@@ -63,6 +65,8 @@ class Learner:
         kind = message.WhichOneof("type")
         if message.hash and len(raw) > 10_000:
             self.known.add(message.hash)
+        if kind == "navigation":
+            self.page = message.navigation.page_script_hash
         if kind == "new_session" and not message.metadata.run.fragment_ids:
             self.every.clear()  # a run of the whole page says anew which of its parts are to be looked at again
         elif kind == "auto_rerun":
@@ -100,6 +104,18 @@ async def answer(learner: Learner, channel: ClientConnection, message: bytes, ti
     times.append(1000 * (time.monotonic() - begun))
 
 
+async def look(learner: Learner, channel: ClientConnection) -> None:
+    """Run those parts of the page that are due, as its browser would."""
+    now = time.monotonic()
+    for fragment in [one for one, (_, due) in learner.every.items() if due <= now]:
+        if fragment not in learner.every:  # another's run was one of the whole page
+            continue
+        interval = learner.every[fragment][0]
+        learner.every[fragment] = interval, now + interval
+        await answer(learner, channel, learner.ask(fragment), learner.ticks)
+    await asyncio.sleep(0.02)
+
+
 async def lesson(learner: Learner, address: str, wait: float, seconds: float) -> None:
     """Come in, open the page, press Train, then poll as the page asks for it and now and then look at another scene."""
     await asyncio.sleep(wait)
@@ -113,13 +129,7 @@ async def lesson(learner: Learner, address: str, wait: float, seconds: float) ->
                 if now > moved + OFTEN:
                     moved, scene = now, (scene + 1) % 2
                     await answer(learner, channel, learner.ask(choose=(control, options[scene])), learner.runs)
-                for fragment in [one for one, (_, due) in learner.every.items() if due <= now]:
-                    if fragment not in learner.every:  # another's run was one of the whole page
-                        continue
-                    interval = learner.every[fragment][0]
-                    learner.every[fragment] = interval, now + interval
-                    await answer(learner, channel, learner.ask(fragment), learner.ticks)
-                await asyncio.sleep(0.02)
+                await look(learner, channel)
     except Exception as error:
         learner.errors.append(repr(error)[:200])
 
@@ -146,7 +156,11 @@ async def crowd(server: Server, learners: int, seconds: float) -> Class:
 
 
 def measure(learners: int = LEARNERS, seconds: float = SECONDS, repeats: int = 3) -> Iterator[Figure]:
-    """In each repeat a server, a first visitor who warms it, then the class."""
+    """A class that trains with settings of its own; then in each repeat a server, a first visitor who warms it, and a
+    class that shares its runs."""
+    from tests.bench import own_settings  # which speaks to the server as the learners here do
+
+    yield from own_settings.measure(learners)
     classes, grown = [], []
     for _ in range(repeats):
         with serving("app.py") as server:

@@ -31,7 +31,7 @@ from pages.ui.frame.visitor import viewer
 from pages.ui.runs import earlier_runs
 
 REST, LED = 20.0, 2.0  # seconds between two looks at a run at rest, which would end unlooked at; at a lecturer's
-RETIMED = 1.5  # how much longer or shorter the time between two looks becomes before the page is told
+RETIMED = 2.0  # how many times as long or short the time between two looks becomes before the page runs again for it
 UNDER_WAY = ("queued", "running")
 
 
