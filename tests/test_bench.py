@@ -19,7 +19,7 @@ from core.models import points as point_model
 from core.models.points import PointConfig
 from pages.ui.frame import links
 from tests.bench import __main__ as bench
-from tests.bench import app, crowd, images, peers, race, roofline, sampling
+from tests.bench import app, crowd, images, own_settings, peers, race, roofline, sampling
 from tests.bench.figure import Figure
 from tests.serving import ROOT, serving
 
@@ -177,12 +177,14 @@ def test_what_a_page_calls_an_error_counts_as_one():
     assert learner.errors == ["went wrong"]
 
 
-def test_a_class_of_two_trains_one_model_and_meets_no_error():
+def test_a_class_of_two_trains_and_meets_no_error():
     with serving("app.py") as server:
         found = asyncio.run(crowd.crowd(server, 2, 3.0))
+        alone, pressed, spent = asyncio.run(own_settings.course(server, [320, 1]))  # the page runs again at step 300
     assert [one.errors for one in found.learners] == [[], []] and found.memory > 0 < found.work
     assert all(len(one.runs) >= 2 and one.ticks for one in found.learners)
     assert any(one.steps for one in found.learners)
+    assert all(own_settings.seen(one, 320) > at for one, at in zip(alone, pressed)) and sum(spent.values()) > 0
 
 
 def test_a_learner_asks_for_parts_of_a_page_only_until_the_whole_page_runs_anew():

@@ -82,11 +82,12 @@ def threads(server: Server) -> dict[str, float]:
 
 
 async def course(server: Server, needed: list[int]) -> tuple[list[Learner], list[float], dict[str, float]]:
-    """A class in which learner k trains with seed ``SEED`` + k up to step ``needed[k]``: what they saw, when they pressed Train,
-    and the processor time of each thread meanwhile."""
+    """A class in which learner k trains with seed ``SEED`` + k up to step ``needed[k]``, or a little further: what they
+    saw, when they pressed Train, and the processor time of each thread meanwhile."""
     learners, everybody = [Learner(SEED + k) for k in range(len(needed))], asyncio.Barrier(len(needed))
     before, spent = threads(server), {}
-    each = [train(one, server.address, everybody, ARRIVAL * k, max(STEPS, needed[k])) for k, one in enumerate(learners)]
+    until = [max(STEPS, step) for step in needed]
+    each = [train(one, server.address, everybody, ARRIVAL * k, until[k]) for k, one in enumerate(learners)]
     everyone = asyncio.gather(*each)
     while not everyone.done():
         spent |= threads(server)
