@@ -7,7 +7,6 @@ ranges stand in their declarations. A file that a page takes is answered within 
 
 # Links and what is typed
 VALUE = 8_000  # characters of one parameter of a link
-PARAMETERS = 200  # of a link
 QUOTED = 600  # characters of what an error quotes; the rest is left out
 LETTERS = 12  # of a word that becomes points
 VERTICES, LINK_VERTICES = 100_000, 400  # of a drawing; of one in a link

@@ -87,7 +87,7 @@ def _read(config: type, given: dict[str, str]) -> None:
             _values(name)[name] = getattr(read, name)
     for name in COMMON.keys() & given.keys():
         try:
-            _values(name)[name] = COMMON[name].parse(given[name])
+            _values(name)[name] = links.value_of(COMMON[name], given[name])
             memory.named.add(name)
         except ValueError:
             memory.ignored += (f"{name}={given[name]}",)

@@ -17,6 +17,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
+from core import limits
+
 C = TypeVar("C")
 Main = bool | tuple[str, ...]
 EVERYWHERE = ("present", "predictions", "lang", "plan", "class", "open")  # these hold on every page
@@ -267,11 +269,19 @@ def parse(config: type[C], given: Mapping[str, str]) -> tuple[C, tuple[str, ...]
             ignored += [f"{name}={part}" for part in raw.split(",") if part and part not in known]
             continue
         try:
-            value = (BROWSER.get(name) or known[name]).parse(raw)
+            value = value_of(BROWSER.get(name) or known[name], raw)
             values |= {name: value} if name in known else {}
         except (KeyError, ValueError):
             ignored.append(f"{name}={raw}")
     return config(**values), tuple(ignored)
+
+
+def value_of(control: Control, raw: str) -> Any:
+    """The value that a parameter of an address means. Raises ValueError for one that the control cannot have, and for
+    one that is far too long for any."""
+    if len(raw) > limits.VALUE:
+        raise ValueError(raw[:100])
+    return control.parse(raw)
 
 
 def named(config: type, raw: str) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 from torch import Tensor
 
+from core import limits
 from core.data import image_files
 from core.data.captions import ARITHMETIC, LENGTH
 from core.figures.maps import Cloud, scatter
@@ -17,6 +18,7 @@ from core.lessons.clip import Accuracy, Answer, Snapshot, Space
 from core.models import clip_space
 from core.models.clip_queries import Difference
 from core.models.clip_space import Projection, Vectors
+from core.problems import Problem
 from core.runs.jobs import Work
 from pages.ui.frame import controls, shell, stored, text
 from pages.ui.frame.chart import draw_chart
@@ -215,15 +217,25 @@ def uploaded() -> Tensor | None:
     if file is None:
         shell.caption(t("clip.file.about"))
         return None
-    try:
-        decoded = image_files.decode(BytesIO(file.content), at_least=SIDE)
-    except image_files.UnreadableImage as error:
-        shell.sorry(t("clip.file.unreadable", name=file.name, error=text.problem(error)))
+    if st.session_state.get("_picture_read", ("",))[0] != file.id:  # it is decoded once, not in every run
+        st.session_state["_picture_read"] = file.id, *decode(file.content)
+    _, pixels, note = st.session_state["_picture_read"]
+    if pixels is None:
+        shell.sorry(t("clip.file.unreadable", name=file.name, error=text.problem(note)))
         return None
     stored.keep("_picture")
-    if note := image_files.note_of(decoded):
+    if note:
         shell.caption(text.problem(note))
-    return image_files.as_tensor(decoded, SIDE).expand(3, -1, -1)
+    return pixels
+
+
+def decode(content: bytes) -> tuple[Tensor | None, Problem | None]:
+    """The pixels of a file of an image, uint8 [3, 32, 32], and a note; None and the problem if it cannot be read."""
+    try:
+        decoded = image_files.decode(BytesIO(content), at_least=SIDE, megapixels=limits.MEGAPIXELS)
+    except image_files.UnreadableImage as problem:
+        return None, problem
+    return image_files.as_tensor(decoded, SIDE).expand(3, -1, -1), image_files.note_of(decoded)
 
 
 # Zero-shot classification
