@@ -38,7 +38,7 @@ STEPS = 10**9
 SHOWN_SIDE = 64  # pixels of an image that a page draws with a stranger's model
 
 # Logs of runs
-LINE_MB, LOOK_MB = 1, 16  # of a line, and of what is read of a log at one look
+LINE_MB, LOOK_MB = 0.1, 4  # of a line, and of what is read of a log at one look
 LOG_ENTRIES = 50_000  # of a log that are kept; of more, every second one goes
 
 # Lecture plans

@@ -30,6 +30,7 @@ from core.runs.distributed import BINS
 LOG, SAVED, MODEL = "metrics.jsonl", "checkpoint", "ema.safetensors"
 LOOK = limits.LOOK_MB * 2**20  # bytes of a log at one look
 UNREADABLE = ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError
+SHORT = 60  # bytes: the names alone in a line have more
 HUGE, LONG = 1e15, 1e10  # no number in a log is so large; no run is so long, in seconds
 
 
@@ -154,6 +155,8 @@ def _look(run: Path, before: Log) -> tuple[bytes, float, Log]:
 
 
 def _entry(line: bytes) -> Entry | None:
+    if len(line) < SHORT:
+        return None
     try:
         fields = _fields(line)
         by_sigma = {float(low): _number(loss) for low, loss in fields["loss_by_sigma"].items() if float(low) in BINS}

@@ -9,13 +9,73 @@ from pages.ui.frame import chapters, controls, links
 from tests.fuzz import material
 
 ODD = (
-    "inf", "-inf", "Infinity", "nan", "NaN", "1e400", "-1e400", "1e308", "1e-400", "-0", "0x10", "1_0", "１", "٣", "9" * 400,
-    "99999999999999999999", "-1", "1e18", "2.5", "", " ", " 1 ", "1,2", "inf,inf", "nan,0", "1e400,0", ",", ",,,", "1,2,3,4",
-    "0,nan,0,1", "true", "None", "null", "[]", "{}", "\0", "a\0b", "\r\nSet-Cookie: a=b", "\u202e", "\ufeff", "e\u0301" * 40,
-    "💥" * 50, "<script>alert(1)</script>", "[x](http://a.org)", "![x](http://a.org/a.png)", "`a`", "$x^2$", "<img src=x>",
-    ":material/error:", "%00", "%25", "%ff", "../../etc/passwd", "/dev/zero", "__class__", "{0.__class__}", "%s%n", "A" * 3,
-    "AAA.AAA", "." * 99, "___", "a" * 7_999, "a" * 8_001, "1" * 100_000, "1," * 50_000, "AAA" * 20_000,
-)  # fmt: skip
+    "inf",
+    "-inf",
+    "Infinity",
+    "nan",
+    "NaN",
+    "1e400",
+    "-1e400",
+    "1e308",
+    "1e-400",
+    "-0",
+    "0x10",
+    "1_0",
+    "１",
+    "٣",
+    "9" * 400,
+    "99999999999999999999",
+    "-1",
+    "1e18",
+    "2.5",
+    "",
+    " ",
+    " 1 ",
+    "1,2",
+    "inf,inf",
+    "nan,0",
+    "1e400,0",
+    ",",
+    ",,,",
+    "1,2,3,4",
+    "0,nan,0,1",
+    "true",
+    "None",
+    "null",
+    "[]",
+    "{}",
+    "\0",
+    "a\0b",
+    "\r\nSet-Cookie: a=b",
+    "\u202e",
+    "\ufeff",
+    "e\u0301" * 40,
+    "💥" * 50,
+    "<script>alert(1)</script>",
+    "[x](http://a.org)",
+    "![x](http://a.org/a.png)",
+    "`a`",
+    "$x^2$",
+    "<img src=x>",
+    ":material/error:",
+    "%00",
+    "%25",
+    "%ff",
+    "../../etc/passwd",
+    "/dev/zero",
+    "__class__",
+    "{0.__class__}",
+    "%s%n",
+    "A" * 3,
+    "AAA.AAA",
+    "." * 99,
+    "___",
+    "a" * 7_999,
+    "a" * 8_001,
+    "1" * 100_000,
+    "1," * 50_000,
+    "AAA" * 20_000,
+)
 """Values for any control."""
 
 
@@ -47,7 +107,9 @@ def addresses(number: int) -> tuple[str, str]:
 
 def parameter(chance: Random, known: dict[str, links.Control]) -> tuple[str, str]:
     """The name of a parameter, mostly one of the page, and a value, mostly one that it cannot have."""
-    name = chance.choice(list(known)) if chance.random() < 0.9 else chance.choice(["hide", "fix", "open", "Show", "", "é"])
+    name = (
+        chance.choice(list(known)) if chance.random() < 0.9 else chance.choice(["hide", "fix", "open", "Show", "", "é"])
+    )
     if name in known and chance.random() < 0.3:
         return name, next(possible(chance, known[name]))
     return name, chance.choice(ODD) if chance.random() < 0.8 else material.text(chance, 40, everything=False)

@@ -21,9 +21,11 @@ PATIENCE = 120.0  # seconds without a word
 
 @dataclass(frozen=True)
 class Cost:
-    """What an answer took: seconds, and by how many MB the server's memory grew at most while it was made."""
+    """What an answer took: seconds, seconds of the server's processors, and by how many MB the server's memory grew at
+    most while it was made."""
 
     seconds: float
+    work: float
     megabytes: float
 
 
@@ -32,9 +34,10 @@ def costing(server: Server) -> Iterator[list[Cost]]:
     """The cost of what happens in the block, as the only item of the list (Linux)."""
     found: list[Cost] = []
     Path(f"/proc/{server.pid}/clear_refs").write_text("5")  # the peak begins anew
-    before, begun = server.memory(), time.monotonic()
+    before, work, begun = server.memory(), server.processor_seconds(), time.monotonic()
     yield found
-    found.append(Cost(time.monotonic() - begun, (server.peak_memory() - before) / 1e6))
+    seconds, work = time.monotonic() - begun, server.processor_seconds() - work
+    found.append(Cost(seconds, work, (server.peak_memory() - before) / 1e6))
 
 
 @dataclass
