@@ -19,7 +19,7 @@ from core.models import points as point_model
 from core.models.points import PointConfig
 from pages.ui.frame import links
 from tests.bench import __main__ as bench
-from tests.bench import app, crowd, images, own_settings, peers, race, roofline, sampling
+from tests.bench import app, crowd, images, own_settings, peers, race, roofline, sampling, soak
 from tests.bench.figure import Figure
 from tests.serving import ROOT, serving
 
@@ -185,6 +185,15 @@ def test_a_class_of_two_trains_and_meets_no_error():
     assert all(len(one.runs) >= 2 and one.ticks for one in found.learners)
     assert any(one.steps for one in found.learners)
     assert all(own_settings.seen(one, 320) > at for one, at in zip(alone, pressed)) and sum(spent.values()) > 0
+
+
+@pytest.mark.slow
+def test_learners_who_come_and_go_meet_no_error_and_what_the_server_holds_is_counted():
+    with serving("app.py") as server:
+        asyncio.run(crowd.crowd(server, 1, 0.0))
+        found, early, late = asyncio.run(soak.soak(server, 0.2, 2))
+    assert len(found) == 2 and all(one.runs and not one.errors for one in found)
+    assert min(early.memory, late.memory) > 100 and late.files > 0 < late.threads
 
 
 def test_a_learner_asks_for_parts_of_a_page_only_until_the_whole_page_runs_anew():

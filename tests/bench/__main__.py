@@ -1,7 +1,7 @@
 """Measure what the app and its library have to reach: ``python -m tests.bench [part ...]``.
 
-The parts are live, race (live beside another library), sampling, roofline, images, stage, export, app, lecture, crowd
-and class; without one, all of them, in three quarters of an hour on quiet cores. Nothing is asserted: the table says
+The parts are live, race (live beside another library), sampling, roofline, images, stage, export, app, lecture, crowd,
+browse and class; without one, all of them, in an hour on quiet cores. Nothing is asserted: the table says
 what was met. Other libraries to measure against are in ``tests/bench/requirements.txt``.
 """
 
@@ -14,7 +14,20 @@ import torch
 
 from tests.bench.figure import HEAD, Figure, circumstances, save, table
 
-PARTS = ("live", "race", "sampling", "roofline", "images", "stage", "export", "app", "lecture", "crowd", "class")
+PARTS = (
+    "live",
+    "race",
+    "sampling",
+    "roofline",
+    "images",
+    "stage",
+    "export",
+    "app",
+    "lecture",
+    "crowd",
+    "browse",
+    "class",
+)
 
 
 def main(arguments: list[str] | None = None) -> list[Figure]:

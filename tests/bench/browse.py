@@ -14,10 +14,10 @@ from statistics import quantiles
 from urllib.parse import urlencode
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 
 from pages.ui.frame import chapters, links, prepare
-from tests.bench.crowd import ARRIVAL, OFTEN, Learner, answer
+from tests.bench.crowd import ARRIVAL, OFTEN, Learner, answer, look
 from tests.bench.figure import Figure
 from tests.serving import Server, serving
 
@@ -93,19 +93,9 @@ async def visit(visitor: Visitor, address: str, wait: float, seconds: float) -> 
                 if now > moved + OFTEN:
                     moved = now
                     await answer(visitor, channel, visitor.move(order), visitor.runs)
-                await _look(visitor, channel)
+                await look(visitor, channel)
     except Exception as error:
         visitor.errors.append(repr(error)[:200])
-
-
-async def _look(visitor: Visitor, channel: ClientConnection) -> None:
-    now = time.monotonic()
-    for fragment in [one for one, (_, due) in visitor.every.items() if due <= now]:
-        if fragment in visitor.every:  # else another's run was one of the whole page
-            interval = visitor.every[fragment][0]
-            visitor.every[fragment] = interval, now + interval
-            await answer(visitor, channel, visitor.ask(fragment), visitor.ticks)
-    await asyncio.sleep(0.05)
 
 
 async def browse(server: Server, visitors: int, seconds: float) -> tuple[list[Visitor], Held]:
@@ -123,7 +113,7 @@ async def browse(server: Server, visitors: int, seconds: float) -> tuple[list[Vi
 def measure(crowds: tuple[int, ...] = CROWDS, seconds: float = SECONDS) -> Iterator[Figure]:
     """A server whose first visitor has seen every scene, then the crowds, one after the other."""
     with serving("app.py") as server:
-        asyncio.run(_warm(server))
+        asyncio.run(warm(server))
         for visitors in crowds:
             before, work, begun = Held.by(server), server.processor_seconds(), time.monotonic()
             found, most = asyncio.run(browse(server, visitors, seconds))
@@ -139,7 +129,7 @@ def measure(crowds: tuple[int, ...] = CROWDS, seconds: float = SECONDS) -> Itera
             yield Figure(f"{what}, the server's cores in use", [load], "")
 
 
-async def _warm(server: Server) -> None:
+async def warm(server: Server) -> None:
     """Visitors see every scene, one after the other."""
     address = f"ws{server.address[4:]}/_stcore/stream"
     for place in scenes():
