@@ -206,7 +206,7 @@ def archive(chance: Random, size: float) -> bytes:
     elif kind == "members":
         return zipped({f"{k}/config.json": b"" for k in range(int(150_000 * size) + 2)} | files, packed=False)
     elif kind == "places":
-        files = {chance.choice(["../", "/etc/", "a/" * 999, "C:\\", "\0", ""]) + name: files[name] for name in files}
+        files = {chance.choice(["../", "/etc/", "a/" * 999, "C:\\", "a\0", ""]) + name: files[name] for name in files}
     elif kind == "link":
         files["config.json"] = b"/etc/passwd"
     content = bytearray(zipped(files))
