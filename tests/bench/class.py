@@ -16,7 +16,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import connect
 
 from pages.ui.lecture.polls import Polls
-from tests.bench.crowd import Learner, answer
+from tests.bench.crowd import PATIENCE, Learner, answer
 from tests.bench.figure import Figure
 from tests.serving import serving
 
@@ -33,6 +33,7 @@ class Student(Learner):
     code: str = ""
     parts: dict[str, str] = field(default_factory=dict)
     kept: str = ""  # the id of the component that says who the browser is
+    session: str = ""  # what it has to repeat
     late: list[float] = field(default_factory=list)
 
     def ask(self, fragment: str = "", press: str = "", choose: object = None) -> bytes:
@@ -45,7 +46,7 @@ class Student(Learner):
         if self.kept:
             state = run.widget_states.widgets.add()
             state.id = self.kept
-            state.json_value = json.dumps({"values": json.dumps({"student": f"{self.seed:032x}"})})
+            state.json_value = json.dumps({"values": json.dumps([self.session, {"student": f"{self.seed:032x}"}])})
         if press:
             tap = run.widget_states.widgets.add()
             tap.id, tap.trigger_value = press, True
@@ -59,6 +60,7 @@ class Student(Learner):
         if kind == "button":
             self.parts[element.button.id.rsplit("-", 1)[-1]] = message.delta.fragment_id
         elif kind == "bidi_component" and element.bidi_component.component_name.endswith("kept"):
+            *_, self.session = json.loads(element.bidi_component.json)
             self.kept = element.bidi_component.id
         return super().hear(raw)
 
@@ -91,7 +93,11 @@ async def vote(address: str, code: str, count: int) -> list[Student]:
     """All students of a class."""
     begin, found = asyncio.Event(), [Student(seed=k, code=code) for k in range(count)]
     everyone = asyncio.gather(*(attend(one, address, begin, SECONDS * one.seed / count) for one in found))
+    last = time.monotonic() + ARRIVAL * count + PATIENCE
     while not everyone.done() and not all(one.buttons or one.errors for one in found):
+        if time.monotonic() > last:
+            everyone.cancel()
+            raise TimeoutError("not everybody was shown the question")
         await asyncio.sleep(0.1)
     begin.set()
     await everyone
