@@ -11,7 +11,7 @@ from tests.e2e.learner import Learner, box
 
 @pytest.fixture
 def scene(page: Page, serve) -> Learner:
-    return Learner(page, f"{serve('app.py')}/image_models", "digits")
+    return Learner(page, f"{serve('app.py')}/image_models", "digits_live")
 
 
 def sheet(scene: Learner) -> bytes:

@@ -122,7 +122,8 @@ def _live(part: str, left: DeltaGenerator, right: DeltaGenerator, row: DeltaGene
 
     def show(shot: Snapshot, standing: str) -> None:
         shell.prose(standing)
-        player.show(live_scene(shot, request.kind, broke), key=request.kind, permalink=True)
+        key = f"{request.kind}_live"  # "people" is a control of the page
+        player.show(live_scene(shot, request.kind, broke), key=key, permalink=True)
 
     with row:
         training_run.buttons(request, view)

@@ -339,3 +339,9 @@ def test_the_scene_of_a_run_follows_from_its_address(own_runs):
     for train, kind in (("people", "people"), ("live", "digits")):
         panels = image_training.scene(Config(show="train", train=train)).panels
         assert panels[0].title == t(f"image_models.live.{kind}.panel") and panels[1].title == t("runs.loss.title")
+
+
+def test_a_visitor_goes_from_the_memorised_people_to_the_training_of_people(open_page):
+    app = open_page("image_models", show="memorised_or_learned", predictions="false")
+    group(app, "show").set_value("train").run()
+    assert not app.error and any(part.key == "train" for part in app.get("button_group"))
