@@ -203,12 +203,12 @@ def _share(page: str) -> None:
     lecturer = classes.lecturer()
     if not lecturer:
         return
-    scene = classes.scene_shown(page, (st.session_state.get("follow") or {}).get("stage"))
+    scene = classes.scene_shown(page, (st.session_state.get("class_picture") or {}).get("stage"))
     try:
         classes.polls().show(lecturer, scene if shares() else None)
     except Problem as error:
         _toast(error)
-    _picture(key="follow", data=[True, list(links.STAGE), scene], on_stage_change=component.nothing)
+    _picture(key="class_picture", data=[True, list(links.STAGE), scene], on_stage_change=component.nothing)
 
 
 def lecturing() -> bool:
@@ -430,7 +430,7 @@ def _look(before: Standing) -> None:
     if not same or (scene and _place(scene)) != (was and _place(was)) or given != st.session_state.get("_class_given"):
         st.rerun()
     if scene and _follows():
-        _picture(key="follow", data=[False, urlencode(scene.stage)])
+        _picture(key="class_picture", data=[False, urlencode(scene.stage)])
 
 
 @fragment()

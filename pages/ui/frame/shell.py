@@ -433,9 +433,9 @@ def equation(name: str, legend: str | Sequence[str] = (), **values: Any) -> None
     with presentation.sheet(), st.expander(t("frame.headings.equation"), **opened):
         st.latex("".join(tint(role, tex) for tex, role in formula(name, **values)))
         if legends:
-            key = f"{_page.get()}"
-            entries = [one for each in legends for one in text.entry(f"{key}.{each}.legend")]
-            rows = ((one["mark"], text.fill(key, one["text"], **values)) for one in entries)
+            page = str(_page.get())
+            entries = [one for each in legends for one in text.entry(f"{page}.{each}.legend")]
+            rows = ((one["mark"], text.fill(page, one["text"], **values)) for one in entries)
             draw_html(
                 "\n".join(f"- {mark(role) if role else ''} {glossary.mark_terms(meaning)}" for role, meaning in rows)
             )
