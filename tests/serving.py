@@ -31,20 +31,34 @@ class Server:
     up: float
 
     def processor_seconds(self) -> float:
-        """Processor time that the process has used so far, its ended threads included (Linux)."""
-        return time.clock_gettime(~self.pid << 3 | 2)  # the clock that clock_getcpuclockid(3) names
+        """Processor time that the process and those beside it have used so far, ended threads included (Linux)."""
+        # The clocks that clock_getcpuclockid(3) names.
+        return sum(time.clock_gettime(~pid << 3 | 2) for pid in (self.pid, *self.beside()))
 
     def memory(self) -> float:
-        """Bytes of memory that the process has now (Linux)."""
-        return self._status("VmRSS")
+        """Bytes of memory that the process and those beside it have now (Linux)."""
+        return sum(_status(pid, "VmRSS") for pid in (self.pid, *self.beside()))
 
     def peak_memory(self) -> float:
         """Bytes of memory that the process had at most since the peak was reset (Linux)."""
-        return self._status("VmHWM")
+        return _status(self.pid, "VmHWM")
 
-    def _status(self, name: str) -> float:
-        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
-        return 1024 * next(float(line.split()[1]) for line in lines if line.startswith(name))
+    def beside(self) -> list[int]:
+        """The processes that it has started and that are not over, such as those that make steps (Linux)."""
+        tasks = Path(f"/proc/{self.pid}/task").glob("*/children")
+        return [int(pid) for task in tasks for pid in _read(task).split() if "\nVmRSS" in _read(f"/proc/{pid}/status")]
+
+
+def _status(pid: int, name: str) -> float:
+    found = [float(line.split()[1]) for line in _read(f"/proc/{pid}/status").splitlines() if line.startswith(name)]
+    return 1024 * sum(found)  # of a process that is over, nothing
+
+
+def _read(file: Path | str) -> str:
+    try:
+        return Path(file).read_text()
+    except OSError:  # the thread or process is over
+        return ""
 
 
 @contextmanager

@@ -180,7 +180,7 @@ def test_what_a_page_calls_an_error_counts_as_one():
 def test_a_class_of_two_trains_and_meets_no_error():
     with serving("app.py") as server:
         found = asyncio.run(crowd.crowd(server, 2, 3.0))
-        alone, pressed, spent = asyncio.run(own_settings.course(server, [320, 1]))  # the page runs again at step 300
+        alone, pressed, spent = asyncio.run(own_settings.course(server, [320, 320]))  # the page runs again at step 300
     assert [one.errors for one in found.learners] == [[], []] and found.memory > 0 < found.work
     assert all(len(one.runs) >= 2 and one.ticks for one in found.learners)
     assert any(one.steps for one in found.learners)

@@ -28,7 +28,8 @@ MAX_N = 1_000_000
 SMALLEST = 1e-290  # difference of coordinates that can be divided by
 _PLACE = 0xDA7A  # keeps the data of a seed apart from its noise
 
-Draw = Callable[[Tensor], tuple[Tensor, Tensor | None]]  # uniforms [n, 3] -> raw points [n, 2], labels [n] or None
+# Uniforms [n, 3] -> raw points [n, 2], labels [n] or None. It can be pickled, as another process needs it.
+Draw = Callable[[Tensor], tuple[Tensor, Tensor | None]]
 
 
 @dataclass(frozen=True)
@@ -183,15 +184,14 @@ def uniform_along(curve: Tensor) -> Draw:
     """Draws uniform in arc length on a polyline [M, 2] (float64; rows of NaN separate pieces)."""
     steps = curve.diff(dim=0)
     length = steps.norm(dim=1).nan_to_num(0.0)
-    ends = length.cumsum(0)
+    return partial(_along, curve, steps, length, length.cumsum(0))
 
-    def draw(u: Tensor) -> tuple[Tensor, None]:
-        travelled = u[:, 0] * ends[-1]
-        segment = torch.searchsorted(ends, travelled, right=True).clamp(max=len(ends) - 1)
-        fraction = 1 - (ends[segment] - travelled) / length[segment].clamp(min=1e-300)
-        return curve[segment] + fraction[:, None] * steps[segment], None
 
-    return draw
+def _along(curve: Tensor, steps: Tensor, length: Tensor, ends: Tensor, u: Tensor) -> tuple[Tensor, None]:
+    travelled = u[:, 0] * ends[-1]
+    segment = torch.searchsorted(ends, travelled, right=True).clamp(max=len(ends) - 1)
+    fraction = 1 - (ends[segment] - travelled) / length[segment].clamp(min=1e-300)
+    return curve[segment] + fraction[:, None] * steps[segment], None
 
 
 def join_strokes(strokes: list[Tensor]) -> Tensor:
@@ -208,17 +208,18 @@ def _even_uniforms(n: int, seed: int) -> Tensor:
 
 
 def _spiral(turns: float = 2.5) -> Shape:
-    length = 2 * math.pi * turns
+    length, vertices = 2 * math.pi * turns, 1 + math.ceil(200 * turns)
+    curve = _on_spiral(length, torch.linspace(0, 1, vertices, dtype=torch.float64))
+    return Shape(partial(_along_spiral, length), length, curve, CLASSES)
 
-    def position(u: Tensor) -> Tensor:
-        t = math.pi / 2 + length * u
-        return torch.stack((t * t.cos(), t * t.sin()), 1)
 
-    def draw(u: Tensor) -> tuple[Tensor, Tensor]:
-        return position(u[:, 0]), (len(CLASSES) * u[:, 0]).long()
+def _along_spiral(length: float, u: Tensor) -> tuple[Tensor, Tensor]:
+    return _on_spiral(length, u[:, 0]), (len(CLASSES) * u[:, 0]).long()
 
-    vertices = 1 + math.ceil(200 * turns)
-    return Shape(draw, length, position(torch.linspace(0, 1, vertices, dtype=torch.float64)), CLASSES)
+
+def _on_spiral(length: float, u: Tensor) -> Tensor:
+    t = math.pi / 2 + length * u
+    return torch.stack((t * t.cos(), t * t.sin()), 1)
 
 
 def _moons() -> Shape:

@@ -5,6 +5,7 @@ import math
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
@@ -83,11 +84,12 @@ def from_csv(data: bytes) -> PointSet:
         raw, labels = raw[kept], None if labels is None else labels[kept]
         note = join_notes(Problem("csv_sampled", total=total, kept=len(kept)), note)
 
-    def draw(u: Tensor) -> tuple[Tensor, Tensor | None]:
-        chosen = (u[:, 0] * len(raw)).long()
-        return raw[chosen], None if labels is None else labels[chosen]
+    return from_raw("csv", Shape(partial(_of_rows, raw, labels), classes=table.classes), raw, labels, note)
 
-    return from_raw("csv", Shape(draw, classes=table.classes), raw, labels, note)
+
+def _of_rows(raw: Tensor, labels: Tensor | None, u: Tensor) -> tuple[Tensor, Tensor | None]:
+    chosen = (u[:, 0] * len(raw)).long()
+    return raw[chosen], None if labels is None else labels[chosen]
 
 
 def _has_long_line(data: bytes, most: int) -> bool:
@@ -136,14 +138,13 @@ def _over_ink(ink: np.ndarray) -> Draw:
     """Draws with density proportional to ``ink`` [h, w] (row 0 on top), uniform within a pixel; units are pixels."""
     width = ink.shape[1]
     share = torch.as_tensor(ink, dtype=torch.float64).flatten().cumsum(0)
-    share = share / share[-1]
+    return partial(_in_pixels, share / share[-1], width)
 
-    def draw(u: Tensor) -> tuple[Tensor, None]:
-        pixel = torch.searchsorted(share, u[:, 0].contiguous(), right=True).clamp(max=len(share) - 1)
-        corner = torch.stack((pixel % width, -(pixel // width)), 1)
-        return corner + u[:, 1:] * torch.tensor([1.0, -1.0], dtype=torch.float64), None
 
-    return draw
+def _in_pixels(share: Tensor, width: int, u: Tensor) -> tuple[Tensor, None]:
+    pixel = torch.searchsorted(share, u[:, 0].contiguous(), right=True).clamp(max=len(share) - 1)
+    corner = torch.stack((pixel % width, -(pixel // width)), 1)
+    return corner + u[:, 1:] * torch.tensor([1.0, -1.0], dtype=torch.float64), None
 
 
 def _letters(word: str) -> np.ndarray:

@@ -18,7 +18,7 @@ that reads or changes the state of a run (a worker in each step, a command, a co
 given in order of arrival and lie between two steps. A worker makes steps of a run only while it is the run's
 `driver`. A command is executed by the calling thread during its turn: when it returns, it is done and its picture is
 drawn, and a single step needs no slot. Workers do not have to yield, because PyTorch releases the interpreter in each
-operation.
+operation; where several runs are under way, they hand time slices to processes (see ``step_process``).
 """
 
 import atexit
@@ -35,6 +35,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.problems import Problem
+from core.runs.step_process import Continue, ProcessEnded, StepProcesses, Steps, for_readers
 
 PICTURE_EVERY = 0.4  # seconds between two pictures
 FIRST_STEPS, FIRST_SLICE, SLICE = 100, 0.2, 0.5  # the steps and seconds of a first time slice at most, those of others
@@ -66,6 +67,8 @@ class Work:
         picture: ``picture(state)`` is what a page shows of a state: a new object each time.
         settings: the settings to start with.
         keep: ``keep(standing, state)`` puts a state where it outlives the process; None: nothing is kept.
+        portable: what ``start`` does with a state that is not None, where that and the state can be pickled: then steps
+            may be made in another process.
     """
 
     key: Hashable
@@ -73,6 +76,7 @@ class Work:
     picture: Callable[[State], Any]
     settings: Mapping[str, Any] = field(default_factory=dict)
     keep: Callable[[Standing, State], None] | None = None
+    portable: Continue | None = None
 
 
 @dataclass(frozen=True)
@@ -126,13 +130,14 @@ class Jobs:
     """The registry of a process's runs: at most ``slots`` at once, ``queue`` waiting.
 
     All times are seconds of ``clock``: without a look a run is held after ``pause_after`` and forgotten after
-    ``end_after``.
+    ``end_after``. ``processes``: how many processes there may be in which runs that are not alone make their steps.
     """
 
     def __init__(self, slots: int = 2, queue: int = 64, pause_after: float = 20.0, end_after: float = 120.0,
-                 clock: Callable[[], float] = time.monotonic):  # fmt: skip
+                 clock: Callable[[], float] = time.monotonic, processes: int = 0):  # fmt: skip
         self.slots, self.room, self.clock = slots, queue, clock
         self.pause_after, self.end_after = pause_after, end_after
+        self._processes = StepProcesses(processes)
         self._slice = SLICE  # the mean length of time slices, their pictures included
         self._lock = threading.RLock()
         self._runs: dict[str, _Run] = {}
@@ -197,9 +202,7 @@ class Jobs:
     @property
     def look_every(self) -> float:
         """How many seconds a viewer should let pass between two looks: more, the more runs are under way."""
-        with self._lock:
-            others = sum(run.status in ("queued", "running") for run in self._runs.values()) - 1
-        return min(LOOK_EVERY + LOOKS_LESS * max(0, others), LOOK_AT_LEAST)
+        return min(LOOK_EVERY + LOOKS_LESS * max(0, self._under_way() - 1), LOOK_AT_LEAST)
 
     def restore(self, work: Work, viewer: str, standing: Standing, state: State) -> str:
         """The id of the run that was kept so: it is paused, under the name that it had, and the viewer's own. One that
@@ -291,6 +294,7 @@ class Jobs:
                     self._set(run, "ended")
                 elif run.status in ("queued", "running") and now - run.looked_at >= self.pause_after:
                     self._set(run, "lapsed")
+        self._processes.end_idle()
 
     def close(self) -> None:
         """Delete all runs and wait for the threads to end."""
@@ -301,12 +305,14 @@ class Jobs:
                 self._set(run, "ended")
         for thread in {*self._workers, self._janitor} - {None}:
             thread.join(timeout=5.0)
+        self._processes.close()
 
     def _clean(self) -> None:
         while not self._closed.wait(self.pause_after / 10):
             self.sweep()
             with self._lock:
                 if not self._runs:
+                    self._processes.end_idle(0.0)
                     self._janitor = None
                     return
 
@@ -370,6 +376,10 @@ class Jobs:
         self._register(fork)
         return fork
 
+    def _under_way(self) -> int:
+        with self._lock:
+            return sum(run.status in ("queued", "running") for run in self._runs.values())
+
     def _set(self, run: _Run, status: str, error: Exception | None = None) -> None:
         """Change a status; nothing else does. A run that has ended keeps its status."""
         with self._lock:
@@ -431,7 +441,7 @@ class Jobs:
         while run.driver is me:
             with self._turn(run):
                 if run.driver is me:
-                    self._advance(run)
+                    self._advance(run, apart=not first and self._under_way() > 1)
                 self._keep(run, at_once=run.kept_step > 0 and run.status in ("finished", "lapsed"))
                 now = self.clock()
                 others_waited = others_waited and bool(self._queue)
@@ -453,24 +463,49 @@ class Jobs:
             return False
         return now - run.looked_at < WATCHED_FOR * self.look_every
 
-    def _advance(self, run: _Run) -> None:
-        """Make one step. The run is finished if there is none left, and failed if the step raises an error."""
-        began = self.clock()
+    def _advance(self, run: _Run, apart: bool = False) -> None:
+        """Make one step, or, if that is wished and a process is there, the steps of a time slice ``apart``. The run is
+        finished if there is none left, and failed if a step raises an error."""
         if run.step == 0:
-            run.kept_at = began
-        try:
-            if run.steps_left is None:
-                run.steps_left = iter(run.work.start(run.state, run.settings))
-            run.state = next(run.steps_left)
-            run.step, run.seconds, run.stale = run.step + 1, run.seconds + self.clock() - began, True
-        except StopIteration:
+            run.kept_at = self.clock()
+        made = (self._steps_apart(run) if apart and run.work.portable else None) or self._one_step(run)
+        run.state, run.step, run.seconds = made.state, run.step + made.steps, run.seconds + made.seconds
+        run.stale = run.stale or made.steps > 0
+        if made.error:
+            run.steps_left, run.stale = None, True  # the state may have been set back
+            self._draw(run)
+            self._set(run, "failed", made.error)
+        elif made.finished:
             run.steps_left = None
             self._draw(run)  # before anybody can see that it is finished
             self._set(run, "finished", run.error)
+
+    def _one_step(self, run: _Run) -> Steps:
+        began = self.clock()
+        try:
+            if run.steps_left is None:
+                run.steps_left = iter(run.work.start(run.state, run.settings))
+            return Steps(next(run.steps_left), 1, self.clock() - began)
+        except StopIteration:
+            return Steps(run.state, 0, 0.0, finished=True)
         except Exception as error:
-            run.steps_left, run.stale = None, True  # the state may have been set back
-            self._draw(run)
-            self._set(run, "failed", _for_readers(error))
+            return Steps(run.state, 0, 0.0, error=for_readers(error))
+
+    def _steps_apart(self, run: _Run) -> Steps | None:
+        """The steps of a time slice, made by a process; None where no process is ready, and nothing has changed."""
+        process = self._processes.take()
+        if process is None:
+            return None
+        try:
+            made = process.make_steps(run.id, run.work.portable, run.state, run.settings, SLICE)
+        except ProcessEnded:
+            logging.getLogger(__name__).exception("a process that makes steps has ended")
+            self._processes.give_back(process, ended=True)
+            run.work = replace(run.work, portable=None)  # or each slice of this run might end another one
+            return None
+        self._processes.give_back(process)
+        run.steps_left = None
+        return made
 
     def _keep(self, run: _Run, at_once: bool = False) -> None:
         """Keep the newest state where its work asks for it, if that is due or is wanted ``at_once``. An error, as on a
@@ -492,16 +527,8 @@ class Jobs:
         try:
             picture = run.work.picture(run.state)
         except Exception as error:
-            run.error = _for_readers(error)
+            run.error = for_readers(error)
         else:
             with self._lock:
                 run.picture, run.version, run.error = picture, run.version + 1, None
         run.stale, run.drawn_at = False, self.clock()
-
-
-def _for_readers(error: Exception) -> Exception:
-    """The error itself if its sentence was written for readers, otherwise one that names its type."""
-    if isinstance(error, Problem):
-        return copy.copy(error)  # without the traceback, whose frames would keep the tensors of the step
-    logging.getLogger(__name__).error("unexpected error in a run", exc_info=error)
-    return Problem("run_failed", kind=type(error).__name__)

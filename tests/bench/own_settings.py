@@ -8,6 +8,7 @@ import asyncio
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from statistics import quantiles
@@ -26,7 +27,6 @@ from tests.serving import Server, serving
 
 SEED = 100  # of the first learner; the visitor who warms the server has another
 OFF_CURVE, EVERY, MOST, N = 0.05, 50, 1500, 1000  # the share that may be off; steps between two judgements; samples
-STEPS = 400
 FIRST_STEP, TIMES_ALONE = 5.0, 1.5  # seconds for 95 % of the class; of all runs one after the other on all cores
 CLOCK = os.sysconf("SC_CLK_TCK")
 
@@ -49,8 +49,8 @@ def alone(seed: int) -> tuple[int, float]:
 
 
 async def train(learner: Learner, address: str, everybody: asyncio.Barrier, wait: float, until: int) -> float:
-    """Open the page, press Train with everybody, and look as the page asks for it until that step is seen. Returns when
-    Train was pressed."""
+    """Open the page, press Train with everybody, look as the page asks for it until that step is seen, and pause.
+    Returns when Train was pressed."""
     async with connect(f"ws{address[4:]}/_stcore/stream", subprotocols=["streamlit"], max_size=None) as channel:
         await answer(learner, channel, learner.ask(), learner.runs)
         await everybody.wait()
@@ -60,7 +60,8 @@ async def train(learner: Learner, address: str, everybody: asyncio.Barrier, wait
         await answer(learner, channel, learner.ask(press=learner.buttons["_main"]), learner.runs)
         while seen(learner, until) is None and time.monotonic() < pressed + 10 * PATIENCE:
             await look(learner, channel)
-        await everybody.wait()  # a run whose learner leaves makes room for the others
+        await answer(learner, channel, learner.ask(press=learner.buttons["_main"]), learner.runs)
+        await everybody.wait()
         return pressed
 
 
@@ -70,24 +71,23 @@ def seen(learner: Learner, step: int) -> float | None:
 
 
 def threads(server: Server) -> dict[str, float]:
-    """Seconds of processor time of each thread of the server (Linux)."""
+    """Seconds of processor time of each thread of the server, and of each process beside it (Linux)."""
+    places = {f"thread {task.name}": task for task in Path(f"/proc/{server.pid}/task").iterdir()}
+    places |= {f"process {pid}": Path(f"/proc/{pid}") for pid in server.beside()}
     found = {}
-    for task in Path(f"/proc/{server.pid}/task").iterdir():
-        try:
-            user, system = task.joinpath("stat").read_text().rpartition(")")[2].split()[11:13]
-        except OSError:  # it has ended
-            continue
-        found[task.name] = (int(user) + int(system)) / CLOCK
+    for name, place in places.items():
+        with suppress(OSError):  # it has ended
+            user, system = place.joinpath("stat").read_text().rpartition(")")[2].split()[11:13]
+            found[name] = (int(user) + int(system)) / CLOCK
     return found
 
 
 async def course(server: Server, needed: list[int]) -> tuple[list[Learner], list[float], dict[str, float]]:
     """A class in which learner k trains with seed ``SEED`` + k up to step ``needed[k]``, or a little further: what they
-    saw, when they pressed Train, and the processor time of each thread meanwhile."""
+    saw, when they pressed Train, and the processor time of each thread and process meanwhile."""
     learners, everybody = [Learner(SEED + k) for k in range(len(needed))], asyncio.Barrier(len(needed))
     before, spent = threads(server), {}
-    until = [max(STEPS, step) for step in needed]
-    each = [train(one, server.address, everybody, ARRIVAL * k, until[k]) for k, one in enumerate(learners)]
+    each = [train(one, server.address, everybody, ARRIVAL * k, needed[k]) for k, one in enumerate(learners)]
     everyone = asyncio.gather(*each)
     while not everyone.done():
         spent |= threads(server)
@@ -105,8 +105,9 @@ def measure(learners: int) -> Iterator[Figure]:
         found, pressed, spent = asyncio.run(course(server, list(needed)))
         own, lasted = time.process_time() - own, time.monotonic() - begun
     what = f"Crowd: {learners} learners with settings of their own"
-    first, many = ([seen(one, step) - at for one, at in zip(found, pressed)] for step in (1, STEPS))
-    for name, waits, target in (("a first step", first, FIRST_STEP), (f"{STEPS} steps", many, None)):
+    first = [seen(one, 1) - at for one, at in zip(found, pressed)]
+    spiral = [seen(one, step) - at for one, step, at in zip(found, needed, pressed)]
+    for name, waits, target in (("a first step", first, FIRST_STEP), ("a spiral", spiral, None)):
         cuts = quantiles(waits, n=20)
         yield Figure(f"{what}, {name} seen by half of them within", [cuts[9]], "s")
         yield Figure(f"{what}, {name} seen by 95 % within", [cuts[18]], "s", target)
@@ -117,10 +118,12 @@ def measure(learners: int) -> Iterator[Figure]:
     )
     yield Figure(f"{what}, every spiral within {100 * OFF_CURVE:.0f} % of the curve", [spirals], "s", note=note)
     yield Figure(f"{what}, the same, of the time alone on all cores", [spirals / share], "×", TIMES_ALONE)
-    main = spent.pop(str(server.pid), 0.0)
-    training = sum(sorted(spent.values())[-cores() :])
-    pages = sum(spent.values()) - training
-    parts = {"training": training, "page runs": pages, "the server's own thread": main, "this driver": own}
+    main = spent.pop(f"thread {server.pid}", 0.0)
+    steps = sum(spent.pop(name) for name in [*spent] if name.startswith("process"))
+    slots = sum(sorted(spent.values())[-cores() :])
+    pages = sum(spent.values()) - slots
+    parts = {"processes for steps": steps, "slots": slots, "page runs": pages}
+    parts |= {"the server's own thread": main, "this driver": own}
     note = ", ".join(f"{name} {part / lasted:.2f}" for name, part in parts.items())
     yield Figure(f"{what}, cores in use", [sum(parts.values()) / lasted], "", note=note)
     ticks = quantiles([ms for one in found for ms in one.ticks], n=20)

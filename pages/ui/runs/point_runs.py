@@ -39,6 +39,10 @@ class PointTraining(training_run.TrainingRequest):
         return point_model.checkpoint_of(progress, self.config, self.data)
 
     @property
+    def portable(self) -> bool:
+        return True
+
+    @property
     def shipped(self) -> str | None:
         return find(self.data.name, len(self.data.points), self.config)
 

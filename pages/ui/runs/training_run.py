@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import streamlit as st
@@ -39,7 +39,7 @@ UNDER_WAY = ("queued", "running")
 def jobs() -> Jobs:
     """All runs of this server process."""
     earlier_runs.sweep()
-    return Jobs(slots=slots())
+    return Jobs(slots=slots(), processes=slots())
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,12 @@ class TrainingRequest(ABC):
     @abstractmethod
     def checkpoint(self, progress: Progress) -> Checkpoint:
         """The checkpoint of a run under way, its loss so far included."""
+
+    @property
+    def portable(self) -> bool:
+        """Whether steps may be made in another process: its state goes there and back in each time slice, which pays
+        for small states and short steps."""
+        return False
 
     def progress(self, stored: Checkpoint) -> Progress:
         """The run that a checkpoint of this request stores."""
@@ -142,11 +148,16 @@ class TrainingRequest(ABC):
             at = full.at(standing.settings["lr"])
             live_runs.save(earlier_runs.folder(), LiveRun(standing, digest, asdict(at.config), at.checkpoint(progress)))
 
-        return Work((*self.key, origin), start, picture, {"lr": self.config.lr}, keep)
+        portable = partial(_go_on, replace(full, picture=None)) if full.portable else None
+        return Work((*self.key, origin), start, picture, {"lr": self.config.lr}, keep, portable)
 
     def at(self, lr: float) -> "TrainingRequest":
         """The same request at another learning rate."""
         return replace(self, config=replace(self.config, lr=lr))
+
+
+def _go_on(request: TrainingRequest, progress: Progress, settings: dict) -> Iterator[Progress]:
+    return request.at(settings["lr"]).run(progress)
 
 
 @dataclass(frozen=True, eq=False)
