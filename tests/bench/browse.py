@@ -11,13 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
-from urllib.parse import urlencode
 
-from streamlit.proto.BackMsg_pb2 import BackMsg
 from websockets.asyncio.client import connect
 
 from pages.ui.frame import chapters, links, prepare
-from tests.bench.crowd import ARRIVAL, OFTEN, Learner, answer, look
+from tests.bench.crowd import ARRIVAL, OFTEN, Learner, answer, look, request
 from tests.bench.figure import Figure
 from tests.serving import Server, serving
 
@@ -35,17 +33,8 @@ class Visitor(Learner):
     def ask(self, fragment: str = "", choose: tuple[str, str] | None = None, **_: str) -> bytes:
         """The message by which a page asks for a run of all of it, of one fragment, or by a segmented control."""
         page, scene = self.place
-        message = BackMsg()
-        run = message.rerun_script
-        run.query_string = urlencode({"predictions": "false", **({"show": scene} if scene else {})})
-        run.page_name = "" if page == "home" else page
-        run.fragment_id, run.is_auto_rerun = fragment, bool(fragment)
-        run.cached_message_hashes.extend(self.known)
-        if choose:
-            widget = run.widget_states.widgets.add()
-            widget.id = choose[0]
-            widget.string_array_value.data.append(choose[1])
-        return message.SerializeToString()
+        query = {"predictions": "false", **({"show": scene} if scene else {})}
+        return request(self, query, fragment, choose=choose, page="" if page == "home" else page)
 
     def move(self, order: random.Random) -> bytes:
         """The message by which another scene of the page is opened, or another page, which is one of three moves."""

@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from statistics import quantiles
 
-from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import connect
 
 from pages.ui.lecture.polls import Polls
-from tests.bench.crowd import PATIENCE, Learner, answer
+from tests.bench.crowd import PATIENCE, Learner, answer, request
 from tests.bench.figure import Figure
 from tests.serving import serving
 
@@ -38,19 +37,9 @@ class Student(Learner):
 
     def ask(self, fragment: str = "", press: str = "", choose: object = None) -> bytes:
         """The message by which a phone asks for a run: of the page, of a part of it, or for a tap on a button."""
-        message = BackMsg()
-        run = message.rerun_script
-        run.query_string, run.page_name = f"class={self.code}", "join"
-        run.fragment_id, run.is_auto_rerun = fragment, bool(fragment) and not press
-        run.cached_message_hashes.extend(self.known)
-        if self.kept:
-            state = run.widget_states.widgets.add()
-            state.id = self.kept
-            state.json_value = json.dumps({"values": json.dumps([self.session, {"student": f"{self.seed:032x}"}])})
-        if press:
-            tap = run.widget_states.widgets.add()
-            tap.id, tap.trigger_value = press, True
-        return message.SerializeToString()
+        me = {"values": json.dumps([self.session, {"student": f"{self.seed:032x}"}])}
+        told = {self.kept: me} if self.kept else {}
+        return request(self, {"class": self.code}, fragment, press, page="join", told=told)
 
     def hear(self, raw: bytes) -> bool:
         """Take in one message of the server; whether it ends a run."""

@@ -5,11 +5,13 @@ the figures; what the server takes to give them is, while this driver takes its 
 """
 
 import asyncio
+import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from statistics import quantiles
+from urllib.parse import urlencode
 
 from streamlit.proto.Alert_pb2 import Alert
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -44,20 +46,8 @@ class Learner:
 
     def ask(self, fragment: str = "", press: str = "", choose: tuple[str, str] | None = None) -> bytes:
         """The message by which a page asks for a run: of one fragment, by a button, or by a segmented control."""
-        message = BackMsg()
-        run = message.rerun_script
-        run.query_string = f"predictions=false&seed={self.seed}"
-        run.page_name, run.page_script_hash = "" if self.page else "training", self.page
-        run.fragment_id, run.is_auto_rerun = fragment, bool(fragment)
-        run.cached_message_hashes.extend(self.known)
-        if press or choose:
-            widget = run.widget_states.widgets.add()
-            widget.id = press or choose[0]
-            if press:
-                widget.trigger_value = True
-            else:
-                widget.string_array_value.data.append(choose[1])
-        return message.SerializeToString()
+        place = {"page": "" if self.page else "training", "script": self.page}
+        return request(self, {"predictions": "false", "seed": self.seed}, fragment, press, choose, **place)
 
     def hear(self, raw: bytes) -> bool:
         """Take in one message of the server; whether it ends a run."""
@@ -93,6 +83,36 @@ class Learner:
             self.errors.append(element.alert.body)
         elif kind == "markdown" and (found := STEP.search(without_entries(element.markdown.body))):
             self.steps.append((time.monotonic(), int(found[1].replace(",", ""))))
+
+
+def request(
+    learner: Learner,
+    query: Mapping[str, object],
+    fragment: str = "",
+    press: str = "",
+    choose: tuple[str, str] | None = None,
+    page: str = "",
+    script: str = "",
+    told: Mapping[str, object] | None = None,
+) -> bytes:
+    """The message by which a browser asks for a run: of a whole page, of one fragment because it is due, by a button, or
+    by a segmented control.
+
+    ``query``: of the page's address; ``page``, ``script``: its name, or the server's name of the one that is shown;
+    ``told``: what components say, by their id.
+    """
+    message = BackMsg()
+    run = message.rerun_script
+    run.query_string, run.page_name, run.page_script_hash = urlencode(query), page, script
+    run.fragment_id, run.is_auto_rerun = fragment, bool(fragment and not press)
+    run.cached_message_hashes.extend(learner.known)
+    for name, value in (told or {}).items():
+        run.widget_states.widgets.add(id=name, json_value=json.dumps(value))
+    if press:
+        run.widget_states.widgets.add(id=press, trigger_value=True)
+    if choose:
+        run.widget_states.widgets.add(id=choose[0]).string_array_value.data.append(choose[1])
+    return message.SerializeToString()
 
 
 async def answer(learner: Learner, channel: ClientConnection, message: bytes, times: list[float]) -> None:
