@@ -264,17 +264,23 @@ def from_bytes(content: bytes, network: nn.Module | None = None, trusted: bool =
         raise Problem("checkpoint_members", most=limits.MEMBERS)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            pickled = any(name.endswith(".pkl") for name in archive.namelist())
-            entries = _entries(archive)
-            outsized = not trusted and sum(entry.file_size for entry in entries.values()) > limits.UPLOAD_MB * 1e6
-            files = {} if pickled or outsized else {name: archive.read(entry) for name, entry in entries.items()}
+            files = {name: archive.read(entry) for name, entry in _accepted(archive, trusted).items()}
+    except Problem:
+        raise
     except Exception as error:  # zipfile and zlib raise a type of their own for each kind of damage
         raise Problem("checkpoint_no_zip") from error
-    if pickled:
-        raise Problem("checkpoint_pickle")
-    if outsized:
-        raise Problem("checkpoint_zip_size", most=limits.UPLOAD_MB)
     return from_files(files, network)
+
+
+def _accepted(archive: zipfile.ZipFile, trusted: bool) -> dict[str, zipfile.ZipInfo]:
+    """The files of the checkpoint in an archive, before any is unpacked. Raises Problem where there is a pickle, or too
+    much to unpack."""
+    if any(name.endswith(".pkl") for name in archive.namelist()):
+        raise Problem("checkpoint_pickle")
+    entries = _entries(archive)
+    if not trusted and sum(entry.file_size for entry in entries.values()) > limits.UPLOAD_MB * 1e6:
+        raise Problem("checkpoint_zip_size", most=limits.UPLOAD_MB)
+    return entries
 
 
 def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
