@@ -6,11 +6,15 @@ from pathlib import Path
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file beside its place, have it on the disk, and put it there: a reader finds the old file or the new one,
-    whole."""
+    whole. What a full disk took of the new one is deleted again."""
     beside = path.with_name(f"{path.name}.new")
-    beside.write_bytes(content)
-    sync(beside)
-    beside.replace(path)
+    try:
+        beside.write_bytes(content)
+        sync(beside)
+        beside.replace(path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
     sync(path.parent)
 
 

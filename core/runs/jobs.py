@@ -23,6 +23,7 @@ operation; where several runs are under way, they hand time slices to processes 
 
 import atexit
 import copy
+import errno
 import logging
 import math
 import secrets
@@ -97,6 +98,7 @@ class View:
     viewers: int
     leader: str | None  # the viewer who commands it whoever else looks at it, if there is one
     settings: Mapping[str, Any]
+    unkept: Exception | None = None  # why it could not be kept when that was last tried
 
 
 @dataclass(eq=False)
@@ -123,6 +125,7 @@ class _Run:
     drawn_at: float = -math.inf
     kept_at: float = math.inf  # or begun, before it was kept once
     kept_step: int = 0
+    unkept: Exception | None = None
     error: Exception | None = None
 
 
@@ -187,6 +190,7 @@ class Jobs:
                 viewers=sum(run.looked_at - looked < self.pause_after for looked in run.viewers.values()),
                 leader=run.leader,
                 settings=dict(run.settings),
+                unkept=run.unkept,
             )
 
     def key_of(self, run_id: str) -> Hashable | None:
@@ -297,11 +301,14 @@ class Jobs:
         self._processes.end_idle()
 
     def close(self) -> None:
-        """Delete all runs and wait for the threads to end."""
+        """Keep the newest state of each run, delete them all, and wait for the threads to end."""
         atexit.unregister(self.close)
         self._closed.set()
         with self._lock:
-            for run in list(self._runs.values()):
+            runs = list(self._runs.values())
+        for run in runs:
+            with self._turn(run):
+                self._keep(run, at_once=True)
                 self._set(run, "ended")
         for thread in {*self._workers, self._janitor} - {None}:
             thread.join(timeout=5.0)
@@ -423,11 +430,11 @@ class Jobs:
                 run.turned.notify_all()
 
     def _work(self) -> None:
-        """What a worker does: drive one run after another until the queue is empty."""
+        """What a worker does: drive one run after another until the queue is empty or the registry closes."""
         me = threading.current_thread()
         while True:
             with self._lock:
-                if not self._queue:
+                if not self._queue or self._closed.is_set():
                     self._workers.discard(me)
                     return
                 run = self._queue[0]
@@ -509,16 +516,19 @@ class Jobs:
 
     def _keep(self, run: _Run, at_once: bool = False) -> None:
         """Keep the newest state where its work asks for it, if that is due or is wanted ``at_once``. An error, as on a
-        full disk, goes to the log, and the run continues."""
+        full disk, is shown until it is kept again, and the run continues."""
         now = self.clock()
         wanted = at_once or now - run.kept_at >= KEEP_EVERY
         if not wanted or run.work.keep is None or run.step == run.kept_step or run.status == "ended":
             return
-        run.kept_at, run.kept_step = now, run.step
+        run.kept_at = now
         try:
             run.work.keep(Standing(run.id, run.step, run.seconds, run.settings), run.state)
-        except Exception:
+            run.kept_step, run.unkept = run.step, None
+        except Exception as error:
             logging.getLogger(__name__).exception("a run could not be kept")
+            full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+            run.unkept = Problem("run_not_kept_full" if full else "run_not_kept")
 
     def _draw(self, run: _Run) -> None:
         """Draw the newest state if its picture does not exist yet. An error in it is shown, and the run continues."""

@@ -1,5 +1,6 @@
 """Chapter 2 without a browser: its controls, the buttons, the life of a run, checkpoints in and out, bad input."""
 
+import errno
 import io
 import time
 from dataclasses import replace
@@ -13,7 +14,7 @@ from core.data.points import make_points
 from core.models import points as point_model
 from core.models.points import PointConfig
 from core.problems import Problem
-from core.runs import checkpoints, live_runs
+from core.runs import checkpoints, jobs, live_runs
 from core.runs.jobs import View
 from pages.ui.frame import kept, links, text, visitor
 from pages.ui.frame.text import t
@@ -308,6 +309,19 @@ def test_a_paused_run_outlives_the_server_by_its_address_or_by_the_browser_and_r
 
 
 @pytest.mark.slow
+def test_a_run_that_finds_no_room_on_the_disk_says_so_until_it_is_saved(chapter, monkeypatch):
+    def refuse(*given) -> None:
+        raise OSError(errno.ENOSPC, "")
+
+    monkeypatch.setattr(jobs, "KEEP_EVERY", 0.0)
+    monkeypatch.setattr(live_runs, "write_whole", refuse)
+    sentence = text.problem(Problem("run_not_kept_full"))
+    app = press(chapter(), STEP, STEP)
+    assert sentence in small_print(app)
+    monkeypatch.undo()
+    assert sentence not in small_print(press(app, MAIN, MAIN))
+
+
 def test_a_damaged_run_is_named_so_and_leaves_the_address(chapter):
     run = "damaged_run_of_a_class"
     earlier_runs.folder().mkdir(exist_ok=True)

@@ -415,6 +415,8 @@ def watch(
         if now.status in UNDER_WAY and not 1 / RETIMED < jobs().look_every / every < RETIMED:
             st.rerun()
         draw(now.picture or at_rest(request)[0], standing(now))
+        if now.unkept:
+            shell.caption(text.problem(now.unkept))
 
     tick()
 

@@ -1,5 +1,6 @@
 """Runs, their queue, leases, forks and pictures. ``Jobs(slots=0)`` has no workers: only commands make steps there."""
 
+import errno
 import math
 import subprocess
 import sys
@@ -656,15 +657,41 @@ def test_a_run_is_kept_every_so_often_and_when_it_is_paused_or_ends_but_not_a_sh
     assert kept[2:] == [(4, 4)]
 
 
-def test_a_run_that_cannot_be_kept_goes_on(registry, clock):
-    def refuse(standing, state):
-        raise OSError("no room")
+def test_a_run_that_cannot_be_kept_goes_on_and_says_so_until_it_is_kept(registry):
+    errors, kept = [OSError(errno.ENOSPC, "no room"), ZeroDivisionError()], []
+
+    def keep(standing, state):
+        if errors:
+            raise errors.pop(0)
+        kept.append(standing.step)
 
     jobs = registry(slots=0)
-    run = jobs.join(replace(Course().work(), keep=refuse), "ann", held=True)
-    jobs.step(run, "ann")
-    jobs.pause(run, "ann")
-    assert jobs.look(run, "ann").error is None and jobs.look(jobs.step(run, "ann"), "ann").step == 2
+    run = jobs.join(replace(Course().work(), keep=keep), "ann", held=True)
+    said = []
+    for _ in range(3):
+        jobs.step(run, "ann")
+        jobs.pause(run, "ann")
+        seen = jobs.look(run, "ann")
+        said.append(seen.unkept and seen.unkept.code)
+    assert said == ["run_not_kept_full", "run_not_kept", None] and kept == [3] and seen.error is None
+
+
+def test_what_runs_or_waits_or_is_paused_is_kept_when_the_registry_closes(registry):
+    jobs, kept = registry(slots=1), {}
+    courses = {name: Course(gated=name == "runs") for name in ("runs", "waits", "new")}
+    works = {name: replace(course.work(name), keep=lambda standing, state, name=name: kept.update({name: state.step}))
+             for name, course in courses.items()}  # fmt: skip
+    jobs.join(works["runs"], "ann")
+    courses["runs"].allow(2)
+    waits = jobs.join(works["waits"], "bob", held=True)
+    jobs.step(waits, "bob", 4)
+    jobs.resume(waits, "bob")
+    jobs.join(works["new"], "eve")
+    closing = threading.Thread(target=jobs.close)
+    closing.start()
+    courses["runs"].open()
+    closing.join(timeout=20)
+    assert kept["runs"] >= 3 and kept["waits"] == 4 and "new" not in kept
 
 
 def test_a_restored_run_is_paused_where_it_was_kept_and_continues_like_one_that_was_never_interrupted(registry):

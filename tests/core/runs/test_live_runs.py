@@ -50,6 +50,13 @@ def test_a_run_goes_on_from_the_disk_bit_for_bit(fresh, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [f"{NAME}.zip"]
 
 
+def test_what_a_full_disk_took_of_a_run_is_deleted_again_and_what_was_saved_stays(fresh, tmp_path, full_disk):
+    (tmp_path / f"{NAME}.zip").touch()
+    with pytest.raises(OSError):
+        live_runs.save(tmp_path, live_run(fresh))
+    assert [path.name for path in tmp_path.iterdir()] == [f"{NAME}.zip"]
+
+
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 torn", None], ids=["empty", "torn", "of another run"])
 def test_a_damaged_or_foreign_file_is_named_so_and_offered_nowhere(fresh, tmp_path, content):
     live_runs.save(tmp_path, live_run(fresh))
