@@ -33,7 +33,7 @@ from tests.browser import browsing
 from tests.e2e.classroom import COUNTED, PHONE, choice, join, vote
 from tests.e2e.conftest import SHARED, SIZE
 from tests.e2e.learner import rest
-from tests.e2e.test_training import STEP, Trainer, draw
+from tests.e2e.test_training import STEP, Trainer, draw, drawn
 from tests.serving import Server, free_port, serving
 
 QUESTIONS = [f"{page}/guess" for page in chapters.present() if class_view.answers(f"{page}/guess")]
@@ -87,6 +87,7 @@ class Seat:
     def draw(self, number: int) -> None:
         """Draw another line, and train on the drawing."""
         before, y = self.drawing, 0.1 + 0.08 * number
+        drawn(self.learner).scroll_into_view_if_needed()
         draw(self.learner, (0.1, y), (0.9, 1 - y))
         expect(self.learner.page).not_to_have_url(re.compile(re.escape(f"draw={before}&")))
         self.drawing = self.learner.parameters()["draw"][0]
@@ -99,7 +100,7 @@ class Seat:
         self.votes[question] = option
 
     def look_for_all(self, anew: bool) -> None:
-        """After a restart: wait until the page is there, and all that was done. ``anew``: open it, as on another day."""
+        """After a restart: wait until the page and all that was done are there. ``anew``: open it, as another day."""
         page = self.learner.page
         if anew:
             self.learner.open(self.address)
@@ -173,8 +174,10 @@ class Lesson:
         """One round: some act, the server is killed and started again, all look for what they had, the others act."""
         question, seats = QUESTIONS[number], self.seats
         self.polls.ask(self.lecturer, question)
-        acts = [(f"round {number}, learner {k}, {what}", act) for k, seat in enumerate(seats) for what, act in
-                (("making", partial(seat.make, seat, number)), ("voting", partial(seat.vote, question, k)))]  # fmt: skip
+        acts = []
+        for k, seat in enumerate(seats):
+            acts.append((f"round {number}, learner {k}, making", partial(seat.make, seat, number)))
+            acts.append((f"round {number}, learner {k}, voting", partial(seat.vote, question, k)))
         chance.shuffle(acts)
         before = chance.randint(0, len(acts))
         for what, act in acts[:before]:

@@ -95,8 +95,8 @@ def request(
     script: str = "",
     told: Mapping[str, object] | None = None,
 ) -> bytes:
-    """The message by which a browser asks for a run: of a whole page, of one fragment because it is due, by a button, or
-    by a segmented control.
+    """The message by which a browser asks for a run: of a page, of one fragment because it is due, by a button, or by a
+    segmented control.
 
     ``query``: of the page's address; ``page``, ``script``: its name, or the server's name of the one that is shown;
     ``told``: what components say, by their id.

@@ -10,8 +10,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from core.runs import live_runs
 from pages.ui.frame import shell, text
 from pages.ui.frame.text import t
+from pages.ui.runs import earlier_runs
 from tests.e2e.conftest import watch
 from tests.e2e.learner import OFTEN, Learner, box, press
 from tests.serving import serving
@@ -172,7 +174,7 @@ def test_another_chapter_and_back_and_a_reload_find_the_run_going_on(meet):
     expect(learner.standing).not_to_contain_text(seen_by_two, use_inner_text=True)  # who reloads is no second one
 
 
-def test_a_killed_server_is_said_and_its_successor_finds_answer_file_and_run_again(page):
+def test_a_killed_server_is_said_and_its_successor_finds_all_again_and_saves_the_run_at_its_end(page):
     kept, lost = re.escape(t("frame.stored.kept", name="points.csv")), page.get_by_role("alert")
     with serving("app.py") as first:
         learner = Trainer(page, first.address).open("data=csv&seed=7")
@@ -194,11 +196,15 @@ def test_a_killed_server_is_said_and_its_successor_finds_answer_file_and_run_aga
             (offer if offer.count() else learner.main).click()
             learner.says("status.running")
             learner.trains_beyond(step)
-            assert learner.pause() > step
+            later = learner.pause()
+            assert later > step
             learner.open("data=csv&seed=7")  # another day: what the address does not say is in the browser
             expect(page.get_by_text(re.compile(kept))).to_be_visible()
-            expect(learner.button("_restore")).to_be_visible()
             learner.is_in_the_address(GUESS)
+            learner.button("_restore").click()
+            learner.trains_beyond(later)
+            (run,) = learner.parameters()["run"]
+    assert live_runs.head(earlier_runs.folder(), run).standing.step > later  # saved as the server ended in order
     page.problems.clear()  # a server that does not answer
 
 

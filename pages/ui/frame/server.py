@@ -7,7 +7,7 @@ this one to find out. Here the origin is checked before that, so that nobody is 
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -24,6 +24,7 @@ from pages.ui.frame.slots import slots
 
 LOCAL = ("localhost", "127.0.0.1", "::1")  # what a computer calls itself: no other computer finds it there
 FILES = 65_536  # open files of a process
+endings: list[Callable[[], None]] = []  # what is to be done when the server ends in order: SIGTERM leaves out atexit
 FRAMES = os.environ.get("FRAME_ANCESTORS", "'self'")  # what may show the app in a frame; "*": any page
 
 
@@ -84,12 +85,14 @@ class AnswerHeaders:
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
     """While the server runs. It begins by saying what of the environment it cannot use, and opens the app in a browser,
-    where there is one."""
+    where there is one; it ends with the `endings`."""
     slots()
     allow_files()
     if not st.get_option("server.headless"):
         asyncio.get_running_loop().call_soon(cli_util.open_browser, server_util.get_url("localhost"))
     yield
+    for end in endings:
+        end()
 
 
 def allow_files() -> None:

@@ -24,7 +24,7 @@ from core.runs.checkpoints import Checkpoint
 from core.runs.jobs import Jobs, Standing, View, Work
 from core.runs.live_runs import LiveRun
 from core.runs.progress import Progress, resume
-from pages.ui.frame import class_view, controls, shell, text
+from pages.ui.frame import class_view, controls, server, shell, text
 from pages.ui.frame.slots import slots
 from pages.ui.frame.text import t
 from pages.ui.frame.visitor import viewer
@@ -37,9 +37,11 @@ UNDER_WAY = ("queued", "running")
 
 @cache
 def jobs() -> Jobs:
-    """All runs of this server process."""
+    """All runs of this server process, which keeps them when it ends."""
     earlier_runs.sweep()
-    return Jobs(slots=slots(), processes=slots())
+    found = Jobs(slots=slots(), processes=slots())
+    server.endings.append(found.close)
+    return found
 
 
 @dataclass(frozen=True)
