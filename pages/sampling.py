@@ -46,7 +46,7 @@ with right:
         elif show == "paths":
             shell.caption(t("sampling.paths.hint"))
         elif show in ("clouds", "whose_step"):
-            shell.caption(t("sampling.metrics"))
+            shell.caption(t("sampling.metrics", n=lesson.N))
     if show == "whose_step" and config.na > 2:  # the last step goes all the way for both
         widgets.show_step_sizes(config)
     collapsed = any(lesson.quality_of(config, each).collapsed for each in without_noise if each.sigma_max == 10)

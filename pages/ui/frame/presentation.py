@@ -23,12 +23,14 @@ _commands: ContextVar[DeltaGenerator | None] = ContextVar("commands", default=No
 _alerts: ContextVar[DeltaGenerator | None] = ContextVar("alerts", default=None)
 _sheet: ContextVar[DeltaGenerator | None] = ContextVar("sheet", default=None)
 _answers: ContextVar[DeltaGenerator | None] = ContextVar("answers", default=None)
+_went: ContextVar[bool] = ContextVar("went", default=False)
 
 
 def begin() -> None:
     """Begin a page: as yet it has no strip, no sheet and no answers."""
     for place in (controls.strip, _commands, _alerts, _sheet, _answers):
         place.set(None)
+    _went.set(False)
 
 
 def header() -> None:
@@ -47,12 +49,15 @@ def unfold() -> None:
 
 
 def let_picture_go_first() -> None:
-    """Let the picture be drawn before the sheet, which takes the browser as long as the picture does.
+    """Let the picture of a presented page be drawn before what comes after it, such as the sheet, which takes the
+    browser as long as the picture does. A run of the page waits once.
 
     The browser draws at once all that has come until then. It is a time that is waited, and no answer of the browser,
     since an answer would begin another run of the page.
     """
-    time.sleep(FIRST)
+    if controls.value("present") and not _went.get():
+        _went.set(True)
+        time.sleep(FIRST)
 
 
 def sheet() -> AbstractContextManager:

@@ -395,10 +395,10 @@ def notes(*names: str, **values: Any) -> None:
         return [glossary.mark_terms(t(key, **values)) for key in keys]
 
     found = [note for name in names for note in text.entry(f"{page}.{name}.notes")]
+    presentation.let_picture_go_first()
     if not controls.value("present"):
         plan_view.notes()
     else:
-        presentation.let_picture_go_first()
         with presentation.sheet():
             _introduce(page)
     with presentation.sheet(), st.container(key="notes", gap="small"):

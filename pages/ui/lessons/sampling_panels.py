@@ -16,15 +16,18 @@ from core.models.trajectories import Trajectory
 from pages.ui.frame import text
 from pages.ui.frame.text import t
 
+SEEN = 4000  # points that the clouds of one picture draw together: more take longer to travel than to be seen
+
 
 def clouds(
     made: Sequence[Trajectory], points: Tensor, sigmas: Tensor, window: Window, caption: str | None = "cloud"
 ) -> list[Panel]:
-    """The clouds side by side over the data [N, 2]; ``caption`` names what is said of the quality of the samples."""
+    """The clouds side by side over the data [N, 2], beside many others only the first points of each; ``caption`` names
+    what is said of the quality of all samples."""
     data = Points(_data(points, sigmas, window), "data", size=1.3, alpha=1, label=t("sampling.layers.data"))
     panels = []
     for each in made:
-        states = in_view(each.at(sigmas), sigmas, window.view)
+        states = in_view(each.at(sigmas)[:, : SEEN // len(made)], sigmas, window.view)
         cloud = Points(states, "sample", size=2.4, alpha=0.6, label=t("sampling.layers.samples"))
         title = title_of(each.config, steps=len(made) < 3)
         panels.append(

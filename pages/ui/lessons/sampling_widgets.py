@@ -109,8 +109,7 @@ def show_step() -> None:
         step, scene = sampling.step_of(config), SCENES["one_step"](config)
         equation = st.container(key="step_equation")
         player.show(replace(scene, probe=_probe(*scene.probe)), key="one_step")
-        if controls.value("present"):
-            presentation.let_picture_go_first()
+        presentation.let_picture_go_first()
         with equation:
             st.latex(sampling_step.in_numbers(step))
         if step.higher_order:
@@ -205,6 +204,7 @@ def _draw(config: sampling.Config, rows: sampler_quality.Rows, model: PointModel
 
 def show_step_sizes(config: sampling.Config) -> None:
     """How far the steps of DDPM and DDIM go down, as curves and halfway as numbers."""
+    presentation.let_picture_go_first()
     sizes = sampling.step_sizes(config)
     top = 1.2 * max(size.y.max() for size in sizes)
     chart = curves(
