@@ -4,8 +4,7 @@ from pages.ui.frame import controls, shell, text
 from pages.ui.frame.text import t
 from pages.ui.lessons import sampling as lesson
 from pages.ui.lessons import sampling_widgets as widgets
-from pages.ui.lessons.sampling import CODE, COLLAPSE, DDPM_NO_NOISE, NOTES, SCENES, Config
-from pages.ui.stage import player
+from pages.ui.lessons.sampling import CODE, COLLAPSE, DDPM_NO_NOISE, NOTES, Config
 
 shell.require_shell()
 shell.chapter("sampling", Config)
@@ -30,12 +29,10 @@ if show == "clouds" and not without_noise and not controls.value("predictions"):
     with row:
         widgets.leave_noise_out()
 with right:
-    if show == "one_step":
-        widgets.show_step()
-    elif show == "quality":
+    if show == "quality":
         widgets.show_quality(config)
     else:
-        player.show(SCENES[show](config), key="sampling", permalink=True)
+        widgets.show_picture(show)
     with shell.sheet():
         if show == "sde_and_ode":
             verdict, values = lesson.verdict(config)

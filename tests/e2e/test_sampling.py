@@ -32,7 +32,7 @@ def test_one_clock_moves_all_panels_without_a_server_run_and_stays_when_a_sample
 
 
 def test_each_click_goes_over_to_the_particle_there_and_the_page_remembers_it(chapter):
-    chapter.open(f"{SHOWN}&show=one_step&step=30", "one_step")
+    chapter.open(f"{SHOWN}&show=one_step&step=30")
     particle = chapter.page.get_by_role("spinbutton", name=t("sampling.controls.particle.label"))
     before = particle.input_value()
     for right, up in ((0.31, 0.69), (0.3, 0.7)):  # the second is near the particle that the first has found
@@ -52,7 +52,7 @@ def test_each_click_goes_over_to_the_particle_there_and_the_page_remembers_it(ch
 
 
 def test_a_term_in_the_small_print_of_a_step_stays_marked_at_the_next_step_and_opens_by_click_and_enter(chapter):
-    chapter.open(f"{SHOWN}&show=one_step&a=heun&step=44", "one_step")
+    chapter.open(f"{SHOWN}&show=one_step&a=heun&step=44")
     page = chapter.page
     term, entry = page.locator('[popovertarget="term-heun"]'), page.locator("#term-heun")
     for step in (45, 46):

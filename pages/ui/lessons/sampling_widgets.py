@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from core.figures.curves import curves
+from core.figures.scene import Scene
 from core.lessons import sampler_quality as quality_lesson
 from core.lessons.sampler_quality import CALLS
 from core.models.trajectories import PointModel
@@ -23,6 +24,7 @@ from pages.ui.lessons.sampling import COLLAPSE, KEPT_BACK, NONE, SCENES
 from pages.ui.runs import background
 from pages.ui.stage import exporting, player
 
+PLAYER = "sampling"
 HAIR = 1e-4  # too small a distance to be seen
 SLOTS = {"clouds": ("a", "b"), "one_step": ("a",), "sde_and_ode": ("first", "second")}  # samplers that a scene asks for
 WITHOUT_ETA = ("whose_step", "quality")
@@ -94,27 +96,38 @@ def choose_particle() -> None:
     controls.draw("particle", width=160, label_visibility="collapsed")
 
 
-# One step
+# The picture, and above it what one step has more
 
 
 @shell.fragment()
-def show_step() -> None:
-    """Steps of one particle, forward and back: as numbers under the terms, in the picture and enlarged."""
-    with st.container(gap="xxsmall"):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            _choose_step()
-            _follow_click(sampling.places(controls.config()))
-            choose_particle()
-        config = controls.config()
-        step, scene = sampling.step_of(config), SCENES["one_step"](config)
-        equation = st.container(key="step_equation")
-        player.show(replace(scene, probe=_probe(*scene.probe)), key="one_step")
-        presentation.let_picture_go_first()
-        with equation:
-            st.latex(sampling_step.in_numbers(step))
+def show_picture(show: str) -> None:
+    """The picture of a scene: for all of them at one place, where the browser keeps its player.
+
+    Of one step also its steps to choose, forward and back, and the same as numbers under the terms.
+    """
+    above = st.container(gap="xxsmall")
+    if show != "one_step":
+        _play(SCENES[show](controls.config()))
+        return
+    with above.container(horizontal=True, vertical_alignment="center"):
+        _choose_step()
+        _follow_click(sampling.places(controls.config()))
+        choose_particle()
+    equation = above.container(key="step_equation")
+    config = controls.config()
+    step, scene = sampling.step_of(config), SCENES[show](config)
+    _play(replace(scene, probe=_probe(*scene.probe)))
+    presentation.let_picture_go_first()
+    with equation:
+        st.latex(sampling_step.in_numbers(step))
+    with above:
         if step.higher_order:
             st.latex(sampling_step.sharper_guess(step, config.a))
             shell.caption(t(f"sampling.one_step.{'heun' if config.a == 'heun' else 'sharper'}"))
+
+
+def _play(scene: Scene) -> None:
+    player.show(scene, key=PLAYER, permalink=True)
 
 
 def _choose_step() -> None:
@@ -138,7 +151,7 @@ def _choose_step() -> None:
 
 def _follow_click(places: Tensor) -> None:
     """Follow another particle, out of those seen [n, 2], where the learner has moved the probe."""
-    if clicked := component.latest("one_step", "probe", None):  # None again once it was read
+    if clicked := component.latest(PLAYER, "probe", None):  # None again once it was read
         st.session_state["_clicks"] = st.session_state.get("_clicks", 0) + 1
         now = controls.value("particle")
         controls.put("particle", sampling_step.nearest(places, now, torch.tensor(clicked)))
