@@ -150,10 +150,10 @@ function watchLine(lecture) {
   lecture.seen?.disconnect()
   lecture.resized?.disconnect()
   const line = lecture.presenting && document.querySelector(".st-key-line")
-  if (!line) return delete root.dataset.line
+  if (!line) return document.querySelector(".st-key-line")?.removeAttribute("data-line")
   lecture.seen = new MutationObserver(() => fitSoon(lecture))
   lecture.seen.observe(line, { childList: true, subtree: true, characterData: true })
-  lecture.resized = new ResizeObserver(fitLine)
+  lecture.resized = new ResizeObserver(() => lecture.fitted === sizeOf(line) || fitLine())
   lecture.resized.observe(line)
   fitSoon(lecture)
 }
@@ -164,16 +164,20 @@ function fitSoon(lecture) {
   lecture.fit = requestAnimationFrame(fitLine)
 }
 
-// Leaves out as little as makes the line fit. While the drawer is open it has all, on as many lines as that needs.
+// Leaves out as little as makes the line fit. While the drawer is open it has all, on as many lines as that needs. The
+// line alone says how much, so that it is laid out anew and not the whole page.
 function fitLine() {
   const line = globalThis.__lecture.presenting && document.querySelector(".st-key-line")
   if (!line) return
   for (let step = 0; step <= STEPS; step++) {
-    root.dataset.line = "drawer" in root.dataset ? "all" : step
+    line.dataset.line = "drawer" in root.dataset ? "all" : step
     if (line.scrollWidth <= line.clientWidth) break
   }
   for (const part of line.querySelectorAll(CUT.join())) nameCut(part)
+  globalThis.__lecture.fitted = sizeOf(line)
 }
+
+const sizeOf = (line) => `${line.clientWidth} ${line.clientHeight}`
 
 // A pointer that rests on what is cut shows the whole.
 function nameCut(part) {
