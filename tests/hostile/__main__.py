@@ -23,8 +23,8 @@ FIELDS = {
     "csv": ("training", "data=csv", "_upload_csv"),
     "image": ("training", "data=image", "_upload_image"),
     "picture": ("clip", "show=retrieval&data=emoji&by=file", "_picture"),
-    "checkpoint": ("training", "", "_load"),
-    "images": ("image_models", "show=train&train=live", "_load"),
+    "checkpoint": ("training", "", "_load_training"),
+    "images": ("image_models", "show=train&train=live", "_load_image_models"),
 }
 """Where a file is taken: the page, its parameters, and the key of the field."""
 
@@ -75,7 +75,7 @@ def give_file(server: Server, number: int) -> Outcome:
     where = {"image": ("image", "picture"), "checkpoint": ("checkpoint", "images"), "plan": ("checkpoint",)}
     places = where.get(door, (door,))
     page, query, key = FIELDS[places[number % len(places)]]
-    name = f"{kind}.{'zip' if key == '_load' else 'csv' if key == '_upload_csv' else 'png'}"
+    name = f"{kind}.{'zip' if key.startswith('_load') else 'csv' if key == '_upload_csv' else 'png'}"
     with visiting(server) as visitor:
         visitor.open(page, f"predictions=false&{query}")
 

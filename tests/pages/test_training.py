@@ -20,6 +20,7 @@ from pages.ui.frame import kept, links, text, visitor
 from pages.ui.frame.text import t
 from pages.ui.lessons import training as lesson
 from pages.ui.runs import earlier_runs, training_run
+from tests.pages.test_home import home
 from tests.reading import group, header, messages, small_print, tasks, texts
 
 GUESS = {"guess": "extent_first"}
@@ -87,7 +88,7 @@ def archive(config: PointConfig = SEEDED, data: str = "spiral", steps: int = 3) 
     return checkpoints.to_bytes(point_model.checkpoint_of(progress, config, points))
 
 
-ENDINGS = {"_load": "zip", "_upload_csv": "csv", "_upload_image": "png"}
+ENDINGS = {"_load_training": "zip", "_upload_csv": "csv", "_upload_image": "png"}
 
 
 def upload(app: AppTest, key: str, content: bytes) -> AppTest:
@@ -298,8 +299,13 @@ def test_a_paused_run_outlives_the_server_by_its_address_or_by_the_browser_and_r
     assert not again.error and view(again).status == "paused" and view(again).step == step and run_of(again) == run
     assert t("runs.restored.here", step=step) in messages(again, "info")
     restarted()
+    runs = {"runs": first.session_state["_kept"].values["runs"]}
+    at_home = home()
+    at_home.session_state["_kept"] = kept.Memory(runs)
+    ways = {way.proto.query_string: way.proto.label for way in at_home.run().get("page_link")}
+    assert f"{step:,}" in ways[f"seed=35&run={run}"]
     by_browser = chapter(seed="35")
-    by_browser.session_state["_kept"] = kept.Memory({"runs": first.session_state["_kept"].values["runs"]})
+    by_browser.session_state["_kept"] = kept.Memory(runs)
     assert says(by_browser.run(), "restored.offer", step=step) and not by_browser.session_state["_runs"]
     press(by_browser, "_restore")
     assert run_of(by_browser) == run and view(by_browser).step >= step
@@ -345,7 +351,7 @@ def test_a_command_to_a_run_that_has_gone_says_so(chapter):
 @pytest.mark.slow
 def test_a_saved_model_comes_back_with_its_recipe_and_its_steps(chapter):
     config = PointConfig(network="plain", prediction="v", seed=3, endless=False, lr=2e-3)
-    app = upload(chapter(), "_load", archive(config, "rings"))
+    app = upload(chapter(), "_load_training", archive(config, "rings"))
     assert not app.error and says(app, "standing.file", steps=3)
     recipe = {"net": "plain", "prediction": "v", "seed": "3", "lr": "0.002", "data": "rings", "fresh": "false"}
     assert dict(app.query_params) == GUESS | recipe
@@ -369,7 +375,7 @@ def pickled() -> bytes:
 def test_a_bad_checkpoint_is_refused_once_and_changes_nothing(chapter, content):
     app = press(chapter(seed="4"), STEP)
     address = dict(app.query_params)
-    upload(app, "_load", content())
+    upload(app, "_load_training", content())
     assert not app.exception and len(app.error) == 1
     app.run()
     assert not app.error and dict(app.query_params) == address and says(app, "standing.step", step=1)

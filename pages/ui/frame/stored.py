@@ -44,10 +44,10 @@ class Field:
     session: str = field(default_factory=partial(secrets.token_hex, 8))
 
 
-def upload(label: str, types: list[str] | None, key: str) -> Upload | None:
+def upload(label: str, types: list[str] | None, key: str, **given: Any) -> Upload | None:
     """Draw a field for a file. Returns the one that was chosen last, in this visit or an earlier one; None if there is
-    none."""
-    here, file = _field(key), st.file_uploader(label, types, key=key)
+    none. given: more for Streamlit's widget."""
+    here, file = _field(key), st.file_uploader(label, types, key=key, **given)
     if file is not None and file.file_id != here.chosen:
         here.chosen, here.kept, here.removed = file.file_id, None, False
         here.upload = Upload(file.name[-LONG:], file.getvalue())
@@ -74,6 +74,11 @@ def keep(key: str) -> None:
         caption(t(f"frame.stored.{standing}", name=links.name_of(here.upload.name)))
         given = {"type": "tertiary", "key": f"{key}_remove", "on_click": _remove, "args": (key,)}
         st.button(t("frame.stored.remove"), **given)
+
+
+def is_kept(key: str) -> bool:
+    """Whether the browser is known to keep the file of a field."""
+    return _field(key).kept is True
 
 
 def _remove(key: str) -> None:

@@ -1,4 +1,4 @@
-"""Where a learner's runs outlive their server: on its disk, and by their names in the browser.
+"""Where a learner's runs outlive their server: on its disk, and by their names and addresses in the browser.
 
 The folder is the one that the environment's ``LIVE_RUNS`` names, else ``live`` in the folder of runs. Servers that
 share it can each take up the runs of the others.
@@ -7,9 +7,13 @@ share it can each take up the runs of the others.
 import os
 import threading
 from pathlib import Path
+from urllib.parse import parse_qsl, urlencode
+
+import streamlit as st
 
 from core.runs import live_runs
-from pages.ui.frame import kept, shell
+from pages.ui.frame import chapters, controls, kept, links, shell
+from pages.ui.frame.text import t
 
 RUNS = Path(os.environ.get("IMAGE_RUNS", shell.ROOT / ".runs"))  # the runs on this server's disk
 SWEEP_EVERY = 3600.0  # seconds between two looks for runs that are a day old
@@ -31,18 +35,38 @@ def sweep() -> None:
 
 def name_of(digest: str) -> str:
     """The name of this browser's run of the request of that digest; empty where it knows of none."""
-    return _names().get(digest, "")
+    return _known().get(digest, [""])[0]
 
 
 def keep_name(digest: str, run_id: str | None) -> None:
-    """Let the browser keep which run of a request is its own; None: none is any more."""
+    """Let the browser keep which run of a request is its own, and at which address; None: none is any more."""
     if name_of(digest) != (run_id or ""):
-        others = [(key, each) for key, each in _names().items() if key != digest]
-        newest = others[1 - MOST :] + ([(digest, run_id)] if run_id else [])
+        others = [(key, each) for key, each in _known().items() if key != digest]
+        newest = others[1 - MOST :] + ([(digest, [run_id, _address()])] if run_id else [])
         kept.put(NAME, dict(newest) or None)
 
 
-def _names() -> dict[str, str]:
-    """The names of this browser's runs by digest; the newest comes last."""
+def lead_back() -> None:
+    """On a page that trains nothing: a link to the newest of this browser's runs that are kept here; nothing where none
+    is."""
+    for run_id, address in reversed(_known().values()):
+        page, _, query = address.partition("?")
+        found = live_runs.head(folder(), run_id)
+        if found is not None and page in chapters.present():
+            label = t("runs.restored.elsewhere", chapter=chapters.title_of(page), step=found.standing.step)
+            given = {"icon": ":material/restore:", "query_params": {**dict(parse_qsl(query)), "run": run_id}}
+            st.page_link(chapters.page_of(page), label=label, **given)
+            return
+
+
+def _address() -> str:
+    """The page and its parameters as they stand, without the run and what is each visitor's own."""
+    shared = {name: value for name, value in st.query_params.to_dict().items() if name not in links.OWN}
+    return f"{controls.page()}?{urlencode(shared)}"
+
+
+def _known() -> dict[str, list[str]]:
+    """Name and address of this browser's runs by digest; the newest comes last."""
     found = kept.value(NAME)
-    return {key: name for key, name in found.items() if isinstance(name, str)} if isinstance(found, dict) else {}
+    items = found.items() if isinstance(found, dict) else ()
+    return {key: each for key, each in items if isinstance(each, list) and [*map(type, each)] == [str, str]}

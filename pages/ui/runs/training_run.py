@@ -24,7 +24,7 @@ from core.runs.checkpoints import Checkpoint
 from core.runs.jobs import Jobs, Standing, View, Work
 from core.runs.live_runs import LiveRun
 from core.runs.progress import Progress, resume
-from pages.ui.frame import class_view, controls, server, shell, text
+from pages.ui.frame import class_view, controls, server, shell, stored, text
 from pages.ui.frame.slots import slots
 from pages.ui.frame.text import t
 from pages.ui.frame.visitor import viewer
@@ -529,24 +529,34 @@ def save(request: TrainingRequest) -> None:
 
 
 def load(adopt: Callable[[Checkpoint], Any]) -> None:
-    """The field that takes a saved model; bad files change nothing.
+    """The field that takes a saved model, which the browser keeps and offers on another day; bad files change nothing.
 
     ``adopt`` sets the page's controls to the configuration of a checkpoint and returns it, or None where it is not to
     be trained on; it raises ValueError for a bad one.
     """
+    key = f"_load_{controls.page()}"
 
-    def read() -> None:
-        file = st.session_state["_load"]
-        if file is not None:
-            _attempt(_read, file.getvalue(), adopt)
+    def chosen() -> None:
+        if (file := st.session_state[key]) is not None:
+            read(file.getvalue())
 
-    st.file_uploader(t("runs.load"), ["zip"], on_change=read, key="_load")
+    def read(content: bytes) -> None:
+        _attempt(_read, content, adopt)
+
+    file = stored.upload(t("runs.load"), ["zip"], key, on_change=chosen)
+    was_read = file is not None and st.session_state.get("_model_read") == hash(file.content)
+    if was_read or stored.is_kept(key):
+        stored.keep(key)
+    if file is not None and stored.is_kept(key) and not was_read:
+        st.button(t("runs.load_again"), on_click=read, args=(file.content,), key="_load_again")
 
 
 def _read(content: bytes, adopt: Callable[[Checkpoint], Any]) -> None:
     found = checkpoints.from_bytes(content)
     progress = resume(found)
-    if (config := adopt(found)) is not None:
+    config = adopt(found)
+    st.session_state["_model_read"] = hash(content)
+    if config is not None:
         st.session_state["_to_take_in"] = Loaded(config, progress)
 
 

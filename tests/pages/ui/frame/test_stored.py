@@ -5,8 +5,9 @@ import json
 
 import pytest
 
+from core.models.points import PointConfig
 from pages.ui.frame import stored
-from tests.pages.test_training import upload
+from tests.pages.test_training import archive, upload
 
 SESSION, CONTENT = "0123456789abcdef", b"1,2\n3,4\n5,6\n"
 
@@ -32,6 +33,19 @@ def test_a_good_small_file_is_kept_a_large_or_bad_one_is_not_and_a_removed_one_i
     assert told(app) == [[key, "remove"]]
     large = "".join(f"{i},{i % 7}\n" for i in range(150_000)).encode()
     assert told(upload(app, key, large)) == [[key, "remove"]] and not app.error
+
+
+@pytest.mark.slow
+def test_a_good_model_is_kept_and_one_that_the_browser_kept_is_loaded_when_it_is_asked_for(open_page):
+    key, model = "_load_training", archive(PointConfig(seed=3), "rings")
+    app = upload(open_page("training", guess="extent_first"), key, b"no model")
+    assert told(app) == [] and app.error
+    assert told(upload(app, key, model)) == [[key, "write", "file.zip", written(model)]] and not app.error
+    other = open_page("training", guess="extent_first")
+    other.session_state["_stored"] = {key: stored.Field(stored.Upload("file.zip", model), kept=True)}
+    assert "data" not in other.run().query_params
+    other.button(key="_load_again").click().run()
+    assert not other.error and other.query_params["data"] == "rings" and told(other) == []
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def test_a_saved_run_comes_back_with_its_network_and_its_steps_and_is_a_model_to
         if state.step == 3:
             break
     app = scene()
-    app.file_uploader(key="_load").set_value(("m.zip", checkpoints.to_bytes(made), "application/zip"))
+    app.file_uploader(key="_load_image_models").set_value(("m.zip", checkpoints.to_bytes(made), "application/zip"))
     app.run()
     assert not app.error and t("runs.standing.file", steps=3) in shown(app)
     assert group(app, "net").value == "fourier" and models(app)["file:digits"] == 3
@@ -140,7 +140,7 @@ def test_a_saved_run_of_people_comes_back_as_people(scene):
     made = image_model.new_checkpoint(live_people.CONFIG, live_people.images())
     next(image_model.run(live_people.CONFIG, live_people.images(), made.state))
     app = scene()
-    app.file_uploader(key="_load").set_value(("m.zip", checkpoints.to_bytes(made), "application/zip"))
+    app.file_uploader(key="_load_image_models").set_value(("m.zip", checkpoints.to_bytes(made), "application/zip"))
     app.run()
     assert not app.error and group(app, "train").value == "people" and models(app) == {"file:people": 1}
     assert t("runs.standing.file", steps=1) in shown(app) and len(panels(app)) == 2
@@ -149,7 +149,7 @@ def test_a_saved_run_of_people_comes_back_as_people(scene):
 def test_a_model_that_cannot_be_trained_here_is_still_one_to_sample_from(scene):
     other = image_model.new_checkpoint(ImageConfig(network="plain"), real_digits())
     app = scene()
-    app.file_uploader(key="_load").set_value(("m.zip", checkpoints.to_bytes(other), "application/zip"))
+    app.file_uploader(key="_load_image_models").set_value(("m.zip", checkpoints.to_bytes(other), "application/zip"))
     app.run()
     assert len(app.error) == 1 and t("runs.standing.untrained") in shown(app) and "file:digits" in models(app)
 
@@ -157,7 +157,7 @@ def test_a_model_that_cannot_be_trained_here_is_still_one_to_sample_from(scene):
 def test_what_a_file_is_refused_for_is_said_in_the_language_of_the_page(scene):
     other = image_model.new_checkpoint(ImageConfig(network="plain"), real_digits())
     app = scene(lang="zh")
-    app.file_uploader(key="_load").set_value(("m.zip", checkpoints.to_bytes(other), "application/zip"))
+    app.file_uploader(key="_load_image_models").set_value(("m.zip", checkpoints.to_bytes(other), "application/zip"))
     app.run()
     chinese = text.catalogue("zh")["image_models"]["live"]["not_here"]
     assert app.error[0].value.endswith(chinese.removeprefix("%{problem} "))
@@ -166,7 +166,7 @@ def test_what_a_file_is_refused_for_is_said_in_the_language_of_the_page(scene):
 @pytest.mark.parametrize("content", [b"hello", b"\x80\x02."], ids=["no zip", "a pickle"])
 def test_a_bad_file_is_refused_and_changes_nothing(scene, content):
     app = press(scene(net="fourier"), "_step")
-    app.file_uploader(key="_load").set_value(("m.zip", content, "application/zip"))
+    app.file_uploader(key="_load_image_models").set_value(("m.zip", content, "application/zip"))
     app.run()
     assert len(app.error) == 1 and t("runs.standing.step", step=1) in shown(app) and not app.exception
 
@@ -177,7 +177,9 @@ def test_of_many_models_from_files_the_newest_few_are_kept(scene):
     app, most = scene(), own_models.MAX_MODELS
     for k in range(most + 2):
         other = replace(made, config={**made.config, "data": {**made.config["data"], "name": f"set {k}"}})
-        app.file_uploader(key="_load").set_value((f"{k}.zip", checkpoints.to_bytes(other), "application/zip"))
+        app.file_uploader(key="_load_image_models").set_value(
+            (f"{k}.zip", checkpoints.to_bytes(other), "application/zip")
+        )
         app.run()
     assert list(models(app)) == [f"file:set {k}" for k in range(2, most + 2)]
 
