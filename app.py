@@ -4,13 +4,14 @@ import os
 
 import streamlit as st
 
+# Runs of many learners share the cores: two threads in one small matrix product only get in each other's way. PyTorch
+# reads it when a page imports it, which on a fresh server may be before this file is run as a script.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 if __name__ == "__main__":
     from pages import export
     from pages.ui.frame import shell, text
     from pages.ui.frame.warmup import warm_up
-
-    # Read when a page imports torch, which may be before the warm-up does.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
     shell.speak()
     st.set_page_config(page_title=text.t("frame.title"), page_icon="🌀", layout="wide")

@@ -196,6 +196,12 @@ def test_texts_tables_messages_and_parts_that_run_by_themselves_are_drawn_by_the
     assert not [f"{path}:{node.lineno}" for path in others for node in ast.walk(tree(path)) if past_the_frame(node)]
 
 
+def test_no_module_is_taken_from_what_is_imported_already():
+    """Another visitor's page may still be importing it: ``import_module`` waits for that."""
+    taken = re.compile(r"sys\.modules(\.get\(|\[)")
+    assert not [str(path) for path in files("core", "pages") if taken.search((ROOT / path).read_text("utf-8"))]
+
+
 # Size and form
 
 

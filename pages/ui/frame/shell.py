@@ -27,6 +27,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -65,6 +66,7 @@ from pages.ui.frame.presentation import sheet as sheet
 from pages.ui.frame.text import t
 
 HERE = Path(__file__).parent
+RUNS = "pages.ui.runs.training_run"  # which the frame does not import: it comes with PyTorch
 PLAIN = "_plain"  # in the session of a page that becomes a plain file
 # What Streamlit says by itself.
 STREAMLIT = (
@@ -154,8 +156,6 @@ def _printed_colours() -> str:
 def require_shell() -> None:
     """First line of a page: a fresh server runs a deep link's page without app.py; ask it to begin again with it."""
     if not _page.get():
-        if torch := sys.modules.get("torch"):  # imported before app.py could say how many threads it may use
-            torch.set_num_threads(1)
         st.navigation(navigation(), position="top")
         st.rerun()
 
@@ -546,6 +546,5 @@ def _prepare_next() -> None:
 
 @st.fragment(run_every=15)
 def _keep_runs() -> None:
-    # Not imported: before anybody trains, a page need not load what training needs.
-    if training_run := sys.modules.get("pages.ui.runs.training_run"):
-        training_run.keep()
+    if RUNS in sys.modules:  # before anybody trains, a page need not load what training needs
+        import_module(RUNS).keep()  # which waits where another visitor's page is still importing it

@@ -25,8 +25,6 @@ def _warm() -> None:
     import torch
 
     classes.delete_old()
-    # Runs of many learners share the cores: two threads in one small matrix product only get in each other's way.
-    torch.set_num_threads(1)
     # The first optimiser of a process imports for almost two seconds; nobody should wait for it at "Start".
     torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))])
     # What is imported now lives as long as the process: the collector need not walk it again.

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections import Counter
 from functools import cache
+from importlib import import_module
 
 import streamlit as st
 
@@ -13,9 +14,8 @@ from pages.ui.frame.text import t
 
 def census() -> Counter[str]:
     """How many training runs this server has by status. Whose they are and of what is not shown to others."""
-    # Not imported: before the first visitor of its page nothing trains, and PyTorch need not be loaded.
-    training_run = sys.modules.get("pages.ui.runs.training_run")
-    return training_run.jobs().census() if training_run else Counter()
+    # Before the first visitor of its page nothing trains, and PyTorch need not be loaded.
+    return import_module(shell.RUNS).jobs().census() if shell.RUNS in sys.modules else Counter()
 
 
 @shell.fragment(run_every=5)

@@ -6,7 +6,6 @@ import shutil
 from functools import cache
 
 import pytest
-import torch
 from streamlit.testing.v1 import AppTest
 
 from core.figures import palette
@@ -365,16 +364,6 @@ def test_the_guard_lets_streamlit_stop_a_page():
 
     app = AppTest.from_function(page).run()
     assert not app.error and not app.exception
-
-
-def test_a_page_that_a_fresh_server_runs_alone_lets_its_workers_use_one_thread_each(monkeypatch):
-    monkeypatch.setattr(shell.st, "navigation", lambda *_, **__: None)
-    monkeypatch.setattr(shell.st, "rerun", lambda: None)
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    shell.require_shell()
-    assert torch.get_num_threads() == 1
-    torch.set_num_threads(before)
 
 
 def test_before_the_answer_the_way_on_is_first_the_answer_then_the_next_chapter(open_page):
