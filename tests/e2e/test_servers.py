@@ -15,12 +15,13 @@ from pages.ui.lecture.polls import LENGTH
 from tests.core.cli.test_images import TINY, torchrun
 from tests.e2e.classroom import open_class
 from tests.e2e.conftest import SIZE
-from tests.e2e.learner import Learner, press
+from tests.e2e.learner import Learner, open_menu, press, rest
 from tests.e2e.nginx import proxying
 from tests.serving import Server, serving
 
 PATH = "/lesson"  # a part of a bigger site
 RUN = "cluster"
+LETTERS = {"a": "B", "b": "C"}  # with which the codes of each server begin
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with ExitStack() as stack:
         servers = {
             name: stack.enter_context(serving("app.py", PATH, CLASS_LETTER=letter, **common))
-            for name, letter in {"a": "B", "b": "C"}.items()
+            for name, letter in LETTERS.items()
         }
         places = [server.address.partition("://")[2] for server in servers.values()]
         yield Place(stack.enter_context(proxying(folder, places)) + PATH, servers)
@@ -59,6 +60,12 @@ def server_of(page: Page) -> str:
     return next(cookie["value"] for cookie in page.context.cookies() if cookie["name"] == "server")
 
 
+def lead(page: Page, place: Place, server: str) -> None:
+    """Let a request of a page lead its browser to a server, as the link of a class does."""
+    page.evaluate("link => fetch(link)", f"{place.address}/?class={LETTERS[server]}")
+    assert server_of(page) == server
+
+
 def test_each_server_follows_a_run_of_two_processes_and_takes_its_model(place, page):
     for server in place.servers.values():
         lesson = Learner(page, f"{server.address}{PATH}/image_models", "followed")
@@ -71,12 +78,15 @@ def test_a_class_is_found_from_any_server_and_a_learner_goes_on_where_one_server
     lecturer, phone = visitors
     lesson = Learner(lecturer, f"{place.address}/guidance", "samples")
     lesson.open("predictions=false&show=eight_scales&seed=3")
-    assert lecturer.request.get(place.address).headers["x-content-type-options"] == "nosniff"
+    sniffed = "fetch('').then(answer => answer.headers.get('x-content-type-options'))"
+    assert lecturer.evaluate(sniffed) == "nosniff"
     mine = server_of(lecturer)
-    phone.context.add_cookies([{"name": "server", "value": "ab".replace(mine, ""), "url": place.address}])
     phone.goto(f"{place.address}/join")
+    rest(phone)
+    lead(phone, place, "ab".replace(mine, ""))
+    phone.reload()
     link = open_class(lecturer)
-    assert link.startswith(f"{place.address}/join?class={'B' if mine == 'a' else 'C'}")
+    assert link.startswith(f"{place.address}/join?class={LETTERS[mine]}")
     code = link[-LENGTH:]
     phone.get_by_role("textbox").fill(code)
     phone.get_by_role("button", name=t("class.student.join")).click()
@@ -90,3 +100,12 @@ def test_a_class_is_found_from_any_server_and_a_learner_goes_on_where_one_server
     lesson.rests()
     press(lecturer.get_by_role("spinbutton", name=t("guidance.controls.seed.label")), "ArrowUp", "Enter")
     expect(lecturer).to_have_url(re.compile(r"seed=4"))
+    assert server_of(lecturer) != mine
+
+    port = int(place.servers[mine].address.rpartition(":")[2])
+    with serving("app.py", PATH, port=port):  # the server is back, and holds nothing of this session
+        open_menu(lecturer)
+        lead(lecturer, place, mine)  # as another tab may do
+        lecturer.locator(".st-key-_plan_menu button").click()
+        lecturer.locator("input[type=file]").set_input_files({"name": "x", "mimeType": "", "buffer": b"version = 0"})
+        expect(lecturer.get_by_role("alert").filter(has_text="version")).to_be_visible()

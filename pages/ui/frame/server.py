@@ -7,8 +7,10 @@ this one to find out. Here the origin is checked before that, so that nobody is 
 import asyncio
 import logging
 import os
+import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import cache
 from urllib.parse import urlsplit
 
 import streamlit as st
@@ -25,7 +27,7 @@ from pages.ui.frame.slots import slots
 LOCAL = ("localhost", "127.0.0.1", "::1")  # what a computer calls itself: no other computer finds it there
 FILES = 65_536  # open files of a process
 endings: list[Callable[[], None]] = []  # what is to be done when the server ends in order: SIGTERM leaves out atexit
-FRAMES = os.environ.get("FRAME_ANCESTORS", "'self'")  # what may show the app in a frame; "*": any page
+SITE = re.compile(r"(https?://)?(\*\.)?[\w-]+(\.[\w-]+)*(:(\d{1,5}|\*))?/?", re.ASCII)  # "https://a.org", "*.a.org"
 
 
 class OriginCheck:
@@ -57,11 +59,20 @@ def is_allowed(origin: str | None, host: str | None) -> bool:
         return True
     try:
         at = urlsplit(origin)
-        named = {urlsplit(each.strip()).hostname for each in st.get_option("server.corsAllowedOrigins")}
-        known = {*LOCAL, st.get_option("browser.serverAddress"), *named}
+        named = map(host_of, st.get_option("server.corsAllowedOrigins"))
+        known = {*LOCAL, st.get_option("browser.serverAddress"), *named} - {None, ""}
         return at.netloc == host or at.hostname in known
     except ValueError:  # it is no address
         return False
+
+
+def host_of(origin: str) -> str | None:
+    """The host of an origin of the configuration, which may lack its scheme: "https://b.org" or "b.org"; None for what
+    is no address. "*" is the name of no host: it is ``server.enableCORS = false`` that lets in every origin."""
+    origin = origin.strip()
+    with suppress(ValueError):
+        return urlsplit(origin if "://" in origin else f"//{origin}").hostname
+    return None
 
 
 class AnswerHeaders:
@@ -75,11 +86,32 @@ class AnswerHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers["X-Content-Type-Options"] = "nosniff"
-                if FRAMES != "*":
-                    headers["Content-Security-Policy"] = f"frame-ancestors {FRAMES}"
+                if frame_ancestors() != "*":
+                    headers["Content-Security-Policy"] = f"frame-ancestors {frame_ancestors()}"
             await send(message)
 
         await self.app(scope, receive, send_more if scope["type"] == "http" else send)
+
+
+@cache
+def frame_ancestors() -> str:
+    """What may show the app in a frame: its own pages, and the sites that the environment's ``FRAME_ANCESTORS`` names,
+    divided by spaces; "*": any page; "'none'": no page. A value with anything else is named in one line of the log, and
+    only the app's own pages may."""
+    given = os.environ.get("FRAME_ANCESTORS", "").split()
+    if given in (["*"], ["'none'"]):
+        return given[0]
+    sites = [each for each in given if each != "'self'"]
+    wrong = next((each for each in sites if not is_site(each)), None)
+    if wrong is not None:
+        logging.getLogger(__name__).error("%s", Problem("frame_ancestors", value=repr(wrong[:80])))
+        return "'self'"
+    return " ".join(["'self'", *sites])
+
+
+def is_site(text: str) -> bool:
+    """Whether a text names a site as a browser reads it: "https://a.org", "a.org:8080", "https://*.a.org"."""
+    return bool(SITE.fullmatch(text)) and ("." in text or "://" in text)
 
 
 @asynccontextmanager
@@ -87,12 +119,16 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     """While the server runs. It begins by saying what of the environment it cannot use, and opens the app in a browser,
     where there is one; it ends with the `endings`."""
     slots()
+    frame_ancestors()
     allow_files()
     if not st.get_option("server.headless"):
         asyncio.get_running_loop().call_soon(cli_util.open_browser, server_util.get_url("localhost"))
     yield
     for end in endings:
-        end()
+        try:
+            end()
+        except Exception:  # the others are done all the same
+            logging.getLogger(__name__).exception("not all was kept when the server ended")
 
 
 def allow_files() -> None:
@@ -105,7 +141,8 @@ def allow_files() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        with suppress(ValueError, OSError):  # macOS permits less than it says
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 MIDDLEWARE = [Middleware(OriginCheck), Middleware(AnswerHeaders)]

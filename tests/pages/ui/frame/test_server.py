@@ -1,5 +1,6 @@
 """What stands before Streamlit's server."""
 
+import asyncio
 import urllib.request
 from pathlib import Path
 
@@ -21,17 +22,44 @@ trace = open(os.environ["TRACE"], "a", buffering=1)
 trace.write("begun\\n")
 sys.addaudithook(note)
 """  # Python imports a module of this name as it starts
-OPTIONS = {"server.enableCORS": True, "server.corsAllowedOrigins": ["https://b.org "], "browser.serverAddress": "c.org"}
+NAMED = ["https://b.org ", "d.org", "e.org:80", "*", "http://[", ""]
+OPTIONS = {"server.enableCORS": True, "server.corsAllowedOrigins": NAMED, "browser.serverAddress": "c.org"}
 
 
 @pytest.mark.parametrize("origin, host, allowed", [
     (None, "a.org", True), ("http://a.org:8501", "a.org:8501", True), ("http://localhost:3000", "a.org", True),
     ("https://b.org", "a.org", True), ("https://c.org:1", "a.org", True), ("http://a.org:80", "a.org:8501", False),
     ("http://evil.org", "a.org", False), ("null", "a.org", False), ("http://[", "a.org", False), ("", None, False),
+    ("https://d.org", "a.org", True), ("http://e.org", "a.org", True), ("file://", "a.org", False),
 ])  # fmt: skip
 def test_a_page_of_another_origin_is_let_in_only_where_the_configuration_names_it(monkeypatch, origin, host, allowed):
     monkeypatch.setattr(server.st, "get_option", OPTIONS.__getitem__)
     assert server.is_allowed(origin, host) is allowed
+
+
+@pytest.mark.parametrize("given, expected", [
+    ("", "'self'"), ("*", "*"), ("'none'", "'none'"), ("https://a.org", "'self' https://a.org"),
+    ("'self' https://*.a.org  b.org:8080", "'self' https://*.a.org b.org:8080"), ("selfhttps://a.org", None),
+    ("https://a.org;", None), ("https://a.org, https://b.org", None), ("self", None), ("https://a.org *", None),
+])  # fmt: skip
+def test_what_names_no_site_is_said_in_one_line_and_only_the_app_shows_itself(monkeypatch, caplog, given, expected):
+    monkeypatch.setenv("FRAME_ANCESTORS", given)
+    assert server.frame_ancestors.__wrapped__() == (expected or "'self'")
+    assert len(caplog.records) == (expected is None)
+    assert all("FRAME_ANCESTORS" in each.message and "\n" not in each.message for each in caplog.records)
+
+
+def test_what_fails_at_the_end_of_the_server_does_not_keep_the_rest_from_its_end(monkeypatch, caplog):
+    ended = []
+    monkeypatch.setattr(server, "endings", [lambda: ended[0], lambda: ended.append("second")])
+    monkeypatch.setattr(server.st, "get_option", {"server.headless": True}.__getitem__)
+
+    async def live() -> None:
+        async with server.lifespan(None):
+            pass
+
+    asyncio.run(live())
+    assert ended == ["second"] and len(caplog.records) == 1
 
 
 @pytest.mark.slow
