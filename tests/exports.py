@@ -9,6 +9,7 @@ import argparse
 import csv
 import io
 import json
+import os
 import re
 import sys
 import tempfile
@@ -202,6 +203,8 @@ def check(link: str, kind: str, browser: Browser | None = None) -> str:
 
 def main() -> int:
     """Make and check all files of the matrix."""
+    # As the app does, before torch is imported: more threads add up in another order, and colours differ by one step.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pages", nargs="*")
     parser.add_argument("--kinds", nargs="+", choices=CHECKS, default=list(CHECKS))

@@ -5,6 +5,7 @@ It makes the file that the menu of the page makes: a lecturer's makefile makes a
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,6 +35,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make one file; what was ignored or went wrong is said in one sentence. Returns the exit status."""
+    # As the app does, before torch is imported: more threads add up in another order, and colours differ by one step.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     given = parser().parse_args(arguments)
     try:
         link = scenes.read(given.link)

@@ -5,6 +5,7 @@ offer the folder.
 """
 
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -65,6 +66,8 @@ def _write(file: Path, body: str) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command. An error ends it with a sentence."""
+    # As the app does, before torch is imported: more threads add up in another order, and colours differ by one step.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     logging.disable(logging.WARNING)  # Streamlit warns that no browser is there
     try:
         tyro.cli(write, prog="python -m pages.site", args=arguments)
