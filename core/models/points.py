@@ -5,7 +5,7 @@ preconditioning, noise levels where the detail is, stratified, in pairs of oppos
 recipe").
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from typing import Any
@@ -115,6 +115,13 @@ def run(config: PointConfig, points: PointSet, progress: Progress | None = None)
     if progress is None:
         progress = Progress(new_checkpoint(config, points).state)
     yield from recorded(progress, train(diffusion_loss, batches(config, points), config.train, progress.state))
+
+
+def run_on(
+    config: PointConfig, points: PointSet, progress: Progress, settings: Mapping[str, float]
+) -> Iterator[Progress]:
+    """``run`` from ``progress`` at the learning rate ``settings["lr"]``."""
+    return run(replace(config, lr=settings["lr"]), points, progress)
 
 
 def batches(config: PointConfig, points: PointSet) -> Batches:

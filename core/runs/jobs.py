@@ -15,10 +15,11 @@ to the next run. A run is deleted when nobody has looked at it for `end_after`, 
 
 Three rules coordinate the threads. One lock protects statuses, queue and viewers; it is held for microseconds. A thread
 that reads or changes the state of a run (a worker in each step, a command, a copy) first takes a *turn*; turns are
-given in order of arrival and lie between two steps. A worker makes steps of a run only while it is the run's
-`driver`. A command is executed by the calling thread during its turn: when it returns, it is done and its picture is
-drawn, and a single step needs no slot. Workers do not have to yield, because PyTorch releases the interpreter in each
-operation; where several runs are under way, they hand time slices to processes (see ``step_process``).
+given in order of arrival and lie between two steps, or between two time slices that a process makes. A worker makes
+steps of a run only while it is the run's `driver`. A command is executed by the calling thread during its turn: when it
+returns, it is done and its picture is drawn, and a single step needs no slot. Workers do not have to yield, because
+PyTorch releases the interpreter in each operation; where several runs are under way, they hand time slices to processes
+(see ``step_process``).
 """
 
 import atexit
@@ -40,9 +41,10 @@ from core.runs.step_process import Continue, ProcessEnded, StepProcesses, Steps,
 
 PICTURE_EVERY = 0.4  # seconds between two pictures
 FIRST_STEPS, FIRST_SLICE, SLICE = 100, 0.2, 0.5  # the steps and seconds of a first time slice at most, those of others
-LOOK_EVERY, LOOKS_LESS, LOOK_AT_LEAST = 0.5, 0.05, 3.0  # seconds between two looks; more for each other run; at most
+LOOK_EVERY, LOOK_EVERY_RUN, LOOK_EVERY_MAX = 0.5, 0.05, 3.0  # seconds between two looks: alone, more for each run, most
 WATCHED_FOR = 4  # intervals between two looks after which pictures are not worth drawing
 RECENT = 0.2  # the weight of the newest time slice in their mean length
+CLOSE_WITHIN = 8.0  # seconds in which all runs are kept when the server ends: who ends it may kill it after ten
 KEEP_EVERY = 30.0  # seconds after which a run is kept for the first time and again
 State = Any
 
@@ -112,7 +114,7 @@ class _Run:
     status: str = "new"
     queued_at: float = -math.inf
     driver: threading.Thread | None = None
-    line: deque[object] = field(default_factory=deque)  # whose turn it is, then who waits for one
+    tickets: deque[object] = field(default_factory=deque)  # whose turn it is, then who waits for one
     viewers: dict[str, float] = field(default_factory=dict)  # and when they last looked
     looked_at: float = -math.inf
     state: State | None = None
@@ -161,7 +163,8 @@ class Jobs:
         """
         private = private or held
         with self._lock:
-            run = next((run for run in self._runs.values() if run.shared and run.work.key == work.key), None)
+            same = (run for run in self._runs.values() if run.shared and run.work.key == work.key)
+            run = next((run for run in same if run.status != "failed"), None)
             if run is None or private:
                 run = _Run(work, dict(work.settings), threading.Condition(self._lock), shared=not private)
                 self._set(run, "paused") if held else self._enqueue(run)
@@ -206,7 +209,7 @@ class Jobs:
     @property
     def look_every(self) -> float:
         """How many seconds a viewer should let pass between two looks: more, the more runs are under way."""
-        return min(LOOK_EVERY + LOOKS_LESS * max(0, self._under_way() - 1), LOOK_AT_LEAST)
+        return min(LOOK_EVERY + LOOK_EVERY_RUN * max(0, self._under_way() - 1), LOOK_EVERY_MAX)
 
     def restore(self, work: Work, viewer: str, standing: Standing, state: State) -> str:
         """The id of the run that was kept so: it is paused, under the name that it had, and the viewer's own. One that
@@ -306,10 +309,14 @@ class Jobs:
         self._closed.set()
         with self._lock:
             runs = list(self._runs.values())
+        last = time.monotonic() + CLOSE_WITHIN
         for run in runs:
-            with self._turn(run):
-                self._keep(run, at_once=True)
-                self._set(run, "ended")
+            try:
+                with self._turn(run, max(0.0, last - time.monotonic())):
+                    self._keep(run, at_once=True)
+            except TimeoutError:
+                logging.getLogger(__name__).error("a run was still in a step when the server ended: it was not kept")
+            self._set(run, "ended")
         for thread in {*self._workers, self._janitor} - {None}:
             thread.join(timeout=5.0)
         self._processes.close()
@@ -317,9 +324,10 @@ class Jobs:
     def _clean(self) -> None:
         while not self._closed.wait(self.pause_after / 10):
             self.sweep()
+            if not self._runs:
+                self._processes.end_idle(0.0)
             with self._lock:
-                if not self._runs:
-                    self._processes.end_idle(0.0)
+                if not self._runs and not self._processes.started:
                     self._janitor = None
                     return
 
@@ -371,15 +379,17 @@ class Jobs:
                 shared=False,
                 leader=None,
                 turned=threading.Condition(self._lock),
-                line=deque(),
+                tickets=deque(),
                 viewers={viewer: self.clock()},
                 status=run.status if run.status in ("paused", "finished", "failed") else "lapsed",
                 driver=None,
                 state=copy.deepcopy(run.state),
                 steps_left=None,
                 kept_step=0,
+                unkept=None,
             )
-        run.viewers.pop(viewer, None)
+        with self._lock:
+            run.viewers.pop(viewer, None)
         self._register(fork)
         return fork
 
@@ -417,16 +427,19 @@ class Jobs:
     # Steps. Whoever makes or draws one holds the turn.
 
     @contextmanager
-    def _turn(self, run: _Run) -> Iterator[None]:
-        """Exclusive access to the run between two of its steps, in order of arrival."""
+    def _turn(self, run: _Run, seconds: float | None = None) -> Iterator[None]:
+        """Exclusive access to the run between two of its steps, in order of arrival. Raises TimeoutError where its turn
+        does not come within ``seconds``."""
         with run.turned:
-            run.line.append(ticket := object())
-            run.turned.wait_for(lambda: run.line[0] is ticket)
+            run.tickets.append(ticket := object())
+            if not run.turned.wait_for(lambda: run.tickets[0] is ticket, seconds):
+                run.tickets.remove(ticket)
+                raise TimeoutError
         try:
             yield
         finally:
             with run.turned:
-                run.line.popleft()
+                run.tickets.popleft()
                 run.turned.notify_all()
 
     def _work(self) -> None:
@@ -440,19 +453,22 @@ class Jobs:
                 run = self._queue[0]
                 self._set(run, "running")
                 run.driver = me
-            self._drive(run, me)
+            try:
+                self._drive(run, me)
+            except Exception as error:  # a fault of this file must not cost the slot
+                self._set(run, "failed", for_readers(error))
 
     def _drive(self, run: _Run, me: threading.Thread) -> None:
         """Make steps of the run while this worker is its driver; draw it when a picture is due."""
-        began, first, others_waited = self.clock(), run.step == 0, True
+        began, first, over, others_waited = self.clock(), run.step == 0, False, True
         while run.driver is me:
             with self._turn(run):
                 if run.driver is me:
-                    self._advance(run, apart=not first and self._under_way() > 1)
+                    self._advance(run, apart=(over or not first) and self._under_way() > 1)
                 self._keep(run, at_once=run.kept_step > 0 and run.status in ("finished", "lapsed"))
                 now = self.clock()
                 others_waited = others_waited and bool(self._queue)
-                over = now - began >= (FIRST_SLICE if first else SLICE) or (first and run.step >= FIRST_STEPS)
+                over = now - began >= SLICE or first and _had_first_slice(run.step, now - began)
                 if run.driver is me and self._queue and over:
                     self._set(run, "queued")
                 if self._is_due(run, now):
@@ -542,3 +558,7 @@ class Jobs:
             with self._lock:
                 run.picture, run.version, run.error = picture, run.version + 1, None
         run.stale, run.drawn_at = False, self.clock()
+
+
+def _had_first_slice(steps: int, seconds: float) -> bool:
+    return steps >= FIRST_STEPS or seconds >= FIRST_SLICE

@@ -25,6 +25,7 @@ from core.runs.jobs import Standing
 DAY = 24 * 3600.0  # seconds that a run is kept for
 MOST, ROOM = 256, 2**30  # runs in a folder, and their bytes
 _ID = re.compile(r"[\w-]{22}", re.ASCII)  # as ``core.runs.jobs`` names its runs
+_FILE = re.compile(rf"{_ID.pattern}\.zip(\.new)?", re.ASCII)  # of a run, or of one that is being written
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,13 @@ class LiveRun:
 
 
 def save(folder: Path, run: LiveRun) -> None:
-    """Write a run to the disk, in the place of what was written of it before."""
+    """Write a run to the disk, in the place of what was written of it before; not where that has more steps already.
+
+    Two servers that share the folder can both go on with a run, such as one that its learner showed to another.
+    """
+    before = head(folder, run.standing.id)
+    if before is not None and before.standing.step > run.standing.step:
+        return
     about = {**asdict(run.standing), "key": run.key, "config": dict(run.config)}
     stored = replace(run.checkpoint, config={**run.checkpoint.config, "run": about})
     place = _place(folder, run.standing.id)
@@ -93,9 +100,9 @@ def delete(folder: Path, run_id: str) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Delete what is a day old, and the oldest of what is too much."""
+    """Delete the runs that are a day old, and the oldest of too many. Other files stay."""
     files, kept, room = [], 0, 0
-    for path in folder.glob("*"):
+    for path in filter(lambda path: _FILE.fullmatch(path.name), folder.glob("*")):
         with suppress(OSError):  # another server that shares the folder may have deleted it
             files.append((path.stat().st_mtime, path.stat().st_size, path))
     for written, size, path in sorted(files, reverse=True):

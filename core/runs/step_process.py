@@ -97,7 +97,7 @@ class StepProcess:
         try:
             pickle.dump((name, start if new else None, *given), self._process.stdin)
             self._process.stdin.flush()
-        except OSError as error:
+        except Exception as error:  # its end, or something that cannot be sent
             raise ProcessEnded from error
         found = self._hear()
         self.used_at = time.monotonic()
@@ -106,7 +106,7 @@ class StepProcess:
     def _hear(self) -> Steps | None:
         try:
             return pickle.load(self._process.stdout)
-        except (EOFError, OSError, pickle.UnpicklingError) as error:
+        except Exception as error:  # its end, or an answer that cannot be read, as after an update of the code
             raise ProcessEnded from error
 
     def close(self) -> None:
@@ -121,22 +121,23 @@ class StepProcess:
 
 
 class StepProcesses:
-    """At most ``most`` processes, started when they are first needed and ended when they have been idle."""
+    """At most ``most`` processes, started one after the other as they are needed and ended when they have been idle."""
 
     def __init__(self, most: int) -> None:
         self.most = most
         self._idle: list[StepProcess] = []
         self._started = 0  # processes that are idle, at work or being started
+        self._starting = False
         self._lock = threading.Lock()
 
     def take(self) -> StepProcess | None:
-        """An idle process, to be given back; None where there is none yet, and then one is started if there may be
-        more."""
+        """An idle process, to be given back; None where there is none, and then one is started if there may be more and
+        none is being started."""
         with self._lock:
             if self._idle:
                 return self._idle.pop()
-            if self._started < self.most:
-                self._started += 1
+            if self._started < self.most and not self._starting:
+                self._started, self._starting = self._started + 1, True
                 threading.Thread(target=self._start, name="jobs-step-process", daemon=True).start()
             return None
 
@@ -158,6 +159,11 @@ class StepProcesses:
         for process in old:
             process.close()
 
+    @property
+    def started(self) -> int:
+        """How many there are: idle, at work or being started."""
+        return self._started
+
     def close(self) -> None:
         """End all processes, those at work when they are given back; no others are started."""
         self.most = 0
@@ -168,7 +174,8 @@ class StepProcesses:
             self.give_back(StepProcess())
         except (OSError, ProcessEnded):
             logging.getLogger(__name__).exception("no process for steps could be started: the server makes them itself")
-            self.most = 0
+            self.most, self._started = 0, self._started - 1
+        self._starting = False
 
 
 def _remember(known: OrderedDict[str, Any], name: str, value: Any) -> None:

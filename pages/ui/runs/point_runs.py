@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from core.models import points as point_model
 from core.models import trajectories
@@ -9,6 +10,7 @@ from core.models.trajectories import PointModel
 from core.pretrained import find
 from core.runs.checkpoints import Checkpoint
 from core.runs.progress import Progress
+from core.runs.step_process import Continue
 from pages.ui.runs import training_run
 
 POINTS, LABELLED = "points", "labelled_points"  # kinds of runs
@@ -39,8 +41,8 @@ class PointTraining(training_run.TrainingRequest):
         return point_model.checkpoint_of(progress, self.config, self.data)
 
     @property
-    def portable(self) -> bool:
-        return True
+    def portable(self) -> Continue:
+        return partial(point_model.run_on, self.config, self.data)
 
     @property
     def shipped(self) -> str | None:

@@ -11,7 +11,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
-from functools import cache, partial
 from typing import Any
 
 import streamlit as st
@@ -24,6 +23,7 @@ from core.runs.checkpoints import Checkpoint
 from core.runs.jobs import Jobs, Standing, View, Work
 from core.runs.live_runs import LiveRun
 from core.runs.progress import Progress, resume
+from core.runs.step_process import Continue
 from pages.ui.frame import class_view, controls, server, shell, stored, text
 from pages.ui.frame.slots import slots
 from pages.ui.frame.text import t
@@ -35,7 +35,7 @@ RETIMED = 2.0  # how many times as long or short the time between two looks beco
 UNDER_WAY = ("queued", "running")
 
 
-@cache
+@shared_cache(None)
 def jobs() -> Jobs:
     """All runs of this server process, which keeps them when it ends."""
     earlier_runs.sweep()
@@ -81,10 +81,10 @@ class TrainingRequest(ABC):
         """The checkpoint of a run under way, its loss so far included."""
 
     @property
-    def portable(self) -> bool:
-        """Whether steps may be made in another process: its state goes there and back in each time slice, which pays
-        for small states and short steps."""
-        return False
+    def portable(self) -> Continue | None:
+        """What goes on with a run in another process; None: its steps stay in this one. The state goes there and back
+        in each time slice, which pays for small states and short steps."""
+        return None
 
     def progress(self, stored: Checkpoint) -> Progress:
         """The run that a checkpoint of this request stores."""
@@ -150,16 +150,11 @@ class TrainingRequest(ABC):
             at = full.at(standing.settings["lr"])
             live_runs.save(earlier_runs.folder(), LiveRun(standing, digest, asdict(at.config), at.checkpoint(progress)))
 
-        portable = partial(_go_on, replace(full, picture=None)) if full.portable else None
-        return Work((*self.key, origin), start, picture, {"lr": self.config.lr}, keep, portable)
+        return Work((*self.key, origin), start, picture, {"lr": self.config.lr}, keep, full.portable)
 
     def at(self, lr: float) -> "TrainingRequest":
         """The same request at another learning rate."""
         return replace(self, config=replace(self.config, lr=lr))
-
-
-def _go_on(request: TrainingRequest, progress: Progress, settings: dict) -> Iterator[Progress]:
-    return request.at(settings["lr"]).run(progress)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,11 +171,12 @@ class Loaded:
 def current(request: TrainingRequest) -> View | None:
     """This visitor's run of ``request``, once what a button asked for is done: the one that the address names, or the
     session's own. None if there is none. A lecturer leads the run that her class sees."""
-    if order := st.session_state.pop("_order", None):
-        _attempt(order[0], request, *order[1:])
-    for run_id in filter(None, (controls.value("run"), _runs().get(request.key))):
+    for run_id in _named(request):
         if jobs().key_of(run_id) is None and live_runs.is_kept(earlier_runs.folder(), run_id):
             _attempt(restore, request, run_id)
+    if order := st.session_state.pop("_order", None):
+        _attempt(order[0], request, *order[1:])
+    for run_id in _named(request):
         # Looking makes us a viewer, so a run of other settings is not looked at.
         if (jobs().key_of(run_id) or ())[:2] == request.key and (view := jobs().look(run_id, viewer())):
             if _watches_only(view) and run_id != controls.value("run"):  # its lecturer has gone on without it
@@ -193,6 +189,11 @@ def current(request: TrainingRequest) -> View | None:
     _runs().pop(request.key, None)
     controls.put("run", None)
     return None
+
+
+def _named(request: TrainingRequest) -> list[str]:
+    """The run that the address names, and the session's own of this request; those that there are."""
+    return [run_id for run_id in (controls.value("run"), _runs().get(request.key)) if run_id]
 
 
 def _watches_only(view: View) -> bool:
@@ -328,7 +329,7 @@ def reset(request: TrainingRequest) -> None:
     """Leave the run; without one, put away the loaded or shipped model, so that an untrained network is left."""
     if run_id := _runs().get(request.key):
         jobs().leave(run_id, viewer())
-        if jobs().key_of(run_id) is None:
+        if jobs().key_of(run_id) is None and earlier_runs.name_of(request.digest) == run_id:  # it is this visitor's own
             live_runs.delete(earlier_runs.folder(), run_id)
     else:
         _loaded().pop(request.key, None)

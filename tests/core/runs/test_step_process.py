@@ -5,6 +5,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 import time
 from functools import partial
 from itertools import islice
@@ -18,6 +19,7 @@ from core.data.points import BUILT_IN, make_points
 from core.models import points as point_model
 from core.models.points import PointConfig
 from core.problems import Problem
+from core.runs import step_process
 from core.runs.jobs import Jobs, Work
 from core.runs.progress import Progress
 from core.runs.step_process import ProcessEnded, StepProcess, StepProcesses, make_steps
@@ -33,10 +35,6 @@ def count(state, settings):
         raise settings["fails"]
 
 
-def train(config, points, progress, settings):
-    return point_model.run(config, points, progress)
-
-
 @pytest.fixture(scope="module")
 def process():
     found = StepProcess()
@@ -47,12 +45,12 @@ def process():
 def test_the_steps_of_a_run_are_those_that_would_be_made_here(process):
     points, config = make_points("moons", 50), PointConfig(seed=4, batch=32)
     here = Progress(point_model.new_checkpoint(config, points).state)
-    start = partial(train, config, points)
+    start, settings = partial(point_model.run_on, config, points), {"lr": 0.02}
     there = here
     for _ in range(3):
-        made = process.make_steps("moons", start, there, {}, 0.02)
+        made = process.make_steps("moons", start, there, settings, 0.02)
         there = made.state
-    for _ in islice(start(here, {}), there.state.step):
+    for _ in islice(start(here, settings), there.state.step):
         pass
     assert there is not here and there.state.step >= 3 and there.losses == here.losses
     assert all(map(torch.equal, there.state.ema.parameters(), here.state.ema.parameters()))
@@ -91,6 +89,23 @@ def test_runs_that_are_not_alone_make_their_steps_in_a_process():
     registry = Jobs(slots=1, processes=1)
     seen = [registry.join(_counting(name), "ada") for name in ("one", "other")]
     _until(lambda: all((registry.state(run, "ada") or [])[1:] == ["elsewhere"] for run in seen))
+    registry.close()
+
+
+def test_runs_that_nobody_queues_behind_leave_their_slots_for_processes_too_which_are_started_one_by_one(monkeypatch):
+    started, ready = [], threading.Event()
+
+    def start():
+        started.append(1)
+        assert ready.wait(60)
+        raise OSError("none today")
+
+    monkeypatch.setattr(step_process, "StepProcess", start)
+    registry = Jobs(slots=2, processes=2)
+    seen = [registry.join(_counting(name), "ada") for name in ("one", "other")]
+    _until(lambda: started and all(registry.look(run, "ada").step > 700 for run in seen))
+    assert len(started) == 1
+    ready.set()
     registry.close()
 
 
@@ -144,7 +159,7 @@ def _is_alive(pid):
 
 
 def _until(condition):
-    for _ in range(6000):
+    for _ in range(30_000):
         if condition():
             return
         time.sleep(0.01)
