@@ -23,7 +23,7 @@ from pathlib import Path
 from random import Random
 from statistics import mean
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Error, Page, expect
 
 from core.runs.jobs import KEEP_EVERY
 from pages.ui.frame import chapters, class_view
@@ -181,12 +181,15 @@ class Lesson:
         environment = {name: str(place) for name, place in places.items()}
         return stack.enter_context(serving("app.py", port=int(self.address.rpartition(":")[2]), **environment))
 
-    def noted(self, what: str, act: Callable[[], object]) -> object:
-        """What an act returns; a failure is a fault that is noted, and the lesson goes on."""
+    def noted(self, what: str, act: partial) -> object:
+        """What an act returns; a failure is a fault that is noted, with what the page shows, and the lesson goes on."""
         try:
             return act()
-        except (AssertionError, LookupError, TypeError, RuntimeError) as error:
-            self.faults.append(f"{what}: {' '.join(str(error).split())[:600]}")
+        except (AssertionError, LookupError, TypeError, Error) as error:
+            seat = getattr(act.func, "__self__", None) or act.args[0]
+            shown = [page.locator("body").inner_text() for page in (seat.learner.page, seat.phone)]
+            parts = [" ".join(each.split())[:500] for each in (str(error), *shown)]
+            self.faults.append(f"{what}: {parts[0]}\nthe page: {parts[1]}\nthe phone: {parts[2]}")
             print(self.faults[-1], file=sys.stderr, flush=True)
 
     def round(self, number: int, server: Server, chance: Random) -> tuple[Server, ExitStack]:
