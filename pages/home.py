@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.frame import controls, kept, shell
+from pages.ui.frame import controls, kept, remembered, shell
 from pages.ui.lessons import home_lecture
 from pages.ui.lessons.home import CODE, SCENES, Config, note_values, values_of
 from pages.ui.stage import player
@@ -32,7 +32,7 @@ with row:
         controls.draw("seed", width=170)
 config = controls.config()
 with picture:
-    if kept.value("runs") and not controls.value("present"):
+    if kept.names(remembered.RUN) and not controls.value("present"):
         from pages.ui.runs import earlier_runs  # with PyTorch, which this page needs for nothing else
 
         earlier_runs.lead_back()

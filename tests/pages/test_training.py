@@ -299,7 +299,7 @@ def test_a_paused_run_outlives_the_server_by_its_address_or_by_the_browser_and_r
     assert not again.error and view(again).status == "paused" and view(again).step == step and run_of(again) == run
     assert t("runs.restored.here", step=step) in messages(again, "info")
     restarted()
-    runs = {"runs": first.session_state["_kept"].values["runs"]}
+    runs = dict(first.session_state["_kept"].values)
     at_home = home()
     at_home.session_state["_kept"] = kept.Memory(runs)
     ways = {way.proto.query_string: way.proto.label for way in at_home.run().get("page_link")}

@@ -255,9 +255,9 @@ def recall(name: str, chosen: Any) -> None:
 
 
 def forget(page: str, name: str) -> None:
-    """Take a control of any page back to its default."""
+    """Take a control of any page back to its default; nothing for a name that the page does not have any more."""
     _memory().values.get(page, {}).pop(name, None)
-    if page == _memory().page:
+    if page == _memory().page and name in links.controls(_memory().config):
         put(name, None)
 
 

@@ -1,13 +1,15 @@
-// Keeps small values in the browser, for Python. `data`: what Python has written, by name, as JSON (null removes a
-// value); whether Python knows what is kept; the name of a random identity that the browser makes if it has none; and the
-// session that asks, which the answer repeats.
+// Keeps small values in the browser, for Python. `data`: what the session has written, by name, each with its number, as
+// JSON (null removes a value); whether Python knows what is kept; the name of a random identity that the browser makes if
+// it has none; and the session, which the answer repeats. A writing is done once: another tab may have written since.
 const PREFIX = "kept-"
+const done = globalThis.__keptDone ??= {} // the number of the last writing of each session
 const unkept = globalThis.__unkept ??= {} // where the browser keeps nothing, as in some private windows
 
 export default function ({data, setStateValue}) {
   const [text, known, identity, session] = data
-  const written = JSON.parse(text)
-  for (const [name, value] of Object.entries(written)) write(name, value)
+  const written = JSON.parse(text), before = done[session] ?? 0
+  for (const [name, [number, value]] of Object.entries(written)) if (number > before) write(name, value)
+  done[session] = Math.max(before, ...Object.values(written).map(([number]) => number))
   if (known) return
 
   if (identity && typeof read(identity) !== "string") write(identity, random())

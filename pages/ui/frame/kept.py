@@ -25,6 +25,7 @@ class Memory:
 
     values: dict[str, Any] = field(default_factory=dict)
     written: dict[str, Any] = field(default_factory=dict)  # by this session; None: removed
+    numbers: dict[str, int] = field(default_factory=dict)  # of these writings, in their order
     handed: int = 0  # how many writings the browser was told of in this run
     sent: str = ""  # by the browser: what it kept when this session began
     # A page that finds its server again repeats what it once told another session: it is asked anew.
@@ -50,7 +51,8 @@ def end() -> None:
 def _hand_on(key: str, memory: Memory, known: bool, identity: str) -> None:
     memory.handed = memory.writings
     # A list: in a dictionary Streamlit would look for data frames, and import pandas for it.
-    data = [json.dumps(memory.written), known, identity, memory.session]
+    written = {name: [memory.numbers[name], new] for name, new in memory.written.items()}
+    data = [json.dumps(written), known, identity, memory.session]
     _kept(key=key, data=data, on_values_change=component.nothing)
 
 
@@ -71,6 +73,7 @@ def put(name: str, new: Any) -> None:
     if name not in memory.values or memory.values[name] != new:
         memory.values[name] = memory.written[name] = new
         memory.writings += 1
+        memory.numbers[name] = memory.writings
 
 
 def _read(sent: Any, session: str) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from pages.ui.frame import class_view, classes, controls, kept
 from pages.ui.frame.drawing import prose
 from pages.ui.frame.text import t
 
-ANSWER, TASK, LANGUAGE = "answer ", "task ", "lang"  # how their names begin
+ANSWER, TASK, RUN, LANGUAGE = "answer ", "task ", "run ", "lang"  # how their names begin
 
 
 # The language

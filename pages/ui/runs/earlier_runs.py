@@ -6,6 +6,7 @@ share it can each take up the runs of the others.
 
 import os
 import threading
+import time
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
@@ -13,11 +14,12 @@ import streamlit as st
 
 from core.runs import live_runs
 from pages.ui.frame import chapters, controls, kept, links, shell
+from pages.ui.frame.remembered import RUN
 from pages.ui.frame.text import t
 
 RUNS = Path(os.environ.get("IMAGE_RUNS", shell.ROOT / ".runs"))  # the runs on this server's disk
 SWEEP_EVERY = 3600.0  # seconds between two looks for runs that are a day old
-NAME, MOST = "runs", 8  # under this name the browser keeps which runs are its own, the newest few
+MOST = 8  # runs of its own that a browser keeps the names of
 
 
 def folder() -> Path:
@@ -41,15 +43,15 @@ def name_of(digest: str) -> str:
 def keep_name(digest: str, run_id: str | None) -> None:
     """Let the browser keep which run of a request is its own, and at which address; None: none is any more."""
     if name_of(digest) != (run_id or ""):
-        others = [(key, each) for key, each in _known().items() if key != digest]
-        newest = others[1 - MOST :] + ([(digest, [run_id, _address()])] if run_id else [])
-        kept.put(NAME, dict(newest) or None)
+        kept.put(RUN + digest, [run_id, _address(), round(time.time())] if run_id else None)
+        for old in [*_known()][:-MOST]:
+            kept.put(RUN + old, None)
 
 
 def lead_back() -> None:
     """On a page that trains nothing: a link to the newest of this browser's runs that are kept here; nothing where none
     is."""
-    for run_id, address in reversed(_known().values()):
+    for run_id, address, _ in reversed(_known().values()):
         page, _, query = address.partition("?")
         found = live_runs.head(folder(), run_id)
         if found is not None and page in chapters.present():
@@ -65,8 +67,8 @@ def _address() -> str:
     return f"{controls.page()}?{urlencode(shared)}"
 
 
-def _known() -> dict[str, list[str]]:
-    """Name and address of this browser's runs by digest; the newest comes last."""
-    found = kept.value(NAME)
-    items = found.items() if isinstance(found, dict) else ()
-    return {key: each for key, each in items if isinstance(each, list) and [*map(type, each)] == [str, str]}
+def _known() -> dict[str, tuple[str, str, int]]:
+    """Name and address of this browser's runs and when they began, by digest; the newest comes last."""
+    found = {name.removeprefix(RUN): kept.value(name) for name in kept.names(RUN)}
+    fit = [(key, run) for key, run in found.items() if isinstance(run, list) and [*map(type, run)] == [str, str, int]]
+    return {key: tuple(run) for key, run in sorted(fit, key=lambda one: one[1][2])}
