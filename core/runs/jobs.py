@@ -214,17 +214,16 @@ class Jobs:
     def restore(self, work: Work, viewer: str, standing: Standing, state: State) -> str:
         """The id of the run that was kept so: it is paused, under the name that it had, and the viewer's own. One that
         is there already stays as it is."""
-        with self._lock:
-            if standing.id not in self._runs:
-                run = _Run(work, dict(standing.settings), threading.Condition(self._lock), standing.id, shared=False)
-                run.state, run.step, run.seconds, run.stale = state, standing.step, standing.seconds, True
-                run.kept_at, run.kept_step = self.clock(), standing.step
-                self._set(run, "paused")
-                self._register(run)
-            run = self._find(standing.id, viewer)
-        with self._turn(run):
-            self._draw(run)
-        return run.id
+        if self.key_of(standing.id) is None:
+            run = _Run(work, dict(standing.settings), threading.Condition(self._lock), standing.id, shared=False)
+            run.state, run.step, run.seconds, run.stale = state, standing.step, standing.seconds, True
+            run.kept_at, run.kept_step = self.clock(), standing.step
+            self._draw(run)  # before anybody can see it: a run at rest is not looked at again soon
+            with self._lock:
+                if standing.id not in self._runs:
+                    self._set(run, "paused")
+                    self._register(run)
+        return self._find(standing.id, viewer).id
 
     def state(self, run_id: str, viewer: str) -> State | None:
         """A deep copy of the newest state, None before the first step. Raises Problem when there is no such run."""

@@ -701,10 +701,12 @@ def test_a_restored_run_is_paused_where_it_was_kept_and_continues_like_one_that_
     jobs.step(run, "ann", 3)
     jobs.pause(run, "ann")
     jobs.step(run, "ann", 4)
-    later, again, (standing, state) = registry(slots=0), Course().work(), kept[0]
+    later, hidden, (standing, state) = registry(slots=0), [], kept[0]
+    again = replace(Course().work(), picture=lambda state: hidden.append(later.key_of(run) is None) or state.step)
     assert later.restore(again, "ann", standing, state) == run == later.restore(again, "bob", standing, None)
     seen = later.look(run, "ann")
     assert (seen.status, seen.step, seen.picture, seen.settings) == ("paused", 3, 3, {"lr": 1.0})
+    assert hidden == [True]  # nobody sees it before its picture
     later.leave(run, "bob")
     later.step(run, "ann", 4)
     assert later.state(run, "ann") == jobs.state(run, "ann")
