@@ -543,7 +543,7 @@ class Jobs:
         except Exception as error:
             logging.getLogger(__name__).exception("a run could not be kept")
             full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-            run.unkept = Problem("run_not_kept_full" if full else "run_not_kept")
+            run.unkept = Problem("run_not_kept_full") if full else Problem("run_not_kept")
 
     def _draw(self, run: _Run) -> None:
         """Draw the newest state if its picture does not exist yet. An error in it is shown, and the run continues."""
