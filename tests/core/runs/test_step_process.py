@@ -78,7 +78,7 @@ def test_the_end_and_an_error_are_told_with_the_steps_before_them(process, setti
         partial(uploads.from_drawing, [[[0, 0], [1, 1]]], 20),
         partial(uploads.from_csv, b"1,2,a\n3,4,b\n2,2,a\n"),
     ],
-    ids=str,
+    ids=[*BUILT_IN, "word", "drawing", "csv"],
 )
 def test_every_set_of_points_can_be_sent(points):
     points = points()
