@@ -48,16 +48,16 @@ def unfold() -> None:
     _sheet.set(st.container(key="sheet", gap="small"))
 
 
-def let_picture_go_first() -> None:
+def let_picture_go_first(seconds: float = FIRST) -> None:
     """Let the picture of a presented page be drawn before what comes after it, such as the sheet, which takes the
-    browser as long as the picture does. A run of the page waits once.
+    browser as long as the picture does. A run of the page waits once, for so many seconds.
 
     The browser draws at once all that has come until then. It is a time that is waited, and no answer of the browser,
     since an answer would begin another run of the page.
     """
     if controls.value("present") and not _went.get():
         _went.set(True)
-        time.sleep(FIRST)
+        time.sleep(seconds)
 
 
 def sheet() -> AbstractContextManager:

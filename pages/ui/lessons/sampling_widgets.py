@@ -24,7 +24,7 @@ from pages.ui.lessons.sampling import COLLAPSE, KEPT_BACK, NONE, SCENES
 from pages.ui.runs import background
 from pages.ui.stage import exporting, player
 
-PLAYER = "sampling"
+EQUATION_AFTER = 0.25  # seconds: a browser draws the many controls of one step before its picture
 HAIR = 1e-4  # too small a distance to be seen
 SLOTS = {"clouds": ("a", "b"), "one_step": ("a",), "sde_and_ode": ("first", "second")}  # samplers that a scene asks for
 WITHOUT_ETA = ("whose_step", "quality")
@@ -117,7 +117,7 @@ def show_picture(show: str) -> None:
     config = controls.config()
     step, scene = sampling.step_of(config), SCENES[show](config)
     _play(replace(scene, probe=_probe(*scene.probe)))
-    presentation.let_picture_go_first()
+    presentation.let_picture_go_first(EQUATION_AFTER)
     with equation:
         st.latex(sampling_step.in_numbers(step))
     with above:
@@ -127,7 +127,7 @@ def show_picture(show: str) -> None:
 
 
 def _play(scene: Scene) -> None:
-    player.show(scene, key=PLAYER, permalink=True)
+    player.show(scene, key="sampling", permalink=True)
 
 
 def _choose_step() -> None:
@@ -151,7 +151,7 @@ def _choose_step() -> None:
 
 def _follow_click(places: Tensor) -> None:
     """Follow another particle, out of those seen [n, 2], where the learner has moved the probe."""
-    if clicked := component.latest(PLAYER, "probe", None):  # None again once it was read
+    if clicked := component.latest("sampling", "probe", None):  # None again once it was read
         st.session_state["_clicks"] = st.session_state.get("_clicks", 0) + 1
         now = controls.value("particle")
         controls.put("particle", sampling_step.nearest(places, now, torch.tensor(clicked)))
