@@ -463,7 +463,7 @@ class Jobs:
         while run.driver is me:
             with self._turn(run):
                 if run.driver is me:
-                    self._advance(run, apart=(over or not first) and self._under_way() > 1)
+                    self._advance(run, (FIRST_SLICE if first else SLICE) if self._under_way() > 1 else 0.0)
                 self._keep(run, at_once=run.kept_step > 0 and run.status in ("finished", "lapsed"))
                 now = self.clock()
                 others_waited = others_waited and bool(self._queue)
@@ -485,12 +485,13 @@ class Jobs:
             return False
         return now - run.looked_at < WATCHED_FOR * self.look_every
 
-    def _advance(self, run: _Run, apart: bool = False) -> None:
-        """Make one step, or, if that is wished and a process is there, the steps of a time slice ``apart``. The run is
-        finished if there is none left, and failed if a step raises an error."""
+    def _advance(self, run: _Run, apart: float = 0.0) -> None:
+        """Make one step, or those of ``apart`` seconds in another process, if one is there and the run can be sent to
+        it. The run is finished if there is none left, and failed if a step raises an error."""
         if run.step == 0:
             run.kept_at = self.clock()
-        made = (self._steps_apart(run) if apart and run.work.portable else None) or self._one_step(run)
+        can_be_sent = apart and run.work.portable and run.state is not None
+        made = (self._steps_apart(run, apart) if can_be_sent else None) or self._one_step(run)
         run.state, run.step, run.seconds = made.state, run.step + made.steps, run.seconds + made.seconds
         run.stale = run.stale or made.steps > 0
         if made.error:
@@ -513,13 +514,13 @@ class Jobs:
         except Exception as error:
             return Steps(run.state, 0, 0.0, error=for_readers(error))
 
-    def _steps_apart(self, run: _Run) -> Steps | None:
-        """The steps of a time slice, made by a process; None where no process is ready, and nothing has changed."""
+    def _steps_apart(self, run: _Run, seconds: float) -> Steps | None:
+        """The steps of so many seconds, made by a process; None where no process is ready, and nothing has changed."""
         process = self._processes.take()
         if process is None:
             return None
         try:
-            made = process.make_steps(run.id, run.work.portable, run.state, run.settings, SLICE)
+            made = process.make_steps(run.id, run.work.portable, run.state, run.settings, seconds)
         except ProcessEnded:
             logging.getLogger(__name__).exception("a process that makes steps has ended")
             self._processes.give_back(process, ended=True)
