@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from core import seeds
+from core.diffusion.couplings import Coupling
 from core.diffusion.denoiser import Cond, Denoiser, none, per_sample
 from core.diffusion.schedules import Schedule
 from core.problems import Problem
@@ -186,13 +187,31 @@ def diffusion_batches(
         x0, cond = draw(half, seeds.generator(seed, step, 0))
         sigma = schedule.sample(half, seed, step, 1)
         eps = seeds.gaussian(x0.shape, seed, step, 2)
-        if cond is not None:
-            dropped = seeds.uniform(half, seed, step, 3) < dropout
-            cond = cond if isinstance(cond, Mapping) else {"label": cond}
-            cond = {k: twice(torch.where(per_sample(dropped, v), none(v), v)) for k, v in cond.items()}
+        cond = _with_dropout(cond, seeds.uniform(half, seed, step, 3) < dropout)
+        cond = cond and {name: twice(value) for name, value in cond.items()}
         return twice(x0), twice(sigma), torch.cat([eps, -eps])[:batch], cond
 
     return batch_at
+
+
+def pair_batches(coupling: Coupling, schedule: Schedule, batch: int, seed: int, dropout: float = 0.0) -> Batches:
+    """Batches (x0, sigma, x1, cond) for ``diffusion_loss``: as ``diffusion_batches``, with the pairs of a coupling,
+    whose starts x1 take the place of the noise (flow matching; Lipman et al. 2023)."""
+
+    def batch_at(step: int) -> tuple[Tensor, Tensor, Tensor, Cond | None]:
+        x0, x1, cond = coupling(batch, seeds.generator(seed, step, 0))
+        cond = _with_dropout(cond, seeds.uniform(batch, seed, step, 3) < dropout)
+        return x0, schedule.sample(batch, seed, step, 1), x1, cond
+
+    return batch_at
+
+
+def _with_dropout(cond: Tensor | Cond | None, dropped: Tensor) -> Cond | None:
+    """A condition, or labels, as a condition; none for the samples that are ``dropped`` [n]."""
+    if cond is None:
+        return None
+    cond = cond if isinstance(cond, Mapping) else {"label": cond}
+    return {name: torch.where(per_sample(dropped, value), none(value), value) for name, value in cond.items()}
 
 
 def diffusion_loss(model: Denoiser, batch: tuple[Tensor, Tensor, Tensor, Cond | None]) -> Tensor:
