@@ -107,7 +107,7 @@ def trial(name: str, task: Task, steps: int, clock: str = "wall", threads: int =
     return Trial(
         sum(weight.numel() for weight in contender.net.parameters()),
         task.batch / median(train),
-        None if before is None or peak is None else peak - before,
+        None if before is None or peak is None else max(0.0, peak - before),  # the system counts a peak a little late
         _seconds(lambda: contender.sample(SAMPLES, CALLS), task, clock),
     )
 
