@@ -187,7 +187,7 @@ def diffusion_batches(
         x0, cond = draw(half, seeds.generator(seed, step, 0))
         sigma = schedule.sample(half, seed, step, 1)
         eps = seeds.gaussian(x0.shape, seed, step, 2)
-        cond = _with_dropout(cond, seeds.uniform(half, seed, step, 3) < dropout)
+        cond = _with_dropout(cond, half, dropout, seed, step, 3)
         cond = cond and {name: twice(value) for name, value in cond.items()}
         return twice(x0), twice(sigma), torch.cat([eps, -eps])[:batch], cond
 
@@ -200,16 +200,17 @@ def pair_batches(coupling: Coupling, schedule: Schedule, batch: int, seed: int, 
 
     def batch_at(step: int) -> tuple[Tensor, Tensor, Tensor, Cond | None]:
         x0, x1, cond = coupling(batch, seeds.generator(seed, step, 0))
-        cond = _with_dropout(cond, seeds.uniform(batch, seed, step, 3) < dropout)
+        cond = _with_dropout(cond, batch, dropout, seed, step, 3)
         return x0, schedule.sample(batch, seed, step, 1), x1, cond
 
     return batch_at
 
 
-def _with_dropout(cond: Tensor | Cond | None, dropped: Tensor) -> Cond | None:
-    """A condition, or labels, as a condition; none for the samples that are ``dropped`` [n]."""
+def _with_dropout(cond: Tensor | Cond | None, n: int, dropout: float, seed: int, *place: int) -> Cond | None:
+    """A condition of n samples, or their labels, as a condition; each sample's is none with probability ``dropout``."""
     if cond is None:
         return None
+    dropped = seeds.uniform(n, seed, *place) < dropout
     cond = cond if isinstance(cond, Mapping) else {"label": cond}
     return {name: torch.where(per_sample(dropped, value), none(value), value) for name, value in cond.items()}
 

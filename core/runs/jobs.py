@@ -459,15 +459,16 @@ class Jobs:
 
     def _drive(self, run: _Run, me: threading.Thread) -> None:
         """Make steps of the run while this worker is its driver; draw it when a picture is due."""
-        began, first, over, others_waited = self.clock(), run.step == 0, False, True
+        began, over, others_waited = self.clock(), False, True
+        steps, seconds = (FIRST_STEPS, FIRST_SLICE) if run.step == 0 else (math.inf, SLICE)
         while run.driver is me:
             with self._turn(run):
                 if run.driver is me:
-                    self._advance(run, (FIRST_SLICE if first else SLICE) if self._under_way() > 1 else 0.0)
+                    self._advance(run, SLICE if over else seconds)
                 self._keep(run, at_once=run.kept_step > 0 and run.status in ("finished", "lapsed"))
                 now = self.clock()
                 others_waited = others_waited and bool(self._queue)
-                over = now - began >= SLICE or first and _had_first_slice(run.step, now - began)
+                over = now - began >= seconds or run.step >= steps
                 if run.driver is me and self._queue and over:
                     self._set(run, "queued")
                 if self._is_due(run, now):
@@ -486,12 +487,11 @@ class Jobs:
         return now - run.looked_at < WATCHED_FOR * self.look_every
 
     def _advance(self, run: _Run, apart: float = 0.0) -> None:
-        """Make one step, or those of ``apart`` seconds in another process, if one is there and the run can be sent to
-        it. The run is finished if there is none left, and failed if a step raises an error."""
+        """Make one step, or those of ``apart`` seconds where a process makes them. The run is finished if there is none
+        left, and failed if a step raises an error."""
         if run.step == 0:
             run.kept_at = self.clock()
-        can_be_sent = apart and run.work.portable and run.state is not None
-        made = (self._steps_apart(run, apart) if can_be_sent else None) or self._one_step(run)
+        made = (self._steps_apart(run, apart) if apart else None) or self._one_step(run)
         run.state, run.step, run.seconds = made.state, run.step + made.steps, run.seconds + made.seconds
         run.stale = run.stale or made.steps > 0
         if made.error:
@@ -515,14 +515,17 @@ class Jobs:
             return Steps(run.state, 0, 0.0, error=for_readers(error))
 
     def _steps_apart(self, run: _Run, seconds: float) -> Steps | None:
-        """The steps of so many seconds, made by a process; None where no process is ready, and nothing has changed."""
+        """The steps of so many seconds, made by a process. None, and nothing has changed, where the run is alone or
+        cannot be sent to one, or none is ready."""
+        if self._under_way() < 2 or run.work.portable is None or run.state is None:
+            return None
         process = self._processes.take()
         if process is None:
             return None
         try:
             made = process.make_steps(run.id, run.work.portable, run.state, run.settings, seconds)
-        except ProcessEnded:
-            logging.getLogger(__name__).exception("a process that makes steps has ended")
+        except ProcessEnded as error:
+            logging.getLogger(__name__).error("a process that makes steps has ended: %r", error.__cause__)
             self._processes.give_back(process, ended=True)
             run.work = replace(run.work, portable=None)  # or each slice of this run might end another one
             return None
@@ -558,7 +561,3 @@ class Jobs:
             with self._lock:
                 run.picture, run.version, run.error = picture, run.version + 1, None
         run.stale, run.drawn_at = False, self.clock()
-
-
-def _had_first_slice(steps: int, seconds: float) -> bool:
-    return steps >= FIRST_STEPS or seconds >= FIRST_SLICE

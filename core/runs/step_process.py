@@ -85,7 +85,11 @@ class StepProcess:
         )
         self._known: OrderedDict[str, None] = OrderedDict()  # names of works, as the process remembers them
         self.pid, self.used_at = self._process.pid, time.monotonic()
-        self._hear()
+        try:
+            self._hear()
+        except ProcessEnded:
+            self.close()
+            raise
 
     def make_steps(self, name: str, start: Continue, *given: Any) -> Steps:
         """``make_steps(start, *given)`` in the process; ``start`` is sent only if ``name``, which is its own, is new.
@@ -172,9 +176,11 @@ class StepProcesses:
     def _start(self) -> None:
         try:
             self.give_back(StepProcess())
-        except (OSError, ProcessEnded):
-            logging.getLogger(__name__).exception("no process for steps could be started: the server makes them itself")
-            self.most, self._started = 0, self._started - 1
+        except (OSError, ProcessEnded) as error:
+            why = error.__cause__ or error
+            logging.getLogger(__name__).error("no process for steps could be started; the server makes them: %r", why)
+            with self._lock:
+                self.most, self._started = 0, self._started - 1
         self._starting = False
 
 
@@ -196,8 +202,10 @@ def main() -> None:
     answers, sys.stdout = sys.stdout.buffer, sys.stderr  # a stray print would disturb them
     try:
         _answer(sys.stdin.buffer, answers)
-    except (EOFError, OSError):
-        os._exit(0)  # the server has ended; nothing is left to say, not even what the pipe still holds
+    except Exception as error:
+        if not isinstance(error, (EOFError, OSError, pickle.UnpicklingError)):  # these say that the server has ended
+            logging.getLogger(__name__).error("a process that makes steps cannot go on: %r", error)
+        os._exit(0)  # without what the pipe still holds, which nobody reads any more
 
 
 def _answer(questions: BinaryIO, answers: BinaryIO) -> NoReturn:
