@@ -161,6 +161,17 @@ def mean(raw: Tensor) -> Tensor:
     return raw[0] + (raw - raw[0]).mean(0)
 
 
+def at_unit_rms(points: PointSet) -> PointSet:
+    """The same set in units of its root mean square coordinate, which is 1 then: the size of standard normal noise."""
+    size = points.rms
+    return replace(
+        points,
+        points=points.points / size,
+        affine=replace(points.affine, scale=size * points.affine.scale),
+        curve=None if points.curve is None else points.curve / size,
+    )
+
+
 def rms_about_mean(raw: Tensor) -> float:
     """Root mean square coordinate of raw points [N, 2] (float64) about their mean, of any offset and scale.
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from core.data.points import BUILT_IN, PointSet, make_points, spiral
+from core.data.points import BUILT_IN, PointSet, at_unit_rms, make_points, spiral
 from core.metrics import distance_to_curve
 from core.models.trajectories import exact_model
 
@@ -176,3 +176,12 @@ def test_endless_data_of_equal_points_and_another_distribution_are_other_models(
 def test_a_point_set_is_a_value_that_can_be_kept_in_a_mapping():
     data: PointSet = make_points("moons", 5)
     assert {data: 1}[data] == 1
+
+
+@every_set
+def test_a_set_in_units_of_its_rms_is_the_same_set_at_another_scale(name: str):
+    data = make_points(name, 500)
+    unit = at_unit_rms(data)
+    assert unit.rms == pytest.approx(1)
+    assert torch.allclose(data.rms * unit.sample(9, generator())[0], data.sample(9, generator())[0])
+    assert torch.allclose(data.affine.invert(data.points), unit.affine.invert(unit.points), atol=1e-5)
