@@ -1,4 +1,4 @@
-"""How close samples are to data: as distributions (three distances), by coverage, and point by point.
+"""How close samples are to data: as distributions (four distances), by coverage, and point by point.
 
 Samples and data are [n, ...]; trailing dimensions are flattened, so all but the polylines work for images as well. Use
 several together: a collapsed sampler has a small distance to the data and a low coverage.
@@ -71,6 +71,23 @@ def sliced_wasserstein(x: Tensor, y: Tensor, directions: int = 128, generator: t
     widths = ends.diff(prepend=torch.zeros(1, dtype=torch.long))[:, None] / (n * m)
     apart = (x @ axes).sort(0).values[(ends - 1) // m] - (y @ axes).sort(0).values[(ends - 1) // n]
     return (widths * apart.square()).sum(0).mean().sqrt().item()
+
+
+@torch.no_grad()
+def wasserstein(x: Tensor, y: Tensor) -> float:
+    """The exact 2-Wasserstein distance between samples x [n, ...] and y [n, ...] (Peyre & Cuturi 2019, section 2.3).
+
+    Root of the mean squared distance in the best pairing: about a second for 2,000.
+    Raises Problem for empty samples, and for samples of different sizes or numbers.
+    """
+    x, y = _flat_pair(x, y)
+    if len(x) != len(y):
+        raise Problem("metric_numbers", first=len(x), second=len(y))
+    # Imported here because that takes most of a second, which nobody waits for who does not need it.
+    from scipy.optimize import linear_sum_assignment
+
+    cost = _distance(x, y).square().numpy()
+    return float(cost[linear_sum_assignment(cost)].mean()) ** 0.5
 
 
 @torch.no_grad()

@@ -11,7 +11,6 @@ A coupling is a function ``(n, generator) -> x0 [n, ...], x1 [n, ...], labels [n
 from collections.abc import Callable
 
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from core.problems import Problem
@@ -61,6 +60,9 @@ def optimal_transport(coupling: Coupling, batch: int = 256) -> Coupling:
 def assignment(x0: Tensor, x1: Tensor) -> Tensor:
     """The order [n] in which the points x0 [n, ...] are nearest to the starts x1 [n, ...]: no other order has a smaller
     sum |x0[order] - x1|^2."""
+    # Imported here because that takes most of a second, which nobody waits for who does not need it.
+    from scipy.optimize import linear_sum_assignment
+
     cost = torch.cdist(x1.flatten(1).double(), x0.flatten(1).double()).square()
     return torch.from_numpy(linear_sum_assignment(cost.numpy())[1])
 

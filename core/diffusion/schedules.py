@@ -177,6 +177,25 @@ def log_normal(mean: float = -1.8, std: float = 1.2) -> Schedule:
     return Schedule("log-normal", *ends, lambda s: normal.cdf(s.log()), lambda r: normal.icdf(r).exp())
 
 
+def logit_normal(mean: float = 0.0, std: float = 1.0) -> Schedule:
+    """The logit of rectified flow's time ~ N(mean, std^2), which is log sigma (Esser et al. 2024, eq. 19).
+
+    The same levels as those of ``log_normal``, for data of unit RMS, in the view of flow matching.
+    """
+    return replace(log_normal(mean, std), name="logit-normal", view="flow")
+
+
+def flow_sigmas(steps: int, t_max: float = 0.999) -> Tensor:
+    """The grid of a sampler whose times t = sigma / (1 + sigma) are evenly spaced from t_max to 0, [steps + 1] float64.
+
+    Raises Problem unless steps >= 1.
+    """
+    if steps < 1:
+        raise Problem("schedule_steps", steps=steps)
+    t = torch.linspace(t_max, 0, steps + 1, dtype=torch.float64)
+    return t / (1 - t)
+
+
 def _interpolate(x: Tensor, xs: Tensor, ys: Tensor) -> Tensor:
     """Piecewise linear interpolation of (xs, ys), xs ascending, with linear extrapolation."""
     right = torch.searchsorted(xs, x.contiguous()).clamp(1, len(xs) - 1)
@@ -191,6 +210,7 @@ SCHEDULES: dict[str, Callable[[], Schedule]] = {
     "karras": karras,
     "rectified-flow": rectified_flow,
     "log-normal": log_normal,
+    "logit-normal": logit_normal,
 }
 
 

@@ -34,6 +34,7 @@ class TrainConfig:
         backup_every: steps between two copies of the state, for recovery from divergence.
         decay: "root" falls as 1/sqrt(step) (Karras et al. 2024, "EDM2"), "cosine" along half a period to 0 at ``steps``
             (Loshchilov & Hutter 2017).
+        restart: step at which the cosine has fallen to 0 and begins anew, None for none.
         clip: the largest norm of the gradient, None for any.
         accumulate: number of batches of one step.
 
@@ -49,6 +50,7 @@ class TrainConfig:
     ema: float = 0.995
     backup_every: int = 50
     decay: str = "root"
+    restart: int | None = None
     clip: float | None = None
     accumulate: int = 1
 
@@ -63,6 +65,7 @@ class TrainConfig:
             "ema": 0 <= self.ema < 1,
             "backup_every": self.backup_every >= 1,
             "decay": self.decay in ("root", "cosine"),
+            "restart": self.restart is None or self.restart >= 1,
             "clip": self.clip is None or self.clip > 0,
             "accumulate": self.accumulate >= 1,
         }
@@ -74,7 +77,10 @@ class TrainConfig:
         """The learning rate of step number ``step``, counted from 0."""
         lr = self.lr * min(1.0, (step + 1) / max(1, self.warmup))
         if self.decay == "cosine":
-            return lr * (1 + math.cos(math.pi * step / max(1, self.steps))) / 2
+            begin, end = 0, self.steps
+            if self.restart is not None:
+                begin, end = (0, self.restart) if step < self.restart else (self.restart, self.steps)
+            return lr * (1 + math.cos(math.pi * (step - begin) / max(1, end - begin))) / 2
         return lr / max(1.0, step / self.decay_from) ** 0.5
 
 

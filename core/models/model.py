@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from numbers import Integral, Real
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -16,9 +17,10 @@ from torch import Tensor, nn
 from core.data import points
 from core.data.points import PointSet
 from core.data.words import position
-from core.diffusion import samplers
+from core.diffusion import few_step, samplers
 from core.diffusion.denoiser import Denoise, Denoiser, in_chunks
 from core.diffusion.training import TrainConfig, TrainState, as_dict
+from core.models import flows as flow_model
 from core.models import images as image_model
 from core.models import points as point_model
 from core.models import requests, sources
@@ -49,7 +51,7 @@ class Model:
     def shape(self) -> tuple[int, ...]:
         """The shape of one sample. Raises Problem if the checkpoint does not say it."""
         stored = self.checkpoint.config
-        if "recipe" in stored:
+        if _is_of_points(stored):
             return (stored["network"]["dim"],)
         if stored.get("data", {}).get("shape") is None and "plan" not in stored:
             raise Problem("model_no_shape")
@@ -59,7 +61,7 @@ class Model:
     def classes(self) -> tuple[str, ...]:
         """The names of its classes, empty if it has none."""
         stored = self.checkpoint.config
-        if "recipe" in stored:
+        if _is_of_points(stored):
             return tuple(self.data.classes) if stored["network"]["classes"] else ()
         return tuple(stored.get("data", {}).get("classes", ()))
 
@@ -79,8 +81,9 @@ class Model:
         stored = self.checkpoint.config
         data = stored.get("data", {})
         name, source = data.get("name"), data.get("source", {})
-        if "recipe" in stored and name in points.BUILT_IN:
-            return points.make_points(name, data["n"])
+        if _is_of_points(stored) and name in points.BUILT_IN:
+            made = points.make_points(name, data["n"])
+            return points.at_unit_rms(made) if "flow" in stored else made
         if "plan" in stored and (source or name in BUNDLED):
             side, damaged, n = source.get("side"), source.get("damaged", "refuse"), source.get("n")
             return sources.load(source.get("data", name), side, damaged=damaged, n=n)
@@ -117,11 +120,16 @@ class Model:
         Raises Problem for a class, an attribute or a value that the model does not have, and for impossible numbers.
         """
         _check_request(n, steps, seed, scale, shape)
-        family = point_model if "recipe" in self.checkpoint.config else image_model
-        config = family.sampler_config(sampler, steps, seed)
-        start = samplers.start((n, *(shape or self.shape)), config.sigma_max, self.denoiser.sigma_data, seed)
+        config = _family(self.checkpoint.config).sampler_config(sampler, steps, seed)
+        if "flow" in self.checkpoint.config:
+            start = flow_model.start(self.checkpoint.config, n, config, seed)
+        else:
+            start = samplers.start((n, *(shape or self.shape)), config.sigma_max, self.denoiser.sigma_data, seed)
         x = start.to(image_model.device_of(self.denoiser))
-        return samplers.last(samplers.run(config, self._guided(n, label, scale, negative, attributes), x)).cpu()
+        denoise = self._guided(n, label, scale, negative, attributes)
+        if flow_model.is_told_ends(self.checkpoint.config):
+            denoise = few_step.steps_to(denoise, config.sigmas)
+        return samplers.last(samplers.run(config, denoise, x)).cpu()
 
     def _guided(
         self,
@@ -161,6 +169,16 @@ class Model:
         if not isinstance(number, int) or not 0 <= number < len(known):
             raise Problem("model_unknown_class", name=label, known=", ".join(known) or "none in this model")
         return number
+
+
+def _is_of_points(stored: Mapping[str, Any]) -> bool:
+    """Whether a checkpoint's config is that of a model of points."""
+    return "recipe" in stored or "flow" in stored
+
+
+def _family(stored: Mapping[str, Any]) -> ModuleType:
+    """The module of the kind of model that a checkpoint's config describes."""
+    return point_model if "recipe" in stored else flow_model if "flow" in stored else image_model
 
 
 def _check_request(n: int, steps: int, seed: int, scale: float, shape: tuple[int, ...] | None) -> None:
@@ -289,7 +307,7 @@ def load(name: str | Path, network: nn.Module | None = None) -> Model:
     checkpoint = open_checkpoint(Path(name), network)
     if not isinstance(checkpoint.denoiser, Denoiser):
         raise Problem("model_no_denoiser", name=str(name))
-    if "recipe" not in checkpoint.config:
+    if not _is_of_points(checkpoint.config):
         image_model.move(checkpoint.state, distributed.device())
     return Model(checkpoint)
 

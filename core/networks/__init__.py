@@ -12,14 +12,14 @@ from torch import nn
 from core.networks.attributes import attribute_reader
 from core.networks.clip import clip
 from core.networks.dit import dit
-from core.networks.mlp import NETWORKS, mlp
+from core.networks.mlp import NETWORKS, STEP_NETWORKS, mlp
 from core.networks.prior import vectors
 from core.networks.unet import unet
 from core.problems import Problem
 
 __all__ = ["NETWORKS", "SIZES", "make_network", "size_options"]
 
-MAKERS = {**{name: partial(mlp, name) for name in NETWORKS}, "unet": unet, "dit": dit}
+MAKERS = {**{name: partial(mlp, name) for name in (*NETWORKS, *STEP_NETWORKS)}, "unet": unet, "dit": dit}
 OTHERS = {"vectors": vectors, "clip": clip, "attributes": attribute_reader}
 
 # Plain JSON, because it is stored in a checkpoint's config. "small" is the default: 28x28 on two cores in hours. "tiny"
@@ -54,7 +54,7 @@ def size_options(network: str, size: str) -> dict[str, Any]:
 def make_network(name: str, **sizes: Any) -> nn.Module:
     """The network of that name, with the sizes and the seed that its maker takes: ``mlp``, ``unet``, ``dit`` and so on.
 
-    "plain" and "fourier" are for points, "unet" and "dit" for images, "vectors" for the vectors of "clip",
+    "plain", "fourier" and "steps" are for points, "unet" and "dit" for images, "vectors" for the vectors of "clip",
     "attributes" reads those of images. Initial weights follow from ``seed`` alone. Raises Problem for an unknown name
     or an impossible size, before anything is allocated.
     """

@@ -12,9 +12,11 @@ import torch
 from core.data.images import ImageSet, pixels
 from core.data.people import PeopleSet
 from core.data.points import BUILT_IN, PointSet, make_points
+from core.models import flows as flow_model
 from core.models import images as image_model
 from core.models.clip import ClipConfig
 from core.models.clip_words import WordsConfig
+from core.models.flows import FlowConfig
 from core.models.images import ImageConfig
 from core.models.people_judge import JudgeConfig
 from core.models.points import REFERENCE, PointConfig
@@ -45,6 +47,17 @@ POINT_CONFIGS: dict[str, tuple[str, PointConfig]] = {
 """Checkpoint name to (data set, configuration). The learning rate does not depend on the number of steps, so
 "spiral-classes-100" is the run of "spiral-classes-strong", stopped after 100 steps. "spiral-classes-told" was trained
 with every label."""
+
+FLOW_CONFIGS: dict[str, FlowConfig] = {
+    "spiral-flow": FlowConfig(steps=12_000),
+    "spiral-flow-transport": FlowConfig(coupling="optimal_transport", steps=4_000),
+    "spiral-flow-reflow": FlowConfig(own_paths_from=5_000, steps=14_000),
+    "spiral-flow-chords": FlowConfig(objective="path_chords", own_paths_from=5_000, steps=14_000),
+    "spiral-flow-mean": FlowConfig(objective="mean_flow", coupling="optimal_transport", steps=3_000),
+    "spiral-flow-mean-independent": FlowConfig(objective="mean_flow", steps=6_000),
+}
+"""Checkpoint name to configuration of the flow models of the endless spiral, each trained within a minute of one core
+(see ``core.models.flows``)."""
 
 IMAGE_CONFIGS: dict[str, tuple[str, ImageConfig]] = {
     "digits": ("digits", ImageConfig(size="tiny", batch=64, steps=6_000, lr=5e-3)),
@@ -112,7 +125,7 @@ def pretrained(name: str) -> Checkpoint:
 
     Raises NotShipped, a KeyError, for another name.
     """
-    known = [*POINT_CONFIGS, *IMAGE_CONFIGS, *PEOPLE_CONFIGS, *CAPTION_CONFIGS, *JUDGE_CONFIGS]
+    known = [*POINT_CONFIGS, *FLOW_CONFIGS, *IMAGE_CONFIGS, *PEOPLE_CONFIGS, *CAPTION_CONFIGS, *JUDGE_CONFIGS]
     if name not in known:
         raise NotShipped("not_shipped", name=name, known=", ".join(known))
     return load_folder(FOLDER / name)
@@ -139,7 +152,13 @@ def points_of(name: str) -> PointSet:
 
 @shared_cache(None)
 def shipped(name: str) -> PointModel:
-    """A shipped model of points with its data. Raises KeyError for any other name."""
+    """A shipped model of points with its data. Raises KeyError for any other name.
+
+    A flow model, which was trained in units of the data's root mean square, is brought to the size of its data.
+    """
+    if name in FLOW_CONFIGS:
+        points = make_points("spiral", N)
+        return PointModel(name, flow_model.at_scale(pretrained(name).denoiser, points.rms), points, endless=True)
     return PointModel(name, pretrained(name).denoiser, points_of(name), POINT_CONFIGS[name][1].endless)
 
 

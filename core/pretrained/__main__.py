@@ -13,11 +13,15 @@ from core.cli import captions as cli_captions
 from core.cli import images as command
 from core.cli import people as cli_people
 from core.data import captions
+from core.data import points as data
+from core.data.points import at_unit_rms
 from core.models import clip_words
+from core.models import flows as flow_model
 from core.models import points as point_model
 from core.pretrained import (
     CAPTION_CONFIGS,
     CAPTION_SOURCES,
+    FLOW_CONFIGS,
     FOLDER,
     HALF,
     IMAGE_CONFIGS,
@@ -25,6 +29,7 @@ from core.pretrained import (
     PEOPLE_CONFIGS,
     POINT_CONFIGS,
     WORDS_CONFIGS,
+    N,
     points_of,
 )
 from core.runs.checkpoints import load_folder, save_folder
@@ -115,8 +120,24 @@ def make_points(name: str) -> None:
     (FOLDER / name / "log.csv").write_text("\n".join(rows) + "\n", "utf-8")
 
 
+def make_flow(name: str) -> None:
+    """Train a shipped flow model; write the moving average of its weights, and ``log.csv`` with step, seconds and
+    loss."""
+    config, points = FLOW_CONFIGS[name], at_unit_rms(data.make_points("spiral", N))
+    begun = time.process_time()
+    rows = ["step,seconds,loss"]
+    for progress in flow_model.run(config, points):
+        if progress.state.step % 1000 == 0:
+            seconds = time.process_time() - begun
+            rows.append(f"{progress.state.step},{seconds:.1f},{progress.losses[-1]:.5f}")
+            print(name, rows[-1], flush=True)
+    save_folder(flow_model.checkpoint_of(progress, config, points), FOLDER / name, parts=("ema",))
+    (FOLDER / name / "log.csv").write_text("\n".join(rows) + "\n", "utf-8")
+
+
 MAKE = {
     **dict.fromkeys(POINT_CONFIGS, make_points),
+    **dict.fromkeys(FLOW_CONFIGS, make_flow),
     **dict.fromkeys(IMAGE_CONFIGS, make_images),
     **dict.fromkeys(PEOPLE_CONFIGS, make_people),
     **dict.fromkeys(CAPTION_CONFIGS, make_captioned),

@@ -16,7 +16,9 @@ from core.metrics import (
     noise_floor,
     off_curve,
     sliced_wasserstein,
+    wasserstein,
 )
+from core.problems import Problem
 
 
 def cloud(n: int, *shape: int, seed: int = 0, shift: float = 0.0) -> torch.Tensor:
@@ -207,3 +209,15 @@ def test_fewer_samples_than_dimensions_have_a_frechet_distance_and_a_single_one_
     assert frechet(torch.zeros(3, 8, 1), torch.ones(4, 8, 1)) == pytest.approx(8)
     with refused("frechet_samples"):
         frechet(torch.zeros(1, 2), torch.zeros(3, 2))
+
+
+def test_the_wasserstein_distance_of_a_shifted_cloud_is_the_shift():
+    x = torch.randn(200, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    shift = torch.tensor([0.3, -0.4], dtype=torch.float64)
+    order = torch.randperm(200, generator=torch.Generator().manual_seed(1))
+    assert wasserstein(x, (x + shift)[order]) == pytest.approx(0.5)
+
+
+def test_the_wasserstein_distance_needs_equally_many_samples():
+    with pytest.raises(Problem, match="5 and 6"):
+        wasserstein(torch.zeros(5, 2), torch.zeros(6, 2))

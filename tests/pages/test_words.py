@@ -31,7 +31,7 @@ FIELD = (
     "unCLIP", "autoguidance", "guidance interval", "label dropout", "held-out", "log-density", "checkpoint", "seed",
     "trajectory", "interpolation", "classifier", "U-Net", "transformer", "token", "preconditioning",
     "variance", "standard deviation", "squared error", "batch", "gradient", "unit vector", "linear baseline",
-    "principal axis", "projection",
+    "principal axis", "projection", "flow matching", "velocity", "straightness",
 )  # fmt: skip
 METHODS = ("samplers", "schedules", "networks", "predictions", "views")  # the labels that name methods of the field
 PLAIN = {"none", "straight line", "clean point x₀"}  # labels of plain words

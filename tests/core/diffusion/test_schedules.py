@@ -8,11 +8,13 @@ from core.diffusion.schedules import (
     VIEWS,
     cosine,
     ddpm_linear,
+    flow_sigmas,
     karras,
     linear_alpha_bar,
     log_linear,
     log_normal,
     log_snr,
+    logit_normal,
     make_schedule,
     rectified_flow,
     scale,
@@ -167,3 +169,14 @@ def test_a_shift_changes_the_time_of_rectified_flow_as_esser_et_al_have_it():
     sigma, shifted = rectified_flow().sigma(TIMES), rectified_flow().shifted(3.0).sigma(TIMES)
     t, after = sigma / (1 + sigma), shifted / (1 + shifted)
     torch.testing.assert_close(after, 3 * t / (1 + 2 * t))
+
+
+def test_the_times_of_a_flow_are_evenly_spaced():
+    sigmas = flow_sigmas(5, t_max=0.9)
+    assert torch.allclose(sigmas / (1 + sigmas), torch.linspace(0.9, 0, 6, dtype=torch.float64))
+
+
+def test_the_logit_of_logit_normal_times_is_normal():
+    sigma = logit_normal(0.5, 2.0).sample(20_000, 0).double()
+    logit = torch.logit(sigma / (1 + sigma))
+    assert logit.mean().item() == pytest.approx(0.5, abs=0.01) and logit.std().item() == pytest.approx(2.0, rel=0.01)

@@ -95,6 +95,12 @@ def test_the_learning_rate_warms_up_and_stays():
     assert rates == pytest.approx([0.25e-3, 0.5e-3, 0.75e-3] + [1e-3] * 17)
 
 
+def test_a_restart_lets_the_cosine_decay_fall_twice():
+    config = TrainConfig(steps=300, lr=2.0, warmup=0, decay="cosine", restart=100)
+    rates = [config.learning_rate(step) for step in (0, 50, 99, 100, 200, 299)]
+    assert rates == pytest.approx([2.0, 1.0, 0.0, 2.0, 1.0, 0.0], abs=2e-3)
+
+
 def test_with_cosine_decay_the_learning_rate_ends_at_nothing():
     config = TrainConfig(steps=100, lr=2.0, warmup=10, decay="cosine")
     rates = [config.learning_rate(step) for step in (4, 50, 100)]

@@ -1,0 +1,30 @@
+"""Chapter 6: flow matching. Straight training lines, the mean velocity, its bent paths, couplings and few steps."""
+
+from pages.ui.frame import controls, shell
+from pages.ui.lessons import flow_matching as lesson
+from pages.ui.lessons.flow_matching import ALL_PAIRS, CODE, CONTROLS, SCENES, Config
+from pages.ui.stage import player
+
+shell.require_shell()
+shell.chapter("flow_matching", Config)
+left, right = shell.columns()
+with shell.asking(left, right):
+    answered = shell.predict("guess", decides={"show": "lines", "pairs": ALL_PAIRS})
+with right:
+    show = controls.draw("show", label_visibility="collapsed") if answered else "lines"
+with left:
+    for name in CONTROLS[show]:
+        if answered or name != "pairs":
+            controls.draw(name)
+
+config = controls.config(show=show)
+scene = SCENES[show](config)
+with right:
+    player.show(scene if answered else lesson.before_answer(scene), key="flow", permalink=True)
+    shell.explain("guess", "bent", shown=answered and show == "lines" and config.pairs == ALL_PAIRS)
+
+shell.notes(*lesson.notes_of(show, answered))
+shell.equation(show, legend=show)
+shell.code(*CODE[show])
+shell.tasks(lesson.tasks(config))
+shell.finish()

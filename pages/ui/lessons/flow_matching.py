@@ -1,0 +1,224 @@
+"""Chapter 6: training lines and their mean velocity, Euler's steps along it, couplings, and what a shift does.
+
+To add a scene, write its function, add its name to `SCENES`, `CONTROLS`, `CODE` and ``Config.show``, and its texts to
+the catalogue. Each scene is a pure function of a `Config`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from core import metrics
+from core.diffusion import couplings, vector_field
+from core.diffusion.exact import EmpiricalDenoiser
+from core.figures.scene import Arrows, Clock, Layer, Line, Panel, Path, Points, Scene
+from core.lessons import flow_matching as lesson
+from core.runs.caching import shared_cache
+from pages.ui.frame import text
+from pages.ui.frame.links import choice, number
+from pages.ui.frame.text import t
+from pages.ui.lessons.shared_scene import shared_scene
+
+FRAMES = 41  # of the clock t, from 1 to 0
+WITHIN = 4  # steps of the exact flow between two frames
+SECONDS = 5  # in which the clock goes from 1 to 0
+FEW, N = 30, 400  # lines and particles that are followed, and points of a cloud
+COARSE = 1000  # points that stand in for the endless spiral where many samples are drawn
+CHORDS = 12  # paths that are drawn on a cloud
+REACH = 2.6  # half the width of a panel
+SIDE, LENGTH = 13, 0.15  # arrows along a side; the time that an arrow goes on for
+PAIRS = (1, 2, 5, 20, 100, lesson.EVEN)
+STEPS = (1, 2, 4, 8, 16, 64)
+ALL_PAIRS, MANY = PAIRS[-1], STEPS[-1]
+
+
+@dataclass(frozen=True)
+class Config:
+    """The controls of the page."""
+
+    guess: str | None = choice(None, ("straight", "bent", "random"), style="none")
+    show: str = choice("lines", ("lines", "euler"))
+    pairs: int = choice(ALL_PAIRS, PAIRS, style="slider", main=True)
+    steps: int = choice(4, STEPS, style="slider", main=True)
+    seed: int = number(0, 0, 9999)
+
+
+CONTROLS: dict[str, tuple[str, ...]] = {"lines": ("pairs", "seed"), "euler": ("steps", "seed")}
+"""The controls of each scene."""
+
+
+def frame_times() -> Tensor:
+    """The times of the frames, [FRAMES] float64."""
+    return lesson.even_times(FRAMES - 1)
+
+
+# What is computed once
+
+
+@shared_cache(24)
+def field_of(pairs: int) -> Tensor:
+    """The mean velocity of so many data points, backwards and as long as it is drawn, [FRAMES, g, 2]."""
+    exact, places = EmpiricalDenoiser(lesson.some(pairs)), vector_field.grid(SIDE, REACH)
+    times = [max(time, 0.5 / FRAMES) for time in frame_times().tolist()]
+    field = torch.stack([-LENGTH * lesson.velocity(exact, places, time) for time in times])
+    return vector_field.limit_lengths(2 * REACH / SIDE, field)[0]
+
+
+@shared_cache(24)
+def paths_of(pairs: int, seed: int) -> Tensor:
+    """The paths of FEW starts along the exact velocity of so many data points, [FRAMES, FEW, 2]."""
+    times = lesson.even_times(WITHIN * (FRAMES - 1))
+    return lesson.euler(EmpiricalDenoiser(lesson.some(pairs)), lesson.starts(FEW, seed), times)[::WITHIN]
+
+
+@shared_cache(8)
+def part_of(pairs: int) -> tuple[Tensor, Tensor]:
+    """Times [T] and the part of the loss at each that no model can avoid, [T], for so many data points."""
+    times = (torch.arange(FRAMES - 1, dtype=torch.float64) + 0.5) / (FRAMES - 1)
+    return times, lesson.irreducible_part(lesson.some(pairs), times, n=300)
+
+
+# The scenes
+
+
+@shared_scene
+def lines(config: Config) -> Scene:
+    """Training lines, the mean velocity of all of them with the paths that follow it, and the part of the loss."""
+    paths = paths_of(config.pairs, config.seed)
+    straightness = couplings.straightness(paths)
+    times, part = part_of(config.pairs)
+    values = {"part": part.mean().item(), "straightness": straightness, "pairs": option("pairs", config.pairs)}
+    panels = [training_lines(config), marginal_field(config, paths, straightness), loss_over_time(times, part)]
+    return on_clock(panels, t("flow_matching.lines.alt", **values), 3 * FRAMES // 4)
+
+
+@shared_scene
+def euler(config: Config) -> Scene:
+    """Clouds after a few of Euler's steps and after many, with the chords of some paths, and how good they are."""
+    panels = [cloud(steps, config.seed) for steps in (config.steps, MANY)]
+    alt = t("flow_matching.euler.alt", count=config.steps, few=panels[0].caption, many=panels[1].caption)
+    return on_clock([*panels, distance_over_steps(config.steps)], alt, -1)
+
+
+SCENES: dict[str, Callable[[Config], Scene]] = {"lines": lines, "euler": euler}
+
+
+def before_answer(scene: Scene) -> Scene:
+    """The training lines alone, without what answers the question."""
+    return Scene(scene.panels[:1], scene.clock, t("flow_matching.lines.alt_lines"), fps=scene.fps)
+
+
+def on_clock(panels: Sequence[Panel], alt: str, start: int) -> Scene:
+    """Panels on the clock t, which goes from noise to data; a fresh one stands at frame ``start``."""
+    return Scene(panels, Clock(frame_times(), "t", 2, start), alt, fps=FRAMES / SECONDS)
+
+
+# Their panels
+
+
+def plane(title: str, layers: Sequence[Layer], **options) -> Panel:
+    """A panel of the plane."""
+    return Panel(title, layers, (-REACH, REACH), (-REACH, REACH), **options)
+
+
+def data_layer(points: Tensor) -> Points:
+    """The data under everything else."""
+    return Points(points, "data", size=3 if len(points) <= 20 else 1.8, alpha=0.7, label=t("flow_matching.layers.data"))
+
+
+def training_lines(config: Config) -> Panel:
+    """Some lines from starts to their data points, with the point that is at t on each."""
+    x0, x1 = lesson.lines(config.pairs, FEW, config.seed)
+    times = frame_times().float()[:, None, None]
+    layers = [
+        data_layer(lesson.some(config.pairs)),
+        Points(x1, "noise", size=2.5, label=t("flow_matching.layers.starts")),
+        Path((1 - times) * x0 + times * x1, "noise", t("flow_matching.layers.line")),
+    ]
+    title = t("flow_matching.panels.lines", count=len(x0))
+    return plane(title, layers, caption=t("flow_matching.captions.crossings", count=lesson.crossings(x0, x1)))
+
+
+def marginal_field(config: Config, paths: Tensor, straightness: float) -> Panel:
+    """The mean velocity, and paths [FRAMES, n, 2] that follow it."""
+    arrows = Arrows(
+        vector_field.grid(SIDE, REACH), field_of(config.pairs), "exact", 1.2, (), t("flow_matching.layers.velocity")
+    )
+    layers = [data_layer(lesson.some(config.pairs)), arrows, Path(paths, "sample", t("flow_matching.layers.path"))]
+    caption = t("flow_matching.captions.straightness", value=straightness)
+    return plane(t("flow_matching.panels.field"), layers, caption=caption)
+
+
+def loss_over_time(times: Tensor, part: Tensor) -> Panel:
+    """The part of the loss [T] that no model can avoid over times [T], and its mean."""
+    mean = part.mean().item()
+    layers = [
+        Line([0, 1], [mean, mean], "grid", t("flow_matching.layers.mean_part", part=mean), dash=(5, 4)),
+        Line(times, part, "difference", t("flow_matching.layers.part"), dash=()),
+    ]
+    title = t("flow_matching.panels.part")
+    return Panel(title, layers, (0, 1), (0, 1.05), False, "t", xreversed=True, marker=frame_times())
+
+
+def cloud(steps: int, seed: int) -> Panel:
+    """Points in so many of Euler's steps, with the chords of some of them."""
+    states = lesson.at_times(lesson.clouds(steps, 1.0, N, seed, COARSE), lesson.even_times(steps), frame_times())
+    layers = [
+        data_layer(lesson.endless()),
+        Points(states[:, CHORDS:], "sample", size=2, alpha=0.6, label=t("flow_matching.layers.samples")),
+        Path(states[:, :CHORDS], "sample", t("flow_matching.layers.chords")),
+    ]
+    title = t("flow_matching.panels.steps", count=steps)
+    return plane(title, layers, caption=t(f"flow_matching.floors.{steps}"))
+
+
+def distance_over_steps(steps: int) -> Panel:
+    """The measured energy distance over the number of steps, in noise floors."""
+    floors = measured()
+    layers = [
+        Line([1, MANY], [1, 1], "grid", t("flow_matching.layers.floor"), dash=(5, 4)),
+        Line(STEPS, floors, "sample", t("flow_matching.layers.distance")),
+        Points([[steps, floors[STEPS.index(steps)]]], "sample", size=5, alpha=1, shape="dot"),
+    ]
+    title, xlabel = t("flow_matching.panels.distance"), t("flow_matching.axes.steps")
+    return Panel(title, layers, (0.9, 72), (0.7, 700), False, xlabel, xlog=True, ylog=True)
+
+
+def measured() -> list[float]:
+    """The energy distances after each of `STEPS`, in noise floors, from the table of measured numbers."""
+    numbers = text.catalogue("")["measured"]["flow_matching"]
+    return [float(numbers[f"floors_{steps}"]) for steps in STEPS]
+
+
+def option(name: str, value: object) -> str:
+    """The label of a value of a control."""
+    return t(f"flow_matching.controls.{name}.options.{value}")
+
+
+# The text beside the picture
+
+
+CODE = {
+    "lines": (lesson.velocity, lesson.irreducible_part),
+    "euler": (lesson.euler, lesson.even_times, metrics.energy_distance),
+}
+"""The lines of core that make each scene."""
+
+
+NOTES = {"lines": {"before": ("lines",), "after": ("lines", "paths")}}
+"""The notes that a scene can show together, by their names in the catalogue; other scenes show those of their name."""
+
+
+def notes_of(show: str, answered: bool) -> tuple[str, ...]:
+    """The notes of a scene; what answers the question is said after it."""
+    return NOTES[show]["after" if answered else "before"] if show in NOTES else (show,)
+
+
+def tasks(config: Config) -> dict[str, bool]:
+    """Which tasks the configuration has done."""
+    return {
+        "straight_path": config.show == "lines" and config.pairs == 1,
+        "on_the_mean": config.show == "euler" and config.steps == 1,
+    }

@@ -1,0 +1,110 @@
+"""What chapter 6 computes, against closed forms, and the numbers that it quotes."""
+
+import pytest
+import torch
+
+from core import metrics, seeds
+from core.diffusion import samplers
+from core.diffusion.exact import EmpiricalDenoiser, GaussianMixtureDenoiser
+from core.lessons import flow_matching as lesson
+from pages.ui.frame.text import catalogue
+
+MEASURED = catalogue("")["measured"]["flow_matching"]
+ENDLESS = EmpiricalDenoiser(lesson.endless(1000))
+
+
+def gaussian(std: float) -> GaussianMixtureDenoiser:
+    """The exact denoiser of N(0, std^2) in the plane."""
+    return GaussianMixtureDenoiser(torch.zeros(1, 2, dtype=torch.float64), torch.tensor([std], dtype=torch.float64))
+
+
+def fresh(seed: int) -> torch.Tensor:
+    return lesson.spiral().sample(2000, seeds.generator(seed, 77))[0]
+
+
+@pytest.fixture(scope="module")
+def noise_floor() -> float:
+    return metrics.noise_floor(lesson.spiral().sample, 2000)
+
+
+def distance(steps: int, shift: float = 1.0, runs: int = 4) -> float:
+    """The mean energy distance of 2,000 samples to as many fresh points."""
+    starts, times = (seeds.gaussian((2000, 2), run) for run in range(runs)), lesson.even_times(steps, shift)
+    ends = (lesson.euler(ENDLESS, x1, times)[-1] for x1 in starts)
+    return sum(metrics.energy_distance(end, fresh(run)) for run, end in enumerate(ends)) / runs
+
+
+def test_the_velocity_of_gaussian_data_is_that_of_its_closed_form():
+    z, t = torch.tensor([[0.5, -2.0], [1.0, 0.0]], dtype=torch.float64), 0.3
+    # z_t = (1 - t) x0 + t x1 has the variance v below; E[x1 - x0 | z] = Cov(x1 - x0, z) / v z.
+    v = (1 - t) ** 2 * 0.25 + t**2
+    assert torch.allclose(lesson.velocity(gaussian(0.5), z, t), (t - (1 - t) * 0.25) / v * z, atol=1e-12)
+
+
+def test_one_data_point_makes_all_paths_straight_and_one_step_exact():
+    one = EmpiricalDenoiser(torch.tensor([[0.7, -0.2]], dtype=torch.float64))
+    x1, times = lesson.starts(20, 0).double(), lesson.even_times(8)
+    states = lesson.euler(one, x1, times)
+    t = times[:, None, None]
+    assert torch.allclose(states, (1 - t) * one.points + t * x1, atol=1e-12)
+
+
+def test_one_step_lands_every_point_on_the_mean_of_the_data():
+    points = lesson.spiral().points.double()
+    end = lesson.euler(EmpiricalDenoiser(points), lesson.starts(50, 0).double(), lesson.even_times(1))[-1]
+    assert (end - points.mean(0)).abs().max() < 5e-3  # at T_MAX the estimate is the mean but for its last digits
+
+
+def test_the_steps_are_those_of_the_sampler_along_the_same_noise_levels():
+    points, times = lesson.spiral().points.double(), lesson.even_times(12)[1:]
+    x1 = lesson.starts(20, 0).double()
+    z = lesson.euler(EmpiricalDenoiser(points), x1, times)
+    x = samplers.last(samplers.euler(EmpiricalDenoiser(points), x1 / (1 - times[0]), times / (1 - times)))
+    assert torch.allclose(z[-1], x, atol=1e-9)
+
+
+def test_a_shift_multiplies_every_noise_level():
+    plain, shifted = (lesson.even_times(8, shift)[1:-1] for shift in (1.0, 8.0))
+    assert torch.allclose(shifted / (1 - shifted), 8 * plain / (1 - plain))
+
+
+def test_states_between_two_times_lie_on_the_chord():
+    states, times = torch.tensor([[[4.0, 0.0]], [[2.0, 2.0]], [[0.0, 0.0]]]), torch.tensor([1.0, 0.5, 0.0])
+    seen = lesson.at_times(states, times, torch.tensor([1.0, 0.75, 0.25, 0.0]))
+    assert seen[:, 0].tolist() == [[4, 0], [3, 1], [1, 1], [0, 0]]
+
+
+def test_crossings_are_counted_and_ends_that_touch_are_none():
+    x1 = torch.tensor([[0.0, 0.0], [0.0, 1.0], [5.0, 5.0]])
+    x0 = torch.tensor([[1.0, 1.0], [1.0, 0.0], [6.0, 5.0]])
+    assert lesson.crossings(x0, x1) == 1
+    assert lesson.crossings(torch.ones(4, 2), torch.tensor([[0.0, 0], [2, 0], [0, 2], [2, 2]])) == 0
+
+
+def test_the_irreducible_part_of_gaussian_data_follows_from_its_variances():
+    points = seeds.gaussian((2000, 2), 5).double()
+    points = (points - points.mean(0)) / points.std(0)
+    t = torch.tensor([0.5], dtype=torch.float64)
+    # Var(x1 - x0 | z) = Var(x0 | z) / t^2, where Var(x0 | z) = t^2 / (t^2 + (1 - t)^2) for N(0, 1).
+    part = lesson.irreducible_part(points, t, n=2000)
+    assert part.item() == pytest.approx(1.0, abs=0.03)
+
+
+def test_the_part_of_the_loss_that_no_model_avoids():
+    times = (torch.arange(100, dtype=torch.float64) + 0.5) / 100
+    hundred = lesson.irreducible_part(lesson.spiral().points.double(), times).mean().item()
+    endless = lesson.irreducible_part(lesson.endless(4000).double(), times[::2] + 0.005, 400).mean().item()
+    assert lesson.spiral().points.square().sum(1).mean().item() + 2 == pytest.approx(4, abs=1e-5)
+    assert 100 * hundred == pytest.approx(MEASURED["part_100"], abs=0.3)
+    assert 100 * endless == pytest.approx(MEASURED["part_endless"], abs=0.3)
+
+
+@pytest.mark.parametrize("steps, tolerance", [(1, 0.05), (2, 0.1), (4, 0.1), (8, 0.1)])
+def test_few_steps_of_euler_are_far_from_the_data(steps: int, tolerance: float, noise_floor):
+    assert distance(steps) / noise_floor == pytest.approx(MEASURED[f"floors_{steps}"], rel=tolerance)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("steps", [16, 64])
+def test_many_steps_of_euler_are_near_the_data(steps: int, noise_floor):
+    assert distance(steps) / noise_floor == pytest.approx(MEASURED[f"floors_{steps}"], abs=0.7)
