@@ -85,7 +85,7 @@ def measure(name: str) -> dict:
     return {"calls": record, "straightness": round(couplings.straightness(sample(name, CALLS[-1], SAMPLES)), 5)}
 
 
-def floor() -> Accuracy:
+def perfect_accuracy() -> Accuracy:
     """The accuracy of perfect samples: other fresh draws."""
     return mean_accuracy(
         [points().sample(SAMPLES, seeds.generator(_PLACE, seed, 2))[0] for seed in range(SEEDS)]
@@ -94,7 +94,7 @@ def floor() -> Accuracy:
 
 @cache
 def recorded() -> dict:
-    """What ``measure`` found, by name of the model, and the ``floor``."""
+    """What ``measure`` found, by name of the model, and those of perfect samples as "floor"."""
     return json.loads(FILE.read_text("utf-8"))
 
 
@@ -147,7 +147,7 @@ def from_place(name: str, place: tuple[float, float], times: Tensor) -> tuple[Te
 
 
 if __name__ == "__main__":
-    perfect = floor()
+    perfect = perfect_accuracy()
     measured: dict = {"floor": [round(perfect.wasserstein, 4), round(perfect.distance, 4)]}
     for model in MODELS:
         measured[model] = measure(model)
