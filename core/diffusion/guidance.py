@@ -56,6 +56,20 @@ def cfg(denoiser: Denoiser, cond: Cond | None, negative: Cond | None = None, sca
     return lerp(condition(denoiser, negative), condition(denoiser, cond), scale)
 
 
+def two_scales(
+    denoiser: Denoiser, cond: Cond | None, negative: Cond | None, scale: float, negative_scale: float
+) -> Denoise:
+    """u + w1 (c - u) - w2 (n - u): a condition and a negative one, each with a scale of its own (Liu et al. 2022,
+    compositions with a negation). u is the unconditional answer; w2 = 0 is ``cfg`` without a negative."""
+    base, target, away = (condition(denoiser, each) for each in (None, cond, negative))
+
+    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+        u = base(x, sigma)
+        return u + scale * (target(x, sigma) - u) - negative_scale * (away(x, sigma) - u)
+
+    return denoise
+
+
 def autoguidance(denoise: Denoise, weak: Denoise, scale: float) -> Denoise:
     """Guidance away from a weaker model of the same task (Karras et al. 2024)."""
     return lerp(weak, denoise, scale)

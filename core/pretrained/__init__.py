@@ -36,6 +36,7 @@ POINT_CONFIGS: dict[str, tuple[str, PointConfig]] = {
     **{name: (name, PointConfig()) for name in BUILT_IN},
     "spiral-100-reference": ("spiral", REFERENCE),
     "spiral-100-fourier": ("spiral", PointConfig(endless=False, batch=512, steps=15_000)),
+    "spiral-100-classes": ("spiral", PointConfig(endless=False, conditional=True)),
     "spiral-classes-strong": ("spiral", PointConfig(conditional=True)),
     "spiral-classes-weak": ("spiral", WEAK),
     **{

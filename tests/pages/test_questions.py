@@ -62,13 +62,40 @@ ANSWERS: dict[str, dict[str, tuple[str, ...]]] = {
         "guidance/negative_prompt": ("negative_prompt.how", "negative_prompt.notes.2.text"),
     },
 }
-SCENES = sorted({scene for answer in ANSWERS.values() for scene in answer})
+USES: dict[str, dict[str, tuple[str, ...]]] = {
+    "How does image to image work, and what does the starting level decide?": {
+        "trained_model/start_at_sigma": (
+            "start_at_sigma.how",
+            "start_at_sigma.notes.0.text",
+            "start_at_sigma.notes.1.text",
+        ),
+    },
+    "How does inpainting work, and what may one not conclude from a filled-in part?": {
+        "trained_model/fix_a_part": ("fix_a_part.how", "fix_a_part.notes.1.text", "fix_a_part.notes.2.text"),
+    },
+    "What is inversion, why has the round trip an error, and how does it edit?": {
+        "trained_model/invert": ("invert.why", "invert.how", "invert.notes.0.text"),
+    },
+    "How does a diffusion model give a log-density, and why is that no measure of quality?": {
+        "trained_model/likelihood": ("likelihood.how", "likelihood.notes.1.text"),
+    },
+    "What does a measurement add to the denoiser; when is classifier guidance classifier-free guidance?": {
+        "trained_model/measurement": ("measurement.how", "class.notes.0.text"),
+        "trained_model/measurement&measured=coordinate": ("coordinate.notes.0.text", "coordinate.notes.1.text"),
+    },
+    "What does a negative class with one scale do wrong?": {
+        "trained_model/measurement&measured=negative": ("negative.notes.0.text", "negative.notes.1.text"),
+    },
+}
+"""The questions of chapter 7, besides the twelve."""
+EVERY = [*ANSWERS.values(), *USES.values()]
+SCENES = sorted({scene for answer in EVERY for scene in answer})
 
 
 def keys(scene: str) -> list[str]:
     """The catalogue's keys of all sentences that a scene must show."""
     page = scene.split("/")[0]
-    return [f"{page}.{key}" for answer in ANSWERS.values() for key in answer.get(scene, ())]
+    return [f"{page}.{key}" for answer in EVERY for key in answer.get(scene, ())]
 
 
 def entry(key: str, language: str) -> str:

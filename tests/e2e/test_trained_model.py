@@ -1,0 +1,34 @@
+"""Chapter 7 in a real browser: a shape drawn by hand, the clock, the probe, and a link."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from pages.ui.frame.text import t
+from tests.e2e.learner import Learner
+
+
+@pytest.fixture
+def chapter(page: Page, serve) -> Learner:
+    return Learner(page, f"{serve('app.py')}/trained_model", "uses")
+
+
+def test_a_dragged_probe_changes_the_table_and_the_address(chapter):
+    chapter.open("predictions=false&show=likelihood")
+    table = chapter.page.get_by_role("table")
+    before = table.inner_text()
+    chapter.drag((0.5, 0.5), (0.3, 0.7))
+    expect(chapter.page).to_have_url(re.compile(r"probe=-?\d"))
+    expect(table).not_to_have_text(before)
+    assert chapter.now("k") == 4  # the clock stays where it was
+
+
+def test_a_prediction_opens_the_scenes_and_a_scene_leads_to_the_next(chapter):
+    chapter.open()
+    chapter.page.locator(".st-key-_guess_farther_start button").click()
+    chapter.page.locator(".st-key-_guess_decide button").click()
+    expect(chapter.page.get_by_text(t("trained_model.predict.guess.why").split(".")[0])).to_be_visible()
+    chapter.page.locator(".st-key-_next button").click()
+    expect(chapter.page).to_have_url(re.compile("show=fix_a_part"))
+    chapter.until("now.k === 50")
