@@ -1,4 +1,4 @@
-"""Chapter 6: CLIP. Two encoders bring pictures and captions to one space, where cosines answer questions."""
+"""Chapter 8: CLIP. Two encoders bring pictures and captions to one space, where cosines answer questions."""
 
 from functools import partial
 

@@ -2,7 +2,8 @@
 
 from pages.ui.frame import controls, shell
 from pages.ui.lessons import flow_matching as lesson
-from pages.ui.lessons.flow_matching import ALL_PAIRS, CODE, CONTROLS, SCENES, Config
+from pages.ui.lessons.flow_config import ALL_PAIRS, CONTROLS, Config
+from pages.ui.lessons.flow_matching import CODE, SCENES
 from pages.ui.stage import player
 
 shell.require_shell()
@@ -14,7 +15,7 @@ with right:
     show = controls.draw("show", label_visibility="collapsed") if answered else "lines"
 with left:
     for name in CONTROLS[show]:
-        if answered or name != "pairs":
+        if not (name == "pairs" and not answered or name == "batch" and controls.value("classes")):
             controls.draw(name)
 
 config = controls.config(show=show)
@@ -23,7 +24,7 @@ with right:
     player.show(scene if answered else lesson.before_answer(scene), key="flow", permalink=True)
     shell.explain("guess", "bent", shown=answered and show == "lines" and config.pairs == ALL_PAIRS)
 
-shell.notes(*lesson.notes_of(show, answered))
+shell.notes(*lesson.notes_of(config, answered))
 shell.equation(show, legend=show)
 shell.code(*CODE[show])
 shell.tasks(lesson.tasks(config))

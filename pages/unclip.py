@@ -1,4 +1,4 @@
-"""Chapter 7: unCLIP. From words to a picture by way of CLIP's vectors, one stage after the other."""
+"""Chapter 9: unCLIP. From words to a picture by way of CLIP's vectors, one stage after the other."""
 
 from functools import partial
 

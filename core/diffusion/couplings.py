@@ -9,6 +9,7 @@ A coupling is a function ``(n, generator) -> x0 [n, ...], x1 [n, ...], labels [n
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -17,6 +18,16 @@ from core.problems import Problem
 
 Draw = Callable[[int, torch.Generator], tuple[Tensor, Tensor | None]]  # points [n, ...], labels [n] or None
 Coupling = Callable[[int, torch.Generator], tuple[Tensor, Tensor, Tensor | None]]
+
+
+class Data(Protocol):
+    """A set of points [N, ...] that can be drawn from, with its classes, if it has any: such as a ``PointSet``."""
+
+    points: Tensor
+    classes: tuple[str, ...]
+
+    def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        """``n`` points and their labels."""
 
 
 def gaussian(shape: tuple[int, ...]) -> Draw:
@@ -32,11 +43,27 @@ def independent(data: Draw, source: Draw) -> Coupling:
 
     def draw(n: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor | None]:
         (x0, labels), (x1, _) = data(n, generator), source(n, generator)
-        if x0.shape != x1.shape:
-            raise Problem("coupling_shapes", data=str(list(x0.shape[1:])), start=str(list(x1.shape[1:])))
+        _check_shapes(x0, x1)
         return x0, x1, labels
 
     return draw
+
+
+def between(data: Data, source: Data) -> Coupling:
+    """Every point of a source with every point of the data, equally likely: `independent` of two sets of points.
+
+    Raises Problem where they differ in dimension, and where both have classes but not the same number of them: then no
+    class of the source belongs to a class of the data.
+    """
+    _check_shapes(data.points, source.points)
+    if data.classes and source.classes and len(data.classes) != len(source.classes):
+        raise Problem("coupling_classes", data=len(data.classes), start=len(source.classes))
+    return independent(data.sample, source.sample)
+
+
+def _check_shapes(x0: Tensor, x1: Tensor) -> None:
+    if x0.shape[1:] != x1.shape[1:]:
+        raise Problem("coupling_shapes", data=str(list(x0.shape[1:])), start=str(list(x1.shape[1:])))
 
 
 def optimal_transport(coupling: Coupling, batch: int = 256) -> Coupling:
@@ -44,12 +71,14 @@ def optimal_transport(coupling: Coupling, batch: int = 256) -> Coupling:
 
     Minibatch optimal transport (Pooladian et al. 2023; Tong et al. 2024). A batch of 1 changes nothing; with more,
     pairs come closer to those of the exact optimal transport, whose lines do not cross. Raises Problem unless batch >=
-    1.
+    1, and when fewer pairs than one batch are drawn.
     """
     if batch < 1:
         raise Problem("coupling_batch", batch=batch)
 
     def draw(n: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor | None]:
+        if n < batch:
+            raise Problem("coupling_batch_larger", batch=batch, n=n)
         x0, x1, labels = coupling(n, generator)
         order = torch.cat([start + assignment(x0[start:][:batch], x1[start:][:batch]) for start in range(0, n, batch)])
         return x0[order], x1, None if labels is None else labels[order]

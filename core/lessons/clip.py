@@ -1,4 +1,4 @@
-"""Chapter 6: a small CLIP that is trained live, and what a trained one answers about the collection of emoji.
+"""Chapter 8: a small CLIP that is trained live, and what a trained one answers about the collection of emoji.
 
 Retrieval, zero-shot classification, arithmetic with vectors, and projections of the vectors to two dimensions. What a
 CLIP of people answers is in ``clip_people``.

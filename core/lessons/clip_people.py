@@ -1,4 +1,4 @@
-"""Chapter 6 on people: what a trained CLIP answers about pictures whose attributes are exactly known.
+"""Chapter 8 on people: what a trained CLIP answers about pictures whose attributes are exactly known.
 
 Retrieval, attributes by zero-shot classification, and differences of two pictures, in English and in Chinese.
 ``python -m core.lessons.clip_people`` writes the answers to all differences, which the page opens with.

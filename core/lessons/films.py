@@ -1,6 +1,6 @@
 """Films: images on their way from noise, frame by frame, and files of films.
 
-Chapters 7 and 8 sample what ``core.models`` samples, and keep the steps on the way.
+Chapters 9 and 10 sample what ``core.models`` samples, and keep the steps on the way.
 """
 
 from collections.abc import Mapping, Sequence

@@ -14,11 +14,11 @@ from core.diffusion import couplings
 from core.diffusion.couplings import Coupling
 from core.diffusion.denoiser import Denoise
 from core.diffusion.exact import EmpiricalDenoiser
+from core.diffusion.few_step import T_MAX
 from core.runs.caching import shared_cache
 
-T_MAX = 0.999  # at t = 1 itself the noise level is infinite
 EVEN = 2000  # evenly spread points that stand in for the endless spiral
-_PAIRS, _CLASSES = 0xF10, 0xF11  # keep the draws of these computations apart
+_PAIRS, _PICTURE = 0xF10, 0xF11  # keep the draws of these computations apart
 
 
 @shared_cache(1)
@@ -125,6 +125,7 @@ def independent() -> Coupling:
     return couplings.independent(spiral().sample, couplings.gaussian((2,)))
 
 
+@shared_cache(16)
 def coupled(batch: int, n: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
     """Points x0, starts x1 and labels of n pairs under minibatch optimal transport. The starts are the same for every
     batch, and a batch of 1 leaves the pairs independent."""
@@ -182,3 +183,13 @@ def clouds(steps: int, shift: float, n: int, seed: int, points: int = EVEN) -> T
     return euler(exact, starts(n, seed), even_times(steps, shift))
 
 
+def picture_noise(picture: Tensor, seed: int) -> Tensor:
+    """Standard normal noise for a picture, of its shape."""
+    return seeds.gaussian(tuple(picture.shape), seed, _PICTURE, like=picture)
+
+
+def block_means(picture: Tensor, side: int) -> Tensor:
+    """The means of blocks of side x side pixels of a picture [h, w, ...], [h / side, w / side, ...]: of equal pixels
+    under independent noise they have ``side`` times less noise."""
+    h, w = (length // side for length in picture.shape[:2])
+    return picture.unflatten(1, (w, side)).unflatten(0, (h, side)).mean((1, 3))

@@ -1,4 +1,4 @@
-"""Chapter 7: unCLIP with every step on the way, and where its vectors lie among those of captions and pictures.
+"""Chapter 9: unCLIP with every step on the way, and where its vectors lie among those of captions and pictures.
 
 ``core.models.unclip.generate`` makes the same pictures and returns the last step only. There are two sets of models: of
 people, whose attributes in a picture can be judged, and of emoji. ``python -m core.lessons.unclip`` writes the films

@@ -1,4 +1,4 @@
-"""Chapter 6 in a real browser: a matrix that turns diagonal under one clock, links, drawing, the keyboard."""
+"""Chapter 8 in a real browser: a matrix that turns diagonal under one clock, links, drawing, the keyboard."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Chapter 8 in a real browser: one clock, films that form while the stage stays, links, the keyboard."""
+"""Chapter 10 in a real browser: one clock, films that form while the stage stays, links, the keyboard."""
 
 import re
 

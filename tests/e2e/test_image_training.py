@@ -1,4 +1,4 @@
-"""Chapter 8 in a real browser: digits trained live."""
+"""Chapter 10 in a real browser: digits trained live."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Chapter 7 in a real browser: a typed caption forms on the stage that stands, links, the keyboard, what fits."""
+"""Chapter 9 in a real browser: a typed caption forms on the stage that stands, links, the keyboard, what fits."""
 
 import re
 

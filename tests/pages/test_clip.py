@@ -1,4 +1,4 @@
-"""Chapter 6 without a browser: scenes and controls, unknown words and bad files, live training, tasks."""
+"""Chapter 8 without a browser: scenes and controls, unknown words and bad files, live training, tasks."""
 
 import re
 import time

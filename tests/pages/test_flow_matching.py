@@ -45,3 +45,44 @@ def test_the_number_of_steps_changes_the_cloud_and_its_distance(chapter):
     app.select_slider(key="steps").set_value(1).run()
     assert panels(app)[t("flow_matching.panels.steps", count=1)]["caption"] == t("flow_matching.floors.1")
     assert tasks(app)["on_the_mean"] and DISTANCE in panels(app)
+
+
+def test_the_batch_of_optimal_transport_changes_the_lines_and_their_crossings(chapter):
+    app = chapter(**SHOWN, show="couplings")
+    assert not tasks(app)["few_crossings"]
+    app.select_slider(key="batch").set_value(64).run()
+    shown = panels(app)[t("flow_matching.panels.transport", batch=64)]
+    crossings = int(shown["caption"].split()[0])
+    assert layers(shown) == ["points", "line", "points"] and crossings < 100 and tasks(app)["few_crossings"]
+    app.select_slider(key="batch").set_value(256).run()
+    assert app.query_params["show"] == "couplings" and "batch" not in app.query_params
+
+
+def test_with_classes_the_starts_are_coloured_and_the_batch_has_one_size(chapter):
+    app = chapter(**SHOWN, show="couplings", classes="true")
+    shown = panels(app)
+    assert list(shown) == [
+        t("flow_matching.panels.independent"),
+        t("flow_matching.panels.transport", batch=512),
+        t("flow_matching.panels.lengths"),
+    ]
+    assert [part.key for part in app.select_slider] == []
+    app.toggle(key="classes").set_value(False).run()
+    assert [part.key for part in app.select_slider] == ["batch"]
+
+
+def test_a_shift_is_shown_in_levels_samples_and_pictures(chapter):
+    app = chapter(**SHOWN, show="shift")
+    shown = panels(app)
+    assert [t(f"flow_matching.shifted.{shift}") in shown for shift in (1, 3, 8)] == [True] * 3
+    app.select_slider(key="level").set_value(1.0).run()
+    app.selectbox(key="image").set_value("snail").run()
+    assert layers(panels(app)[t("flow_matching.panels.sizes", level=1)]) == ["images"]
+    assert app.query_params["image"] == "snail" and app.query_params["level"] == "1"
+
+
+def test_chapter_1_leads_to_what_a_shift_does(open_page):
+    app = open_page("forward_noise", show="schedules")
+    assert ("flow_matching", "show=shift") in [
+        (link.proto.page, link.proto.query_string) for link in app.get("page_link")
+    ]

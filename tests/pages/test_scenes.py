@@ -26,6 +26,7 @@ NOTED = {
     "training": {"middle_learned": {"prediction": "eps"}, "untrained_edm": {"arrow": "untrained_edm"},
                  "live": {"arrow": "live"}},
     "vector_field": {"spiral-100-fourier": {"model": "spiral-100-fourier"}, "other": {"model": "moons"}},
+    "flow_matching": {"classes": {"classes": "true"}},
     "sampling": {"after": {"b": "ddpm_no_noise"}},
     "image_models": {"training": {"model": "digits"}},
     "clip": {"emoji": {"data": "emoji"}},

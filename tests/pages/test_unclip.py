@@ -1,4 +1,4 @@
-"""Chapter 7 without a browser: stages and scenes, unknown words, no caption, controls, links, tasks."""
+"""Chapter 9 without a browser: stages and scenes, unknown words, no caption, controls, links, tasks."""
 
 import re
 import time

@@ -32,6 +32,7 @@ FIELD = (
     "trajectory", "interpolation", "classifier", "U-Net", "transformer", "token", "preconditioning",
     "variance", "standard deviation", "squared error", "batch", "gradient", "unit vector", "linear baseline",
     "principal axis", "projection", "flow matching", "velocity", "straightness",
+    "coupling", "optimal transport", "reflow", "shift",
 )  # fmt: skip
 METHODS = ("samplers", "schedules", "networks", "predictions", "views")  # the labels that name methods of the field
 PLAIN = {"none", "straight line", "clean point x₀"}  # labels of plain words

@@ -1,4 +1,4 @@
-"""Chapter 6: a CLIP that is trained live, and what a trained one is asked, of people or of emoji.
+"""Chapter 8: a CLIP that is trained live, and what a trained one is asked, of people or of emoji.
 
 Each scene is a pure function of a `Config`; ``space`` is for a CLIP that no address can name, such as a learner's run,
 and ``pixels`` for a picture from a file.

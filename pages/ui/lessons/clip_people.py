@@ -1,4 +1,4 @@
-"""The scenes of chapter 6 on people, whose attributes are known: what is found can be judged exactly.
+"""The scenes of chapter 8 on people, whose attributes are known: what is found can be judged exactly.
 
 Each is a pure function of a ``space``, the vectors of the shipped CLIP or of a learner's run, and of what is asked.
 """

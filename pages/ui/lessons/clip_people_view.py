@@ -1,4 +1,4 @@
-"""What the page of chapter 6 draws of people: cards, tables and a chart."""
+"""What the page of chapter 8 draws of people: cards, tables and a chart."""
 
 from collections.abc import Sequence
 from functools import cache

@@ -1,4 +1,4 @@
-"""What the page of chapter 6 draws: the live run on the stage, and cards, tables and a chart for the other scenes."""
+"""What the page of chapter 8 draws: the live run on the stage, and cards, tables and a chart for the other scenes."""
 
 from collections.abc import Sequence
 from functools import cache

@@ -1,11 +1,10 @@
 """Chapter 6: training lines and their mean velocity, Euler's steps along it, couplings, and what a shift does.
 
-To add a scene, write its function, add its name to `SCENES`, `CONTROLS`, `CODE` and ``Config.show``, and its texts to
-the catalogue. Each scene is a pure function of a `Config`.
+To add a scene, write its function, add its name to `SCENES` and `CODE`, and in ``flow_config`` to `CONTROLS` and
+``Config.show``, and its texts to the catalogue. Each scene is a pure function of a `Config`.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -13,45 +12,33 @@ from torch import Tensor
 from core import metrics
 from core.diffusion import couplings, vector_field
 from core.diffusion.exact import EmpiricalDenoiser
-from core.figures.scene import Arrows, Clock, Layer, Line, Panel, Path, Points, Scene
+from core.diffusion.schedules import Schedule
+from core.figures.scene import Arrows, Line, Panel, Path, Points, Scene
 from core.lessons import flow_matching as lesson
 from core.runs.caching import shared_cache
 from pages.ui.frame import text
-from pages.ui.frame.links import choice, number
 from pages.ui.frame.text import t
+from pages.ui.lessons.flow_config import (
+    COARSE,
+    FRAMES,
+    MANY,
+    REACH,
+    STEPS,
+    Config,
+    data_layer,
+    frame_times,
+    on_clock,
+    plane,
+)
+from pages.ui.lessons.flow_couplings import couplings as couplings_side_by_side
+from pages.ui.lessons.flow_couplings import few_crossings
+from pages.ui.lessons.flow_shift import shift
 from pages.ui.lessons.shared_scene import shared_scene
 
-FRAMES = 41  # of the clock t, from 1 to 0
 WITHIN = 4  # steps of the exact flow between two frames
-SECONDS = 5  # in which the clock goes from 1 to 0
 FEW, N = 30, 400  # lines and particles that are followed, and points of a cloud
-COARSE = 1000  # points that stand in for the endless spiral where many samples are drawn
 CHORDS = 12  # paths that are drawn on a cloud
-REACH = 2.6  # half the width of a panel
 SIDE, LENGTH = 13, 0.15  # arrows along a side; the time that an arrow goes on for
-PAIRS = (1, 2, 5, 20, 100, lesson.EVEN)
-STEPS = (1, 2, 4, 8, 16, 64)
-ALL_PAIRS, MANY = PAIRS[-1], STEPS[-1]
-
-
-@dataclass(frozen=True)
-class Config:
-    """The controls of the page."""
-
-    guess: str | None = choice(None, ("straight", "bent", "random"), style="none")
-    show: str = choice("lines", ("lines", "euler"))
-    pairs: int = choice(ALL_PAIRS, PAIRS, style="slider", main=True)
-    steps: int = choice(4, STEPS, style="slider", main=True)
-    seed: int = number(0, 0, 9999)
-
-
-CONTROLS: dict[str, tuple[str, ...]] = {"lines": ("pairs", "seed"), "euler": ("steps", "seed")}
-"""The controls of each scene."""
-
-
-def frame_times() -> Tensor:
-    """The times of the frames, [FRAMES] float64."""
-    return lesson.even_times(FRAMES - 1)
 
 
 # What is computed once
@@ -102,7 +89,12 @@ def euler(config: Config) -> Scene:
     return on_clock([*panels, distance_over_steps(config.steps)], alt, -1)
 
 
-SCENES: dict[str, Callable[[Config], Scene]] = {"lines": lines, "euler": euler}
+SCENES: dict[str, Callable[[Config], Scene]] = {
+    "lines": lines,
+    "euler": euler,
+    "couplings": couplings_side_by_side,
+    "shift": shift,
+}
 
 
 def before_answer(scene: Scene) -> Scene:
@@ -110,22 +102,7 @@ def before_answer(scene: Scene) -> Scene:
     return Scene(scene.panels[:1], scene.clock, t("flow_matching.lines.alt_lines"), fps=scene.fps)
 
 
-def on_clock(panels: Sequence[Panel], alt: str, start: int) -> Scene:
-    """Panels on the clock t, which goes from noise to data; a fresh one stands at frame ``start``."""
-    return Scene(panels, Clock(frame_times(), "t", 2, start), alt, fps=FRAMES / SECONDS)
-
-
 # Their panels
-
-
-def plane(title: str, layers: Sequence[Layer], **options) -> Panel:
-    """A panel of the plane."""
-    return Panel(title, layers, (-REACH, REACH), (-REACH, REACH), **options)
-
-
-def data_layer(points: Tensor) -> Points:
-    """The data under everything else."""
-    return Points(points, "data", size=3 if len(points) <= 20 else 1.8, alpha=0.7, label=t("flow_matching.layers.data"))
 
 
 def training_lines(config: Config) -> Panel:
@@ -203,17 +180,26 @@ def option(name: str, value: object) -> str:
 CODE = {
     "lines": (lesson.velocity, lesson.irreducible_part),
     "euler": (lesson.euler, lesson.even_times, metrics.energy_distance),
+    "couplings": (couplings.independent, couplings.optimal_transport, couplings.assignment, couplings.stored),
+    "shift": (lesson.even_times, Schedule.shifted),
 }
 """The lines of core that make each scene."""
 
 
-NOTES = {"lines": {"before": ("lines",), "after": ("lines", "paths")}}
+NOTES = {
+    "lines": {"before": ("lines",), "after": ("lines", "paths")},
+    "couplings": {"all": ("couplings",), "classes": ("with_classes",)},
+}
 """The notes that a scene can show together, by their names in the catalogue; other scenes show those of their name."""
 
 
-def notes_of(show: str, answered: bool) -> tuple[str, ...]:
-    """The notes of a scene; what answers the question is said after it."""
-    return NOTES[show]["after" if answered else "before"] if show in NOTES else (show,)
+def notes_of(config: Config, answered: bool) -> tuple[str, ...]:
+    """The notes of a scene and of what is special about it now; what answers the question is said after it."""
+    if config.show == "lines":
+        return NOTES["lines"]["after" if answered else "before"]
+    if config.show == "couplings":
+        return NOTES["couplings"]["classes" if config.classes else "all"]
+    return (config.show,)
 
 
 def tasks(config: Config) -> dict[str, bool]:
@@ -221,4 +207,5 @@ def tasks(config: Config) -> dict[str, bool]:
     return {
         "straight_path": config.show == "lines" and config.pairs == 1,
         "on_the_mean": config.show == "euler" and config.steps == 1,
+        "few_crossings": config.show == "couplings" and few_crossings(config),
     }

@@ -1,4 +1,4 @@
-"""Chapter 7: unCLIP, one stage after the other, and what becomes of a picture when a stage is changed.
+"""Chapter 9: unCLIP, one stage after the other, and what becomes of a picture when a stage is changed.
 
 Each scene is a pure function of a `Config`. It computes its films, unless they are given: so the page draws films while
 they form, ``k`` being the number of the newest frame, by the same panels.

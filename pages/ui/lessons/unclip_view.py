@@ -1,4 +1,4 @@
-"""What the page of chapter 7 draws beside the stage: messages about words, cards of neighbours, tables."""
+"""What the page of chapter 9 draws beside the stage: messages about words, cards of neighbours, tables."""
 
 import math
 

@@ -1,5 +1,6 @@
 """Couplings: they change which start belongs to which point, and nothing else."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -59,6 +60,20 @@ def test_data_and_starts_of_different_shapes_and_an_empty_batch_are_refused(refu
         drawn(independent(shape=(3,)))
     with refused("coupling_batch", batch=0):
         couplings.optimal_transport(independent(), 0)
+
+
+def test_sets_that_do_not_fit_and_batches_that_are_larger_than_the_data_are_refused(refused):
+    with refused("coupling_shapes", data="[2]", start="[3]"):
+        couplings.between(POINTS, replace(POINTS, points=torch.zeros(60, 3)))
+    with refused("coupling_classes", data=3, start=2):
+        couplings.between(POINTS, replace(POINTS, classes=("a", "b")))
+    with refused("coupling_batch_larger", batch=65, n=64):
+        drawn(couplings.optimal_transport(independent(), 65))
+
+
+def test_a_set_of_points_can_be_the_source():
+    x0, x1, labels = drawn(couplings.between(POINTS, make_points("moons", 60)))
+    assert x0.shape == x1.shape == (64, 2) and len(labels) == 64 and not x0.equal(x1)
 
 
 def test_straight_paths_at_even_speed_have_a_straightness_of_zero_and_those_of_the_exact_flow_do_not():

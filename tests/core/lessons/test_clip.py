@@ -1,4 +1,4 @@
-"""Chapter 6: live training of a small CLIP, and what the shipped one answers."""
+"""Chapter 8: live training of a small CLIP, and what the shipped one answers."""
 
 from dataclasses import replace
 from itertools import islice

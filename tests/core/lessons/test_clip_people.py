@@ -1,4 +1,4 @@
-"""Chapter 6 on people: what the shipped CLIP answers, and the numbers that the page quotes."""
+"""Chapter 8 on people: what the shipped CLIP answers, and the numbers that the page quotes."""
 
 import pytest
 import torch

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from core import metrics, seeds
-from core.diffusion import samplers
+from core.diffusion import couplings, samplers
 from core.diffusion.exact import EmpiricalDenoiser, GaussianMixtureDenoiser
 from core.lessons import flow_matching as lesson
 from pages.ui.frame.text import catalogue
@@ -108,3 +108,62 @@ def test_few_steps_of_euler_are_far_from_the_data(steps: int, tolerance: float, 
 @pytest.mark.parametrize("steps", [16, 64])
 def test_many_steps_of_euler_are_near_the_data(steps: int, noise_floor):
     assert distance(steps) / noise_floor == pytest.approx(MEASURED[f"floors_{steps}"], abs=0.7)
+
+
+def cost(batch: int) -> float:
+    """The mean squared length of 4,096 pairs of optimal transport in batches."""
+    return sum(couplings.transport_cost(*lesson.coupled(batch, 1024, seed)[:2]) for seed in range(4)) / 4
+
+
+@pytest.mark.parametrize("batch, expected", [(1, 4.0), (4, 2.1), (16, 0.85), (64, 0.33), (256, MEASURED["cost_256"])])
+def test_larger_batches_of_optimal_transport_make_shorter_lines(batch: int, expected: float):
+    assert cost(batch) == pytest.approx(expected, rel=0.05)
+
+
+def test_the_exact_flow_joins_nearly_the_best_pairs_by_bent_paths():
+    costs, bends = [], []
+    for seed in range(2):
+        _, x1, _ = lesson.coupled(1, 1000, seed)
+        paths = lesson.euler(ENDLESS, x1, lesson.even_times(48))
+        x0 = paths[-1]
+        costs.append(couplings.transport_cost(x0, x1))
+        best = couplings.transport_cost(x0[couplings.assignment(x0, x1)], x1)
+        assert costs[-1] / best < 1 + MEASURED["above_best"] / 100
+        bends.append(couplings.straightness(paths))
+    assert sum(costs) / 2 == pytest.approx(MEASURED["cost_flow"], abs=0.01)
+    assert all(0.9 < bend < 1.1 for bend in bends)
+
+
+def test_the_starts_stay_where_they_are_under_every_coupling():
+    first, second = lesson.coupled(1, 256, 3)[1], lesson.coupled(64, 256, 3)[1]
+    assert first.equal(second)
+
+
+def test_optimal_transport_gives_each_class_starts_of_its_own():
+    person, dog, cat = lesson.mean_lengths(512, 4096, 0).tolist()
+    assert person == pytest.approx(MEASURED["class_person"], rel=0.05)
+    assert dog == pytest.approx(1.20, rel=0.05)
+    assert cat == pytest.approx(MEASURED["class_cat"], rel=0.05)
+    assert lesson.mean_lengths(1, 4096, 0).tolist() == pytest.approx([MEASURED["class_sampling"]] * 3, rel=0.05)
+
+
+def test_a_density_of_lengths_has_the_area_one():
+    at = torch.linspace(-2, 6, 801)
+    density = lesson.length_density(torch.tensor([0.5, 1.0, 2.5]), at)
+    assert torch.trapezoid(density, at).item() == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("shift", [1, 3, 8])
+def test_in_the_plane_a_shift_only_hurts(shift: int):
+    times, exact = lesson.even_times(8, shift), lesson.endless()
+    ends = (lesson.euler(ENDLESS, seeds.gaussian((2000, 2), run), times)[-1] for run in range(4))
+    found = sum(metrics.energy_distance(end, exact) for end in ends) / 4
+    assert found == pytest.approx(MEASURED[f"shift_{shift}"], rel=0.1)
+
+
+def test_means_of_blocks_have_less_noise_and_the_same_picture():
+    picture = torch.arange(6.0).view(2, 3)[..., None].expand(2, 3, 3)
+    large = picture.repeat_interleave(4, 0).repeat_interleave(4, 1)
+    assert lesson.block_means(large, 4).equal(picture)
+    noise = lesson.block_means(lesson.picture_noise(torch.zeros(200, 200), 0), 5)
+    assert noise.std().item() == pytest.approx(0.2, rel=0.05)

@@ -1,4 +1,4 @@
-"""Chapter 7: films of what ``core.models.unclip.generate`` makes, interpolations, and where vectors lie."""
+"""Chapter 9: films of what ``core.models.unclip.generate`` makes, interpolations, and where vectors lie."""
 
 import math
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The scenes of chapter 6: what they show follows from the configuration, and the panels of a live run."""
+"""The scenes of chapter 8: what they show follows from the configuration, and the panels of a live run."""
 
 from functools import partial
 

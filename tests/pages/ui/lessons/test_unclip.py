@@ -1,4 +1,4 @@
-"""The scenes of chapter 7: films while they form, strips of vectors, what the tasks ask."""
+"""The scenes of chapter 9: films while they form, strips of vectors, what the tasks ask."""
 
 from dataclasses import replace
 
