@@ -61,20 +61,23 @@ ANSWERS: dict[str, dict[str, tuple[str, ...]]] = {
         "guidance/two_fields": ("two_fields.notes.0.text", "two_fields.notes.1.text"),
         "guidance/negative_prompt": ("negative_prompt.how", "negative_prompt.notes.2.text"),
     },
-    "13 Why are conditional paths straight, and why does sampling still take steps?": {
+}
+FLOWS: dict[str, dict[str, tuple[str, ...]]] = {
+    "Why are conditional paths straight, and why does sampling still take steps?": {
         "flow_matching/lines": ("lines.how", "paths.notes.0.text", "paths.notes.1.text"),
         "flow_matching/euler": ("euler.why", "euler.how"),
     },
-    "14 What does reflow change?": {"flow_matching/couplings": ("couplings.how", "couplings.notes.2.text")},
-    "15 Why does optimal transport fail with classes?": {
+    "What does reflow change?": {"flow_matching/couplings": ("couplings.how", "couplings.notes.2.text")},
+    "Why does optimal transport fail with classes?": {
         "flow_matching/couplings&classes=true": (
             "with_classes.how",
             "with_classes.notes.0.text",
             "with_classes.notes.1.text",
         ),
     },
-    "16 What is a shift for?": {"flow_matching/shift": ("shift.how", "shift.notes.2.text")},
+    "What is a shift for?": {"flow_matching/shift": ("shift.how", "shift.notes.2.text")},
 }
+"""The questions of chapter 6, besides the twelve."""
 USES: dict[str, dict[str, tuple[str, ...]]] = {
     "How does image to image work, and what does the starting level decide?": {
         "trained_model/start_at_sigma": (
@@ -101,7 +104,7 @@ USES: dict[str, dict[str, tuple[str, ...]]] = {
     },
 }
 """The questions of chapter 7, besides the twelve."""
-EVERY = [*ANSWERS.values(), *USES.values()]
+EVERY = [*ANSWERS.values(), *FLOWS.values(), *USES.values()]
 SCENES = sorted({scene for answer in EVERY for scene in answer})
 
 
@@ -130,8 +133,8 @@ def comparable(said: str, language: str) -> str:
     return re.sub(r"[^\u4e00-\u9fff]", "", said) if language == "zh" else said
 
 
-def test_every_question_has_its_number():
-    assert [int(question.split()[0]) for question in ANSWERS] == list(range(1, len(ANSWERS) + 1))
+def test_there_are_twelve_questions():
+    assert len(ANSWERS) == 12
 
 
 @pytest.mark.slow

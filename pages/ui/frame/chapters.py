@@ -12,14 +12,9 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from pages.ui.frame.text import t
 
 ROOT = Path(__file__).parents[3]
-LESSON = {
+SECTIONS = {
     "points": ("forward_noise", "training", "vector_field", "sampling", "guidance", "flow_matching", "trained_model"),
     "images": ("clip", "unclip", "image_models"),
-}
-"""The sections of the lesson and their pages, those that are not written yet included."""
-SECTIONS = {
-    section: tuple(name for name in names if (ROOT / "pages" / f"{name}.py").exists())
-    for section, names in LESSON.items()
 }
 UNNUMBERED = ("home", "lab", "glossary")
 PAGES = ("home", *(name for section in SECTIONS.values() for name in section), "lab", "glossary")
