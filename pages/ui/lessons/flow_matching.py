@@ -38,16 +38,22 @@ from pages.ui.lessons.shared_scene import shared_scene
 WITHIN = 4  # steps of the exact flow between two frames
 FEW, N = 30, 400  # lines and particles that are followed, and points of a cloud
 CHORDS = 12  # paths that are drawn on a cloud
+COUNTED = 200  # lines at each time of the curve
 SIDE, LENGTH = 13, 0.15  # arrows along a side; the time that an arrow goes on for
 
 
 # What is computed once
 
 
+def drawn(pairs: int) -> Tensor:
+    """So many data points, or the coarser ones that stand in for endless ones in the picture."""
+    return lesson.some(min(pairs, COARSE))
+
+
 @shared_cache(24)
 def field_of(pairs: int) -> Tensor:
     """The mean velocity of so many data points, backwards and as long as it is drawn, [FRAMES, g, 2]."""
-    exact, places = EmpiricalDenoiser(lesson.some(pairs)), vector_field.grid(SIDE, REACH)
+    exact, places = EmpiricalDenoiser(drawn(pairs)), vector_field.grid(SIDE, REACH)
     times = [max(time, 0.5 / FRAMES) for time in frame_times().tolist()]
     field = torch.stack([-LENGTH * lesson.velocity(exact, places, time) for time in times])
     return vector_field.limit_lengths(2 * REACH / SIDE, field)[0]
@@ -57,14 +63,14 @@ def field_of(pairs: int) -> Tensor:
 def paths_of(pairs: int, seed: int) -> Tensor:
     """The paths of FEW starts along the exact velocity of so many data points, [FRAMES, FEW, 2]."""
     times = lesson.even_times(WITHIN * (FRAMES - 1))
-    return lesson.euler(EmpiricalDenoiser(lesson.some(pairs)), lesson.starts(FEW, seed), times)[::WITHIN]
+    return lesson.euler(EmpiricalDenoiser(drawn(pairs)), lesson.starts(FEW, seed), times)[::WITHIN]
 
 
 @shared_cache(8)
 def part_of(pairs: int) -> tuple[Tensor, Tensor]:
     """Times [T] and the part of the loss at each that no model can avoid, [T], for so many data points."""
     times = (torch.arange(FRAMES - 1, dtype=torch.float64) + 0.5) / (FRAMES - 1)
-    return times, lesson.irreducible_part(lesson.some(pairs), times, n=300)
+    return times, lesson.irreducible_part(lesson.some(pairs), times, n=COUNTED)
 
 
 # The scenes
@@ -78,7 +84,7 @@ def lines(config: Config) -> Scene:
     times, part = part_of(config.pairs)
     values = {"part": part.mean().item(), "straightness": straightness, "pairs": option("pairs", config.pairs)}
     panels = [training_lines(config), marginal_field(config, paths, straightness), loss_over_time(times, part)]
-    return on_clock(panels, t("flow_matching.lines.alt", **values), 3 * FRAMES // 4)
+    return on_clock(panels, t("flow_matching.lines.alt", **values), 9 * FRAMES // 10)
 
 
 @shared_scene
