@@ -132,11 +132,12 @@ def coupled(batch: int, n: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
     return couplings.optimal_transport(independent(), batch)(n, seeds.generator(seed, _PAIRS))
 
 
-@shared_cache(4)
-def joined_by_flow(n: int, seed: int, steps: int = 64, points: int = EVEN) -> Tensor:
-    """Where the ODE of the exact velocity takes the starts of `coupled`, [n, 2]: the pairs that reflow trains on."""
+@shared_cache(8)
+def joined_by_flow(n: int, first: int, seed: int, steps: int = 64, points: int = EVEN) -> Tensor:
+    """Where the ODE of the exact velocity takes the first of the n starts of `coupled`, [first, 2]: the pairs that
+    reflow trains on."""
     _, x1, _ = coupled(1, n, seed)
-    return euler(EmpiricalDenoiser(endless(points)), x1, even_times(steps))[-1]
+    return euler(EmpiricalDenoiser(endless(points)), x1[:first], even_times(steps))[-1]
 
 
 def crossings(x0: Tensor, x1: Tensor) -> int:

@@ -14,7 +14,7 @@ from pages.ui.frame.text import t
 FRAMES = 41  # of the clock t, from 1 to 0
 SECONDS = 5  # in which the clock goes from 1 to 0
 REACH = 2.6  # half the width of a panel
-COARSE = 1000  # points that stand in for the endless spiral where many samples are drawn
+COARSE = 600  # points that stand in for the endless spiral where many samples are drawn
 PAIRS = (1, 2, 5, 20, 100, lesson.EVEN)
 STEPS = (1, 2, 4, 8, 16, 64)
 ALL_PAIRS, MANY = PAIRS[-1], STEPS[-1]

@@ -11,13 +11,14 @@ from core.figures.scene import Line, Panel, Points, Scene
 from core.lessons import flow_matching as lesson
 from pages.ui.frame import text
 from pages.ui.frame.text import t
-from pages.ui.lessons.flow_config import COARSE, Config, data_layer, frame_times, on_clock, plane
+from pages.ui.lessons.flow_config import Config, data_layer, frame_times, on_clock, plane
 from pages.ui.lessons.shared_scene import shared_scene
 
-DRAWN, PAIRED = 128, 1024  # lines that are drawn and whose crossings are counted; pairs of which the cost is the mean
-FLOW_STEPS, FLOW_POINTS = 48, 500  # of the exact flow that joins the pairs of reflow
+DRAWN, PAIRED = 128, 2048  # lines that are drawn and whose crossings are counted; pairs of which the cost is the mean
+JOINED = 512  # of these, the starts that the flow takes to the data
+FLOW_STEPS, FLOW_POINTS = 48, 400  # of the exact flow that joins the pairs of reflow
 FEW = 100  # crossings, fewer than which a task asks for
-CLASS_BATCH, COUNTED = 512, 4096  # pairs of a batch with classes, and pairs whose starts are counted
+CLASS_BATCH, COUNTED = 512, 2048  # pairs of a batch with classes, and pairs whose starts are counted
 LONGEST = 3.5  # length of a start where the chart ends
 
 
@@ -36,9 +37,11 @@ def side_by_side(config: Config) -> Scene:
 
 
 def pairs(config: Config, name: str) -> tuple[Tensor, Tensor]:
-    """Data points and starts of a coupling, [PAIRED, 2] each."""
+    """Data points and starts of a coupling, [PAIRED, 2] each, of reflow [JOINED, 2]; the starts are the same."""
     x0, x1, _ = lesson.coupled(config.batch if name == "transport" else 1, PAIRED, config.seed)
-    return (lesson.joined_by_flow(PAIRED, config.seed, FLOW_STEPS, FLOW_POINTS), x1) if name == "reflow" else (x0, x1)
+    if name != "reflow":
+        return x0, x1
+    return lesson.joined_by_flow(PAIRED, JOINED, config.seed, FLOW_STEPS, FLOW_POINTS), x1[:JOINED]
 
 
 def joined(name: str, x0: Tensor, x1: Tensor, config: Config) -> Panel:
@@ -48,7 +51,7 @@ def joined(name: str, x0: Tensor, x1: Tensor, config: Config) -> Panel:
     gap = torch.full_like(few0, torch.nan)
     segments = torch.stack([few1, few0, gap], 1).flatten(0, 1)
     layers = [
-        data_layer(lesson.endless(COARSE)),
+        data_layer(lesson.endless()),
         Line(segments[:, 0], segments[:, 1], "noise", t("flow_matching.layers.line"), dash=(), width=0.7),
         Points((1 - times) * few0 + times * few1, "sample", size=2.2, alpha=0.9, label="zₜ"),
     ]

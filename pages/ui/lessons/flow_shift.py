@@ -54,7 +54,7 @@ def cloud(factor: int, seed: int) -> Panel:
     frames = lesson.at_times(
         states, torch.arange(STEPS, -1, -1.0), torch.linspace(STEPS, 0, STEPS * WITHIN + 1)
     )  # at even times here: the clock counts steps
-    data = replace(data_layer(lesson.endless(COARSE)), label="")
+    data = replace(data_layer(lesson.endless()), label="")
     return plane(t(f"flow_matching.shifted.{factor}"), [data, Points(frames, SHIFTS[factor], size=2, alpha=0.7)])
 
 
