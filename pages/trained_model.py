@@ -1,10 +1,9 @@
 """Chapter 7: five uses of a trained model, from data to start with to a measurement to keep."""
 
-from pages.ui.frame import controls, shell, text
-from pages.ui.frame.text import t
+from pages.ui.frame import controls, shell
 from pages.ui.lessons import trained_model as lesson
 from pages.ui.lessons import trained_model_widgets as widgets
-from pages.ui.lessons.trained_model import CODE, SCENES
+from pages.ui.lessons.trained_model import CODE
 from pages.ui.lessons.trained_model_config import Config
 from pages.ui.stage import player
 
@@ -12,7 +11,7 @@ shell.require_shell()
 shell.chapter("trained_model", Config)
 left, right = shell.columns()
 with shell.asking(left, right):
-    decides = {"show": "start_at_sigma", "shape": "circle", "sigma": 2.0}
+    decides = {"show": "start_at_sigma", "of": "points", "shape": "circle", "sigma": 2.0}
     answered = shell.predict("guess", decides=decides)
 with right:
     show = controls.draw("show", label_visibility="collapsed") if answered else "start_at_sigma"
@@ -22,15 +21,10 @@ if show == "likelihood":
     player.take_probe("uses", "probe")
 config = controls.config(show=show)
 with right:
-    widgets.refuse_drawing(config)
-    scene = SCENES[show](config)
-    player.show(scene if answered else lesson.before_answer(scene), key="uses", permalink=True)
-    with shell.sheet():
-        if answered and text.has(f"trained_model.{show}.hint"):
-            shell.caption(t(f"trained_model.{show}.hint"))
-        if show == "likelihood":
-            shell.prose(lesson.densities_table(config))
-    decided = show == "start_at_sigma" and config.sigma == 2 and config.shape == "circle"
+    widgets.show_picture(config, answered)
+    if answered:
+        widgets.explain_numbers(config)
+    decided = (config.show, config.of, config.sigma, config.shape) == ("start_at_sigma", "points", 2, "circle")
     shell.explain("guess", "farther_start", shown=answered and decided)
 
 formula = lesson.formula_of(config)

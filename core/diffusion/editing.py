@@ -3,13 +3,15 @@
 Nothing is trained. States are [B, ...] of any shape, and ``denoise`` is any (x, sigma[B]) -> x0_hat.
 """
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
 from core import seeds
 from core.diffusion import samplers
 from core.diffusion.denoiser import Denoise
-from core.diffusion.samplers import ancestral_step
+from core.diffusion.samplers import Step, ancestral_step
 from core.problems import Problem
 
 _NOISE, _KNOWN, _BACK = 0x5DED, 0x6B0, 0xBAC  # keep the draws of one seed apart
@@ -55,58 +57,55 @@ def rising(sigmas: Tensor) -> Tensor:
     return sigmas[sigmas > 0].flip(0)
 
 
-def round_trip(denoise: Denoise, x: Tensor, sigmas: Tensor, back: Denoise | None = None) -> Tensor:
-    """Invert x [B, ...] and sample from the noise that results: all states [2 T - 1, B, ...] over the T positive levels
-    of the grid, up and down again. ``back``: another denoiser for the way down, for instance of another condition."""
-    up = rising(sigmas)
-    there = samplers.path(samplers.euler(denoise, x, up))
-    again = samplers.path(samplers.euler(back or denoise, there[-1], up.flip(0)))
-    return torch.cat([there, again[1:]])
+def round_trip(denoise: Denoise, x: Tensor, sigmas: Tensor, back: Denoise | None = None) -> Iterator[Step]:
+    """Invert x [B, ...] and sample from the noise that results: the steps up over the positive levels of the grid, then
+    those down the grid. ``back``: another denoiser for the way down, for instance of another condition."""
+    for step in samplers.euler(denoise, x, rising(sigmas)):
+        yield step
+    yield from samplers.euler(back or denoise, step.x_next, sigmas)
 
 
 def fill_in(
     denoise: Denoise,
-    known: Tensor,
-    mask: Tensor,
     x: Tensor,
     sigmas: Tensor,
+    known: Tensor,
+    mask: Tensor,
     resamplings: int = 1,
     seed: int = 0,
-) -> Tensor:
+) -> Iterator[Step]:
     """Inpainting by RePaint (Lugmayr et al. 2022, algorithm 1): the part ``mask`` of the data is ``known``.
 
     In each step the unknown part takes a step of DDPM, and the known part is noised data of the new level. Before the
     next step, noise leads back to the level before, and the step is made again: ``resamplings`` times in all, so that
-    both parts can adapt to each other.
+    both parts can adapt to each other. The steps that are yielded are the last ones of each level.
 
     Args:
+        x: the starting points [B, ...] at sigmas[0].
+        sigmas: a grid of a sampler, descending.
         known: data [B, ...] or [1, ...]; only what is under the mask counts.
         mask: bool, [B, ...] or anything that broadcasts to it; True: this number is known.
-        x: the starting points [B, ...] at sigmas[0].
-        sigmas: a grid of a sampler, descending to 0.
 
-    Returns all states, [T + 1, B, ...]. The samples are plausible; they do not follow the conditional distribution of
-    the unknown part (see ``core.lessons.trained_model``). Raises Problem for a mask that fixes everything or nothing,
-    and for fewer than one resampling.
+    The samples are plausible; they do not follow the conditional distribution of the unknown part. Raises Problem for a
+    mask that fixes everything or nothing, and for fewer than one resampling.
     """
     check_mask(mask)
     if resamplings < 1:
         raise Problem("resamplings", number=resamplings)
-    denoise, x, states = torch.no_grad()(denoise), x.detach(), []
+    denoise, x = torch.no_grad()(denoise), x.detach()
     for i, (sigma, sigma_next, level) in enumerate(samplers.levels(x, sigmas)):
-        states.append(x)
         down, up = ancestral_step(sigma, sigma_next, 1.0)
-        for turn in range(resamplings):
-            free = torch.lerp(denoise(x, level), x, down / sigma)
-            free = free + seeds.gaussian(x.shape, seed, i, turn, like=x, std=up)
+        turns = resamplings if sigma_next > 0 else 1  # at 0 there is no noise that could lead back
+        for turn in range(turns):
+            x0 = denoise(x, level)
+            free = torch.lerp(x0, x, down / sigma) + seeds.gaussian(x.shape, seed, i, turn, like=x, std=up)
             fixed = known + seeds.gaussian(x.shape, seed, _KNOWN, i, turn, like=x, std=sigma_next)
             x_next = torch.where(mask, fixed, free)
-            if sigma_next == 0:
-                break  # at 0 there is no noise that could lead back
-            back = (sigma**2 - sigma_next**2) ** 0.5
-            x = x_next + seeds.gaussian(x.shape, seed, _BACK, i, turn, like=x, std=back)
+            if turn + 1 < turns:
+                back = (sigma**2 - sigma_next**2) ** 0.5
+                x = x_next + seeds.gaussian(x.shape, seed, _BACK, i, turn, like=x, std=back)
+        yield Step(i, sigma, sigma_next, x, x0, x_next, None, (i + 1) * resamplings, down, up)
         x = x_next
-    return torch.stack([*states, x])
 
 
 def check_mask(mask: Tensor) -> None:

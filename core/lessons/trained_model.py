@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from core import metrics, seeds
-from core.data.points import PointSet
+from core.data.points import at_unit_rms
 from core.diffusion import editing, guidance, likelihood, posterior, samplers, vector_field
 from core.diffusion.denoiser import Cond, Denoise
 from core.diffusion.exact import EmpiricalDenoiser
@@ -50,19 +50,17 @@ ConditionalDenoiser = Callable[..., Tensor]  # x [B, 2], sigma [B], cond -> x0_h
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Points [100, 2] of root mean square 1, their classes [100], and the curve [M, 2] on which they lie."""
+    """Points [100, 2] of root mean square 1 and their classes [100]."""
 
     points: Tensor
     labels: Tensor
-    classes: tuple[str, ...]
-    curve: Tensor
 
 
 @cache
 def data() -> Data:
     """The data of the chapter."""
-    points: PointSet = points_of(NAME)
-    return Data(points.points / points.rms, points.labels, points.classes, points.curve / points.rms)
+    points = at_unit_rms(points_of(NAME))
+    return Data(points.points, points.labels)
 
 
 @cache
@@ -198,8 +196,8 @@ def inpaint(name: str, value: float, resamplings: int, seed: int = 0, n: int = I
     """n samples with the first coordinate ``value``, filled in by RePaint."""
     x = samplers.start((n, 2), SIGMA_MAX, 1.0, seed)
     known, denoise = torch.tensor([[float(value), 0.0]]), condition(denoiser_of(name), None)
-    states = editing.fill_in(denoise, known, KNOWN, x, levels(INPAINT_STEPS), resamplings, seed)
-    return judged(states, value)
+    steps = editing.fill_in(denoise, x, levels(INPAINT_STEPS), known, KNOWN, resamplings, seed)
+    return judged(samplers.path(steps), value)
 
 
 @shared_cache(24)
@@ -260,7 +258,7 @@ def round_trip(name: str, label: int | None, back: int | None, steps: int, n: in
     """Data of a class up to noise and down again, all states [2 steps + 1, n, 2]: with the condition ``label`` on the
     way up and ``back`` on the way down; None is no condition, and data of all classes."""
     up, down = (condition(denoiser_of(name), cond(each)) for each in (label, back))
-    return editing.round_trip(up, draw(n, label=label), levels(steps, INVERSION_MAX), down)
+    return samplers.path(editing.round_trip(up, draw(n, label=label), levels(steps, INVERSION_MAX), down))
 
 
 def round_trip_error(states: Tensor) -> float:

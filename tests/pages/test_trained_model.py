@@ -58,8 +58,8 @@ def test_every_control_changes_the_page_and_its_address(chapter):
 
 
 def test_each_scene_draws_controls_that_exist():
-    named = {name for names in CONTROLS.values() for name in names} | {"guess", "show", "measured", "draw", "probe"}
-    assert named == set(Config.__dataclass_fields__)
+    others = {"guess", "show", "of", "measured", "draw", "probe"}
+    assert {name for names in CONTROLS.values() for name in names} | others == set(Config.__dataclass_fields__)
 
 
 def test_a_drawing_stands_where_it_was_drawn():
@@ -117,3 +117,14 @@ def test_the_tasks_check_themselves(chapter):
         ({"show": "measurement", "measured": "negative", "negative_scale": "1"}, {"own_scale"}),
     ):
         assert {name for name, each in tasks(chapter(**address)).items() if each} == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scene", ["start_at_sigma", "fix_a_part", "invert", "likelihood"])
+def test_a_scene_is_shown_with_people_too(open_page, scene: str):
+    config = Config(show=scene, of="people", sigma=0.3)
+    lesson.SCENES[scene](config)  # the page finds the finished film
+    app = open_page("trained_model", **SHOWN, show=scene, of="people", sigma="0.3")
+    kinds = [kind for panel in panels(app).values() for kind in layers(panel)]
+    assert set(kinds) == {"images"} and header(app)["alt"]
+    assert not app.get("table") and "steps" not in {each.key for each in app.select_slider}

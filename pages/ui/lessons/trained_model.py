@@ -18,8 +18,9 @@ from core.runs.caching import shared_cache
 from pages.ui.frame import shell
 from pages.ui.frame.text import t
 from pages.ui.lessons import trained_model_panels as panels
+from pages.ui.lessons import trained_model_people as with_people
 from pages.ui.lessons.shared_scene import shared_scene
-from pages.ui.lessons.trained_model_config import Config, given_points, share_of
+from pages.ui.lessons.trained_model_config import WITH_PEOPLE, Config, given_points, share_of
 
 OUT = 10  # frames in which noise is added
 FOLLOWED = [20, 150, 290]  # points whose paths are drawn
@@ -269,21 +270,27 @@ def measurement(config: Config) -> Scene:
     return BY[config.measured](config)
 
 
+def scene_of(points: Callable[[Config], Scene], people: Callable[[Config], Scene]) -> Callable[[Config], Scene]:
+    """A scene of points or of people, as the configuration asks."""
+    return lambda config: (people if config.of == "people" else points)(config)
+
+
 SCENES: dict[str, Callable[[Config], Scene]] = {
-    "start_at_sigma": start_at_sigma,
-    "fix_a_part": fix_a_part,
-    "invert": invert,
-    "likelihood": log_likelihood,
+    "start_at_sigma": scene_of(start_at_sigma, with_people.finished),
+    "fix_a_part": scene_of(fix_a_part, with_people.finished),
+    "invert": scene_of(invert, with_people.finished),
+    "likelihood": scene_of(log_likelihood, with_people.likelihood_scene),
     "measurement": measurement,
 }
 
-NOTES = {"measurement": {name: ("measurement", name) for name in BY}}
+NOTES = {show: {"points": (show,), "people": (name,)} for show, name in WITH_PEOPLE.items()}
+NOTES |= {"measurement": {name: ("measurement", name) for name in BY}}
 """The notes that a scene can show together, by their names in the catalogue; other scenes show those of their name."""
 
 
 def notes_of(config: Config) -> tuple[str, ...]:
     """The notes of a scene and of what is measured."""
-    return NOTES["measurement"][config.measured] if config.show == "measurement" else (config.show,)
+    return NOTES[config.show][config.measured if config.show == "measurement" else config.of]
 
 
 def formula_of(config: Config) -> str:
@@ -297,6 +304,8 @@ def formula_of(config: Config) -> str:
 def tasks_done(config: Config) -> dict[str, bool]:
     """Which tasks the present setting solves."""
     done = {"compromise": False, "hard_value": False, "own_scale": False}
+    if config.of == "people" and config.show in WITH_PEOPLE:
+        return done
     if config.show == "start_at_sigma":
         made = lesson.edit(config.model, given_points(config), config.sigma, config.seed)
         done["compromise"] = made.moved < 0.5 and made.distance < 0.1

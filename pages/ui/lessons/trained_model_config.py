@@ -8,6 +8,7 @@ from torch import Tensor
 
 from core.data import CLASSES, drawings, uploads
 from core.lessons import trained_model as lesson
+from core.lessons import trained_model_people as people
 from core.problems import Problem
 from pages.ui.frame.links import choice, code, number, place
 
@@ -23,6 +24,7 @@ class Config:
 
     guess: str | None = choice(None, ("nearer_spiral", "farther_start", "both"), style="none")
     show: str = choice("start_at_sigma", ("start_at_sigma", "fix_a_part", "invert", "likelihood", "measurement"))
+    of: str = choice("points", ("points", "people"))
     model: str = choice("learned", lesson.MODELS)
     shape: str = choice("circle", (*lesson.SHAPES, DRAWING), style="select")
     sigma: float = choice(0.5, lesson.EDIT_SIGMAS, style="slider", main=True)
@@ -41,6 +43,10 @@ class Config:
     reading: float = number(0.0, -1.5, 1.5, 0.1, "slider", main=True)
     noise: float = choice(0.3, (0.05, 0.1, 0.2, 0.3, 0.5, 1.0), style="slider", main=True)
     seed: int = number(0, 0, 9999)
+    scribble: str = choice("hat", tuple(people.SCRIBBLES))
+    known: str = choice("left", people.KNOWN, main=True)
+    change: str = choice("top_hat", tuple(people.CHANGES), style="select", main=True)
+    person: int = number(0, 0, 999)
     draw: str | None = code(drawings.decode)
     probe: tuple[float, float] = place((0.0, 0.9), lesson.REACH)
 
@@ -73,13 +79,28 @@ CONTROLS: dict[str, tuple[str, ...]] = {
     "class": ("wanted", "scale", "class_model", "seed"),
     "coordinate": ("reading", "noise", "model", "seed"),
     "negative": ("negative", "negative_scale", "wanted", "positive_scale", "model", "seed"),
+    "start_people": ("sigma", "scribble", "seed"),
+    "fill_people": ("known", "resamplings", "person", "seed"),
+    "invert_people": ("change", "person"),
+    "likelihood_people": (),
 }
 """The controls of each scene, or of what is measured, in the order in which the page draws them."""
 
 
-def controls_of(show: str, measured: str) -> tuple[str, ...]:
-    """The names of the controls that a scene has."""
-    return CONTROLS[measured if show == "measurement" else show]
+WITH_PEOPLE = {
+    "start_at_sigma": "start_people",
+    "fix_a_part": "fill_people",
+    "invert": "invert_people",
+    "likelihood": "likelihood_people",
+}
+"""The scenes that are also shown with pictures of people, and the names of their controls and texts then."""
+
+
+def part_of(show: str, of: str, measured: str) -> str:
+    """The name under which a scene has its controls and texts."""
+    if show == "measurement":
+        return measured
+    return WITH_PEOPLE[show] if of == "people" else show
 
 
 @lru_cache(64)

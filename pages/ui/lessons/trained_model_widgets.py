@@ -1,25 +1,54 @@
-"""What the learner does in chapter 7: set the controls of a scene, and draw a shape by hand."""
+"""What chapter 7 draws: the controls of a scene, a shape drawn by hand, and the picture with what stands below it."""
 
 from pages.ui.frame import controls, shell, text
 from pages.ui.frame.text import t
-from pages.ui.lessons.trained_model_config import DRAWING, Config, controls_of, refusal
+from pages.ui.lessons import trained_model as lesson
+from pages.ui.lessons import trained_model_people as with_people
+from pages.ui.lessons.trained_model_config import CONTROLS, DRAWING, WITH_PEOPLE, Config, part_of, refusal
+from pages.ui.runs import background_films
+from pages.ui.stage import player
 from pages.ui.widgets import brush
 
 
 def draw_controls(show: str, answered: bool) -> None:
-    """Draw the controls of a scene; the level only after the question about it."""
+    """Draw the controls of a scene; the level, and the choice of what it is of, only after the question."""
+    of = controls.draw("of") if answered and show in WITH_PEOPLE else "points"
     measured = controls.draw("measured") if show == "measurement" else ""
-    for name in controls_of(show, measured):
+    for name in CONTROLS[part_of(show, of, measured)]:
         if answered or name != "sigma":
             controls.draw(name)
         if name == "shape" and controls.value("shape") == DRAWING:
             brush.draw_data("edit_brush", height=230)
 
 
-def refuse_drawing(config: Config) -> None:
+def show_picture(config: Config, answered: bool) -> None:
+    """Draw the picture of a scene; films of people while they form."""
+    if config.of == "people" and config.show in with_people.USES:
+        background_films.watch(
+            with_people.MAKER,
+            [with_people.request_of(config)],
+            lambda films, frame: player.show(with_people.film_scene(config, films, frame), key="uses", permalink=True),
+        )
+        return
+    _refuse_drawing(config)
+    scene = lesson.SCENES[config.show](config)
+    player.show(scene if answered else lesson.before_answer(scene), key="uses", permalink=True)
+
+
+def _refuse_drawing(config: Config) -> None:
     """Say why a drawing cannot be used, if it cannot."""
     problem = refusal(config) if config.show == "start_at_sigma" else None
     if problem and problem.code == "drawing_empty":
         shell.caption(t("trained_model.start_at_sigma.nothing_drawn"))
     elif problem:
         shell.sorry(t("trained_model.start_at_sigma.refused", error=text.problem(problem)))
+
+
+def explain_numbers(config: Config) -> None:
+    """The small print of a scene, and the table of densities."""
+    part = part_of(config.show, config.of, config.measured)
+    with shell.sheet():
+        if text.has(f"trained_model.{part}.hint"):
+            shell.caption(t(f"trained_model.{part}.hint"))
+        if config.show == "likelihood" and config.of == "points":
+            shell.prose(lesson.densities_table(config))

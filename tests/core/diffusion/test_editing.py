@@ -55,7 +55,7 @@ def test_inversion_finds_the_noise_that_the_flow_comes_from():
 
 def test_a_round_trip_comes_back_with_an_error_of_first_order():
     def error(steps: int) -> float:
-        states = editing.round_trip(gaussian(), X, log_linear(0.05, 20).sigmas(steps + 1)[:-1])
+        states = samplers.path(editing.round_trip(gaussian(), X, log_linear(0.05, 20).sigmas(steps + 1)[:-1]))
         assert len(states) == 2 * steps + 1
         return (states[-1] - X).abs().max().item()
 
@@ -67,7 +67,7 @@ def test_a_filled_in_part_keeps_what_is_known_and_follows_a_grid_to_0():
     mask[..., 0] = True
     x = samplers.start((6, 2, 3), 20.0, 0.7, 0).double()
     sigmas = log_linear(0.05, 20).sigmas(30)
-    states = editing.fill_in(gaussian(), X, mask, x, sigmas, resamplings=2, seed=1)
+    states = samplers.path(editing.fill_in(gaussian(), x, sigmas, X, mask, resamplings=2, seed=1))
     assert states.shape == (31, 6, 2, 3) and torch.equal(states[-1][..., 0], X[..., 0])
     assert states[-1][..., 1:].std() == pytest.approx(0.7, rel=0.3)
 
@@ -75,9 +75,9 @@ def test_a_filled_in_part_keeps_what_is_known_and_follows_a_grid_to_0():
 @pytest.mark.parametrize("kept, problem", [(True, "Everything is fixed"), (False, "Nothing is fixed")])
 def test_a_mask_that_fixes_everything_or_nothing_is_refused(kept: bool, problem: str):
     with pytest.raises(Problem, match=problem):
-        editing.fill_in(gaussian(), X, torch.full((1, 2, 3), kept), X, SIGMAS)
+        next(editing.fill_in(gaussian(), X, SIGMAS, X, torch.full((1, 2, 3), kept)))
 
 
 def test_fewer_than_one_resampling_is_refused():
     with pytest.raises(Problem, match="at least once"):
-        editing.fill_in(gaussian(), X, torch.eye(3, dtype=torch.bool)[:1], X, SIGMAS, resamplings=0)
+        next(editing.fill_in(gaussian(), X, SIGMAS, X, torch.eye(3, dtype=torch.bool)[:1], resamplings=0))
