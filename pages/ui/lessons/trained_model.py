@@ -38,11 +38,26 @@ def edits_of(model: str, shape: str, written: str | None, seed: int) -> list[les
     return lesson.edits(model, given_points(Config(shape=shape, draw=written)), seed)
 
 
+@shared_cache(32)
+def edit_of(model: str, shape: str, written: str | None, sigma: float, seed: int) -> lesson.Edit:
+    """The given points from one level (see ``lesson.edit``)."""
+    return lesson.edit(model, given_points(Config(shape=shape, draw=written)), sigma, seed)
+
+
+@shared_cache(16)
+def negative_samples(
+    model: str, label: int, negative: int, scale: float, negative_scale: float, seed: int
+) -> tuple[Tensor, Tensor]:
+    """Samples with a negative class by its own scale, and exactly without this class, all states."""
+    formula = lesson.with_negative(model, label, negative, scale, negative_scale)
+    return tuple(lesson.sample(each, seed) for each in (formula, lesson.without_class(model, negative)))
+
+
 @shared_scene
 def start_at_sigma(config: Config) -> Scene:
     """Given points are noised to a level and denoised; how far they move, and how near to the data they end."""
     x, seed = given_points(config), config.seed
-    made = lesson.edit(config.model, x, config.sigma, seed)
+    made = edit_of(config.model, config.shape, config.draw, config.sigma, seed)
     out = torch.linspace(0, config.sigma, OUT + 1, dtype=torch.float64)[:-1]
     noised = torch.stack([editing.add_noise(x, sigma, seed) for sigma in out.tolist()])
     sigmas, states = torch.cat([out, made.sigmas]), torch.cat([noised, made.states])
@@ -168,12 +183,17 @@ def _exact_map() -> Tensor:
 
 def densities_table(config: Config) -> str:
     """The log-density at the probe by the model with each number of steps, and exactly, as a Markdown table."""
-    x = torch.tensor([config.probe])
-    values = [lesson.log_density(config.model, x, steps).item() for steps in lesson.LIKELIHOOD_STEPS]
     head = [t("trained_model.likelihood.in_steps", steps=steps) for steps in lesson.LIKELIHOOD_STEPS]
-    exact = lesson.exact_log_density(x).item()
-    row = [f"{value:.2f}".replace("-", "−") for value in (*values, exact)]
+    row = [f"{value:.2f}".replace("-", "−") for value in densities_at(config.model, config.probe)]
     return shell.table([*head, t("trained_model.likelihood.exactly")], [row])
+
+
+@shared_cache(64)
+def densities_at(model: str, place: tuple[float, float]) -> tuple[float, ...]:
+    """The log-density at a place by a model with each number of steps, and the exact one."""
+    x = torch.tensor([place])
+    by_model = [lesson.log_density(model, x, steps).item() for steps in lesson.LIKELIHOOD_STEPS]
+    return (*by_model, lesson.exact_log_density(x).item())
 
 
 @shared_scene
@@ -249,7 +269,7 @@ def by_negative(config: Config) -> Scene:
         (second, "exact", t("trained_model.layers.without", label=name), 2),
         (first, "guided", t("trained_model.layers.guided"), 2),
     ]
-    runs = [lesson.sample(each, config.seed) for each in (formula, exact)]
+    runs = _negative_samples(config)
     titles = [t("trained_model.panels.two_scales"), t("trained_model.panels.without", label=name)]
     shown = [
         panels.clouds(title, panels.shares_in_words(run[-1]), sigmas,
@@ -260,6 +280,11 @@ def by_negative(config: Config) -> Scene:
     alt = t("trained_model.negative.alt", label=name, scale=config.negative_scale, captions=captions)
     fields = panels.field(t("trained_model.panels.negative"), sigmas, places, parts)
     return Scene([fields, *shown], Clock(sigmas, start=-1), alt)
+
+
+def _negative_samples(config: Config) -> tuple[Tensor, Tensor]:
+    scales = config.positive_scale, config.negative_scale
+    return negative_samples(config.model, config.label, config.negative_label, *scales, config.seed)
 
 
 BY = {"class": by_class, "coordinate": by_coordinate, "negative": by_negative}
@@ -307,15 +332,13 @@ def tasks_done(config: Config) -> dict[str, bool]:
     if config.of == "people" and config.show in WITH_PEOPLE:
         return done
     if config.show == "start_at_sigma":
-        made = lesson.edit(config.model, given_points(config), config.sigma, config.seed)
+        made = edit_of(config.model, config.shape, config.draw, config.sigma, config.seed)
         done["compromise"] = made.moved < 0.5 and made.distance < 0.1
     elif config.show == "fix_a_part":
         filled = lesson.inpaint(config.model, config.value, config.resamplings, config.seed)
         done["hard_value"] = filled.on_data < 0.7
     elif config.show == "measurement" and config.measured == "negative":
-        samples = lesson.sample(
-            lesson.with_negative(config.model, config.label, config.negative_label, config.positive_scale,
-                                 config.negative_scale), config.seed)[-1]  # fmt: skip
+        samples = _negative_samples(config)[0][-1]
         share = share_of(lesson.classes_of(samples), config.negative_label)
         done["own_scale"] = share < 0.1 and lesson.share_on_data(samples) < 0.5
     return done

@@ -44,7 +44,7 @@ class Config:
     noise: float = choice(0.3, (0.05, 0.1, 0.2, 0.3, 0.5, 1.0), style="slider", main=True)
     seed: int = number(0, 0, 9999)
     scribble: str = choice("hat", tuple(people.SCRIBBLES))
-    known: str = choice("left", people.KNOWN, main=True)
+    known: str = choice("top", people.KNOWN, main=True)
     change: str = choice("top_hat", tuple(people.CHANGES), style="select", main=True)
     person: int = number(0, 0, 999)
     draw: str | None = code(drawings.decode)
