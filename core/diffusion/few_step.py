@@ -39,14 +39,14 @@ def level(t: Tensor | float) -> Tensor | float:
     return t / (1 - t)
 
 
-def steps_to(denoiser: Denoiser, sigmas: Tensor) -> Denoise:
+def steps_to(denoiser: Callable[..., Tensor], sigmas: Tensor) -> Callable[..., Tensor]:
     """A denoiser that is told, at each level of the grid [steps + 1], the level that follows: each step of ``euler``
     along this grid is then one step of the mean velocity."""
     levels = torch.as_tensor(sigmas).flip(0)
 
-    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+    def denoise(x: Tensor, sigma: Tensor, cond: Cond | None = None) -> Tensor:
         following = (torch.searchsorted(levels.to(sigma), sigma.contiguous()) - 1).clamp_min(0)
-        return denoiser(x, sigma, {"end": levels.to(sigma)[following]})
+        return denoiser(x, sigma, {**(cond or {}), "end": levels.to(sigma)[following]})
 
     return denoise
 

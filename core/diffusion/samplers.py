@@ -194,6 +194,8 @@ class SamplerSpec:
         reads: the settings of a `SamplerConfig` that it takes as arguments of the same name.
         calls: network calls of a number of steps.
         random: whether it draws noise, and so takes a seed.
+        straight: whether a step keeps its direction down to the next level, as a step of a mean velocity does (see
+            ``few_step``).
         role: the colour that stands for it (see ``core.figures.palette``); the default is DDPM's.
     """
 
@@ -202,16 +204,17 @@ class SamplerSpec:
     reads: tuple[str, ...] = ()
     calls: Callable[[int], int] = lambda steps: steps
     random: bool = False
+    straight: bool = False
     role: str = "sample"
 
 
 SAMPLERS: dict[str, SamplerSpec] = {
     "ddpm": SamplerSpec(ancestral, {"eta": 1.0}, random=True, role="sample"),
     "ddpm_no_noise": SamplerSpec(ancestral, {"eta": 0.0, "eta_step": 1.0}, role="negative"),
-    "ddim": SamplerSpec(ancestral, {"eta": 0.0}, role="denoise"),
+    "ddim": SamplerSpec(ancestral, {"eta": 0.0}, straight=True, role="denoise"),
     "ddim_with_noise": SamplerSpec(ancestral, {"eta": 1.0, "eta_step": 0.0}, random=True, role="noise"),
     "eta_interpolated": SamplerSpec(ancestral, reads=("eta",), random=True, role="difference"),
-    "euler": SamplerSpec(euler, role="unconditional"),
+    "euler": SamplerSpec(euler, straight=True, role="unconditional"),
     "heun": SamplerSpec(heun, calls=lambda steps: 2 * steps - 1, role="guided"),
     "dpmpp_2m": SamplerSpec(dpmpp_2m, role="conditional"),
     "sde": SamplerSpec(sde, random=True, role="data"),

@@ -12,13 +12,13 @@ from core.diffusion.samplers import DDIM, SamplerConfig
 from core.lessons import guidance as guidance_lesson
 from core.lessons.guidance import GuidanceConfig, arms, guided_denoiser
 from core.models.trajectories import PointModel, Trajectory, exact_model, trajectory
-from core.pretrained import points_of, shipped
+from core.pretrained import SPIRAL_FLOWS, points_of, shipped
 from core.runs.caching import shared_cache
 
 EXACT = "exact"
-MODELS = (*guidance_lesson.MODELS, "spiral-100-fourier", "spiral-100-reference", "spiral", EXACT)
-"""The models to choose from: those of chapter 5, those of chapter 4, which do not depend on a class, and the exact
-denoiser."""
+MODELS = (*guidance_lesson.MODELS, "spiral-100-fourier", "spiral-100-reference", "spiral", *SPIRAL_FLOWS, EXACT)
+"""The models to choose from: those of chapter 5, those of chapters 4 and 6, which do not depend on a class, and the
+exact denoiser."""
 
 _PLACE = 0x1AB  # keeps the exact draws apart from other uses of a seed
 
@@ -84,7 +84,7 @@ class Result:
 def evaluate(config: Config, n: int = 1000) -> Result:
     """Sample n particles. Configurations of equal seed start alike and draw equal noise in equal steps."""
     points, guidance = spiral(), config.guidance
-    guided = guided_denoiser(guidance, config.model.denoise)
+    guided = guided_denoiser(guidance, config.model.along(config.sampler))
     model = PointModel(f"{config.model.key}, {guidance}", guided, points, endless=True)
     made = trajectory(model, config.sampler, n)
     samples = made.states[-1]

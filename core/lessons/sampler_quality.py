@@ -54,7 +54,7 @@ def within(config: SamplerConfig, sampler: str, calls: int) -> SamplerConfig:
 def measure(model: PointModel, config: SamplerConfig, n: int) -> QualityRow:
     """The quality of n samples of a model."""
     x = samplers.start((n, model.points.points.shape[1]), config.sigma_max, model.points.rms, config.seed)
-    samples = samplers.last(samplers.run(config, model.denoise, x))
+    samples = samplers.last(samplers.run(config, model.along(config), x))
     energy = metrics.energy_distance(samples, model.ideal.points)
     return QualityRow(model.key, config.sampler, config.nfe, quality_of(samples, model), energy)
 

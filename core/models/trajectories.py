@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core import metrics, seeds
 from core.data.points import PointSet, make_points
-from core.diffusion import forward, samplers
+from core.diffusion import few_step, forward, samplers
 from core.diffusion.denoiser import Denoise, Denoiser, in_chunks
 from core.diffusion.exact import EmpiricalDenoiser
 from core.diffusion.samplers import SamplerConfig, Step
@@ -29,12 +29,21 @@ class PointModel:
     Attributes:
         key: equal keys promise equal answers.
         endless: whether it was trained on fresh draws.
+        ends: whether it is told where steps end (see ``few_step``).
     """
 
     key: str
     denoise: Denoise = field(compare=False)
     points: PointSet = field(compare=False)
     endless: bool = field(default=False, compare=False)
+    ends: bool = field(default=False, compare=False)
+
+    def along(self, config: SamplerConfig) -> Denoise:
+        """Its denoiser for the steps of a sampler: where these are straight, a model that is told where steps end is
+        told."""
+        if self.ends and config.spec.straight:
+            return few_step.steps_to(self.denoise, config.sigmas)
+        return self.denoise
 
     @cached_property
     def ideal(self) -> EmpiricalDenoiser:
@@ -134,7 +143,7 @@ def steps(model: PointModel, config: SamplerConfig, n: int) -> tuple[Step, ...]:
 
 def _run(model: PointModel, config: SamplerConfig, n: int) -> Iterator[Step]:
     x = samplers.start((n, model.points.points.shape[1]), config.sigma_max, model.points.rms, config.seed)
-    return samplers.run(config, in_chunks(model.denoise, CHUNK), x)
+    return samplers.run(config, in_chunks(model.along(config), CHUNK), x)
 
 
 def levels(frames: int, sigma_max: float = 10.0) -> Tensor:

@@ -49,7 +49,7 @@ POINT_CONFIGS: dict[str, tuple[str, PointConfig]] = {
 "spiral-classes-100" is the run of "spiral-classes-strong", stopped after 100 steps. "spiral-classes-told" was trained
 with every label."""
 
-FLOW_CONFIGS: dict[str, FlowConfig] = {
+SPIRAL_FLOWS: dict[str, FlowConfig] = {
     "spiral-flow": FlowConfig(steps=12_000),
     "spiral-flow-transport": FlowConfig(coupling="optimal_transport", steps=4_000),
     "spiral-flow-reflow": FlowConfig(own_paths_from=5_000, steps=14_000),
@@ -57,8 +57,14 @@ FLOW_CONFIGS: dict[str, FlowConfig] = {
     "spiral-flow-mean": FlowConfig(objective="mean_flow", coupling="optimal_transport", steps=3_000),
     "spiral-flow-mean-independent": FlowConfig(objective="mean_flow", steps=6_000),
 }
-"""Checkpoint name to configuration of the flow models of the endless spiral, each trained within a minute of one core
-(see ``core.models.flows``)."""
+"""Checkpoint name to configuration of the flow models from noise to the endless spiral, each trained within about a
+minute of one core (see ``core.models.flows``)."""
+
+FLOW_CONFIGS: dict[str, tuple[str | None, str, FlowConfig]] = {
+    **{name: (None, "spiral", config) for name, config in SPIRAL_FLOWS.items()},
+    "moons-to-spiral": ("moons", "spiral", FlowConfig(steps=4_000, decay="root")),
+}
+"""Checkpoint name to (source or None for noise, data set, configuration)."""
 
 IMAGE_CONFIGS: dict[str, tuple[str, ImageConfig]] = {
     "digits": ("digits", ImageConfig(size="tiny", batch=64, steps=6_000, lr=5e-3)),
@@ -157,9 +163,11 @@ def shipped(name: str) -> PointModel:
 
     A flow model, which was trained in units of the data's root mean square, is brought to the size of its data.
     """
-    if name in FLOW_CONFIGS:
+    if name in SPIRAL_FLOWS:
         points = make_points("spiral", N)
-        return PointModel(name, flow_model.at_scale(pretrained(name).denoiser, points.rms), points, endless=True)
+        checkpoint = pretrained(name)
+        denoise = flow_model.at_scale(checkpoint.denoiser, points.rms)
+        return PointModel(name, denoise, points, endless=True, ends=flow_model.is_told_ends(checkpoint.config))
     return PointModel(name, pretrained(name).denoiser, points_of(name), POINT_CONFIGS[name][1].endless)
 
 

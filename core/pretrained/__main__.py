@@ -123,15 +123,16 @@ def make_points(name: str) -> None:
 def make_flow(name: str) -> None:
     """Train a shipped flow model; write the moving average of its weights, and ``log.csv`` with step, seconds and
     loss."""
-    config, points = FLOW_CONFIGS[name], at_unit_rms(data.make_points("spiral", N))
+    source, target, config = FLOW_CONFIGS[name]
+    source, points = (each and at_unit_rms(data.make_points(each, N)) for each in (source, target))
     begun = time.process_time()
     rows = ["step,seconds,loss"]
-    for progress in flow_model.run(config, points):
+    for progress in flow_model.run(config, points, source=source):
         if progress.state.step % 1000 == 0:
             seconds = time.process_time() - begun
             rows.append(f"{progress.state.step},{seconds:.1f},{progress.losses[-1]:.5f}")
             print(name, rows[-1], flush=True)
-    save_folder(flow_model.checkpoint_of(progress, config, points), FOLDER / name, parts=("ema",))
+    save_folder(flow_model.checkpoint_of(progress, config, points, source), FOLDER / name, parts=("ema",))
     (FOLDER / name / "log.csv").write_text("\n".join(rows) + "\n", "utf-8")
 
 

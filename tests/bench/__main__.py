@@ -1,7 +1,7 @@
 """Measure what the app and its library have to reach: ``python -m tests.bench [part ...]``.
 
-The parts are live, race (live beside another library), sampling, roofline, images, stage, export, app, lecture, crowd,
-browse and class; without one, all of them, in an hour on quiet cores. Nothing is asserted: the table says
+The parts are live, race (live beside another library), sampling, flows, roofline, images, stage, export, app, lecture,
+crowd, browse and class; without one, all of them, in an hour on quiet cores. Nothing is asserted: the table says
 what was met. Other libraries to measure against are in ``tests/bench/requirements.txt``.
 """
 
@@ -18,6 +18,7 @@ PARTS = (
     "live",
     "race",
     "sampling",
+    "flows",
     "roofline",
     "images",
     "stage",

@@ -33,7 +33,7 @@ from core.lessons import sampling as lesson
 from core.lessons.sampling import Anatomy
 from core.models import trajectories
 from core.models.trajectories import PointModel, Quality, Trajectory, trajectory
-from core.pretrained import shipped
+from core.pretrained import SPIRAL_FLOWS, shipped
 from pages.ui.frame import text
 from pages.ui.frame.links import choice, number
 from pages.ui.frame.text import pair, t
@@ -43,7 +43,7 @@ from pages.ui.lessons.shared_scene import shared_scene
 from pages.ui.stage import exporting
 
 EXACT, NONE = "exact", "none"
-MODELS = ("spiral-100-fourier", "spiral-100-reference", EXACT, "spiral")
+MODELS = ("spiral-100-fourier", "spiral-100-reference", EXACT, "spiral", *SPIRAL_FLOWS)
 WINDOWS = {"vp": Window("vp", 1.7), "ve": Window("ve", 2.2)}
 GRIDS = ("log-linear", "karras", "cosine", "ddpm-linear", "rectified-flow")
 TOPS = (0.5, 1.0, 2.0, 5.0, 10.0)  # noise levels to start from
