@@ -1,8 +1,10 @@
 """Chapter 6: flow matching. Straight training lines, the mean velocity, its bent paths, couplings and few steps."""
 
-from pages.ui.frame import controls, shell
-from pages.ui.lessons import flow_matching as lesson
-from pages.ui.lessons.flow_config import ALL_PAIRS, CONTROLS, Config
+from pages.ui.frame import controls, shell, text
+from pages.ui.frame.text import t
+from pages.ui.lessons import flow_live, flow_matching
+from pages.ui.lessons.flow_config import ALL_PAIRS, CONTROLS, PROBED, Config
+from pages.ui.lessons.flow_live import LIVE
 from pages.ui.lessons.flow_matching import CODE, SCENES
 from pages.ui.stage import player
 
@@ -18,14 +20,25 @@ with left:
         if not (name == "pairs" and not answered or name == "batch" and controls.value("classes")):
             controls.draw(name)
 
-config = controls.config(show=show)
-scene = SCENES[show](config)
+    points = flow_live.choose_target() if show == "transport" else None
+if show in PROBED:
+    player.take_probe(f"flow_{show}", PROBED[show])
+
+config, view = controls.config(show=show), None
 with right:
-    player.show(scene if answered else lesson.before_answer(scene), key="flow", permalink=True)
+    if show in LIVE:
+        view = flow_live.draw(config, points)
+    else:
+        scene = SCENES[show](config)
+        scene = scene if answered else flow_matching.before_answer(scene)
+        player.show(scene, key="flow_chords" if show == "chords" else "flow", permalink=True)
+    if text.has(f"flow_matching.{show}.hint"):
+        with shell.sheet():
+            shell.caption(t(f"flow_matching.{show}.hint", **flow_matching.quoted(show)))
     shell.explain("guess", "bent", shown=answered and show == "lines" and config.pairs == ALL_PAIRS)
 
-shell.notes(*lesson.notes_of(config, answered))
+shell.notes(*flow_matching.notes_of(config, answered), **flow_matching.quoted(show))
 shell.equation(show, legend=show)
 shell.code(*CODE[show])
-shell.tasks(lesson.tasks(config))
+shell.tasks(flow_matching.tasks(config) | flow_live.tasks(config, view))
 shell.finish()

@@ -185,9 +185,9 @@ def logit_normal(mean: float = 0.0, std: float = 1.0) -> Schedule:
     return replace(log_normal(mean, std), name="logit-normal", view="flow")
 
 
-def u_shaped(a: float = 4.0) -> Schedule:
-    """Rectified flow's time with the density cosh(a (t - 1/2)), which is high at both ends: for reflow, whose model is
-    wrong there (Lee et al. 2024, "Improving the Training of Rectified Flows", section 4.1)."""
+def u_shaped(a: float = 2.0) -> Schedule:
+    """Rectified flow's time with a density like cosh(a (t - 1/2)), which is highest at both ends: for reflow, which is
+    hardest to learn there (Lee et al. 2024, "Improving the Training of Rectified Flows", section 4.1)."""
     straight = rectified_flow()
     return replace(
         straight,

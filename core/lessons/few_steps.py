@@ -54,15 +54,6 @@ def sample(name: str, calls: int, n: int, seed: int = 0) -> Tensor:
     return flows.sample(pretrained(name).denoiser, x1, calls, is_told_ends(name))
 
 
-def at_times(paths: Tensor, times: Tensor) -> Tensor:
-    """Paths [steps + 1, n, D] at evenly spaced times from 1 to 0, seen at other times [T], [T, n, D].
-
-    Steps are straight lines."""
-    place = (1 - times) * (len(paths) - 1)
-    before = place.long().clamp(0, len(paths) - 2)
-    return torch.lerp(paths[before], paths[before + 1], (place - before).to(paths)[:, None, None])
-
-
 def accuracy(samples: Tensor, seed: int) -> Accuracy:
     """The accuracy of samples [n, 2] of the spiral, beside n fresh draws of that seed."""
     fresh, _ = points().sample(len(samples), seeds.generator(_PLACE, seed, 1))

@@ -94,6 +94,11 @@ class FlowConfig:
         return TrainConfig(self.steps, self.lr, decay=self.decay, restart=self.own_paths_from, ema=self.ema)
 
 
+LIVE_FLOW = FlowConfig(steps=4_000, decay="root")
+LIVE_REFLOW = replace(LIVE_FLOW, own_paths_from=1_000, paths=4_000)
+"""Runs for a learner who watches: after 20 seconds of one core the paths of the second are straight."""
+
+
 def new_checkpoint(config: FlowConfig, points: PointSet, source: PointSet | None = None) -> Checkpoint:
     """An untrained checkpoint."""
     return checkpoints.new_checkpoint(describe(config, points, source), config.train)

@@ -16,7 +16,7 @@ from core.models import flows as flow_model
 from core.models import images as image_model
 from core.models.clip import ClipConfig
 from core.models.clip_words import WordsConfig
-from core.models.flows import FlowConfig
+from core.models.flows import LIVE_FLOW, LIVE_REFLOW, FlowConfig
 from core.models.images import ImageConfig
 from core.models.people_judge import JudgeConfig
 from core.models.points import REFERENCE, PointConfig
@@ -52,9 +52,9 @@ with every label."""
 SPIRAL_FLOWS: dict[str, FlowConfig] = {
     "spiral-flow": FlowConfig(steps=12_000),
     "spiral-flow-transport": FlowConfig(coupling="optimal_transport", steps=4_000),
-    "spiral-flow-reflow": FlowConfig(own_paths_from=5_000, steps=14_000),
+    "spiral-flow-reflow": FlowConfig(own_paths_from=5_000, steps=14_000, noise="u-shaped"),
     "spiral-flow-chords": FlowConfig(objective="path_chords", own_paths_from=5_000, steps=14_000),
-    "spiral-flow-mean": FlowConfig(objective="mean_flow", coupling="optimal_transport", steps=3_000),
+    "spiral-flow-mean": FlowConfig(objective="mean_flow", coupling="optimal_transport", steps=4_000, lr=6e-3),
     "spiral-flow-mean-independent": FlowConfig(objective="mean_flow", steps=6_000),
 }
 """Checkpoint name to configuration of the flow models from noise to the endless spiral, each trained within about a
@@ -62,7 +62,8 @@ minute of one core (see ``core.models.flows``)."""
 
 FLOW_CONFIGS: dict[str, tuple[str | None, str, FlowConfig]] = {
     **{name: (None, "spiral", config) for name, config in SPIRAL_FLOWS.items()},
-    "moons-to-spiral": ("moons", "spiral", FlowConfig(steps=4_000, decay="root")),
+    "moons-to-spiral": ("moons", "spiral", LIVE_FLOW),
+    "spiral-flow-live": (None, "spiral", LIVE_REFLOW),
 }
 """Checkpoint name to (source or None for noise, data set, configuration)."""
 

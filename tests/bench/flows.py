@@ -57,7 +57,7 @@ def measure() -> Iterator[Figure]:
 def live() -> Iterator[Figure]:
     """The seconds until the paths of a live run of reflow are straight."""
     points, begun = at_unit_rms(make_points("spiral", 100)), time.process_time()
-    for progress in flows.run(flow_live.REFLOW, points):
+    for progress in flows.run(flows.LIVE_REFLOW, points):
         step = progress.state.step
         if step % 50 == 0 and step > flow_live.OWN_FROM and Snapshots()(progress).straightness <= flow_live.STRAIGHT:
             seconds = time.process_time() - begun

@@ -10,11 +10,14 @@ import torch
 from torch import Tensor
 
 from core import metrics
-from core.diffusion import couplings, vector_field
+from core.diffusion import couplings, few_step, training, vector_field
+from core.diffusion.denoiser import Denoiser
 from core.diffusion.exact import EmpiricalDenoiser
 from core.diffusion.schedules import Schedule
 from core.figures.scene import Arrows, Line, Panel, Path, Points, Scene
+from core.lessons import few_steps as few_steps_lesson
 from core.lessons import flow_matching as lesson
+from core.models import flows
 from core.runs.caching import shared_cache
 from pages.ui.frame import text
 from pages.ui.frame.text import t
@@ -32,6 +35,8 @@ from pages.ui.lessons.flow_config import (
 )
 from pages.ui.lessons.flow_couplings import couplings as couplings_side_by_side
 from pages.ui.lessons.flow_couplings import few_crossings
+from pages.ui.lessons.flow_few_steps import chords, few_steps
+from pages.ui.lessons.flow_live import OWN_FROM, reflow, transport
 from pages.ui.lessons.flow_shift import shift
 from pages.ui.lessons.shared_scene import shared_scene
 
@@ -98,7 +103,11 @@ def euler(config: Config) -> Scene:
 SCENES: dict[str, Callable[[Config], Scene]] = {
     "lines": lines,
     "euler": euler,
+    "transport": transport,
     "couplings": couplings_side_by_side,
+    "reflow": reflow,
+    "few_steps": few_steps,
+    "chords": chords,
     "shift": shift,
 }
 
@@ -186,7 +195,11 @@ def option(name: str, value: object) -> str:
 CODE = {
     "lines": (lesson.velocity, lesson.irreducible_part),
     "euler": (lesson.euler, lesson.even_times, metrics.energy_distance),
+    "transport": (couplings.independent, training.pair_batches, Denoiser.loss),
     "couplings": (couplings.independent, couplings.optimal_transport, couplings.assignment, couplings.stored),
+    "reflow": (flows.own_batches, couplings.stored, couplings.straightness),
+    "few_steps": (few_step.path_batches, few_step.lines, few_step.mean_flow_loss),
+    "chords": (few_step.velocity, few_step.steps_to),
     "shift": (lesson.even_times, Schedule.shifted),
 }
 """The lines of core that make each scene."""
@@ -206,6 +219,19 @@ def notes_of(config: Config, answered: bool) -> tuple[str, ...]:
     if config.show == "couplings":
         return NOTES["couplings"]["classes" if config.classes else "all"]
     return (config.show,)
+
+
+def quoted(show: str) -> dict[str, object]:
+    """The numbers that the texts of a scene quote."""
+    if show == "reflow":
+        return {"own_from": OWN_FROM}
+    if show != "few_steps":
+        return {}
+    names = {"flow": "VELOCITY", "reflow": "REFLOW", "chords": "CHORDS", "mean": "MEAN"}
+    models = {name: getattr(few_steps_lesson, model) for name, model in names.items()}
+    models["mean_independent"] = few_steps_lesson.MEAN_INDEPENDENT
+    distances = {name: few_steps_lesson.recorded_accuracy(model, 1).distance for name, model in models.items()}
+    return {f"{name}_d1": f"{distance:.2g}" for name, distance in distances.items()}
 
 
 def tasks(config: Config) -> dict[str, bool]:

@@ -87,13 +87,14 @@ def from_drawing(written: str) -> PointSet:
 # The widgets
 
 
-def choose() -> PointSet:
-    """Draw the picker in the current container and return the data; the last good ones if the new ones are bad."""
+def choose(endless: bool = False) -> PointSet:
+    """Draw the picker in the current container and return the data; the last good ones if the new ones are bad.
+    ``endless``: fresh points are always drawn, so that there is no number of points to choose."""
     kind = controls.draw("data")
     if kind != "drawing":
         controls.use("draw")  # it stays in the address while other data are on
     if kind in BUILT_IN:
-        if not controls.draw("fresh"):
+        if not endless and not controls.draw("fresh"):
             controls.draw("n")
     elif kind == "word":
         controls.draw("word")

@@ -68,12 +68,6 @@ def test_paths_of_reflow_and_of_optimal_transport_are_straight_and_those_of_inde
     assert straight[REFLOW] <= 0.001 and straight[TRANSPORT] <= 0.0125
 
 
-def test_steps_are_straight_lines_at_even_speed():
-    paths = torch.tensor([[[0.0, 0.0]], [[2.0, 0.0]], [[2.0, 4.0]]])
-    seen = few_steps.at_times(paths, torch.tensor([1.0, 0.75, 0.5, 0.25, 0.0]))
-    assert torch.equal(seen[:, 0], torch.tensor([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [2.0, 2.0], [2.0, 4.0]]))
-
-
 def test_the_chord_ends_where_the_path_ends_and_the_tangent_does_not():
     times = torch.tensor([0.98, 0.7, 0.05])
     tangent, chord, path = few_steps.from_place(CHORDS, (0.8, -0.9), times)
