@@ -52,7 +52,7 @@ with every label."""
 SPIRAL_FLOWS: dict[str, FlowConfig] = {
     "spiral-flow": FlowConfig(steps=12_000),
     "spiral-flow-transport": FlowConfig(coupling="optimal_transport", steps=4_000),
-    "spiral-flow-reflow": FlowConfig(own_paths_from=5_000, steps=14_000, noise="u-shaped"),
+    "spiral-flow-reflow": FlowConfig(own_paths_from=4_000, steps=14_500, noise="u-shaped"),
     "spiral-flow-chords": FlowConfig(objective="path_chords", own_paths_from=5_000, steps=14_000),
     "spiral-flow-mean": FlowConfig(objective="mean_flow", coupling="optimal_transport", steps=4_000, lr=6e-3),
     "spiral-flow-mean-independent": FlowConfig(objective="mean_flow", steps=6_000),

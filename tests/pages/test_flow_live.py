@@ -84,7 +84,7 @@ def test_a_flow_between_sets_of_one_s_own_is_trained_and_is_a_task(chapter):
 
 def test_a_drawing_of_one_point_is_refused_in_one_sentence(chapter):
     app = chapter("transport", data="drawing", draw=drawings.encode([[(0.5, 0.5)]]))
-    assert len(messages(app, "error")) == 1 and not app.exception
+    assert len(app.error) == 1 and not app.exception
 
 
 @pytest.mark.slow

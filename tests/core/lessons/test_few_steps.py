@@ -54,7 +54,7 @@ def test_a_model_comes_as_close_to_the_data_as_it_should(name, calls, wasserstei
     """Wasserstein distances were aimed at where fresh draws had 0.15, by chance; here they have what is recorded."""
     found, shift = few_steps.recorded_accuracy(name, calls), few_steps.recorded()["floor"][0] - 0.15
     assert found.wasserstein <= wasserstein + shift + CHANCE
-    assert found.distance <= 1.1 * distance
+    assert found.distance <= 1.15 * distance
 
 
 def test_plain_meanflow_is_worse_in_one_step_than_with_optimal_transport():
