@@ -128,7 +128,7 @@ def make_flow(name: str) -> None:
     begun = time.process_time()
     rows = ["step,seconds,loss"]
     for progress in flow_model.run(config, points, source=source):
-        if progress.state.step % 1000 == 0:
+        if progress.state.step % 1000 == 0 or progress.state.step == config.steps:
             seconds = time.process_time() - begun
             rows.append(f"{progress.state.step},{seconds:.1f},{progress.losses[-1]:.5f}")
             print(name, rows[-1], flush=True)
