@@ -1,5 +1,5 @@
 """Chapter 7 with pictures of people: a scribble becomes a person, a half is filled in, a person is inverted and edited,
-and the log-likelihood of pictures. The model is the shipped one of people, and nothing is trained.
+a mosaic is measured, and pictures have a log-likelihood. The model is the shipped one of people; nothing is trained.
 
 ``python -m core.lessons.trained_model_people`` writes the log-likelihoods, which take longer than a page may wait.
 """
@@ -17,7 +17,7 @@ from core import seeds
 from core.data import people
 from core.data.images import pixels, unit
 from core.data.people import ATTRIBUTES, SIDE
-from core.diffusion import editing, likelihood, samplers
+from core.diffusion import editing, likelihood, posterior, samplers
 from core.diffusion.denoiser import Denoise
 from core.diffusion.guidance import condition
 from core.diffusion.samplers import Step
@@ -31,10 +31,12 @@ from core.problems import Problem
 FILE = Path(__file__).parents[1] / "pretrained" / "trained_model_people.npz"
 NAME = "people"
 NAMES = list(ATTRIBUTES)
-START_STEPS, FILL_STEPS, INVERT_STEPS = 24, 15, 12  # of a whole grid; a start at a lower level takes fewer
+START_STEPS, FILL_STEPS, INVERT_STEPS, MEASURE_STEPS = 24, 15, 12, 15  # of a whole grid; a start takes fewer
 N, INVERTED = 8, 6  # pictures of a start and of a filled-in person; people who are inverted
-USES = ("start", "fill", "invert")
+USES = ("start", "fill", "invert", "measure")
 KNOWN = ("left", "top", "bottom")
+BLOCKS = (2, 4)  # pixels a side of the blocks of a mosaic
+MEASURED_STD = 0.05  # the error of a measured number
 _PERSON, _NOISE = 0xA59, 0x70153  # the first six people of this seed wear no hat
 
 SCRIBBLES: dict[str, tuple[str, tuple[tuple[int, int, int, int, str], ...]]] = {
@@ -108,7 +110,23 @@ def mask(known: str) -> Tensor:
     return rows[None, None]
 
 
-# Films of the three uses
+@cache
+def mosaic_operator(block: int) -> Tensor:
+    """What measures a mosaic, [3 (16 / block)^2, 768]: the mean of each block of block^2 pixels in each channel, times
+    ``block``, so that the rows are orthonormal. Raises Problem for another size than those of ``BLOCKS``."""
+    if block not in BLOCKS:
+        raise Problem("unknown_shape", name=block, known=", ".join(map(str, BLOCKS)))
+    along = torch.eye(SIDE // block).repeat_interleave(block, 1) / block**0.5
+    return torch.kron(torch.eye(3), torch.kron(along, along))
+
+
+def mosaic(images: Tensor, block: int) -> Tensor:
+    """Pictures, uint8 [n, 3, 16, 16], with each block in its mean colour."""
+    operator = mosaic_operator(block)
+    return pixels((unit(images).flatten(1) @ operator.T @ operator).view(images.shape))
+
+
+# Films of the uses
 
 
 @dataclass(frozen=True)
@@ -120,6 +138,7 @@ class PeopleRequest:
         sigma, scribble: the level and the picture of a start.
         known, resamplings: the half that is known, and how often each step is made.
         change: what is edited, one of ``CHANGES``.
+        block: the size of the blocks of a mosaic, one of ``BLOCKS``.
         person: the number of the (first) person.
         seed: of the noise.
     """
@@ -130,6 +149,7 @@ class PeopleRequest:
     known: str = "left"
     resamplings: int = 1
     change: str = "same"
+    block: int = 4
     person: int = 0
     seed: int = 0
 
@@ -138,8 +158,8 @@ class PeopleRequest:
         """The levels of the states, [steps + 1]."""
         if self.use == "start":
             return editing.levels_from(image_model.grid(START_STEPS), self.sigma)
-        if self.use == "fill":
-            return image_model.grid(FILL_STEPS)
+        if self.use in ("fill", "measure"):
+            return image_model.grid(FILL_STEPS if self.use == "fill" else MEASURE_STEPS)
         down = image_model.grid(INVERT_STEPS)
         return torch.cat([editing.rising(down), down[1:]])
 
@@ -160,15 +180,25 @@ def steps_of(request: PeopleRequest) -> Iterator[Step]:
         x = scribble(request.scribble).expand(N, -1, -1, -1)
         start = editing.add_noise(x, request.sigma, request.seed)
         return samplers.dpmpp_2m(denoiser(), start, request.sigmas)
-    if request.use == "fill":
-        x = image_model.starting_noise(pretrained(NAME).denoiser, (N, 3, SIDE, SIDE), request.seed)
-        known = unit(person(request.person).images)
-        return editing.fill_in(denoiser(), x, request.sigmas, known, mask(request.known), request.resamplings,
-                               seeds.mix(request.seed, _NOISE))  # fmt: skip
-    found = person(request.person, INVERTED)
-    conditions = wanted(found, "same"), wanted(found, request.change)
-    up, down = (condition(pretrained(NAME).denoiser, given(each)) for each in conditions)
-    return editing.round_trip(up, unit(found.images), image_model.grid(INVERT_STEPS), down)
+    if request.use == "invert":
+        found = person(request.person, INVERTED)
+        conditions = wanted(found, "same"), wanted(found, request.change)
+        up, down = (condition(pretrained(NAME).denoiser, given(each)) for each in conditions)
+        return editing.round_trip(up, unit(found.images), image_model.grid(INVERT_STEPS), down)
+    x = image_model.starting_noise(pretrained(NAME).denoiser, (N, 3, SIDE, SIDE), request.seed)
+    known = unit(person(request.person).images)
+    if request.use == "measure":
+        return samplers.dpmpp_2m(measured(known, request.block), x, request.sigmas)
+    seed = seeds.mix(request.seed, _NOISE)
+    return editing.fill_in(denoiser(), x, request.sigmas, known, mask(request.known), request.resamplings, seed)
+
+
+def measured(picture: Tensor, block: int) -> Denoise:
+    """The model guided by an estimate of the likelihood of a picture's mosaic, [1, 3, 16, 16] in [-1, 1]."""
+    operator, sigma_data = mosaic_operator(block), pretrained(NAME).denoiser.sigma_data
+    y = operator @ picture.flatten()
+    fit = posterior.measurement_log_likelihood(denoiser(), operator, y, MEASURED_STD, sigma_data)
+    return posterior.guided_by(denoiser(), fit)
 
 
 def wanted(found: people.People, change: str) -> Tensor:

@@ -30,8 +30,8 @@ NOTED = {
     "sampling": {"after": {"b": "ddpm_no_noise"}},
     "image_models": {"training": {"model": "digits"}},
     "clip": {"emoji": {"data": "emoji"}},
-    "trained_model": {"coordinate": {"measured": "coordinate"}, "negative": {"measured": "negative"},
-                      "people": {"of": "people"}},
+    "trained_model": {name: {"measured": name} for name in ("coordinate", "negative", "mosaic")}
+    | {"people": {"of": "people"}},
 }  # fmt: skip
 """What the address says besides the scene where notes stand together, by page and by their key in the lesson."""
 

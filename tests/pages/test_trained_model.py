@@ -120,11 +120,11 @@ def test_the_tasks_check_themselves(chapter):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scene", ["start_at_sigma", "fix_a_part", "invert", "likelihood"])
+@pytest.mark.parametrize("scene", ["start_at_sigma", "fix_a_part", "invert", "likelihood", "measurement"])
 def test_a_scene_is_shown_with_people_too(open_page, scene: str):
-    config = Config(show=scene, of="people", sigma=0.3)
+    config = Config(show=scene, of="people", sigma=0.3, measured="mosaic")
     lesson.SCENES[scene](config)  # the page finds the finished film
-    app = open_page("trained_model", **SHOWN, show=scene, of="people", sigma="0.3")
+    app = open_page("trained_model", **SHOWN, show=scene, of="people", sigma="0.3", measured="mosaic")
     kinds = [kind for panel in panels(app).values() for kind in layers(panel)]
     assert set(kinds) == {"images"} and header(app)["alt"]
     assert not app.get("table") and "steps" not in {each.key for each in app.select_slider}

@@ -287,11 +287,11 @@ def _negative_samples(config: Config) -> tuple[Tensor, Tensor]:
     return negative_samples(config.model, config.label, config.negative_label, *scales, config.seed)
 
 
-BY = {"class": by_class, "coordinate": by_coordinate, "negative": by_negative}
+BY = {"class": by_class, "coordinate": by_coordinate, "negative": by_negative, "mosaic": with_people.finished}
 
 
 def measurement(config: Config) -> Scene:
-    """Samples given a measurement of one of three kinds."""
+    """Samples given a measurement of one of four kinds."""
     return BY[config.measured](config)
 
 
@@ -320,7 +320,9 @@ def notes_of(config: Config) -> tuple[str, ...]:
 
 def formula_of(config: Config) -> str:
     """The name of the formula of a scene, and of its legend."""
-    return config.measured if config.show == "measurement" else config.show
+    if config.show != "measurement":
+        return config.show
+    return "coordinate" if config.measured == "mosaic" else config.measured
 
 
 # What the tasks ask

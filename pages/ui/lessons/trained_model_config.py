@@ -15,7 +15,7 @@ from pages.ui.frame.links import choice, code, number, place
 SAME = "same"  # the class of the way up, on the way down as well
 DRAWING = "drawing"
 HALF_WIDTH = 2.3  # of the plane that a drawing by hand fills
-MEASUREMENTS = ("class", "coordinate", "negative")
+MEASUREMENTS = ("class", "coordinate", "negative", "mosaic")
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class Config:
     scribble: str = choice("hat", tuple(people.SCRIBBLES))
     known: str = choice("top", people.KNOWN, main=True)
     change: str = choice("top_hat", tuple(people.CHANGES), style="select", main=True)
+    block: int = choice(4, people.BLOCKS, main=True)
     person: int = number(0, 0, 999)
     draw: str | None = code(drawings.decode)
     probe: tuple[float, float] = place((0.0, 0.9), lesson.REACH)
@@ -79,6 +80,7 @@ CONTROLS: dict[str, tuple[str, ...]] = {
     "class": ("wanted", "scale", "class_model", "seed"),
     "coordinate": ("reading", "noise", "model", "seed"),
     "negative": ("negative", "negative_scale", "wanted", "positive_scale", "model", "seed"),
+    "mosaic": ("block", "person", "seed"),
     "start_people": ("sigma", "scribble", "seed"),
     "fill_people": ("known", "resamplings", "person", "seed"),
     "invert_people": ("change", "person"),

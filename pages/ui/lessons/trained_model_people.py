@@ -19,7 +19,7 @@ from pages.ui.lessons.trained_model_config import Config
 from pages.ui.runs import background_films
 from pages.ui.runs.background_films import FilmMaker
 
-USES = {"start_at_sigma": "start", "fix_a_part": "fill", "invert": "invert"}
+USES = {"start_at_sigma": "start", "fix_a_part": "fill", "invert": "invert", "measurement": "measure"}
 MAKER = FilmMaker("people-uses", lesson.films, Film, lambda requests: sum(each.steps for each in requests))
 GREY = 128  # of what is not known
 COLUMNS = 4
@@ -33,7 +33,16 @@ def request_of(config: Config) -> PeopleRequest:
     if use == "fill":
         number = {"resamplings": config.resamplings, "person": config.person, "seed": seed}
         return PeopleRequest(use, known=config.known, **number)
+    if use == "measure":
+        return PeopleRequest(use, block=config.block, person=config.person, seed=seed)
     return PeopleRequest(use, change=config.change, person=config.person)
+
+
+def is_film(config: Config) -> bool:
+    """Whether the scene is a film of people."""
+    if config.show == "measurement":
+        return config.measured == "mosaic"
+    return config.of == "people" and config.show in USES
 
 
 def film_scene(config: Config, films: Sequence[Film], frame: int | None = None) -> Scene:
@@ -90,7 +99,20 @@ def _invert(film: Film) -> list[Panel]:
     return [original, _film("there_and_back", film, caption, columns=3)]
 
 
-PANELS = {"start": _start, "fill": _fill, "invert": _invert}
+def _measure(film: Film) -> list[Panel]:
+    """A person and its mosaic, and people who fit the mosaic."""
+    whole, block = lesson.person(film.request.person).images, film.request.block
+    mosaic, caption = lesson.mosaic(whole, block), ""
+    if film.done:
+        apart = lesson.change_of(lesson.mosaic(film.images, block), mosaic)
+        values = {"apart": apart, "distance": lesson.distance_to_people(film.images)}
+        caption = t("trained_model.captions.mosaic", **values)
+    names = [t(f"trained_model.panels.{name}") for name in ("whole", "mosaic")]
+    given = Panel(t("trained_model.panels.given_half"), [_images(torch.cat([whole, mosaic])[None], 1, names, "data")])
+    return [given, _film("fitting", film, caption)]
+
+
+PANELS = {"start": _start, "fill": _fill, "invert": _invert, "measure": _measure}
 
 
 def _film(title: str, film: Film, caption: str, columns: int = COLUMNS, **values: float) -> Panel:

@@ -23,7 +23,7 @@ def draw_controls(show: str, answered: bool) -> None:
 
 def show_picture(config: Config, answered: bool) -> None:
     """Draw the picture of a scene; films of people while they form."""
-    if config.of == "people" and config.show in with_people.USES:
+    if with_people.is_film(config):
         background_films.watch(
             with_people.MAKER,
             [with_people.request_of(config)],

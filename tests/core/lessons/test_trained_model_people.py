@@ -45,6 +45,24 @@ def test_the_known_half_is_half_of_the_picture():
     assert lesson.mask("left")[0, 0, 5, 0] and lesson.mask("top")[0, 0, 0, 5] and lesson.mask("bottom")[0, 0, 15, 5]
 
 
+@pytest.mark.parametrize("block", lesson.BLOCKS)
+def test_a_mosaic_has_the_mean_colour_of_each_block(block: int):
+    operator = lesson.mosaic_operator(block)
+    assert (operator @ operator.T - torch.eye(len(operator))).abs().max() < 1e-6
+    picture = lesson.person(0).images
+    blocks = picture.float().unfold(2, block, block).unfold(3, block, block).mean((4, 5))
+    coarse = blocks.repeat_interleave(block, 2).repeat_interleave(block, 3)
+    assert (lesson.mosaic(picture, block).float() - coarse).abs().max() <= 1
+
+
+def test_people_who_fit_a_mosaic_have_nearly_the_same_one():
+    wanted = lesson.mosaic(lesson.person(4).images, 4)
+    found = made(PeopleRequest("measure", person=4))
+    apart = lesson.change_of(lesson.mosaic(found, 4), wanted)
+    others = lesson.change_of(lesson.mosaic(lesson.person(5, 8).images, 4), wanted)
+    assert apart < 0.1 < 0.3 < others and lesson.distance_to_people(found) < 0.2
+
+
 def test_an_edit_changes_what_is_wanted_and_keeps_the_rest():
     same, edited = (PeopleRequest("invert", change=change) for change in ("same", "red_clothes"))
     images = made(same)
@@ -79,3 +97,5 @@ def test_scribbles_and_halves_that_are_not_there_are_refused():
         lesson.scribble("cat")
     with pytest.raises(Problem, match="no shape 'middle'"):
         lesson.mask("middle")
+    with pytest.raises(Problem, match="no shape '3'"):
+        lesson.mosaic_operator(3)
