@@ -2,7 +2,7 @@
 
 from pages.ui.frame import controls, shell, text
 from pages.ui.frame.text import t
-from pages.ui.lessons import flow_live, flow_matching
+from pages.ui.lessons import flow_couplings, flow_live, flow_matching
 from pages.ui.lessons.flow_config import ALL_PAIRS, CONTROLS, PROBED, Config
 from pages.ui.lessons.flow_live import LIVE
 from pages.ui.lessons.flow_matching import CODE, SCENES
@@ -35,6 +35,8 @@ with right:
     if text.has(f"flow_matching.{show}.hint"):
         with shell.sheet():
             shell.caption(t(f"flow_matching.{show}.hint", **flow_matching.quoted(show)))
+    if show == "couplings" and not config.classes:
+        flow_couplings.draw_models()
     shell.explain("guess", "bent", shown=answered and show == "lines" and config.pairs == ALL_PAIRS)
 
 shell.notes(*flow_matching.notes_of(config, answered), **flow_matching.quoted(show))

@@ -3,10 +3,13 @@
 import pytest
 
 from pages.ui.frame.text import t
-from tests.reading import group, header, layers, messages, panels, tasks
+from tests.reading import group, header, layers, messages, panels, tasks, texts
 
 SHOWN = {"predictions": "false"}
 FIELD, PART, DISTANCE = (t(f"flow_matching.panels.{name}") for name in ("field", "part", "distance"))
+
+
+PERFECT = t("flow_matching.table.perfect")
 
 
 @pytest.fixture
@@ -67,7 +70,9 @@ def test_with_classes_the_starts_are_coloured_and_the_batch_has_one_size(chapter
         t("flow_matching.panels.lengths"),
     ]
     assert [part.key for part in app.select_slider] == []
+    assert not any(PERFECT in said for said in texts(app))
     app.toggle(key="classes").set_value(False).run()
+    assert any(PERFECT in said for said in texts(app))
     assert [part.key for part in app.select_slider] == ["batch"]
 
 

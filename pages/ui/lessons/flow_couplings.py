@@ -8,8 +8,9 @@ from torch import Tensor
 from core.data import CLASSES
 from core.diffusion.couplings import transport_cost
 from core.figures.scene import Line, Panel, Points, Scene
+from core.lessons import few_steps
 from core.lessons import flow_matching as lesson
-from pages.ui.frame import text
+from pages.ui.frame import shell, text
 from pages.ui.frame.text import t
 from pages.ui.lessons.flow_config import Config, data_layer, frame_times, on_clock, plane
 from pages.ui.lessons.shared_scene import shared_scene
@@ -58,6 +59,34 @@ def joined(name: str, x0: Tensor, x1: Tensor, config: Config) -> Panel:
     counted = {"crossings": lesson.crossings(few0, few1), "cost": transport_cost(x0, x1)}
     title = t(f"flow_matching.panels.{name}", batch=config.batch)
     return plane(title, layers, caption=t("flow_matching.captions.coupling", **counted))
+
+
+def draw_models() -> None:
+    """The table of the shipped models below the picture."""
+    with shell.sheet():
+        shell.caption(t("flow_matching.table.text"))
+        shell.prose(models_table())
+
+
+def models_table() -> str:
+    """How straight the paths of the shipped models of each coupling are, and how good their samples in one step, as a
+    Markdown table."""
+    trained = {"independent": few_steps.VELOCITY, "transport": few_steps.TRANSPORT, "reflow": few_steps.REFLOW}
+    rows = []
+    for name, model in trained.items():
+        found = few_steps.recorded_accuracy(model, 1)
+        straightness = few_steps.recorded()[model]["straightness"]
+        rows.append([t(f"flow_matching.table.{name}"), f"{straightness:.2g}", *in_digits(found)])
+    perfect = few_steps.Accuracy(*few_steps.recorded()["floor"])
+    rows.append([t("flow_matching.table.perfect"), "–", *in_digits(perfect)])
+    head = [t(f"flow_matching.table.{name}") for name in ("pairs", "straightness", "wasserstein", "distance")]
+    return shell.table(head, rows)
+
+
+def in_digits(accuracy: few_steps.Accuracy) -> tuple[str, str]:
+    """Both distances of an accuracy, with as many digits as can be told apart from chance."""
+    distance = accuracy.distance
+    return f"{accuracy.wasserstein:.2f}", "< 0.001" if distance < 5e-4 else f"{distance:.3f}"
 
 
 def few_crossings(config: Config) -> bool:
