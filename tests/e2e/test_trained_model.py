@@ -1,10 +1,11 @@
-"""Chapter 7 in a real browser: a shape drawn by hand, the clock, the probe, and a link."""
+"""Chapter 7 in a real browser: the probe, the prediction and the way on, and people who form on the stage."""
 
 import re
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from core.lessons.trained_model_people import PeopleRequest
 from tests.e2e.learner import Learner
 
 
@@ -31,3 +32,10 @@ def test_a_prediction_opens_the_scenes_and_a_scene_leads_to_the_next(chapter):
     chapter.page.locator(".st-key-_next button").click()
     expect(chapter.page).to_have_url(re.compile("show=fix_a_part"))
     chapter.until("now.k === 50")
+
+
+def test_a_scribble_becomes_people_while_one_looks(chapter):
+    chapter.open("predictions=false&of=people&sigma=1")
+    chapter.until(f"now.k === {PeopleRequest(sigma=1.0).steps}")
+    chapter.page.locator(".st-key-scribble").get_by_role("radio").last.click(force=True)
+    expect(chapter.page).to_have_url(re.compile("scribble=beard"))
