@@ -32,7 +32,7 @@ with right:
         scene = SCENES[show](config)
         scene = scene if answered else flow_matching.before_answer(scene)
         player.show(scene, key="flow_chords" if show == "chords" else "flow", permalink=True)
-    if text.has(f"flow_matching.{show}.hint"):
+    if answered and text.has(f"flow_matching.{show}.hint"):
         with shell.sheet():
             shell.caption(t(f"flow_matching.{show}.hint", **flow_matching.quoted(show)))
     if show == "couplings" and not config.classes:
