@@ -67,7 +67,10 @@ FLOWS: dict[str, dict[str, tuple[str, ...]]] = {
         "flow_matching/lines": ("lines.how", "paths.notes.0.text", "paths.notes.1.text"),
         "flow_matching/euler": ("euler.why", "euler.how"),
     },
-    "What does reflow change?": {"flow_matching/couplings": ("couplings.how", "couplings.notes.2.text")},
+    "What does reflow change?": {
+        "flow_matching/couplings": ("couplings.how", "couplings.notes.2.text"),
+        "flow_matching/reflow": ("reflow.how", "reflow.notes.2.text"),
+    },
     "Why does optimal transport fail with classes?": {
         "flow_matching/couplings&classes=true": (
             "with_classes.how",

@@ -10,7 +10,7 @@ from core.lessons import flow_matching as lesson
 from pages.ui.frame.text import catalogue
 
 MEASURED = catalogue("")["measured"]["flow_matching"]
-ENDLESS = EmpiricalDenoiser(lesson.endless(1000))
+ENDLESS = EmpiricalDenoiser(lesson.endless(600))
 
 
 def gaussian(std: float) -> GaussianMixtureDenoiser:
