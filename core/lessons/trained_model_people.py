@@ -1,7 +1,7 @@
 """Chapter 7 with pictures of people: a scribble becomes a person, a half is filled in, a person is inverted and edited,
 a mosaic is measured, and pictures have a log-likelihood. The model is the shipped one of people; nothing is trained.
 
-``python -m core.lessons.trained_model_people`` writes the log-likelihoods, which take longer than a page may wait.
+``python -m core.lessons.trained_model_people`` writes what takes longer than a page may wait.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -247,6 +247,34 @@ def judged(images: Tensor, request: PeopleRequest) -> tuple[float, float]:
     return (right[:, changed].double().mean().item() if changed else 1.0), kept.double().mean().item()
 
 
+# What filled-in pictures show, beside what they would show if they followed the conditional distribution
+
+
+OFTEN = (1, 5)  # resamplings
+BEARDS = 0.5  # the share of people with a beard or a goatee, who are drawn so whatever the top half shows
+FILLED, EACH = 8, 32  # people whose top half is filled in, and answers for each
+
+
+def share_of_beards(resamplings: int, each: int = EACH) -> float:
+    """The share of answers with a beard or a goatee where the top half of eight people is filled in by RePaint, as the
+    network that judges people reads them."""
+    model = pretrained(NAME).denoiser
+    x = image_model.starting_noise(model, (FILLED * each, 3, SIDE, SIDE), _NOISE)
+    known = unit(person(0, FILLED).images).repeat_interleave(each, 0)
+    steps = editing.fill_in(denoiser(), x, image_model.grid(FILL_STEPS), known, mask("top"), resamplings, _NOISE)
+    return _bearded(samplers.last(steps))
+
+
+def share_of_beards_alone(n: int = FILLED * EACH) -> float:
+    """The same share of n people whom the model draws when nothing is known, by DPM-Solver++(2M)."""
+    x = image_model.starting_noise(pretrained(NAME).denoiser, (n, 3, SIDE, SIDE), _NOISE)
+    return _bearded(samplers.last(samplers.dpmpp_2m(denoiser(), x, image_model.grid(FILL_STEPS))))
+
+
+def _bearded(x: Tensor) -> float:
+    return (people_judge.attributes_of(pixels(x))[:, NAMES.index("beard")] > 0).double().mean().item()
+
+
 # The log-likelihood of pictures
 
 
@@ -257,18 +285,22 @@ MEASURED = 32  # real people, of whom the likeliest and the unlikeliest are show
 
 
 @dataclass(frozen=True, eq=False)
-class Likelihoods:
-    """Log-likelihoods in nats, at noise of ``LIKELIHOOD_SIGMA``, without a condition.
+class Measured:
+    """What is measured of the model of people and kept in a file. Log-likelihoods are in nats, at noise of
+    ``LIKELIHOOD_SIGMA``, without a condition.
 
     Attributes:
         pictures: those of ``PICTURES``, uint8 [6, 3, 16, 16].
         nats: of each, [6].
         people: of 32 real people, [32].
+        beards: the share of beards in filled-in pictures with each number of resamplings in ``OFTEN``, and in pictures
+            of which nothing is known, [3].
     """
 
     pictures: Tensor
     nats: Tensor
     people: Tensor
+    beards: Tensor
 
 
 def log_likelihoods(images: Tensor, probes: int, steps: int = LIKELIHOOD_STEPS) -> Tensor:
@@ -288,24 +320,25 @@ def others() -> Tensor:
     return pixels(torch.cat([average, ground, scribble("hat"), noise]))
 
 
-def measure() -> Likelihoods:
-    """Compute the log-likelihoods, in about five minutes."""
+def measure() -> Measured:
+    """Measure the model of people, in about six minutes."""
     real, (few, many) = person(0, MEASURED).images, PROBES
     nats = log_likelihoods(unit(real), few)
     shown = torch.cat([real[torch.stack([nats.argmax(), nats.argmin()])], others()])
-    return Likelihoods(shown, log_likelihoods(unit(shown), many), nats)
+    beards = torch.tensor([*map(share_of_beards, OFTEN), share_of_beards_alone()])
+    return Measured(shown, log_likelihoods(unit(shown), many), nats, beards)
 
 
 def write(file: Path = FILE) -> None:
-    """Compute the log-likelihoods and write them."""
+    """Measure the model of people and write the numbers."""
     np.savez_compressed(file, **{name: np.asarray(value) for name, value in vars(measure()).items()})
 
 
 @cache
-def likelihoods() -> Likelihoods:
-    """The log-likelihoods in the file."""
+def kept() -> Measured:
+    """What the file has."""
     with np.load(FILE, allow_pickle=False) as arrays:
-        return Likelihoods(*(torch.from_numpy(arrays[name]) for name in ("pictures", "nats", "people")))
+        return Measured(*(torch.from_numpy(arrays[name]) for name in ("pictures", "nats", "people", "beards")))
 
 
 if __name__ == "__main__":

@@ -135,7 +135,7 @@ def _images(frames: Tensor, columns: int, names: Sequence[str], role: str) -> Im
 @shared_scene
 def likelihood_scene(config: Config) -> Scene:
     """Two real people and four pictures that are none, with the log-likelihood of each."""
-    found = lesson.likelihoods()
+    found = lesson.kept()
     names = [
         t("trained_model.captions.picture", name=t(f"trained_model.likelihood_people.{name}"), nats=_nats(nats))
         for name, nats in zip(lesson.PICTURES, found.nats.tolist(), strict=True)

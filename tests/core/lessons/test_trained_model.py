@@ -37,6 +37,13 @@ def test_a_circle_moves_farther_and_ends_no_nearer_from_a_higher_level(sigma, mo
     assert sigma == 0.1 or made.distance < 0.07
 
 
+def test_the_network_does_as_the_question_of_the_page_says(quoted):
+    first, second = (lesson.edit("learned", lesson.shape("circle"), sigma) for sigma in (0.5, 2.0))
+    assert round(first.moved, 1) == quoted["moved_first"] and second.moved > 2 * first.moved
+    assert abs(first.distance - second.distance) < 0.01
+    assert round(lesson.PERFECT_DISTANCE, 3) == quoted["perfect"]
+
+
 def test_shapes_have_their_points_spread_evenly():
     for name in lesson.SHAPES:
         x = lesson.shape(name, 80)

@@ -45,6 +45,15 @@ def test_the_known_half_is_half_of_the_picture():
     assert lesson.mask("left")[0, 0, 5, 0] and lesson.mask("top")[0, 0, 0, 5] and lesson.mask("bottom")[0, 0, 15, 5]
 
 
+def test_filled_in_pictures_have_fewer_beards_than_people_have(quoted):
+    once, often, alone = lesson.kept().beards.tolist()
+    assert [round(100 * share) for share in (once, often, alone)] == [quoted[f"beards_{n}"] for n in (1, 5, "alone")]
+    assert often < once < alone < lesson.BEARDS - 0.05
+    assert abs(lesson.share_of_beards(1, each=8) - once) < 0.15
+    beards = lesson.people.draw(2000, 1).attributes[:, lesson.NAMES.index("beard")] > 0
+    assert abs(beards.double().mean().item() - lesson.BEARDS) < 0.03
+
+
 @pytest.mark.parametrize("block", lesson.BLOCKS)
 def test_a_mosaic_has_the_mean_colour_of_each_block(block: int):
     operator = lesson.mosaic_operator(block)
@@ -77,7 +86,7 @@ def test_every_edit_names_attributes_that_there_are():
 
 
 def test_the_kept_log_likelihoods_say_what_the_page_says(quoted):
-    found = lesson.likelihoods()
+    found = lesson.kept()
     likeliest, unlikeliest, average, ground, scribble, noise = found.nats.tolist()
     assert abs(likeliest - unlikeliest - quoted["gap"]) <= 25 and abs(average - quoted["average"]) <= 25
     assert abs(likeliest - found.people.max()) < 50 and abs(unlikeliest - found.people.min()) < 50
@@ -87,7 +96,7 @@ def test_the_kept_log_likelihoods_say_what_the_page_says(quoted):
 @pytest.mark.slow
 def test_the_log_likelihoods_are_those_of_the_model():
     """In fewer steps and with one random sign, which is right to about a hundred nats."""
-    found = lesson.likelihoods()
+    found = lesson.kept()
     computed = lesson.log_likelihoods(unit(found.pictures[[0, 4]]), probes=1, steps=25)
     assert (computed - found.nats[[0, 4]]).abs().max() < 150
 
