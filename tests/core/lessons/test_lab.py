@@ -105,3 +105,12 @@ def test_a_model_without_classes_answers_all_alike(name):
         for label in (None, CAT)
     )
     assert torch.allclose(free.samples, guided.samples, atol=1e-5)
+
+
+def test_a_model_of_mean_velocities_needs_few_steps_of_a_sampler_with_straight_steps():
+    def distance(model: str, sampler: str) -> float:
+        few = SamplerConfig(sampler, 2, schedule="rectified-flow")
+        return evaluate(Config(model_of(model), few)).metrics.distance
+
+    assert distance("spiral-flow-chords", DDIM) < 0.3 * distance("spiral-flow", DDIM)
+    assert distance("spiral-flow-chords", DDIM) < 0.5 * distance("spiral-flow-chords", DDPM)
