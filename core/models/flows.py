@@ -170,11 +170,13 @@ def starts(source: PointSet | None) -> Draw:
 
 
 def coupling(config: FlowConfig, points: PointSet, source: PointSet | None = None) -> Coupling:
-    """The pairs of data and starts that a run trains on."""
-    pairs = couplings.independent(lambda n, generator: (points.sample(n, generator)[0], None), starts(source))
-    if config.coupling == "independent":
-        return pairs
-    return couplings.optimal_transport(pairs, config.transport_batch)
+    """The pairs of data and starts that a run trains on, without labels. Raises Problem for a source that does not fit
+    the data (see ``couplings.between``)."""
+    noise = couplings.gaussian(points.points.shape[1:])
+    pairs = couplings.between(points, source) if source else couplings.independent(points.sample, noise)
+    if config.coupling == "optimal_transport":
+        pairs = couplings.optimal_transport(pairs, config.transport_batch)
+    return lambda n, generator: (*pairs(n, generator)[:2], None)
 
 
 # Paths and samples

@@ -56,6 +56,19 @@ def test_settings_that_no_run_can_have_are_refused(setting):
         next(flows.run(replace(QUICK, **setting), SPIRAL))
 
 
+def test_a_source_that_does_not_fit_the_data_is_refused(refused):
+    flat = replace(MOONS, points=torch.ones(5, 3))
+    with refused("coupling_shapes", start="[3]", data="[2]"):
+        next(flows.run(QUICK, SPIRAL, source=flat))
+    with refused("coupling_classes", start=2, data=3):
+        next(flows.run(QUICK, SPIRAL, source=replace(MOONS, classes=("left", "right"))))
+
+
+def test_a_batch_of_optimal_transport_that_is_larger_than_the_data_is_refused(refused):
+    with refused("coupling_batch_larger", batch=256, n=32):
+        next(flows.run(replace(QUICK, coupling="optimal_transport"), SPIRAL))
+
+
 def test_the_pairs_of_reflow_are_the_ends_of_the_model_s_own_paths():
     exact = EmpiricalDenoiser(SPIRAL.points)
     batch = flows.own_batches(replace(QUICK, own_paths_from=1), exact, couplings.gaussian((2,)))
