@@ -75,6 +75,8 @@ def optimal_transport(coupling: Coupling, batch: int = 256) -> Coupling:
     """
     if batch < 1:
         raise Problem("coupling_batch", batch=batch)
+    if batch == 1:
+        return coupling
 
     def draw(n: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor | None]:
         if n < batch:

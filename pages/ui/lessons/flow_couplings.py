@@ -1,6 +1,9 @@
 """Chapter 6: couplings side by side, the lines that they draw, and why optimal transport fails with classes."""
 
+import threading
 from dataclasses import replace
+from functools import cache
+from importlib import import_module
 
 import torch
 from torch import Tensor
@@ -59,6 +62,16 @@ def joined(name: str, x0: Tensor, x1: Tensor, config: Config) -> Panel:
     counted = {"crossings": lesson.crossings(few0, few1), "cost": transport_cost(x0, x1)}
     title = t(f"flow_matching.panels.{name}", batch=config.batch)
     return plane(title, layers, caption=t("flow_matching.captions.coupling", **counted))
+
+
+@cache
+def import_solver(after: float = 2.0) -> threading.Timer:
+    """Import what solves optimal transport once, soon after a page: that takes half a second, for which nobody should
+    wait at the first picture of a coupling."""
+    timer = threading.Timer(after, import_module, ("scipy.optimize",))
+    timer.daemon = True
+    timer.start()
+    return timer
 
 
 def draw_models() -> None:
