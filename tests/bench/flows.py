@@ -33,7 +33,7 @@ were aimed at; differences of less than 0.02 are chance."""
 def measure() -> Iterator[Figure]:
     """The distances of all models by number of calls, of perfect samples, and the seconds of a live run of reflow."""
     try:
-        transport = library("ot", "POT")
+        transport = library("ot", "emd2")
     except Missing as missing:
         yield Figure("Few steps: exact 2-Wasserstein distance", [], "", note=str(missing))
         return
