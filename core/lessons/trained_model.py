@@ -102,7 +102,7 @@ def draw(n: int, seed: int = 0, label: int | None = None) -> Tensor:
     """n exact draws of the data, or of one class, [n, 2]."""
     points = data().points if label is None else data().points[data().labels == label]
     chosen = torch.randint(len(points), (n,), generator=seeds.generator(seed, _DATA))
-    return points[chosen] + SIGMA_MIN * seeds.gaussian((n, 2), seed, _DATA)
+    return points[chosen] + SIGMA_MIN * seeds.gaussian((n, 2), seed, _DATA, 1)
 
 
 def share_on_data(samples: Tensor) -> float:
@@ -113,6 +113,11 @@ def share_on_data(samples: Tensor) -> float:
 def classes_of(samples: Tensor) -> Tensor:
     """The class of the data point nearest to each sample [n, 2], [n]."""
     return data().labels[metrics.nearest(samples, data().points)[1]]
+
+
+def share_of_class(samples: Tensor, label: int) -> float:
+    """The share of samples [n, 2] that are of a class."""
+    return (classes_of(samples) == label).double().mean().item()
 
 
 # 1 Start at sigma
@@ -224,13 +229,6 @@ def conditional_draws(value: float, n: int = 20_000, place: int = 0) -> Tensor:
     generator = seeds.generator(_EXACT, place)
     chosen = torch.multinomial(conditional_weights(value), n, True, generator=generator)
     return data().points[chosen, 1] + SIGMA_MIN * torch.randn(n, generator=generator)
-
-
-def conditional_density(value: float, grid: Tensor) -> Tensor:
-    """The exact density of the second coordinate given the first at places [m], [m]."""
-    z = (grid[:, None].double() - data().points[:, 1]) / SIGMA_MIN
-    bells = torch.exp(-z.square() / 2) / (SIGMA_MIN * (2 * math.pi) ** 0.5)
-    return bells @ conditional_weights(value)
 
 
 @shared_cache(64)

@@ -20,7 +20,7 @@ from pages.ui.frame.text import t
 from pages.ui.lessons import trained_model_panels as panels
 from pages.ui.lessons import trained_model_people as with_people
 from pages.ui.lessons.shared_scene import shared_scene
-from pages.ui.lessons.trained_model_config import WITH_PEOPLE, Config, given_points, share_of
+from pages.ui.lessons.trained_model_config import WITH_PEOPLE, Config, given_points
 
 OUT = 10  # frames in which noise is added
 FOLLOWED = [20, 150, 290]  # points whose paths are drawn
@@ -135,7 +135,7 @@ def invert(config: Config) -> Scene:
         Points(drawn, CLASSES[label], size=2.4, label=t("trained_model.layers.points")),
         Path(drawn[:, [10, 40, 70]], CLASSES[label]),
     )
-    hit = share_of(lesson.classes_of(states[-1]), back)
+    hit = lesson.share_of_class(states[-1], back)
     top = len(every) // 2
     labels = [t("trained_model.clock.up")] * top + [t("trained_model.clock.down")] * (len(every) - top)
     caption = t("trained_model.captions.hit", label=name, share=hit, moved=lesson.round_trip_error(states))
@@ -341,7 +341,7 @@ def tasks_done(config: Config) -> dict[str, bool]:
         done["hard_value"] = filled.on_data < 0.7
     elif config.show == "measurement" and config.measured == "negative":
         samples = _negative_samples(config)[0][-1]
-        share = share_of(lesson.classes_of(samples), config.negative_label)
+        share = lesson.share_of_class(samples, config.negative_label)
         done["own_scale"] = share < 0.1 and lesson.share_on_data(samples) < 0.5
     return done
 

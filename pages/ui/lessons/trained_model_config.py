@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-import torch
 from torch import Tensor
 
 from core.data import CLASSES, drawings, uploads
@@ -129,8 +128,3 @@ def refusal(config: Config) -> Problem | None:
     except Problem as problem:
         return problem
     return None
-
-
-def share_of(classes: Tensor, label: int) -> float:
-    """The share of samples whose class [n] is that one."""
-    return (classes == label).to(torch.float64).mean().item()
