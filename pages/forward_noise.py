@@ -26,12 +26,12 @@ with right:
     player.show(SCENES[show](config), key="forward", permalink=True, restart=config.steps)
     if show == "walk_and_jump":
         shell.explain("guess", "same", shown=config.jumps and config.stride == 1)
-    elif show == "schedules":
-        with shell.sheet():
-            shell.lead_to("flow_matching", "what_a_shift_does", {"show": "shift"})
 
 formula, values = lesson.formula_of(config), lesson.values_of(config)
 shell.notes(*lesson.notes_of(config, revealed=not controls.value("predictions")), **values)
+if show == "schedules":
+    with shell.sheet():
+        shell.lead_to("flow_matching", "what_a_shift_does", {"show": "shift"})
 shell.equation(formula, legend=formula, **values)
 shell.code(*CODE[formula])
 shell.tasks(
