@@ -545,7 +545,8 @@ class Jobs:
             run.work.keep(Standing(run.id, run.step, run.seconds, run.settings), run.state)
             run.kept_step, run.unkept = run.step, None
         except Exception as error:
-            logging.getLogger(__name__).exception("a run could not be kept")
+            expected = isinstance(error, OSError)  # such as a full disk; of anything else the traceback is of use
+            logging.getLogger(__name__).error("a run could not be kept: %s", error, exc_info=not expected)
             full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
             run.unkept = Problem("run_not_kept_full") if full else Problem("run_not_kept")
 

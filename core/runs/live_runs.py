@@ -110,8 +110,8 @@ def sweep(folder: Path) -> None:
         if time.time() - written >= DAY or kept > MOST or room > ROOM:
             try:
                 path.unlink(missing_ok=True)
-            except OSError:
-                logging.getLogger(__name__).exception("a run could not be deleted")
+            except OSError as error:
+                logging.getLogger(__name__).error("a run could not be deleted: %s", error)
 
 
 def _place(folder: Path, run_id: str) -> Path:

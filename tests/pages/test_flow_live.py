@@ -91,5 +91,7 @@ def test_a_drawing_of_one_point_is_refused_in_one_sentence(chapter):
 def test_reflow_makes_the_paths_straight_and_is_a_task(chapter):
     app = chapter("reflow")
     assert not tasks(app)["straightened"]
-    app = trained(app, OWN_FROM + 600)
+    app = trained(app, OWN_FROM + 150)
+    assert view(app).picture.straightness < 0.05 and not tasks(app)["straightened"]  # straight paths to a cloud
+    app = trained(app, OWN_FROM + 1_000)
     assert tasks(app)["straightened"] and view(app).picture.straightness < 0.05

@@ -50,8 +50,8 @@ def delete_old() -> None:
     if file().exists():
         try:
             polls()
-        except Problem:
-            logging.getLogger(__name__).exception("the file of the classes cannot be used")
+        except Problem as problem:
+            logging.getLogger(__name__).error("the file of the classes cannot be used: %s", problem)
 
 
 def _delete_old(found: Polls) -> None:
@@ -60,8 +60,8 @@ def _delete_old(found: Polls) -> None:
     timer.start()
     try:
         found.delete_old()
-    except Problem:
-        logging.getLogger(__name__).exception("old classes could not be deleted")
+    except Problem as problem:
+        logging.getLogger(__name__).error("old classes could not be deleted: %s", problem)
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,9 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     for end in endings:
         try:
             end()
-        except Exception:  # the others are done all the same
+        except OSError as error:  # the others are done all the same
+            logging.getLogger(__name__).error("not all was kept when the server ended: %s", error)
+        except Exception:
             logging.getLogger(__name__).exception("not all was kept when the server ended")
 
 

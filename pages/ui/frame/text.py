@@ -73,7 +73,7 @@ def t(key: str, **values: Any) -> str:
     except KeyError:
         if strict:
             raise
-        logging.getLogger(__name__).exception(key)
+        logging.getLogger(__name__).error("there is no sentence %s", key)
         return key
 
 

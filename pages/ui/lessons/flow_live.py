@@ -30,7 +30,7 @@ TIMES = flow_matching.even_times(STEPS)  # of the frames
 OWN_FROM = LIVE_REFLOW.own_paths_from
 PATHS = 60  # drawn as lines
 STRIPES = ("person", "dog", "cat", "exact")  # the colours of the stripes of the source, from left to right
-STRAIGHT = 0.05  # paths of at most this straightness look straight
+STRAIGHT, NEAR = 0.05, 0.15  # the straightness of paths that look straight; the distance of samples near the spiral
 MARKS = 300, OWN_FROM, 1_500, 2_000, 3_000  # steps at which the page runs again
 LIVE = ("transport", "reflow")
 """The scenes that show a run."""
@@ -138,9 +138,13 @@ def one_step(snapshot: Snapshot, target: PointSet) -> Panel:
         data_layer(thinned(target.points)),
         Points(snapshot.one_step, "denoise", size=2.4, label=t("flow_matching.layers.one_step")),
     ]
-    distance = distance_to_curve(snapshot.one_step, target.curve).mean().item()
-    caption = t("flow_matching.captions.distance", distance=distance)
+    caption = t("flow_matching.captions.distance", distance=distance_of(snapshot, target))
     return plane(t("flow_matching.panels.one_step"), layers, caption=caption)
+
+
+def distance_of(snapshot: Snapshot, target: PointSet) -> float:
+    """The mean distance of the samples of one step to the curve of the data."""
+    return distance_to_curve(snapshot.one_step, target.curve).mean().item()
 
 
 def thinned(points: Tensor, most: int = 200) -> Tensor:
@@ -180,9 +184,9 @@ def tasks(config: Config, view: View | None) -> dict[str, bool]:
     """Which tasks of the live scenes are done."""
     snapshot = view and view.picture
     own_ends = (config.source, config.data) != (Config.source, Config.data)
-    return {
-        "own_map": bool(config.show == "transport" and own_ends and snapshot and snapshot.step >= MARKS[1]),
-        "straightened": bool(
-            config.show == "reflow" and snapshot and snapshot.step > OWN_FROM and snapshot.straightness <= STRAIGHT
-        ),
-    }
+    done = {"own_map": False, "straightened": False}
+    if snapshot and config.show == "transport":
+        done["own_map"] = own_ends and snapshot.step >= MARKS[1]
+    if snapshot and config.show == "reflow" and snapshot.step > OWN_FROM and snapshot.straightness <= STRAIGHT:
+        done["straightened"] = distance_of(snapshot, built_in("spiral")) <= NEAR
+    return done

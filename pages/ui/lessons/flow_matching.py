@@ -42,6 +42,7 @@ from pages.ui.lessons.shared_scene import shared_scene
 
 WITHIN = 4  # steps of the exact flow between two frames
 FEW, N = 30, 400  # lines and particles that are followed, and points of a cloud
+BENT = 9  # paths that are drawn on the field: few, so that one sees them bend
 CHORDS = 12  # paths that are drawn on a cloud
 COUNTED = 200  # lines at each time of the curve
 SIDE, LENGTH = 13, 0.15  # arrows along a side; the time that an arrow goes on for
@@ -138,7 +139,8 @@ def marginal_field(config: Config, paths: Tensor, straightness: float) -> Panel:
     arrows = Arrows(
         vector_field.grid(SIDE, REACH), field_of(config.pairs), "exact", 1.2, (), t("flow_matching.layers.velocity")
     )
-    layers = [data_layer(lesson.some(config.pairs)), arrows, Path(paths, "sample", t("flow_matching.layers.path"))]
+    followed = Path(paths[:, :BENT], "sample", t("flow_matching.layers.path"))
+    layers = [data_layer(lesson.some(config.pairs)), arrows, followed]
     caption = t("flow_matching.captions.straightness", value=straightness)
     return plane(t("flow_matching.panels.field"), layers, caption=caption)
 

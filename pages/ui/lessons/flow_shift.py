@@ -38,14 +38,13 @@ def levels() -> Panel:
     for factor, role in SHIFTS.items():
         times = lesson.even_times(STEPS, factor)[1:-1]
         sigma = times / (1 - times)
-        curves.append(Line(steps, sigma, role, dash=()))
+        curves.append(Line(steps, sigma, role, t("flow_matching.layers.shift", factor=factor), dash=()))
         dots.append(torch.stack([steps, sigma], 1))
     group = [k for k in range(len(dots)) for _ in steps]
     points = Points(torch.cat(dots), list(SHIFTS.values()), group, size=3.5, alpha=1)
     marker = torch.linspace(0, STEPS, STEPS * WITHIN + 1)
-    return Panel(
-        t("flow_matching.panels.levels"), [*curves, points], (0, STEPS), (0.1, 80), False, ylog=True, marker=marker
-    )
+    title, xlabel = t("flow_matching.panels.levels"), t("flow_matching.axes.step")
+    return Panel(title, [*curves, points], (0, STEPS), (0.1, 80), False, xlabel, ylog=True, marker=marker)
 
 
 def cloud(factor: int, seed: int) -> Panel:
