@@ -19,15 +19,14 @@ with left:
     for name in CONTROLS[show]:
         if not (name == "pairs" and not answered or name == "batch" and controls.value("classes")):
             controls.draw(name)
-
-    points = flow_live.choose_target() if show == "transport" else None
+    chosen = flow_live.choose() if show == "transport" else None
 if show in PROBED:
     player.take_probe(f"flow_{show}", PROBED[show])
 
 config, view = controls.config(show=show), None
 with right:
     if show in LIVE:
-        view = flow_live.draw(config, points)
+        view = flow_live.draw(config, chosen)
     else:
         scene = SCENES[show](config)
         scene = scene if answered else flow_matching.before_answer(scene)

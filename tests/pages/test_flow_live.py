@@ -95,3 +95,10 @@ def test_reflow_makes_the_paths_straight_and_is_a_task(chapter):
     assert view(app).picture.straightness < 0.05 and not tasks(app)["straightened"]  # straight paths to a cloud
     app = trained(app, OWN_FROM + 1_000)
     assert tasks(app)["straightened"] and view(app).picture.straightness < 0.05
+
+
+def test_a_drawing_can_be_the_source(chapter):
+    app = chapter("transport", source="drawing", draw=drawings.encode([[(0.1, 0.1), (0.9, 0.5), (0.2, 0.8)]]))
+    assert len(layers(panel(app, "source"))) == 1 and t("runs.standing.untrained") in " ".join(texts(app))
+    dot = chapter("transport", source="drawing", draw=drawings.encode([[(0.5, 0.5)]]))
+    assert len(dot.error) == 1 and not dot.exception

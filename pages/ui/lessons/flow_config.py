@@ -25,7 +25,7 @@ PAIRS = (1, 2, 5, 20, 100, lesson.EVEN)
 STEPS = (1, 2, 4, 8, 16, 64)
 ALL_PAIRS, MANY = PAIRS[-1], STEPS[-1]
 GAUSSIAN = "gaussian"  # the source of noise
-SOURCES = (GAUSSIAN, *BUILT_IN)
+SOURCES = (GAUSSIAN, *BUILT_IN, "word", "drawing")
 CALLS = (1, 2, 4, 8, 64)
 
 
@@ -66,7 +66,7 @@ class Config:
 CONTROLS: dict[str, tuple[str, ...]] = {
     "lines": ("pairs", "seed"),
     "euler": ("steps", "seed"),
-    "transport": ("source",),
+    "transport": (),
     "couplings": ("classes", "batch", "seed"),
     "reflow": (),
     "few_steps": ("calls",),

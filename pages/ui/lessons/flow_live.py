@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from functools import partial
 from math import nan
 
@@ -17,7 +18,7 @@ from core.metrics import distance_to_curve
 from core.models.flows import LIVE_FLOW, LIVE_REFLOW
 from core.runs.caching import shared_cache
 from core.runs.jobs import View
-from pages.ui.frame import shell, text
+from pages.ui.frame import controls, shell, text
 from pages.ui.frame.text import pair, t
 from pages.ui.lessons.flow_config import GAUSSIAN, Config, data_layer, plane
 from pages.ui.lessons.flow_runs import FlowTraining, training
@@ -47,26 +48,40 @@ def built_in(name: str) -> PointSet:
     return unit(dataset_picker.built_in(name, dataset_picker.N))
 
 
-def request_of(config: Config, points: PointSet | None = None) -> FlowTraining:
-    """What a live scene trains; ``points``: in the place of the target that the configuration names."""
+@dataclass(frozen=True)
+class Chosen:
+    """The target and the source that a learner has chosen, where they are others than the configuration names; a source
+    of None is noise."""
+
+    target: PointSet
+    source: PointSet | None
+
+
+def chosen_by(config: Config) -> Chosen:
+    """The target and the source that a configuration names."""
+    source = None if config.source == GAUSSIAN else dataset_picker.points_or_spiral(replace(config, data=config.source))
+    return Chosen(dataset_picker.points_or_spiral(config), source)
+
+
+def request_of(config: Config, chosen: Chosen | None = None) -> FlowTraining:
+    """What a live scene trains."""
     if config.show == "reflow":
         return training(None, built_in("spiral"), LIVE_REFLOW)
-    source = None if config.source == GAUSSIAN else built_in(config.source)
-    return training(source, unit(points or dataset_picker.points_or_spiral(config)), LIVE_FLOW)
+    chosen = chosen or chosen_by(config)
+    return training(chosen.source and unit(chosen.source), unit(chosen.target), LIVE_FLOW)
 
 
 # Any source to any target
 
 
 def transport(
-    config: Config, snapshot: Snapshot | None = None, points: PointSet | None = None, denoise: Denoise | None = None
+    config: Config, snapshot: Snapshot | None = None, chosen: Chosen | None = None, denoise: Denoise | None = None
 ) -> Scene:
     """The source in stripes of colour, where the flow takes each stripe, and the paths through one place.
 
-    Without a snapshot: of the shipped or untrained model. ``points``: the target, where the configuration does not name
-    it; ``denoise``: the model of the snapshot.
+    Without a snapshot: of the shipped or untrained model. ``denoise``: the model of the snapshot.
     """
-    request = request_of(config, points)
+    request = request_of(config, chosen)
     snapshot = snapshot or training_run.initial_picture(request)
     denoise = denoise or training_run.initial_checkpoint(request).denoiser
     target = request.data.target
@@ -155,28 +170,30 @@ def thinned(points: Tensor, most: int = 200) -> Tensor:
 # The run on the page
 
 
-def choose_target() -> PointSet:
-    """Draw the controls of the target and return its points."""
-    return dataset_picker.choose(endless=True)
+def choose() -> Chosen:
+    """Draw the controls of the source and of the target, and return both."""
+    kind = controls.draw("source")
+    source = None if kind == GAUSSIAN else dataset_picker.choose_other(kind, controls.value("data"))
+    return Chosen(dataset_picker.choose(endless=True), source)
 
 
-def draw(config: Config, points: PointSet | None) -> View | None:
+def draw(config: Config, chosen: Chosen | None) -> View | None:
     """The buttons of the run and its picture, which changes while it trains; the run, None if there is none."""
-    request = request_of(config, points)
+    request = request_of(config, chosen)
     view = training_run.current(request)
     training_run.buttons(request, view)
     if view is not None and view.error:
         shell.sorry(view.error)
-    training_run.watch(request, view, partial(_draw, config, points, request), MARKS)
+    training_run.watch(request, view, partial(_draw, config, chosen, request), MARKS)
     return view
 
 
-def _draw(config: Config, points: PointSet | None, request: FlowTraining, snapshot: Snapshot, standing: str) -> None:
+def _draw(config: Config, chosen: Chosen | None, request: FlowTraining, snapshot: Snapshot, standing: str) -> None:
     shell.prose(standing)
     if config.show == "reflow":
         scene = reflow(config, snapshot)
     else:
-        scene = transport(config, snapshot, points, training_run.checkpoint(request).denoiser)
+        scene = transport(config, snapshot, chosen, training_run.checkpoint(request).denoiser)
     player.show(scene, key="flow_transport" if config.show == "transport" else "flow", permalink=True)
 
 

@@ -5,6 +5,7 @@ give the points without Streamlit; only an uploaded file is not part of an addre
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Protocol
 
@@ -106,6 +107,16 @@ def choose(endless: bool = False) -> PointSet:
     return points
 
 
+def choose_other(kind: str, beside: str) -> PointSet:
+    """The points of a second set, of another control: a built-in one, or the word or the drawing of the picker, which
+    chooses a set of the kind ``beside`` and draws what that one needs."""
+    if kind == "word" != beside:
+        controls.draw("word")
+    elif kind == "drawing" != beside:
+        _draw()
+    return _chosen(kind) or built_in("spiral", N)
+
+
 def _draw() -> None:
     """The drawing travels in the address, so that a link carries it."""
     brush.draw_data("brush", height=230)
@@ -117,7 +128,7 @@ def _chosen(kind: str) -> PointSet | None:
     """The points that the controls ask for; if they are bad, an error, and the points that were there before."""
     memory = f"_good_{kind}"
     try:
-        st.session_state[memory] = points_of(controls.config())
+        st.session_state[memory] = points_of(replace(controls.config(), data=kind))
     except ValueError as error:
         _refuse(error)
     return st.session_state.get(memory)
