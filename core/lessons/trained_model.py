@@ -110,6 +110,11 @@ def share_on_data(samples: Tensor) -> float:
     return (metrics.distance_to(samples, data().points) <= ON_DATA).double().mean().item()
 
 
+def reached(samples: Tensor) -> int:
+    """How many of the 100 data points are nearest to a sample of [n, 2] that is on the data."""
+    return int(metrics.covered(samples, data().points, ON_DATA).sum())
+
+
 def classes_of(samples: Tensor) -> Tensor:
     """The class of the data point nearest to each sample [n, 2], [n]."""
     return data().labels[metrics.nearest(samples, data().points)[1]]

@@ -97,6 +97,13 @@ def test_with_the_exact_denoiser_both_kinds_of_guidance_have_the_same_arrows():
     assert (first - second).abs().max() > 1e-2
 
 
+def test_the_captions_of_samples_are_true_of_the_frame_that_is_shown():
+    scene = lesson.by_negative(Config(show="measurement", measured="negative", negative_scale=2.0))
+    captions = scene.panels[1].caption
+    assert len(captions) == len(scene.clock.values) and captions[0] != captions[-1]
+    assert captions[-1].endswith(t("trained_model.captions.reached", shares="", reached=6))
+
+
 def test_the_probe_of_the_address_decides_the_table(chapter):
     first, second = (chapter(show="likelihood", probe=place) for place in ("0,0.9", "1.9,0.3"))
     tables = [next(part.value for part in app.markdown if "| :--" in part.value) for app in (first, second)]

@@ -99,7 +99,7 @@ def fix_a_part(config: Config) -> Scene:
     planes = [
         panels.clouds(
             t(f"trained_model.panels.{name}"),
-            t("trained_model.captions.on_data", share=made.on_data),
+            panels.on_data(made.states),
             sigmas,
             panels.fixed_line(value, sigmas),
             panels.samples(made.states, sigmas, role, t(f"trained_model.layers.{name}")),
@@ -128,13 +128,13 @@ def invert(config: Config) -> Scene:
     sigmas = torch.cat([down.flip(0), down[1:]])[every]
     drawn = panels.in_view(states[every], sigmas)
     name = panels.class_label(back)
-    way = panels.clouds(
-        t("trained_model.panels.way", label=panels.class_label(label)),
-        "",
-        sigmas,
+    layers = [
+        panels.data_by_class(sigmas),
         Points(drawn, CLASSES[label], size=2.4, label=t("trained_model.layers.points")),
         Path(drawn[:, [10, 40, 70]], CLASSES[label]),
-    )
+    ]
+    title = t("trained_model.panels.way", label=panels.class_label(label), back=name)
+    way = Panel(title, layers, **panels.LIMITS)
     hit = lesson.share_of_class(states[-1], back)
     top = len(every) // 2
     labels = [t("trained_model.clock.up")] * top + [t("trained_model.clock.down")] * (len(every) - top)
@@ -150,7 +150,7 @@ def _ends(states: Tensor, label: int, back: int, caption: str) -> Panel:
     """Where points begin and end, and an arrow between both for some of them."""
     begin, end = states[0], states[-1]
     layers = [
-        Points(lesson.data().points, "grid", size=2, alpha=0.8, label=t("trained_model.layers.data")),
+        panels.data_by_class(torch.zeros(1)),
         Arrows(begin[::4], (end - begin)[::4], "difference", 1.2, (), t("trained_model.layers.change")),
         Points(begin, CLASSES[label], size=2.4, label=t("trained_model.layers.begin")),
         Points(end, CLASSES[back] if back != label else "sample", size=2.4, label=t("trained_model.layers.end")),
@@ -218,7 +218,7 @@ def by_class(config: Config) -> Scene:
                      [unconditional, gradient, (first, "guided", guided, 2)]),
         panels.field(t("trained_model.panels.classifier_free"), sigmas, places,
                      [unconditional, of_class, (second, "guided", guided, 2)], captions),
-        panels.clouds(t("trained_model.panels.class_samples", label=name), panels.shares_in_words(states[-1]), sigmas,
+        panels.clouds(t("trained_model.panels.class_samples", label=name), panels.of_class(states, label), sigmas,
                       panels.samples(states, sigmas, "guided", t("trained_model.layers.samples"))),
     ]  # fmt: skip
     alt = t("trained_model.class.alt", label=name, scale=scale, apart=apart.max().item())
@@ -234,7 +234,7 @@ def by_coordinate(config: Config) -> Scene:
     planes = [
         panels.clouds(
             t(f"trained_model.panels.{name}"),
-            t("trained_model.captions.on_data", share=lesson.share_on_data(states[-1])),
+            panels.on_data(states),
             sigmas,
             panels.fixed_line(y, sigmas),
             panels.samples(states, sigmas, role, t("trained_model.layers.samples")),
@@ -266,17 +266,17 @@ def by_negative(config: Config) -> Scene:
     parts = [
         (n, "negative", t("trained_model.layers.of_class", label=name), 3),
         (u, "unconditional", t("trained_model.layers.unconditional"), 1.4),
-        (second, "exact", t("trained_model.layers.without", label=name), 2),
+        (second, "exact", t("trained_model.layers.without"), 2),
         (first, "guided", t("trained_model.layers.guided"), 2),
     ]
     runs = _negative_samples(config)
     titles = [t("trained_model.panels.two_scales"), t("trained_model.panels.without", label=name)]
     shown = [
-        panels.clouds(title, panels.shares_in_words(run[-1]), sigmas,
+        panels.clouds(title, panels.with_coverage(run, negative), sigmas,
                       panels.samples(run, sigmas, role, t("trained_model.layers.samples")))
         for title, run, role in zip(titles, runs, ("guided", "exact"), strict=True)
     ]  # fmt: skip
-    captions = "; ".join(f"{panel.title}: {panel.caption}" for panel in shown)
+    captions = "; ".join(f"{panel.title}: {panel.caption[-1]}" for panel in shown)
     alt = t("trained_model.negative.alt", label=name, scale=config.negative_scale, captions=captions)
     fields = panels.field(t("trained_model.panels.negative"), sigmas, places, parts)
     return Scene([fields, *shown], Clock(sigmas, start=-1), alt)
@@ -342,7 +342,7 @@ def tasks_done(config: Config) -> dict[str, bool]:
     elif config.show == "measurement" and config.measured == "negative":
         samples = _negative_samples(config)[0][-1]
         share = lesson.share_of_class(samples, config.negative_label)
-        done["own_scale"] = share < 0.1 and lesson.share_on_data(samples) < 0.5
+        done["own_scale"] = share < 0.1 and lesson.reached(samples) < 50
     return done
 
 

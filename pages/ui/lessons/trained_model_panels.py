@@ -35,6 +35,13 @@ def data(sigmas: Tensor, label: str = "") -> Layer:
     return Points(in_view(points.expand(len(sigmas), -1, -1), sigmas), "grid", size=2, alpha=0.8, label=label)
 
 
+def data_by_class(sigmas: Tensor) -> Layer:
+    """The data points as drawn at noise levels [T], in the colours of their classes, all of them dots."""
+    labels = [class_label(label) for label in range(len(CLASSES))]
+    points = in_view(lesson.data().points.expand(len(sigmas), -1, -1), sigmas)
+    return Points(points, CLASSES, lesson.data().labels, size=1.6, alpha=0.7, shape="dot", label=labels)
+
+
 def clouds(title: str, caption: str | Sequence[str], sigmas: Tensor, *layers: Layer) -> Panel:
     """A panel of the plane over the data."""
     return Panel(title, [data(sigmas, t("trained_model.layers.data")), *layers], caption=caption, **LIMITS)
@@ -136,12 +143,27 @@ def field(title: str, sigmas: Tensor, places: Tensor, parts: Sequence[tuple[Tens
     return Panel(title, layers, caption=caption, **LIMITS)
 
 
-def shares_in_words(points: Tensor) -> str:
-    """The share of samples [n, 2] of each class, and of those on the data."""
-    classes = lesson.classes_of(points)
-    found = classes.bincount(minlength=len(CLASSES)) / len(classes)
-    shares = [
-        t("trained_model.captions.share", label=class_label(label), share=share)
-        for label, share in enumerate(found.tolist())
+# Captions of samples on their way, one per frame, so that each is true of the points that are drawn
+
+
+def on_data(states: Tensor) -> list[str]:
+    """The share of samples [T, n, 2] on the data."""
+    return [t("trained_model.captions.on_data", share=lesson.share_on_data(points)) for points in states]
+
+
+def of_class(states: Tensor, label: int) -> list[str]:
+    """The share of samples [T, n, 2] of a class, and of those on the data."""
+    shares = [lesson.share_of_class(points, label) for points in states]
+    return [
+        t("trained_model.captions.share", label=class_label(label), share=share, on_data=rest)
+        for share, rest in zip(shares, on_data(states), strict=True)
     ]
-    return " · ".join([*shares, t("trained_model.captions.on_data", share=lesson.share_on_data(points))])
+
+
+def with_coverage(states: Tensor, label: int) -> list[str]:
+    """The share of samples [T, n, 2] of a class, of those on the data, and how many data points they reach."""
+    reached = [lesson.reached(points) for points in states]
+    return [
+        t("trained_model.captions.reached", shares=shares, reached=count)
+        for shares, count in zip(of_class(states, label), reached, strict=True)
+    ]
