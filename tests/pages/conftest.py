@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pages.ui.runs import training_run
+
 MOST = 300  # megabytes that a scene may take for a moment, on top of what the process has
 PROCESS = Path("/proc/self")
 
@@ -26,3 +28,12 @@ def memory_is_bounded(request: pytest.FixtureRequest) -> Iterator[None]:
 def megabytes(kind: str) -> float:
     """Memory that the process has now ("VmRSS") or had at its peak ("VmHWM")."""
     return int(re.search(rf"{kind}:\s+(\d+)", (PROCESS / "status").read_text())[1]) / 1024
+
+
+@pytest.fixture
+def fresh_registry() -> Iterator[None]:
+    """A registry of runs of the test's own, closed at its end."""
+    training_run.jobs.cache_clear()
+    yield
+    training_run.jobs().close()
+    training_run.jobs.cache_clear()

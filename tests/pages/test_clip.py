@@ -18,7 +18,6 @@ from core.models.people_queries import DIFFERENCES
 from core.problems import Problem
 from pages.ui.frame.text import t
 from pages.ui.lessons import clip_retrieval
-from pages.ui.runs import training_run
 from tests.reading import done, group, header, layers, messages, panels, small_print, tasks
 
 SHOWN = {"predictions": "false", "data": "emoji"}
@@ -38,14 +37,6 @@ def chapter(open_page):
 @pytest.fixture
 def people(chapter):
     return partial(chapter, data="people")
-
-
-@pytest.fixture
-def fresh_registry():
-    training_run.jobs.cache_clear()
-    yield
-    training_run.jobs().close()
-    training_run.jobs.cache_clear()
 
 
 def html(app: AppTest) -> str:

@@ -16,15 +16,9 @@ from pages.ui.lessons.flow_live import OWN_FROM
 from pages.ui.runs import training_run
 from tests.reading import header, layers, messages, panels, tasks, texts
 
+pytestmark = pytest.mark.usefixtures("fresh_registry")
+
 SHOWN = {"predictions": "false"}
-
-
-@pytest.fixture(autouse=True)
-def fresh_registry():
-    training_run.jobs.cache_clear()
-    yield
-    training_run.jobs().close()
-    training_run.jobs.cache_clear()
 
 
 @pytest.fixture

@@ -25,14 +25,6 @@ def chapter(open_page):
     return show
 
 
-@pytest.fixture
-def fresh_registry():
-    training_run.jobs.cache_clear()
-    yield
-    training_run.jobs().close()
-    training_run.jobs.cache_clear()
-
-
 def press(app: AppTest, key: str) -> AppTest:
     return app.button(key=key).click().run()
 

@@ -23,17 +23,11 @@ from pages.ui.runs import earlier_runs, training_run
 from tests.pages.test_home import home
 from tests.reading import group, header, messages, small_print, tasks, texts
 
+pytestmark = pytest.mark.usefixtures("fresh_registry")
+
 GUESS = {"guess": "extent_first"}
 MAIN, STEP, RESET = BUTTONS = "_main", "_step", "_reset"
 SEEDED = PointConfig(seed=3)
-
-
-@pytest.fixture(autouse=True)
-def fresh_registry():
-    training_run.jobs.cache_clear()
-    yield
-    training_run.jobs().close()
-    training_run.jobs.cache_clear()
 
 
 @pytest.fixture
