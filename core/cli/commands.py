@@ -15,7 +15,7 @@ from functools import partial
 import torch
 import tyro
 
-from core.cli import captions, flags, images, interrupts, people, terminal
+from core.cli import captions, flags, images, interrupts, people, terminal, video
 from core.problems import Problem
 from core.runs import distributed
 
@@ -23,6 +23,8 @@ COMMANDS = {
     ("train", "clip"): captions.train_clip,
     ("train", "prior"): captions.train_prior,
     ("train", "decoder"): captions.train_decoder,
+    ("train", "text"): video.train_text,
+    ("train", "video"): video.train_video,
     ("sample", "unclip"): captions.sample,
     ("evaluate", "unclip"): captions.evaluate,
     ("evaluate", "people"): people.evaluate,
@@ -31,7 +33,7 @@ COMMANDS = {
     ("evaluate",): images.evaluate,
     ("info",): images.info,
 }
-TRAINING = {training.function: training for training in (images.TRAINING, *captions.TRAINING)}
+TRAINING = {training.function: training for training in (images.TRAINING, *captions.TRAINING, *video.TRAINING)}
 
 
 def main(arguments: list[str] | None = None) -> None:

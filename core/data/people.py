@@ -6,7 +6,7 @@ are layers (``assets/people/parts.npz``, see the notice there): a layer of colou
 ``colour * c + light + (1 - alpha) * p``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -146,6 +146,13 @@ def parts() -> dict[str, Layer]:
     return {part: _layer(arrays, [[place[one] for one in group] for group in groups[part]]) for part in LAYERS}
 
 
+def part(kind: str, name: str) -> Tensor:
+    """What a variant of a part covers, [1, 16, 16] in [0, 1], whether people are drawn with it or not."""
+    with np.load(ASSETS / "people" / "parts.npz") as file:
+        row = list(zip(file["kind"].tolist(), file["name"].tolist(), strict=True)).index((kind, name))
+        return torch.from_numpy(file["alpha"][row]).float().view(1, SIDE, SIDE) / 255
+
+
 def _layer(arrays: dict[str, Tensor], groups: list[list[int]]) -> Layer:
     rows = [row for group in groups for row in group]
     empty = torch.zeros(1, 16, 16)
@@ -259,16 +266,29 @@ def compose(attributes: Tensor, chances: Tensor) -> tuple[Tensor, Tensor, Tensor
     ``chances`` [n, 14] in [0, 1) choose among the variants that share a word.
     """
     of = dict(zip(ATTRIBUTES, attributes.unbind(1), strict=True))
-    colours, covers = _colours(of, chances[:, -2:]), []
-    picture = colours["background"].clone()
+    picture, covers = background(of), {}
+    for part, (light, alpha) in painted(of, chances).items():
+        picture = light + (1 - alpha) * picture
+        covers[part] = alpha[:, 0]
+    images = (picture * 255).round_().clamp_(0, 255).byte()
+    return images, attributes, _visible(of, covers)
+
+
+def background(of: Mapping[str, Tensor]) -> Tensor:
+    """The plain backgrounds [n, 3, 16, 16], in [0, 1], of people ``of`` given attributes, each [n]."""
+    colours = palette(tuple(BACKGROUND.values()))[of["background"]]
+    return colours.expand(len(colours), 3, SIDE, SIDE)
+
+
+def painted(of: Mapping[str, Tensor], chances: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+    """The layers of people ``of`` given attributes, each [n], from below: of each part the colour, multiplied by what
+    it covers, [n, 3, 16, 16], and what it covers, [n, 1, 16, 16]. ``chances``: see ``compose``."""
+    colours, layers = _colours(of, chances[:, -2:]), {}
     for k, part in enumerate(LAYERS):
         layer, value = parts()[part], of.get(part, torch.zeros_like(of["skin"]))
         variant = layer.first[value] + (chances[:, k] * layer.count[value]).long()
-        alpha = layer.alpha[variant]
-        picture = layer.colour[variant] * colours[part] + layer.light[variant] + (1 - alpha) * picture
-        covers.append(alpha[:, 0])
-    images = (picture * 255).round_().clamp_(0, 255).byte()
-    return images, attributes, _visible(of, dict(zip(LAYERS, covers, strict=True)))
+        layers[part] = layer.colour[variant] * colours[part] + layer.light[variant], layer.alpha[variant]
+    return layers
 
 
 @cache
@@ -277,7 +297,7 @@ def palette(words: Sequence[str]) -> Tensor:
     return torch.tensor([[int(word[i : i + 2], 16) / 255 for i in (0, 2, 4)] for word in words])[:, :, None, None]
 
 
-def _colours(of: dict[str, Tensor], chances: Tensor) -> dict[str, Tensor]:
+def _colours(of: Mapping[str, Tensor], chances: Tensor) -> dict[str, Tensor]:
     """The colour [n, 3, 1, 1] of each layer of each person."""
     shared = palette(tuple(COLOURS.values()))
     skin = palette(tuple(tone for tones in SKIN.values() for tone in tones))
@@ -286,7 +306,6 @@ def _colours(of: dict[str, Tensor], chances: Tensor) -> dict[str, Tensor]:
     red_beard = (of["beard"] > 0) & (of["hair_colour"] == list(COLOURS).index("red"))
     n = len(hair)
     return {
-        "background": palette(tuple(BACKGROUND.values()))[of["background"]].expand(n, 3, SIDE, SIDE),
         "skin": skin[of["skin"] + ~light],
         "earrings": palette((EARRING,)).expand(n, 3, 1, 1),
         "pattern": shared[of["clothes_colour"]],
@@ -299,7 +318,7 @@ def _colours(of: dict[str, Tensor], chances: Tensor) -> dict[str, Tensor]:
     }
 
 
-def _visible(of: dict[str, Tensor], covers: dict[str, Tensor]) -> Tensor:
+def _visible(of: Mapping[str, Tensor], covers: Mapping[str, Tensor]) -> Tensor:
     """Which attributes can be seen, bool [n, 12]: enough of the part's pixels are not covered by a later layer."""
     free = torch.ones_like(covers["skin"])
     share, pixels = {}, {}

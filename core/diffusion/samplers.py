@@ -238,6 +238,7 @@ class SamplerConfig:
         eta: between DDIM (0) and DDPM (1), for a sampler that reads it.
         sigma_max, sigma_min: the first noise level, and the last one before 0.
         schedule: the schedule that spaces the noise levels between them.
+        shift: factor by which that schedule is shifted (see ``Schedule.shifted``).
         seed: decides the noise. Step i of two configurations of equal seed draws equal noise.
 
     Raises Problem for values that no sampler can have.
@@ -250,6 +251,7 @@ class SamplerConfig:
     schedule: str = "log-linear"
     seed: int = 0
     sigma_min: float = 0.01
+    shift: float = 1.0
 
     def __post_init__(self) -> None:
         if self.sampler not in SAMPLERS:
@@ -262,6 +264,8 @@ class SamplerConfig:
             raise Problem("sampler_eta", eta=self.eta)
         if not 0 < self.sigma_min < self.sigma_max <= 100:
             raise Problem("sampler_levels", low=self.sigma_min, high=self.sigma_max)
+        if not 0 < self.shift < math.inf:
+            raise Problem("sampler_shift", shift=self.shift)
 
     @property
     def spec(self) -> SamplerSpec:
@@ -271,7 +275,9 @@ class SamplerConfig:
     @cached_property
     def sigmas(self) -> Tensor:
         """Its noise levels, [steps + 1] float64, descending to 0."""
-        return make_schedule(self.schedule).sigmas(self.steps, self.sigma_max, self.sigma_min)
+        schedule = make_schedule(self.schedule)
+        schedule = schedule if self.shift == 1 else schedule.shifted(self.shift)
+        return schedule.sigmas(self.steps, self.sigma_max, self.sigma_min)
 
     @property
     def nfe(self) -> int:

@@ -14,13 +14,16 @@ from core.networks.clip import clip
 from core.networks.dit import dit
 from core.networks.mlp import NETWORKS, STEP_NETWORKS, mlp
 from core.networks.prior import vectors
+from core.networks.text import caption_reader
 from core.networks.unet import unet
+from core.networks.video import video_unet
 from core.problems import Problem
 
 __all__ = ["NETWORKS", "SIZES", "make_network", "size_options"]
 
 MAKERS = {**{name: partial(mlp, name) for name in (*NETWORKS, *STEP_NETWORKS)}, "unet": unet, "dit": dit}
-OTHERS = {"vectors": vectors, "clip": clip, "attributes": attribute_reader}
+OTHERS = {"vectors": vectors, "clip": clip, "attributes": attribute_reader, "captions": caption_reader,
+          "video": video_unet}  # fmt: skip
 
 # Plain JSON, because it is stored in a checkpoint's config. "small" is the default: 28x28 on two cores in hours. "tiny"
 # is for 8x8, trained live: digits are legible after 15 seconds of one core. "tiny_patched" is for 16x16 in colour,

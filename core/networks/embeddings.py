@@ -135,7 +135,8 @@ class Conditioning(nn.Module):
         self.vector = VectorEmbedding(vector, width) if vector else None
         self.mix = nn.Linear(width, width)
 
-    def forward(self, c_noise: Tensor, cond: Cond | None) -> Tensor:
+    def forward(self, c_noise: Tensor, cond: Cond | None, frames: Tensor | None = None) -> Tensor:
+        """frames [T, width]: what tells the frames of a clip apart; then the result is [B T, width]."""
         cond, embedding = cond or {}, self.level(c_noise)
         if self.label is not None:
             embedding = embedding + self.label(cond.get("label"), len(embedding))
@@ -143,4 +144,6 @@ class Conditioning(nn.Module):
             embedding = embedding + self.attributes(cond.get("attributes"), len(embedding))
         if self.vector is not None:
             embedding = embedding + self.vector(cond.get("embed"), len(embedding))
+        if frames is not None:
+            embedding = (embedding[:, None] + frames).flatten(0, 1)
         return F.silu(self.mix(F.silu(embedding)))

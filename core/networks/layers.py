@@ -228,7 +228,10 @@ class Attention(nn.Module):
         self.value, self.out = nn.Linear(width, width), nn.Linear(width, width)
 
     def forward(self, h: Tensor, memory: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        context = h if memory is None else torch.cat([h, memory], dim=1)
+        return self.to(h, h if memory is None else torch.cat([h, memory], dim=1), mask)
+
+    def to(self, h: Tensor, context: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Attention of h [B, N, width] to ``context`` [B, M, width] alone; mask broadcasts to [B, heads, N, M]."""
         projected = self.query(h), self.key(context), self.value(context)
         q, k, v = (part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in projected)
         return self.out(attend(q, k, v, mask).transpose(1, 2).flatten(2))

@@ -6,8 +6,9 @@ features of its mirror image and returns as few channels as that one takes in. T
 activation after it are one function (see ``layers.NormSiLU``), which saves memory and time on a CPU.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import count
 
 import torch
 import torch.nn.functional as F
@@ -113,22 +114,33 @@ class UNet(nn.Module):
 
     def forward(self, x: Tensor, c_noise: Tensor, cond: Cond | None = None) -> Tensor:
         check_input(x, (self.channels, None, None))
+        return self.run(x, self.conditioning(c_noise, cond))
+
+    def run(self, x: Tensor, embedding: Tensor, after: Callable[[Tensor, int], Tensor] = lambda h, k: h) -> Tensor:
+        """The network's answer to x [B, channels, H, W] with the condition as a vector [B, width]. after: is applied to
+        the features [B, C, H, W] after block number k of ``blocks``."""
         for side in x.shape[2:]:
             check_side(side, self.factor)
-        embedding = self.conditioning(c_noise, cond)
         # Convolutions are fastest with channels last in memory. Done here, callers need not know of it.
         h, skips = self.stem(F.pixel_unshuffle(x, self.patch)).contiguous(memory_format=torch.channels_last), []
+        numbers = count()
         for i, level in enumerate(self.down):
             h = F.avg_pool2d(h, 2) if i else h
             for block in level:
-                h = block(h, embedding)
+                h = after(block(h, embedding), next(numbers))
                 skips.append(h)
-        h = self.middle(h, embedding)
+        h = after(self.middle(h, embedding), next(numbers))
         for i, level in enumerate(self.up):
             h = F.interpolate(h, scale_factor=2) if i else h
             for block in level:
-                h = block(torch.cat([h, skips.pop()], dim=1), embedding)
+                h = after(block(torch.cat([h, skips.pop()], dim=1), embedding), next(numbers))
         return F.pixel_shuffle(self.head(h), self.patch)
+
+    def blocks(self) -> list[tuple[int, Block]]:
+        """The residual blocks in the order in which they are computed, each with its level, 0 at the top."""
+        down = [(i, block) for i, level in enumerate(self.down) for block in level]
+        up = [(i, block) for i, level in zip(reversed(range(len(self.up))), self.up) for block in level]
+        return [*down, (len(self.down) - 1, self.middle), *up]
 
 
 def unet(

@@ -23,6 +23,9 @@ from core.models.points import REFERENCE, PointConfig
 from core.models.sources import load
 from core.models.trajectories import PointModel
 from core.models.unclip import DecoderConfig, PriorConfig
+from core.models.video import VideoConfig
+from core.models.video_judge import JudgeConfig as VideoJudgeConfig
+from core.models.video_text import TextConfig
 from core.problems import Problem
 from core.runs.caching import shared_cache
 from core.runs.checkpoints import Checkpoint, load_folder
@@ -92,8 +95,16 @@ PEOPLE = 10_240  # of the endless people of a training run, those that its sampl
 JUDGE_CONFIGS = {"people-judge": JudgeConfig()}
 """Checkpoint name to configuration of the network that reads the attributes of people."""
 
+VIDEO_CONFIGS: dict[str, TextConfig | VideoConfig | VideoJudgeConfig] = {
+    "video-text": TextConfig(),
+    "video": VideoConfig(),
+    "video-judge": VideoJudgeConfig("clips"),
+    "video-frame-judge": VideoJudgeConfig("frames", steps=1_500),
+}
+"""Checkpoint name to configuration of the text encoder of the video model, of that model, and of its judges."""
+
 HALF = (
-    "emoji", "fashion", "prior", "decoder",
+    "emoji", "fashion", "prior", "decoder", *VIDEO_CONFIGS,
     "people", "people-judge", "people-prior", "people-decoder", *PEOPLE_CONFIGS,
 )  # fmt: skip
 """The shipped models whose weights are stored in half precision."""
@@ -133,7 +144,8 @@ def pretrained(name: str) -> Checkpoint:
 
     Raises NotShipped, a KeyError, for another name.
     """
-    known = [*POINT_CONFIGS, *FLOW_CONFIGS, *IMAGE_CONFIGS, *PEOPLE_CONFIGS, *CAPTION_CONFIGS, *JUDGE_CONFIGS]
+    known = [*POINT_CONFIGS, *FLOW_CONFIGS, *IMAGE_CONFIGS, *PEOPLE_CONFIGS, *CAPTION_CONFIGS, *JUDGE_CONFIGS,
+             *VIDEO_CONFIGS]  # fmt: skip
     if name not in known:
         raise NotShipped("not_shipped", name=name, known=", ".join(known))
     return load_folder(FOLDER / name)

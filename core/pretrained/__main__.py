@@ -12,12 +12,15 @@ import torch
 from core.cli import captions as cli_captions
 from core.cli import images as command
 from core.cli import people as cli_people
+from core.cli import video as cli_video
 from core.data import captions
 from core.data import points as data
 from core.data.points import at_unit_rms
 from core.models import clip_words
 from core.models import flows as flow_model
 from core.models import points as point_model
+from core.models.video import VideoConfig
+from core.models.video_text import TextConfig
 from core.pretrained import (
     CAPTION_CONFIGS,
     CAPTION_SOURCES,
@@ -28,6 +31,7 @@ from core.pretrained import (
     JUDGE_CONFIGS,
     PEOPLE_CONFIGS,
     POINT_CONFIGS,
+    VIDEO_CONFIGS,
     WORDS_CONFIGS,
     N,
     points_of,
@@ -89,6 +93,18 @@ def make_judge(name: str) -> None:
     ship(name)
 
 
+def make_video(name: str) -> None:
+    """Train a part of the video model as ``python -m core train text | video`` does, or a judge of clips."""
+    run, config = Path(".runs") / name, VIDEO_CONFIGS[name]
+    resume = (run / "checkpoint").exists()
+    if isinstance(config, VideoConfig):
+        cli_video.train_video(run, config=config, resume=resume, every=250, bf16=True)
+    else:
+        train = cli_video.train_text if isinstance(config, TextConfig) else cli_video.train_judge
+        train(run, config=config, resume=resume, every=400)
+    ship(name)
+
+
 def ship(name: str) -> None:
     """Copy the moving average of a finished run in ``.runs``, its metrics as ``log.jsonl`` and its last sheet, if any.
     A run that is stopped before its end ends the program, so that the shipped model stays as it is."""
@@ -144,6 +160,7 @@ MAKE = {
     **dict.fromkeys(CAPTION_CONFIGS, make_captioned),
     **{name + WORDS: add_words for name in WORDS_CONFIGS},
     **dict.fromkeys(JUDGE_CONFIGS, make_judge),
+    **dict.fromkeys(VIDEO_CONFIGS, make_video),
 }
 
 if __name__ == "__main__":

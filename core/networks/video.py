@@ -1,0 +1,132 @@
+"""The network of the video model: the image U-Net frame by frame, with attention across time between its blocks.
+
+So do Video LDM (Blattmann et al. 2023) and AnimateDiff (Guo et al. 2024), whose image networks are trained before. Here
+the lower levels attend to the tokens of the caption as well. Attention across space and across time are apart: each may
+be understood, and the latter switched off, by itself.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from core.networks.dit import positions
+from core.networks.embeddings import Cond, TokenEmbedding
+from core.networks.layers import (
+    MAX_VECTOR,
+    Attention,
+    allocate,
+    attention_heads,
+    check,
+    check_input,
+    group_norm,
+    to_image,
+    to_tokens,
+    zero,
+)
+from core.networks.unet import UNet, unet
+
+MAX_FRAMES = 256
+
+
+class TimeAttention(nn.Module):
+    """Attention between the frames at each place, with a residual connection; zero before training."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.norm, self.attention = group_norm(channels), Attention(channels, attention_heads(channels))
+        zero(self.attention.out)
+
+    def forward(self, h: Tensor, frames: int, mask: Tensor | None) -> Tensor:
+        """h [B T, C, H, W]; mask: which frames a frame may attend to, [B, 1, 1, T, T], None: all."""
+        clips = self.norm(h).unflatten(0, (-1, frames))
+        tokens = clips.permute(0, 3, 4, 1, 2).flatten(1, 2)  # [B, H W, T, C]
+        tokens = tokens + positions(1, frames, like=tokens)
+        places = tokens.shape[1]
+        mask = None if mask is None else mask.expand(-1, places, -1, -1, -1).flatten(0, 1)
+        found = self.attention(tokens.flatten(0, 1), mask=mask).unflatten(0, (-1, places))
+        return h + found.unflatten(1, h.shape[2:]).permute(0, 3, 4, 1, 2).flatten(0, 1)
+
+
+class CaptionAttention(nn.Module):
+    """Attention of the places of all frames to the tokens of the caption, with a residual connection; zero before
+    training."""
+
+    def __init__(self, channels: int, token: int):
+        super().__init__()
+        self.norm, self.attention = group_norm(channels), Attention(channels, attention_heads(channels))
+        self.tokens = TokenEmbedding(token, channels)
+        zero(self.attention.out)
+
+    def forward(self, h: Tensor, frames: int, tokens: Tensor | None) -> Tensor:
+        """h [B T, C, H, W]; tokens [B, N, token] or None."""
+        memory, mask = self.tokens(tokens, len(h) // frames, places=0)
+        places = to_tokens(self.norm(h)).unflatten(0, (-1, frames)).flatten(1, 2)  # [B, T H W, C]
+        found = self.attention.to(places, memory, mask).unflatten(1, (frames, -1)).flatten(0, 1)
+        return h + to_image(found, like=h)
+
+
+class VideoUNet(nn.Module):
+    """F(x[B, T, channels, H, W], c_noise[B], cond) -> the same shape; zero before training.
+
+    The frames attend to each other, and to the caption, after each block below the top level. cond holds "embed"
+    [B, vector], the vector of the caption (a row of NaN: none), "tokens" [B, N, token] (a row of NaN: absent) and
+    "apart" [B]: where it is 1, each frame attends to itself alone, as an image would. Initial weights follow from
+    ``seed``. Raises Problem for more than ``layers.MAX_WEIGHTS`` weights, before anything is allocated.
+    """
+
+    def __init__(self, image: UNet, frames: int, token: int, seed: int):
+        super().__init__()
+        self.frames, self.image = frames, image
+        channels = {k: block.conv2.out_channels for k, (level, block) in enumerate(image.blocks()) if level}
+        with torch.device("meta"):
+            self.frame = zero(nn.Linear(64, image.conditioning.mix.in_features))
+            self.time = nn.ModuleDict({str(k): TimeAttention(c) for k, c in channels.items()})
+            self.words = nn.ModuleDict({str(k): CaptionAttention(c, token) for k, c in channels.items()})
+        allocate(nn.ModuleList([self.frame, self.time, self.words]), seed)
+
+    def forward(self, x: Tensor, c_noise: Tensor, cond: Cond | None = None) -> Tensor:
+        check_input(x, (self.frames, self.image.channels, None, None))
+        cond, frames = cond or {}, x.shape[1]
+        mask, tokens = _mask(cond.get("apart"), frames), cond.get("tokens")
+
+        def attend(h: Tensor, block: int) -> Tensor:
+            if str(block) not in self.time:
+                return h
+            h = self.time[str(block)](h, frames, mask)
+            return self.words[str(block)](h, frames, tokens)
+
+        place = self.frame(positions(1, frames, like=x.new_empty(64)))  # [T, width]
+        embedding = self.image.conditioning(c_noise, cond, place)
+        return self.image.run(x.flatten(0, 1), embedding, attend).unflatten(0, (-1, frames))
+
+
+def _mask(apart: Tensor | None, frames: int) -> Tensor | None:
+    """Which frames each may attend to, [B, 1, 1, T, T]; None for all."""
+    if apart is None:
+        return None
+    own = torch.eye(frames, dtype=torch.bool, device=apart.device)
+    return (own | (apart != 1)[:, None, None])[:, None, None]
+
+
+def video_unet(
+    side: int,
+    channels: int = 3,
+    frames: int = 8,
+    vector: int = 128,
+    token: int = 96,
+    seed: int = 0,
+    width: int = 64,
+    multipliers: Sequence[int] = (1, 2, 4),
+    blocks: int = 1,
+    attention: int = 1,
+    patch: int = 2,
+) -> VideoUNet:
+    """A U-Net for clips of so many ``frames`` of ``side`` by ``side`` pixels, conditioned on a caption: a ``vector`` of
+    it and tokens of size ``token``. The other sizes are those of ``unet``. Raises Problem for sizes that are not
+    possible, before anything is allocated."""
+    check("frames", frames, 1, MAX_FRAMES)
+    check("token", token, 1, MAX_VECTOR)
+    check("vector", vector, 1, MAX_VECTOR)
+    image = unet(side, channels, 0, vector, seed, width, multipliers, blocks, attention, patch)
+    return VideoUNet(image, frames, token, seed)
