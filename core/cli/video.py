@@ -1,4 +1,4 @@
-"""The commands of video: ``python -m core train text | video``, ``sample video`` and ``evaluate video``; and the training
+"""The commands of video: ``python -m core train text | video``, ``sample video``, ``evaluate video``; and the training
 of the judges of clips (``python -m core.pretrained video-judge``)."""
 
 from pathlib import Path
@@ -22,7 +22,6 @@ from core.runs.checkpoints import Checkpoint, load_folder
 FLAT = tyro.conf.OmitArgPrefixes
 TEXT, IMAGE = SHIPPED / "video-text", SHIPPED / "people"
 CONFIG, TEXT_CONFIG = VideoConfig(), TextConfig()
-SHEET = 4  # clips of a sheet
 
 
 def train_text(
@@ -94,9 +93,9 @@ def train_video(
 
 def _write_sheet(checkpoint: Checkpoint, encoder: video_text.TextEncoder, file: Path) -> None:
     """The frames of a few samples, a row for each."""
-    captions = ("a person with a red hat, walking left", "一个戴眼镜的人，点头", "long blue hair, standing still", "jumping")
-    config = video_model.config_of(checkpoint.config)
-    cond = {name: rows.to(image_model.device_of(checkpoint.denoiser)) for name, rows in encoder.encode(captions).items()}
+    captions = ("a person with a red hat, walking left", "一个戴眼镜的人，点头", "blue hair, standing still", "jumping")
+    config, device = video_model.config_of(checkpoint.config), image_model.device_of(checkpoint.denoiser)
+    cond = {name: rows.to(device) for name, rows in encoder.encode(captions).items()}
     clips = video_model.sample(checkpoint.denoiser, config, cond, scale=2.0)
     image_model.write_sheet(clips, 1, file)
 

@@ -165,8 +165,8 @@ def _motions(attributes: Tensor, chance: Tensor, held_out: bool | None) -> Tenso
 
 
 def _faults(motions: Tensor, chances: Tensor, spoiled: float) -> Tensor:
-    """Which faults each clip has, bool [n, 6]: one in seven of ten spoiled clips, otherwise two. Where nothing moves, no
-    clip can freeze."""
+    """Which faults each clip has, bool [n, 6]: one in seven of ten spoiled clips, otherwise two. Those who stand cannot
+    freeze."""
     n = len(motions)
     first = (chances[:, 1] * len(FAULTS)).long()
     second = (first + 1 + (chances[:, 2] * (len(FAULTS) - 1)).long()) % len(FAULTS)
@@ -232,7 +232,7 @@ def _open_mouth(layers: dict[str, tuple[Tensor, Tensor]]) -> tuple[Tensor, Tenso
 
 
 def _shift(group: Tensor, path: Tensor) -> Tensor:
-    """Layers [n, 4, 16, 16] in each frame, shifted along a path [n, 8, 2], [n, 8, 4, 16, 16]; what comes in is empty."""
+    """Layers [n, 4, 16, 16] in each frame, shifted along a path [n, 8, 2]: [n, 8, 4, 16, 16]. Empty is shifted in."""
     wide = F.pad(group, (_MARGIN,) * 4)
     side = wide.shape[-1]
     places = torch.arange(SIDE) + _MARGIN

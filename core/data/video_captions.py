@@ -166,5 +166,3 @@ def _pattern() -> re.Pattern[str]:
         return rf"(?<![^\W\d_㐀-鿿]){escaped}(?![^\W\d_㐀-鿿])" if phrase.isascii() else escaped
 
     return re.compile("|".join(map(whole, phrases)), re.IGNORECASE)
-
-

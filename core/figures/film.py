@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from core.figures import paper
 from core.figures.scene import Scene
 from core.figures.sheet import SLIDE, Sheet, Zoom, sheet
@@ -44,7 +46,7 @@ def film(
     made = sheet(scene, paper.measure, theme, width, 2 * round(width * SLIDE / 2), zoom)
     with _folder() as folder:
         target = Path(folder) / f"film.{kind}"
-        with _encoder(made, kind, target) as pipe:
+        with encoder(_options(made, kind), target) as pipe:
             for k, picture in enumerate(_pictures(made)):
                 pipe.write(picture)
                 yield Progress(k + 1, made.frames)
@@ -82,13 +84,28 @@ def _folder() -> Iterator[str]:
         yield name
 
 
+def pixel_film(frames: np.ndarray, fps: float, title: str = "") -> bytes:
+    """An MP4 of pictures uint8 [T, H, W, 3], of even sides, with sharp pixels: no colour is averaged over pixels.
+
+    Raises Problem where the film cannot be written.
+    """
+    height, width = frames.shape[1:3]
+    rgba = np.concatenate([frames, np.full((*frames.shape[:3], 1), 255, np.uint8)], 3)
+    with _folder() as folder:
+        target = Path(folder) / "film.mp4"
+        with encoder(_raw(width, height, fps, title, "") + H264, target) as pipe:
+            for picture in rgba:
+                pipe.write(picture.tobytes())
+        return target.read_bytes()
+
+
 @contextmanager
-def _encoder(made: Sheet, kind: str, target: Path) -> Iterator:
+def encoder(options: Sequence[str], target: Path) -> Iterator:
     """The input of a program that takes the pixels of one frame after the other and writes the film."""
     try:
         from imageio_ffmpeg import get_ffmpeg_exe
 
-        program = [get_ffmpeg_exe(), *_options(made, kind), str(target)]
+        program = [get_ffmpeg_exe(), *options, str(target)]
         running = subprocess.Popen(program, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
     except (ImportError, OSError, RuntimeError) as error:
         raise Problem("film_no_encoder") from error
@@ -112,20 +129,28 @@ def _failure(reason: str) -> Problem:
     return Problem("film_encoder", reason=reason.strip().splitlines()[-1] if reason.strip() else "ffmpeg")
 
 
+H264 = ["-vf", f"scale=out_color_matrix={HD}:out_range=tv,"
+        f"setparams=range=tv:colorspace={HD}:color_primaries={HD}:color_trc={HD},setsar=1", "-pix_fmt", "yuv420p",
+        "-c:v", "libx264", "-profile:v", "high", "-preset", "veryfast", "-crf", "18",
+        "-threads", "1", "-fps_mode", "cfr", "-movflags", "+faststart"]  # fmt: skip
+
+
 def _options(made: Sheet, kind: str) -> Sequence[str]:
-    size, rate = f"{made.width:.0f}x{made.height:.0f}", f"{made.scene.fps:g}"
-    pixels = ["-f", "rawvideo", "-pix_fmt", "rgba", "-s", size, "-r", rate, "-i", "-"]
-    names = ["-metadata", f"title={paper.printable(made.scene.title)}", "-metadata", f"comment={made.scene.address}"]
-    colours = f"setparams=range=tv:colorspace={HD}:color_primaries={HD}:color_trc={HD}"
     level = ["-level:v", LEVEL] if made.width <= FULL_HD else []
     how = {
-        "mp4": ["-vf", f"scale=out_color_matrix={HD}:out_range=tv,{colours},setsar=1", "-pix_fmt", "yuv420p",
-                "-c:v", "libx264", "-profile:v", "high", *level, "-preset", "veryfast", "-crf", "18",
-                "-threads", "1", "-fps_mode", "cfr", "-movflags", "+faststart"],
+        "mp4": [*H264, *level],
         "gif": ["-filter_complex", "split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=none",
                 "-final_delay", str(REST)],
     }  # fmt: skip
-    return ["-loglevel", "error", "-nostats", "-y", *pixels, *how[kind], *names]
+    title, address = paper.printable(made.scene.title), made.scene.address
+    return [*_raw(made.width, made.height, made.scene.fps, title, address), *how[kind]]
+
+
+def _raw(width: float, height: float, fps: float, title: str, comment: str) -> list[str]:
+    """The options for pixels RGBA as input, and for what a film says of itself."""
+    pixels = ["-f", "rawvideo", "-pix_fmt", "rgba", "-s", f"{width:.0f}x{height:.0f}", "-r", f"{fps:g}", "-i", "-"]
+    names = ["-metadata", f"title={title}", "-metadata", f"comment={comment}"]
+    return ["-loglevel", "error", "-nostats", "-y", *pixels, *names]
 
 
 def _with_comment(content: bytes, scene: Scene) -> bytes:

@@ -21,7 +21,7 @@ from core.data.people import ATTRIBUTES, SIDE
 from core.data.video import FRAMES, SHAPE, Clips
 from core.diffusion import samplers
 from core.diffusion.denoiser import Cond, Denoise, Denoiser, in_chunks
-from core.diffusion.guidance import condition
+from core.diffusion.guidance import condition, lerp
 from core.diffusion.samplers import SamplerConfig, Step
 from core.diffusion.schedules import Schedule, logit_normal
 from core.diffusion.training import Batches, TrainConfig, TrainState, diffusion_loss, train
@@ -105,7 +105,7 @@ def new_checkpoint(config: VideoConfig, text: Checkpoint, image: Checkpoint | No
     size or without attributes.
     """
     network = {"name": "video", "side": SIDE, "channels": SHAPE[1], "frames": FRAMES, "seed": config.seed,
-               "vector": text.config["network"]["size"], "token": text.config["network"]["width"],
+               "vector": sum(text.config["network"]["named"]), "token": text.config["network"]["width"],
                "width": config.width}  # fmt: skip
     sigma_data = unit(video.draw(512, seeds.mix(config.seed, _PLACE)).frames).square().mean().sqrt().item()
     stored = {"network": network, "prediction": "flow", "sigma_data": sigma_data, "video": asdict(config),
@@ -140,11 +140,12 @@ def begin(network: VideoUNet, image: nn.Module, text: Checkpoint) -> None:
     wanted = _attribute_embeddings(image, named)
     null = image.conditioning.attributes(None, 1)
     centre = vectors[known].mean(0), wanted[known].mean(0)
-    weight = torch.linalg.lstsq(vectors[known] - centre[0], wanted[known] - centre[1]).solution
+    # The probabilities of a thing add up to 1: the map is not unique, and the smallest is taken.
+    weight = torch.linalg.pinv(vectors[known] - centre[0], rtol=1e-3) @ (wanted[known] - centre[1])
     bias = centre[1] - centre[0] @ weight
     place = network.image.conditioning.vector
     place.linear.weight.copy_(weight.T), place.linear.bias.copy_(bias)
-    place.null.copy_(torch.linalg.lstsq(weight.T, (null[0] - bias)[:, None]).solution[:, 0])
+    place.null.copy_((null[0] - bias) @ torch.linalg.pinv(weight, rtol=1e-3))
 
 
 def _attribute_embeddings(image: UNet, named: Tensor) -> Tensor:
@@ -254,12 +255,5 @@ def starting_noise(denoiser: Denoiser, n: int, seed: int) -> Tensor:
 def guided(denoiser: Denoiser, cond: Cond, negative: Cond | None, scale: float) -> Denoise:
     """The denoiser with guidance from the negative condition, or from none, to the condition: n + scale (c - n)."""
     whole = in_chunks(denoiser, CHUNK)
-    if scale == 1:
-        return condition(whole, cond)
-    apart = {name: rows for name, rows in cond.items() if name == "apart"}
-    away = apart if negative is None else {**apart, **negative}
-
-    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
-        return torch.lerp(whole(x, sigma, away or None), whole(x, sigma, cond), scale)
-
-    return denoise
+    away = negative or {name: rows for name, rows in cond.items() if name == "apart"} or None
+    return lerp(condition(whole, away), condition(whole, cond), scale)

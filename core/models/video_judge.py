@@ -138,7 +138,7 @@ def _read(reader: AttributeReader, x: Tensor) -> Tensor:
 
 
 def flicker(clips: Tensor) -> Tensor:
-    """The mean absolute change from frame to frame of clips [n, 8, 3, 16, 16], as a share of the range of a pixel, [n]."""
+    """The mean absolute change from frame to frame of clips [n, 8, 3, 16, 16], as a share of a pixel's range, [n]."""
     return clips.clamp(-1, 1).diff(dim=1).abs().flatten(1).mean(1) / 2
 
 
@@ -157,5 +157,3 @@ def moved(clips: Tensor) -> Tensor:
     """The share of pixels that change by more than a tenth between the first frame and any other, [n]."""
     change = (clips[:, 1:] - clips[:, :1]).clamp(-2, 2).abs().amax((1, 2)) / 2
     return (change > 0.1).float().flatten(1).mean(1)
-
-

@@ -146,7 +146,7 @@ class TextEncoder:
 
     @torch.no_grad()
     def encode(self, texts: Sequence[str]) -> dict[str, Tensor]:
-        """The condition of captions: "embed" [B, size] and "tokens" [B, N, width], as long as the longest of them.
+        """The condition of captions: "embed" [B, values] and "tokens" [B, N, width], as long as the longest of them.
 
         An empty text is no condition: all NaN.
         """
@@ -172,5 +172,3 @@ def accuracy(encoder: TextEncoder, n: int = 4096, seed: int = 1) -> Tensor:
     """The share of n new captions of which each of ``GROUPS`` is read right, [G]."""
     texts, wanted = drawn(n, seeds.mix(seed, _PLACE, 3))
     return (encoder.read(texts) == wanted).double().mean(0)
-
-

@@ -13,8 +13,8 @@ from core.problems import Problem
 class CaptionReader(nn.Module):
     """Tokens [B, T] to the logits of what a caption names, a tuple of [B, values].
 
-    ``encode`` gives what a model is conditioned on: the vector of the caption [B, size], which all logits are linear
-    in, and the features of each token in its context [B, T, width] (NaN: padding).
+    ``encode`` gives what a model is conditioned on: the vector of the caption, which is the probability of each of
+    these values, [B, all values], and the features of each token in its context, [B, T, width] (NaN: padding).
     """
 
     def __init__(self, words: int, width: int, size: int, neighbours: int, named: Sequence[int], seed: int):
@@ -26,7 +26,9 @@ class CaptionReader(nn.Module):
         allocate(self, seed)
 
     def encode(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        return self.text(tokens)
+        vector, features = self.text(tokens)
+        logits = self.read(vector).split(self.named, 1)
+        return torch.cat([each.softmax(1) for each in logits], 1), features
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, ...]:
         return self.read(self.text(tokens)[0]).split(self.named, 1)
