@@ -1,7 +1,8 @@
 """The command line: ``python -m core COMMAND``, each with ``--help`` for its flags.
 
 ``train | sample | evaluate | info`` for image models, ``train clip | prior | decoder``, ``sample unclip`` and
-``evaluate unclip`` for captioned images, ``evaluate people`` for pixel people.
+``evaluate unclip`` for captioned images, ``evaluate people`` for pixel people, ``train text | video``, ``sample video``
+and ``evaluate video`` for clips of people.
 """
 
 import errno
@@ -26,8 +27,10 @@ COMMANDS = {
     ("train", "text"): video.train_text,
     ("train", "video"): video.train_video,
     ("sample", "unclip"): captions.sample,
+    ("sample", "video"): video.sample,
     ("evaluate", "unclip"): captions.evaluate,
     ("evaluate", "people"): people.evaluate,
+    ("evaluate", "video"): video.evaluate,
     ("train",): images.train,
     ("sample",): images.sample,
     ("evaluate",): images.evaluate,

@@ -1,27 +1,37 @@
 """The commands of video: ``python -m core train text | video``, ``sample video``, ``evaluate video``; and the training
 of the judges of clips (``python -m core.pretrained video-judge``)."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
+from torch import Tensor
+from tqdm import tqdm
 
 from core.cli import terminal
 from core.cli.flags import Training
-from core.cli.images import check_positive
+from core.cli.images import Sampler, check_count, check_positive, check_sampling
+from core.data.images import pixels
+from core.data.video import FRAMES
+from core.figures.film import pixel_film
 from core.models import images as image_model
 from core.models import video as video_model
-from core.models import video_judge, video_text
+from core.models import video_judge, video_queries, video_text
 from core.models.model import SHIPPED, open_checkpoint
 from core.models.video import VideoConfig
 from core.models.video_judge import JudgeConfig
+from core.models.video_queries import Sampling
 from core.models.video_text import TextConfig, text_encoder
+from core.problems import Problem
 from core.runs import distributed
 from core.runs.checkpoints import Checkpoint, load_folder
+from core.runs.files import write_whole
 
 FLAT = tyro.conf.OmitArgPrefixes
 TEXT, IMAGE = SHIPPED / "video-text", SHIPPED / "people"
 CONFIG, TEXT_CONFIG = VideoConfig(), TextConfig()
+FPS, REPEATS = 6, 3  # of a film
 
 
 def train_text(
@@ -107,6 +117,100 @@ def train_judge(out: Path, config: JudgeConfig, resume: bool = False, every: int
         team = distributed.join()
         state = image_model.move(checkpoint.state, team.device)
         terminal.carry_out(lambda _: video_judge.run(config, state), checkpoint, config, team, out, every)
+
+
+# Sampling
+
+
+def sample(
+    checkpoint: Path = SHIPPED / "video",
+    text: Path = TEXT,
+    *,
+    caption: str,
+    out: Path,
+    negative: str | None = None,
+    scale: float = 2.0,
+    sampler: Sampler = "dpmpp_2m",
+    steps: int = video_model.STEPS,
+    frames: int = FRAMES,
+    apart: bool = False,
+    n: int = 1,
+    seed: int = 0,
+    pixels: int = 16,
+) -> None:
+    """Draw clips of people from a caption, as a film.
+
+    Args:
+        checkpoint: a video model: a checkpoint's folder, a run's folder that holds one, or a zip file of either.
+        text: the checkpoint of its text encoder.
+        caption: the person and the motion, in English or Chinese: "a person with a red hat, walking left".
+        out: the film, an .mp4; several clips stand side by side.
+        negative: what to lead away from, such as "low quality, blurred"; none given: from no caption.
+        scale: guidance scale w: 1 asks for the caption plainly, more leads away from what is none of it.
+        sampler: how to go from noise to clips.
+        steps: steps of the sampler.
+        frames: frames of a clip; the model decides how many are possible.
+        apart: draw each frame by itself, without attention across time.
+        n: how many clips.
+        seed: decides the noise; clip k of a seed is the same however many are drawn.
+        pixels: pixels of the film for each pixel of a clip.
+    """
+    check_count(n)
+    check_sampling(steps, [sampler], scale=scale)
+    check_positive(pixels=pixels)
+    if out.suffix.lower() != ".mp4":
+        raise Problem("video_out", out=str(out))
+    model = video_queries.load(open_checkpoint(checkpoint), open_checkpoint(text))
+    video_queries.check_frames(model, frames)
+    for note in video_queries.notes(model, caption, negative, scale):
+        print(note)
+    how = Sampling(scale, negative or "", not apart, steps, seed, sampler)
+    clips = model.sample([caption] * n, how, partial(tqdm, total=steps, desc=sampler, unit="step", leave=False))
+    write_film(clips, out, pixels, caption)
+    print(f"{n} {'clip' if n == 1 else 'clips'} of {frames} frames in {out}")
+
+
+def write_film(clips: Tensor, out: Path, pixels_each: int, title: str) -> None:
+    """Write clips [n, T, 3, H, W] side by side as an MP4 that shows them three times."""
+    row = pixels(clips).movedim(0, 3).flatten(3, 4)  # [T, 3, H, n W]
+    wide = row.repeat_interleave(pixels_each, 2).repeat_interleave(pixels_each, 3)
+    even = wide[..., : wide.shape[2] // 2 * 2, : wide.shape[3] // 2 * 2].repeat(REPEATS, 1, 1, 1)
+    film = pixel_film(even.movedim(1, 3).contiguous().numpy(), FPS, title)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(out, film)
+
+
+# Evaluation
+
+
+def evaluate(
+    checkpoint: Path = SHIPPED / "video",
+    text: Path = TEXT,
+    n: int = 512,
+    scale: float = 2.0,
+    negative_scale: tuple[float, ...] = (2.0, 3.0),
+    steps: int = video_model.STEPS,
+    seed: int = 0,
+) -> None:
+    """Judge clips of a video model: person, motion, faults and flicker, beside real clips.
+
+    Args:
+        checkpoint: a video model.
+        text: the checkpoint of its text encoder.
+        n: clips of each kind.
+        scale: guidance scale w of the rows without a negative caption.
+        negative_scale: guidance scales with the long negative caption, a row for each.
+        steps: steps of the sampler.
+        seed: decides captions and noise.
+    """
+    check_count(n, fewest=16)
+    check_sampling(steps, scale=scale)
+    model = video_queries.load(open_checkpoint(checkpoint), open_checkpoint(text))
+    print(f"{n:,} clips of each kind, {steps} steps, seed {seed}; captions in English and Chinese in turn.")
+    for k, row in enumerate(video_queries.table(model, n, scale, negative_scale, steps, seed)):
+        print(f"| {' | '.join(row)} |", flush=True)
+        if not k:
+            print("| --- " * len(row) + "|")
 
 
 def _flags(stored: dict[str, Any]) -> dict[str, Any]:
