@@ -64,7 +64,7 @@ class VideoConfig:
     batch: int = 32
     accumulate: int = 1
     steps: int = 3_400
-    lr: float = 6e-4
+    lr: float = 1e-3
     warmup: int = 100
     clip: float = 1.0
     ema: float = 0.998

@@ -48,6 +48,27 @@ class TimeAttention(nn.Module):
         return h + found.unflatten(1, h.shape[2:]).permute(0, 3, 4, 1, 2).flatten(0, 1)
 
 
+class TimeMixing(nn.Module):
+    """A linear map, at each place, of a frame's features, those of the frames before and after it, and the mean over
+    all frames; with a residual connection, and zero before training. It costs a third of a convolution across space."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.norm, self.mix = group_norm(channels), zero(nn.Conv2d(4 * channels, channels, 1))
+
+    def forward(self, h: Tensor, frames: int, mask: Tensor | None) -> Tensor:
+        """h [B T, C, H, W]; mask: see ``TimeAttention``; where it lets a frame attend to itself alone, the others are
+        zero."""
+        clips = self.norm(h).unflatten(0, (-1, frames))
+        empty = torch.zeros_like(clips[:, :1])
+        others = [torch.cat([empty, clips[:, :-1]], 1), torch.cat([clips[:, 1:], empty], 1),
+                  clips.mean(1, keepdim=True).expand_as(clips)]  # fmt: skip
+        if mask is not None:
+            whole = mask[:, 0, 0].all((1, 2))[:, None, None, None, None]
+            others = [torch.where(whole, each, 0) for each in others]
+        return h + self.mix(torch.cat([clips, *others], 2).flatten(0, 1))
+
+
 class CaptionAttention(nn.Module):
     """Attention of the places of all frames to the tokens of the caption, with a residual connection; zero before
     training."""
@@ -69,7 +90,8 @@ class CaptionAttention(nn.Module):
 class VideoUNet(nn.Module):
     """F(x[B, T, channels, H, W], c_noise[B], cond) -> the same shape; zero before training.
 
-    The frames attend to each other, and to the caption, after each block below the top level. cond holds "embed"
+    The frames attend to each other, and to the caption, after each block below the top level; at the top level, where
+    attention would cost most, neighbouring frames and the mean of all are mixed. cond holds "embed"
     [B, vector], the vector of the caption (a row of NaN: none), "tokens" [B, N, token] (a row of NaN: absent) and
     "apart" [B]: where it is 1, each frame attends to itself alone, as an image would. Initial weights follow from
     ``seed``. Raises Problem for more than ``layers.MAX_WEIGHTS`` weights, before anything is allocated.
@@ -78,11 +100,11 @@ class VideoUNet(nn.Module):
     def __init__(self, image: UNet, frames: int, token: int, seed: int):
         super().__init__()
         self.frames, self.image = frames, image
-        channels = {k: block.conv2.out_channels for k, (level, block) in enumerate(image.blocks()) if level}
+        blocks = [(str(k), level, block.conv2.out_channels) for k, (level, block) in enumerate(image.blocks())]
         with torch.device("meta"):
             self.frame = zero(nn.Linear(64, image.conditioning.mix.in_features))
-            self.time = nn.ModuleDict({str(k): TimeAttention(c) for k, c in channels.items()})
-            self.words = nn.ModuleDict({str(k): CaptionAttention(c, token) for k, c in channels.items()})
+            self.time = nn.ModuleDict({k: (TimeAttention if level else TimeMixing)(c) for k, level, c in blocks})
+            self.words = nn.ModuleDict({k: CaptionAttention(c, token) for k, level, c in blocks if level})
         allocate(nn.ModuleList([self.frame, self.time, self.words]), seed)
 
     def forward(self, x: Tensor, c_noise: Tensor, cond: Cond | None = None) -> Tensor:
@@ -91,10 +113,8 @@ class VideoUNet(nn.Module):
         mask, tokens = _mask(cond.get("apart"), frames), cond.get("tokens")
 
         def attend(h: Tensor, block: int) -> Tensor:
-            if str(block) not in self.time:
-                return h
             h = self.time[str(block)](h, frames, mask)
-            return self.words[str(block)](h, frames, tokens)
+            return self.words[str(block)](h, frames, tokens) if str(block) in self.words else h
 
         place = self.frame(positions(1, frames, like=x.new_empty(64)))  # [T, width]
         embedding = self.image.conditioning(c_noise, cond, place)
