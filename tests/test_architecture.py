@@ -26,7 +26,7 @@ CORE = [
     "lessons cli __main__",
 ]
 UI = {"lecture", "frame", "stage", "widgets", "runs", "lessons"}
-COMMANDS = {"pages/export", "pages/site"}  # run from the command line; no page imports them
+COMMANDS = {"core/__main__", "pages/export", "pages/site"}  # run from the command line; no page imports them
 RANK = {f"core/{name}": rank for rank, names in enumerate(CORE) for name in names.split()}
 RANK |= {f"pages/ui/{name}": len(CORE) for name in UI}
 RANK |= {"pages": len(CORE) + 1, "app": len(CORE) + 2} | dict.fromkeys(COMMANDS, len(CORE) + 1)

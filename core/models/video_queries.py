@@ -55,8 +55,8 @@ def requests(n: int, seed: int = 0, held_out: bool | None = False, motion: str |
         named.append(Named(person, clips.motion(k)))
     languages = people_captions.LANGUAGES
     captions = tuple(video_captions.caption(each, languages[k % 2], seeds.mix(seed, k)) for k, each in enumerate(named))
-    said = torch.tensor([[name in each.person for name in ATTRIBUTES] for each in named])
-    shown = video.judged(clips.attributes, clips.visible, clips.motions) & said[:, None]
+    spoken = torch.tensor([[name in each.person for name in ATTRIBUTES] for each in named])
+    shown = video.judged(clips.attributes, clips.visible, clips.motions) & spoken[:, None]
     return Requests(captions, clips.attributes[:, None].where(shown, -1), clips.motions)
 
 
