@@ -1,7 +1,8 @@
 """The command line: ``python -m core COMMAND``, each with ``--help`` for its flags.
 
 ``train | sample | evaluate | info`` for image models, ``train clip | prior | decoder``, ``sample unclip`` and
-``evaluate unclip`` for captioned images, ``evaluate people`` for pixel people.
+``evaluate unclip`` for captioned images, ``evaluate people`` for pixel people, ``train autoencoder | latent``,
+``sample latent`` and ``evaluate latent`` for latent diffusion.
 """
 
 import errno
@@ -15,7 +16,7 @@ from functools import partial
 import torch
 import tyro
 
-from core.cli import captions, flags, images, interrupts, people, terminal
+from core.cli import captions, flags, images, interrupts, latent, people, terminal
 from core.problems import Problem
 from core.runs import distributed
 
@@ -23,15 +24,19 @@ COMMANDS = {
     ("train", "clip"): captions.train_clip,
     ("train", "prior"): captions.train_prior,
     ("train", "decoder"): captions.train_decoder,
+    ("train", "autoencoder"): latent.train_autoencoder,
+    ("train", "latent"): latent.train_latent,
     ("sample", "unclip"): captions.sample,
+    ("sample", "latent"): latent.sample,
     ("evaluate", "unclip"): captions.evaluate,
     ("evaluate", "people"): people.evaluate,
+    ("evaluate", "latent"): latent.evaluate,
     ("train",): images.train,
     ("sample",): images.sample,
     ("evaluate",): images.evaluate,
     ("info",): images.info,
 }
-TRAINING = {training.function: training for training in (images.TRAINING, *captions.TRAINING)}
+TRAINING = {training.function: training for training in (images.TRAINING, *captions.TRAINING, *latent.TRAINING)}
 
 
 def main(arguments: list[str] | None = None) -> None:
