@@ -2,7 +2,7 @@
 
 from pages.ui.frame import controls, shell, text
 from pages.ui.frame.text import t
-from pages.ui.lessons import flow_couplings, flow_live, flow_matching
+from pages.ui.lessons import flow_couplings, flow_few_steps, flow_live, flow_matching
 from pages.ui.lessons.flow_config import ALL_PAIRS, CONTROLS, PROBED, Config
 from pages.ui.lessons.flow_live import LIVE
 from pages.ui.lessons.flow_matching import CODE, SCENES
@@ -44,3 +44,5 @@ shell.code(*CODE[show])
 shell.tasks(flow_matching.tasks(config) | flow_live.tasks(config, view))
 shell.finish()
 flow_couplings.import_solver()
+if show == "few_steps":
+    flow_few_steps.prepare_most_calls()

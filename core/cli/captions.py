@@ -103,7 +103,7 @@ def train_prior(
     check_positive(every=every)
     with terminal.run_folder(out, resume) as folder:
         clip, pairs = open_checkpoint(encoders), load(data, side, n)
-        source = {"data": data, "n": n, "side": side, "encoders": _shipped_name(encoders), "every": every}
+        source = {"data": data, "n": n, "side": side, "encoders": shipped_name(encoders), "every": every}
         new = unclip_model.new_prior(config, clip, pairs, source)
         checkpoint, team = _resumed(folder, "prior", config, new) if resume else new, distributed.join()
         clip.state.ema.to(team.device)
@@ -146,8 +146,8 @@ def train_decoder(
             "data": data,
             "n": n,
             "side": side,
-            "encoders": _shipped_name(encoders),
-            "start": start and _shipped_name(start),
+            "encoders": shipped_name(encoders),
+            "start": start and shipped_name(start),
             "bf16": bf16,
             "every": every,
         }
@@ -233,7 +233,7 @@ def _introduce(checkpoint: Checkpoint, pairs: Pairs, of: str, team: Team) -> Non
             print(pairs.note)
 
 
-def _shipped_name(folder: Path) -> str:
+def shipped_name(folder: Path) -> str:
     """A folder as a checkpoint's config names it: shipped ones by their names, so that they are found on any
     machine."""
     return folder.name if folder.parent == SHIPPED else str(folder)

@@ -1,8 +1,9 @@
 """The command line: ``python -m core COMMAND``, each with ``--help`` for its flags.
 
 ``train | sample | evaluate | info`` for image models, ``train clip | prior | decoder``, ``sample unclip`` and
-``evaluate unclip`` for captioned images, ``evaluate people`` for pixel people, ``train text | video``, ``sample video``
-and ``evaluate video`` for clips of people.
+``evaluate unclip`` for captioned images, ``evaluate people`` for pixel people, ``train autoencoder | latent``,
+``sample latent`` and ``evaluate latent`` for latent diffusion, ``train text | video``, ``sample video`` and
+``evaluate video`` for clips of people.
 """
 
 import errno
@@ -16,7 +17,7 @@ from functools import partial
 import torch
 import tyro
 
-from core.cli import captions, flags, images, interrupts, people, terminal, video
+from core.cli import captions, flags, images, interrupts, latent, people, terminal, video
 from core.problems import Problem
 from core.runs import distributed
 
@@ -24,19 +25,24 @@ COMMANDS = {
     ("train", "clip"): captions.train_clip,
     ("train", "prior"): captions.train_prior,
     ("train", "decoder"): captions.train_decoder,
+    ("train", "autoencoder"): latent.train_autoencoder,
+    ("train", "latent"): latent.train_latent,
     ("train", "text"): video.train_text,
     ("train", "video"): video.train_video,
     ("sample", "unclip"): captions.sample,
+    ("sample", "latent"): latent.sample,
     ("sample", "video"): video.sample,
     ("evaluate", "unclip"): captions.evaluate,
     ("evaluate", "people"): people.evaluate,
+    ("evaluate", "latent"): latent.evaluate,
     ("evaluate", "video"): video.evaluate,
     ("train",): images.train,
     ("sample",): images.sample,
     ("evaluate",): images.evaluate,
     ("info",): images.info,
 }
-TRAINING = {training.function: training for training in (images.TRAINING, *captions.TRAINING, *video.TRAINING)}
+TRAINED = (images.TRAINING, *captions.TRAINING, *latent.TRAINING, *video.TRAINING)
+TRAINING = {training.function: training for training in TRAINED}
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -170,12 +170,12 @@ def sample(
     check_positive(columns=columns)
     files = output_files(out)
     opened = open_checkpoint(checkpoint)
-    labels = labels_in_turn(opened, n, [_label(name, opened) for name in classes])
+    labels = labels_in_turn(opened, n, [label_of(name, opened) for name in classes])
     if caption is not None or requests.attributes_of(opened.config):
-        wanted = requests.condition(_values({} if caption is None else caption, opened), n)
-        away = None if negative is None else requests.negative(_values(negative, opened), n)
+        wanted = requests.condition(values_of({} if caption is None else caption, opened), n)
+        away = None if negative is None else requests.negative(values_of(negative, opened), n)
     else:
-        wanted, away = labels, None if negative is None else _label(negative, opened)
+        wanted, away = labels, None if negative is None else label_of(negative, opened)
     x = _samples(opened, wanted, scale, away, sampler, steps, seed)
     sheet, arrays = files
     image_model.write_sheet(x, min(n, columns), sheet)
@@ -296,7 +296,7 @@ def _brief(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _values(query: str | Mapping[str, str], checkpoint: Checkpoint) -> requests.Values:
+def values_of(query: str | Mapping[str, str], checkpoint: Checkpoint) -> requests.Values:
     """The values of each attribute that words ask for. Prints the words that name no attribute."""
     request = requests.read(query, requests.attributes_of(checkpoint.config))
     if request.unknown:
@@ -321,7 +321,7 @@ def labels_in_turn(checkpoint: Checkpoint, n: int, chosen: list[int] | None = No
     return [labels[k % len(labels)] for k in range(n)]
 
 
-def _label(name: str, checkpoint: Checkpoint) -> int:
+def label_of(name: str, checkpoint: Checkpoint) -> int:
     """The number of a class, given by name or number. Raises Problem naming the classes of the model.
 
     Where all names are numbers, such as 1 to 26, a number is a name.

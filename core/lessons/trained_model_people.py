@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from core import seeds
-from core.data import people
+from core.data import paintings, people
 from core.data.images import pixels, unit
 from core.data.people import ATTRIBUTES, SIDE
 from core.diffusion import editing, likelihood, posterior, samplers
@@ -95,6 +95,11 @@ def scribble(name: str) -> Tensor:
     return 2 * picture - 1
 
 
+def beginning(request: "PeopleRequest") -> Tensor:
+    """The picture that a start begins with, [1, 3, 16, 16] in [-1, 1]. Raises Problem for one that cannot be used."""
+    return paintings.picture(request.painting) if request.painting else scribble(request.scribble)
+
+
 def person(k: int, n: int = 1) -> people.People:
     """n people from number k on, none of whom was trained on."""
     return people.draw(n, _PERSON, first=k, held_out=True)
@@ -135,7 +140,8 @@ class PeopleRequest:
 
     Attributes:
         use: one of ``USES``.
-        sigma, scribble: the level and the picture of a start.
+        sigma, scribble: the level and the picture of a start; "" with a painting.
+        painting: a picture painted by hand that takes the place of the scribble (see ``core.data.paintings``).
         known, resamplings: the half that is known, and how often each step is made.
         change: what is edited, one of ``CHANGES``.
         block: the size of the blocks of a mosaic, one of ``BLOCKS``.
@@ -146,6 +152,7 @@ class PeopleRequest:
     use: str = "start"
     sigma: float = 1.0
     scribble: str = "hat"
+    painting: str = ""
     known: str = "left"
     resamplings: int = 1
     change: str = "same"
@@ -177,7 +184,7 @@ class PeopleRequest:
 def steps_of(request: PeopleRequest) -> Iterator[Step]:
     """The steps of a request, one by one."""
     if request.use == "start":
-        x = scribble(request.scribble).expand(N, -1, -1, -1)
+        x = beginning(request).expand(N, -1, -1, -1)
         start = editing.add_noise(x, request.sigma, request.seed)
         return samplers.dpmpp_2m(denoiser(), start, request.sigmas)
     if request.use == "invert":

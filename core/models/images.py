@@ -67,7 +67,7 @@ class ImageConfig:
     """
 
     network: Literal[*SIZES, *NETWORKS] = "unet"
-    size: Literal["tiny", "tiny_patched", "small", "light", "patched", "large"] = "small"
+    size: Literal["tiny", "tiny_patched", "small", "light", "latent", "patched", "large"] = "small"
     prediction: Literal[*PREDICTIONS] = "edm"
     mean: float = -1.2
     std: float = 1.2

@@ -84,7 +84,7 @@ class Model:
         if _is_of_points(stored) and name in points.BUILT_IN:
             made = points.make_points(name, data["n"])
             return points.at_unit_rms(made) if "flow" in stored else made
-        if "plan" in stored and (source or name in BUNDLED):
+        if "plan" in stored and "latent" not in stored and (source or name in BUNDLED):
             side, damaged, n = source.get("side"), source.get("damaged", "refuse"), source.get("n")
             return sources.load(source.get("data", name), side, damaged=damaged, n=n)
         raise Problem("model_no_data")

@@ -16,8 +16,10 @@ from core.models import flows as flow_model
 from core.models import images as image_model
 from core.models.clip import ClipConfig
 from core.models.clip_words import WordsConfig
+from core.models.digit_judge import DigitJudgeConfig
 from core.models.flows import LIVE_FLOW, LIVE_REFLOW, FlowConfig
 from core.models.images import ImageConfig
+from core.models.latent import AutoencoderConfig, LatentConfig
 from core.models.people_judge import JudgeConfig
 from core.models.points import REFERENCE, PointConfig
 from core.models.sources import load
@@ -92,8 +94,23 @@ memorises few people and learns from many."""
 
 PEOPLE = 10_240  # of the endless people of a training run, those that its samples are compared with
 
-JUDGE_CONFIGS = {"people-judge": JudgeConfig()}
-"""Checkpoint name to configuration of the network that reads the attributes of people."""
+JUDGE_CONFIGS = {"people-judge": JudgeConfig(), "digits-judge": DigitJudgeConfig()}
+"""Checkpoint name to configuration of the networks that read the attributes of people, and digits."""
+
+AUTOENCODER_CONFIGS: dict[str, tuple[str, AutoencoderConfig]] = {
+    "digits-autoencoder": ("digits", AutoencoderConfig()),
+    "digits-autoencoder-kl0": ("digits", AutoencoderConfig(kl=0.0)),
+    "digits-autoencoder-kl1": ("digits", AutoencoderConfig(kl=1.0)),
+    "digits-autoencoder-kl2": ("digits", AutoencoderConfig(kl=2.0)),
+    "people-autoencoder": ("people", AutoencoderConfig()),
+}
+"""Checkpoint name to (data set, configuration)."""
+
+LATENT_CONFIGS: dict[str, tuple[str, LatentConfig]] = {
+    "digits-latent": ("digits-autoencoder", LatentConfig()),
+    "people-latent": ("people-autoencoder", LatentConfig()),
+}
+"""Checkpoint name to (autoencoder, configuration of the diffusion model of its latents)."""
 
 VIDEO_CONFIGS: dict[str, TextConfig | VideoConfig | VideoJudgeConfig] = {
     "video-text": TextConfig(),
@@ -104,8 +121,9 @@ VIDEO_CONFIGS: dict[str, TextConfig | VideoConfig | VideoJudgeConfig] = {
 """Checkpoint name to configuration of the text encoder of the video model, of that model, and of its judges."""
 
 HALF = (
-    "emoji", "fashion", "prior", "decoder", *VIDEO_CONFIGS,
-    "people", "people-judge", "people-prior", "people-decoder", *PEOPLE_CONFIGS,
+    "emoji", "fashion", "prior", "decoder",
+    "people", "people-judge", "people-prior", "people-decoder", *PEOPLE_CONFIGS, *AUTOENCODER_CONFIGS, *LATENT_CONFIGS,
+    *VIDEO_CONFIGS,
 )  # fmt: skip
 """The shipped models whose weights are stored in half precision."""
 
@@ -145,7 +163,7 @@ def pretrained(name: str) -> Checkpoint:
     Raises NotShipped, a KeyError, for another name.
     """
     known = [*POINT_CONFIGS, *FLOW_CONFIGS, *IMAGE_CONFIGS, *PEOPLE_CONFIGS, *CAPTION_CONFIGS, *JUDGE_CONFIGS,
-             *VIDEO_CONFIGS]  # fmt: skip
+             *AUTOENCODER_CONFIGS, *LATENT_CONFIGS, *VIDEO_CONFIGS]  # fmt: skip
     if name not in known:
         raise NotShipped("not_shipped", name=name, known=", ".join(known))
     return load_folder(FOLDER / name)

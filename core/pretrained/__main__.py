@@ -11,6 +11,7 @@ import torch
 
 from core.cli import captions as cli_captions
 from core.cli import images as command
+from core.cli import latent as cli_latent
 from core.cli import people as cli_people
 from core.cli import video as cli_video
 from core.data import captions
@@ -22,6 +23,7 @@ from core.models import points as point_model
 from core.models.video import VideoConfig
 from core.models.video_text import TextConfig
 from core.pretrained import (
+    AUTOENCODER_CONFIGS,
     CAPTION_CONFIGS,
     CAPTION_SOURCES,
     FLOW_CONFIGS,
@@ -29,6 +31,7 @@ from core.pretrained import (
     HALF,
     IMAGE_CONFIGS,
     JUDGE_CONFIGS,
+    LATENT_CONFIGS,
     PEOPLE_CONFIGS,
     POINT_CONFIGS,
     VIDEO_CONFIGS,
@@ -87,9 +90,28 @@ def add_words(name: str) -> None:
 
 
 def make_judge(name: str) -> None:
-    """Train the network that judges people."""
+    """Train a network that judges pictures."""
     run, config = Path(".runs") / name, JUDGE_CONFIGS[name]
-    cli_people.train_judge(run, config, resume=(run / "checkpoint").exists(), every=500)
+    train = cli_people.train_judge if name == "people-judge" else cli_latent.train_judge
+    train(run, config, resume=(run / "checkpoint").exists(), every=500)
+    ship(name)
+
+
+def make_autoencoder(name: str) -> None:
+    """Train a shipped autoencoder as ``python -m core train autoencoder`` does."""
+    data, config = AUTOENCODER_CONFIGS[name]
+    run = Path(".runs") / name
+    resume = (run / "checkpoint").exists()
+    cli_latent.train_autoencoder(run, config, data, resume=resume, every=500, bf16=data == "people")
+    ship(name)
+
+
+def make_latent(name: str) -> None:
+    """Train a shipped diffusion model of latents as ``python -m core train latent`` does."""
+    autoencoder, config = LATENT_CONFIGS[name]
+    run = Path(".runs") / name
+    resume = (run / "checkpoint").exists()
+    cli_latent.train_latent(run, FOLDER / autoencoder, config, resume=resume, every=1000)
     ship(name)
 
 
@@ -160,6 +182,8 @@ MAKE = {
     **dict.fromkeys(CAPTION_CONFIGS, make_captioned),
     **{name + WORDS: add_words for name in WORDS_CONFIGS},
     **dict.fromkeys(JUDGE_CONFIGS, make_judge),
+    **dict.fromkeys(AUTOENCODER_CONFIGS, make_autoencoder),
+    **dict.fromkeys(LATENT_CONFIGS, make_latent),
     **dict.fromkeys(VIDEO_CONFIGS, make_video),
 }
 

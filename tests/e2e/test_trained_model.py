@@ -6,7 +6,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from core.lessons.trained_model_people import PeopleRequest
-from tests.e2e.learner import Learner
+from core.problems import Problem
+from pages.ui.frame.text import problem, t
+from tests.e2e.learner import Learner, press
 
 
 @pytest.fixture
@@ -37,5 +39,18 @@ def test_a_prediction_opens_the_scenes_and_a_scene_leads_to_the_next(chapter):
 def test_a_scribble_becomes_people_while_one_looks(chapter):
     chapter.open("predictions=false&of=people&sigma=1")
     chapter.until(f"now.k === {PeopleRequest(sigma=1.0).steps}")
-    chapter.page.locator(".st-key-scribble").get_by_role("radio").last.click(force=True)
+    chapter.page.locator(".st-key-scribble").get_by_role("radio").nth(2).click(force=True)
     expect(chapter.page).to_have_url(re.compile("scribble=beard"))
+
+
+def test_a_painted_person_stands_in_the_address_and_becomes_people(chapter):
+    chapter.open("predictions=false&of=people&sigma=0.3&scribble=drawing")
+    grid = chapter.page.get_by_role("application", name=t("widgets.pixel_brush.label"))
+    press(grid, "Space", "Shift+ArrowDown", "Space")
+    expect(chapter.page).to_have_url(re.compile("paint=[A-Z]"))
+    chapter.until(f"now.k === {PeopleRequest(sigma=0.3).steps}")
+    before = chapter.page.url
+    chapter.page.get_by_role("button", name=t("widgets.pixel_brush.clear")).click()
+    expect(chapter.page).not_to_have_url(before)
+    refused = t("trained_model.start_people.refused", error=problem(Problem("painting_empty")))
+    expect(chapter.page.get_by_text(refused)).to_be_visible()

@@ -58,7 +58,7 @@ def test_every_control_changes_the_page_and_its_address(chapter):
 
 
 def test_each_scene_draws_controls_that_exist():
-    others = {"guess", "show", "of", "measured", "draw", "probe"}
+    others = {"guess", "show", "of", "measured", "draw", "paint", "probe"}
     assert {name for names in CONTROLS.values() for name in names} | others == set(Config.__dataclass_fields__)
 
 

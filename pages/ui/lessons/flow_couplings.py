@@ -20,7 +20,7 @@ from pages.ui.lessons.shared_scene import shared_scene
 
 DRAWN, PAIRED = 128, 2048  # lines that are drawn and whose crossings are counted; pairs of which the cost is the mean
 JOINED = 512  # of these, the starts that the flow takes to the data
-FLOW_STEPS, FLOW_POINTS = 48, 400  # of the exact flow that joins the pairs of reflow
+FLOW_STEPS, FLOW_POINTS = 32, 400  # of the exact flow that joins the pairs of reflow
 FEW = 100  # crossings, fewer than which a task asks for
 CLASS_BATCH, COUNTED = 512, 2048  # pairs of a batch with classes, and pairs whose starts are counted
 LONGEST = 3.5  # length of a start where the chart ends

@@ -7,9 +7,9 @@ from core.figures.scene import Arrows, Clock, Panel, Points, Scene
 from core.lessons import few_steps as lesson
 from core.lessons import flow_matching
 from core.lessons.few_steps import CHORDS, MEAN, MEAN_INDEPENDENT, REFLOW, TRANSPORT, VELOCITY
-from pages.ui.frame import text
+from pages.ui.frame import prepare, text
 from pages.ui.frame.text import t
-from pages.ui.lessons.flow_config import REACH, Config, data_layer, frame_times, on_clock, plane
+from pages.ui.lessons.flow_config import CALLS, REACH, Config, data_layer, frame_times, on_clock, plane
 from pages.ui.lessons.shared_scene import shared_scene
 
 COMPARED = (VELOCITY, TRANSPORT, REFLOW, CHORDS, MEAN, MEAN_INDEPENDENT)
@@ -28,13 +28,16 @@ def few_steps(config: Config) -> Scene:
 
 def cloud(name: str, calls: int) -> Panel:
     """The samples of one model."""
-    paths = flow_matching.at_times(
-        lesson.sample(name, calls, SHOWN), flow_matching.even_times(calls), frame_times()
-    )
+    paths = flow_matching.at_times(lesson.sample(name, calls, SHOWN), flow_matching.even_times(calls), frame_times())
     accuracy = lesson.recorded_accuracy(name, calls)
     samples = Points(paths, "sample", size=2.0, label=t("flow_matching.layers.samples"))
     caption = t("flow_matching.captions.accuracy", w=accuracy.wasserstein, d=accuracy.distance)
     return plane(text.label("models", name), [data_layer(lesson.points().points), samples], caption=caption)
+
+
+def prepare_most_calls() -> None:
+    """Compute the samples in most calls in the background, for which one would wait longer than for all others."""
+    prepare.scene("flow_matching", {"show": "few_steps", "calls": str(CALLS[-1])})
 
 
 @shared_scene

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from torch import Tensor
 
-from core.data import CLASSES, drawings, uploads
+from core.data import CLASSES, drawings, paintings, uploads
 from core.lessons import trained_model as lesson
 from core.lessons import trained_model_people as people
 from core.problems import Problem
@@ -42,12 +42,13 @@ class Config:
     reading: float = number(0.0, -1.5, 1.5, 0.1, "slider", main=True)
     noise: float = choice(0.3, (0.05, 0.1, 0.2, 0.3, 0.5, 1.0), style="slider", main=True)
     seed: int = number(0, 0, 9999)
-    scribble: str = choice("hat", tuple(people.SCRIBBLES))
+    scribble: str = choice("hat", (*people.SCRIBBLES, DRAWING))
     known: str = choice("top", people.KNOWN, main=True)
     change: str = choice("top_hat", tuple(people.CHANGES), style="select", main=True)
     block: int = choice(4, people.BLOCKS, main=True)
     person: int = number(0, 0, 999)
     draw: str | None = code(drawings.decode)
+    paint: str | None = code(paintings.decode)
     probe: tuple[float, float] = place((0.0, 0.9), lesson.REACH)
 
     @property
@@ -125,6 +126,17 @@ def refusal(config: Config) -> Problem | None:
         return None
     try:
         drawn_points(config.draw or "")
+    except Problem as problem:
+        return problem
+    return None
+
+
+def painting_refusal(config: Config) -> Problem | None:
+    """Why the painting of a configuration cannot be used, None if it can or if none is asked for."""
+    if config.scribble != DRAWING:
+        return None
+    try:
+        paintings.picture(config.paint or "")
     except Problem as problem:
         return problem
     return None

@@ -15,7 +15,7 @@ from core.lessons.films import Film
 from core.lessons.trained_model_people import PeopleRequest
 from pages.ui.frame.text import t
 from pages.ui.lessons.shared_scene import shared_scene
-from pages.ui.lessons.trained_model_config import Config
+from pages.ui.lessons.trained_model_config import DRAWING, Config, painting_refusal
 from pages.ui.runs import background_films
 from pages.ui.runs.background_films import FilmMaker
 
@@ -29,7 +29,10 @@ def request_of(config: Config) -> PeopleRequest:
     """What a configuration asks of the model of people."""
     use, seed = USES[config.show], config.seed
     if use == "start":
-        return PeopleRequest(use, sigma=config.sigma, scribble=config.scribble, seed=seed)
+        scribble, painting = config.scribble, ""
+        if scribble == DRAWING:  # one that cannot be used leaves the first scribble
+            scribble, painting = ("hat", "") if painting_refusal(config) else ("", str(config.paint))
+        return PeopleRequest(use, sigma=config.sigma, scribble=scribble, painting=painting, seed=seed)
     if use == "fill":
         number = {"resamplings": config.resamplings, "person": config.person, "seed": seed}
         return PeopleRequest(use, known=config.known, **number)
@@ -63,7 +66,7 @@ def finished(config: Config) -> Scene:
 
 def _start(film: Film) -> list[Panel]:
     """The scribble, without noise and with it, and the people that it becomes."""
-    given, sigma = pixels(lesson.scribble(film.request.scribble)), film.request.sigma
+    given, sigma = pixels(lesson.beginning(film.request)), film.request.sigma
     noised = film.x[0][:1] if film.x else _blank(film.request)[0, :1]
     names = [t("trained_model.panels.clean"), t("trained_model.panels.noised", sigma=sigma)]
     far, caption = t("trained_model.captions.to_people", distance=lesson.distance_to_people(given)), ""

@@ -4,10 +4,18 @@ from pages.ui.frame import controls, shell, text
 from pages.ui.frame.text import t
 from pages.ui.lessons import trained_model as lesson
 from pages.ui.lessons import trained_model_people as with_people
-from pages.ui.lessons.trained_model_config import CONTROLS, DRAWING, WITH_PEOPLE, Config, part_of, refusal
+from pages.ui.lessons.trained_model_config import (
+    CONTROLS,
+    DRAWING,
+    WITH_PEOPLE,
+    Config,
+    painting_refusal,
+    part_of,
+    refusal,
+)
 from pages.ui.runs import background_films
 from pages.ui.stage import player
-from pages.ui.widgets import brush
+from pages.ui.widgets import brush, pixel_brush
 
 
 def draw_controls(show: str, answered: bool) -> None:
@@ -19,11 +27,14 @@ def draw_controls(show: str, answered: bool) -> None:
             controls.draw(name)
         if name == "shape" and controls.value("shape") == DRAWING:
             brush.draw_data("edit_brush", height=230)
+        if name == "scribble" and controls.value("scribble") == DRAWING:
+            pixel_brush.draw_painting("paint_brush", size=208)
 
 
 def show_picture(config: Config, answered: bool) -> None:
     """Draw the picture of a scene; films of people while they form."""
     if with_people.is_film(config):
+        _refuse_painting(config)
         background_films.watch(
             with_people.MAKER,
             [with_people.request_of(config)],
@@ -42,6 +53,13 @@ def _refuse_drawing(config: Config) -> None:
         shell.caption(t("trained_model.start_at_sigma.nothing_drawn"))
     elif problem:
         shell.sorry(t("trained_model.start_at_sigma.refused", error=text.problem(problem)))
+
+
+def _refuse_painting(config: Config) -> None:
+    """Say why a painting cannot be used, if it cannot; until then a given scribble is the start."""
+    problem = painting_refusal(config) if config.show == "start_at_sigma" else None
+    if problem:
+        shell.caption(t("trained_model.start_people.refused", error=text.problem(problem)))
 
 
 def explain_numbers(config: Config) -> None:

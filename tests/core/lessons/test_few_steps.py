@@ -11,6 +11,7 @@ from core.metrics import distance_to_curve
 from core.models import flows
 from core.models.flows import FlowConfig
 from core.pretrained import FLOW_CONFIGS, FOLDER, SPIRAL_FLOWS, pretrained
+from pages.ui.frame.text import catalogue
 
 CHANCE = 0.02  # between two Wasserstein distances of 2,000 samples
 every_model = pytest.mark.parametrize("name", MODELS)
@@ -55,6 +56,12 @@ def test_a_model_comes_as_close_to_the_data_as_it_should(name, calls, wasserstei
     found, shift = few_steps.recorded_accuracy(name, calls), few_steps.recorded()["floor"][0] - 0.15
     assert found.wasserstein <= wasserstein + shift + CHANCE
     assert found.distance <= 1.15 * distance
+
+
+def test_samples_at_one_place_of_the_curve_are_far_from_the_data_though_not_from_the_curve():
+    curve, (fresh, _) = few_steps.points().curve, few_steps.points().sample(few_steps.SAMPLES, seeds.generator(3))
+    nearest = min((fresh - place).square().sum(1).mean().sqrt().item() for place in curve[:: len(curve) // 50])
+    assert nearest >= catalogue("")["measured"]["flow_matching"]["collapsed_w"] == pytest.approx(2**0.5, abs=0.02)
 
 
 def test_plain_meanflow_is_worse_in_one_step_than_with_optimal_transport():
