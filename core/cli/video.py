@@ -162,6 +162,7 @@ def sample(
         raise Problem("video_out", out=str(out))
     model = video_queries.load(open_checkpoint(checkpoint), open_checkpoint(text))
     video_queries.check_frames(model, frames)
+    out.parent.mkdir(parents=True, exist_ok=True)
     for note in video_queries.notes(model, caption, negative, scale):
         print(note)
     how = Sampling(scale, negative or "", not apart, steps, seed, sampler)
@@ -175,9 +176,7 @@ def write_film(clips: Tensor, out: Path, pixels_each: int, title: str) -> None:
     row = pixels(clips).movedim(0, 3).flatten(3, 4)  # [T, 3, H, n W]
     wide = row.repeat_interleave(pixels_each, 2).repeat_interleave(pixels_each, 3)
     even = wide[..., : wide.shape[2] // 2 * 2, : wide.shape[3] // 2 * 2].repeat(REPEATS, 1, 1, 1)
-    film = pixel_film(even.movedim(1, 3).contiguous().numpy(), FPS, title)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(out, film)
+    write_whole(out, pixel_film(even.movedim(1, 3).contiguous().numpy(), FPS, title))
 
 
 # Evaluation

@@ -87,9 +87,8 @@ def test_the_fourier_frequencies_are_saved_but_not_trained():
 
 
 def test_an_unknown_network_is_refused_with_the_names_there_are(refused):
-    with refused(
-        "unknown_network", known="plain, fourier, steps, unet, dit, vectors, clip, attributes, autoencoder, classifier, captions, video"
-    ):
+    known = "plain, fourier, steps, unet, dit, vectors, clip, attributes, autoencoder, classifier, captions, video"
+    with refused("unknown_network", known=known):
         make_network("deep")
 
 
