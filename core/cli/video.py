@@ -61,6 +61,7 @@ def train_video(
     out: Path,
     text: Path = TEXT,
     image: Path | None = IMAGE,
+    start: Path | None = None,
     config: Annotated[VideoConfig, FLAT] = CONFIG,
     config_file: Annotated[Path | None, tyro.conf.arg(name="config")] = None,
     resume: bool = False,
@@ -75,6 +76,7 @@ def train_video(
         text: the checkpoint of the text encoder, which is not trained further.
         image: the checkpoint of an image model of people of the same width, whose weights the network begins with;
             none to begin with random weights.
+        start: the checkpoint of a video model whose weights the run begins with, in place of those of the image model.
         config: how to train.
         config_file: a JSON file of these flags; flags given beside it win.
         resume: go on from OUT's checkpoint, with its settings; flags given beside it win.
@@ -88,7 +90,9 @@ def train_video(
         if resume:
             checkpoint = video_model.resume(load_folder(folder), config)
         else:
-            checkpoint = video_model.new_checkpoint(config, captions, image and open_checkpoint(image))
+            checkpoint = video_model.new_checkpoint(
+                config, captions, image and open_checkpoint(image), start and open_checkpoint(start)
+            )
         source = {"text": str(text), "image": image and str(image), "bf16": bf16, "every": every}
         checkpoint.config["data"]["source"] = source
         state = image_model.move(checkpoint.state, team.device)

@@ -98,11 +98,14 @@ class VideoConfig:
         return logit_normal(self.mean, self.std).shifted(self.shift)
 
 
-def new_checkpoint(config: VideoConfig, text: Checkpoint, image: Checkpoint | None = None) -> Checkpoint:
+def new_checkpoint(
+    config: VideoConfig, text: Checkpoint, image: Checkpoint | None = None, start: Checkpoint | None = None
+) -> Checkpoint:
     """An untrained video model for the captions that ``text`` encodes.
 
-    image: an image model of people, whose weights the network begins with. Raises Problem for an image model of another
-    size or without attributes.
+    image: an image model of people, whose weights the network begins with; start: a video model to begin with in its
+    place. Raises Problem for an image model of another size or without attributes, and for another kind of model or a
+    video model of another size.
     """
     network = {"name": "video", "side": SIDE, "channels": SHAPE[1], "frames": FRAMES, "seed": config.seed,
                "vector": sum(text.config["network"]["named"]), "token": text.config["network"]["width"],
@@ -111,7 +114,13 @@ def new_checkpoint(config: VideoConfig, text: Checkpoint, image: Checkpoint | No
     stored = {"network": network, "prediction": "flow", "sigma_data": sigma_data, "video": asdict(config),
               "data": {"name": "video", "shape": list(SHAPE), "classes": []}}  # fmt: skip
     made = checkpoints.new_checkpoint(stored, config.train)
-    if image is not None:
+    if start is not None:
+        config_of(start.config)
+        if {**start.config["network"], "seed": 0} != {**network, "seed": 0}:
+            raise Problem("resume_other_network")
+        for part in (made.state.model, made.state.ema):
+            part.load_state_dict(start.denoiser.state_dict())
+    elif image is not None:
         for part in (made.state.model, made.state.ema):
             begin(part.net, image.denoiser.net, text)
     return made

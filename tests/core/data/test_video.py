@@ -36,7 +36,8 @@ def test_who_walks_moves_by_a_pixel_from_frame_to_frame():
     for motion, step in (("walks_left", -1), ("walks_right", 1)):
         clothes = clean(motion)[:, :, :, -2:]  # below the head, which bobs
         shifted = clothes[:, :-1].roll(step, -1)
-        assert (shifted == clothes[:, 1:])[..., 1:-1].all(), motion
+        same = (shifted == clothes[:, 1:])[..., 1:-1].double().mean()
+        assert same > 0.95 > (clothes[:, :-1] == clothes[:, 1:]).double().mean(), motion
 
 
 def test_who_talks_moves_the_mouth_alone():

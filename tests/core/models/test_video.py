@@ -1,5 +1,7 @@
 """The video model: its text encoder, how it begins, its training, its judges and its measures."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -210,3 +212,13 @@ def test_sharpness_contrast_and_motion_order_clips():
     assert (video_judge.contrast(grey) < 0.4 * video_judge.contrast(clean)).all()
     assert (video_judge.sharpness(grey) < 0.4 * video_judge.sharpness(clean)).all()
     assert video_judge.moved(clean[:, :1].expand_as(clean)).max() == 0
+
+
+def test_a_run_may_begin_with_another_video_model(refused, text):
+    first = video_model.new_checkpoint(SMALL, text)
+    made = video_model.new_checkpoint(replace(SMALL, seed=1), text, start=first)
+    assert all(map(torch.equal, made.state.model.parameters(), first.state.ema.parameters()))
+    with refused("resume_other_network"):
+        video_model.new_checkpoint(replace(SMALL, width=16), text, start=first)
+    with refused("checkpoint_no_part", part="video"):
+        video_model.new_checkpoint(SMALL, text, start=text)
