@@ -56,14 +56,14 @@ class VideoConfig:
     """
 
     width: int = 64
-    mean: float = -0.6
+    mean: float = -1.0
     std: float = 1.4
     shift: float = 2.5
     apart: float = 0.125
     label_dropout: float = 0.1
     batch: int = 32
     accumulate: int = 1
-    steps: int = 2_400
+    steps: int = 4_800
     lr: float = 1e-3
     warmup: int = 100
     clip: float = 1.0
