@@ -41,6 +41,16 @@ ROLES: dict[str, Role] = {
     "cat": Role("#a8457f", "#e69bc8", "square"),
     "probe": Role("#1b2330", "#e8ecf3", "cross"),
     "grid": Role("#767f8d", "#7d8799", "dot"),
+    "digit_0": Role("#0072b2", "#56b4e9", "ring"),
+    "digit_1": Role("#b45f06", "#f2b134", "triangle"),
+    "digit_2": Role("#a8457f", "#e69bc8", "square"),
+    "digit_3": Role("#00796b", "#3fd0bd", "cross"),
+    "digit_4": Role("#c1272d", "#ff7b7b", "dot"),
+    "digit_5": Role("#7a4fc0", "#b9a0f5", "ring"),
+    "digit_6": Role("#4b8400", "#a6dc4e", "triangle"),
+    "digit_7": Role("#5f6773", "#aab3c2", "square"),
+    "digit_8": Role("#946d00", "#f0e442", "cross"),
+    "digit_9": Role("#1b2330", "#e8ecf3", "dot"),
 }
 
 # Low to high, one luminance ramp per theme that starts near the background (heat maps, values of points).

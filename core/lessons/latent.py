@@ -27,7 +27,7 @@ from core.runs.caching import shared_cache
 from core.runs.progress import Progress, loss_curve
 
 SIDE = 8  # of a digit
-TILES = 18  # pictures along a side of the map of the plane
+TILES = 12  # pictures along a side of the map of the plane
 DRAWN = 600  # digits that are drawn as points
 PLACES = 500  # random places
 REACHES = (3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 64.0, 128.0)  # half the side of the plane that is drawn

@@ -51,6 +51,8 @@ class FlowConfig:
             paths of a model that has learned the velocity; or the same by MeanFlow, without such a model.
         coupling: one of ``COUPLINGS``, of data and starts.
         transport_batch: pairs among which optimal transport is computed.
+        stored_pairs: the number of pairs that are drawn once, before training, which then draws from them: optimal
+            transport of each batch would take half of every step. None: each step has new pairs.
         own_paths_from: step from which the model is trained on its own paths, which its ODE joins: on their ends as
             pairs (reflow), or with "path_chords" on their chords. None: never.
         paths: the number of these paths.
@@ -62,6 +64,7 @@ class FlowConfig:
     objective: str = "velocity"
     coupling: str = "independent"
     transport_batch: int = 256
+    stored_pairs: int | None = None
     own_paths_from: int | None = None
     paths: int = PATHS
     noise: str = "rectified-flow"
@@ -82,7 +85,7 @@ class FlowConfig:
         for name, options in known.items():
             if getattr(self, name) not in options:
                 raise Problem("train_setting", name=name, value=repr(getattr(self, name)))
-        positive = {"paths": self.paths, "own_paths_from": self.own_paths_from}
+        positive = {"paths": self.paths, "own_paths_from": self.own_paths_from, "stored_pairs": self.stored_pairs}
         if self.objective == "path_chords" and self.own_paths_from is None:
             raise Problem("train_setting", name="own_paths_from", value="None")
         for name, value in positive.items():
@@ -176,6 +179,8 @@ def coupling(config: FlowConfig, points: PointSet, source: PointSet | None = Non
     pairs = couplings.between(points, source) if source else couplings.independent(points.sample, noise)
     if config.coupling == "optimal_transport":
         pairs = couplings.optimal_transport(pairs, config.transport_batch)
+    if config.stored_pairs is not None:
+        pairs = couplings.stored(*pairs(config.stored_pairs, seeds.generator(config.seed, _PLACE, 1))[:2])
     return lambda n, generator: (*pairs(n, generator)[:2], None)
 
 

@@ -134,12 +134,12 @@ def begin(network: VideoUNet, image: nn.Module, text: Checkpoint) -> None:
     least squares over captions, to the sum of the embeddings of what they name. Its answer changes sign, because the
     flow target contains minus the data. Raises Problem for an image network of other sizes.
     """
-    own, given = network.image.state_dict(), image.state_dict() if isinstance(image, UNet) else {}
-    shared = {name: value for name, value in given.items() if name in own}
-    fits = all(value.shape == own[name].shape for name, value in shared.items())
-    if len(own) - len(shared) != 3 or not fits or "conditioning.attributes.table" not in given:
+    current, given = network.image.state_dict(), image.state_dict() if isinstance(image, UNet) else {}
+    shared = {name: value for name, value in given.items() if name in current}
+    fits = all(value.shape == current[name].shape for name, value in shared.items())
+    if len(current) - len(shared) != 3 or not fits or "conditioning.attributes.table" not in given:
         raise Problem("video_image_model")
-    network.image.load_state_dict({**own, **shared})
+    network.image.load_state_dict({**current, **shared})
     last = network.image.head[-1]
     last.weight.neg_(), last.bias.neg_()
     encoder = TextEncoder(text.state.ema, tokenizer_of(text.config))

@@ -125,8 +125,8 @@ def _mask(apart: Tensor | None, frames: int) -> Tensor | None:
     """Which frames each may attend to, [B, 1, 1, T, T]; None for all."""
     if apart is None:
         return None
-    own = torch.eye(frames, dtype=torch.bool, device=apart.device)
-    return (own | (apart != 1)[:, None, None])[:, None, None]
+    itself = torch.eye(frames, dtype=torch.bool, device=apart.device)
+    return (itself | (apart != 1)[:, None, None])[:, None, None]
 
 
 def video_unet(

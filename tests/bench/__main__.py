@@ -1,8 +1,8 @@
 """Measure what the app and its library have to reach: ``python -m tests.bench [part ...]``.
 
 The parts are live, race (live beside another library), sampling, flows, video, roofline, images, stage, export, app,
-lecture, crowd, browse and class; without one, all of them, in an hour on quiet cores. Nothing is asserted: the table
-says what was met. Other libraries to measure against are in ``tests/bench/requirements.txt``.
+lecture, controls, crowd, browse and class; without one, all of them, in an hour on quiet cores. Nothing is asserted:
+the table says what was met. Other libraries to measure against are in ``tests/bench/requirements.txt``.
 """
 
 import argparse
@@ -26,6 +26,7 @@ PARTS = (
     "export",
     "app",
     "lecture",
+    "controls",
     "crowd",
     "browse",
     "class",

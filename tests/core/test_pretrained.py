@@ -45,8 +45,8 @@ def test_the_shipped_models_of_a_kind_together_stay_below_45_megabytes(names):
     assert sum(path.stat().st_size for path in files if path.is_file()) < 45 * 2**20
 
 
-def test_all_that_is_shipped_stays_below_90_megabytes():
-    assert sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()) < 90 * 2**20
+def test_all_that_is_shipped_stays_below_120_megabytes():
+    assert sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()) < 120 * 2**20
 
 
 @every_captioned_model

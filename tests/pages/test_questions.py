@@ -61,6 +61,14 @@ ANSWERS: dict[str, dict[str, tuple[str, ...]]] = {
         "guidance/two_fields": ("two_fields.notes.0.text", "two_fields.notes.1.text"),
         "guidance/negative_prompt": ("negative_prompt.how", "negative_prompt.notes.2.text"),
     },
+    "What is a latent, and what does the KL divergence do?": {
+        "latent/plane": ("plane.how", "plane.notes.0.text"),
+        "latent/weights": ("weights.how", "weights.notes.0.text", "weights.notes.2.text"),
+    },
+    "Why do large image models work on latents?": {
+        "latent/rebuilt": ("rebuilt.how", "rebuilt.notes.2.text"),
+        "latent/people": ("people.how", "people.notes.0.text"),
+    },
 }
 FLOWS: dict[str, dict[str, tuple[str, ...]]] = {
     "Why are conditional paths straight, and why does sampling still take steps?": {

@@ -45,10 +45,14 @@ def test_the_recorded_wasserstein_distance_is_that_of_three_clouds():
         (VELOCITY, 1, 1.35, 0.23),
         (VELOCITY, 2, 0.73, 0.21),
         (VELOCITY, 4, 0.47, 0.15),
+        (TRANSPORT, 1, 0.17, 0.09),
+        (TRANSPORT, 2, 0.14, 0.034),
+        (TRANSPORT, 4, 0.135, 0.016),
         (REFLOW, 1, 0.15, 0.03),
         (CHORDS, 1, 0.15, 0.04),
         (MEAN, 1, 0.15, 0.06),
         (MEAN, 2, 0.135, 0.025),
+        (MEAN, 4, 0.13, 0.016),
     ],
 )
 def test_a_model_comes_as_close_to_the_data_as_it_should(name, calls, wasserstein, distance):
@@ -72,7 +76,7 @@ def test_plain_meanflow_is_worse_in_one_step_than_with_optimal_transport():
 def test_paths_of_reflow_and_of_optimal_transport_are_straight_and_those_of_independent_pairs_are_not():
     straight = {name: few_steps.recorded()[name]["straightness"] for name in MODELS}
     assert straight[VELOCITY] == pytest.approx(1.0, abs=0.05)
-    assert straight[REFLOW] <= 0.001 and straight[TRANSPORT] <= 0.0125
+    assert straight[REFLOW] <= 0.001 and straight[TRANSPORT] <= 0.01
 
 
 def test_the_chord_ends_where_the_path_ends_and_the_tangent_does_not():

@@ -69,6 +69,15 @@ def test_a_batch_of_optimal_transport_that_is_larger_than_the_data_is_refused(re
         next(flows.run(replace(QUICK, coupling="optimal_transport"), SPIRAL))
 
 
+def test_stored_pairs_are_drawn_again_and_again_and_are_those_of_optimal_transport():
+    config = replace(QUICK, coupling="optimal_transport", transport_batch=16, stored_pairs=32)
+    x0, x1, _ = flows.coupling(config, SPIRAL)(500, seeds.generator(1))
+    pairs = torch.cat([x0, x1], 1).unique(dim=0)
+    assert len(pairs) == 32
+    independent = flows.coupling(replace(QUICK, stored_pairs=32), SPIRAL)(500, seeds.generator(1))
+    assert couplings.transport_cost(x0, x1) < couplings.transport_cost(*independent[:2]) / 2
+
+
 def test_the_pairs_of_reflow_are_the_ends_of_the_model_s_own_paths():
     exact = EmpiricalDenoiser(SPIRAL.points)
     batch = flows.own_batches(replace(QUICK, own_paths_from=1), exact, couplings.gaussian((2,)))
