@@ -63,7 +63,7 @@ class VideoConfig:
     label_dropout: float = 0.1
     batch: int = 32
     accumulate: int = 1
-    steps: int = 4_800
+    steps: int = 3_600
     lr: float = 1e-3
     warmup: int = 100
     clip: float = 1.0
