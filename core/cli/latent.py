@@ -218,7 +218,7 @@ def evaluate(
     pixel: Path = SHIPPED / "people",
     n: int = 512,
     places: int = 500,
-    scale: float = 2.0,
+    scale: float = 3.0,
     sampler: Sampler = "dpmpp_2m",
     steps: int = 20,
     seed: int = 0,

@@ -277,7 +277,7 @@ class PeopleRequest:
 
     in_latents: bool
     values: requests.Values
-    scale: float = 2.0
+    scale: float = 3.0
     steps: int = 20
     seed: int = 0
 

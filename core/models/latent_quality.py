@@ -99,7 +99,7 @@ def judge(wanted: Tensor, x: Tensor, calls: int = 0, seconds: float = 0.0) -> Pe
 
 
 def people_reports(
-    pixel: Checkpoint, checkpoint: Checkpoint, space: LatentSpace, n: int = 512, scale: float = 2.0,
+    pixel: Checkpoint, checkpoint: Checkpoint, space: LatentSpace, n: int = 512, scale: float = 3.0,
     sampler: str = "dpmpp_2m", steps: int = 20, seed: int = 0,
 ) -> dict[str, PeopleReport]:  # fmt: skip
     """Reports on the same n requests: of real people ("real"), of these encoded and decoded ("rebuilt"), of the pixel

@@ -12,10 +12,19 @@ from core.data.images import unit
 from core.diffusion import samplers
 from core.models import clip_queries
 from core.models import images as image_model
+from core.models import latent as latent_model
 from core.models import unclip as unclip_model
 from core.models.clip import tokenizer_of
 from core.models.clip_queries import recall_at
-from core.pretrained import CAPTION_CONFIGS, FOLDER, IMAGE_CONFIGS, images_of, pretrained
+from core.pretrained import (
+    AUTOENCODER_CONFIGS,
+    CAPTION_CONFIGS,
+    FOLDER,
+    IMAGE_CONFIGS,
+    LATENT_CONFIGS,
+    images_of,
+    pretrained,
+)
 
 every_model = pytest.mark.parametrize("name", list(IMAGE_CONFIGS))
 every_captioned_model = pytest.mark.parametrize("name", list(CAPTION_CONFIGS))
@@ -56,6 +65,19 @@ def test_a_shipped_model_of_captions_was_made_by_the_plan_that_is_committed(name
     assert type(plan)(**checkpoint.config[part]) == plan
     last = json.loads((FOLDER / name / "log.jsonl").read_text().splitlines()[-1])
     assert checkpoint.state.step == last["step"] == plan.steps
+
+
+@pytest.mark.parametrize("name", [*AUTOENCODER_CONFIGS, *LATENT_CONFIGS])
+def test_an_autoencoder_and_a_model_of_latents_were_made_by_the_plan_that_is_committed(name):
+    checkpoint = pretrained(name)
+    if name in AUTOENCODER_CONFIGS:
+        plan = AUTOENCODER_CONFIGS[name][1].fitted(tuple(checkpoint.config["data"]["shape"]))
+        made = latent_model.config_of(checkpoint.config)
+    else:
+        plan = LATENT_CONFIGS[name][1].fitted(latent_model.space_of(checkpoint).shape)
+        made = image_model.config_of(checkpoint.config)
+    last = json.loads((FOLDER / name / "log.jsonl").read_text().splitlines()[-1])
+    assert made == plan and checkpoint.state.step == last["step"] == plan.steps
 
 
 @pytest.fixture(scope="module")

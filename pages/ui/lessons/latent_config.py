@@ -28,7 +28,7 @@ class Config:
     probe: tuple[float, float] = place((0.5, 0.5), FIELD_REACH)
     digit: str = choice(ANY, (ANY, *map(str, range(10))), style="select", main=True)
     sampler: str = choice("ddim", tuple(SAMPLERS), "samplers", "select", main=True)
-    w: float = choice(1.0, (1.0, 2.0, 4.0), style="slider", main=True)
+    w: float = choice(3.0, (1.0, 2.0, 3.0, 4.0), style="slider", main=True)
     ask: str = choice("red_hat", tuple(ASKS), style="select", main=True)
     first: int = number(0, 0, 999)
     seed: int = number(0, 0, 9999)
