@@ -134,7 +134,7 @@ def sample(
     out: Path,
     negative: str | None = None,
     scale: float = 2.0,
-    sampler: Sampler = "dpmpp_2m",
+    sampler: Sampler = video_model.SAMPLER,
     steps: int = video_model.STEPS,
     frames: int = FRAMES,
     apart: bool = False,
@@ -151,7 +151,7 @@ def sample(
         out: the film, an .mp4; several clips stand side by side.
         negative: what to lead away from, such as "low quality, blurred"; none given: from no caption.
         scale: guidance scale w: 1 asks for the caption plainly, more leads away from what is none of it.
-        sampler: how to go from noise to clips.
+        sampler: how to go from noise to clips; with noise on the way (ddpm) clips are less grainy.
         steps: steps of the sampler.
         frames: frames of a clip; the model decides how many are possible.
         apart: draw each frame by itself, without attention across time.
