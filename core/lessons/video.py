@@ -17,8 +17,8 @@ from torch import Tensor
 from core import seeds
 from core.data import people_captions, video, video_captions
 from core.data.images import pixels, unit
-from core.data.people import ATTRIBUTES, SIDE
-from core.data.video import FAULTS, FRAMES, MOTIONS, Clips
+from core.data.people import ATTRIBUTES
+from core.data.video import FAULTS, MOTIONS, Clips
 from core.data.video_captions import Named
 from core.diffusion import samplers
 from core.diffusion.samplers import SamplerConfig, Step
@@ -94,7 +94,7 @@ def caption_of(clips: Clips, k: int, language: str, faults: tuple[str, ...] = ()
 
 
 SHOWN = {"skin": "tan", "hair": "short", "hair_colour": "brown", "beard": "none", "glasses": "glasses", "hat": "cap",
-         "hat_colour": "red", "mouth": "smiling", "clothes_colour": "blue", "pattern": "plain", "earrings": "none",
+         "hat_colour": "red", "mouth": "smiling", "clothes_colour": "green", "pattern": "plain", "earrings": "none",
          "background": "white"}  # fmt: skip
 """The person whose motions are compared, with a hat, so that every motion is possible."""
 NAMED = ("glasses", "hat", "hat_colour", "clothes_colour")

@@ -68,7 +68,7 @@ def requests_of(config: Config) -> list[ClipRequest]:
 def film_scene(config: Config, films: Films, frame: int | None = None) -> Scene:
     """The scene of a configuration with its finished clips, or with the state that they have come to (``frame``)."""
     panels, clock = PANELS[config.show](config, films, frame is not None)
-    described = "; ".join(f"{panel.title}: {_last(panel.caption)}" if panel.caption else panel.title for panel in panels)
+    described = "; ".join(": ".join(filter(None, (panel.title, _last(panel.caption)))) for panel in panels)
     alt = t(f"video.{config.show}.alt", panels=described, caption=config.caption, motion=_motion(config))
     return Scene(panels, clock, alt, fps=FPS)
 
@@ -147,7 +147,7 @@ def time_panels(config: Config, films: Films, forming: bool) -> tuple[list[Panel
     """A clip that was drawn and a real one of the same caption, each with one row of its pixels over time."""
     (film,) = films
     pairs = [("drawn", film.clips[0], "sample"), ("real", lesson.real_clip(config.motion), "data")]
-    panels = [panel for name, clip, role in pairs for panel in _with_row(name, clip, config.row, role, forming)]
+    panels = [panel for name, clip, role in pairs for panel in _with_row(name, clip, config.row - 1, role, forming)]
     return panels, _time(films, forming)
 
 
@@ -156,7 +156,7 @@ def attention_panels(config: Config, films: Films, forming: bool) -> tuple[list[
     roles, panels = {"together": "sample", "apart": "negative"}, []
     for film, (name, role) in zip(films, roles.items(), strict=True):
         caption = t("video.captions.flicker", flicker=lesson.measures_of(film).flicker) if film.done else ""
-        clip, over_time = _with_row(name, film.clips[0], config.row, role, forming)
+        clip, over_time = _with_row(name, film.clips[0], config.row - 1, role, forming)
         panels += [replace(clip, caption=caption), over_time]
     return panels, _time(films, forming)
 
@@ -254,7 +254,7 @@ def tasks_done(config: Config, films: Films) -> dict[str, bool]:
     if config.show == "clip":
         done["unknown_word"] = bool(films and unknown_words(config.caption))
     elif config.show == "time_axis":
-        rows = lesson.real_clip(config.motion)[:, :, config.row]  # [8, 3, 16]
+        rows = lesson.real_clip(config.motion)[:, :, config.row - 1]  # [8, 3, 16]
         still, plain = bool((rows == rows[:1]).all()), bool((rows == rows[..., :1]).all())
         done["still_row"] = config.motion != "stands" and still and not plain
     elif config.show == "negative" and films:

@@ -10,6 +10,7 @@ from core.data.people_captions import values
 from core.data.video import FAULTS, FRAMES, MOTIONS
 from core.lessons import video as lesson
 from core.lessons.video import ClipFilm, Measures
+from core.models import video_queries
 from core.problems import Problem
 from pages.ui.frame import controls, links, shell, text
 from pages.ui.frame.text import t
@@ -46,27 +47,30 @@ def readable(config: Config) -> bool:
         return True
     with shell.alerts():
         try:
-            parsed = video_captions.parse(written) if written.strip() or config.show != "negative" else None
+            remarks = _remarks_on_word(written) if config.show == "negative" else _remarks_on_caption(written)
         except Problem as problem:
             shell.sorry(problem)
             return False
-        for note in _remarks(config, parsed):
-            shell.message("info", note)
+        for note in remarks:
+            shell.message("info", links.plain(note))
     return True
 
 
-def _remarks(config: Config, parsed: video_captions.Parsed | None) -> list[str]:
-    """What to say of a caption that can be read: words without effect, no motion, nothing to lead away from."""
-    if parsed is None:
+def _remarks_on_caption(caption: str) -> list[str]:
+    """What to say of a caption that can be read: words without effect, and no motion."""
+    if any(caption in captions for captions in lesson.CAPTIONS.values()):
+        return []  # without a look at the model, which takes time to load
+    return [text.problem(note) for note in video_queries.notes(lesson.model(), caption)]
+
+
+def _remarks_on_word(word: str) -> list[str]:
+    """What to say of a negative prompt: words without effect, and nothing to lead away from."""
+    if not word.strip():
         return [t("video.remarks.no_word")]
-    found = []
+    parsed = video_captions.parse(word)
     if parsed.unknown:
-        found.append(t("video.remarks.unknown", words=links.plain(t("frame.comma").join(parsed.unknown))))
-    if config.show != "negative" and parsed.named.motion is None:
-        found.append(t("video.remarks.no_motion"))
-    if config.show == "negative" and not parsed.named.faults:
-        found.append(t("video.remarks.no_fault"))
-    return found
+        return [text.problem(Problem("video_unknown_words", words=t("frame.comma").join(parsed.unknown)))]
+    return [] if parsed.named.faults else [t("video.remarks.no_fault")]
 
 
 def show_picture(config: Config) -> Films:
