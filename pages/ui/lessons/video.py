@@ -30,6 +30,7 @@ from pages.ui.runs.background_films import FilmMaker
 FPS = 6
 STILL = 4  # the frame that a picture shows where nothing plays
 REPEATS = 2  # how often a clip plays after it has formed
+EYES = 7  # the row of pixels, from 1, that shows how a face changes
 LARGE = 4  # pixels for each pixel of a clip in which a row is marked
 PALE = 0.75  # the share of grey in what has not come yet
 NEGATIVE_PANELS = {"plain": "conditional", "guided": "guided", "word": "negative", "list": "negative"}
@@ -156,7 +157,7 @@ def attention_panels(config: Config, films: Films, forming: bool) -> tuple[list[
     roles, panels = {"together": "sample", "apart": "negative"}, []
     for film, (name, role) in zip(films, roles.items(), strict=True):
         caption = t("video.captions.flicker", flicker=lesson.measures_of(film).flicker) if film.done else ""
-        clip, over_time = _with_row(name, film.clips[0], config.row - 1, role, forming)
+        clip, over_time = _with_row(name, film.clips[0], EYES - 1, role, forming)
         panels += [replace(clip, caption=caption), over_time]
     return panels, _time(films, forming)
 

@@ -22,7 +22,7 @@ class Config:
     caption: str = text(lambda: lesson.CAPTIONS[language.get()][0], LONGEST, main=True)
     w: float = number(lesson.SCALE, 0.0, 6.0, 0.5, "slider", main=True)
     motion: str = choice("walks_right", MOTIONS, "motions", "select", main=True)
-    row: int = number(6, 1, SIDE, 1, "slider", main=True)
+    row: int = number(15, 1, SIDE, 1, "slider", main=True)
     doing: str = choice("stands", MOTIONS, "motions", "select", main=True)
     word: str = text(lambda: lesson.WORD[language.get()], LONGEST, main=True)
     w_negative: float = number(lesson.NEGATIVE_SCALE, 1.0, 6.0, 0.5, "slider", main=True)
@@ -33,7 +33,7 @@ CONTROLS: dict[str, tuple[str, ...]] = {
     "data": ("what", "seed"),
     "clip": ("caption", "w", "seed"),
     "time_axis": ("motion", "row", "seed"),
-    "attention": ("doing", "row", "seed"),
+    "attention": ("doing", "seed"),
     "guidance": ("caption", "seed"),
     "negative": ("word", "w_negative", "seed"),
 }

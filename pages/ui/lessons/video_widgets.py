@@ -119,9 +119,8 @@ def captions_table(config: Config) -> str:
         clips, _ = lesson.spoiled_clips(config.seed)
         rows = [(text.label("faults", name), 0, (name,)) for name in FAULTS]
     speaks = lesson.CAPTIONS
-    return shell.table(
-        head, [[name, *(lesson.caption_of(clips, k, each, faults) for each in speaks)] for name, k, faults in rows]
-    )
+    written = [[name, *(lesson.caption_of(clips, k, each, faults) for each in speaks)] for name, k, faults in rows]
+    return shell.table(head, written).replace("--:", ":--")  # they are texts, not numbers
 
 
 def judged_table(config: Config, film: ClipFilm) -> str:
@@ -139,7 +138,7 @@ def judged_table(config: Config, film: ClipFilm) -> str:
     rows.append([t("video.judged.motion"), asked, f"{sign} {text.label('motions', motion)}".strip()])
     faults = [text.label("faults", name) for name, spoils in zip(FAULTS, found.faults[0].tolist()) if spoils]
     rows.append([t("video.judged.faults"), "–", t("frame.comma").join(faults) or t("video.judged.none")])
-    return shell.table([t(f"video.judged.{part}") for part in ("what", "asked", "got")], rows)
+    return shell.table([t(f"video.judged.{part}") for part in ("what", "asked", "got")], rows).replace("--:", ":--")
 
 
 def _value(name: str, value: str) -> str:
