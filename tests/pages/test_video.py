@@ -38,9 +38,9 @@ def test_the_scenes_wait_for_the_prediction_and_the_four_panels_decide_it(open_p
                                           ("guidance", 4), ("negative", 4)])  # fmt: skip
 def test_a_scene_opens_with_clips_that_ship(chapter, language: str, scene: str, count: int):
     app = chapter(show=scene, lang=language)
-    found = panels(app)
-    assert len(found) == count and {kind for panel in found.values() for kind in layers(panel)} == {"images"}
-    assert header(app)["alt"] and header(app)["T"] >= FRAMES
+    found = header(app)
+    assert len(found["panels"]) == count and {kind for panel in found["panels"] for kind in layers(panel)} == {"images"}
+    assert found["alt"] and not app.get("progress")
 
 
 def test_each_scene_draws_controls_that_exist():
@@ -96,8 +96,18 @@ def test_while_clips_form_the_clock_is_that_of_sigma(fresh_registry):
 
 def test_the_tasks_check_themselves(chapter):
     assert not any(tasks(chapter()).values())
-    assert tasks(chapter(show="time_axis", motion="talks", row="15"))["still_row"] is False  # its clip forms
     config, ignored = links.parse(Config, {"show": "time_axis", "motion": "talks", "row": "15"})
     assert not ignored and lesson.tasks_done(config, ())["still_row"]
     config, _ = links.parse(Config, {"show": "time_axis", "motion": "stands", "row": "15"})
     assert not lesson.tasks_done(config, ())["still_row"]
+
+
+def test_the_numbers_that_the_page_quotes_are_those_that_were_measured():
+    found, quoted = core_lesson.measured(), text.catalogue("")["measured"]["video"]
+    left = (found["list_en"].spoiled + found["list_zh"].spoiled) / 2
+    shares = {"plain": found["plain"].spoiled, "list": left, "right_1": found["plain"].right,
+              "right_2": found["guided"].right}  # fmt: skip
+    assert {name: round(100 * share) for name, share in shares.items()} == {name: quoted[name] for name in shares}
+    assert {name: f"{found[name].flicker:.2g}" for name in core_lesson.BY_ITSELF} == {
+        name: quoted[name] for name in core_lesson.BY_ITSELF
+    }

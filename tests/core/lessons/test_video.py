@@ -9,7 +9,6 @@ from core.data.video import FAULTS, FRAMES, MOTIONS
 from core.lessons import video as lesson
 from core.lessons.video import ClipFilm, ClipRequest
 from core.models import video_judge
-from pages.ui.frame import text
 
 QUICK = ("a person with a red cap, jumping",)
 
@@ -102,14 +101,3 @@ def test_the_four_panels_of_a_negative_prompt_show_what_the_numbers_say(speaks: 
     films = [lesson.shipped_films()[request] for request in lesson.negative_requests(speaks, lesson.WORD[speaks])]
     spoiled = [int(lesson.verdict_of(film).spoiled.sum()) for film in films]
     assert spoiled[0] >= 2 and spoiled[-1] == 0
-
-
-def test_the_numbers_that_the_page_quotes_are_those_that_were_measured():
-    found, quoted = lesson.measured(), text.catalogue("")["measured"]["video"]
-    left = (found["list_en"].spoiled + found["list_zh"].spoiled) / 2
-    shares = {"plain": found["plain"].spoiled, "list": left, "right_1": found["plain"].right,
-              "right_2": found["guided"].right}  # fmt: skip
-    assert {name: round(100 * share) for name, share in shares.items()} == {name: quoted[name] for name in shares}
-    assert {name: f"{found[name].flicker:.2g}" for name in lesson.BY_ITSELF} == {
-        name: quoted[name] for name in lesson.BY_ITSELF
-    }
