@@ -133,9 +133,9 @@ def judged_table(config: Config, film: ClipFilm) -> str:
         got = t("video.judged.frames", n=right, of=FRAMES)
         rows.append([text.label("attributes", name), _value(name, value), f"{_sign(right > FRAMES / 2)} {got}"])
     motion = MOTIONS[int(found.motions[0])]
-    asked = text.label("motions", named.motion) if named.motion else t("video.judged.any")
+    wanted = text.label("motions", named.motion) if named.motion else t("video.judged.any")
     sign = _sign(motion == named.motion) if named.motion else ""
-    rows.append([t("video.judged.motion"), asked, f"{sign} {text.label('motions', motion)}".strip()])
+    rows.append([t("video.judged.motion"), wanted, f"{sign} {text.label('motions', motion)}".strip()])
     faults = [text.label("faults", name) for name, spoils in zip(FAULTS, found.faults[0].tolist()) if spoils]
     rows.append([t("video.judged.faults"), "–", t("frame.comma").join(faults) or t("video.judged.none")])
     return shell.table([t(f"video.judged.{part}") for part in ("what", "asked", "got")], rows).replace("--:", ":--")
