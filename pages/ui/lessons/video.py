@@ -138,8 +138,8 @@ def clip_panels(config: Config, films: Films, forming: bool) -> tuple[list[Panel
     alone = torch.cat([states[:, :1], playing])
     numbers = [*range(1, FRAMES + 1)] * REPEATS
     captions = [t("video.captions.forming")] * len(states) + [t("video.captions.frame", k=k) for k in numbers]
-    labels = ["σ"] * len(states) + [t("video.clock.frame")] * len(playing)
-    clock = Clock([*film.request.sigmas.tolist(), *numbers], labels, start=len(states) + STILL)
+    labels = ["σ"] * len(states) + [t("video.clock.plays", k=k) for k in numbers]
+    clock = Clock([*film.request.sigmas.tolist(), *[0.0] * len(numbers)], labels, start=len(states) + STILL)
     return [Panel(titles[0], [Images(side_by_side, 4, names=names, colour="sample")]),
             Panel(titles[1], [Images(alone, 1, colour="sample")], caption=captions)], clock  # fmt: skip
 

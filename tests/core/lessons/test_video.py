@@ -78,7 +78,7 @@ def test_a_shipped_clip_is_what_the_model_draws():
     request = lesson.motion_request("walks_right", "en")
     *_, (film,) = lesson.make_films([request])
     apart = (film.clips.int() - lesson.shipped_films()[request].clips.int()).abs()
-    assert apart.float().mean() < 1  # of 255; processors round differently
+    assert apart.float().mean() < 2  # of 255: it is rounded, and processors differ
 
 
 def test_attention_across_time_keeps_who_stands_from_flickering():
