@@ -37,7 +37,7 @@ def _examples() -> None:
         for speaks, captions in lesson.CAPTIONS.items():
             for k, caption in enumerate(captions):
                 key = f"_example_{speaks}_{k}"
-                st.button(caption, key=key, type="tertiary", on_click=controls.put, args=("caption", caption))
+                st.button(f"`{caption}`", key=key, type="tertiary", on_click=controls.put, args=("caption", caption))
 
 
 def readable(config: Config) -> bool:
@@ -119,7 +119,9 @@ def captions_table(config: Config) -> str:
         clips, _ = lesson.spoiled_clips(config.seed)
         rows = [(text.label("faults", name), 0, (name,)) for name in FAULTS]
     speaks = lesson.CAPTIONS
-    written = [[name, *(lesson.caption_of(clips, k, each, faults) for each in speaks)] for name, k, faults in rows]
+    written = [
+        [name, *(f"`{lesson.caption_of(clips, k, each, faults)}`" for each in speaks)] for name, k, faults in rows
+    ]
     return shell.table(head, written).replace("--:", ":--")  # they are texts, not numbers
 
 
