@@ -69,8 +69,9 @@ def test_films_of_one_noise_end_alike_with_and_without_the_states_on_the_way():
 
 def test_all_that_the_page_opens_with_ships():
     shipped = lesson.shipped_films()
-    assert not [request for speaks in lesson.CAPTIONS for request in lesson.first_requests(speaks)
-                if request not in shipped or not shipped[request].done]  # fmt: skip
+    missing = [request for speaks in lesson.CAPTIONS for request in lesson.first_requests(speaks)
+               if request not in shipped or not shipped[request].done]  # fmt: skip
+    assert not missing, "run `python -m core.lessons.video` again"
 
 
 @pytest.mark.slow
