@@ -119,7 +119,7 @@ LATENT_CONFIGS: dict[str, tuple[str, LatentConfig]] = {
 VIDEO_CONFIGS: dict[str, TextConfig | VideoConfig | VideoJudgeConfig] = {
     "video-text": TextConfig(),
     "video": VideoConfig(),
-    "video-judge": VideoJudgeConfig("clips", noise=0.2, steps=2_200),
+    "video-judge": VideoJudgeConfig("clips"),
     "video-frame-judge": VideoJudgeConfig("frames", batch=32, steps=2_500),
 }
 """Checkpoint name to configuration of the text encoder of the video model, of that model, and of its judges."""

@@ -61,14 +61,6 @@ ANSWERS: dict[str, dict[str, tuple[str, ...]]] = {
         "guidance/two_fields": ("two_fields.notes.0.text", "two_fields.notes.1.text"),
         "guidance/negative_prompt": ("negative_prompt.how", "negative_prompt.notes.2.text"),
     },
-    "What is a latent, and what does the KL divergence do?": {
-        "latent/plane": ("plane.how", "plane.notes.0.text"),
-        "latent/weights": ("weights.how", "weights.notes.0.text", "weights.notes.2.text"),
-    },
-    "Why do large image models work on latents?": {
-        "latent/rebuilt": ("rebuilt.how", "rebuilt.notes.2.text"),
-        "latent/people": ("people.how", "people.notes.0.text"),
-    },
 }
 FLOWS: dict[str, dict[str, tuple[str, ...]]] = {
     "Why are conditional paths straight, and why does sampling still take steps?": {
@@ -115,7 +107,18 @@ USES: dict[str, dict[str, tuple[str, ...]]] = {
     },
 }
 """The questions of chapter 7, besides the twelve."""
-EVERY = [*ANSWERS.values(), *FLOWS.values(), *USES.values()]
+LATENTS: dict[str, dict[str, tuple[str, ...]]] = {
+    "What is a latent, and what does the KL divergence do?": {
+        "latent/plane": ("plane.how", "plane.notes.0.text"),
+        "latent/weights": ("weights.how", "weights.notes.0.text", "weights.notes.2.text"),
+    },
+    "Why do large image models work on latents?": {
+        "latent/rebuilt": ("rebuilt.how", "rebuilt.notes.2.text"),
+        "latent/people": ("people.how", "people.notes.0.text"),
+    },
+}
+"""The questions of chapter 11, besides the twelve."""
+EVERY = [*ANSWERS.values(), *FLOWS.values(), *USES.values(), *LATENTS.values()]
 SCENES = sorted({scene for answer in EVERY for scene in answer})
 
 

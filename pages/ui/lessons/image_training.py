@@ -85,12 +85,13 @@ def output(name: str) -> str:
 
 
 def sizes(network: str, data: str) -> list[str]:
-    """The sizes of a network whose squares of pixels and levels divide the side of a set's images."""
+    """The sizes of a network whose squares of pixels and levels divide the side of a set's images; not that for
+    latents."""
     parts = {
         size: options.get("patch", 1) * 2 ** (len(options.get("multipliers", "1")) - 1)
         for size, options in SIZES[network].items()
     }
-    return [size for size, factor in parts.items() if SIDES[data] % factor == 0]
+    return [size for size, factor in parts.items() if SIDES[data] % factor == 0 and size != "latent"]
 
 
 # What the page draws
