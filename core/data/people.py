@@ -6,7 +6,7 @@ are layers (``assets/people/parts.npz``, see the notice there): a layer of colou
 ``colour * c + light + (1 - alpha) * p``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -265,9 +265,15 @@ def compose(attributes: Tensor, chances: Tensor) -> tuple[Tensor, Tensor, Tensor
 
     ``chances`` [n, 14] in [0, 1) choose among the variants that share a word.
     """
+    made = [_composed(*block) for block in zip(attributes.split(BLOCK), chances.split(BLOCK), strict=True)]
+    return tuple(map(torch.cat, zip(*made, strict=True)))
+
+
+def _composed(attributes: Tensor, chances: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The people of one block."""
     of = dict(zip(ATTRIBUTES, attributes.unbind(1), strict=True))
     picture, covers = background(of), {}
-    for part, (light, alpha) in painted(of, chances).items():
+    for part, light, alpha in painted(of, chances):
         picture = light + (1 - alpha) * picture
         covers[part] = alpha[:, 0]
     images = (picture * 255).round_().clamp_(0, 255).byte()
@@ -280,15 +286,14 @@ def background(of: Mapping[str, Tensor]) -> Tensor:
     return colours.expand(len(colours), 3, SIDE, SIDE)
 
 
-def painted(of: Mapping[str, Tensor], chances: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
-    """The layers of people ``of`` given attributes, each [n], from below: of each part the colour, multiplied by what
-    it covers, [n, 3, 16, 16], and what it covers, [n, 1, 16, 16]. ``chances``: see ``compose``."""
-    colours, layers = _colours(of, chances[:, -2:]), {}
+def painted(of: Mapping[str, Tensor], chances: Tensor) -> Iterator[tuple[str, Tensor, Tensor]]:
+    """The layers of people ``of`` given attributes, each [n], from below, one by one: the part, its colour multiplied
+    by what it covers, [n, 3, 16, 16], and what it covers, [n, 1, 16, 16]. ``chances``: see ``compose``."""
+    colours = _colours(of, chances[:, -2:])
     for k, part in enumerate(LAYERS):
         layer, value = parts()[part], of.get(part, torch.zeros_like(of["skin"]))
         variant = layer.first[value] + (chances[:, k] * layer.count[value]).long()
-        layers[part] = layer.colour[variant] * colours[part] + layer.light[variant], layer.alpha[variant]
-    return layers
+        yield part, layer.colour[variant] * colours[part] + layer.light[variant], layer.alpha[variant]
 
 
 @cache

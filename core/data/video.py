@@ -188,7 +188,7 @@ def compose(attributes: Tensor, motions: Tensor, chances: Tensor) -> Tensor:
     ``chances`` [n, 14 or more] in [0, 1) choose among the variants that share a word, and among ways to talk.
     """
     of = dict(zip(ATTRIBUTES, attributes.unbind(1), strict=True))
-    layers = people.painted(of, chances[:, 2:])
+    layers = {part: (light, alpha) for part, light, alpha in people.painted(of, chances[:, 2:])}
     talking = torch.tensor(OPEN, dtype=torch.bool)[(chances[:, 0] * len(OPEN)).long()]
     talking = talking & (motions == MOTIONS.index("talks"))[:, None]
     closed = _over([layers[part] for part in FRONT])
