@@ -27,6 +27,13 @@ QUICK = {
     "sample unclip": ["--n", "1", "--steps", "2"],
     "evaluate": ["--n", "20", "--steps", "2"],
     "evaluate unclip": ["--steps", "2"],
+    "train autoencoder": ["--steps", "2", "--batch", "16", "--width", "16"],
+    "train latent": ["--steps", "2", "--batch", "16"],
+    "evaluate latent": ["--n", "16"],
+    "sample video": ["--steps", "2"],
+    "evaluate video": ["--n", "16", "--steps", "1", "--negative-scale", "2"],
+    "train text": ["--steps", "2", "--batch", "8", "--width", "8"],
+    "train video": ["--steps", "1", "--batch", "2", "--width", "8", "--image", "None"],
 }
 SMALL = {"fashion": "digits", "Bag": "3", "Sneaker": "7"}  # a smaller data set, and classes of it
 
@@ -74,7 +81,7 @@ def test_the_start_command_starts_the_app_with_what_it_installs():
 
 @pytest.mark.slow
 def test_every_call_of_the_library_works(tmp_path, monkeypatch, capsys):
-    assert len(commands()) == 10
+    assert len(commands()) == 17
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(image_judge, "judge", partial(image_judge.judge, steps=20))
     monkeypatch.setattr(captions, "load", lambda *_: some(emoji()))
@@ -90,6 +97,11 @@ def test_every_call_of_the_library_works(tmp_path, monkeypatch, capsys):
         "decoder",
         "sheet.png",
         "crown.png",
+        "plane",
+        "latent",
+        "clip.mp4",
+        "text",
+        "video",
     }
 
 

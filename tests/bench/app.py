@@ -47,6 +47,7 @@ CHANGES = {
     "trained_model (resamplings)": Change("trained_model", "resamplings", 5, "&show=fix_a_part"),
     "trained_model (invert)": Change("trained_model", "show", "invert"),
     "trained_model (not a class)": Change("trained_model", "measured", "negative", "&show=measurement"),
+    "latent (another digit)": Change("latent", "digit", "3", "&show=field"),
     "lab (one new result)": Change("lab", "bkind", "heun"),
     "clip (other pictures)": Change("clip", "which", "held_out"),
     "unclip (the same film)": Change("unclip", "show", "decoder"),
