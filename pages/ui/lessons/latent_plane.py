@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import nan
 
+import streamlit as st
 import torch
 from streamlit.delta_generator import DeltaGenerator
 
@@ -148,6 +149,8 @@ def draw(config: Config, answered: bool) -> View | None:
 def _draw(
     config: Config, request: AutoencoderTraining, answered: bool, snapshot: Snapshot, standing: str
 ) -> DeltaGenerator | None:
+    if player.has_new_probe("latent_plane"):
+        st.rerun()  # the picture runs again by itself, and the place is in the address of the page
     shell.prose(standing)
     model = training_run.checkpoint(request).state.ema
     player.show(plane(config, snapshot, model, answered), key="latent_plane", permalink=True)

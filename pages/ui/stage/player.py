@@ -69,12 +69,18 @@ def newest_probe(key: str, default: tuple[float, float] | None = None) -> tuple[
 def take_probe(key: str, name: str) -> None:
     """Put the newest probe of stage ``key`` into the control ``name``: the address holds it, and the scene starts
     there. What the learner moved before an address said another place is older than it."""
-    memory, sent = f"{key}-taken", newest_probe(key)
-    if sent is not None and sent != st.session_state.get(memory):
-        st.session_state[memory] = sent
-        controls.put(name, sent)
+    if has_new_probe(key):
+        st.session_state[f"{key}-taken"] = newest_probe(key)
+        controls.put(name, newest_probe(key))
     else:
         controls.use(name)
+
+
+def has_new_probe(key: str) -> bool:
+    """Whether the learner has moved the probe of stage ``key`` since ``take_probe``: so it is where a part of the page
+    runs again alone, and the page has to follow."""
+    sent = newest_probe(key)
+    return sent is not None and sent != st.session_state.get(f"{key}-taken")
 
 
 def _in_turn(key: str, data: bytes) -> bytes:
