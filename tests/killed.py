@@ -24,7 +24,8 @@ from typing import Any
 import torch
 
 from core.__main__ import main as core
-from core.cli import people
+from core.cli import terminal
+from core.models import people_judge
 from core.models.people_judge import JudgeConfig
 
 FORK = multiprocessing.get_context("fork")  # a copy of this process has imported PyTorch
@@ -44,7 +45,8 @@ def command(*words: str) -> Train:
 
 def judge(out: Path, resume: bool) -> None:
     """The training of the network that judges people, which has no command of its own."""
-    people.train_judge(out, JudgeConfig(width=8, batch=16, steps=30), resume, every=12)
+    config = JudgeConfig(width=8, batch=16, steps=30)
+    terminal.train_judge(people_judge.new_checkpoint, people_judge.run, out, config, resume, every=12)
 
 
 # Checkpoints are not at the steps that are logged, so that each falls between two lines of the log.

@@ -28,7 +28,6 @@ from core.data.images import pixels
 from core.models import digit_judge, latent_quality, requests
 from core.models import images as image_model
 from core.models import latent as model
-from core.models.digit_judge import DigitJudgeConfig
 from core.models.latent import AutoencoderConfig, LatentConfig
 from core.models.model import SHIPPED, open_checkpoint
 from core.models.sources import load
@@ -43,15 +42,6 @@ CONFIGS = AutoencoderConfig(), LatentConfig()
 
 
 # Training
-
-
-def train_judge(out: Path, config: DigitJudgeConfig, resume: bool = False, every: int = 500) -> None:
-    """Train the network that reads digits, in the folder ``out``, or go on with that run."""
-    with terminal.run_folder(out, resume) as folder:
-        checkpoint = load_folder(folder) if resume else digit_judge.new_checkpoint(config)
-        team = distributed.join()
-        state = image_model.move(checkpoint.state, team.device)
-        terminal.carry_out(lambda _: digit_judge.run(config, state), checkpoint, config, team, out, every)
 
 
 def train_autoencoder(

@@ -10,7 +10,6 @@ from pathlib import Path
 from torch import Tensor
 from tqdm import tqdm
 
-from core.cli import terminal
 from core.cli.images import Sampler, check_count, check_sampling
 from core.data import people
 from core.data.images import unit
@@ -19,21 +18,11 @@ from core.models import clip, image_judge, memorization, people_judge, people_qu
 from core.models import images as image_model
 from core.models import requests as image_requests
 from core.models.model import SHIPPED, open_checkpoint
-from core.models.people_judge import JudgeConfig
 from core.problems import Problem
 from core.runs import distributed
-from core.runs.checkpoints import Checkpoint, load_folder
+from core.runs.checkpoints import Checkpoint
 
 REFERENCE, REFERENCE_SEED = 10_000, 0x5EED  # real people that distributions are compared with
-
-
-def train_judge(out: Path, config: JudgeConfig, resume: bool = False, every: int = 500) -> None:
-    """Train the network that reads the attributes of people, in the folder ``out``, or go on with that run."""
-    with terminal.run_folder(out, resume) as folder:
-        checkpoint = load_folder(folder) if resume else people_judge.new_checkpoint(config)
-        team = distributed.join()
-        state = image_model.move(checkpoint.state, team.device)
-        terminal.carry_out(lambda _: people_judge.run(config, state), checkpoint, config, team, out, every)
 
 
 # Evaluation

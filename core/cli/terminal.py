@@ -19,8 +19,8 @@ from core.models import images as image_model
 from core.models.run_folder import step_of
 from core.problems import Problem, count_names
 from core.runs import lock
-from core.runs.checkpoints import Checkpoint, remove_leftovers, save_folder
-from core.runs.distributed import Losses, Team, is_first, losses
+from core.runs.checkpoints import Checkpoint, load_folder, remove_leftovers, save_folder
+from core.runs.distributed import ALONE, Losses, Team, is_first, losses
 from core.runs.files import sync, write_whole
 
 LOG, LOGGED_EVERY = "metrics.jsonl", 20  # steps
@@ -49,6 +49,19 @@ def run_folder(out: Path, resume: bool) -> Iterator[Path]:
         if not resume and (folder.exists() or folder.with_suffix(".old").exists()):
             raise Problem("run_exists", folder=str(out))
         yield folder
+
+
+def train_judge(
+    new: Callable[[Any], Checkpoint], run: Callable[[Any, TrainState], Iterator[TrainState]], out: Path, config: Any,
+    resume: bool = False, every: int = 500,
+) -> None:  # fmt: skip
+    """Train a small network that judges others, on the processor, in the folder ``out``, or go on with that run.
+
+    new: an untrained checkpoint of a configuration; run: trains its state.
+    """
+    with run_folder(out, resume) as folder:
+        checkpoint = load_folder(folder) if resume else new(config)
+        carry_out(lambda _: run(config, checkpoint.state), checkpoint, config, ALONE, out, every)
 
 
 @dataclass

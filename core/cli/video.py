@@ -1,15 +1,15 @@
-"""The commands of video: ``python -m core train text | video``, ``sample video``, ``evaluate video``; and the training
-of the judges of clips (``python -m core.pretrained video-judge``)."""
+"""The commands of video: ``python -m core train text | video``, ``sample video`` and ``evaluate video``."""
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 from torch import Tensor
 from tqdm import tqdm
 
 from core.cli import terminal
+from core.cli.captions import shipped_name
 from core.cli.flags import Training
 from core.cli.images import Sampler, check_count, check_positive, check_sampling
 from core.data.images import pixels
@@ -17,10 +17,9 @@ from core.data.video import FRAMES
 from core.figures.film import pixel_film
 from core.models import images as image_model
 from core.models import video as video_model
-from core.models import video_judge, video_queries, video_text
+from core.models import video_queries, video_text
 from core.models.model import SHIPPED, open_checkpoint
 from core.models.video import VideoConfig
-from core.models.video_judge import JudgeConfig
 from core.models.video_queries import Sampling
 from core.models.video_text import TextConfig, text_encoder
 from core.problems import Problem
@@ -52,7 +51,7 @@ def train_text(
     """
     check_positive(every=every)
     with terminal.run_folder(out, resume) as folder:
-        checkpoint = load_folder(folder) if resume else video_text.new_checkpoint(config)
+        checkpoint = video_text.resume(load_folder(folder), config) if resume else video_text.new_checkpoint(config)
         team = distributed.join()
         terminal.carry_out(lambda _: video_text.run(config, checkpoint), checkpoint, config, team, out, every)
 
@@ -88,13 +87,13 @@ def train_video(
         captions, team = open_checkpoint(text), distributed.join(bf16)
         encoder = text_encoder(captions)
         if resume:
-            checkpoint = video_model.resume(load_folder(folder), config)
+            checkpoint = video_model.resume(load_folder(folder), config, captions)
         else:
             checkpoint = video_model.new_checkpoint(
                 config, captions, image and open_checkpoint(image), start and open_checkpoint(start)
             )
-        source = {"text": str(text), "image": image and str(image), "bf16": bf16, "every": every}
-        checkpoint.config["data"]["source"] = source
+        names = {"text": shipped_name(text), "image": image and shipped_name(image)}
+        checkpoint.config["data"]["source"] = {**names, "bf16": bf16, "every": every}
         state = image_model.move(checkpoint.state, team.device)
         if not team.rank:
             parameters = sum(p.numel() for p in state.model.parameters())
@@ -112,15 +111,6 @@ def _write_sheet(checkpoint: Checkpoint, encoder: video_text.TextEncoder, file: 
     cond = {name: rows.to(device) for name, rows in encoder.encode(captions).items()}
     clips = video_model.sample(checkpoint.denoiser, config, cond, scale=2.0)
     image_model.write_sheet(clips, 1, file)
-
-
-def train_judge(out: Path, config: JudgeConfig, resume: bool = False, every: int = 500) -> None:
-    """Train a judge of clips in the folder ``out``, or go on with that run."""
-    with terminal.run_folder(out, resume) as folder:
-        checkpoint = load_folder(folder) if resume else video_judge.new_checkpoint(config)
-        team = distributed.join()
-        state = image_model.move(checkpoint.state, team.device)
-        terminal.carry_out(lambda _: video_judge.run(config, state), checkpoint, config, team, out, every)
 
 
 # Sampling
@@ -216,13 +206,7 @@ def evaluate(
             print("| --- " * len(row) + "|")
 
 
-def _flags(stored: dict[str, Any]) -> dict[str, Any]:
-    """The flags of ``train_video`` beside the configuration."""
-    source = stored["data"]["source"]
-    return {**source, "text": str(source["text"]), "image": source["image"]}
-
-
 TRAINING = (
     Training(train_text, TEXT_CONFIG, video_text.config_of, lambda stored: {}),
-    Training(train_video, CONFIG, video_model.config_of, _flags),
+    Training(train_video, CONFIG, video_model.config_of, lambda stored: stored["data"]["source"]),
 )

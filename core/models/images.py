@@ -247,11 +247,24 @@ def run(
     loss by noise level is added to ``losses``. Raises Diverged (see ``training.train``), and Problem for a
     configuration that no run can have or a batch that cannot be divided.
     """
-    train_config = config.train
-    if config.batch % (config.accumulate * team.world):
-        raise Problem("batch_shares", batch=config.batch, world=team.world, parts=config.accumulate,
-                      multiple=config.accumulate * team.world)  # fmt: skip
-    check_batch(config.batch // config.accumulate, data.shape)
+    settings = config.train
+    check_shares(config.batch, config.accumulate, data.shape, team)
+    return train_diffusion(batches(config, data, team), settings, state, team, losses)
+
+
+def check_shares(batch: int, parts: int, shape: Sequence[int], team: Team) -> None:
+    """Raise Problem unless a batch of samples [*shape] can be divided into so many parts and the processes of a team,
+    and a part is not too large."""
+    if batch % (parts * team.world):
+        raise Problem("batch_shares", batch=batch, world=team.world, parts=parts, multiple=parts * team.world)
+    check_batch(batch // parts, shape)
+
+
+def train_diffusion(
+    batches: Batches, config: TrainConfig, state: TrainState, team: Team = ALONE, losses: Losses | None = None
+) -> Iterator[TrainState]:
+    """Train ``state`` on this process's ``batches`` for ``diffusion_loss``, in the precision of the team; yields after
+    each step. The loss by noise level is added to ``losses``."""
     precision = torch.autocast(team.device.type, torch.bfloat16) if team.bf16 else nullcontext()
 
     def loss_fn(model: Denoiser, batch: tuple) -> Tensor:
@@ -261,7 +274,7 @@ def run(
             losses.add(loss, batch[1])
         return loss
 
-    return train(loss_fn, batches(config, data, team), train_config, state, team.average_)
+    return train(loss_fn, batches, config, state, team.average_)
 
 
 def check_batch(part: int, shape: Sequence[int]) -> None:

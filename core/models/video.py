@@ -6,8 +6,7 @@ shifted up: the frames of a clip repeat each other, so that more noise is needed
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -24,9 +23,10 @@ from core.diffusion.denoiser import Cond, Denoise, Denoiser, in_chunks
 from core.diffusion.guidance import condition, lerp
 from core.diffusion.samplers import SamplerConfig, Step
 from core.diffusion.schedules import Schedule, logit_normal
-from core.diffusion.training import Batches, TrainConfig, TrainState, diffusion_loss, train
+from core.diffusion.training import Batches, TrainConfig, TrainState, as_dict
+from core.models import images as image_model
 from core.models.clip import tokenizer_of
-from core.models.images import MAX_BATCH, check_batch, check_type
+from core.models.images import MAX_BATCH, check_shares, check_type, train_diffusion
 from core.models.video_text import GROUPS, TextEncoder, drawn
 from core.networks.unet import UNet
 from core.networks.video import VideoUNet
@@ -177,12 +177,22 @@ def config_of(stored: dict[str, Any]) -> VideoConfig:
         raise Problem("checkpoint_no_part", part="video") from error
 
 
-def resume(checkpoint: Checkpoint, config: VideoConfig) -> Checkpoint:
-    """The checkpoint with another configuration, to be trained further. Raises Problem if it needs another network."""
+def resume(checkpoint: Checkpoint, config: VideoConfig, text: Checkpoint) -> Checkpoint:
+    """The checkpoint with another configuration, to be trained further. Raises Problem if it or the text encoder needs
+    another network."""
     before = config_of(checkpoint.config)
     if (before.width, before.seed) != (config.width, config.seed):
         raise Problem("resume_other_network")
-    return replace(checkpoint, config={**checkpoint.config, "video": asdict(config)})
+    check_text(checkpoint, text)
+    entries = {"video": asdict(config), "train": as_dict(config.train)}
+    return replace(checkpoint, config={**checkpoint.config, **entries})
+
+
+def check_text(checkpoint: Checkpoint, text: Checkpoint) -> None:
+    """Raise Problem unless a text encoder has the sizes that a video model was trained with."""
+    wanted, network = checkpoint.config["network"], text.config["network"]
+    if (wanted["vector"], wanted["token"]) != (sum(network["named"]), network["width"]):
+        raise Problem("video_other_text")
 
 
 # Training
@@ -193,20 +203,8 @@ def run(
 ) -> Iterator[TrainState]:
     """Train ``state`` to the last step of the configuration; yields after each step. See ``core.models.images.run``."""
     settings = config.train
-    if config.batch % (config.accumulate * team.world):
-        raise Problem("batch_shares", batch=config.batch, world=team.world, parts=config.accumulate,
-                      multiple=config.accumulate * team.world)  # fmt: skip
-    check_batch(config.batch // config.accumulate, SHAPE)
-    precision = torch.autocast(team.device.type, torch.bfloat16) if team.bf16 else nullcontext()
-
-    def loss_fn(model: Denoiser, batch: tuple) -> Tensor:
-        with precision:
-            loss = diffusion_loss(model, batch)
-        if losses is not None:
-            losses.add(loss, batch[1])
-        return loss
-
-    return train(loss_fn, batches(config, text, team), settings, state, team.average_)
+    check_shares(config.batch, config.accumulate, SHAPE, team)
+    return train_diffusion(batches(config, text, team), settings, state, team, losses)
 
 
 def batches(config: VideoConfig, text: TextEncoder, team: Team = ALONE) -> Batches:
@@ -217,7 +215,7 @@ def batches(config: VideoConfig, text: TextEncoder, team: Team = ALONE) -> Batch
         seed = seeds.mix(config.seed, _PLACE, 2, step)
         clips = video.draw(part, seed)
         rows = range(team.rank, part, team.world)
-        texts = [captions_of(clips, [k], seeds.mix(seed, k), languages[k % 2])[0] for k in rows]
+        texts = [caption_of(clips, k, seeds.mix(seed, k), languages[k % 2]) for k in rows]
         dropped = seeds.uniform(part, seed, 3) < config.label_dropout
         texts = ["" if dropped[k] else words for k, words in zip(rows, texts)]
         apart = (seeds.uniform(part, seed, 4) < config.apart).long()
@@ -229,9 +227,9 @@ def batches(config: VideoConfig, text: TextEncoder, team: Team = ALONE) -> Batch
     return at
 
 
-def captions_of(clips: Clips, rows: Sequence[int], seed: int, language: str) -> list[str]:
-    """A caption of each of some clips, as in training."""
-    return [video_captions.caption(video_captions.choose(clips, k, seed), language, seed) for k in rows]
+def caption_of(clips: Clips, k: int, seed: int, language: str) -> str:
+    """A caption of clip k, as in training."""
+    return video_captions.caption(video_captions.choose(clips, k, seed), language, seed)
 
 
 # Sampling
@@ -258,7 +256,7 @@ def sample(
 
 def starting_noise(denoiser: Denoiser, n: int, seed: int) -> Tensor:
     """The noise that n clips start from, [n, 8, 3, 16, 16]."""
-    return samplers.start((n, *SHAPE), SIGMA_MAX, denoiser.sigma_data, seed)
+    return image_model.starting_noise(denoiser, (n, *SHAPE), seed)
 
 
 def guided(denoiser: Denoiser, cond: Cond, negative: Cond | None, scale: float) -> Denoise:

@@ -112,9 +112,7 @@ def load(checkpoint: Checkpoint, text: Checkpoint) -> VideoModel:
     """The model of a checkpoint with its text encoder. Raises Problem for checkpoints of other kinds, and for a text
     encoder of other sizes than the model was trained with."""
     config, encoder = video_model.config_of(checkpoint.config), text_encoder(text)
-    network = checkpoint.config["network"]
-    if (network["vector"], network["token"]) != (sum(text.config["network"]["named"]), text.config["network"]["width"]):
-        raise Problem("video_other_text")
+    video_model.check_text(checkpoint, text)
     return VideoModel(checkpoint.denoiser, config, encoder)
 
 

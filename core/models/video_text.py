@@ -6,7 +6,7 @@ small, and reads captions of clips (``core.data.video_captions``) only.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from random import Random
 from typing import Any
 
@@ -21,7 +21,7 @@ from core.data.people import ATTRIBUTES
 from core.data.video import FAULTS, MOTIONS
 from core.data.video_captions import SPOILED, Named
 from core.data.words import words
-from core.diffusion.training import TrainConfig, TrainState, train
+from core.diffusion.training import TrainConfig, TrainState, as_dict, train
 from core.models.clip import tokenizer_of, train_config
 from core.networks.text import CaptionReader
 from core.problems import Problem
@@ -83,6 +83,15 @@ def config_of(stored: dict[str, Any]) -> TextConfig:
         return TextConfig(**stored["text"])
     except (LookupError, TypeError) as error:
         raise Problem("checkpoint_no_part", part="text") from error
+
+
+def resume(checkpoint: Checkpoint, config: TextConfig) -> Checkpoint:
+    """The checkpoint with another configuration, to be trained further. Raises Problem if it needs another network."""
+    before = config_of(checkpoint.config)
+    if any(getattr(before, name) != getattr(config, name) for name in ("width", "size", "seed")):
+        raise Problem("resume_other_network")
+    entries = {"text": asdict(config), "train": as_dict(config.train)}
+    return replace(checkpoint, config={**checkpoint.config, **entries})
 
 
 def run(config: TextConfig, checkpoint: Checkpoint) -> Iterator[TrainState]:

@@ -12,15 +12,14 @@ import torch
 from core.cli import captions as cli_captions
 from core.cli import images as command
 from core.cli import latent as cli_latent
-from core.cli import people as cli_people
+from core.cli import terminal
 from core.cli import video as cli_video
 from core.data import captions
 from core.data import points as data
 from core.data.points import at_unit_rms
-from core.models import clip_words
+from core.models import clip_words, digit_judge, people_judge, video_judge
 from core.models import flows as flow_model
 from core.models import points as point_model
-from core.models.video import VideoConfig
 from core.models.video_text import TextConfig
 from core.pretrained import (
     AUTOENCODER_CONFIGS,
@@ -90,10 +89,10 @@ def add_words(name: str) -> None:
 
 
 def make_judge(name: str) -> None:
-    """Train a network that judges pictures."""
-    run, config = Path(".runs") / name, JUDGE_CONFIGS[name]
-    train = cli_people.train_judge if name == "people-judge" else cli_latent.train_judge
-    train(run, config, resume=(run / "checkpoint").exists(), every=500)
+    """Train a network that judges pictures or clips."""
+    run, config = Path(".runs") / name, {**JUDGE_CONFIGS, **VIDEO_CONFIGS}[name]
+    judge = {"people-judge": people_judge, "digits-judge": digit_judge}.get(name, video_judge)
+    terminal.train_judge(judge.new_checkpoint, judge.run, run, config, resume=(run / "checkpoint").exists(), every=500)
     ship(name)
 
 
@@ -116,14 +115,13 @@ def make_latent(name: str) -> None:
 
 
 def make_video(name: str) -> None:
-    """Train a part of the video model as ``python -m core train text | video`` does, or a judge of clips."""
+    """Train the video model or its text encoder as ``python -m core train text | video`` does."""
     run, config = Path(".runs") / name, VIDEO_CONFIGS[name]
     resume = (run / "checkpoint").exists()
-    if isinstance(config, VideoConfig):
-        cli_video.train_video(run, config=config, resume=resume, every=250, bf16=True)
+    if isinstance(config, TextConfig):
+        cli_video.train_text(run, config=config, resume=resume)
     else:
-        train = cli_video.train_text if isinstance(config, TextConfig) else cli_video.train_judge
-        train(run, config=config, resume=resume, every=400)
+        cli_video.train_video(run, config=config, resume=resume, every=250, bf16=True)
     ship(name)
 
 
@@ -184,7 +182,7 @@ MAKE = {
     **dict.fromkeys(JUDGE_CONFIGS, make_judge),
     **dict.fromkeys(AUTOENCODER_CONFIGS, make_autoencoder),
     **dict.fromkeys(LATENT_CONFIGS, make_latent),
-    **dict.fromkeys(VIDEO_CONFIGS, make_video),
+    **{name: make_judge if name.endswith("judge") else make_video for name in VIDEO_CONFIGS},
 }
 
 if __name__ == "__main__":

@@ -54,6 +54,12 @@ def test_the_shipped_models_of_a_kind_together_stay_below_45_megabytes(names):
     assert sum(path.stat().st_size for path in files if path.is_file()) < 45 * 2**20
 
 
+def test_no_shipped_model_names_a_path_of_the_machine_that_made_it():
+    for file in FOLDER.glob("*/config.json"):
+        source = json.loads(file.read_text()).get("data", {}).get("source", {})
+        assert not [value for value in source.values() if isinstance(value, str) and value.startswith(("/", "."))], file
+
+
 def test_all_that_is_shipped_stays_below_120_megabytes():
     assert sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()) < 120 * 2**20
 

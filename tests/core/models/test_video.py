@@ -69,6 +69,14 @@ def test_training_the_text_encoder_resumes_bit_for_bit():
     assert all(map(torch.equal, whole.state.ema.parameters(), halves.state.ema.parameters()))
 
 
+def test_a_run_of_the_text_encoder_goes_on_with_more_steps_and_the_same_network(refused):
+    made = video_text.new_checkpoint(TextConfig(width=8, size=8, batch=8, steps=2))
+    longer = video_text.resume(made, TextConfig(width=8, size=8, batch=8, steps=3))
+    assert longer.config["text"]["steps"] == longer.config["train"]["steps"] == 3
+    with refused("resume_other_network"):
+        video_text.resume(made, TextConfig(width=16, size=8, batch=8))
+
+
 # The model
 
 
