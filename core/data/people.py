@@ -191,6 +191,14 @@ def check_side(side: int) -> None:
         raise Problem("people_side", side=side, most=MAX_SIDE)
 
 
+@cache
+def common_colours(n: int) -> Tensor:
+    """The n most frequent colours of people, the most frequent first, uint8 [n, 3]; fewer if there are fewer."""
+    pixels = draw(4096).images.movedim(1, -1).flatten(0, -2)
+    colours, count = pixels.unique(dim=0, return_counts=True)
+    return colours[count.argsort(descending=True, stable=True)[:n]]
+
+
 def enlarge(images: Tensor, side: int) -> Tensor:
     """Pictures of 16x16 pixels with each pixel repeated, to ``side`` pixels."""
     times = side // SIDE

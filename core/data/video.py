@@ -265,7 +265,7 @@ def _blurred(clip: Tensor, seed: int) -> Tensor:
 
 def _noisy(clip: Tensor, seed: int) -> Tensor:
     """Other noise in each frame."""
-    return clip + 0.15 * seeds.gaussian(clip.shape, seed, 1)
+    return clip + 0.3 * seeds.gaussian(clip.shape, seed, 1)
 
 
 def _flickering(clip: Tensor, seed: int) -> Tensor:

@@ -64,9 +64,13 @@ class Denoiser(nn.Module):
     def forward(self, x: Tensor, sigma: Tensor, cond: Cond | None = None) -> Tensor:
         """x [B, ...] at noise levels sigma [B] to x0_hat [B, ...]."""
         s = per_sample(sigma, x)
-        c_skip, c_out = PREDICTIONS[self.prediction](s, self.sigma_data)
         c_in = (s**2 + self.sigma_data**2).rsqrt() if self.scale_input else 1.0
-        return c_skip * x + c_out * self.net(c_in * x, sigma.log() / 4, cond)
+        return self.estimate(self.net(c_in * x, sigma.log() / 4, cond), x, s)
+
+    def estimate(self, answer: Tensor, x: Tensor, s: Tensor) -> Tensor:
+        """x0_hat from the network's answer F to x at noise levels s, which have as many axes as x."""
+        c_skip, c_out = PREDICTIONS[self.prediction](s, self.sigma_data)
+        return c_skip * x + c_out * answer
 
     def weight(self, sigma: Tensor) -> Tensor:
         """The weight of |x0_hat - x0|^2 in the loss, [B]: 1 / c_out^2, which is unit weight on the network's target."""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from core import seeds
-from core.data import people_captions, video, video_captions
+from core.data import people, people_captions, video, video_captions
 from core.data.images import unit
 from core.data.people import ATTRIBUTES, SIDE
 from core.data.video import FRAMES, SHAPE, Clips
@@ -28,7 +28,7 @@ from core.models import images as image_model
 from core.models.clip import tokenizer_of
 from core.models.images import MAX_BATCH, check_shares, check_type, train_diffusion
 from core.models.video_text import GROUPS, TextEncoder, drawn
-from core.networks.unet import UNet
+from core.networks.unet import MAX_COLOURS, UNet
 from core.networks.video import VideoUNet
 from core.problems import Problem
 from core.runs import checkpoints
@@ -52,6 +52,7 @@ class VideoConfig:
         shift: factor of all noise levels, in training and in sampling.
         apart: share of the clips that are trained on as separate frames, without attention across time.
         label_dropout: probability with which a clip is trained on without its caption.
+        palette: how many colours of people the denoiser knows (``diffusion.palette``); 0 for none.
         batch, accumulate, steps, lr, warmup, clip, ema, seed: as in ``core.models.images.ImageConfig``.
     """
 
@@ -61,6 +62,7 @@ class VideoConfig:
     shift: float = 2.5
     apart: float = 0.125
     label_dropout: float = 0.1
+    palette: int = 192
     batch: int = 32
     accumulate: int = 1
     steps: int = 3_600
@@ -81,6 +83,7 @@ class VideoConfig:
             "shift": 0 < self.shift < math.inf,
             "apart": 0 <= self.apart <= 1,
             "label_dropout": 0 <= self.label_dropout <= 1,
+            "palette": 0 <= self.palette <= MAX_COLOURS,
             "batch": 2 <= self.batch <= MAX_BATCH,
             "steps": self.steps >= 1,
         }
@@ -113,13 +116,17 @@ def new_checkpoint(
     sigma_data = unit(video.draw(512, seeds.mix(config.seed, _PLACE)).frames).square().mean().sqrt().item()
     stored = {"network": network, "prediction": "flow", "sigma_data": sigma_data, "video": asdict(config),
               "data": {"name": "video", "shape": list(SHAPE), "classes": []}}  # fmt: skip
+    if config.palette:
+        stored["palette"] = people.common_colours(config.palette).tolist()
+        network["colours"] = len(stored["palette"])
     made = checkpoints.new_checkpoint(stored, config.train)
     if start is not None:
         config_of(start.config)
-        if {**start.config["network"], "seed": 0} != {**network, "seed": 0}:
+        given = {"colours": network.get("colours"), **start.config["network"], "seed": network["seed"]}
+        if given != network:
             raise Problem("resume_other_network")
-        for part in (made.state.model, made.state.ema):
-            part.load_state_dict(start.denoiser.state_dict())
+        for part in (made.state.model, made.state.ema):  # one without a palette lacks the layer that names colours
+            part.load_state_dict({**part.state_dict(), **start.denoiser.state_dict()})
     elif image is not None:
         for part in (made.state.model, made.state.ema):
             begin(part.net, image.denoiser.net, text)
@@ -137,7 +144,8 @@ def begin(network: VideoUNet, image: nn.Module, text: Checkpoint) -> None:
     current, given = network.image.state_dict(), image.state_dict() if isinstance(image, UNet) else {}
     shared = {name: value for name, value in given.items() if name in current}
     fits = all(value.shape == current[name].shape for name, value in shared.items())
-    if len(current) - len(shared) != 3 or not fits or "conditioning.attributes.table" not in given:
+    lacking = [name for name in current if name not in given and not name.startswith("colours.")]
+    if len(lacking) != 3 or not fits or "conditioning.attributes.table" not in given:
         raise Problem("video_image_model")
     network.image.load_state_dict({**current, **shared})
     last = network.image.head[-1]
@@ -181,7 +189,7 @@ def resume(checkpoint: Checkpoint, config: VideoConfig, text: Checkpoint) -> Che
     """The checkpoint with another configuration, to be trained further. Raises Problem if it or the text encoder needs
     another network."""
     before = config_of(checkpoint.config)
-    if (before.width, before.seed) != (config.width, config.seed):
+    if (before.width, before.palette, before.seed) != (config.width, config.palette, config.seed):
         raise Problem("resume_other_network")
     check_text(checkpoint, text)
     entries = {"video": asdict(config), "train": as_dict(config.train)}

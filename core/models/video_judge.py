@@ -42,7 +42,7 @@ class JudgeConfig:
     reads: Literal["frames", "clips"] = "clips"
     width: int = 64
     batch: int = 128
-    noise: float = 0.1
+    noise: float = 0.2
     steps: int = 3_000
     lr: float = 2e-3
     warmup: int = 50

@@ -34,7 +34,7 @@ from core.networks.layers import (
 )
 from core.problems import Problem
 
-MAX_LEVELS = 6
+MAX_LEVELS, MAX_COLOURS = 6, 1024
 
 norm_silu = partial(group_norm, kind=GroupNormSiLU)
 
@@ -75,7 +75,9 @@ class UNet(nn.Module):
     the decoder; the lowest ``attention`` levels have self-attention; at the top one place stands for ``patch`` by
     ``patch`` pixels. cond holds "label" [B] (-1: none), "attributes" [B, A] (-1: none) and "embed" [B, vector] (a row
     of NaN: none). H and W may be any multiples of ``factor``, also other ones than in training. Initial weights follow
-    from ``seed``. Raises Problem for more than ``layers.MAX_WEIGHTS`` weights, before anything is allocated.
+    from ``seed``. With a palette of so many ``colours`` the answer has further channels: for each pixel the logit that it
+    has none of them, and a logit for each. Raises Problem for more than ``layers.MAX_WEIGHTS`` weights, before anything
+    is allocated.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class UNet(nn.Module):
         patch: int,
         seed: int = 0,
         attributes: Sequence[int] = (),
+        colours: int = 0,
     ):
         super().__init__()
         self.channels, self.patch, self.factor = channels, patch, patch * 2 ** (len(widths) - 1)
@@ -110,6 +113,7 @@ class UNet(nn.Module):
             )
             last = zero(nn.Conv2d(widths[0], stacked, 3, padding=1))
             self.head = nn.Sequential(norm_silu(widths[0]), nn.Identity(), last)  # at 0 and 2 in saved weights
+            self.colours = zero(nn.Conv2d(widths[0], (colours + 1) * patch**2, 1)) if colours else None
         allocate(self, seed)
 
     def forward(self, x: Tensor, c_noise: Tensor, cond: Cond | None = None) -> Tensor:
@@ -134,7 +138,9 @@ class UNet(nn.Module):
             h = F.interpolate(h, scale_factor=2) if i else h
             for block in level:
                 h = after(block(torch.cat([h, skips.pop()], dim=1), embedding), next(numbers))
-        return F.pixel_shuffle(self.head(h), self.patch)
+        h = self.head[0](h)
+        answers = [last(h) for last in (self.head[-1], self.colours) if last is not None]
+        return torch.cat([F.pixel_shuffle(answer, self.patch) for answer in answers], 1)
 
     def blocks(self) -> list[tuple[int, Block]]:
         """The residual blocks in the order in which they are computed, each with its level, 0 at the top."""
@@ -155,10 +161,11 @@ def unet(
     attention: int = 1,
     patch: int = 1,
     attributes: Sequence[int] = (),
+    colours: int = 0,
 ) -> UNet:
     """A U-Net for images of a ``side`` (or height and width) and so many ``channels``, for ``classes`` labels and
     condition vectors of size ``vector`` (0: none). attributes: the number of values of each attribute, if there are
-    any.
+    any. colours: the size of the palette of a ``PaletteDenoiser``, for which it answers with logits as well; 0: none.
 
     One level for each of ``multipliers``, with that many times ``width`` channels. Initial weights follow from
     ``seed``. Raises Problem for sizes that are not possible, before anything is allocated.
@@ -173,4 +180,6 @@ def unet(
     check("blocks", blocks, 1, MAX_BLOCKS)
     check("attention", attention, 0, len(multipliers))
     check_attributes(attributes)
-    return UNet(channels, classes, vector, [width * m for m in multipliers], blocks, attention, patch, seed, attributes)
+    check("colours", colours, 0, MAX_COLOURS)
+    widths = [width * m for m in multipliers]
+    return UNet(channels, classes, vector, widths, blocks, attention, patch, seed, attributes, colours)

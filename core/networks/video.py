@@ -141,6 +141,7 @@ def video_unet(
     blocks: int = 1,
     attention: int = 1,
     patch: int = 2,
+    colours: int = 0,
 ) -> VideoUNet:
     """A U-Net for clips of so many ``frames`` of ``side`` by ``side`` pixels, conditioned on a caption: a ``vector`` of
     it and tokens of size ``token``. The other sizes are those of ``unet``. Raises Problem for sizes that are not
@@ -148,5 +149,5 @@ def video_unet(
     check("frames", frames, 1, MAX_FRAMES)
     check("token", token, 1, MAX_VECTOR)
     check("vector", vector, 1, MAX_VECTOR)
-    image = unet(side, channels, 0, vector, seed, width, multipliers, blocks, attention, patch)
+    image = unet(side, channels, 0, vector, seed, width, multipliers, blocks, attention, patch, colours=colours)
     return VideoUNet(image, frames, token, seed)

@@ -120,7 +120,7 @@ VIDEO_CONFIGS: dict[str, TextConfig | VideoConfig | VideoJudgeConfig] = {
     "video-text": TextConfig(),
     "video": VideoConfig(),
     "video-judge": VideoJudgeConfig("clips"),
-    "video-frame-judge": VideoJudgeConfig("frames", batch=32, steps=2_500),
+    "video-frame-judge": VideoJudgeConfig("frames", batch=32, noise=0.1, steps=2_500),
 }
 """Checkpoint name to configuration of the text encoder of the video model, of that model, and of its judges."""
 

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from core import limits
 from core.data.tables import parse_json
 from core.diffusion.denoiser import Denoiser
+from core.diffusion.palette import PaletteDenoiser
 from core.diffusion.training import TrainConfig, TrainState, as_dict, new_state
 from core.networks import make_network
 from core.problems import Problem
@@ -64,7 +65,21 @@ def build(config: dict[str, Any], network: nn.Module | None = None) -> nn.Module
     scale_input = config.get("scale_input", True)
     if not isinstance(scale_input, bool):
         raise Problem("setting_type", name="scale_input", expected="true or false", value=repr(scale_input))
-    return Denoiser(network, config["prediction"], config["sigma_data"], scale_input)
+    settings = config["prediction"], config["sigma_data"], scale_input
+    return PaletteDenoiser(network, _palette(config), *settings) if "palette" in config else Denoiser(network, *settings)
+
+
+def _palette(config: dict[str, Any]) -> Tensor:
+    """The palette of a config in [-1, 1], [K, channels]. Raises Problem unless it fits the network."""
+    sizes, colours = config["network"], config["palette"]
+    rows = isinstance(colours, list) and len(colours) == sizes["colours"]
+    if not rows or not all(
+        isinstance(colour, list) and len(colour) == sizes["channels"]
+        and all(type(value) is int and 0 <= value <= 255 for value in colour)
+        for colour in colours
+    ):  # fmt: skip
+        raise Problem("config_palette", colours=str(sizes["colours"]), channels=str(sizes["channels"]))
+    return torch.tensor(colours, device="cpu") / 127.5 - 1
 
 
 class NoCheckpoint(Problem, FileNotFoundError):

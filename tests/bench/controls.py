@@ -105,7 +105,7 @@ def _part(widget: Locator, kind: links.Control, change: Change):
     slider = widget.get_by_role("slider")
     if slider.count():
         slider.focus()
-        last = slider.get_attribute("aria-valuenow") == slider.get_attribute("aria-valuemax")
+        last = slider.evaluate("part => part.value === part.max")
         return lambda: slider.press("ArrowLeft" if last else "ArrowRight")
     if isinstance(kind, links.Number):
         return widget.get_by_role("button").last.click

@@ -1,0 +1,60 @@
+"""A denoiser of pictures whose pixels have one of few colours, such as pixel art."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from core.diffusion.denoiser import Denoiser
+
+TOLERANCE = 0.02  # a colour is found where a pixel without noise is so near to it
+
+
+class PaletteDenoiser(Denoiser):
+    """A denoiser that knows the colours of its data: x0_hat is the mean of the posterior over the colours of each pixel.
+
+    The network says how likely each of K colours is from what it knows of the picture, and how likely none of them is;
+    a palette's density of a pixel x at the noise level sigma is that of N(colour, sigma^2 I). By Bayes' rule
+
+        p_k ~ exp(logit_k) N(x; colour_k, sigma^2 I) / K,    p_none ~ exp(logit_none),
+        x0_hat = sum_k p_k colour_k + p_none (c_skip x + c_out F).
+
+    A network that predicts F alone leaves an error of its own in every pixel; here a pixel whose colour is known has
+    none. Diffusion of discrete values by the mean of what they may be: Dieleman et al. 2022, "Continuous diffusion for
+    categorical data", eq. 4.
+
+    Args:
+        net: as of ``Denoiser``; it answers with channels + K + 1 channels: F, the logit of "none", and those of the
+            colours.
+        palette: the colours, [K, channels].
+        prediction, sigma_data, scale_input: as of ``Denoiser``.
+    """
+
+    def __init__(
+        self, net: nn.Module, palette: Tensor, prediction: str = "edm", sigma_data: float = 0.5,
+        scale_input: bool = True,
+    ):  # fmt: skip
+        super().__init__(net, prediction, sigma_data, scale_input)
+        self.register_buffer("palette", palette, persistent=False)
+
+    def estimate(self, answer: Tensor, x: Tensor, s: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):  # a likelihood needs all digits
+            answer, x, s = (part.float().movedim(-3, -1) for part in (answer, x, s))
+            channels = self.palette.shape[1]
+            plain, logits = answer[..., :channels], answer[..., channels:]
+            p = (logits + self._likelihood(x, s**2 + TOLERANCE**2)).softmax(-1)
+            mean = p[..., :1] * super().estimate(plain, x, s) + p[..., 1:] @ self.palette
+        return mean.movedim(-1, -3)
+
+    def _likelihood(self, x: Tensor, variance: Tensor) -> Tensor:
+        """log N(x; colour, variance I) / K for "none", 0, and for each colour, up to a sum that all have in common.
+
+        As one product of matrices, [x, 1, c] / variance with the colours, because a batch has millions of values.
+        """
+        number, channels = self.palette.shape
+        squares, ones = self.palette.square().sum(1, keepdim=True), torch.ones_like(x[..., :1])
+        none = x.square().sum(-1, keepdim=True) / 2 + variance * (channels / 2 * (2 * math.pi * variance).log() + math.log(number))
+        colours = F.pad(torch.cat([self.palette, -squares / 2, torch.zeros_like(squares)], 1).T, (1, 0))
+        colours[-1, 0] = 1
+        return torch.cat([x, ones, none], -1) / variance @ colours
