@@ -12,10 +12,10 @@ TOLERANCE = 0.02  # a colour is found where a pixel without noise is so near to 
 
 
 class PaletteDenoiser(Denoiser):
-    """A denoiser that knows the colours of its data: x0_hat is the mean of the posterior over the colours of each pixel.
+    """A denoiser that knows the colours of its data: x0_hat is the mean of the posterior over each pixel's colours.
 
-    The network says how likely each of K colours is from what it knows of the picture, and how likely none of them is;
-    a palette's density of a pixel x at the noise level sigma is that of N(colour, sigma^2 I). By Bayes' rule
+    The network says how likely each of K colours is from what it knows of the picture, and how likely none of them is.
+    Bayes' rule adds what the pixel x itself says at the noise level sigma:
 
         p_k ~ exp(logit_k) N(x; colour_k, sigma^2 I) / K,    p_none ~ exp(logit_none),
         x0_hat = sum_k p_k colour_k + p_none (c_skip x + c_out F).
@@ -40,7 +40,7 @@ class PaletteDenoiser(Denoiser):
 
     def estimate(self, answer: Tensor, x: Tensor, s: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):  # a likelihood needs all digits
-            answer, x, s = (part.float().movedim(-3, -1) for part in (answer, x, s))
+            answer, x, s = (part.to(x.dtype).movedim(-3, -1) for part in (answer, x, s))
             channels = self.palette.shape[1]
             plain, logits = answer[..., :channels], answer[..., channels:]
             p = (logits + self._likelihood(x, s**2 + TOLERANCE**2)).softmax(-1)
@@ -48,13 +48,14 @@ class PaletteDenoiser(Denoiser):
         return mean.movedim(-1, -3)
 
     def _likelihood(self, x: Tensor, variance: Tensor) -> Tensor:
-        """log N(x; colour, variance I) / K for "none", 0, and for each colour, up to a sum that all have in common.
+        """log N(x; colour, variance I) / K of each colour after 0 for "none", [..., 1 + K], up to what is added to all.
 
-        As one product of matrices, [x, 1, c] / variance with the colours, because a batch has millions of values.
+        It is one product of matrices, because a batch has millions of these values.
         """
         number, channels = self.palette.shape
-        squares, ones = self.palette.square().sum(1, keepdim=True), torch.ones_like(x[..., :1])
-        none = x.square().sum(-1, keepdim=True) / 2 + variance * (channels / 2 * (2 * math.pi * variance).log() + math.log(number))
-        colours = F.pad(torch.cat([self.palette, -squares / 2, torch.zeros_like(squares)], 1).T, (1, 0))
-        colours[-1, 0] = 1
-        return torch.cat([x, ones, none], -1) / variance @ colours
+        common = x.square().sum(-1, keepdim=True) / (2 * variance)
+        common = common + channels / 2 * (2 * math.pi * variance).log() + math.log(number)
+        lengths = self.palette.square().sum(1, keepdim=True) / 2
+        table = F.pad(torch.cat([self.palette, -lengths, torch.zeros_like(lengths)], 1), (0, 0, 1, 0))
+        table[0, -1] = 1  # what all colours have in common is subtracted from them, that is, added to "none"
+        return torch.cat([x / variance, (1 / variance).expand_as(common), common], -1) @ table.T

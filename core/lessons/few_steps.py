@@ -78,9 +78,7 @@ def measure(name: str) -> dict:
 
 def perfect_accuracy() -> Accuracy:
     """The accuracy of perfect samples: other fresh draws."""
-    return mean_accuracy(
-        [points().sample(SAMPLES, seeds.generator(_PLACE, seed, 2))[0] for seed in range(SEEDS)]
-    )
+    return mean_accuracy([points().sample(SAMPLES, seeds.generator(_PLACE, seed, 2))[0] for seed in range(SEEDS)])
 
 
 @cache

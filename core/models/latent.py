@@ -288,9 +288,7 @@ class LatentSet:
 VECTOR_DIFFUSION = ImageConfig(
     network="fourier", batch=512, steps=6_000, lr=6e-3, warmup=50, ema=0.995, mean=-1.0, std=1.2
 )
-PICTURE_DIFFUSION = ImageConfig(
-    network="unet", size="latent", batch=64, steps=13_500, lr=1.5e-3, mean=-0.4, std=1.4
-)
+PICTURE_DIFFUSION = ImageConfig(network="unet", size="latent", batch=64, steps=13_500, lr=1.5e-3, mean=-0.4, std=1.4)
 """The diffusion models of latents that are vectors, by the network of the spiral (``core.models.points``), and of those
 that are small pictures, by the U-Net of people with squares of one place each."""
 

@@ -75,9 +75,9 @@ class UNet(nn.Module):
     the decoder; the lowest ``attention`` levels have self-attention; at the top one place stands for ``patch`` by
     ``patch`` pixels. cond holds "label" [B] (-1: none), "attributes" [B, A] (-1: none) and "embed" [B, vector] (a row
     of NaN: none). H and W may be any multiples of ``factor``, also other ones than in training. Initial weights follow
-    from ``seed``. With a palette of so many ``colours`` the answer has further channels: for each pixel the logit that it
-    has none of them, and a logit for each. Raises Problem for more than ``layers.MAX_WEIGHTS`` weights, before anything
-    is allocated.
+    from ``seed``. With ``colours`` the answer has more channels: for each pixel the logit that it has none of so many
+    colours, and a logit for each. Raises Problem for more than ``layers.MAX_WEIGHTS`` weights, before anything is
+    allocated.
     """
 
     def __init__(

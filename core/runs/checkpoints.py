@@ -66,7 +66,9 @@ def build(config: dict[str, Any], network: nn.Module | None = None) -> nn.Module
     if not isinstance(scale_input, bool):
         raise Problem("setting_type", name="scale_input", expected="true or false", value=repr(scale_input))
     settings = config["prediction"], config["sigma_data"], scale_input
-    return PaletteDenoiser(network, _palette(config), *settings) if "palette" in config else Denoiser(network, *settings)
+    if "palette" in config:
+        return PaletteDenoiser(network, _palette(config), *settings)
+    return Denoiser(network, *settings)
 
 
 def _palette(config: dict[str, Any]) -> Tensor:

@@ -431,3 +431,28 @@ def test_a_parameter_that_never_had_a_gradient_has_no_moments():
     state = from_files(some).state.optimizer.state_dict()["state"]
     assert 0 not in state
     assert set(state[1]) == {"step", "exp_avg", "exp_avg_sq"}
+
+
+PALETTE = {
+    "network": {"name": "unet", "side": 8, "channels": 3, "seed": 0, "width": 8, "multipliers": [1], "colours": 2},
+    "prediction": "edm",
+    "sigma_data": 0.5,
+    "palette": [[0, 0, 0], [255, 128, 0]],
+}
+
+
+def test_a_model_that_knows_its_colours_comes_back():
+    saved = new_checkpoint(PALETTE, TrainConfig())
+    loaded = from_files(to_files(saved))
+    x, sigma = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0)), torch.tensor([0.1, 1.0])
+    assert torch.equal(loaded.denoiser(x, sigma), saved.denoiser(x, sigma))
+
+
+@pytest.mark.parametrize(
+    "palette", [None, [], [[0, 0, 0]], [[0, 0], [1, 1]], [[0, 0, 0], [0, 0, 256]], [[0.5] * 3] * 2]
+)
+def test_a_palette_that_does_not_fit_its_network_is_refused(palette):
+    files = to_files(new_checkpoint(PALETTE, TrainConfig()))
+    config = json.dumps({**json.loads(files["config.json"]), "palette": palette}).encode()
+    problem = refusal(from_files, {**files, "config.json": config})
+    assert problem.code == "checkpoint_config" and problem.values["reason"].code == "config_palette"

@@ -1,0 +1,68 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from core.diffusion.denoiser import Denoiser
+from core.diffusion.exact import EmpiricalDenoiser
+from core.diffusion.palette import TOLERANCE, PaletteDenoiser
+
+COLOURS = torch.tensor([[-1, -1, -1], [1, 0.5, 0], [0.2, 0.1, 0.9], [-0.5, 1, 1]], dtype=torch.float64)
+X = torch.randn(5, 3, 4, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+SIGMAS = torch.tensor([0.05, 0.2, 0.5, 1, 4], dtype=torch.float64)
+
+
+class Answer(nn.Module):
+    """Answers with the same F and the same logits for every pixel."""
+
+    def __init__(self, none: float, logits: list[float]):
+        super().__init__()
+        self.values = torch.tensor([0.3, -0.2, 0.1, none, *logits], dtype=torch.float64)
+
+    def forward(self, x, c_noise, cond=None):
+        return self.values[:, None, None].expand(*x.shape[:-3], -1, *x.shape[-2:])
+
+
+def test_pixels_of_equally_likely_colours_have_the_exact_posterior_mean():
+    found = PaletteDenoiser(Answer(-math.inf, [0, 0, 0, 0]), COLOURS)(X, SIGMAS)
+    levels = (SIGMAS**2 + TOLERANCE**2).sqrt().repeat_interleave(16)
+    pixels = EmpiricalDenoiser(COLOURS)(X.movedim(1, -1).reshape(-1, 3), levels)
+    torch.testing.assert_close(found, pixels.view(5, 4, 4, 3).movedim(-1, 1), rtol=1e-9, atol=1e-9)
+
+
+def test_logits_are_the_logarithms_of_prior_probabilities():
+    found = PaletteDenoiser(Answer(-math.inf, [math.log(3), 0, 0, 0]), COLOURS)(X, SIGMAS)
+    often = PaletteDenoiser(Answer(-math.inf, [0] * 6), COLOURS[[0, 0, 0, 1, 2, 3]])(X, SIGMAS)
+    torch.testing.assert_close(found, often, rtol=1e-9, atol=1e-9)
+
+
+def test_none_of_the_colours_is_as_likely_as_its_logit_says():
+    plain = Denoiser(Answer(0, []), "flow")
+    plain.net.values = plain.net.values[:3]
+    some = PaletteDenoiser(Answer(0, [0]), COLOURS[:1], "flow")(X, SIGMAS)
+    variance = (SIGMAS**2 + TOLERANCE**2)[:, None, None]
+    squares = (X - COLOURS[0][:, None, None]).square().sum(1)
+    density = torch.exp(-squares / (2 * variance)) / (2 * math.pi * variance) ** 1.5
+    p = (density / (1 + density))[:, None]
+    torch.testing.assert_close(some, p * COLOURS[0][:, None, None] + (1 - p) * plain(X, SIGMAS), rtol=1e-9, atol=1e-9)
+
+
+def test_clips_are_denoised_frame_by_frame():
+    denoiser = PaletteDenoiser(Answer(0, [1, 0, 0, 2]), COLOURS)
+    clip = denoiser(X[None], SIGMAS[:1])
+    torch.testing.assert_close(clip[0], denoiser(X, SIGMAS[:1].expand(5)))
+
+
+def test_a_pixel_is_read_in_single_precision_where_the_network_computes_in_bfloat16():
+    denoiser, x, sigmas = PaletteDenoiser(Answer(0, [0] * 4), COLOURS.float()), X.float(), SIGMAS.float()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = denoiser(x, sigmas)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, denoiser(x, sigmas), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("sigma", [1e-3, 80.0])
+def test_the_lowest_and_the_highest_noise_levels_have_finite_estimates(sigma):
+    found = PaletteDenoiser(Answer(0, [0] * 4), COLOURS.float())(sigma * X.float(), torch.full((5,), sigma))
+    assert found.isfinite().all()
