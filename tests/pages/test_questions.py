@@ -118,7 +118,18 @@ LATENTS: dict[str, dict[str, tuple[str, ...]]] = {
     },
 }
 """The questions of chapter 11, besides the twelve."""
-EVERY = [*ANSWERS.values(), *FLOWS.values(), *USES.values(), *LATENTS.values()]
+VIDEO: dict[str, dict[str, tuple[str, ...]]] = {
+    "What is a clip as a point?": {"video/data": ("data.why", "data.how")},
+    "What does the network read of the caption?": {"video/clip": ("clip.how", "clip.notes.1.text")},
+    "Why attention across time?": {
+        "video/attention": ("attention.why", "attention.how", "attention.notes.1.text"),
+    },
+    "What does a negative prompt do in the formula; why does a long list work; what do real systems add?": {
+        "video/negative": ("negative.how", "negative.notes.1.text", "negative.notes.2.text"),
+    },
+}
+"""The questions of chapter 12, besides the twelve."""
+EVERY = [*ANSWERS.values(), *FLOWS.values(), *USES.values(), *LATENTS.values(), *VIDEO.values()]
 SCENES = sorted({scene for answer in EVERY for scene in answer})
 
 

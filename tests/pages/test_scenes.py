@@ -32,6 +32,7 @@ NOTED = {
     "clip": {"emoji": {"data": "emoji"}},
     "trained_model": {name: {"measured": name} for name in ("coordinate", "negative", "mosaic")}
     | {"people": {"of": "people"}},
+    "video": {"faults": {"what": "faults"}},
 }  # fmt: skip
 """What the address says besides the scene where notes stand together, by page and by their key in the lesson."""
 

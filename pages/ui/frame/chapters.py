@@ -14,7 +14,7 @@ from pages.ui.frame.text import t
 ROOT = Path(__file__).parents[3]
 SECTIONS = {
     "points": ("forward_noise", "training", "vector_field", "sampling", "guidance", "flow_matching", "trained_model"),
-    "images": ("clip", "unclip", "image_models", "latent"),
+    "images": ("clip", "unclip", "image_models", "latent", "video"),
 }
 UNNUMBERED = ("home", "lab", "glossary")
 PAGES = ("home", *(name for section in SECTIONS.values() for name in section), "lab", "glossary")
