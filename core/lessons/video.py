@@ -243,9 +243,10 @@ def guidance_requests(caption: str, seed: int = 0) -> list[ClipRequest]:
 
 def negative_requests(language: str, word: str, scale: float = NEGATIVE_SCALE, seed: int = 0) -> list[ClipRequest]:
     """Six clips of plain captions, from the same noises: without guidance, guided, guided with a word as the negative
-    prompt, and with the list of all faults."""
+    prompt, and with the list of all faults in each language."""
     captions = CAPTIONS[language]
-    away = [("", 1.0), ("", scale), (word, scale), (video_captions.all_faults(language), scale)]
+    lists = [(video_captions.all_faults(each), scale) for each in CAPTIONS]
+    away = [("", 1.0), ("", scale), (word, scale), *lists]
     return [ClipRequest(captions, w, negative, seed=SEEDS["negative"] + seed) for negative, w in away]
 
 
@@ -374,7 +375,7 @@ def measured() -> Mapping[str, Measures]:
 
 
 def seeds_with_faults(count: int) -> Iterator[tuple[int, dict[str, list[int]]]]:
-    """In how many of the six plain clips the judge finds a fault, in each of the four ways, for so many seeds and for
+    """In how many of the six plain clips the judge finds a fault, in each of the ways, for so many seeds and for
     each language."""
     for seed in range(count):
         found = {}

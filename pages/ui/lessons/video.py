@@ -33,7 +33,8 @@ REPEATS = 2  # how often a clip plays after it has formed
 EYES = 7  # the row of pixels, from 1, that shows how a face changes
 LARGE = 4  # pixels for each pixel of a clip in which a row is marked
 PALE = 0.75  # the share of grey in what has not come yet
-NEGATIVE_PANELS = {"plain": "conditional", "guided": "guided", "word": "negative", "list": "negative"}
+NEGATIVE_PANELS = {"plain": "conditional", "guided": "guided", "word": "negative", "list_en": "negative",
+                   "list_zh": "negative"}  # fmt: skip
 
 Films = Sequence[ClipFilm]
 
@@ -192,7 +193,8 @@ def guidance_panels(config: Config, films: Films, forming: bool) -> tuple[list[P
 
 
 def negative_panels(config: Config, films: Films, forming: bool) -> tuple[list[Panel], Clock]:
-    """Clips of plain captions from the same noises: plain, guided, away from a word, away from the long list."""
+    """Clips of plain captions from the same noises: plain, guided, away from a word, and away from the long list in
+    each language."""
     panels = []
     for film, (name, role) in zip(films, NEGATIVE_PANELS.items(), strict=True):
         title = t(f"video.panels.{name}", scale=film.request.scale, word=config.word.strip())

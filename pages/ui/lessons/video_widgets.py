@@ -99,7 +99,7 @@ def explain_numbers(config: Config, films: Films) -> None:
         if config.show == "data":
             shell.prose(captions_table(config))
         elif config.show == "negative":
-            shell.prose(t("video.negative.list", words=video_captions.all_faults(text.language.get())))
+            shell.prose(t("video.negative.list", **{each: video_captions.all_faults(each) for each in lesson.CAPTIONS}))
         if config.show == "clip" and films:
             shell.prose(judged_table(config, films[0]))
         if config.show in ROWS and lesson.measured():
