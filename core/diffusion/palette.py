@@ -41,11 +41,13 @@ class PaletteDenoiser(Denoiser):
     def estimate(self, answer: Tensor, x: Tensor, s: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):  # a likelihood needs all digits
             answer, x, s = (part.to(x.dtype).movedim(-3, -1) for part in (answer, x, s))
-            channels = self.palette.shape[1]
-            plain, logits = answer[..., :channels], answer[..., channels:]
+            number, channels = self.palette.shape
+            plain, logits = answer.split([channels, 1 + number], -1)
             p = (logits + self._likelihood(x, s**2 + TOLERANCE**2)).softmax(-1)
-            mean = p[..., :1] * super().estimate(plain, x, s) + p[..., 1:] @ self.palette
-        return mean.movedim(-1, -3)
+            table = F.pad(self.palette, (0, 1, 1, 0))
+            table[0, -1] = 1  # so that one product gives the sum over the colours, and p_none
+            known, none = (p @ table).split([channels, 1], -1)
+        return (known + none * super().estimate(plain, x, s)).movedim(-1, -3)
 
     def _likelihood(self, x: Tensor, variance: Tensor) -> Tensor:
         """log N(x; colour, variance I) / K of each colour after 0 for "none", [..., 1 + K], up to what is added to all.
