@@ -120,13 +120,16 @@ class UNet(nn.Module):
         check_input(x, (self.channels, None, None))
         return self.run(x, self.conditioning(c_noise, cond))
 
-    def run(self, x: Tensor, embedding: Tensor, after: Callable[[Tensor, int], Tensor] = lambda h, k: h) -> Tensor:
+    def run(
+        self, x: Tensor, embedding: Tensor, after: Callable[[Tensor, int], Tensor] = lambda h, k: h,
+        more: Tensor | float = 0.0,
+    ) -> Tensor:  # fmt: skip
         """The network's answer to x [B, channels, H, W] with the condition as a vector [B, width]. after: is applied to
-        the features [B, C, H, W] after block number k of ``blocks``."""
+        the features [B, C, H, W] after block number k of ``blocks``; more: is added to the first features."""
         for side in x.shape[2:]:
             check_side(side, self.factor)
         # Convolutions are fastest with channels last in memory. Done here, callers need not know of it.
-        h, skips = self.stem(F.pixel_unshuffle(x, self.patch)).contiguous(memory_format=torch.channels_last), []
+        h, skips = self.stem(F.pixel_unshuffle(x, self.patch)).contiguous(memory_format=torch.channels_last) + more, []
         numbers = count()
         for i, level in enumerate(self.down):
             h = F.avg_pool2d(h, 2) if i else h

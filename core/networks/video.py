@@ -8,6 +8,7 @@ be understood, and the latter switched off, by itself.
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.networks.dit import positions
@@ -69,6 +70,31 @@ class TimeMixing(nn.Module):
         return h + self.mix(torch.cat([clips, *others], 2).flatten(0, 1))
 
 
+class TimeStem(nn.Module):
+    """A convolution of the frames around each frame, and of the mean of all, to features of that frame; zero before
+    training. Frames that agree have less noise in their mean, pixel by pixel, which no later layer could see."""
+
+    OFFSETS = (-2, -1, 1, 2)
+
+    def __init__(self, channels: int, features: int, patch: int):
+        super().__init__()
+        self.patch = patch
+        around = len(self.OFFSETS) + 1
+        self.convolve = zero(nn.Conv2d(around * channels * patch**2, features, 3, padding=1))
+
+    def forward(self, x: Tensor, together: Tensor | None) -> Tensor:
+        """Features [B T, features, H / patch, W / patch] of frames x [B, T, channels, H, W]; together [B]: where it is
+        false they are zero. Before the first frame and after the last there are zeros."""
+        most, frames = max(self.OFFSETS), x.shape[1]
+        wide = torch.cat([torch.zeros_like(x[:, :most]), x, torch.zeros_like(x[:, :most])], 1)
+        others = [wide[:, most + offset : most + offset + frames] for offset in self.OFFSETS]
+        stacked = torch.cat([*others, x.mean(1, keepdim=True).expand_as(x)], 2).flatten(0, 1)
+        found = self.convolve(F.pixel_unshuffle(stacked, self.patch).contiguous(memory_format=torch.channels_last))
+        if together is None:
+            return found
+        return found * together.repeat_interleave(frames)[:, None, None, None].to(found.dtype)
+
+
 class CaptionAttention(nn.Module):
     """Attention of the places of all frames to the tokens of the caption, with a residual connection; zero before
     training."""
@@ -91,9 +117,9 @@ class VideoUNet(nn.Module):
     """F(x[B, T, channels, H, W], c_noise[B], cond) -> the same shape; zero before training.
 
     The frames attend to each other, and to the caption, after each block below the top level; at the top level, where
-    attention would cost most, neighbouring frames and the mean of all are mixed. cond holds "embed"
-    [B, vector], the vector of the caption (a row of NaN: none), "tokens" [B, N, token] (a row of NaN: absent) and
-    "apart" [B]: where it is 1, each frame attends to itself alone, as an image would. Initial weights follow from
+    attention would cost most, neighbouring frames and the mean of all are mixed, and so are their pixels. cond holds
+    "embed" [B, vector], the vector of the caption (a row of NaN: none), "tokens" [B, N, token] (a row of NaN: absent)
+    and "apart" [B]: where it is 1, each frame is computed by itself, as an image would be. Initial weights follow from
     ``seed``. Raises Problem for more than ``layers.MAX_WEIGHTS`` weights, before anything is allocated.
     """
 
@@ -102,15 +128,17 @@ class VideoUNet(nn.Module):
         self.frames, self.image = frames, image
         blocks = [(str(k), level, block.conv2.out_channels) for k, (level, block) in enumerate(image.blocks())]
         with torch.device("meta"):
+            self.stem = TimeStem(image.channels, image.stem.out_channels, image.patch)
             self.frame = zero(nn.Linear(64, image.conditioning.mix.in_features))
             self.time = nn.ModuleDict({k: (TimeAttention if level else TimeMixing)(c) for k, level, c in blocks})
             self.words = nn.ModuleDict({k: CaptionAttention(c, token) for k, level, c in blocks if level})
-        allocate(nn.ModuleList([self.frame, self.time, self.words]), seed)
+        allocate(nn.ModuleList([self.frame, self.time, self.words, self.stem]), seed)
 
     def forward(self, x: Tensor, c_noise: Tensor, cond: Cond | None = None) -> Tensor:
         check_input(x, (self.frames, self.image.channels, None, None))
         cond, frames = cond or {}, x.shape[1]
-        mask, tokens = _mask(cond.get("apart"), frames), cond.get("tokens")
+        apart, tokens = cond.get("apart"), cond.get("tokens")
+        mask, around = _mask(apart, frames), self.stem(x, None if apart is None else apart != 1)
 
         def attend(h: Tensor, block: int) -> Tensor:
             h = self.time[str(block)](h, frames, mask)
@@ -118,7 +146,7 @@ class VideoUNet(nn.Module):
 
         place = self.frame(positions(1, frames, like=x.new_empty(64)))  # [T, width]
         embedding = self.image.conditioning(c_noise, cond, place)
-        return self.image.run(x.flatten(0, 1), embedding, attend).unflatten(0, (-1, frames))
+        return self.image.run(x.flatten(0, 1), embedding, attend, around).unflatten(0, (-1, frames))
 
 
 def _mask(apart: Tensor | None, frames: int) -> Tensor | None:
