@@ -31,9 +31,10 @@ with right:
         scene = SCENES[show](config)
         scene = scene if answered else flow_matching.before_answer(scene)
         player.show(scene, key="flow_chords" if show == "chords" else "flow", permalink=True)
-    if answered and text.has(f"flow_matching.{show}.hint"):
+    part = flow_matching.hinted(config)
+    if answered and text.has(f"flow_matching.{part}.hint"):
         with shell.sheet():
-            shell.caption(t(f"flow_matching.{show}.hint", **flow_matching.quoted(show)))
+            shell.caption(t(f"flow_matching.{part}.hint", **flow_matching.quoted(show)))
     if show == "couplings" and not config.classes:
         flow_couplings.draw_models()
     shell.explain("guess", "bent", shown=answered and show == "lines" and config.pairs == ALL_PAIRS)

@@ -29,7 +29,7 @@ def test_nothing_gives_the_answer_away_before_the_prediction(chapter):
 
 def test_one_data_point_makes_straight_paths_and_is_a_task(chapter):
     app = chapter(**SHOWN)
-    assert layers(panels(app)[FIELD]) == ["points", "arrows", "path"]
+    assert layers(panels(app)[FIELD]) == ["points", "points", "arrows", "path"]
     assert not tasks(app)["straight_path"]
     app.select_slider(key="pairs").set_value(1).run()
     assert "0.00" in panels(app)[FIELD]["caption"] and tasks(app)["straight_path"]

@@ -53,8 +53,11 @@ def test_every_control_changes_the_page_and_its_address(chapter):
         "show": "invert", "origin": "person", "back": "same", "steps": "20", "model": "exact",
     }  # fmt: skip
     group(app, "show").set_value("measurement").run()
-    group(app, "measured").set_value("negative").run()
+    app.radio(key="measured").set_value("negative").run()
     assert {each.key for each in app.slider} == {"negative_scale", "positive_scale"}
+    assert "wanted" not in [part.key for part in app.get("button_group")]
+    app.slider(key="positive_scale").set_value(1.0).run()
+    assert group(app, "wanted").value == "cat"
 
 
 def test_each_scene_draws_controls_that_exist():

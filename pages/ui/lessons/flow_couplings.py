@@ -52,12 +52,12 @@ def joined(name: str, x0: Tensor, x1: Tensor, config: Config) -> Panel:
     """The lines of a coupling, with the points that move along them."""
     few0, few1 = x0[:DRAWN], x1[:DRAWN]
     times = frame_times().float()[:, None, None]
-    gap = torch.full_like(few0, torch.nan)
+    states, gap = (1 - times) * few0 + times * few1, torch.full_like(few0, torch.nan)
     segments = torch.stack([few1, few0, gap], 1).flatten(0, 1)
     layers = [
         data_layer(lesson.endless()),
         Line(segments[:, 0], segments[:, 1], "noise", t("flow_matching.layers.line"), dash=(), width=0.7),
-        Points((1 - times) * few0 + times * few1, "sample", size=2.2, alpha=0.9, label="zₜ"),
+        Points(states, "sample", size=2.2, alpha=0.9, label=t("flow_matching.layers.moving")),
     ]
     counted = {"crossings": lesson.crossings(few0, few1), "cost": transport_cost(x0, x1)}
     title = t(f"flow_matching.panels.{name}", batch=config.batch)

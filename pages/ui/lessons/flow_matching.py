@@ -140,7 +140,8 @@ def marginal_field(config: Config, paths: Tensor, straightness: float) -> Panel:
         vector_field.grid(SIDE, REACH), field_of(config.pairs), "exact", 1.2, (), t("flow_matching.layers.velocity")
     )
     followed = Path(paths[:, :BENT], "sample", t("flow_matching.layers.path"))
-    layers = [data_layer(lesson.some(config.pairs)), arrows, followed]
+    starts = Points(paths[0, :BENT], "noise", size=2.5, label=t("flow_matching.layers.starts"))
+    layers = [data_layer(lesson.some(config.pairs)), starts, arrows, followed]
     caption = t("flow_matching.captions.straightness", value=straightness)
     return plane(t("flow_matching.panels.field"), layers, caption=caption)
 
@@ -221,6 +222,11 @@ def notes_of(config: Config, answered: bool) -> tuple[str, ...]:
     if config.show == "couplings":
         return NOTES["couplings"]["classes" if config.classes else "all"]
     return (config.show,)
+
+
+def hinted(config: Config) -> str:
+    """The name under which a scene has its hint."""
+    return "with_classes" if config.show == "couplings" and config.classes else config.show
 
 
 def quoted(show: str) -> dict[str, object]:

@@ -32,7 +32,7 @@ class Config:
     origin: str = choice("dog", CLASSES, "classes")
     back: str = choice("cat", (SAME, *CLASSES), main=True)
     steps: int = choice(50, lesson.STEPS, style="slider", main=True)
-    measured: str = choice("class", MEASUREMENTS)
+    measured: str = choice("class", MEASUREMENTS, style="radio")
     class_model: str = choice("exact", lesson.MODELS)  # for which both kinds of guidance are equal
     wanted: str = choice("cat", CLASSES, "classes")
     negative: str = choice("cat", CLASSES, "classes", main=True)
@@ -42,7 +42,7 @@ class Config:
     reading: float = number(0.0, -1.5, 1.5, 0.1, "slider", main=True)
     noise: float = choice(0.3, (0.05, 0.1, 0.2, 0.3, 0.5, 1.0), style="slider", main=True)
     seed: int = number(0, 0, 9999)
-    scribble: str = choice("hat", (*people.SCRIBBLES, DRAWING))
+    scribble: str = choice("hat", (*people.SCRIBBLES, DRAWING), style="radio")
     known: str = choice("top", people.KNOWN, main=True)
     change: str = choice("top_hat", tuple(people.CHANGES), style="select", main=True)
     block: int = choice(4, people.BLOCKS, main=True)
@@ -79,7 +79,7 @@ CONTROLS: dict[str, tuple[str, ...]] = {
     "likelihood": ("model",),
     "class": ("wanted", "scale", "class_model", "seed"),
     "coordinate": ("reading", "noise", "model", "seed"),
-    "negative": ("negative", "negative_scale", "wanted", "positive_scale", "model", "seed"),
+    "negative": ("negative", "negative_scale", "positive_scale", "wanted", "model", "seed"),
     "mosaic": ("block", "person", "seed"),
     "start_people": ("sigma", "scribble", "seed"),
     "fill_people": ("known", "resamplings", "person", "seed"),

@@ -19,10 +19,13 @@ from pages.ui.widgets import brush, pixel_brush
 
 
 def draw_controls(show: str, answered: bool) -> None:
-    """Draw the controls of a scene; the level, and the choice of what it is of, only after the question."""
+    """Draw the controls of a scene; the level, and the choice of what it is of, only after the question;
+    a wanted class beside an unwanted one only if it has a scale."""
     of = controls.draw("of") if answered and show in WITH_PEOPLE else "points"
     measured = controls.draw("measured") if show == "measurement" else ""
     for name in CONTROLS[part_of(show, of, measured)]:
+        if name == "wanted" and measured == "negative" and not controls.value("positive_scale"):
+            continue
         if answered or name != "sigma":
             controls.draw(name)
         if name == "shape" and controls.value("shape") == DRAWING:
