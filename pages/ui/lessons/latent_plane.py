@@ -88,7 +88,7 @@ def plane(
     snapshot = snapshot or training_run.initial_picture(request)
     model = model or training_run.initial_checkpoint(request).state.ema
     made = snapshot.plane
-    caption = t("latent.captions.random", share=made.random) if answered else ""
+    caption = t("latent.captions.places", share=made.random) if answered else ""
     panels = [plane_panel(t("latent.panels.plane"), made, answered, caption)]
     if answered:
         panels.append(place_panel(model, config.probe))
