@@ -36,7 +36,7 @@ from core.runs.checkpoints import Checkpoint
 from core.runs.distributed import ALONE, Losses, Team
 
 SIGMA_MIN, SIGMA_MAX = 0.01, 80.0
-STEPS, SAMPLER = 30, "ddpm"
+STEPS, SAMPLER = 20, "ddpm"
 CHUNK = 64  # clips in one call of the network
 _PLACE = 0x51DE4  # keeps the draws of a run apart from all others
 
