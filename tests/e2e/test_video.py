@@ -15,7 +15,7 @@ def chapter(page: Page, serve) -> Learner:
     return Learner(page, f"{serve('app.py')}/video", "video")
 
 
-def test_a_prediction_leads_to_the_four_panels(chapter):
+def test_a_prediction_leads_to_the_panels(chapter):
     chapter.open()
     chapter.page.locator(".st-key-_guess_none button").click()
     chapter.page.locator(".st-key-_guess_decide button").click()

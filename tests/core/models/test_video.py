@@ -89,8 +89,8 @@ def test_it_begins_as_the_image_model_of_people(text, encoder):
     x, level = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(0)), torch.zeros(1)
     with torch.no_grad():
         known = image(x, level, {"attributes": torch.tensor(columns)})
-        read = -network.image(x, level, encoder.encode(["a person with a red top hat"]))
-        nothing = -network.image(x, level, None)
+        read = -network.image(x, level, encoder.encode(["a person with a red top hat"]))[:, :3]
+        nothing = -network.image(x, level, None)[:, :3]
     assert (read - known).square().mean() < 0.05 * (nothing - known).square().mean()
 
 
