@@ -38,7 +38,7 @@ STEPS = video_model.STEPS
 SCALE = 2.0  # guidance scale of the clips that a scene opens with
 SCALES = (1.0, 2.0, 3.0, 5.0)
 NEGATIVE_SCALE = 2.0  # of the clips with a negative prompt
-SEEDS = {"negative": 24}  # what a scene adds to the seed; "negative" by ``seeds_with_faults``, so that faults show
+SEEDS = {"negative": 28}  # what a scene adds to the seed; "negative" by ``seeds_with_faults``, so that faults show
 MEASURED, STANDING = 128, 48  # clips that are measured, and those of people who stand
 _PERSON, _POOL, _MEASURE = 0x7E1, 256, 12
 
