@@ -20,7 +20,7 @@ with right:
     widgets.explain_numbers(config, films)
     shell.explain("guess", "one_in_seven", shown=answered and show == "negative" and bool(films))
 
-formula = lesson.formula_of(show)
+formula = lesson.formula_of(config)
 shell.notes(*lesson.notes_of(config), guidance=shell.number_of("guidance"))
 shell.equation(formula, legend=formula)
 shell.code(*lesson.CODE[show])

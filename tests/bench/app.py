@@ -48,6 +48,7 @@ CHANGES = {
     "trained_model (invert)": Change("trained_model", "show", "invert"),
     "trained_model (not a class)": Change("trained_model", "measured", "negative", "&show=measurement"),
     "latent (another digit)": Change("latent", "digit", "3", "&show=field"),
+    "video (the faults)": Change("video", "what", "faults"),
     "lab (one new result)": Change("lab", "bkind", "heun"),
     "clip (other pictures)": Change("clip", "which", "held_out"),
     "unclip (the same film)": Change("unclip", "show", "decoder"),

@@ -232,9 +232,9 @@ FORMULAS = {"data": "point", "time_axis": "point"}
 """The formula of a scene; the others have one of their own."""
 
 
-def formula_of(show: str) -> str:
+def formula_of(config: Config) -> str:
     """The name of the formula of a scene, and of its legend."""
-    return FORMULAS.get(show, show)
+    return FORMULAS.get(config.show, config.show)
 
 
 CODE: dict[str, tuple[Callable, ...]] = {
