@@ -30,7 +30,7 @@ def plays_on_slides(content: bytes, frames: int, fps: float) -> str:
     between frames, and the index before the frames.
     """
     said = told(content, "mp4")
-    stream = re.search(r"Video: .*", said)[0]
+    stream = re.search(r"Stream #.*Video: .*", said)[0]
     assert "h264 (High)" in stream and "yuv420p(tv, bt709, progressive)" in stream and "[SAR 1:1" in stream, stream
     assert not any(int(side) % 2 for side in re.search(r" (\d+)x(\d+) ", stream).groups())
     _, profile, _, level = box(content, b"avcC")[:4]
