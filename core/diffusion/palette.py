@@ -21,8 +21,8 @@ class PaletteDenoiser(Denoiser):
         x0_hat = sum_k p_k colour_k + p_none (c_skip x + c_out F).
 
     A network that predicts F alone leaves an error of its own in every pixel; here a pixel whose colour is known has
-    none. Diffusion of discrete values by the mean of what they may be: Dieleman et al. 2022, "Continuous diffusion for
-    categorical data", eq. 4.
+    none. Dieleman et al. 2022, "Continuous diffusion for categorical data", estimate discrete values in the same way,
+    by the mean of what they may be ("score interpolation").
 
     Args:
         net: as of ``Denoiser``; it answers with channels + K + 1 channels: F, the logit of "none", and those of the

@@ -19,6 +19,7 @@ from core.data.points import PointSet
 from core.data.words import position
 from core.diffusion import few_step, samplers
 from core.diffusion.denoiser import Denoise, Denoiser, in_chunks
+from core.diffusion.palette import PaletteDenoiser
 from core.diffusion.training import TrainConfig, TrainState, as_dict
 from core.models import flows as flow_model
 from core.models import images as image_model
@@ -292,6 +293,10 @@ def _checkpoint_of(denoiser: Denoiser, shape: tuple[int, ...] | None) -> Checkpo
         "train": as_dict(TrainConfig()),
         "network": {"name": CUSTOM, "class": class_name(denoiser.net)},
     }
+    if isinstance(denoiser, PaletteDenoiser):
+        number, channels = denoiser.palette.shape
+        stored["palette"] = ((denoiser.palette + 1) * 127.5).round().int().tolist()
+        stored["network"] |= {"colours": number, "channels": channels}
     return Checkpoint(TrainState(denoiser, denoiser, None), stored)
 
 

@@ -72,7 +72,7 @@ class TimeMixing(nn.Module):
 
 class TimeStem(nn.Module):
     """A convolution of the frames around each frame, and of the mean of all, to features of that frame; zero before
-    training. Frames that agree have less noise in their mean, pixel by pixel, which no later layer could see."""
+    training. Where frames agree, their mean has less noise than each of them."""
 
     OFFSETS = (-2, -1, 1, 2)
 

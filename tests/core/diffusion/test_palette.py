@@ -7,6 +7,7 @@ from torch import nn
 from core.diffusion.denoiser import Denoiser
 from core.diffusion.exact import EmpiricalDenoiser
 from core.diffusion.palette import TOLERANCE, PaletteDenoiser
+from core.models.model import load, save
 
 COLOURS = torch.tensor([[-1, -1, -1], [1, 0.5, 0], [0.2, 0.1, 0.9], [-0.5, 1, 1]], dtype=torch.float64)
 X = torch.randn(5, 3, 4, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -66,3 +67,13 @@ def test_a_pixel_is_read_in_single_precision_where_the_network_computes_in_bfloa
 def test_the_lowest_and_the_highest_noise_levels_have_finite_estimates(sigma):
     found = PaletteDenoiser(Answer(0, [0] * 4), COLOURS.float())(sigma * X.float(), torch.full((5,), sigma))
     assert found.isfinite().all()
+
+
+def test_it_is_saved_with_its_colours_around_any_network(tmp_path):
+    colours = torch.tensor([[0.0, 128, 255], [3, 2, 1]]) / 127.5 - 1
+    network = nn.Conv2d(3, 6, 1)
+    network.forward = lambda x, c_noise, cond=None: nn.Conv2d.forward(network, x)
+    saved = PaletteDenoiser(network, colours)
+    save(saved, tmp_path / "model", shape=(3, 4, 4))
+    loaded = load(tmp_path / "model", network).denoiser.cpu()
+    torch.testing.assert_close(loaded(X.float(), SIGMAS.float()), saved(X.float(), SIGMAS.float()))
