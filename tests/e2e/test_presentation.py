@@ -82,6 +82,8 @@ def test_a_clicker_goes_from_scene_to_scene_and_on_to_the_next_chapter(lecture):
     lecture.open("present=true&show=train_live", "training").press("PageDown")
     expect(lecture.page).to_have_url(re.compile(r"/flow_matching\?(?=.*present=true)"))
     expect(lecture.page.get_by_role("heading", level=1)).to_contain_text(t("flow_matching.navigation"))
+    lecture.rests(live=True).press("PageUp")
+    expect(lecture.page).to_have_url(re.compile(r"guidance\?(?=.*show=train_live)"))
 
 
 def test_no_key_is_taken_from_somebody_who_types_or_who_reads(lecture):

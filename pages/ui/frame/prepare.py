@@ -63,6 +63,12 @@ def first_scene(page: str) -> str:
     return str(control.initial) if control else ""
 
 
+def last_scene(page: str) -> str:
+    """The last scene of a page; "" where it has only one."""
+    control = links.controls(lesson_of(page).Config).get("show")
+    return str(control.choices[-1]) if control else ""
+
+
 def lesson_of(page: str):
     """The module of a page's lesson, which holds its ``Config`` and its ``SCENES``."""
     return import_module(f"pages.ui.lessons.{page}")  # by name, as the server finds pages: the frame knows no lesson

@@ -105,13 +105,15 @@ def turns(page: str) -> None:
 
 
 def _neighbour(page: str, direction: str) -> tuple[str, str]:
-    """The page and the scene before or after what a page shows; another page opens at its first scene."""
+    """The page and the scene before or after what a page shows; the next page opens at its first scene, the one before
+    at its last."""
     scenes = controls.scenes()
     place = (scenes.index(controls.value("show")) if scenes else 0) + (1 if direction == "next" else -1)
     if 0 <= place < len(scenes):
         return page, scenes[place]
     other = chapters.neighbours(page).get(direction, "")
-    return other, prepare.first_scene(other) if other else ""
+    scene = prepare.first_scene if direction == "next" else prepare.last_scene
+    return other, scene(other) if other else ""
 
 
 def prepare_next(page: str) -> None:

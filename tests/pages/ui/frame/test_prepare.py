@@ -42,5 +42,6 @@ def test_of_too_many_scenes_that_wait_the_first_are_given_up(monkeypatch):
     assert set(seeds[-prepare.WAITING :]) <= set(computed)
 
 
-def test_another_page_opens_at_its_first_scene():
+def test_the_first_and_the_last_scene_of_a_page_are_known():
     assert prepare.first_scene("guidance") == "two_fields" and prepare.first_scene("lab") == ""
+    assert prepare.last_scene("guidance") == "train_live" and prepare.last_scene("lab") == ""
