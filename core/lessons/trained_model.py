@@ -346,7 +346,7 @@ def measured_of(name: str) -> Measured:
 # 5 A measurement
 
 
-FIELD_SIDE, MEASURED_STEPS, MEASURED_N = 11, 40, 300
+FIELD_SIDE, MEASURED_STEPS, MEASURED_N = 9, 40, 200
 MEASURED = torch.tensor([[1.0, 0.0]])  # the operator that reads the first coordinate
 
 

@@ -104,7 +104,7 @@ def test_the_captions_of_samples_are_true_of_the_frame_that_is_shown():
     scene = lesson.by_negative(Config(show="measurement", measured="negative", negative_scale=2.0))
     captions = scene.panels[1].caption
     assert len(captions) == len(scene.clock.values) and captions[0] != captions[-1]
-    assert captions[-1].endswith(t("trained_model.captions.reached", shares="", reached=6))
+    assert captions[-1].endswith(t("trained_model.captions.reached", shares="", reached=4))
 
 
 def test_the_probe_of_the_address_decides_the_table(chapter):
