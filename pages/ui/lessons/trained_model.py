@@ -27,6 +27,7 @@ OUT = 10  # frames in which noise is added
 FOLLOWED = [20, 150, 290]  # points whose paths are drawn
 MEASURED_SIGMAS = lesson.levels(lesson.MEASURED_STEPS)
 INPAINT_SIGMAS = lesson.levels(lesson.INPAINT_STEPS)
+ROUNDING = 1e-5  # distances of single precision
 FIELD_START = 22  # the frame at sigma 0.7, where classes part
 
 
@@ -232,7 +233,7 @@ def by_class(config: Config) -> Scene:
     unconditional = (u, "unconditional", t("trained_model.layers.unconditional"), 1.4)
     gradient = (added, "difference", t("trained_model.layers.gradient"), 2.2)
     of_class = (c, "conditional", t("trained_model.layers.of_class", label=name), 3)
-    captions = [t("trained_model.captions.apart", apart=each) for each in apart.tolist()]
+    captions = [_difference(each) for each in apart.tolist()]
     states = lesson.sample(classifier, config.seed)
     shown = [
         panels.field(t("trained_model.panels.classifier"), sigmas, places,
@@ -242,8 +243,13 @@ def by_class(config: Config) -> Scene:
         panels.clouds(t("trained_model.panels.class_samples", label=name), panels.of_class(states, label), sigmas,
                       panels.samples(states, sigmas, "guided", t("trained_model.layers.samples"))),
     ]  # fmt: skip
-    alt = t("trained_model.class.alt", label=name, scale=scale, apart=apart.max().item())
+    alt = t("trained_model.class.alt", label=name, scale=scale, apart=_difference(apart.max().item()))
     return Scene(shown, Clock(sigmas, start=FIELD_START), alt)
+
+
+def _difference(apart: float) -> str:
+    """What is said of the greatest distance between arrows that differ by rounding alone, or by more."""
+    return t("trained_model.captions.equal" if apart < ROUNDING else "trained_model.captions.apart", apart=apart)
 
 
 @shared_scene
