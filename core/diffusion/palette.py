@@ -24,9 +24,14 @@ class PaletteDenoiser(Denoiser):
     none. Dieleman et al. 2022, "Continuous diffusion for categorical data", estimate discrete values in the same way,
     by the mean of what they may be ("score interpolation").
 
+    Of a clip, a noisy pixel of another frame s counts as well, as far as it is likely to have the same colour as in
+    frame t: with the weight a_ts from 0 to 1 of ``shared``, N(x_t; ...) becomes the product of N(x_s; ...)^a_ts over
+    the frames, where a_tt = 1. Errors of one frame are so corrected by the others.
+
     Args:
         net: as of ``Denoiser``; it answers with channels + K + 1 channels: F, the logit of "none", and those of the
-            colours.
+            colours. Of a clip it answers with one more: the log odds of the same colour in two frames, before the
+            pixels are compared.
         palette: the colours, [K, channels].
         prediction, sigma_data, scale_input: as of ``Denoiser``.
     """
@@ -42,15 +47,18 @@ class PaletteDenoiser(Denoiser):
         with torch.autocast(x.device.type, enabled=False):  # a likelihood needs all digits
             answer, x, s = (part.to(x.dtype).movedim(-3, -1) for part in (answer, x, s))
             number, channels = self.palette.shape
-            plain, logits = answer.split([channels, 1 + number], -1)
-            p = (logits + self._likelihood(x, s**2 + TOLERANCE**2)).softmax(-1)
+            plain, logits, same = answer.split([channels, 1 + number, answer.shape[-1] - channels - 1 - number], -1)
+            evidence = self._evidence(x, s**2 + TOLERANCE**2, logits[..., :1], same.detach())
+            p = (logits + evidence).softmax(-1)
             table = F.pad(self.palette, (0, 1, 1, 0))
             table[0, -1] = 1  # so that one product gives the sum over the colours, and p_none
             known, none = (p @ table).split([channels, 1], -1)
         return (known + none * super().estimate(plain, x, s)).movedim(-1, -3)
 
-    def _likelihood(self, x: Tensor, variance: Tensor) -> Tensor:
-        """log N(x; colour, variance I) / K of each colour after 0 for "none", [..., 1 + K], up to what is added to all.
+    def _evidence(self, x: Tensor, variance: Tensor, none: Tensor, same: Tensor) -> Tensor:
+        """What noisy pixels add to the logits, [..., 1 + K], up to what is added to all: 0 for "none", and log
+        N(x; colour, variance I) / K for each colour. In a clip, where ``same`` is not empty, it is the sum over frames;
+        and the logit of "none", which stands for a likelihood, is counted as often.
 
         It is one product of matrices, because a batch has millions of these values.
         """
@@ -58,6 +66,30 @@ class PaletteDenoiser(Denoiser):
         common = x.square().sum(-1, keepdim=True) / (2 * variance)
         common = common + channels / 2 * (2 * math.pi * variance).log() + math.log(number)
         lengths = self.palette.square().sum(1, keepdim=True) / 2
+        known = [x / variance, (1 / variance).expand_as(common), common]
+        if same.shape[-1]:
+            weights = shared(x, variance, self.sigma_data, same)
+            known = (weights @ torch.cat(known, -1).movedim(1, -2)).movedim(-2, 1).split([channels, 1, 1], -1)
+            known = [*known[:-1], known[-1] + none * (weights.sum(-1, keepdim=True).movedim(-2, 1) - 1)]
         table = F.pad(torch.cat([self.palette, -lengths, torch.zeros_like(lengths)], 1), (0, 0, 1, 0))
         table[0, -1] = 1  # what all colours have in common is subtracted from them, that is, added to "none"
-        return torch.cat([x / variance, (1 / variance).expand_as(common), common], -1) @ table.T
+        return torch.cat(list(known), -1) @ table.T
+
+
+def shared(x: Tensor, variance: Tensor, sigma_data: float, prior: Tensor) -> Tensor:
+    """How likely each pixel has the same colour in frames t and s, a_ts in [B, H, W, T, T]; a_tt = 1.
+
+    The difference d of two noisy pixels has the density N(0, 2 variance I) if their colours are the same, and about
+    N(0, 2 (variance + sigma_data^2) I) if they are independent. The logarithm of the quotient is added to the log odds.
+
+    Args:
+        x: a clip, [B, T, H, W, C].
+        variance: that of the noise, of as many axes.
+        prior: the log odds in frame t, before the pixels are compared, [B, T, H, W, 1].
+    """
+    x, variance, prior = (each.movedim(1, -2) for each in (x, variance, prior))  # [B, H, W, T, ...]
+    wide = variance + sigma_data**2
+    squares = (x[..., :, None, :] - x[..., None, :, :]).square().sum(-1)
+    odds = prior + x.shape[-1] / 2 * (wide / variance).log() - squares / 4 * (1 / variance - 1 / wide)
+    itself = torch.eye(x.shape[-2], dtype=torch.bool, device=x.device)
+    return odds.sigmoid().masked_fill(itself, 1)

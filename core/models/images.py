@@ -25,7 +25,16 @@ from core.diffusion.denoiser import PREDICTIONS, Cond, Denoise, Denoiser, in_chu
 from core.diffusion.guidance import condition, estimates, mean
 from core.diffusion.samplers import SamplerConfig, Step
 from core.diffusion.schedules import Schedule, karras, log_normal
-from core.diffusion.training import Batches, TrainConfig, TrainState, as_dict, diffusion_batches, diffusion_loss, train
+from core.diffusion.training import (
+    Batches,
+    LossFn,
+    TrainConfig,
+    TrainState,
+    as_dict,
+    diffusion_batches,
+    diffusion_loss,
+    train,
+)
 from core.networks import NETWORKS, SIZES, size_options
 from core.networks.layers import MAX_SIDE
 from core.problems import Problem
@@ -261,15 +270,16 @@ def check_shares(batch: int, parts: int, shape: Sequence[int], team: Team) -> No
 
 
 def train_diffusion(
-    batches: Batches, config: TrainConfig, state: TrainState, team: Team = ALONE, losses: Losses | None = None
-) -> Iterator[TrainState]:
-    """Train ``state`` on this process's ``batches`` for ``diffusion_loss``, in the precision of the team; yields after
+    batches: Batches, config: TrainConfig, state: TrainState, team: Team = ALONE, losses: Losses | None = None,
+    loss_of: LossFn = diffusion_loss,
+) -> Iterator[TrainState]:  # fmt: skip
+    """Train ``state`` on this process's ``batches`` for a loss [B] of each, in the precision of the team; yields after
     each step. The loss by noise level is added to ``losses``."""
     precision = torch.autocast(team.device.type, torch.bfloat16) if team.bf16 else nullcontext()
 
     def loss_fn(model: Denoiser, batch: tuple) -> Tensor:
         with precision:
-            loss = diffusion_loss(model, batch)
+            loss = loss_of(model, batch)
         if losses is not None:
             losses.add(loss, batch[1])
         return loss

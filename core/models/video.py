@@ -8,6 +8,7 @@ shifted up: the frames of a clip repeat each other, so that more noise is needed
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from core.data.images import unit
 from core.data.people import ATTRIBUTES, SIDE
 from core.data.video import FRAMES, SHAPE, Clips
 from core.diffusion import samplers
-from core.diffusion.denoiser import Cond, Denoise, Denoiser, in_chunks
+from core.diffusion.denoiser import Cond, Denoise, Denoiser, in_chunks, per_sample
 from core.diffusion.guidance import condition, lerp
 from core.diffusion.samplers import SamplerConfig, Step
 from core.diffusion.schedules import Schedule, logit_normal
@@ -52,6 +53,7 @@ class VideoConfig:
         shift: factor of all noise levels, in training and in sampling.
         apart: share of the clips that are trained on as separate frames, without attention across time.
         label_dropout: probability with which a clip is trained on without its caption.
+        between: how much more what differs between frames counts in the loss than their mean (see ``clip_loss``).
         palette: how many colours of people the denoiser knows (``diffusion.palette``); 0 for none.
         batch, accumulate, steps, lr, warmup, clip, ema, seed: as in ``core.models.images.ImageConfig``.
     """
@@ -62,6 +64,7 @@ class VideoConfig:
     shift: float = 2.5
     apart: float = 0.125
     label_dropout: float = 0.1
+    between: float = 4.0
     palette: int = 192
     batch: int = 32
     accumulate: int = 1
@@ -83,6 +86,7 @@ class VideoConfig:
             "shift": 0 < self.shift < math.inf,
             "apart": 0 <= self.apart <= 1,
             "label_dropout": 0 <= self.label_dropout <= 1,
+            "between": 0 < self.between < math.inf,
             "palette": 0 <= self.palette <= MAX_COLOURS,
             "batch": 2 <= self.batch <= MAX_BATCH,
             "steps": self.steps >= 1,
@@ -212,7 +216,19 @@ def run(
     """Train ``state`` to the last step of the configuration; yields after each step. See ``core.models.images.run``."""
     settings = config.train
     check_shares(config.batch, config.accumulate, SHAPE, team)
-    return train_diffusion(batches(config, text, team), settings, state, team, losses)
+    return train_diffusion(
+        batches(config, text, team), settings, state, team, losses, partial(clip_loss, config.between)
+    )
+
+
+def clip_loss(between: float, model: Denoiser, batch: tuple[Tensor, Tensor, Tensor, Cond]) -> Tensor:
+    """The weighted squared error of each clip, [B], in which what differs between frames counts ``between`` times as
+    much as their mean. Any such weights have the same exact denoiser; without them, a model learns late that frames
+    agree, because their differences are a small part of the error."""
+    x0, sigma, eps, cond = batch
+    error = model(x0 + per_sample(sigma, x0) * eps, sigma, cond) - x0
+    apart = error - error.mean(1, keepdim=True)
+    return model.weight(sigma) * (error.square() + (between - 1) * apart.square()).flatten(1).mean(1)
 
 
 def batches(config: VideoConfig, text: TextEncoder, team: Team = ALONE) -> Batches:

@@ -28,6 +28,12 @@ from core.networks.layers import (
 from core.networks.unet import UNet, unet
 
 MAX_FRAMES = 256
+NEVER = -1e4  # log odds that are 0 as a probability
+SAME = -5.0
+"""The log odds that a pixel has the same colour in two frames, before they are compared (see ``PaletteDenoiser``).
+
+It is not learned: training makes it smaller, because the frames of real clips agree, and only those of samples err.
+"""
 
 
 class TimeAttention(nn.Module):
@@ -119,7 +125,8 @@ class VideoUNet(nn.Module):
     The frames attend to each other, and to the caption, after each block below the top level; at the top level, where
     attention would cost most, neighbouring frames and the mean of all are mixed, and so are their pixels. cond holds
     "embed" [B, vector], the vector of the caption (a row of NaN: none), "tokens" [B, N, token] (a row of NaN: absent)
-    and "apart" [B]: where it is 1, each frame is computed by itself, as an image would be. Initial weights follow from
+    and "apart" [B]: where it is 1, each frame is computed by itself, as an image would be. With colours, the answer
+    ends with a channel of ``SAME``, or of what means never where frames are apart. Initial weights follow from
     ``seed``. Raises Problem for more than ``layers.MAX_WEIGHTS`` weights, before anything is allocated.
     """
 
@@ -146,7 +153,13 @@ class VideoUNet(nn.Module):
 
         place = self.frame(positions(1, frames, like=x.new_empty(64)))  # [T, width]
         embedding = self.image.conditioning(c_noise, cond, place)
-        return self.image.run(x.flatten(0, 1), embedding, attend, around).unflatten(0, (-1, frames))
+        answer = self.image.run(x.flatten(0, 1), embedding, attend, around).unflatten(0, (-1, frames))
+        if self.image.colours is None:
+            return answer
+        same = answer.new_full(answer[:, :, :1].shape, SAME)
+        if apart is not None:
+            same = same.masked_fill((apart == 1)[:, None, None, None, None], NEVER)
+        return torch.cat([answer, same], 2)
 
 
 def _mask(apart: Tensor | None, frames: int) -> Tensor | None:

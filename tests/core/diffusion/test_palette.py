@@ -6,7 +6,7 @@ from torch import nn
 
 from core.diffusion.denoiser import Denoiser
 from core.diffusion.exact import EmpiricalDenoiser
-from core.diffusion.palette import TOLERANCE, PaletteDenoiser
+from core.diffusion.palette import TOLERANCE, PaletteDenoiser, shared
 from core.models.model import load, save
 
 COLOURS = torch.tensor([[-1, -1, -1], [1, 0.5, 0], [0.2, 0.1, 0.9], [-0.5, 1, 1]], dtype=torch.float64)
@@ -53,6 +53,37 @@ def test_clips_are_denoised_frame_by_frame():
     denoiser = PaletteDenoiser(Answer(0, [1, 0, 0, 2]), COLOURS)
     clip = denoiser(X[None], SIGMAS[:1])
     torch.testing.assert_close(clip[0], denoiser(X, SIGMAS[:1].expand(5)))
+
+
+class Clip(Answer):
+    """The same for the frames of a clip, whose pixels have the same colour with the log odds ``same``."""
+
+    def __init__(self, same: float, none: float, logits: list[float]):
+        super().__init__(none, logits)
+        self.values = torch.cat([self.values, torch.tensor([same], dtype=torch.float64)])
+
+
+def test_a_pixel_that_stands_still_has_the_posterior_of_all_its_frames():
+    found = PaletteDenoiser(Clip(1e6, -1e3, [0] * 4), COLOURS)(X[None], SIGMAS[2:3])
+    mean = X.mean(0, keepdim=True).movedim(1, -1).reshape(-1, 3)
+    level = ((SIGMAS[2] ** 2 + TOLERANCE**2) / len(X)).sqrt().expand(16)
+    exact = EmpiricalDenoiser(COLOURS)(mean, level).view(4, 4, 3).movedim(-1, 0)
+    torch.testing.assert_close(found[0], exact.expand(5, -1, -1, -1), rtol=1e-9, atol=1e-9)
+
+
+def test_a_pixel_that_never_has_the_same_colour_is_denoised_frame_by_frame():
+    never, alone = (PaletteDenoiser(net, COLOURS) for net in (Clip(-1e6, 0, [1, 0, 0, 2]), Answer(0, [1, 0, 0, 2])))
+    torch.testing.assert_close(never(X[None], SIGMAS[:1]), alone(X[None], SIGMAS[:1]))
+
+
+def test_frames_share_a_colour_as_likely_as_the_densities_of_their_difference_say():
+    x, variance = X[None, :2].movedim(2, -1), torch.full((1, 1, 1, 1, 1), 0.04, dtype=torch.float64)
+    found = shared(x, variance, 0.5, torch.full((1, 2, 4, 4, 1), -1.0, dtype=torch.float64))
+    same, other = (torch.distributions.Normal(0.0, (2 * v) ** 0.5) for v in (0.04, 0.04 + 0.25))
+    difference = x[0, 0] - x[0, 1]
+    odds = same.log_prob(difference).sum(-1) - other.log_prob(difference).sum(-1) - 1
+    torch.testing.assert_close(found[0, ..., 0, 1], odds.sigmoid())
+    assert (found[..., 0, 0] == 1).all()
 
 
 def test_a_pixel_is_read_in_single_precision_where_the_network_computes_in_bfloat16():

@@ -119,6 +119,17 @@ def test_training_resumes_bit_for_bit(text, encoder):
     assert all(map(torch.equal, whole.state.ema.parameters(), halves.state.ema.parameters()))
 
 
+def test_weights_between_frames_change_the_loss_of_a_clip_but_not_of_one_whose_errors_agree(text, encoder):
+    model = video_model.new_checkpoint(SMALL, text).denoiser
+    x0, sigma, eps, cond = video_model.batches(SMALL, encoder)(0)
+    plain, weighted = (video_model.clip_loss(each, model, (x0, sigma, eps, cond)) for each in (1.0, 4.0))
+    torch.testing.assert_close(plain, model.loss(x0, sigma, eps, cond))
+    assert (weighted > plain).all()
+    model.forward = lambda x, sigma, cond: x0 + 0.1
+    agree = [video_model.clip_loss(each, model, (x0, sigma, eps, cond)) for each in (1.0, 4.0)]
+    torch.testing.assert_close(*agree, rtol=1e-4, atol=0)
+
+
 def test_two_processes_take_half_of_each_batch(encoder):
     from core.runs.distributed import Team
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from core.networks import make_network
+from core.networks.video import SAME
 
 SIZES = {"side": 8, "frames": 4, "vector": 5, "token": 6, "width": 8, "multipliers": [1, 2], "patch": 2}
 
@@ -50,6 +51,13 @@ def test_clips_of_a_batch_may_differ_in_whether_frames_are_apart():
     for k, apart in enumerate((1, 0)):
         alone = {name: rows[[k]] for name, rows in cond.items()} | {"apart": torch.tensor([apart])}
         torch.testing.assert_close(both[[k]], net(x[[k]], level[[k]], alone))
+
+
+def test_with_colours_the_answer_ends_with_the_log_odds_that_frames_share_them():
+    net = make_network("video", **SIZES, colours=3)
+    answer = net(torch.zeros(2, 4, 3, 8, 8), torch.zeros(2), {"apart": torch.tensor([0, 1])})
+    assert answer.shape == (2, 4, 3 + 3 + 1 + 1, 8, 8)
+    assert (answer[0, :, -1] == SAME).all() and (answer[1, :, -1].sigmoid() == 0).all()
 
 
 def test_absent_tokens_have_no_effect():
