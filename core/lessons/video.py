@@ -162,11 +162,13 @@ class ClipFilm:
     Attributes:
         request: what was asked for.
         x: states in the variance preserving view, uint8 [n, 8, 3, 16, 16]: all so far, or the newest alone.
+        x0: the estimate of the clean clips at each of all states; empty where the newest state alone is kept.
         step: how many states there have been.
     """
 
     request: ClipRequest
     x: tuple[Tensor, ...] = field(default=(), repr=False)
+    x0: tuple[Tensor, ...] = field(default=(), repr=False)
     step: int = 0
 
     @property
@@ -189,12 +191,14 @@ class ClipFilm:
         """With its state k alone; -1: none, where there is none yet. A film that keeps one state has that one."""
         if not self.request.whole or k < 0:
             return self
-        return replace(self, x=self.x[k : k + 1], step=k + 1)
+        return replace(self, x=self.x[k : k + 1], x0=self.x0[k : k + 1], step=k + 1)
 
-    def add(self, sigma: float, x: Tensor) -> "ClipFilm":
-        """The film with one more state x at sigma, [n, 8, 3, 16, 16]."""
+    def add(self, sigma: float, x: Tensor, x0: Tensor) -> "ClipFilm":
+        """The film with one more state x at sigma and the estimate there, [n, 8, 3, 16, 16]."""
         state = pixels(view_scale(torch.tensor(sigma), "vp") * x)
-        return replace(self, x=(*(self.x if self.request.whole else ()), state), step=self.step + 1)
+        if not self.request.whole:
+            return replace(self, x=(state,), step=self.step + 1)
+        return replace(self, x=(*self.x, state), x0=(*self.x0, pixels(x0)), step=self.step + 1)
 
 
 @shared_cache(None)
@@ -218,8 +222,8 @@ def make_films(requests: Sequence[ClipRequest]) -> Iterator[tuple[ClipFilm, ...]
     made = {request: ClipFilm(request) for request in requests}
     for request in requests:
         for step in steps_of(request):
-            film = made[request].add(step.sigma, step.x)
-            made[request] = film.add(0.0, step.x_next) if step.sigma_next == 0 else film
+            film = made[request].add(step.sigma, step.x, step.x0)
+            made[request] = film.add(0.0, step.x_next, step.x_next) if step.sigma_next == 0 else film
             yield tuple(made.values())
 
 
@@ -278,8 +282,14 @@ def _shipped(key: str, file: Path = FILE) -> dict[ClipRequest, ClipFilm]:
     found, made = films.read(file, key), {}
     for request in (request for language in CAPTIONS for request in first_requests(language)):
         if (states := found.get(repr(request))) is not None:
-            made[request] = ClipFilm(request, tuple(torch.from_numpy(states)), request.steps + 1)
+            estimates = tuple(torch.from_numpy(found[_estimates(request)])) if request.whole else ()
+            made[request] = ClipFilm(request, tuple(torch.from_numpy(states)), estimates, request.steps + 1)
     return made
+
+
+def _estimates(request: ClipRequest) -> str:
+    """The name of the estimates of a film in its file."""
+    return f"estimates {request!r}"
 
 
 # What is measured
@@ -396,6 +406,7 @@ def write(n: int = MEASURED, standing: int = STANDING, file: Path = FILE) -> Non
     for language in CAPTIONS:
         *_, made = make_films(first_requests(language))
         arrays |= {repr(film.request): _rounded(torch.stack(film.x)).numpy() for film in made}
+        arrays |= {_estimates(film.request): _rounded(torch.stack(film.x0)).numpy() for film in made if film.x0}
     for name, found in measured_rows(n, standing):
         print(name, found, flush=True)
         arrays[f"measured {name}"] = np.array([*vars(found).values()])

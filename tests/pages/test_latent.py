@@ -64,6 +64,17 @@ def test_the_numbers_that_sentences_quote_are_true():
         assert f"{pictures:,}" == said["latents_pictures" if name == "people-latent" else "autoencoder_pictures"]
 
 
+def test_the_share_of_samples_without_a_digit_is_that_of_the_sentence():
+    said = text.catalogue("")["measured"]["latent"]
+    shown = lesson.field(Config(show="field")).panels[-1].caption
+    assert t("latent.captions.read", share=said["any"] / 100) in (shown if isinstance(shown, str) else shown[-1])
+
+
+def test_the_ring_has_to_be_moved_for_the_task():
+    done = lesson.tasks_done(Config(show="plane"), None)
+    assert not done["between"]
+
+
 def test_the_field_in_a_window_holds_the_digits():
     points = core_lesson.latent_points().points
     assert (points.abs() <= core_lesson.FIELD_REACH).all(1).double().mean() > 0.98

@@ -126,7 +126,9 @@ def rebuilt_panel(made: Plane) -> Panel:
 
 
 def is_between(config: Config) -> bool:
-    """Whether the ring of the shipped plane is on a place that decodes to no digit for sure."""
+    """Whether the ring of the shipped plane was moved to a place that decodes to no digit for sure."""
+    if config.probe == Config().probe:
+        return False
     model = training_run.initial_checkpoint(request_of(config)).state.ema
     return lesson.picture_at(model.eval(), config.probe)[2] < UNSURE
 

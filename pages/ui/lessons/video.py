@@ -125,24 +125,28 @@ def data_panels(config: Config, films: Films, forming: bool) -> tuple[list[Panel
 
 
 def clip_panels(config: Config, films: Films, forming: bool) -> tuple[list[Panel], Clock]:
-    """A clip that forms on the clock of sigma, its frames side by side, and then plays on the clock of time."""
+    """A clip that forms on the clock of sigma, the noisy frames and their estimates side by side, and then plays on the
+    clock of time."""
     (film,) = films
-    states = torch.stack(film.x or (film.clips,))[:, 0].movedim(-3, -1)  # [states, 8, 16, 16, 3]
-    titles = t("video.panels.frames"), t("video.panels.playing")
+    states, estimates = (torch.stack(part or (film.clips,))[:, 0].movedim(-3, -1) for part in (film.x, film.x0))
+    titles = t("video.panels.frames"), t("video.panels.estimate"), t("video.panels.playing")
     names = [str(frame + 1) for frame in range(FRAMES)]
+
+    def panels(noisy: Tensor, clean: Tensor, one: Tensor, caption: Sequence[str] = "") -> list[Panel]:
+        return [Panel(titles[0], [Images(noisy, 4, names=names, colour="sample")]),
+                Panel(titles[1], [Images(clean, 4, names=names, colour="denoise")]),
+                Panel(titles[2], [Images(one, 1, colour="sample")], caption=caption)]  # fmt: skip
+
     if forming:
-        clock, first = Clock([film.sigma]), states[:, :1]
-        return [Panel(titles[0], [Images(states, 4, names=names, colour="sample")]),
-                Panel(titles[1], [Images(first, 1, colour="sample")])], clock  # fmt: skip
+        return panels(states, estimates, states[:, :1]), Clock([film.sigma])
     playing = states[-1].repeat(REPEATS, 1, 1, 1)[:, None]
-    side_by_side = torch.cat([states, states[-1:].expand(len(playing), -1, -1, -1, -1)])
+    noisy, clean = (torch.cat([each, states[-1:].expand(len(playing), -1, -1, -1, -1)]) for each in (states, estimates))
     alone = torch.cat([states[:, :1], playing])
     numbers = [*range(1, FRAMES + 1)] * REPEATS
     captions = [t("video.captions.forming")] * len(states) + [t("video.captions.frame", k=k) for k in numbers]
     labels = ["σ"] * len(states) + [t("video.clock.plays", k=k) for k in numbers]
     clock = Clock([*film.request.sigmas.tolist(), *[0.0] * len(numbers)], labels, start=len(states) + STILL)
-    return [Panel(titles[0], [Images(side_by_side, 4, names=names, colour="sample")]),
-            Panel(titles[1], [Images(alone, 1, colour="sample")], caption=captions)], clock  # fmt: skip
+    return panels(noisy, clean, alone, captions), clock
 
 
 def time_panels(config: Config, films: Films, forming: bool) -> tuple[list[Panel], Clock]:
@@ -155,7 +159,7 @@ def time_panels(config: Config, films: Films, forming: bool) -> tuple[list[Panel
 
 def attention_panels(config: Config, films: Films, forming: bool) -> tuple[list[Panel], Clock]:
     """The same caption and noise with attention across time and without, each with one row of its pixels over time."""
-    roles, panels = {"together": "sample", "apart": "negative"}, []
+    roles, panels = {"together": "sample", "apart": "unconditional"}, []
     for film, (name, role) in zip(films, roles.items(), strict=True):
         caption = t("video.captions.flicker", flicker=lesson.measures_of(film).flicker) if film.done else ""
         clip, over_time = _with_row(name, film.clips[0], EYES - 1, role, forming)

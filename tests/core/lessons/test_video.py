@@ -53,7 +53,7 @@ def test_a_film_keeps_all_states_or_the_newest():
         film = ClipFilm(ClipRequest(QUICK, steps=2, whole=whole))
         assert not film.done and film.clips.shape == (1, FRAMES, 3, 16, 16)
         for sigma in (80.0, 1.0, 0.0):
-            film = film.add(sigma, x)
+            film = film.add(sigma, x, x)
         assert film.done and len(film.x) == kept
         assert film.at(0).done != whole  # a film of one state is shown as it is
 
