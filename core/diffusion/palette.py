@@ -24,14 +24,17 @@ class PaletteDenoiser(Denoiser):
     none. Dieleman et al. 2022, "Continuous diffusion for categorical data", estimate discrete values in the same way,
     by the mean of what they may be ("score interpolation").
 
-    Of a clip, a noisy pixel of another frame s counts as well, as far as it is likely to have the same colour as in
-    frame t: with the weight a_ts from 0 to 1 of ``shared``, N(x_t; ...) becomes the product of N(x_s; ...)^a_ts over
-    the frames, where a_tt = 1. Errors of one frame are so corrected by the others.
+    In a clip, the noisy pixels of the other frames are used as well. Frame s counts for frame t with the weight a_ts,
+    the probability that the pixel has the same colour in both (see ``shared``; a_tt = 1):
+
+        p_k ~ exp(logit_k) prod_s (N(x_s; colour_k, sigma^2 I) / K)^a_ts,    p_none ~ exp(logit_none sum_s a_ts).
+
+    So the other frames correct the errors of one.
 
     Args:
         net: as of ``Denoiser``; it answers with channels + K + 1 channels: F, the logit of "none", and those of the
-            colours. Of a clip it answers with one more: the log odds of the same colour in two frames, before the
-            pixels are compared.
+            colours. For a clip it may answer with one more channel: the log odds of the same colour in two frames,
+            before the pixels are compared. This channel gets no gradient.
         palette: the colours, [K, channels].
         prediction, sigma_data, scale_input: as of ``Denoiser``.
     """
@@ -47,7 +50,8 @@ class PaletteDenoiser(Denoiser):
         with torch.autocast(x.device.type, enabled=False):  # a likelihood needs all digits
             answer, x, s = (part.to(x.dtype).movedim(-3, -1) for part in (answer, x, s))
             number, channels = self.palette.shape
-            plain, logits, same = answer.split([channels, 1 + number, answer.shape[-1] - channels - 1 - number], -1)
+            more = int(x.ndim == 5 and answer.shape[-1] > channels + 1 + number)
+            plain, logits, same = answer.split([channels, 1 + number, more], -1)
             evidence = self._evidence(x, s**2 + TOLERANCE**2, logits[..., :1], same.detach())
             p = (logits + evidence).softmax(-1)
             table = F.pad(self.palette, (0, 1, 1, 0))

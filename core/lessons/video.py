@@ -63,7 +63,7 @@ CAPTIONS: dict[str, tuple[str, ...]] = {
 """Plain captions of a person and a motion: the first is what a class reads first, all are drawn with a negative
 prompt."""
 WORD = {"en": "low quality", "zh": "低质量"}
-"""A negative prompt of one word."""
+"""A short negative prompt, which names no single fault."""
 
 
 # Real clips
@@ -281,9 +281,10 @@ def shipped_films() -> Mapping[ClipRequest, ClipFilm]:
 def _shipped(key: str, file: Path = FILE) -> dict[ClipRequest, ClipFilm]:
     found, made = films.read(file, key), {}
     for request in (request for language in CAPTIONS for request in first_requests(language)):
-        if (states := found.get(repr(request))) is not None:
-            estimates = tuple(torch.from_numpy(found[_estimates(request)])) if request.whole else ()
-            made[request] = ClipFilm(request, tuple(torch.from_numpy(states)), estimates, request.steps + 1)
+        names = [repr(request), *([_estimates(request)] if request.whole else [])]
+        if all(name in found for name in names):
+            parts = [tuple(torch.from_numpy(found[name])) for name in names]
+            made[request] = ClipFilm(request, *parts, step=request.steps + 1)
     return made
 
 
@@ -305,7 +306,7 @@ class Measures:
         flicker: mean absolute change from frame to frame, as a share of a pixel's range.
         sharpness: mean absolute difference of neighbouring pixels, as a share of their range.
         contrast: standard deviation of the pixels of a frame, as a share of their range.
-        moved: share of pixels that change between the first frame and any other.
+        moved: share of pixels that change by more than a tenth of their range between the first frame and any other.
     """
 
     spoiled: float

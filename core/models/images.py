@@ -273,8 +273,8 @@ def train_diffusion(
     batches: Batches, config: TrainConfig, state: TrainState, team: Team = ALONE, losses: Losses | None = None,
     loss_of: LossFn = diffusion_loss,
 ) -> Iterator[TrainState]:  # fmt: skip
-    """Train ``state`` on this process's ``batches`` for a loss [B] of each, in the precision of the team; yields after
-    each step. The loss by noise level is added to ``losses``."""
+    """Train ``state`` on this process's ``batches`` for ``loss_of(model, batch)``, [B], in the precision of the team;
+    yields after each step. The loss by noise level is added to ``losses``."""
     precision = torch.autocast(team.device.type, torch.bfloat16) if team.bf16 else nullcontext()
 
     def loss_fn(model: Denoiser, batch: tuple) -> Tensor:

@@ -53,7 +53,8 @@ class VideoConfig:
         shift: factor of all noise levels, in training and in sampling.
         apart: share of the clips that are trained on as separate frames, without attention across time.
         label_dropout: probability with which a clip is trained on without its caption.
-        between: how much more what differs between frames counts in the loss than their mean (see ``clip_loss``).
+        between: how many times as much as their mean counts in the loss what differs between frames (see
+            ``clip_loss``).
         palette: how many colours of people the denoiser knows (``diffusion.palette``); 0 for none.
         batch, accumulate, steps, lr, warmup, clip, ema, seed: as in ``core.models.images.ImageConfig``.
     """
@@ -184,7 +185,7 @@ def _attribute_embeddings(image: UNet, named: Tensor) -> Tensor:
 def config_of(stored: dict[str, Any]) -> VideoConfig:
     """The configuration in a checkpoint's config. Raises Problem if the checkpoint is of another kind of model."""
     try:
-        return VideoConfig(**stored["video"])
+        return VideoConfig(**{"between": 1.0, **stored["video"]})  # what older runs were trained with
     except (LookupError, TypeError) as error:
         raise Problem("checkpoint_no_part", part="video") from error
 
@@ -223,12 +224,17 @@ def run(
 
 def clip_loss(between: float, model: Denoiser, batch: tuple[Tensor, Tensor, Tensor, Cond]) -> Tensor:
     """The weighted squared error of each clip, [B], in which what differs between frames counts ``between`` times as
-    much as their mean. Any such weights have the same exact denoiser; without them, a model learns late that frames
-    agree, because their differences are a small part of the error."""
+    much as their mean; 1 in a clip of separate frames.
+
+    If the estimate of each frame depends on the whole clip, any such weights have the same exact denoiser, E[x0 | x].
+    Without them, a model learns late that frames agree, because their differences are a small part of the error. In a
+    clip of separate frames no estimate knows the errors of the others, and another weight would change the minimum.
+    """
     x0, sigma, eps, cond = batch
     error = model(x0 + per_sample(sigma, x0) * eps, sigma, cond) - x0
-    apart = error - error.mean(1, keepdim=True)
-    return model.weight(sigma) * (error.square() + (between - 1) * apart.square()).flatten(1).mean(1)
+    differing = error - error.mean(1, keepdim=True)
+    more = per_sample((between - 1) * (cond["apart"] != 1), error)
+    return model.weight(sigma) * (error.square() + more * differing.square()).flatten(1).mean(1)
 
 
 def batches(config: VideoConfig, text: TextEncoder, team: Team = ALONE) -> Batches:

@@ -126,7 +126,7 @@ class VideoUNet(nn.Module):
     attention would cost most, neighbouring frames and the mean of all are mixed, and so are their pixels. cond holds
     "embed" [B, vector], the vector of the caption (a row of NaN: none), "tokens" [B, N, token] (a row of NaN: absent)
     and "apart" [B]: where it is 1, each frame is computed by itself, as an image would be. With colours, the answer
-    ends with a channel of ``SAME``, or of what means never where frames are apart. Initial weights follow from
+    ends with a channel of ``SAME``, or of ``NEVER`` where frames are apart. Initial weights follow from
     ``seed``. Raises Problem for more than ``layers.MAX_WEIGHTS`` weights, before anything is allocated.
     """
 

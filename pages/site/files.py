@@ -17,7 +17,7 @@ from pages.site import markdown
 from pages.site.elements import NAMES, Parts, View, adapt, address, parts
 from pages.site.figures import Figures
 from pages.site.visits import Scene, Visit, card_of, find, key_of, walk
-from pages.ui.frame import chapters, links, text
+from pages.ui.frame import chapters, links, prepare, text
 from pages.ui.frame.text import t
 from pages.ui.stage import source, standalone
 
@@ -137,7 +137,8 @@ def _bar(page: str, site: Site) -> str:
     sections = [("", chapters.UNNUMBERED), *chapters.SECTIONS.items()]
     lists = "\n".join(_section(name, members, page, site) for name, members in sections)
     beside = "".join(
-        f'<a href="{address(each)}" rel="{RELATIONS[way]}">{html.escape(chapters.title_of(each))}</a>'
+        f'<a href="{address(each)}" rel="{RELATIONS[way]}" data-last="{prepare.last_scene(each)}">'
+        f"{html.escape(chapters.title_of(each))}</a>"
         for way, each in chapters.neighbours(page).items() if each in site.pages
     )  # fmt: skip
     others = "".join(

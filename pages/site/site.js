@@ -135,11 +135,13 @@ function open(scene, more = {}) {
   else location.hash = fragment;
 }
 
-// The next scene (by 1) or the one before (by -1); after the last one the next page.
+// The next scene (by 1) or the one before (by -1): after the last one the next page, before the first one the last scene
+// of the page before.
 function turn(by) {
   const at = scenes.indexOf(place().scene) + by;
-  if (at >= 0 && at < scenes.length) open(scenes[at]);
-  else one(`.neighbours [rel=${by > 0 ? 'next' : 'prev'}]`)?.click();
+  if (at >= 0 && at < scenes.length) return open(scenes[at]);
+  const link = one(`.neighbours [rel=${by > 0 ? 'next' : 'prev'}]`);
+  if (link) location.href = link.href + (by < 0 && link.dataset.last ? `#show=${link.dataset.last}` : '');
 }
 
 // ---- what a reader does

@@ -27,7 +27,7 @@ OUT = 10  # frames in which noise is added
 FOLLOWED = [20, 150, 290]  # points whose paths are drawn
 MEASURED_SIGMAS = lesson.levels(lesson.MEASURED_STEPS)
 INPAINT_SIGMAS = lesson.levels(lesson.INPAINT_STEPS)
-ROUNDING = 1e-5  # distances of single precision
+ROUNDING = 1e-5  # smaller distances are rounding errors of single precision
 FIELD_START = 22  # the frame at sigma 0.7, where classes part
 
 

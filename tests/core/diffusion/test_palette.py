@@ -56,11 +56,36 @@ def test_clips_are_denoised_frame_by_frame():
 
 
 class Clip(Answer):
-    """The same for the frames of a clip, whose pixels have the same colour with the log odds ``same``."""
+    """The same for the frames of a clip, whose pixels have the same colour with the log odds ``same``, of all frames or
+    of each."""
 
-    def __init__(self, same: float, none: float, logits: list[float]):
+    def __init__(self, same: float | list[float], none: float, logits: list[float]):
         super().__init__(none, logits)
-        self.values = torch.cat([self.values, torch.tensor([same], dtype=torch.float64)])
+        self.same = torch.as_tensor(same, dtype=torch.float64)
+
+    def forward(self, x, c_noise, cond=None):
+        same = self.same.view(-1, 1, 1, 1).expand(*x.shape[:-3], 1, *x.shape[-2:])
+        return torch.cat([super().forward(x, c_noise), same], -3)
+
+
+def test_the_estimate_of_a_pixel_of_a_clip_is_that_of_its_formula():
+    x, sigmas = torch.stack([0.3 * X[:3], X[2:]]), SIGMAS[[1, 3]]
+    logits, prior, none = [0.5, 0, -1, 0.2], [-2.0, 0.5, 1.0], 0.7
+    denoiser = PaletteDenoiser(Clip(prior, none, logits), COLOURS)
+    found = denoiser(x, sigmas)
+    log_odds = denoiser.net.same.view(1, 3, 1, 1, 1).expand(-1, -1, 4, 4, -1)
+    for b, t, row, column in [(0, 0, 0, 0), (0, 2, 1, 3), (1, 1, 2, 2), (1, 0, 3, 1)]:
+        variance = sigmas[b] ** 2 + TOLERANCE**2
+        pixels = x[b, :, :, row, column]
+        level = variance.view(1, 1, 1, 1, 1)
+        weights = shared(x[b : b + 1].movedim(2, -1), level, 0.5, log_odds)[0, row, column, t]
+        normal = torch.distributions.MultivariateNormal(torch.zeros(3).double(), variance * torch.eye(3).double())
+        likelihood = normal.log_prob(pixels[:, None] - COLOURS) - math.log(4)
+        odds = torch.cat([none * weights.sum()[None], torch.tensor(logits).double() + weights @ likelihood])
+        p = odds.softmax(0)
+        c_skip, c_out = 0.25 / (sigmas[b] ** 2 + 0.25), sigmas[b] * 0.5 / (sigmas[b] ** 2 + 0.25).sqrt()
+        estimate = c_skip * pixels[t] + c_out * torch.tensor([0.3, -0.2, 0.1])
+        torch.testing.assert_close(found[b, t, :, row, column], p[1:] @ COLOURS + p[0] * estimate)
 
 
 def test_a_pixel_that_stands_still_has_the_posterior_of_all_its_frames():
@@ -74,6 +99,11 @@ def test_a_pixel_that_stands_still_has_the_posterior_of_all_its_frames():
 def test_a_pixel_that_never_has_the_same_colour_is_denoised_frame_by_frame():
     never, alone = (PaletteDenoiser(net, COLOURS) for net in (Clip(-1e6, 0, [1, 0, 0, 2]), Answer(0, [1, 0, 0, 2])))
     torch.testing.assert_close(never(X[None], SIGMAS[:1]), alone(X[None], SIGMAS[:1]))
+
+
+def test_an_image_of_a_network_that_answers_with_too_many_channels_is_refused():
+    with pytest.raises(RuntimeError, match="split"):
+        PaletteDenoiser(Clip(0.0, 0, [0] * 4), COLOURS)(X, SIGMAS)
 
 
 def test_frames_share_a_colour_as_likely_as_the_densities_of_their_difference_say():

@@ -125,6 +125,10 @@ def test_weights_between_frames_change_the_loss_of_a_clip_but_not_of_one_whose_e
     plain, weighted = (video_model.clip_loss(each, model, (x0, sigma, eps, cond)) for each in (1.0, 4.0))
     torch.testing.assert_close(plain, model.loss(x0, sigma, eps, cond))
     assert (weighted > plain).all()
+    apart = cond | {"apart": torch.ones(len(x0), dtype=torch.long)}
+    torch.testing.assert_close(
+        video_model.clip_loss(4.0, model, (x0, sigma, eps, apart)), model.loss(x0, sigma, eps, apart)
+    )
     model.forward = lambda x, sigma, cond: x0 + 0.1
     agree = [video_model.clip_loss(each, model, (x0, sigma, eps, cond)) for each in (1.0, 4.0)]
     torch.testing.assert_close(*agree, rtol=1e-4, atol=0)

@@ -49,6 +49,13 @@ def test_the_way_leads_through_all_scenes_and_then_to_the_first_one_of_the_next_
     assert app.query_params["show"] == "error"
 
 
+def test_the_way_back_from_the_first_scene_leads_to_the_last_one_of_the_page_before(open_page):
+    app = open_page("vector_field", present="true")
+    before = chapters.neighbours("vector_field")["previous"]
+    shown = [link.proto.query_string for link in app.get("page_link") if link.proto.page.endswith(before)]
+    assert any(f"show={prepare.last_scene(before)}" in query for query in shown)
+
+
 def test_what_is_said_of_a_control_in_the_drawer_stands_above_the_picture(open_page):
     app = open_page("clip", present="true", show="retrieval", query="a smiling xyzzy")
     (alerts,) = (part for part in blocks(app.main) if "-alerts" in getattr(part.proto, "id", ""))
