@@ -59,7 +59,7 @@ SPIRAL_FLOWS: dict[str, FlowConfig] = {
     "spiral-flow-transport": FlowConfig(
         coupling="optimal_transport", transport_batch=512, stored_pairs=153_600, steps=7_000
     ),
-    "spiral-flow-reflow": FlowConfig(own_paths_from=4_000, steps=14_500, noise="u-shaped"),
+    "spiral-flow-reflow": FlowConfig(own_paths_from=4_000, paths=60_000, steps=13_500, noise="u-shaped"),
     "spiral-flow-chords": FlowConfig(objective="path_chords", own_paths_from=5_000, steps=14_000),
     "spiral-flow-mean": FlowConfig(
         objective="mean_flow", coupling="optimal_transport", stored_pairs=192_000, steps=5_500, lr=6e-3
