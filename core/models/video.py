@@ -69,7 +69,7 @@ class VideoConfig:
     palette: int = 192
     batch: int = 32
     accumulate: int = 1
-    steps: int = 7_200
+    steps: int = 9_200
     lr: float = 1e-3
     warmup: int = 100
     clip: float = 1.0

@@ -29,7 +29,7 @@ from core.networks.unet import UNet, unet
 
 MAX_FRAMES = 256
 NEVER = -1e4  # log odds that are 0 as a probability
-SAME = -5.0
+SAME = -4.0
 """The log odds that a pixel has the same colour in two frames, before they are compared (see ``PaletteDenoiser``).
 
 It is not learned: training makes it smaller, because the frames of real clips agree, and only those of samples err.

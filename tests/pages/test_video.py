@@ -34,7 +34,7 @@ def test_the_scenes_wait_for_the_prediction_and_the_panels_decide_it(open_page):
 
 
 @pytest.mark.parametrize("language", text.languages())
-@pytest.mark.parametrize("scene, count", [("data", 1), ("clip", 2), ("time_axis", 4), ("attention", 4),
+@pytest.mark.parametrize("scene, count", [("data", 1), ("clip", 3), ("time_axis", 4), ("attention", 4),
                                           ("guidance", 4), ("negative", 5)])  # fmt: skip
 def test_a_scene_opens_with_clips_that_ship(chapter, language: str, scene: str, count: int):
     app = chapter(show=scene, lang=language)
@@ -106,8 +106,8 @@ def test_the_tasks_check_themselves(chapter):
 def test_the_numbers_that_the_page_quotes_are_those_that_were_measured():
     found, quoted = core_lesson.measured(), text.catalogue("")["measured"]["video"]
     left = (found["list_en"].spoiled + found["list_zh"].spoiled) / 2
-    shares = {"plain": found["plain"].spoiled, "list": left, "right_1": found["plain"].right,
-              "right_2": found["guided"].right}  # fmt: skip
+    shares = {"plain": found["plain"].spoiled, "word": found["word"].spoiled, "list": left,
+              "right_1": found["plain"].right, "right_2": found["guided"].right}  # fmt: skip
     assert {name: round(100 * share) for name, share in shares.items()} == {name: quoted[name] for name in shares}
     assert {name: f"{found[name].flicker:.2g}" for name in core_lesson.BY_ITSELF} == {
         name: quoted[name] for name in core_lesson.BY_ITSELF
