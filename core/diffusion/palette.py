@@ -29,7 +29,8 @@ class PaletteDenoiser(Denoiser):
 
         p_k ~ exp(logit_k) prod_s (N(x_s; colour_k, sigma^2 I) / K)^a_ts,    p_none ~ exp(logit_none sum_s a_ts).
 
-    So the other frames correct the errors of one.
+    So the other frames correct the errors of one. The logit of "none" stands for a likelihood here: a constant that is
+    added to all logits of a clip changes the estimate.
 
     Args:
         net: as of ``Denoiser``; it answers with channels + K + 1 channels: F, the logit of "none", and those of the
@@ -70,14 +71,14 @@ class PaletteDenoiser(Denoiser):
         common = x.square().sum(-1, keepdim=True) / (2 * variance)
         common = common + channels / 2 * (2 * math.pi * variance).log() + math.log(number)
         lengths = self.palette.square().sum(1, keepdim=True) / 2
-        known = [x / variance, (1 / variance).expand_as(common), common]
+        known = torch.cat([x / variance, (1 / variance).expand_as(common), common], -1)
         if same.shape[-1]:
             weights = shared(x, variance, self.sigma_data, same)
-            known = (weights @ torch.cat(known, -1).movedim(1, -2)).movedim(-2, 1).split([channels, 1, 1], -1)
-            known = [*known[:-1], known[-1] + none * (weights.sum(-1, keepdim=True).movedim(-2, 1) - 1)]
+            others = weights.sum(-1, keepdim=True).movedim(-2, 1) - 1
+            known = (weights @ known.movedim(1, -2)).movedim(-2, 1) + F.pad(others * none, (channels + 1, 0))
         table = F.pad(torch.cat([self.palette, -lengths, torch.zeros_like(lengths)], 1), (0, 0, 1, 0))
         table[0, -1] = 1  # what all colours have in common is subtracted from them, that is, added to "none"
-        return torch.cat(list(known), -1) @ table.T
+        return known @ table.T
 
 
 def shared(x: Tensor, variance: Tensor, sigma_data: float, prior: Tensor) -> Tensor:

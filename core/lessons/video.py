@@ -162,7 +162,7 @@ class ClipFilm:
     Attributes:
         request: what was asked for.
         x: states in the variance preserving view, uint8 [n, 8, 3, 16, 16]: all so far, or the newest alone.
-        x0: the estimate of the clean clips at each of all states; empty where the newest state alone is kept.
+        x0: the estimate of the clean clips at each state; empty where the newest state alone is kept.
         step: how many states there have been.
     """
 

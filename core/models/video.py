@@ -53,7 +53,7 @@ class VideoConfig:
         shift: factor of all noise levels, in training and in sampling.
         apart: share of the clips that are trained on as separate frames, without attention across time.
         label_dropout: probability with which a clip is trained on without its caption.
-        between: how many times as much as their mean counts in the loss what differs between frames (see
+        between: the weight in the loss of what differs between frames, where their mean has the weight 1 (see
             ``clip_loss``).
         palette: how many colours of people the denoiser knows (``diffusion.palette``); 0 for none.
         batch, accumulate, steps, lr, warmup, clip, ema, seed: as in ``core.models.images.ImageConfig``.
@@ -223,8 +223,8 @@ def run(
 
 
 def clip_loss(between: float, model: Denoiser, batch: tuple[Tensor, Tensor, Tensor, Cond]) -> Tensor:
-    """The weighted squared error of each clip, [B], in which what differs between frames counts ``between`` times as
-    much as their mean; 1 in a clip of separate frames.
+    """The weighted squared error of each clip, [B]. What differs between frames has ``between`` times the weight of
+    their mean; in a clip of separate frames both have the same weight.
 
     If the estimate of each frame depends on the whole clip, any such weights have the same exact denoiser, E[x0 | x].
     Without them, a model learns late that frames agree, because their differences are a small part of the error. In a

@@ -64,6 +64,21 @@ def test_panels_and_their_words_stand_where_the_player_puts_them(page, name):
             assert our_legend == pytest.approx(legend)
 
 
+def test_titles_stand_over_their_panels_on_a_phone_when_one_column_becomes_two(page):
+    page.add_script_tag(content=CODE)
+    starts = page.evaluate(
+        """header => [300, 80].map(title => {  // as before and after a font has come
+          header.panels.forEach((p, index) => Object.assign(p, {index}));
+          Object.assign(header, {floor: 0.5, title});
+          layout(header, 390, 500, 1, 150, {}, text => 7 * text.length);
+          return header.panels.map(p => [p.textX ?? p.plot.x, p.plot.x]);
+        })""",
+        header(SCENES["wide"]),
+    )
+    assert starts[1][0][1] < starts[1][1][1], "there is one column"
+    assert all(title == pytest.approx(plot) for title, plot in starts[1])
+
+
 def test_ticks_and_numbers_are_the_same(page):
     page.add_script_tag(content=CODE)
     axes = [(-1.2, 1.2, 4.5, False), (0, 15000, 3, False), (2.5, -2.5, 6, False), (0.6, 0.93, 5, False),

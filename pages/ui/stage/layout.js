@@ -188,7 +188,7 @@ function placeRow(row, m, y, high, free, narrow, columns) {
     const w = widths[i] * scale + (ratio ? 0 : extra), h = ratio ? w / ratio : high, apart = ratio && columns > 1 ? part : 0;
     p.plot = {x: x + left, y: y + m.top, w, h};
     Object.assign(p, {titleY: y + m.top - m.title, legendY: y + m.top - m.legend, captionY: y + m.top + h + m.caption, room: w + right + apart});
-    p.small = columns > 1; // its title
+    Object.assign(p, {small: columns > 1, textX: undefined}); // its title; where its words begin, if not at its plot
     if (columns === 1) Object.assign(p, {textX: left, room: w + rest + right});
     p.shared = left < 20 && !isPicture(p);
     x += left + w + right + apart;
